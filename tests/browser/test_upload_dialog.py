@@ -185,7 +185,7 @@ def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api:
 
 def test_a_request_that_is_too_large_is_explained_in_the_dialog_and_nothing_typed_is_lost(dialog: Locator):
     fill(dialog, "kept", bytes(2_200_000))
-    expect(dialog.locator("#inspection")).to_contain_text("The request is larger than 2048 KiB. Send less.")
+    expect(dialog.locator("#inspection")).to_contain_text("The request is larger than 2048 KiB.")
     save(dialog)
     expect(dialog.locator(".dialog-body > [role=alert]")).to_be_visible()
     expect(dialog.get_by_label("Alias")).to_have_value("kept")

@@ -100,12 +100,12 @@ def test_version_is_that_of_the_package(run):
 @pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
 @pytest.mark.parametrize("address", ["9080", "127.0.0.1:", "127.0.0.1:http", ":9080", "::1:9080"])
 def test_an_address_that_is_none_is_named_with_its_option(refusal, option, address):
-    said = f"{address!r} is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    said = f"{address!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal(option, address) == f"holdfast: {option}: {said}"
 
 
 def test_a_port_that_cannot_be_is_named_with_its_option(refusal):
-    said = "'127.0.0.1:65536' is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    said = "'127.0.0.1:65536' is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
 
 
@@ -135,14 +135,14 @@ def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
     file = tmp_path / "file"
     file.touch()
     ended = run("up", "--data", file / "data")
-    said = f"{file / 'data'} cannot be written (Not a directory). Choose another with --data."
+    said = f"Can't write {file / 'data'}: Not a directory. Choose another with --data."
     assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
 
 
 def test_a_directory_in_use_is_named(refusal, tmp_path):
     with data_directory(tmp_path / "data"):
         line = refusal()
-    assert line.startswith(f"holdfast: Another Holdfast runs on {tmp_path / 'data'}.")
+    assert line.startswith(f"holdfast: Holdfast is already running on {tmp_path / 'data'}.")
 
 
 def test_a_home_that_nobody_has_is_named(run):

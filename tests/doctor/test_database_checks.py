@@ -52,9 +52,9 @@ def test_what_an_upgrade_changes_is_named_before_it(data, unwell, revision):
     found = unwell()
     closes = "0005" <= revision < "0009"
     assert found.keys() == {"tables", "endpoints"} | ({"upgrade"} if closes else set())
-    assert "of an endpoint of Open 1 of default, so" in found["endpoints"][1]
+    assert "an endpoint of Open 1 of default, so" in found["endpoints"][1]
     if closes:
-        assert "so nobody can call Asking 1 of default, Mandatory 1 of default." in found["upgrade"][1]
+        assert "nobody can call Asking 1 of default, Mandatory 1 of default." in found["upgrade"][1]
     assert database.read_bytes() == content
     store = Store(database)
     with store.read() as session:
@@ -104,14 +104,14 @@ def test_what_cannot_be_the_database_fails_as_it_does_at_the_start(data, unwell,
 def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
     with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
         connection.executescript("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
-    assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows, in certificate.")
+    assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows in certificate.")
 
 
 def test_a_first_start_that_was_killed_needs_nothing_but_another_one(data, unwell):
     database = data / DATABASE_FILE
     database.unlink()
     database.touch(mode=0o600)
-    assert unwell() == {"tables": ("warning", "There are none yet.", "`holdfast up` makes them.")}
+    assert unwell() == {"tables": ("warning", "There are no tables yet.", "`holdfast up` creates them.")}
 
 
 def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):

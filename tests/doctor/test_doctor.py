@@ -59,7 +59,7 @@ def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # it only looks
     assert (outcome, text) == (
         "warning",
-        "1024 files may be open, so 512 connections to the publisher (128 from one address) and 384 to the gateway.",
+        "1024 open files allow 512 connections to the publisher (128 from one address) and 384 to the gateway.",
     )
     assert "LimitNOFILE" in advice
 
@@ -67,7 +67,7 @@ def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
 def test_where_nothing_is_yet_nothing_fails(settings, tmp_path):
     found = {each.name: each for each in examine(settings(data=tmp_path / "none"), NOW)}
     assert {each.outcome for each in found.values()} == {"ok", "warning"}
-    assert found["data directory"].advice.startswith("`holdfast up` makes it.")
+    assert found["data directory"].advice.startswith("`holdfast up` creates it.")
     assert not (tmp_path / "none").exists()
 
 
@@ -119,8 +119,8 @@ def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
         with data_directory(data):
             found = unwell(gateway=address)
     assert "gateway" not in found
-    assert found["publisher"][1].startswith("A Holdfast runs, but nothing listens on ")
-    assert found["health"][1].startswith("A Holdfast runs, but http://127.0.0.1:")
+    assert found["publisher"][1].startswith("Holdfast is running, but nothing listens on ")
+    assert found["health"][1].startswith("Holdfast is running, but http://127.0.0.1:")
 
 
 def test_addresses_that_overlap_or_do_not_exist_fail(unwell):
@@ -148,8 +148,8 @@ def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
     assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "failed"
     write_identity(tmp_path, issue("127.0.0.1", start=-2 * DAY, end=-DAY))
     outcome, text, advice = unwell(tls_cert=certificate, tls_key=key)["TLS"]
-    assert (outcome, text.startswith(f"The certificate in {certificate} has expired on ")) == ("failed", True)
-    assert advice == "Holdfast reads the files again within a minute, or at SIGHUP."
+    assert (outcome, text.startswith(f"The certificate in {certificate} expired on ")) == ("failed", True)
+    assert "SIGHUP" in advice
     assert unwell(tls_key=key)["TLS"][1].startswith("--tls-cert and --tls-key belong together.")
 
 
@@ -177,10 +177,10 @@ def test_https_ports_without_a_certificate_are_not_taken_for_other_settings(data
         said = unwell(tls_cert=certificate, tls_key=key, **of_gateway)
     assert said["gateway-tls"] == (
         "warning",
-        f"Nothing listens on {address}, because the gateway has no certificate to present.",
-        "Repair its files; the port opens by itself then.",
+        f"Nothing listens on {address}, because the gateway doesn't have a certificate.",
+        "Fix its files. The port then opens automatically.",
     )
-    assert f"{certificate} has no certificate to verify it by: No such file or directory" in said["health"][1]
+    assert f"can't read {certificate} to verify it: No such file or directory" in said["health"][1]
 
 
 def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):
@@ -227,7 +227,7 @@ def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
     kept(lambda session: gateway_identities.save(session, entry))
     assert unwell().keys() == {"client certificates"}  # it expires soon
     (data / KEY_FILE).unlink()
-    assert unwell()["sealing key"][:2] == ("failed", f"It does not open the private keys for {ORIGIN} of default.")
+    assert unwell()["sealing key"][:2] == ("failed", f"It can't decrypt the private keys for {ORIGIN} of default.")
     (data / KEY_FILE).write_text("nonsense")
     (data / KEY_FILE).chmod(0o600)
     assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is not a sealing key")
@@ -246,8 +246,8 @@ def test_certificates_that_have_expired_or_will_are_named(kept, unwell):
     kept(write)
     outcome, text, advice = unwell()["endpoint certificates"]
     assert (outcome, "holdfast certificate replace" in advice) == ("warning", True)
-    assert text.startswith("11 expired: old of default, x0 of default, ")
-    assert " and 6 more. 1 will expire within 30 days: soon of default." in text
+    assert text.startswith("Expired (11): old of default, x0 of default, ")
+    assert " and 6 more. Expiring within 30 days (1): soon of default." in text
     assert "rotated" not in text
 
 
@@ -263,9 +263,9 @@ def test_certificates_of_callers_that_end_and_apis_that_nobody_can_call_are_name
     kept(write)
     found = unwell()
     assert found["certificates of callers"][1] == (
-        "1 expired: old for Closed 1.0.0 of default. 1 will expire within 30 days: soon for Left 1.0.0 of default."
+        "Expired (1): old for Closed 1.0.0 of default. Expiring within 30 days (1): soon for Left 1.0.0 of default."
     )
-    assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: no client certificate is accepted."
+    assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: it has no caller certificates."
 
 
 def test_verification_that_is_off_is_named(kept, unwell):
@@ -273,7 +273,7 @@ def test_verification_that_is_off_is_named(kept, unwell):
     off = TrustSettings("default", "https://over.test", exception=TrustException("because", "anna", NOW - DAY))
     for each in (on, off):
         kept(lambda session, each=each: trust_settings.save(session, each))
-    assert unwell()["exceptions"][1] == f"Verification is switched off for {ORIGIN} of default."
+    assert unwell()["exceptions"][1] == f"Verification is turned off for {ORIGIN} of default."
 
 
 def test_an_identity_provider_is_asked(data):

@@ -23,7 +23,7 @@ from holdfast.server.limits import FEWEST_FILES, raise_file_limit
 )
 def test_free_space_is_written_in_a_unit_that_shows_it(tmp_path, monkeypatch, free, said):
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert files.disk_space(tmp_path).text == f"{said} are free for {tmp_path}."
+    assert files.disk_space(tmp_path).text == f"{tmp_path} has {said} of free space."
 
 
 def test_too_few_files_are_refused_by_the_start_and_failed_by_doctor(monkeypatch):

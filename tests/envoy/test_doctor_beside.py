@@ -22,9 +22,9 @@ def test_a_holdfast_that_runs_is_well(holdfast):
     assert (done.returncode, done.stderr) == (0, "")
     assert CheckResult.FAILED not in {each["outcome"] for each in found.values()}
     assert found["database"]["outcome"] == found["sealing key"]["outcome"] == CheckResult.OK
-    assert found["running"]["text"] == f"A Holdfast runs on {holdfast.data}."
+    assert found["running"]["text"] == f"Holdfast is running on {holdfast.data}."
     assert found["health"]["outcome"] == CheckResult.OK
-    assert found["publisher"]["text"].endswith("is in use, and a Holdfast runs.")
+    assert found["publisher"]["text"].endswith("is in use, and Holdfast is running.")
     assert holdfast.rest.get("/apis").status_code == 200
 
 
@@ -34,7 +34,7 @@ def test_what_failed_is_told_by_the_exit_code(holdfast):
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("failed"))
     assert line.split(maxsplit=2)[1:] == [
         "TLS",
-        "--tls-cert and --tls-key belong together. Give both or none. Correct it before the next start.",
+        "--tls-cert and --tls-key belong together. Set both or neither. Fix it before the next start.",
     ]
 
 

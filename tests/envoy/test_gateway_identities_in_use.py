@@ -177,7 +177,7 @@ def test_a_stopped_holdfast_seals_anew_and_presents_the_same_afterwards(tmp_path
         assert (holdfast.data / "sealing-key").stat().st_mode & 0o777 == 0o600
         command = [str(COMMAND), "rotate-sealing-key", "--data", str(holdfast.data)]
         running = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (running.returncode, "Another Holdfast runs" in running.stderr) == (1, True)
+        assert (running.returncode, "Holdfast is already running" in running.stderr) == (1, True)
         holdfast.stop()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout == "Sealed 1 private key with the new sealing key.\n"

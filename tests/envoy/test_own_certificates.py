@@ -108,7 +108,7 @@ def test_expired_certificates_are_presented_and_reported_everywhere(holdfast: Ho
         assert f'holdfast_server_certificate_not_after_timestamp_seconds{{server="{each}"}} 1.' in metrics
     written = holdfast.output.read_text()
     for directory in files:
-        assert f"Warning: The certificate in {directory / 'publisher.pem'} has expired on " in written
+        assert f"Warning: The certificate in {directory / 'publisher.pem'} expired on " in written
     assert written.count("certificate has a problem") == len(files)
     repair(holdfast, files)
     assert ask(holdfast, "/readyz").json() == {"status": "ok"}
@@ -133,8 +133,8 @@ def test_files_that_cannot_be_used_close_https_and_nothing_else(holdfast: Holdfa
     with pytest.raises(ConnectionRefusedError):
         handshake(holdfast.tls_address())
     written = holdfast.output.read_text()
-    assert f"Warning: The key in {files[0] / 'publisher.key'} is not that of the certificate" in written
-    assert f"Warning: There is no file {files[1] / 'publisher.pem'}." in written
+    assert f"Warning: The private key in {files[0] / 'publisher.key'} doesn't match the first certificate" in written
+    assert f"Warning: File not found: {files[1] / 'publisher.pem'}." in written
     repair(holdfast, files)
     assert holdfast.pid == process
 
@@ -161,7 +161,7 @@ def test_sighup_ends_nothing_without_tls_nor_during_start_and_stop(tmp_path: Pat
     thread.start()
     try:
         with own:
-            wait_until(lambda: "files read again after SIGHUP" in own.output.read_text())
+            wait_until(lambda: "files reloaded after SIGHUP" in own.output.read_text())
             assert refusal(own.call("/nothing")) == "404 not_found"
             assert "Traceback" not in own.output.read_text()
     finally:

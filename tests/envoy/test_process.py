@@ -180,7 +180,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path):
     file.touch()
     for data, reason in ((file, "File exists"), (file / "below", "Not a directory")):
         said = Holdfast(tmp_path).refuse_to_start(data=str(data))
-        assert said == f"holdfast: {data} cannot be written ({reason}). Choose another with --data."
+        assert said == f"holdfast: Can't write {data}: {reason}. Choose another with --data."
 
 
 def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
@@ -195,7 +195,7 @@ def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
 
 def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path: Path):
     said = Holdfast(tmp_path).refuse_to_start(data=str(holdfast.data))
-    assert said == f"holdfast: Another Holdfast runs on {holdfast.data}. Stop it, or choose another with --data."
+    assert said == f"holdfast: Holdfast is already running on {holdfast.data}. Stop it, or choose another with --data."
 
 
 def test_a_missing_envoy_is_named_with_its_setting(tmp_path: Path):

@@ -33,7 +33,7 @@ def test_all_that_a_backup_holds_is_there_after_a_kill_and_a_restore(
         kept = {api.name} | {holdfast.create_api(name=f"kept{number}").name for number in range(APIS)}
         backups.backup(str(backup), holdfast.data)
         assert f": {APIS + 1} APIs, " in capsys.readouterr().err
-        with pytest.raises(CommandFailed, match=r"^Another Holdfast runs on "):
+        with pytest.raises(CommandFailed, match=r"^Holdfast is already running on "):
             backups.restore(backup, holdfast.data)
 
         holdfast.delete_api(api)

@@ -123,5 +123,5 @@ def test_beyond_this_machine_http_is_refused_unless_somebody_says_so(tmp_path):
 
 def test_one_of_the_two_files_alone_is_refused(tmp_path, files):
     plain = Holdfast(tmp_path, HOLDFAST_TLS_KEY=str(files[1]))
-    assert plain.refuse_to_start() == "holdfast: --tls-cert and --tls-key belong together. Give both or none."
+    assert plain.refuse_to_start() == "holdfast: --tls-cert and --tls-key belong together. Set both or neither."
     plain.rest.close()

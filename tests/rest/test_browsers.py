@@ -31,14 +31,14 @@ OWN = [
 def test_a_page_of_another_origin_cannot_change_anything(client, shared_runtime, berta, api):
     with unchanged(shared_runtime, berta.organization):
         for headers in FOREIGN:
-            assert_problem(client.delete(f"{APIS}/{api['id']}", headers=headers), 403, says="a foreign page")
+            assert_problem(client.delete(f"{APIS}/{api['id']}", headers=headers), 403, says="another origin")
         for response in (
             client.post(APIS, json=api_body("New"), headers=headers),
             client.put(f"{APIS}/{api['id']}", json=api_body(), headers=headers),
             upload(client, issue("pizza.test").pem, headers=headers),
         ):
-            assert_problem(response, 403, says="a foreign page")
-        assert "a foreign page" in client.post("/sign-out", headers=headers).text
+            assert_problem(response, 403, says="another origin")
+        assert "another origin" in client.post("/sign-out", headers=headers).text
 
 
 def test_own_pages_and_programs_can(client):

@@ -51,7 +51,7 @@ def test_a_disk_without_space_leaves_no_part_of_a_password(accounts, tmp_path):
 
 def test_a_file_that_is_no_text_is_refused(accounts, tmp_path):
     (tmp_path / PASSWORD_FILE).write_bytes(b"\xff")
-    with pytest.raises(CannotStart, match=r"holds no password\. Remove it, or set HOLDFAST_ADMIN_PASSWORD\.$"):
+    with pytest.raises(CannotStart, match=r"doesn't contain a password\. Remove it, or set HOLDFAST_ADMIN_PASSWORD\.$"):
         ensure_admin(accounts, Settings(), tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_an_empty_open_directory_is_closed(data):
 def test_an_open_directory_that_others_may_need_is_refused_and_left_as_it_is(data, name, given):
     (data / name).touch(0o644)
     data.chmod(given)
-    with pytest.raises(CannotStart, match=f"Others may enter {data}"), data_directory(data):
+    with pytest.raises(CannotStart, match=f"Other users can access {data}"), data_directory(data):
         pass
     assert (mode(data), mode(data / name)) == (given, 0o644)
     assert {each.name for each in data.iterdir()} == {name}
@@ -83,7 +83,7 @@ def test_a_directory_of_somebody_else_is_refused(data):
     if os.geteuid() == 0:
         foreign = data
         os.chown(data, 65534, -1)
-    with pytest.raises(CannotStart, match=f"{foreign} belongs to .+, not to the user that runs this"):  # noqa: SIM117
+    with pytest.raises(CannotStart, match=f"{foreign} belongs to .+, not to the current user"):  # noqa: SIM117
         with data_directory(foreign):
             pass
 

@@ -37,8 +37,8 @@ def fail_all(monkeypatch):
 
 
 REFUSALS = {
-    send_too_much: (413, "Content Too Large", "The request is larger than 2048 KiB. Send less."),
-    send_from_a_foreign_page: (403, "Forbidden", "The request came from a foreign page."),
+    send_too_much: (413, "Content Too Large", "The request is larger than 2048 KiB."),
+    send_from_a_foreign_page: (403, "Forbidden", "The request came from a page of another origin."),
 }
 
 

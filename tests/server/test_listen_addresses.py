@@ -103,7 +103,7 @@ CLASHES = {
     "name": ({"gateway": "both.test:80", "sandbox": "[2001:db8::1]:80"}, "both listen on [2001:db8::1]:80."),
     "one option": (
         {"gateway": "0.0.0.0:80,127.0.0.1:80"},
-        "--gateway 0.0.0.0:80 and --gateway 127.0.0.1:80 overlap. Leave out the narrower one.",
+        "--gateway 0.0.0.0:80 and --gateway 127.0.0.1:80 overlap. Remove the narrower one.",
     ),
 }
 

@@ -33,24 +33,26 @@ def test_roles_are_read_from_the_right_so_that_groups_may_be_names_of_a_director
 
 @pytest.mark.parametrize("given", ["admin", "=admin", "platform=", "platform=root", "platform=admin,api=creator=x"])
 def test_roles_that_cannot_be_read_are_said(given):
-    with pytest.raises(ValidationError, match="is not GROUP=ROLE, the role one of admin, creator, publisher, viewer"):
+    with pytest.raises(
+        ValidationError, match="is not GROUP=ROLE, where ROLE is one of admin, creator, publisher, viewer"
+    ):
         Settings(oidc_roles=given)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"oidc_issuer": "http://id.test"}, "is no https URL"),
-        ({"oidc_issuer": "id.test"}, "is no https URL"),
+        ({"oidc_issuer": "http://id.test"}, "isn't an https URL"),
+        ({"oidc_issuer": "id.test"}, "isn't an https URL"),
         ({"oidc_client_id": None}, "HOLDFAST_OIDC_CLIENT_ID is missing"),
-        ({"oidc_client_secret": None}, "Give one of HOLDFAST_OIDC_CLIENT_SECRET"),
+        ({"oidc_client_secret": None}, "Set either HOLDFAST_OIDC_CLIENT_SECRET"),
         ({"oidc_client_secret": SecretStr("")}, "is empty"),
-        ({"oidc_client_secret_file": "/nonexistent"}, "Give one of HOLDFAST_OIDC_CLIENT_SECRET"),
-        ({"oidc_client_secret": None, "oidc_client_secret_file": "/nonexistent"}, "/nonexistent cannot be read"),
+        ({"oidc_client_secret_file": "/nonexistent"}, "Set either HOLDFAST_OIDC_CLIENT_SECRET"),
+        ({"oidc_client_secret": None, "oidc_client_secret_file": "/nonexistent"}, "can't read /nonexistent"),
         ({"oidc_roles": ()}, "HOLDFAST_OIDC_ROLES is missing"),
-        ({"oidc_scopes": "profile"}, "HOLDFAST_OIDC_SCOPES lacks openid"),
-        ({"oidc_ca_file": "/nonexistent"}, "/nonexistent holds no certificates"),
-        ({"oidc_ca_file": "/dev/null"}, "/dev/null holds no certificates"),
+        ({"oidc_scopes": "profile"}, "HOLDFAST_OIDC_SCOPES must include openid"),
+        ({"oidc_ca_file": "/nonexistent"}, "/nonexistent can't be read"),
+        ({"oidc_ca_file": "/dev/null"}, "/dev/null can't be read or contains no certificates"),
     ],
 )
 def test_settings_that_lack_something_start_nothing(change, said):

@@ -117,8 +117,8 @@ def test_a_backup_needs_the_name_of_a_new_file_in_a_directory_that_exists(data, 
     missing = tmp_path / "missing"
     said = {
         tmp_path: f"{tmp_path} is a directory. Name a new file in it.",
-        missing / "backup.sqlite": f"{missing} is not a directory. Make it, or choose another one.",
-        data / DATABASE_FILE / "backup.sqlite": f"{data / DATABASE_FILE} is not a directory. ",
+        missing / "backup.sqlite": f"{missing} isn't a directory. Create it, or choose another one.",
+        data / DATABASE_FILE / "backup.sqlite": f"{data / DATABASE_FILE} isn't a directory. ",
     }
     for target, sentence in said.items():
         assert refusal(backups.backup, str(target), data).startswith(sentence)
@@ -208,7 +208,7 @@ def test_a_damaged_database_is_not_backed_up(data, tmp_path, refusal):
 
 
 def test_there_is_nothing_to_back_up_where_no_holdfast_was(tmp_path, refusal):
-    said = f"There is no Holdfast in {tmp_path}. Choose its directory with --data."
+    said = f"There is no Holdfast database in {tmp_path}. Choose its directory with --data."
     assert refusal(backups.backup, str(tmp_path / "backup.sqlite"), tmp_path) == said
 
 
@@ -243,7 +243,7 @@ def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
     backups.backup(str(file), data)
     with data_directory(data):
         said = refusal(backups.restore, file, data)
-    assert said == f"Another Holdfast runs on {data}. Stop it, or choose another with --data."
+    assert said == f"Holdfast is already running on {data}. Stop it, or choose another with --data."
 
 
 def make_old(path, revision):
@@ -349,7 +349,7 @@ def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unaske
     backups.backup(str(file), data)
     said = refusal(backups.restore, file, elsewhere)
     assert said.startswith(
-        f"1 private key in {file} can't be opened: the sealing key that it was sealed with is missing."
+        f"1 private key in {file} can't be decrypted: the sealing key that it was sealed with is missing."
     )
     assert DATABASE_FILE not in names(elsewhere)
     backups.restore(file, elsewhere, without_keys=True)

@@ -70,7 +70,7 @@ def test_what_libraries_threads_and_python_say_is_json_too():
         *["written to standard error"] * written,
         "of our own within",
         "caught",
-        "ended by an unexpected error",
+        "process ended by an unexpected error",
     ]
     assert all(each["level"] and each["timestamp"] for each in events)
     assert {each["logger"] for each in events if "logger" in each} == {

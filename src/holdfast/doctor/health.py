@@ -1,5 +1,5 @@
 """
-What a running Holdfast says of itself.
+The health check of a running Holdfast.
 """
 
 import ssl
@@ -15,12 +15,12 @@ from holdfast.server.settings import Settings
 
 NAME = "health"
 ANSWERS_WITHIN = 5.0  # seconds
-_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a publisher is reached from here
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to connect to, from this machine
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `/readyz` at *url* said isn't ready, or needs attention; *error* says why it can't be read."""
+    """The response of `/readyz` at *url*; *error* says why there is none."""
 
     url: str
     failing: tuple[str, ...] = ()
@@ -29,13 +29,13 @@ class Answer:
 
 
 def ask(settings: Settings, publisher: Addresses) -> Answer:
-    """Ask the Holdfast that runs on the *publisher* addresses whether it is ready."""
+    """Request `/readyz` from the Holdfast that listens on the *publisher* addresses."""
     host, port = publisher[0]
     url = make_url((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
     try:
         trusted = _own_certificate(settings)
     except OSError as error:
-        return Answer(url, error=f"{settings.tls_cert} has no certificate to verify it by: {error.strerror or error}")
+        return Answer(url, error=f"can't read {settings.tls_cert} to verify it: {error.strerror or error}")
     try:
         with httpx2.Client(verify=trusted, trust_env=False, timeout=ANSWERS_WITHIN) as client:
             body = client.get(url).json()
@@ -45,18 +45,18 @@ def ask(settings: Settings, publisher: Addresses) -> Answer:
 
 
 def check(answer: Answer) -> Check:
-    """Say whether the Holdfast that runs is ready, and which of its parts are not."""
+    """Check whether the running Holdfast is ready."""
     if answer.error:
-        advice = "If TLS above has failed, correct that first. Otherwise use the same settings as for `holdfast up`."
-        return Check.warning(NAME, f"A Holdfast runs, but {answer.url} can't be read ({answer.error}).", advice)
+        advice = "If the TLS check failed, fix that first. Otherwise use the same settings as for `holdfast up`."
+        return Check.warning(NAME, f"Holdfast is running, but {answer.url} doesn't respond ({answer.error}).", advice)
     if answer.degraded and not answer.failing:
-        text = f"The Holdfast that runs is ready, but this needs attention: {', '.join(answer.degraded)}."
-        return Check.warning(NAME, text, "Its log says why.")
+        text = f"The running Holdfast is ready, but this needs attention: {', '.join(answer.degraded)}."
+        return Check.warning(NAME, text, "Look for the cause in its log.")
     if not answer.failing:
-        text = "The Holdfast that runs is ready: a gateway is connected and listens, all background tasks run."
+        text = "The running Holdfast is ready: a gateway is connected and listens, and all background tasks run."
         return Check.ok(NAME, text)
-    advice = "The log says why; /metrics names background tasks that failed."
-    return Check.failed(NAME, f"The Holdfast that runs is not ready: {', '.join(answer.failing)}.", advice)
+    advice = "Look for the cause in its log; /metrics lists background tasks that failed."
+    return Check.failed(NAME, f"The running Holdfast isn't ready: {', '.join(answer.failing)}.", advice)
 
 
 def _names(listed: list[object]) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ def _names(listed: list[object]) -> tuple[str, ...]:
 
 
 def _own_certificate(settings: Settings) -> ssl.SSLContext:
-    """Trust what the publisher presents itself, under whatever name it is reached here."""
+    """Return a context that trusts only the publisher's own certificate, for any host name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     if settings.tls_cert:
         context.load_verify_locations(settings.tls_cert.expanduser())
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        # An expired one is presented, too, and another check names it: X509_V_FLAG_NO_CHECK_TIME.
+        # X509_V_FLAG_NO_CHECK_TIME: the TLS check reports an expired certificate.
         context.verify_flags |= ssl.VerifyFlags(0x200000)
     return context

@@ -1,5 +1,5 @@
 """
-The identity provider that people sign in by.
+The check of the identity provider.
 """
 
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ NAME = "identity provider"
 
 
 def check(settings: Settings, now: datetime) -> Iterator[Check]:
-    """Ask it what it says of itself; nothing where there is none."""
+    """Check that the identity provider's metadata can be fetched; yield nothing if none is configured."""
     try:
         single_sign_on = open_single_sign_on(settings)
     except CannotStart as error:
-        yield Check.failed(NAME, str(error), "Correct it before the next start.")
+        yield Check.failed(NAME, str(error), "Fix it before the next start.")
         return
     if single_sign_on is None:
         return
     try:
         single_sign_on.provider.get_metadata(now)
     except ProviderUnusable as error:
-        yield Check.failed(NAME, str(error), "Nobody can sign in by it until that is mended. Passwords still work.")
+        yield Check.failed(NAME, str(error), "Until this is fixed, users can sign in only with passwords.")
     else:
-        yield Check.ok(NAME, f"{single_sign_on.provider.issuer} says where people sign in.")
+        yield Check.ok(NAME, f"{single_sign_on.provider.issuer} works.")
     finally:
         single_sign_on.provider.close()

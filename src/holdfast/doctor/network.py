@@ -1,5 +1,5 @@
 """
-The addresses that Holdfast listens on, and what is presented there.
+Checks of the addresses that Holdfast listens on, and of the certificates that it presents there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,59 +18,59 @@ FEW_FILES = 4096
 
 
 def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
-    """Read the publisher's certificate, or see that it needs none."""
+    """Check the publisher's certificate, or that it doesn't need one."""
     try:
         files = publisher_certificate(settings, publisher)
     except CannotStart as error:
-        return Check.failed("TLS", str(error), "Correct it before the next start.")
+        return Check.failed("TLS", str(error), "Fix it before the next start.")
     if files:
         return _presented("TLS", files.presented(now), now)
     exposed = [address for address in publisher if not is_loopback(address[0])]
     if not exposed:
-        return Check.ok("TLS", "The publisher speaks http on this machine alone.")
+        return Check.ok("TLS", "The publisher uses http and can be reached only from this machine.")
     return Check.warning(
         "TLS",
-        f"{make_url(exposed[0])} can be reached from elsewhere without TLS.",
-        "Let only a TLS proxy reach it, or give --tls-cert and --tls-key.",
+        f"{make_url(exposed[0])} can be reached from other machines without TLS.",
+        "Set --tls-cert and --tls-key, or make sure that only a TLS proxy can reach it.",
     )
 
 
 def gateway_tls(settings: Settings, now: datetime) -> Check:
-    """Read what gateways present to callers, or see that they present nothing."""
+    """Check the certificate that gateways present to callers, if they have one."""
     try:
         files = gateway_certificate(settings)
     except CannotStart as error:
-        return Check.failed("gateway TLS", str(error), "Correct it before the next start.")
+        return Check.failed("gateway TLS", str(error), "Fix it before the next start.")
     if files is None:
-        return Check.ok("gateway TLS", "The gateways speak http alone, so no API can require client certificates.")
+        return Check.ok("gateway TLS", "The gateways use only http, so APIs can't require client certificates.")
     return _presented("gateway TLS", files.presented(now), now)
 
 
 def has_gateway_certificate(settings: Settings) -> bool:
-    """Say whether gateways that are given these files can open https ports."""
+    """Return whether gateways with these settings can open their https ports, if they have any."""
     try:
         files = gateway_certificate(settings)
     except CannotStart:
-        return True  # they aren't given any, which `gateway_tls` says
+        return True  # `gateway_tls` reports the error
     return files is None or files.current is not None
 
 
 def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Check:
     if certificate.problem:
-        return Check.failed(name, certificate.problem, "Holdfast reads the files again within a minute, or at SIGHUP.")
+        return Check.failed(name, certificate.problem, "Holdfast reloads the files within a minute, or on SIGHUP.")
     text = f"The {certificate.server}'s certificate is valid until {certificate.not_after:%Y-%m-%d}."
     if certificate.find_stage(now) is not None:
-        return Check.warning(name, text, "Renew it; Holdfast reads the files again within a minute.")
+        return Check.warning(name, text, "Renew it. Holdfast reloads the files within a minute.")
     return Check.ok(name, text)
 
 
 def connections() -> Check:
-    """Say how many connections there may be, as follows from how many files may be open."""
+    """Check the limits on connections, which follow from the number of files that a process can open."""
     files = allowed_files()
     limits = connection_limits(files)
     text = (
-        f"{files} files may be open, so {limits.publisher} connections to the publisher ({limits.publisher_share} from "
-        f"one address) and {limits.gateway} to the gateway."
+        f"{files} open files allow {limits.publisher} connections to the publisher ({limits.publisher_share} from one "
+        f"address) and {limits.gateway} to the gateway."
     )
     advice = "Raise the hard limit, such as with LimitNOFILE=65536 in systemd."
     if files < FEWEST_FILES:
@@ -85,9 +85,10 @@ def ports(
     addresses: ListenAddresses, failing: Sequence[str], *, running: bool, presents: bool = True
 ) -> Iterator[Check]:
     """
-    See that each address is free, or taken while a Holdfast runs.
+    Check that each address is free, or in use if a Holdfast is running.
 
-    *failing* is what that one says isn't ready; *presents* whether gateways have a certificate for their https ports.
+    *failing* lists what the running Holdfast reports as not ready; *presents* says whether gateways have a certificate
+    for their https ports.
     """
     closed = {listener.option for listener in addresses.gateway if listener.tls and not presents}
     every = {PUBLISHER: addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
@@ -99,15 +100,13 @@ def ports(
             elif f"listener {option}" in failing:
                 yield _refused(option, address, problem)
             elif problem:
-                yield Check.ok(option, f"{format_address(address)} is in use, and a Holdfast runs.")
+                yield Check.ok(option, f"{format_address(address)} is in use, and Holdfast is running.")
             elif option in closed:
-                text = (
-                    f"Nothing listens on {format_address(address)}, because the gateway has no certificate to present."
-                )
-                yield Check.warning(option, text, "Repair its files; the port opens by itself then.")
+                text = f"Nothing listens on {format_address(address)}, because the gateway doesn't have a certificate."
+                yield Check.warning(option, text, "Fix its files. The port then opens automatically.")
             else:
-                text = f"A Holdfast runs, but nothing listens on {format_address(address)}."
-                yield Check.warning(option, text, "It was started with other settings: give the same to this command.")
+                text = f"Holdfast is running, but nothing listens on {format_address(address)}."
+                yield Check.warning(option, text, "It was started with other settings. Use the same for this command.")
 
 
 def _before_a_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
@@ -117,9 +116,9 @@ def _before_a_start(option: str, address: Address, problem: tuple[str, str] | No
 
 
 def _refused(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
-    """Tell about an address of a listener that the gateway of a running Holdfast couldn't make."""
+    """Return the check of an address that the running gateway can't listen on."""
     if problem:
-        advice = "End the program that uses it. The gateway tries again every few seconds, without a restart."
+        advice = "Stop the program that uses it. The gateway retries every few seconds; a restart isn't needed."
         return Check.failed(option, problem[0], advice)
     text = f"The gateway doesn't listen on {format_address(address)} yet."
-    return Check.warning(option, text, "It tries again every few seconds; the log says why it couldn't.")
+    return Check.warning(option, text, "It retries every few seconds. Look for the cause in the log.")

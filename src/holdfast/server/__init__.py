@@ -1,3 +1,3 @@
 """
-The process: settings, HTTP and TLS, middleware, and the composition of all parts.
+The server process: settings, HTTP, TLS, middleware, and the composition of all components.
 """

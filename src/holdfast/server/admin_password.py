@@ -1,5 +1,5 @@
 """
-The password of the first user: from a variable, or generated and kept in a file of the data directory.
+The password of the first user: from a variable, or generated and stored in a file in the data directory.
 """
 
 import secrets
@@ -22,12 +22,12 @@ PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
 
 def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:
     """
-    Make the user admin if there is nobody yet; give the password if it was generated for that.
+    Create the user admin if there are no users, and return its password if it was generated.
 
-    A file whose password opens nothing any more is removed, and none is written where admin isn't made.
+    Removes a file whose password is out of date. A file is written only if admin is created.
 
     Raises:
-        CannotStart: The variable or the file holds no password, or one that can't be chosen.
+        CannotStart: The variable or the file has no password, or one that the password rules reject.
         OSError: The file can't be read or written.
     """
     password, file = given_password(settings), data / PASSWORD_FILE
@@ -36,15 +36,15 @@ def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | No
         file.unlink(missing_ok=True)
         return None
     if not accounts.lacks_first_user(DEFAULT_ORGANIZATION, ADMIN):
-        _remove_false(file, accounts)
+        _remove_outdated(file, accounts)
         return None
-    # Kept before the user is, so that a password is never lost between the two.
-    password = _kept(file) or _generate(file)
+    # Written before the user is created, so that a crash in between doesn't lose the password.
+    password = _stored(file) or _generate(file)
     return password if accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=False) else None
 
 
 def given_password(settings: Settings) -> str | None:
-    """Return the password that HOLDFAST_ADMIN_PASSWORD gives admin, None if it isn't set. Raises CannotStart."""
+    """Return the password in HOLDFAST_ADMIN_PASSWORD, None if it isn't set. Raises CannotStart."""
     if settings.admin_password is None:
         return None
     password = settings.admin_password.get_secret_value()
@@ -60,24 +60,24 @@ def _checked(password: str, refusal: str) -> str:
         raise CannotStart(f"{refusal} {error}") from None
 
 
-def _kept(file: Path) -> str:
-    """Read the password; empty if there is none, as when the process was killed while it wrote the file."""
+def _stored(file: Path) -> str:
+    """Return the password in the file, empty if there is none, as after a kill while the file was written."""
     try:
         password = file.read_text("utf-8").strip()
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
-        raise CannotStart(f"{file} holds no password. Remove it, or set HOLDFAST_ADMIN_PASSWORD.") from None
+        raise CannotStart(f"{file} doesn't contain a password. Remove it, or set HOLDFAST_ADMIN_PASSWORD.") from None
     return password and _checked(password, f"The password in {file} can't be used.")
 
 
-def _remove_false(file: Path, accounts: Accounts) -> None:
-    """Remove the file if its password isn't that of admin: it was changed since, or admin was deleted."""
+def _remove_outdated(file: Path, accounts: Accounts) -> None:
+    """Remove the file if its password no longer is admin's, because it was changed or admin was deleted."""
     if not file.is_file():
         return
     if not accounts.is_password(ADMIN, file.read_text("utf-8", "replace").strip()):
         file.unlink()
-        log.warning("file with an old password of admin removed", file=str(file))
+        log.warning("file with an outdated admin password removed", file=str(file))
 
 
 def _generate(file: Path) -> str:

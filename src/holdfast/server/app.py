@@ -1,5 +1,5 @@
 """
-The composition root: settings in, a running Holdfast out.
+The composition root: builds a running Holdfast from settings.
 """
 
 import asyncio
@@ -50,11 +50,11 @@ ENVOY_LOG = "envoy.log"
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A Holdfast that is ready, and what was found out at its start."""
+    """A running Holdfast."""
 
     runtime: Runtime
     publisher_url: str
-    new_password: str | None  # of admin, when this start made it
+    new_password: str | None  # of admin, if it was created at this start
     reload: Reload
 
 
@@ -65,10 +65,10 @@ def create_asgi(
     readiness: Readiness | None = None,
 ) -> ASGIApp:
     """
-    Make the web application: REST below /api, tokens and metrics beside it, pages everywhere else.
+    Create the web application: REST, OAuth and metrics at the paths in `server/doors.py`, pages everywhere else.
 
-    *requests_per_second* is what one user may ask for in the long run; 0 is without a limit. *trusted_proxies* are
-    believed when they say for whom they ask.
+    *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
+    *trusted_proxies* are trusted.
     """
     pages = web.create_door(runtime)
     doors = Doors(
@@ -85,14 +85,14 @@ def create_asgi(
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     """
-    Seal all keys with a new sealing key and forget the old ones; give how many there were, and how many are lost.
+    Encrypt all private keys with a new sealing key; return how many there were, and how many can't be decrypted.
 
     Raises:
-        CannotStart: There is no database, a Holdfast runs on it, or the sealing key cannot be changed.
+        CannotStart: There is no database, a Holdfast runs on it, or the sealing key can't be changed.
     """
     data = settings.data.expanduser()
     if not database_in(data).is_file():
-        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+        raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")
     with data_directory(data), rotate_key(settings, data) as sealing:
         store = Store(database_in(data))
         try:
@@ -104,13 +104,13 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
 @asynccontextmanager
 async def run(settings: Settings) -> AsyncIterator[Instance]:
     """
-    Run the control plane and the embedded gateway until the block ends; requests in flight then have a while to finish.
+    Run the publisher and the embedded gateway until the block ends, then drain requests in flight.
 
     Raises:
-        CannotStart: An address is in use, the data directory or the identity provider's settings cannot be used, TLS
-            files are named only in part, or passwords would be sent unencrypted.
+        CannotStart: An address is in use, the data directory or the identity provider's settings can't be used, only
+            some of the TLS files are set, or passwords would be sent unencrypted.
         EnvoyMissing: There is no Envoy.
-        EnvoyLogUnusable: What it writes can't be kept.
+        EnvoyLogUnusable: Envoy's log can't be written.
     """
     addresses = listen_addresses(settings)
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
@@ -166,7 +166,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
 
 
 def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -> None:
-    """Let gateways present what is in the files, now and after each change of them."""
+    """Pass the certificate in the files to the gateways, now and after each change."""
     if of_gateways:
         of_gateways.on_change = distributor.present
         if of_gateways.current:

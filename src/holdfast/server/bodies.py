@@ -1,5 +1,5 @@
 """
-The bodies of requests: bounded in size and time, and read only from users once they are more than a few kilobytes.
+Limits on the size and time of request bodies. Bodies of more than a few kilobytes are read only from signed-in users.
 """
 
 import asyncio
@@ -16,23 +16,23 @@ from holdfast.work.shares import Shares
 TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")
 TOO_LARGE = Problem(413, "content-too-large", "Content Too Large")
 TOO_MANY_BODIES = Problem(503, "too-many-uploads", "Service Unavailable")
-# A body larger than a full upload with its form fields is refused before it is read.
+# The largest upload with its form fields is smaller.
 MAX_BODY = 2 * 1024 * 1024
-SMALL_BODY = 16 * 1024  # anybody may send as much; forms that sign somebody in are smaller
+SMALL_BODY = 16 * 1024  # allowed without signing in; sign-in forms are smaller
 LARGE_BODIES = 64  # in memory at once, beyond the small ones
 LARGE_BODIES_OF_A_USER = 16
-MAX_DIGITS = 20  # of a declared length
+MAX_DIGITS = 20  # of a Content-Length
 BODY_WITHIN = 60.0  # seconds for a whole body to arrive
-REFUSED_BODY_WITHIN = 10.0  # seconds; then the client gets its answer whether it reads or not
+REFUSED_BODY_WITHIN = 10.0  # seconds until a client that still sends gets its response
 RETRY_AFTER = 1  # seconds
 CLOSE = {"connection": "close"}
 
 
 class BodyLimit:
     """
-    Refuses bodies of more than *limit* bytes, also those that do not say their length, and those that take long.
+    Rejects bodies of more than *limit* bytes, with or without a Content-Length, and slow ones.
 
-    Beyond a small size a body is read only after *identify* has named its sender, and only if *large* has room.
+    A body of more than SMALL_BODY is read only if *identify* authenticates its sender and *large* has room.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class BodyLimit:
         self._limit, self._within = limit, within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, 408, 413 or 503, or pass the request on."""
+        """Respond 401, 408, 413 or 503, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -62,7 +62,11 @@ class BodyLimit:
                 await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, request: Request, receive: Receive, held: contextlib.ExitStack) -> bytes | None:
-        """Read the body, or None if the client went; raise _Refused. *held* is closed when its memory is free again."""
+        """
+        Return the body, None if the client disconnected. Raises _Refused.
+
+        The caller closes *held* when the body's memory is free again.
+        """
         length = await self._declared_length(request)
         body, more, admitted = bytearray(), True, False
         try:
@@ -75,28 +79,28 @@ class BodyLimit:
                         return bytes(body)
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return None  # half a body is none, and nobody waits for an answer
+                        return None
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._limit:
                         raise await self._too_large(request)
         except TimeoutError as error:
-            text = f"The body did not arrive within {self._within:.0f} seconds. Send it again."
+            text = f"The body didn't arrive within {self._within:.0f} seconds. Try again."
             raise _Refused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
 
     async def _declared_length(self, request: Request) -> int:
         declared = request.headers.get("content-length", "0")
-        # The length is compared as text first: to read a number of a million digits would take long.
+        # Check the number of digits first: parsing a million digits would take long.
         if not declared.isdigit() or len(declared) >= MAX_DIGITS or int(declared) > self._limit:
             raise await self._too_large(request)
         return int(declared)
 
     async def _too_large(self, request: Request) -> "_Refused":
-        text = f"The request is larger than {self._limit // 1024} KiB. Send less."
+        text = f"The request is larger than {self._limit // 1024} KiB."
         return _Refused(await self._refuse(request, TOO_LARGE, text, CLOSE))
 
     async def _admit(self, request: Request, receive: Receive | None, held: contextlib.ExitStack) -> None:
-        """Make room for a large body if its sender is a user; raise _Refused. *receive* is None at the body's end."""
+        """Reserve memory for a large body of a user. Raises _Refused. *receive* is None at the end of the body."""
         sender = await self._identify(request)
         if isinstance(sender, Response):
             raise _Refused(await _after_the_body(request, receive, sender))
@@ -108,7 +112,7 @@ class BodyLimit:
 
 
 class _Refused(Exception):
-    """The request is answered without the app."""
+    """The request gets *response* without reaching the app."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -116,11 +120,11 @@ class _Refused(Exception):
 
 
 async def _after_the_body(request: Request, receive: Receive | None, refusal: Response) -> Response:
-    """Take what the client still sends without keeping it: many look for an answer only afterwards."""
+    """Discard the rest of the body, because many clients read the response only after they have sent everything."""
     if receive is None:
         return refusal
     if "expect" in request.headers:
-        refusal.headers["connection"] = "close"  # it waits before it sends the body, and need not
+        refusal.headers["connection"] = "close"  # the client hasn't sent the body yet and needn't
         return refusal
     left = MAX_BODY
     try:

@@ -1,10 +1,10 @@
 """
-The only clock: everything below takes the time as an argument.
+The clock. All layers below take the time as an argument.
 """
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the time, aware."""
+    """Return the current time (aware, UTC)."""
     return datetime.now(UTC)

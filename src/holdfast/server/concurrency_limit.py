@@ -1,5 +1,5 @@
 """
-How many requests of one user, and from one address, are worked on at the same time.
+Limits on concurrent requests of one user and from one address.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from holdfast.rest.errors import BUSY
 from holdfast.server.doors import Refuse
 from holdfast.server.rate_limit import MAX_KEYS, address_of, identify_client
 
-# Handlers share 40 threads (anyio's default), so no user and no address gets all of them.
+# Handlers share 40 threads (anyio's default). No user and no address can occupy all of them.
 OF_USER = 10
 OF_ADDRESS = 30
-MAX_WAITING = 100  # more of one user or address, which wait without a thread
-PATIENCE = 10.0  # seconds that each waits
-SECONDS = 2  # until the next attempt
+MAX_WAITING = 100  # further requests of one user or address, which wait without a thread
+PATIENCE = 10.0  # seconds that a request waits
+SECONDS = 2  # Retry-After
 EVENTS = "text/event-stream"
 
 
@@ -33,19 +33,19 @@ class _Line:
 
 
 class Lines:
-    """For each key, *most* turns at a time; others wait in a line, in the order of their arrival."""
+    """At most *most* turns at a time for each key. Others wait in order of arrival."""
 
     def __init__(self, most: int, waiting: int = MAX_WAITING, patience: float = PATIENCE) -> None:
         self._most, self._waiting, self._patience = most, waiting, patience
         self._lines: dict[str, _Line] = {}
 
     def __len__(self) -> int:
-        """Count the keys that anybody has a turn of, or waits for."""
+        """Return the number of keys in use."""
         return len(self._lines)
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[None]:
-        """Wait for a turn of *key*, which lasts until the block ends. Raises Busy."""
+        """Wait for a turn for *key*, which ends with the block. Raises Busy."""
         line = self._lines.setdefault(key, _Line(asyncio.Semaphore(self._most)))
         if line.members >= self._most + self._waiting:
             raise _busy()
@@ -68,11 +68,11 @@ class Lines:
 
 class ConcurrencyLimit:
     """
-    Works on few requests of one user and of one address at a time, lets others wait, and answers 503 when too many do.
+    Limits concurrent requests of one user and one address, queues others, and responds 503 if too many wait.
 
-    A user is known by what they show until the door has verified it, then by who they are, whatever else they show:
-    `request.state.count_as` waits for a turn of theirs. Events count only until they begin: they occupy no thread, and
-    web/publishing/live.py bounds them.
+    Before authentication, requests count by their credentials; afterwards by user, whatever the credentials:
+    `request.state.count_as` waits for a turn of the user. Server-sent events count only until they begin, because they
+    don't occupy a thread; `web/publishing/live.py` limits them.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class ConcurrencyLimit:
         self._app, self._refuse = app, refuse
         self._users = Lines(of_user, waiting)
         self._addresses = Lines(of_address, waiting)
-        self._accounts: OrderedDict[str, str] = OrderedDict()  # by what was shown
+        self._accounts: OrderedDict[str, str] = OrderedDict()  # by a hash of the credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 503 or pass the request on."""
+        """Respond 503, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -133,4 +133,4 @@ def _begins_events(message: Message) -> bool:
 
 
 def _busy() -> Busy:
-    return Busy("Too many of your requests are being worked on.", SECONDS)
+    return Busy("Too many concurrent requests.", SECONDS)

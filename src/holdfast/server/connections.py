@@ -1,5 +1,5 @@
 """
-Connections of the publisher: counted from accept, shared between addresses, with a time limit for the TLS handshake.
+The publisher's connections: limited in number, in total and for each address, and in the time of the TLS handshake.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from holdfast.work.shares import Shares
 log = structlog.get_logger()
 HANDSHAKE_WITHIN = 10  # seconds
 TLS_CLOSE_WITHIN = 2.0  # seconds for the peer's close_notify
-ACCEPT_AT_ONCE = 64  # then others have their turn
-PAUSE_WITHOUT_FILES = 0.5  # seconds until accept is tried again
-RECEIVE_BUFFER = 64 * 1024  # bytes that the kernel and each layer above it keep for one connection
-TLS_READ = 16 * 1024  # bytes; asyncio would set 256 KiB aside for each connection
+ACCEPT_AT_ONCE = 64  # connections, before other tasks run
+PAUSE_WITHOUT_FILES = 0.5  # seconds until the next attempt to accept
+RECEIVE_BUFFER = 64 * 1024  # bytes that the kernel and each layer above it buffer for one connection
+TLS_READ = 16 * 1024  # bytes; asyncio would allocate 256 KiB for each connection
 
 
 class HttpConnection(asyncio.Protocol, ABC):
-    """Speaks HTTP on an accepted connection, or on the TLS above it."""
+    """HTTP on an accepted connection, or on the TLS connection above it."""
 
     @property
     @abstractmethod
@@ -36,19 +36,19 @@ class HttpConnection(asyncio.Protocol, ABC):
 
     @abstractmethod
     def is_busy(self) -> bool:
-        """Say whether a request is in flight, or its answer not yet sent."""
+        """Return whether a request is in flight, or its response not yet sent."""
 
     @abstractmethod
     def shutdown(self) -> None:
-        """End when the request in flight is answered, or at once if there is none."""
+        """Close after the response to the request in flight, or at once if there is none."""
 
     @abstractmethod
     def abort(self) -> None:
-        """End at once."""
+        """Close at once."""
 
 
 class TlsConnection(SSLProtocol):
-    """TLS below *http*: asyncio's own, with less memory, a time limit, and a word when the connection has ended."""
+    """asyncio's TLS below *http*, with less memory, a time limit, and a call of *ended* when it is closed."""
 
     max_size = TLS_READ
 
@@ -57,12 +57,12 @@ class TlsConnection(SSLProtocol):
             asyncio.get_running_loop(),
             http,
             context,
-            None,  # type: ignore[arg-type]  # nobody waits for the handshake
+            None,  # type: ignore[arg-type]  # no future waits for the handshake
             server_side=True,
             ssl_handshake_timeout=HANDSHAKE_WITHIN,
             ssl_shutdown_timeout=TLS_CLOSE_WITHIN,
         )
-        self._set_read_buffer_limits(RECEIVE_BUFFER)  # type: ignore[attr-defined]  # typeshed leaves it out
+        self._set_read_buffer_limits(RECEIVE_BUFFER)  # type: ignore[attr-defined]  # missing in typeshed
         self._http, self._ended = http, ended
         self._socket: asyncio.Transport | None = None
 
@@ -72,23 +72,23 @@ class TlsConnection(SSLProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Say that the connection has ended."""
+        """Call *ended*."""
         super().connection_lost(exc)
         self._ended()
 
     def is_busy(self) -> bool:
-        """Say whether a request is in flight, or its answer not yet sent."""
+        """Return whether a request is in flight, or its response not yet sent."""
         return self._http.is_busy() or (self._http.is_connected and _has_unsent(self._socket))
 
     def shutdown(self) -> None:
-        """End when the request in flight is answered, or at once if there is none."""
+        """Close after the response to the request in flight, or at once if there is none."""
         if self._http.is_connected:
             self._http.shutdown()
         else:
             self.abort()
 
     def abort(self) -> None:
-        """End at once."""
+        """Close at once."""
         if self._socket:
             self._socket.abort()
 
@@ -98,7 +98,7 @@ def _has_unsent(transport: asyncio.Transport | None) -> bool:
 
 
 class Acceptor:
-    """Accepts connections on *listening*; closes at once what exceeds *limits*."""
+    """Accepts connections on *listening*; closes those beyond *limits* at once."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Acceptor:
         limits: ConnectionLimits,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """*make* makes what speaks HTTP, given what it calls when its connection has ended."""
+        """*make* creates the HTTP connection; its argument is called when the connection is closed."""
         self._listening, self._tls, self._make = listening, tls, make
         self._shares = Shares(limits.publisher, limits.publisher_share)
         self._trusted_proxies = trusted_proxies
@@ -118,16 +118,16 @@ class Acceptor:
         self.open: set[TlsConnection | HttpConnection] = set()
 
     def start(self) -> None:
-        """Accept connections from now on."""
+        """Start accepting connections."""
         for listener in self._listening:
-            # What the kernel takes from a client is bounded before anybody reads it; accepted sockets inherit this.
+            # Limits what the kernel buffers before Holdfast reads it. Accepted sockets inherit this.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             listener.setblocking(False)
         self._listen()
 
     def close(self) -> None:
-        """Accept no more: who connects from now on is refused by the system."""
-        self._listen_no_longer()
+        """Stop accepting: the system refuses further connections."""
+        self._stop_listening()
         if self._retry:
             self._retry.cancel()
         for listener in self._listening:
@@ -138,7 +138,7 @@ class Acceptor:
         for listener in self._listening:
             self._loop.add_reader(listener, self._accept, listener)
 
-    def _listen_no_longer(self) -> None:
+    def _stop_listening(self) -> None:
         for listener in self._listening:
             if listener.fileno() >= 0:
                 self._loop.remove_reader(listener)
@@ -150,9 +150,9 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:
-                # No files or no memory: what waits is accepted when there are some again.
+                # Out of files or memory: pending connections are accepted later.
                 log.error("connections wait for the publisher", why=error.strerror)
-                self._listen_no_longer()
+                self._stop_listening()
                 self._retry = self._loop.call_later(PAUSE_WITHOUT_FILES, self._listen)
                 return
             holder = client_key(host)

@@ -1,5 +1,5 @@
 """
-The directories that Holdfast keeps files in: held by one process, and closed to everybody else.
+The data directory and temporary directories: locked by one process, and inaccessible to other users.
 """
 
 import fcntl
@@ -18,32 +18,32 @@ import structlog
 from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
-OTHERS = 0o077  # the bits of a mode that let others in
+OTHERS = 0o077  # the permission bits of group and others
 DATABASE_FILE = "holdfast.sqlite"
 LOCK_FILE = "lock"
 _PREFIX = "holdfast-"
 _RANDOM = 8  # characters that `tempfile` adds
-_MAX_PATH = 100  # bytes: a socket's path has at most 107, of which its name and a slash take 6
-_OWN = (DATABASE_FILE, LOCK_FILE)  # an open directory with one of these has been a data directory before
+_MAX_PATH = 100  # bytes: a socket's path has at most 107, including its name and a slash (6)
+_OWN = (DATABASE_FILE, LOCK_FILE)  # a directory that contains one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
 
 
 def database_in(data: Path) -> Path:
     """
-    Give the path of the database in a data directory, without symbolic links.
+    Return the path of the database in a data directory, with symbolic links resolved.
 
-    SQLite keeps the log of a database next to the file itself, so all that looks for it must look there.
+    SQLite stores the write-ahead log next to the real file, so that is where to look for it.
     """
-    return Path(os.path.realpath(data / DATABASE_FILE))  # unlike `Path.resolve`, this bears links in a circle
+    return Path(os.path.realpath(data / DATABASE_FILE))  # unlike `Path.resolve`, this tolerates circular links
 
 
 @contextmanager
 def data_directory(data: Path) -> Iterator[None]:
     """
-    Make the data directory, close it and its files to others, and hold it alone.
+    Create the data directory, remove permissions of other users on it and its files, and lock it.
 
     Raises:
-        CannotStart: It can't be written, isn't this user's alone, or another Holdfast runs on it.
+        CannotStart: It isn't writable, belongs to or is shared with other users, or another Holdfast is running on it.
     """
     with _private_umask():
         try:
@@ -51,10 +51,10 @@ def data_directory(data: Path) -> Iterator[None]:
             _close(data)
             descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise CannotStart(f"{data} cannot be written ({error.strerror}). Choose another with --data.") from error
+            raise CannotStart(f"Can't write {data}: {error.strerror}. Choose another with --data.") from error
         try:
             if not _can_lock(descriptor, fcntl.LOCK_EX):
-                raise CannotStart(f"Another Holdfast runs on {data}. Stop it, or choose another with --data.")
+                raise CannotStart(f"Holdfast is already running on {data}. Stop it, or choose another with --data.")
             _close_files(data)
             yield
         finally:
@@ -62,7 +62,7 @@ def data_directory(data: Path) -> Iterator[None]:
 
 
 def is_held(data: Path) -> bool:
-    """Say whether a Holdfast runs on the data directory; False also where that cannot be seen."""
+    """Return whether a Holdfast is running on the data directory; False if the lock file can't be read."""
     try:
         descriptor = os.open(data / LOCK_FILE, os.O_RDONLY)
     except OSError:
@@ -74,7 +74,7 @@ def is_held(data: Path) -> bool:
 
 
 def owner_problem(data: Path) -> str | None:
-    """Say who else owns a directory, None if it belongs to the user of this process."""
+    """Return a message if another user owns the directory, None if this process's user does."""
     owner = data.stat().st_uid
     if owner == os.geteuid():
         return None
@@ -82,11 +82,11 @@ def owner_problem(data: Path) -> str | None:
         name = pwd.getpwuid(owner).pw_name
     except KeyError:
         name = f"user {owner}"
-    return f"{data} belongs to {name}, not to the user that runs this."
+    return f"{data} belongs to {name}, not to the current user."
 
 
 def open_files(data: Path) -> list[Path]:
-    """Find the files directly in a directory that belong to this user and that others may read or write."""
+    """Return the files directly in a directory that belong to this user and that other users can read or write."""
     paths = []
     for entry in os.scandir(data):
         if entry.is_file(follow_symlinks=False):
@@ -97,7 +97,7 @@ def open_files(data: Path) -> list[Path]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file for this user alone; after a crash it holds all of its old or its new content. Raises OSError."""
+    """Replace a file atomically, readable only for this user. Raises OSError."""
     beside = path.with_name(f".{path.name}.new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as output:
         os.fchmod(output.fileno(), 0o600)
@@ -115,9 +115,9 @@ def replace_file(path: Path, content: bytes) -> None:
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
     """
-    Make a directory with a short path, as unix sockets need it, that only this user may enter; remove it at the end.
+    Create a directory for this user with a path that is short enough for unix sockets; remove it at the end.
 
-    Those that killed processes of this user have left behind are removed first. Raises CannotStart.
+    First removes directories that killed processes of this user have left behind. Raises CannotStart.
     """
     try:
         _remove_abandoned()
@@ -127,7 +127,7 @@ def temporary_directory() -> Iterator[Path]:
     try:
         if too_long := _too_long(directory):
             raise CannotStart(too_long)
-        # Locked before it has its name: who finds it, finds it locked.
+        # Lock the file before it gets its name, so that other processes never see it unlocked.
         new = directory / ".new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -141,7 +141,7 @@ def temporary_directory() -> Iterator[Path]:
 
 
 def sockets_problem() -> str | None:
-    """Say why the next start can't make its directory for unix sockets, None if it can."""
+    """Return why the next start can't create its directory for unix sockets, None if it can."""
     try:
         parent = Path(tempfile.gettempdir())
     except OSError as error:
@@ -150,22 +150,22 @@ def sockets_problem() -> str | None:
 
 
 def _no_directory(error: OSError) -> str:
-    text = f"No directory for unix sockets can be made ({error.strerror})."
-    return f"{text} Set TMPDIR to a directory that this user can write and that has space."
+    text = f"Can't create a directory for unix sockets ({error.strerror})."
+    return f"{text} Set TMPDIR to a writable directory with free space."
 
 
 def _too_long(directory: Path) -> str | None:
     if len(os.fsencode(directory)) <= _MAX_PATH:
         return None
     return (
-        f"Unix sockets can't be made in {directory}: its path is longer than {_MAX_PATH} bytes. "
+        f"Can't create unix sockets in {directory}: its path is longer than {_MAX_PATH} bytes. "
         "Set TMPDIR to a shorter path."
     )
 
 
 @contextmanager
 def _private_umask() -> Iterator[None]:
-    """Let everything that the process makes from now on be its user's alone."""
+    """Create files only for this user until the block ends."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -182,19 +182,20 @@ def _close(data: Path) -> None:
         return
     if not _is_own(data, mode):
         raise CannotStart(
-            f"Others may enter {data} (mode {mode:04o}), and Holdfast has never used it. Choose another directory with "
-            f"--data, or run `chmod 700 {data}` if nobody else needs it."
+            f"Other users can access {data} (mode {mode:04o}), and Holdfast has never used it. Choose another "
+            f"directory with --data, or run `chmod 700 {data}` if nobody else needs it."
         )
     data.chmod(0o700)
     if stat.S_IMODE(data.stat().st_mode) & OTHERS:
         raise CannotStart(
-            f"Others may enter {data}, and its file system does not keep modes. Choose another directory with --data."
+            f"Other users can access {data}, and its file system doesn't support permissions. Choose another directory "
+            "with --data."
         )
     log.warning("data directory closed to others", directory=str(data), mode_before=f"{mode:04o}")
 
 
 def _is_own(data: Path, mode: int) -> bool:
-    """Say whether a directory is Holdfast's to close: it was used before, or is empty and nobody's home."""
+    """Return whether Holdfast may change the directory's mode: it used it before, or it is empty and not a home."""
     if mode & stat.S_ISVTX or data.resolve() in {Path("/"), Path.home().resolve()}:
         return False
     names = {entry.name for entry in data.iterdir()} - _OF_FILE_SYSTEMS
@@ -219,7 +220,7 @@ def _can_lock(descriptor: int, how: int = fcntl.LOCK_SH) -> bool:
 def _remove_abandoned() -> None:
     for entry in os.scandir(tempfile.gettempdir()):
         if entry.name.startswith(_PREFIX) and _is_own_directory(entry) and _is_abandoned(directory := Path(entry.path)):
-            shutil.rmtree(directory, ignore_errors=True)  # which follows no symbolic links
+            shutil.rmtree(directory, ignore_errors=True)  # doesn't follow symbolic links
             log.info("directory of a killed process removed", directory=str(directory))
 
 
@@ -244,7 +245,7 @@ def _is_abandoned(directory: Path) -> bool:
 
 
 def _is_deaf(path: Path) -> bool:
-    """Say whether nobody listens on a unix socket any longer: earlier versions held no lock."""
+    """Return whether no process listens on a unix socket any longer: earlier versions didn't lock the directory."""
     with closing(socket.socket(socket.AF_UNIX)) as asking:
         try:
             asking.connect(str(path))

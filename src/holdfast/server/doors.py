@@ -1,5 +1,5 @@
 """
-The two doors, REST and pages: the paths of each, and its answers to requests that don't reach its application.
+The two applications, REST and pages: their paths, and their responses to requests that don't reach them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,9 +13,9 @@ from holdfast.rest.errors import Problem
 
 JSON_PATHS = ("/api/", "/client-registration/", "/oauth2/", "/openapi.json", "/metrics")
 
-# Answers a request that is refused: the problem, a sentence for people, headers.
+# Responds to a request that is rejected: the problem, a message, headers.
 Refuse = Callable[[Request, Problem, str, Mapping[str, str]], Awaitable[Response]]
-# Answers a request whose handler failed.
+# Responds to a request whose handler failed.
 Fail = Callable[[Request, Exception], Awaitable[Response]]
 # Returns a unique name for the sender of a request, or the response if the sender can't be authenticated.
 Identify = Callable[[Request], Awaitable[str | Response]]
@@ -23,7 +23,7 @@ Identify = Callable[[Request], Awaitable[str | Response]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An application, and its answers to requests that don't reach it."""
+    """An application, and its responses to requests that don't reach it."""
 
     app: ASGIApp
     refuse: Refuse
@@ -39,21 +39,21 @@ class Doors:
     html: Door
 
     def of(self, scope: Scope) -> Door:
-        """Find the door that a request is for."""
+        """Return the application that a request is for."""
         return self.json if scope["path"].startswith(JSON_PATHS) else self.html
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on to its door."""
+        """Pass a request on to its application."""
         await self.of(scope).app(scope, receive, send)
 
     async def refuse(self, request: Request, problem: Problem, text: str, headers: Mapping[str, str]) -> Response:
-        """Answer a request that is refused, as its door does."""
+        """Respond to a request that is rejected, in the format of its application."""
         return await self.of(request.scope).refuse(request, problem, text, headers)
 
     async def fail(self, request: Request, error: Exception) -> Response:
-        """Answer a request whose handler failed, as its door does."""
+        """Respond to a request whose handler failed, in the format of its application."""
         return await self.of(request.scope).fail(request, error)
 
     async def identify(self, request: Request) -> str | Response:
-        """Return a unique name for the sender, or its door's response if the sender can't be authenticated."""
+        """Return a unique name for the sender, or a response if the sender can't be authenticated."""
         return await self.of(request.scope).identify(request)

@@ -1,5 +1,5 @@
 """
-`/livez` and `/readyz`: whether the process lives, and whether requests should be sent to it. Anybody may ask.
+Health checks: `/livez` (the process runs) and `/readyz` (it is ready for requests). No sign-in is needed.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ LIVE, READY = "/livez", "/readyz"
 @dataclass(slots=True)
 class Readiness:
     """
-    Whether requests should be sent here: what must be true by name, and whether the process is about to end.
+    Whether the process is ready for requests: named *conditions* that must hold, and whether it is shutting down.
 
-    *degraded* names what doesn't work as it should although requests are welcome.
+    *degraded* returns the names of parts that need attention although the process is ready.
     """
 
     conditions: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
@@ -24,19 +24,19 @@ class Readiness:
     draining: bool = False
 
     def failing(self) -> list[str]:
-        """Name what is not as it must be; empty when requests are welcome."""
+        """Return the names of failing conditions; empty if the process is ready."""
         failing = [name for name, holds in self.conditions.items() if not holds()]
         return ["draining", *failing] if self.draining else failing
 
 
 class Health:
-    """Answers health checks before anything else does: without signing in, without a limit, without a secret."""
+    """Answers health checks before all other middleware: without authentication or rate limits, and without secrets."""
 
     def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
         self._app, self._readiness = app, readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 200 or 503, or pass the request on."""
+        """Respond 200 or 503, or pass the request on."""
         if scope["type"] != "http" or scope["path"] not in {LIVE, READY} or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return

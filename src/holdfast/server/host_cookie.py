@@ -1,5 +1,5 @@
 """
-Our cookies over https: `__Host-` before its name, so that no other host and no http page can set it.
+The prefix `__Host-` of cookies over https, so that other hosts and http pages can't set them.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,13 +14,13 @@ _PREFIXED = tuple(f"{PREFIX}{name}" for name in _OURS)
 
 
 class HostCookie:
-    """Gives cookies their prefix on the way out and takes it on the way in; the doors know only the plain names."""
+    """Adds the prefix to cookies in responses and removes it in requests; REST and pages use names without it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rename the cookies in request and answer; over http nothing happens."""
+        """Rename the cookies in request and response; does nothing over http."""
         if scope["type"] != "http" or scope["scheme"] != "https":
             await self._app(scope, receive, send)
             return
@@ -45,7 +45,7 @@ def _prefixed(cookie: str) -> str:
 
 
 def _plain(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Take the prefix away; what came under the plain name may be anybody's, and is not believed."""
+    """Remove the prefix. Drop cookies without it: any host may have set them."""
     others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
     pairs = "; ".join(Headers(scope=scope).getlist("cookie")).split(";")
     cookies = [pair.strip() for pair in pairs if not pair.strip().startswith(_OURS)]

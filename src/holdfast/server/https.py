@@ -1,8 +1,8 @@
 """
-What the publisher and the gateways present: read from files, checked, and read again when the files change.
+The certificates of the publisher and the gateways: read from files, checked, and reloaded when the files change.
 
-Nothing that the files hold keeps Holdfast from starting: traffic must not stop because a certificate has expired. A
-server whose files can't be used presents nothing, and speaks no http either.
+Holdfast starts whatever the files contain, so that an expired certificate doesn't stop all traffic. If the files can't
+be used, the server rejects TLS handshakes and doesn't fall back to http.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ LOOK_AGAIN = 60.0  # seconds
 
 
 class CertificateFiles(ABC, Generic[T]):
-    """A certificate and its key in two files, and what is presented of them."""
+    """A certificate and its key in two files, and the version of them that is presented."""
 
     whose: str
 
@@ -41,22 +41,22 @@ class CertificateFiles(ABC, Generic[T]):
         """Read both files."""
         self._certificate, self._key = certificate.expanduser(), key.expanduser()
         self._loaded: Loaded[T] | None = None
-        self._unused = ""  # why what the files hold isn't presented
+        self._unused = ""  # why the content of the files isn't presented
         self._logged: tuple[str, timedelta | None] = ("", None)  # problem and stage
         self._read()
 
     @property
     def paths(self) -> tuple[Path, Path]:
-        """Where certificate and key are."""
+        """The paths of certificate and key."""
         return self._certificate, self._key
 
     @property
     def current(self) -> T | None:
-        """What is presented; None: nothing."""
+        """The content that is presented; None if there is none."""
         return self._loaded.content if self._loaded else None
 
     def presented(self, now: datetime) -> ServerCertificate:
-        """Describe what is presented."""
+        """Return the state of the presented certificate."""
         if self._loaded is None:
             return ServerCertificate(self.whose, None, None, self._unused)
         problem = self._unused or wrong_time(self._certificate, self._loaded, now)
@@ -64,25 +64,25 @@ class CertificateFiles(ABC, Generic[T]):
 
     @abstractmethod
     def _load(self, certificate: Path, key: Path) -> Loaded[T]:
-        """Read what the files hold. Raises UnusableCertificate."""
+        """Read the files. Raises UnusableCertificate."""
 
     def read_again(self) -> None:
-        """Present from now on what the files hold; if that can't be used, what was presented stays."""
+        """Reload the files; if they can't be used, keep presenting the previous certificate."""
         before = self._loaded
         self._read()
         if self._loaded is not before:
-            log.info(f"{self.whose} certificate read again", file=str(self._certificate))
+            log.info(f"{self.whose} certificate reloaded", file=str(self._certificate))
             self._replaced()
         self.tell(datetime.now(UTC))
 
     def _replaced(self) -> None:
-        """Another certificate is the current one."""
+        """React to a new certificate."""
 
     async def watch(self, every: float = LOOK_AGAIN) -> None:
         """
-        Look at the files *every* so many seconds, until cancelled, and read them again when they have changed.
+        Check the files at intervals of *every* seconds until cancelled, and reload them if they have changed.
 
-        While something is wrong, they are read each time.
+        While there is a problem, reload them each time.
         """
         while True:
             now = datetime.now(UTC)
@@ -108,15 +108,15 @@ class CertificateFiles(ABC, Generic[T]):
             self._loaded = loaded
 
     def tell(self, now: datetime) -> None:
-        """Log what is wrong at *now*, and an end that is near: each once."""
+        """Log a problem of the certificate at *now*, or that it expires soon, once each."""
         presented = self.presented(now)
         problem, stage = presented.problem, presented.find_stage(now)
-        told_problem, told_stage = self._logged
+        logged_problem, logged_stage = self._logged
         self._logged = (problem, stage)
-        if problem and problem != told_problem:
+        if problem and problem != logged_problem:
             kept = "nothing" if not self._loaded else "the previous certificate" if self._unused else "this certificate"
             log.error(f"{self.whose} certificate has a problem", why=problem, presented=kept)
-        if stage and stage != told_stage and presented.not_after:
+        if stage and stage != logged_stage and presented.not_after:
             level = logging.ERROR if stage <= DAY else logging.WARNING
             days = (presented.not_after - now) // DAY
             log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{presented.not_after}")
@@ -126,14 +126,14 @@ class CertificateFiles(ABC, Generic[T]):
 
 
 class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
-    """What the publisher presents; connections that are open keep what they began with."""
+    """The publisher's certificate. Open connections keep theirs."""
 
     whose = "publisher"
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Read both files."""
         super().__init__(certificate, key)
-        # One context listens and has no certificate; each connection is handed to the one that was read last.
+        # The server's context has no certificate; each connection gets the latest context.
         self.context = new_context()
         self.context.sni_callback = self._hand_over
 
@@ -149,7 +149,7 @@ class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
 
 
 class GatewayCertificate(CertificateFiles[Credential]):
-    """What gateways present to callers; connections that are open keep what they began with."""
+    """The certificate that gateways present to callers. Open connections keep theirs."""
 
     whose = "gateway"
     on_change: Callable[[Credential], None] | None = None

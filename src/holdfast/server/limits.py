@@ -1,5 +1,5 @@
 """
-How many files the process may open, and how many connections that leaves for callers.
+The limit on open files, and the limits on connections that follow from it.
 """
 
 import resource
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from holdfast.network.sockets import CannotStart
 
-FEWEST_FILES = 512  # below that, the gateway would be left with fewer connections than anybody can use
-MAX_FILES = 1024 * 1024  # a higher limit is of no use, and some systems allow a billion
+FEWEST_FILES = 512  # below that, the gateway would have too few connections to be useful
+MAX_FILES = 1024 * 1024  # a higher limit is useless, and some systems allow a billion
 PUBLISHER_CONNECTIONS = 1024
-GATEWAY_CONNECTIONS = 50_000  # as Envoy's guide for edge proxies has it
+GATEWAY_CONNECTIONS = 50_000  # the value in Envoy's guide for edge proxies
 GATEWAY_OWN_FILES = 256  # listeners, logs, event loops, the stream of configuration
 SHARES = 4  # one address gets a quarter of the publisher's connections
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many connections are open at once, at most: to the publisher, of these from one address, to the gateway."""
+    """The maximum numbers of open connections: to the publisher, to the publisher from one address, to the gateway."""
 
     publisher: int
     publisher_share: int
@@ -26,9 +26,9 @@ class ConnectionLimits:
 
 def raise_file_limit() -> int:
     """
-    Raise the soft limit of open files to the hard limit, for this process and its children, and give it.
+    Raise the soft limit on open files to the hard limit, for this process and its children, and return it.
 
-    Raises CannotStart where that is less than FEWEST_FILES.
+    Raises CannotStart if that is less than FEWEST_FILES.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = allowed_files()
@@ -41,7 +41,7 @@ def raise_file_limit() -> int:
 
 
 def allowed_files() -> int:
-    """Read how many files the process can open once it has raised its soft limit."""
+    """Return how many files the process can open after it has raised its soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     return most if soft == resource.RLIM_INFINITY else max(soft, most)
@@ -49,10 +49,10 @@ def allowed_files() -> int:
 
 def connection_limits(files: int) -> ConnectionLimits:
     """
-    Derive the limits from how many *files* each process may open.
+    Return the limits on connections of processes that can each open this number of *files*.
 
-    The publisher keeps half of them for the database and for tests of backends. At the gateway, a caller's connection
-    may need another one to a backend.
+    The publisher reserves half of them for the database and for probes. At the gateway, a caller's connection can need
+    a second one to a backend.
     """
     publisher = max(min(PUBLISHER_CONNECTIONS, files // 2), SHARES)
     gateway = max(min(GATEWAY_CONNECTIONS, (files - GATEWAY_OWN_FILES) // 2), 1)

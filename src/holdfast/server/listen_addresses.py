@@ -1,5 +1,5 @@
 """
-Where Holdfast listens: the addresses of its settings, names resolved, none of them taken twice.
+The addresses that Holdfast listens on: names resolved, without overlaps.
 """
 
 import socket
@@ -18,19 +18,19 @@ PUBLISHER = "publisher"
 
 @dataclass(frozen=True, slots=True)
 class ListenAddresses:
-    """IP addresses and ports: `::` is every IPv6 address and no IPv4 one, `0.0.0.0` every IPv4 address."""
+    """IP addresses and ports: `::` is every IPv6 address but not IPv4, `0.0.0.0` every IPv4 address."""
 
     publisher: Addresses
     gateway: tuple[GatewayListener, ...]
 
     def check_free(self) -> None:
-        """See that the gateway's are free; raise CannotStart."""
+        """Check that the gateway's addresses are free. Raises CannotStart."""
         for listener in self.gateway:
             for address in listener.addresses:
                 check_free(address, listener.option)
 
     def by_environment(self, *, tls: bool) -> dict[Environment, Addresses]:
-        """Return the gateway's with or without TLS."""
+        """Return the gateway's addresses, with or without TLS."""
         return {listener.environment: listener.addresses for listener in self.gateway if listener.tls is tls}
 
     def urls(self, *, tls: bool) -> dict[Environment, str]:
@@ -40,10 +40,10 @@ class ListenAddresses:
 
 def listen_addresses(settings: Settings) -> ListenAddresses:
     """
-    Resolve where *settings* say that publisher and gateway listen; a name stands for all its addresses.
+    Resolve the addresses of publisher and gateway in *settings*; a name stands for all its addresses.
 
     Raises:
-        CannotStart: A name has no address, or two addresses are the same or overlap.
+        CannotStart: A name has no address, or two addresses are equal or overlap.
     """
     resolved = ListenAddresses(_resolve(PUBLISHER, settings.publisher), tuple(_gateway(settings)))
     every = [(PUBLISHER, address) for address in resolved.publisher]
@@ -74,14 +74,14 @@ def _resolve(option: str, addresses: Addresses) -> Addresses:
         except OSError as error:
             raise CannotStart(
                 f"--{option} {format_address((host, port))}: {host} has no address ({error.strerror}). "
-                "Correct the name, or give an IP address."
+                "Correct the name, or use an IP address."
             ) from error
         resolved |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
     return tuple(resolved)
 
 
 def _plain(host: str) -> str:
-    """Write an address as it is compared; one with a zone is its own."""
+    """Return an address in its canonical form; an address with a zone is left unchanged."""
     return host if "%" in host else str(read_ip(host))
 
 
@@ -93,11 +93,11 @@ def _refuse_overlap(one: tuple[str, Address], other: tuple[str, Address]) -> Non
         text = f"--{option} {format_address(address)} and --{second_option} {format_address(second)} overlap."
     else:
         return
-    raise CannotStart(f"{text} {'Leave out the narrower one' if option == second_option else 'Choose another port'}.")
+    raise CannotStart(f"{text} {'Remove the narrower one' if option == second_option else 'Choose another port'}.")
 
 
 def _overlap(one: Address, other: Address) -> bool:
-    """Say whether one of two addresses is every address of its IP version, and so includes the other."""
+    """Return whether one of two addresses is unspecified (`::`, `0.0.0.0`) and so includes the other."""
     if one[1] != other[1]:
         return False
     first, second = (read_ip(host.partition("%")[0]) for host, _ in (one, other))

@@ -1,5 +1,5 @@
 """
-Logs: one JSON object per line on standard error, whoever wrote it.
+Logs: one JSON object per line on standard error, including those of libraries.
 """
 
 import io
@@ -18,7 +18,7 @@ _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, loggi
 
 
 class _Logger(structlog.WriteLogger):
-    """Writes to a file; a log that can't be written, as on a full disk, must not fail what is logged."""
+    """Writes to a file and ignores errors, so that a full disk doesn't break whatever is being logged."""
 
     def msg(self, message: str) -> None:
         """Write a line."""
@@ -29,7 +29,7 @@ class _Logger(structlog.WriteLogger):
 
 
 def configure_logging(level: str) -> None:
-    """Write events of *level* (debug, info, warning, error) and above."""
+    """Log events of *level* (debug, info, warning, error) and above."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -45,21 +45,21 @@ def configure_logging(level: str) -> None:
 
 @contextmanager
 def standard_error_as_log() -> Iterator[None]:
-    """Log what Python code writes to standard error itself, such as tracebacks of gRPC, until the block ends."""
+    """Log what Python code writes directly to standard error, such as gRPC's tracebacks, until the block ends."""
     with redirect_stderr(_Lines(sys.stderr)):
         yield
 
 
 def log_everything() -> None:
     """
-    Log what libraries and Python itself would write to standard error in formats of their own.
+    Log what libraries and Python would write to standard error in other formats.
 
-    That is everything sent to `logging`, warnings, and exceptions that nobody catches. It changes the whole process, so
-    only a process that serves does it.
+    That is everything sent to `logging`, warnings, and uncaught exceptions. This changes the whole process, so only
+    servers call it.
     """
     root = logging.getLogger()
     root.handlers = [_Forwarder()]
-    # Never less: libraries log headers and statements at the lower levels, and some of them are secret.
+    # Never lower: at lower levels, libraries log headers and SQL statements, which contain secrets.
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
@@ -68,7 +68,7 @@ def log_everything() -> None:
 
 
 class _Lines(io.TextIOBase):
-    """Takes the place of *file*: each text that is written to it becomes an event there."""
+    """Replaces *file*: each text that is written becomes a log event in it."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
@@ -85,13 +85,13 @@ def _written_to() -> TextIO:
 
 
 class _Forwarder(logging.Handler):
-    """Hands records of `logging` to structlog, which drops those below the level that was configured."""
+    """Passes records of `logging` to structlog, which drops those below the configured level."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record."""
         try:
             message = record.getMessage()
-        except (KeyError, TypeError, ValueError):  # arguments that don't match must not fail who logs
+        except (KeyError, TypeError, ValueError):  # arguments that don't match must not break the caller
             message = str(record.msg)
         level = next((candidate for candidate in _LEVELS if candidate <= record.levelno), logging.DEBUG)
         error = record.exc_info if record.exc_info and record.exc_info[0] else None
@@ -101,7 +101,7 @@ class _Forwarder(logging.Handler):
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    log.critical("ended by an unexpected error", exc_info=(kind, error, trace))
+    log.critical("process ended by an unexpected error", exc_info=(kind, error, trace))
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:

@@ -1,5 +1,5 @@
 """
-What every answer and every request passes, at whichever door.
+Security headers and cross-origin protection, for REST and pages.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,8 +12,8 @@ from holdfast.web.content_policy import write_policy
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FOREIGN = Problem(403, "foreign-origin", "Forbidden")
-# All that OWASP names (Secure Headers Project), but clipboard-write, which the buttons that copy need, and web-share,
-# which not every browser knows and then complains of.
+# The list of the OWASP Secure Headers Project, except clipboard-write, which the copy buttons need, and web-share,
+# which makes some browsers log a warning.
 _NOT_NEEDED = (
     "accelerometer", "autoplay", "camera", "cross-origin-isolated", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "keyboard-map", "magnetometer", "microphone", "midi", "payment",
@@ -32,18 +32,18 @@ _HEADERS = {
     "x-frame-options": "DENY",
     "x-permitted-cross-domain-policies": "none",
 }
-# Browsers remember for a year that this host speaks https; its subdomains are not ours to decide about.
+# A year, for this host only: its subdomains may not be Holdfast's.
 _STRICT_TRANSPORT = "max-age=31536000"
 
 
 class SecurityHeaders:
-    """Tells browsers to load nothing foreign, to be framed by nobody and, but for static files, to keep nothing."""
+    """Headers that make browsers load nothing from other origins, forbid framing, and cache only static files."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to each answer."""
+        """Add the headers to each response."""
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,18 +61,19 @@ class SecurityHeaders:
 
 class CrossOriginProtection:
     """
-    Refuses requests that change something and come from a page of another origin.
+    Rejects requests with unsafe methods from pages of other origins.
 
-    Browsers say so in Sec-Fetch-Site; old ones only in Origin. Who sends neither is no browser and carries no cookie.
+    Browsers send Sec-Fetch-Site, old ones only Origin. Clients that send neither aren't browsers, so pages can't make
+    them send cookies.
     """
 
     def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
         self._app, self._refuse = app, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 or pass the request on."""
+        """Respond 403, or pass the request on."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _is_cross_origin(Headers(scope=scope)):
-            refusal = await self._refuse(Request(scope), FOREIGN, "The request came from a foreign page.", {})
+            refusal = await self._refuse(Request(scope), FOREIGN, "The request came from a page of another origin.", {})
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -83,5 +84,5 @@ def _is_cross_origin(headers: Headers) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    # An origin is a scheme and what the Host header has (RFC 6454, section 6.1), so nothing of it needs to be read.
+    # An origin is a scheme and the content of the Host header (RFC 6454, section 6.1), so it needn't be parsed.
     return origin is not None and origin.partition("://")[2] != headers.get("host")

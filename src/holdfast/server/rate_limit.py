@@ -1,5 +1,5 @@
 """
-How many requests one may make: a bucket of tokens for each address and for each session, password or token.
+Rate limits: a token bucket for each address, and for each session, password or token.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.attempts import client_key
 
 TOO_MANY = Problem(429, "too-many-requests", "Too Many Requests")
-BURST = 10.0  # seconds' worth of requests that may come at once
-USERS_OF_AN_ADDRESS = 4  # so many times as much from one address as of one user
+BURST = 10.0  # seconds' worth of requests that are allowed at once
+USERS_OF_AN_ADDRESS = 4  # the limit of an address is that of so many users
 MAX_KEYS = 20_000
 
 
@@ -32,19 +32,19 @@ class _Bucket:
 
 
 class Buckets:
-    """Tokens by key; *rate* flow in per second, as many as *burst* stay."""
+    """Token buckets by key: *rate* tokens are added per second, up to *burst*."""
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, max(burst, 1.0), clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, key: str) -> float:
-        """Take a token and give 0, or take none and give the seconds until there is one."""
+        """Take a token and return 0; if there is none, return the seconds until the next."""
         now = self._clock()
         bucket = self._buckets.setdefault(key, _Bucket(self._burst, now))
         self._buckets.move_to_end(key)
         if len(self._buckets) > MAX_KEYS:
-            self._buckets.popitem(last=False)  # who was not here for longest
+            self._buckets.popitem(last=False)  # the least recently used
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
         bucket.at = now
         if bucket.tokens < 1:
@@ -55,9 +55,9 @@ class Buckets:
 
 class RateLimit:
     """
-    Refuses requests beyond *rate* per second of one user, and beyond four times that from one address.
+    Rejects requests beyond *rate* per second of one user, and beyond four times that from one address.
 
-    A user is known here by what they show: a session, a password, a token. So nobody can use up what is another's.
+    Users are told apart by their credentials (session, password, token), so no user can use up another's limit.
     """
 
     def __init__(self, app: ASGIApp, refuse: Refuse, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,7 +67,7 @@ class RateLimit:
         self._addresses = Buckets(of_address, of_address * BURST, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 429 or pass the request on."""
+        """Respond 429, or pass the request on."""
         if scope["type"] == "http":
             wait = self._addresses.take(address_of(scope))
             shown = identify_client(scope)
@@ -75,7 +75,7 @@ class RateLimit:
                 wait = self._users.take(shown)
             if wait:
                 seconds = ceil(wait)
-                text = f"These are more requests than one may make. Try again in {seconds} s."
+                text = f"Too many requests. Try again in {seconds} s."
                 headers = {"Retry-After": str(seconds)}
                 refusal = await self._refuse(Request(scope), TOO_MANY, text, headers)
                 await refusal(scope, receive, send)
@@ -84,12 +84,12 @@ class RateLimit:
 
 
 def address_of(scope: Scope) -> str:
-    """Say who asks, as far as the connection tells: an address, or the network of an IPv6 host."""
+    """Return the client's address, or its network for IPv6."""
     return client_key(scope["client"][0]) if scope.get("client") else "unknown"
 
 
 def identify_client(scope: Scope) -> str:
-    """Name what the request shows of its user by a hash; empty when it shows nothing."""
+    """Return a hash of the request's credentials, empty if it has none."""
     scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
     cookies = Request(scope).cookies
     session = cookies.get(f"{PREFIX}{SESSION_COOKIE}") or cookies.get(SESSION_COOKIE, "")

@@ -1,7 +1,7 @@
 """
-`holdfast backup` and `holdfast restore`: the database in one file, and back into its place.
+`holdfast backup` and `holdfast restore`: copy the database into a file, and back.
 
-A backup is the database. It doesn't include the sealing key: whoever has both can read the private keys of gateways.
+A backup is a copy of the database without the sealing key: anyone who has both can read the private keys of gateways.
 """
 
 import shutil
@@ -27,7 +27,7 @@ from holdfast.store.sqlite import make_file, open_to_read
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was backed up; *size* in bytes."""
+    """A backup that was written; *size* in bytes."""
 
     size: int
     contents: Contents
@@ -35,7 +35,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, where the database is that was there before, and how many private keys can't be opened."""
+    """A restored backup, the path of the old database, and the number of private keys that can't be decrypted."""
 
     contents: Contents
     kept: Path | None
@@ -43,34 +43,34 @@ class Restored:
 
 
 class KeysLost(CannotStart):
-    """The sealing key at hand doesn't open private keys of the backup."""
+    """The current sealing key can't decrypt private keys in the backup."""
 
     def __init__(self, file: Path, count: int, why: str) -> None:
         keys = "1 private key" if count == 1 else f"{count} private keys"
         super().__init__(
-            f"{keys} in {file} can't be opened: {why}. Nothing was changed. Put the sealing key in place that was used "
-            "when the backup was made, or add --without-keys to restore everything else."
+            f"{keys} in {file} can't be decrypted: {why}. Nothing was changed. Use the sealing key from the time of "
+            "the backup, or add --without-keys to restore everything else."
         )
 
 
 def back_up(settings: Settings, target: Path) -> Backup:
     """
-    Write the database, also while a Holdfast runs on it, into the new file *target*.
+    Write the database into the new file *target*, even while Holdfast is running on it.
 
     Raises:
         CannotStart: There is no database, or *target* exists.
         StoreFailure: The database can't be read or is damaged, or *target* can't be written.
-        OSError: The same of the directory of *target*.
+        OSError: The directory of *target* can't be written.
     """
     if target.is_dir():
         raise CannotStart(f"{target} is a directory. Name a new file in it.")
     if not target.parent.is_dir():
-        raise CannotStart(f"{target.parent} is not a directory. Make it, or choose another one.")
+        raise CannotStart(f"{target.parent} isn't a directory. Create it, or choose another one.")
     if target.exists():
         raise _exists(target)
     with _copy_in(settings, target.parent) as (copy, backup):
         try:
-            make_file(target)  # unlike a rename, this fails if there is such a file
+            make_file(target)  # unlike a rename, this fails if the file exists
         except FileExistsError:
             raise _exists(target) from None
         copy.replace(target)
@@ -79,7 +79,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
 
 
 def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
-    """Write the database into *output*, by way of a temporary file. Raises as `back_up`."""
+    """Write the database into *output*, through a temporary file. Raises like `back_up`."""
     with _copy_in(settings, None) as (copy, backup):
         with copy.open("rb") as source:
             shutil.copyfileobj(source, output)
@@ -89,13 +89,13 @@ def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
 
 def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Restored:
     """
-    Put the database in *file* in the place of the one in the data directory, which is kept.
+    Replace the database in the data directory by the one in *file*, and keep the old one.
 
-    *without_keys* restores it even if the sealing key doesn't open all private keys in it.
+    With *without_keys*, restore it even if the sealing key can't decrypt all private keys in it.
 
     Raises:
-        CannotStart: A Holdfast runs there; KeysLost.
-        StoreFailure: BackupUnusable, or there is no space.
+        CannotStart: Holdfast is running there; KeysLost.
+        StoreFailure: BackupUnusable, or the disk is full.
     """
     data = settings.data.expanduser()
     database = database_in(data)
@@ -121,7 +121,7 @@ def _exists(target: Path) -> CannotStart:
 
 
 def _check_backup(file: Path, database: Path) -> Contents:
-    """See, before anything is made, that *file* is a backup of this version or an earlier one."""
+    """Check, before anything is written, that *file* is a backup of this version or an earlier one."""
     if not file.is_file():
         raise BackupUnusable(file, "it is not a file." if file.exists() else "there is no such file.")
     if database.exists() and file.samefile(database):
@@ -137,11 +137,11 @@ def _check_backup(file: Path, database: Path) -> Contents:
 
 @contextmanager
 def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path, Backup]]:
-    """Copy the database into a file below *directory* (None: TMPDIR) that is gone when the block ends; describe it."""
+    """Copy the database into a temporary file in *directory* (None: TMPDIR), and describe it; remove it at the end."""
     data = settings.data.expanduser()
     database = database_in(data)
     if not database.is_file():
-        raise CannotStart(f"There is no Holdfast in {data}. Choose its directory with --data.")
+        raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")
     if is_unfinished(database):
         raise CannotStart(f"A restore into {data} was interrupted. Start Holdfast to finish it, then make a backup.")
     check_log(database)
@@ -156,7 +156,7 @@ def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path,
 
 
 def _lost_keys(settings: Settings, data: Path, database: Path) -> tuple[int, str]:
-    """Count the private keys that the sealing key at hand doesn't open, and say why the last one doesn't."""
+    """Return the number of private keys that the current sealing key can't decrypt, and the reason for the last one."""
     count, why = 0, ""
     sealing = open_sealing(settings, data)
     with open_to_read(database) as connection:

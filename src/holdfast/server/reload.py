@@ -1,5 +1,5 @@
 """
-What an operator has read again by SIGHUP, without a restart.
+Reloading files on SIGHUP, without a restart.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ NEEDS_RESTART = "options, variables, the sealing key, the machine's CA certifica
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Reads files again: certificates and keys, and the identity provider's secret and CA certificates."""
+    """Reloads files: certificates and keys, and the identity provider's secret and CA certificates."""
 
     settings: Settings
     certificates: Sequence[CertificateFiles[Any]]
     single_sign_on: SingleSignOn | None
 
     def run(self) -> None:
-        """Use from now on what the files hold; what can't be used is logged, and what was before stays."""
+        """Reload all files; log those that can't be used, and keep their previous content."""
         for certificate in self.certificates:
             certificate.read_again()
         files = [str(path) for certificate in self.certificates for path in certificate.paths]
@@ -38,5 +38,5 @@ class Reload:
                 log.error("files of the identity provider can't be used", why=str(error))
             oidc_files = (self.settings.oidc_client_secret_file, self.settings.oidc_ca_file)
             files += [str(path) for path in oidc_files if path]
-        # An answer to a signal, so it must be seen at the default level.
-        log.warning("files read again after SIGHUP", files=list(dict.fromkeys(files)), restart_for=NEEDS_RESTART)
+        # A warning, so that it is logged at the default level: the operator expects a reaction.
+        log.warning("files reloaded after SIGHUP", files=list(dict.fromkeys(files)), restart_for=NEEDS_RESTART)

@@ -1,5 +1,5 @@
 """
-What may stand in the head of a request: only what every reader, such as a proxy before us, takes for the same request.
+Strict parsing of request heads: only requests that every parser, such as a proxy in front, reads the same way.
 """
 
 import re
@@ -8,30 +8,30 @@ import h11
 
 EVENTS = b"text/event-stream"
 _END = b"\r\n\r\n"
-_BLANK = (b"\n\r\n", b"\n\n")  # what h11 takes for the end of a head
+_BLANK = (b"\n\r\n", b"\n\n")  # where a head ends for h11
 _LONE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 _FOLDED = re.compile(rb"\n[ \t]")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)\r", re.IGNORECASE)
 
 
 class StrictConnection(h11.Connection):
-    """h11, without what it takes kindly and others may read differently (RFC 9112, sections 2.2, 5.2 and 6.3)."""
+    """h11, without its leniency where other parsers may differ (RFC 9112, sections 2.2, 5.2 and 6.3)."""
 
     def __init__(self, max_head: int) -> None:
-        """*max_head* is how many bytes a head has at most."""
+        """*max_head* is the maximum size of a head in bytes."""
         super().__init__(h11.SERVER, max_head)
         self._max_head = max_head
         self.sends_events = False
 
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
-        """Give the bytes to send, as `send` does; note whether server-sent events begin, an answer that never ends."""
+        """Return the bytes to send, like `send`; note whether the response is an event stream, which never ends."""
         if isinstance(event, h11.Response):
             types = [value for name, value in event.headers if name == b"content-type"]
             self.sends_events = any(value.startswith(EVENTS) for value in types)
         return super().send_with_data_passthrough(event)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """Give the next event. Raises RemoteProtocolError for a head that is ambiguous."""
+        """Return the next event. Raises RemoteProtocolError for an ambiguous head."""
         if self.their_state is h11.IDLE:
             _check_head(self.trailing_data[0], self._max_head)
         return super().next_event()
@@ -39,15 +39,15 @@ class StrictConnection(h11.Connection):
 
 def _check_head(received: bytes, max_head: int) -> None:
     """
-    Raise RemoteProtocolError if a head is long or ambiguous; *received* begins with it, and it may not be complete yet.
+    Raise RemoteProtocolError if the head at the start of *received* is too long or ambiguous. It may be incomplete.
 
-    Refused are lines that do not end with CRLF, folded lines, NUL, a Content-Length that is not a number, and more than
-    one Content-Length or Transfer-Encoding, also one of each.
+    Ambiguous are lines that don't end with CRLF, folded lines, NUL, a Content-Length that isn't a number, and more than
+    one Content-Length or Transfer-Encoding, including one of each.
     """
     if not any(blank in received for blank in _BLANK):
-        return  # not complete; each byte may come alone, so look once only
+        return  # incomplete; the head may arrive byte by byte, so check it only once
     head = received.partition(_END)[0] + b"\r\n"
-    if len(head) > max_head:  # h11 counts only what comes in pieces
+    if len(head) > max_head:  # h11 limits only incomplete heads
         raise h11.RemoteProtocolError("the head is too long")
     if _LONE.search(head) or _FOLDED.search(head):
         raise h11.RemoteProtocolError("malformed line in the head")

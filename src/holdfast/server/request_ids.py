@@ -1,5 +1,5 @@
 """
-An ID for each request of the publisher, which its log lines and its response share.
+An ID for each request to the publisher, in its log lines and its response.
 """
 
 import uuid
@@ -17,22 +17,22 @@ MAX_PATH = 500  # characters of a path in the log
 
 class RequestIds:
     """
-    Gives each request an ID of its own, and logs requests that fail unexpectedly.
+    Gives each request a unique ID, and logs requests that fail unexpectedly.
 
-    What clients send as their ID is ignored: nobody may write into our log under the ID of another request.
+    IDs that clients send are ignored, so that they can't write log lines with the ID of another request.
     """
 
     def __init__(self, app: ASGIApp, fail: Fail) -> None:
         self._app, self._fail = app, fail
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; answer 500 if it failed and nothing was answered."""
+        """Pass the request on; respond 500 if it failed before a response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
-        # Each request is a task of its own, so nothing has to be unbound.
+        # Each request is a separate task, so this needn't be unbound.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = ended = False
 
@@ -48,10 +48,10 @@ class RequestIds:
         try:
             await self._app(scope, receive, follow)
         except ClientDisconnect:
-            pass  # nobody is left to answer, and it is no fault of ours
+            pass  # there is no client to respond to, and this isn't an error of Holdfast
         except Exception as error:
             if started and not ended:
-                raise  # the server logs it, under this ID, and ends the connection
+                raise  # the server logs it with this ID and closes the connection
             log.exception("request failed", method=scope["method"], path=scope["path"][:MAX_PATH], status=500)
             if not started:
                 response = await self._fail(Request(scope), error)

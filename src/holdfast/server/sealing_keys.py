@@ -1,5 +1,5 @@
 """
-Where the sealing keys are: in a variable, in a file of one's own, or in the data directory.
+The sealing keys: in a variable, in a file that is set, or in the data directory.
 """
 
 import base64
@@ -17,10 +17,10 @@ KEY_FILE = "sealing-key"
 
 def open_sealing(settings: Settings, data: Path) -> Sealing:
     """
-    Give what seals and opens; in the data directory, the key is made when the first is needed.
+    Return the sealing. In the data directory, the key is created when it is first needed.
 
     Raises:
-        CannotStart: What was given is no key, or given twice.
+        CannotStart: The configured key is invalid, or set twice.
     """
     if settings.sealing_key is not None and settings.sealing_key_file is not None:
         raise CannotStart("HOLDFAST_SEALING_KEY and HOLDFAST_SEALING_KEY_FILE are both set. Unset one of them.")
@@ -37,20 +37,20 @@ def open_sealing(settings: Settings, data: Path) -> Sealing:
 @contextmanager
 def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
     """
-    Give what opens with the old keys and seals with a new one; when the block has ended well, the old ones are gone.
+    Return a sealing that encrypts with a new key and decrypts with old ones; remove the old keys if the block succeeds.
 
-    In between the file holds all of them, so that whatever happens, everything sealed can be opened.
+    Until then, the file contains all keys, so that after a crash everything can still be decrypted.
 
     Raises:
-        CannotStart: The key comes from a variable, which nobody can change from here, or the file cannot be written.
+        CannotStart: The key is in a variable, which Holdfast can't change, or the file can't be written.
     """
     sealing = open_sealing(settings, data)
     variable = _from_variable(settings)
     if variable:
         if len(variable) == 1:
             raise CannotStart(
-                "HOLDFAST_SEALING_KEY holds one key, and a variable cannot be changed from here. Set it to NEW,OLD, "
-                "where NEW is what `openssl rand -base64 32` writes, run this again, then set it to NEW."
+                "HOLDFAST_SEALING_KEY contains one key, and Holdfast can't change the variable. Set it to NEW,OLD, "
+                "where NEW is the output of `openssl rand -base64 32`, run this command again, then set it to NEW."
             )
         yield sealing
         return
@@ -61,7 +61,7 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
         yield Sealing(lambda: keys)
         file.write(keys[:1])
     except (OSError, UnusableSealingKey) as error:
-        raise CannotStart(f"{file.path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+        raise CannotStart(f"Can't write {file.path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _from_variable(settings: Settings) -> tuple[bytes, ...]:
@@ -71,7 +71,7 @@ def _from_variable(settings: Settings) -> tuple[bytes, ...]:
 
 
 class KeyFile:
-    """A file of sealing keys, one a line, that only its owner may read."""
+    """A file of sealing keys, one per line, readable only for its owner."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,20 +81,20 @@ class KeyFile:
         try:
             return read_keys(self.path.read_text("ascii"), str(self.path))
         except OSError as error:
-            raise UnusableSealingKey(f"{self.path} cannot be read ({error.strerror}).") from error
+            raise UnusableSealingKey(f"Can't read {self.path}: {error.strerror}.") from error
         except UnicodeDecodeError:
-            raise UnusableSealingKey(f"{self.path} holds no sealing keys.") from None
+            raise UnusableSealingKey(f"{self.path} doesn't contain sealing keys.") from None
 
     def read_if_there(self) -> tuple[bytes, ...]:
-        """Read the keys, none where there is no file. Raises UnusableSealingKey."""
+        """Read the keys, none if there is no file. Raises UnusableSealingKey."""
         return self.read() if self.path.exists() else ()
 
     def read_or_make(self) -> tuple[bytes, ...]:
-        """Read the keys; make the file with a new one where there is none. Raises UnusableSealingKey."""
+        """Read the keys; create the file with a new key if there is none. Raises UnusableSealingKey."""
         if not self.path.exists():
             self.write([new_key()])
         return self.read()
 
     def write(self, keys: Sequence[bytes]) -> None:
-        """Put *keys* in the place of what the file holds: after a crash it holds all of either. Raises OSError."""
+        """Replace the content of the file by *keys*, atomically. Raises OSError."""
         replace_file(self.path, b"".join(base64.b64encode(key) + b"\n" for key in keys))

@@ -1,5 +1,5 @@
 """
-Every knob, typed. Each is also an environment variable: `HOLDFAST_` and its name.
+All settings, typed. Each is also an environment variable: `HOLDFAST_` and its name.
 """
 
 from pathlib import Path
@@ -22,9 +22,9 @@ from holdfast.services.access.permissions import Role
 
 def read_addresses(value: object) -> object:
     """
-    Read one or more HOST:PORT, in several texts or with commas between them; raise ValueError when one can't be used.
+    Parse one or more HOST:PORT, as a list or separated by commas. Raises ValueError.
 
-    The host is a name or an IP address, IPv6 in brackets; one that is IPv4-mapped becomes the IPv4 address.
+    The host is a name or an IP address, IPv6 in brackets; an IPv4-mapped one becomes the IPv4 address.
     """
     if isinstance(value, str):
         value = [value]
@@ -32,7 +32,7 @@ def read_addresses(value: object) -> object:
         return value
     written = [part.strip() for text in value for part in str(text).split(",") if part.strip()]
     if not written:
-        raise ValueError("It is empty. Give HOST:PORT, like 127.0.0.1:9080, or leave it out")
+        raise ValueError("It is empty. Use HOST:PORT, such as 127.0.0.1:9080, or leave it out")
     return tuple(dict.fromkeys(_read_address(part) for part in written))
 
 
@@ -44,7 +44,7 @@ def _read_address(written: str) -> Address:
             raise ValueError
         return _read_host(bare), int(port)
     except ValueError:
-        text = f"{written!r} is not HOST:PORT, like 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
+        text = f"{written!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
         raise ValueError(text) from None
 
 
@@ -56,27 +56,27 @@ def _read_host(bare: str) -> str:
 
 
 def read_networks(value: object) -> object:
-    """Read networks with commas between them, like 10.0.0.0/8,fd00::/8; raise ValueError when one is none."""
+    """Parse networks separated by commas, such as 10.0.0.0/8,fd00::/8. Raises ValueError."""
     if not isinstance(value, str):
         return value
     written = [part.strip() for part in value.split(",") if part.strip()]
     if not written:
-        raise ValueError("It is empty. List networks, like 10.0.0.0/8,fd00::/8, or leave it out")
+        raise ValueError("It is empty. List networks, such as 10.0.0.0/8,fd00::/8, or leave it out")
     try:
         return tuple(read_network(part) for part in written)
     except ValueError as error:
-        raise ValueError(f"{value!r} is not a list of networks, like 10.0.0.0/8,fd00::/8 ({error})") from error
+        raise ValueError(f"{value!r} is not a list of networks, such as 10.0.0.0/8,fd00::/8 ({error})") from error
 
 
 def read_group_roles(value: object) -> object:
-    """Read GROUP=ROLE with semicolons between them; groups of a directory hold commas and equals signs themselves."""
+    """Parse GROUP=ROLE separated by semicolons. LDAP groups contain commas and equals signs. Raises ValueError."""
     if not isinstance(value, str):
         return value
     pairs = [part.rpartition("=") for part in value.split(";") if part.strip()]
     for group, _, role in pairs:
         if not group.strip() or role.strip() not in set(Role):
             entry = f"{group}={role}" if group else role
-            raise ValueError(f"{entry.strip()!r} is not GROUP=ROLE, the role one of {', '.join(Role)}")
+            raise ValueError(f"{entry.strip()!r} is not GROUP=ROLE, where ROLE is one of {', '.join(Role)}")
     return tuple((group.strip(), Role(role.strip())) for group, _, role in pairs)
 
 
@@ -86,7 +86,7 @@ ListenAddresses = Annotated[Addresses, NoDecode, BeforeValidator(read_addresses)
 
 
 class Settings(BaseSettings):
-    """What `holdfast up` may be told, on the command line or by HOLDFAST_* variables."""
+    """The settings of `holdfast up`, from the command line or HOLDFAST_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True)
 
@@ -94,40 +94,40 @@ class Settings(BaseSettings):
     publisher: ListenAddresses = (("127.0.0.1", 9080),)
     gateway: ListenAddresses = (("127.0.0.1", 8280),)
     sandbox: ListenAddresses = (("127.0.0.1", 8281),)
-    tls_cert: Path | None = None  # of the publisher; with the chain
+    tls_cert: Path | None = None  # of the publisher, with its chain
     tls_key: Path | None = None
     gateway_tls: ListenAddresses = ()  # production over https
     sandbox_tls: ListenAddresses = ()
-    gateway_tls_cert: Path | None = None  # of both; with the chain
+    gateway_tls_cert: Path | None = None  # of production and sandbox, with its chain
     gateway_tls_key: Path | None = None
-    insecure_http: bool = False  # beyond this machine
-    trusted_proxies: Networks = ()  # whose X-Forwarded-* headers publisher and gateway believe
+    insecure_http: bool = False  # allow http on addresses that other machines can reach
+    trusted_proxies: Networks = ()  # whose X-Forwarded-* headers publisher and gateway trust
     requests_per_second: float = Field(default=200.0, ge=0, le=1e6)  # of one user; 0: no limit
     admin_password: SecretStr | None = None
     sealing_key: SecretStr | None = None
     sealing_key_file: Path | None = None
-    oidc_issuer: str | None = None  # the identity provider that people may sign in by; None: there is none
+    oidc_issuer: str | None = None  # of the identity provider; None: no single sign-on
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
     oidc_client_secret_file: Path | None = None
-    oidc_roles: GroupRoles = ()  # who of a group has which role; "*" is everybody
+    oidc_roles: GroupRoles = ()  # the roles of groups; "*" is every user
     oidc_organization: str = "default"
-    oidc_label: str = "single sign-on"  # what the button says after "Sign in with"
+    oidc_label: str = "single sign-on"  # the text of the button, after "Sign in with"
     oidc_scopes: str = "openid profile"
     oidc_name_claim: str = "preferred_username"
     oidc_groups_claim: str = "groups"
-    oidc_ca_file: Path | None = None  # None: the public certification authorities
+    oidc_ca_file: Path | None = None  # None: the public CAs
     envoy: Path | None = None
-    probe_networks: Networks = EVERYWHERE  # where backends may be that are tested
-    backend_idle: float = Field(default=4.0, gt=0, le=3600)  # seconds until an unused connection to a backend closes
-    backend_drain: float = Field(default=60.0, gt=0)  # seconds that requests to a removed endpoint may still take
-    drain_timeout: float = Field(default=30.0, ge=0, le=3600)  # seconds that requests may still take after SIGTERM
-    backend_requests: int = Field(default=1024, ge=1, le=1_000_000)  # open at once at one backend
+    probe_networks: Networks = EVERYWHERE  # that probes can connect to
+    backend_idle: float = Field(default=4.0, gt=0, le=3600)  # seconds until an idle connection to a backend is closed
+    backend_drain: float = Field(default=60.0, gt=0)  # seconds for requests in flight to a removed endpoint
+    drain_timeout: float = Field(default=30.0, ge=0, le=3600)  # seconds for requests in flight after SIGTERM
+    backend_requests: int = Field(default=1024, ge=1, le=1_000_000)  # concurrent requests to one backend
     backend_connections: int = Field(default=1024, ge=1, le=1_000_000)
-    backend_pending: int = Field(default=1024, ge=1, le=1_000_000)  # that wait for a connection
+    backend_pending: int = Field(default=1024, ge=1, le=1_000_000)  # requests that wait for a connection
     backend_websockets: int = Field(default=1024, ge=1, le=1_000_000)
-    header_fields: int = Field(default=1000, ge=1, le=10_000)  # of a request or a response
+    header_fields: int = Field(default=1000, ge=1, le=10_000)  # in a request or a response
     header_kib: int = Field(default=128, ge=1, le=8192)
-    audit_retention: int = Field(default=400, ge=0, le=36_500)  # days that audit events are kept; 0: for ever
-    retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds
+    audit_retention: int = Field(default=400, ge=0, le=36_500)  # days that audit events are stored; 0: forever
+    retire_after: float = Field(default=86_400.0, gt=0, le=30 * 86_400.0)  # seconds until retiring is suggested
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

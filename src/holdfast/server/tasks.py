@@ -1,5 +1,5 @@
 """
-What works in the background from a Holdfast's start until its end.
+The background tasks of a running Holdfast.
 """
 
 from functools import partial
@@ -18,11 +18,11 @@ from holdfast.services.runtime import Runtime
 from holdfast.services.trust.trust_settings import end_exceptions
 from holdfast.store.database import Store
 
-FORGET_EVERY = 3600.0  # seconds between looks for rows that nobody needs any more
+FORGET_EVERY = 3600.0  # seconds between deletions of old rows
 
 
 async def follow_times(background: Background, store: Store) -> None:
-    """Do what is due, and from now on what becomes due, at the times that rows name."""
+    """Run steps that are due at the times stored in rows, now and from now on."""
     steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
     for name, step in steps.items():
         on_time = OnTime(store, step, utc_now)
@@ -31,7 +31,7 @@ async def follow_times(background: Background, store: Store) -> None:
 
 
 def follow_changes(background: Background, runtime: Runtime, distributor: Distributor) -> None:
-    """Bring changes to the gateways, and look at the backends that changes, failures and rotations concern."""
+    """Start the tasks that send changes to the gateways, and that probe backends after failures and in rotations."""
     store, sealing, probes = runtime.store, runtime.sealing, runtime.probes
     background.start("publisher", distributor.follow)
     background.start("enforcement", runtime.enforcements.follow)
@@ -42,14 +42,14 @@ def follow_changes(background: Background, runtime: Runtime, distributor: Distri
 
 
 def keep_books(background: Background, runtime: Runtime, audit_days: int) -> None:
-    """Delete rows that are old, audit events after *audit_days* (0: never), and write down failed sign-ins."""
+    """Start the tasks that delete old rows (audit events after *audit_days*, 0: never) and store failed sign-ins."""
     forget = partial(forget_old_rows, audit_days=audit_days)
     background.start("old rows", partial(repeat, runtime.store, forget, utc_now, FORGET_EVERY))
     background.start("failed sign-ins", partial(runtime.accounts.failures.follow, runtime.store, utc_now))
 
 
 async def keep_gateway(background: Background, parts: Parts, discovery: str) -> None:
-    """Start the gateway, which asks at the address *discovery*, and keep it running."""
+    """Start the gateway, which connects to the address *discovery*, and keep it running."""
     record = parts.runtime.failures.record
     background.start("discovery", partial(keep_serving, parts.runtime.cache, discovery, utc_now, record))
     background.start("listeners", parts.listeners.follow)

@@ -1,5 +1,5 @@
 """
-Settings -> what the publisher and the gateways present.
+The certificates that the settings configure for the publisher and the gateways.
 """
 
 from holdfast.network.addresses import Addresses
@@ -10,20 +10,20 @@ from holdfast.server.settings import Settings
 
 def publisher_certificate(settings: Settings, publisher: Addresses) -> PublisherCertificate | None:
     """
-    Read what the publisher presents, None if it speaks http on the *publisher* addresses.
+    Return the publisher's certificate, None if it uses http on the *publisher* addresses.
 
-    Raises CannotStart for settings, never for files.
+    Raises CannotStart for invalid settings, but never for the content of files.
     """
     if settings.tls_cert is None and settings.tls_key is None:
         refuse_open_http(publisher, allowed=settings.insecure_http)
         return None
     if settings.tls_cert is None or settings.tls_key is None:
-        raise CannotStart("--tls-cert and --tls-key belong together. Give both or none.")
+        raise CannotStart("--tls-cert and --tls-key belong together. Set both or neither.")
     return PublisherCertificate(settings.tls_cert, settings.tls_key)
 
 
 def gateway_certificate(settings: Settings) -> GatewayCertificate | None:
-    """Read what gateways present, None if they speak only http. Raises CannotStart for settings, never for files."""
+    """Return the gateways' certificate, None if they use only http. Raises CannotStart for invalid settings."""
     files = (settings.gateway_tls_cert, settings.gateway_tls_key)
     listens = bool(settings.gateway_tls or settings.sandbox_tls)
     if not listens and files == (None, None):
@@ -31,6 +31,6 @@ def gateway_certificate(settings: Settings) -> GatewayCertificate | None:
     if not listens or settings.gateway_tls_cert is None or settings.gateway_tls_key is None:
         raise CannotStart(
             "--gateway-tls or --sandbox-tls, --gateway-tls-cert and --gateway-tls-key belong together. "
-            "Give all or none."
+            "Set all or none of them."
         )
     return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key)

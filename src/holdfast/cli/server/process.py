@@ -125,7 +125,7 @@ def _stop(task: "asyncio.Task[T]") -> None:
 
 
 def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
-    """Stop if the terminal has gone that this ran in; otherwise somebody wants files to be read again."""
+    """Stop if the terminal has gone that this ran in; otherwise the operator wants files to be reloaded."""
     if had_terminal and not has_terminal():
         task.cancel()
     else:
@@ -165,7 +165,7 @@ def _tell_ready(holdfast: Instance, data: Path) -> None:
         console.print(f"Password of {ADMIN}: {holdfast.new_password} (stored in {data / PASSWORD_FILE})")
     for certificate in holdfast.runtime.server_certificates(utc_now()):
         if certificate.problem:
-            console.print(f"Warning: {certificate.problem} The files are read again within a minute.")
+            console.print(f"Warning: {certificate.problem} The files are reloaded within a minute.")
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
