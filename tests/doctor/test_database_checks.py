@@ -45,7 +45,7 @@ def make_old(database, revision):
 
 
 @pytest.mark.parametrize("revision", known_revisions()[1:])
-def test_what_an_upgrade_changes_is_named_before_it(data, unwell, revision):
+def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
     database = data / DATABASE_FILE
     make_old(database, revision)
     content = database.read_bytes()
@@ -63,7 +63,7 @@ def test_what_an_upgrade_changes_is_named_before_it(data, unwell, revision):
     assert required == ({"Asking", "Mandatory"} if closes else set())
 
 
-def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noticed(data, unwell, tmp_path):
+def test_a_database_with_the_log_of_another_one_is_reported(data, unwell, tmp_path):
     database = data / DATABASE_FILE
     copy_database(database, tmp_path / "backup.sqlite")
     store = Store(database)
@@ -88,7 +88,7 @@ def test_a_backup_that_was_copied_over_the_database_while_its_log_stayed_is_noti
         (lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(), "isn't a Holdfast database"),
     ],
 )
-def test_what_cannot_be_the_database_fails_as_it_does_at_the_start(data, unwell, make, said):
+def test_a_file_that_is_not_a_database_fails_as_it_does_at_startup(data, unwell, make, said):
     database = data / DATABASE_FILE
     database.unlink()
     make(database)
@@ -107,14 +107,14 @@ def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
     assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows in certificate.")
 
 
-def test_a_first_start_that_was_killed_needs_nothing_but_another_one(data, unwell):
+def test_an_interrupted_first_start_needs_only_another_one(data, unwell):
     database = data / DATABASE_FILE
     database.unlink()
     database.touch(mode=0o600)
     assert unwell() == {"tables": ("warning", "There are no tables yet.", "`holdfast up` creates them.")}
 
 
-def test_a_restore_that_was_interrupted_is_noticed(data, unwell, tmp_path):
+def test_an_interrupted_restore_is_reported(data, unwell, tmp_path):
     database = data / DATABASE_FILE
     copy_database(database, tmp_path / "backup.sqlite")
     stage(tmp_path / "backup.sqlite", database).rename(data / f"{DATABASE_FILE}.restored")

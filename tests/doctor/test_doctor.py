@@ -35,13 +35,13 @@ def snapshot(directory):
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.iterdir()}
 
 
-def test_what_is_well_is_said_to_be_well_and_nothing_is_changed(data, unwell):
+def test_a_healthy_installation_passes_and_nothing_is_changed(data, unwell):
     before = snapshot(data)
     assert unwell() == {}
     assert snapshot(data) == before
 
 
-def test_a_database_that_is_open_is_read_as_it_is_now(data, unwell, kept):
+def test_a_database_in_use_is_read_in_its_current_state(data, unwell, kept):
     store = Store(data / DATABASE_FILE)
     kept(lambda session: endpoint_certificates.insert(session, make_entry("old", issue("a.test", end=5 * DAY))))
     assert (data / f"{DATABASE_FILE}-wal").exists()
@@ -49,7 +49,7 @@ def test_a_database_that_is_open_is_read_as_it_is_now(data, unwell, kept):
     store.close()
 
 
-def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
+def test_a_low_limit_on_files_is_a_warning_with_the_connections_it_allows(unwell):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         with pytest.MonkeyPatch.context() as patched:
@@ -64,14 +64,14 @@ def test_few_files_are_a_warning_that_says_what_they_suffice_for(unwell):
     assert "LimitNOFILE" in advice
 
 
-def test_where_nothing_is_yet_nothing_fails(settings, tmp_path):
+def test_a_missing_data_directory_is_not_a_failure(settings, tmp_path):
     found = {each.name: each for each in examine(settings(data=tmp_path / "none"), NOW)}
     assert {each.outcome for each in found.values()} == {"ok", "warning"}
     assert found["data directory"].advice.startswith("`holdfast up` creates it.")
     assert not (tmp_path / "none").exists()
 
 
-def test_files_that_others_can_read_are_named_with_the_command_that_helps(data, unwell, tmp_path):
+def test_files_that_others_can_read_are_named_with_a_command_as_fix(data, unwell, tmp_path):
     key = write_identity(tmp_path, issue("127.0.0.1"))[1]
     (data / PASSWORD_FILE).write_text("secret\n")
     for path in (data / PASSWORD_FILE, data / KEY_FILE, key):
@@ -90,7 +90,7 @@ def test_files_that_others_can_read_are_named_with_the_command_that_helps(data, 
     assert found["data directory"][2] == f"chmod 700 {data}"
 
 
-def test_any_file_with_an_open_mode_is_named_as_the_next_start_closes_it(data, unwell):
+def test_every_file_that_others_can_read_is_named(data, unwell):
     log = data / "envoy.log"
     log.touch(0o640)
     (data / DATABASE_FILE).chmod(0o644)
@@ -103,12 +103,12 @@ def test_any_file_with_an_open_mode_is_named_as_the_next_start_closes_it(data, u
     assert unwell() == {}
 
 
-def test_a_clock_that_went_back_is_noticed(unwell):
+def test_a_clock_that_was_set_back_is_reported(unwell):
     assert unwell(NOW - timedelta(days=30))["clock"][0] == "warning"
     assert unwell(datetime(1970, 1, 1, tzinfo=UTC))["clock"][0] == "failed"
 
 
-def test_a_busy_port_fails_unless_a_holdfast_runs(data, unwell):
+def test_a_port_in_use_fails_unless_holdfast_is_running(data, unwell):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         address = f"127.0.0.1:{busy.getsockname()[1]}"
         assert unwell(gateway=address)["gateway"] == (
@@ -141,7 +141,7 @@ def test_another_envoy_is_named(unwell, tmp_path):
     assert unwell(envoy=tmp_path / "none")["Envoy"][1].startswith("No Envoy at ")
 
 
-def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
+def test_the_certificate_of_the_publisher_is_checked(unwell, tmp_path):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1", end=10 * DAY))
     assert unwell(tls_cert=certificate, tls_key=key)["TLS"][0] == "warning"
     key.write_bytes(issue("127.0.0.1").key_pem)
@@ -153,7 +153,7 @@ def test_the_publishers_certificate_is_looked_at(unwell, tmp_path):
     assert unwell(tls_key=key)["TLS"][1].startswith("--tls-cert and --tls-key belong together.")
 
 
-def test_what_the_gateway_presents_to_callers_is_looked_at(unwell, tmp_path):
+def test_the_certificate_of_the_gateway_is_checked(unwell, tmp_path):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1", end=10 * DAY))
     (address,) = free_addresses(1)
     given = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
@@ -169,7 +169,7 @@ def test_what_the_gateway_presents_to_callers_is_looked_at(unwell, tmp_path):
         assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][2]
 
 
-def test_https_ports_without_a_certificate_are_not_taken_for_other_settings(data, unwell, tmp_path):
+def test_https_ports_without_a_certificate_are_reported(data, unwell, tmp_path):
     certificate, key = tmp_path / "missing.pem", tmp_path / "missing.key"
     (address,) = free_addresses(1)
     of_gateway = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
@@ -183,13 +183,13 @@ def test_https_ports_without_a_certificate_are_not_taken_for_other_settings(data
     assert f"can't read {certificate} to verify it: No such file or directory" in said["health"][1]
 
 
-def test_a_publisher_without_tls_beyond_this_machine_is_noticed(unwell):
+def test_a_publisher_without_tls_that_other_machines_can_reach_is_reported(unwell):
     (port,) = (each.partition(":")[2] for each in free_addresses(1))
     assert unwell(publisher=f"0.0.0.0:{port}")["TLS"][0] == "failed"
     assert unwell(publisher=f"0.0.0.0:{port}", insecure_http=True)["TLS"][0] == "warning"
 
 
-def test_a_damaged_database_is_noticed(data, unwell):
+def test_a_damaged_database_is_reported(data, unwell):
     path = data / DATABASE_FILE
     content = bytearray(path.read_bytes())
     content[4096:12288] = bytes(8192)
@@ -199,7 +199,7 @@ def test_a_damaged_database_is_noticed(data, unwell):
     assert "file is not a database" in unwell()["database"][1]
 
 
-def test_tables_of_another_version_are_noticed(data, unwell):
+def test_tables_of_another_version_are_reported(data, unwell):
     for revision, outcome in (("9999", "failed"), ("0003", "warning")):
         with sqlite3.connect(data / DATABASE_FILE) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
@@ -209,7 +209,7 @@ def test_tables_of_another_version_are_noticed(data, unwell):
         assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
 
 
-def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
+def test_a_wrong_sealing_key_is_reported(data, kept, unwell):
     row = str(uuid.uuid4())
     sealed = Sealing(KeyFile(data / KEY_FILE).read).seal(b"key", "default", row)
     chain = (read(issue("gateway", end=5 * DAY)),)
@@ -233,7 +233,7 @@ def test_a_sealing_key_that_opens_nothing_is_noticed(data, kept, unwell):
     assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is not a sealing key")
 
 
-def test_certificates_that_have_expired_or_will_are_named(kept, unwell):
+def test_expired_and_expiring_certificates_are_named(kept, unwell):
     old, soon = issue("a.test", start=-3 * DAY, end=-DAY), issue("b.test", end=10 * DAY)
 
     def write(session):
@@ -251,7 +251,7 @@ def test_certificates_that_have_expired_or_will_are_named(kept, unwell):
     assert "rotated" not in text
 
 
-def test_certificates_of_callers_that_end_and_apis_that_nobody_can_call_are_named(kept, unwell):
+def test_expiring_caller_certificates_and_apis_without_any_are_named(kept, unwell):
     closed, left = (make_api(name, requires_certificate=True) for name in ("Closed", "Left"))
 
     def write(session):
@@ -268,7 +268,7 @@ def test_certificates_of_callers_that_end_and_apis_that_nobody_can_call_are_name
     assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: it has no caller certificates."
 
 
-def test_verification_that_is_off_is_named(kept, unwell):
+def test_exceptions_are_named(kept, unwell):
     on = TrustSettings("default", ORIGIN, exception=TrustException("because", "anna", NOW + DAY))
     off = TrustSettings("default", "https://over.test", exception=TrustException("because", "anna", NOW - DAY))
     for each in (on, off):
@@ -276,7 +276,7 @@ def test_verification_that_is_off_is_named(kept, unwell):
     assert unwell()["exceptions"][1] == f"Verification is turned off for {ORIGIN} of default."
 
 
-def test_an_identity_provider_is_asked(data):
+def test_the_identity_provider_is_checked(data):
     told = {"oidc_client_id": "holdfast", "oidc_client_secret": "s", "oidc_roles": "platform=admin"}
     with ScriptedProvider().serving() as provider:
         settings = Settings(data=data, oidc_issuer=provider.issuer, **told)
@@ -295,7 +295,7 @@ def named(name, settings):
     return [check for check in examine(settings, NOW) if check.name == name]
 
 
-def test_a_log_of_envoy_that_cannot_be_opened_is_named_as_by_the_start(data, unwell):
+def test_an_unusable_log_of_envoy_is_reported_as_at_startup(data, unwell):
     log = data / "envoy.log"
     log.mkdir()
     assert unwell()["envoy.log"] == (

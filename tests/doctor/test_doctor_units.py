@@ -26,7 +26,7 @@ def test_free_space_is_written_in_a_unit_that_shows_it(tmp_path, monkeypatch, fr
     assert files.disk_space(tmp_path).text == f"{tmp_path} has {said} of free space."
 
 
-def test_too_few_files_are_refused_by_the_start_and_failed_by_doctor(monkeypatch):
+def test_too_few_files_prevent_the_start_and_fail_the_check(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (30, 30))
     with pytest.raises(
         CannotStart, match=f"^This process can open only 30 files, and .* at least {FEWEST_FILES}. Raise"

@@ -43,7 +43,7 @@ SEARCHES = [
 ]
 
 
-def test_a_new_api_is_answered_with_its_place_and_what_it_is(client, berta):
+def test_creating_an_api_returns_its_location_and_description(client, berta):
     response = client.post(APIS, json=api_body(sandbox=SANDBOX, description="Thin"))
     body = response.json()
     assert (response.status_code, response.headers["location"]) == (201, f"{APIS}/{body['id']}")
@@ -63,11 +63,11 @@ def test_an_api_without_an_endpoint_has_none(client):
     assert (body["context"], body["endpointConfig"]) == ("/pizza", {"endpoint_type": "http"})
 
 
-def test_a_new_version_is_no_conflict(client, api):
+def test_a_new_version_of_an_api_is_accepted(client, api):
     assert create_api(client, version="2.0.0")["context"] == api["context"]
 
 
-def test_html_and_sql_are_text_where_text_may_be(client):
+def test_html_and_sql_are_stored_as_text(client):
     body = create_api(client, description=ODD)
     assert body["description"] == ODD
     response = client.get(APIS, params={"query": f"description:{ODD}"})
@@ -76,25 +76,25 @@ def test_html_and_sql_are_text_where_text_may_be(client):
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_members_that_wso2_has_and_we_do_not_are_read_over(client):
+def test_members_that_only_wso2_has_are_ignored(client):
     extra = {"isDefaultVersion": False, "transport": ["http", "https"], "policies": ["Unlimited"], "id": "mine"}
     assert create_api(client, **extra)["id"] != "mine"
 
 
-def test_json_with_a_charset_or_of_a_kind_is_json(client):
+def test_json_with_a_charset_or_a_json_suffix_is_accepted(client):
     for number, kind in enumerate(["application/json; charset=utf-8", "application/vnd.api+json"]):
         body = {"name": f"Api{number}", "context": f"/a{number}", "version": "1"}
         response = client.request("POST", APIS, json=body, headers={"content-type": kind})
         assert response.status_code == 201
 
 
-def test_a_member_that_is_there_twice_has_its_last_word(client):
+def test_of_a_duplicate_member_the_last_one_counts(client):
     body = b'{"name": "<b>", "name": "Pizza", "context": "/pizza", "version": "1"}'
     response = client.post(APIS, content=body, headers={"content-type": "application/json"})
     assert response.json()["name"] == "Pizza"
 
 
-def test_description_and_endpoints_are_changed_and_nothing_else(client, api):
+def test_an_update_changes_only_description_and_endpoints(client, api):
     body = api_body("Else", "https://new.test", version="9", description="new", lifeCycleStatus="PUBLISHED")
     response = client.put(f"{APIS}/{api['id']}", json=body)
     assert response.status_code == 200
@@ -107,17 +107,17 @@ def test_description_and_endpoints_are_changed_and_nothing_else(client, api):
     assert client.get(f"{APIS}/{api['id']}").json() == changed
 
 
-def test_what_is_not_sent_stays_as_it_is(client, api):
+def test_members_that_are_not_sent_keep_their_values(client, api):
     changed = client.put(f"{APIS}/{api['id']}", json={"description": "new"}).json()
     assert (changed["description"], changed["endpointConfig"]) == ("new", api["endpointConfig"])
 
 
-def test_what_was_read_can_be_written_back(client, api):
+def test_an_api_can_be_updated_with_its_own_response(client, api):
     written = client.put(f"{APIS}/{api['id']}", json=api).json()
     assert written["endpointConfig"] == api["endpointConfig"]
 
 
-def test_a_deletion_has_an_empty_answer_and_then_there_is_none(client, api):
+def test_a_deletion_returns_an_empty_body_and_the_object_is_gone(client, api):
     response = client.delete(f"{APIS}/{api['id']}")
     assert (response.status_code, response.content) == (200, b"")
     assert_problem(client.get(f"{APIS}/{api['id']}"), 404, says=api["id"])
@@ -170,7 +170,7 @@ def test_the_links_of_pages_lead_through_the_whole_list(client):
     assert seen == [["Äpfel 0", "Äpfel 1"], ["Äpfel 2"]]
 
 
-def test_a_search_is_written_as_for_wso2(client):
+def test_searches_have_the_syntax_of_wso2(client):
     pizza = create_api(client)
     create_api(client, "Pasta", version="2.0.0", description="al dente")
     create_api(client, "Pizza Shack", context="/shack")

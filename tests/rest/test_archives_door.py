@@ -35,7 +35,7 @@ def rewritten(data, change):
     return output.getvalue()
 
 
-def test_another_organization_takes_it_in_with_all_that_it_has(archive, stranger):
+def test_another_organization_can_import_the_whole_archive(archive, stranger):
     response = take(stranger, archive)
     assert response.status_code == 200, response.text
     made = response.json()
@@ -45,7 +45,7 @@ def test_another_organization_takes_it_in_with_all_that_it_has(archive, stranger
     assert stranger.get(f"{CERTIFICATES}/pizza-backend").json()["endpoint"] == URL
 
 
-def test_it_is_named_by_name_and_version_too(client, archive):
+def test_an_api_can_be_exported_by_name_and_version(client, archive):
     response = client.get(f"{APIS}/export", params={"name": "Pizza", "version": "1.0.0"})
     assert response.content == archive
     assert response.headers["content-type"] == "application/zip"
@@ -54,14 +54,14 @@ def test_it_is_named_by_name_and_version_too(client, archive):
     assert_problem(client.get(f"{APIS}/export"), 404)
 
 
-def test_a_state_that_is_not_to_be_kept_is_created(client, archive, stranger):
+def test_an_export_without_its_state_is_imported_as_created(client, archive, stranger):
     del archive
     query = {"name": "Pizza", "version": "1.0.0", "preserveStatus": "false"}
     made = take(stranger, client.get(f"{APIS}/export", params=query).content)
     assert made.json()["lifeCycleStatus"] == "CREATED"
 
 
-def test_an_api_that_is_there_is_changed_only_when_asked(client, archive, shared_runtime, berta):
+def test_an_existing_api_is_changed_only_with_overwrite(client, archive, shared_runtime, berta):
     with unchanged(shared_runtime, berta.organization):
         assert_problem(take(client, archive), 409, "name", says="overwrite=true")
     changed = rewritten(archive, lambda text: text.replace("thin", "thick"))
@@ -70,12 +70,12 @@ def test_an_api_that_is_there_is_changed_only_when_asked(client, archive, shared
     assert client.get(APIS).json()["count"] == 1
 
 
-def test_a_dry_run_is_refused_and_not_done(archive, stranger):
+def test_a_dry_run_is_rejected_and_imports_nothing(archive, stranger):
     assert_problem(take(stranger, archive, dryRun="true"), 400, "dryRun", says="Nothing was imported")
     assert stranger.get(APIS).json()["count"] == 0
 
 
-def test_an_alias_with_other_certificates_stops_all_of_it(archive, stranger):
+def test_a_conflicting_alias_stops_the_whole_import(archive, stranger):
     create_api(stranger, "Mine")
     assert upload(stranger, OTHER.pem).status_code == 201
     before = stranger.get(CERTIFICATES).json()
@@ -84,7 +84,7 @@ def test_an_alias_with_other_certificates_stops_all_of_it(archive, stranger):
     assert [each["name"] for each in stranger.get(APIS).json()["list"]] == ["Mine"]
 
 
-def test_a_certificate_for_an_endpoint_of_nobody_stops_all_of_it(archive, stranger):
+def test_a_certificate_for_an_unknown_endpoint_stops_the_whole_import(archive, stranger):
     foreign = rewritten(archive, lambda text: text.replace(f"endpoint: {URL}", "endpoint: https://else.test"))
     assert_problem(take(stranger, foreign), 400, "endpoint", says="No API has an endpoint")
     assert stranger.get(APIS).json()["count"] == 0
@@ -104,18 +104,18 @@ def test_a_certificate_for_an_endpoint_of_nobody_stops_all_of_it(archive, strang
         (lambda text: text.replace("alias: pizza-backend", "alias: a b"), ["alias"]),
     ],
 )
-def test_what_cannot_be_used_is_named_and_nothing_is_kept(archive, stranger, change, fields):
+def test_invalid_content_is_named_and_nothing_is_imported(archive, stranger, change, fields):
     assert_problem(take(stranger, rewritten(archive, change)), 400, *fields)
     assert stranger.get(APIS).json()["count"] == stranger.get(CERTIFICATES).json()["count"] == 0
 
 
-def test_a_file_that_is_not_an_archive_is_refused(client):
+def test_a_file_that_is_not_an_archive_is_rejected(client):
     assert_problem(take(client, b"no zip"), 400, "file", says="isn't a zip archive")
     assert_problem(client.post(f"{APIS}/import", json=api_body()), 415, "Content-Type")
 
 
 @pytest.mark.usefixtures("archive")
-def test_an_archive_of_another_organizations_api_is_none(client, stranger):
+def test_an_api_of_another_organization_cannot_be_exported(client, stranger):
     api = client.get(APIS).json()["list"][0]
     assert_problem(stranger.get(f"{APIS}/export", params={"apiId": api["id"]}), 404)
     assert_problem(stranger.get(f"{APIS}/export", params={"name": "Pizza", "version": "1.0.0"}), 404)
@@ -135,7 +135,7 @@ def protected(client, archive):
     return client.get(f"{APIS}/export", params={"apiId": api["id"]}).content
 
 
-def test_who_may_call_comes_along(protected, stranger):
+def test_an_archive_includes_caller_certificates(protected, stranger):
     response = take(stranger, protected)
     assert response.status_code == 200, response.text
     made = response.json()
@@ -153,7 +153,7 @@ def test_an_archive_with_callers_is_never_imported_as_an_open_api(protected, str
     assert made["securityScheme"] == ["oauth2", "mutualssl"]
 
 
-def test_an_archive_of_the_older_layout_that_asks_for_certificates_does_so_here(stranger):
+def test_an_archive_of_the_older_layout_that_requires_certificates_requires_them_here(stranger):
     old = {"id": {"providerName": "admin", "apiName": "Old", "version": "1"}, "context": "/old/1"}
     old["apiSecurity"] = "oauth2,mutualssl"
     output = io.BytesIO()
@@ -179,7 +179,7 @@ def test_an_archive_of_an_open_api_does_not_open_one_that_is_protected(archive, 
         ("alias: partner\n  certificate: nowhere!", "no file Client-certificates/nowhere!"),
     ],
 )
-def test_a_list_of_callers_that_cannot_be_read_is_refused(protected, stranger, said, says):
+def test_an_unreadable_list_of_callers_is_rejected(protected, stranger, said, says):
     def change(text):
         return text.replace("alias: partner", said.partition("\n")[0]) if "tierName" in text else text
 
@@ -189,6 +189,6 @@ def test_a_list_of_callers_that_cannot_be_read_is_refused(protected, stranger, s
     assert_problem(take(stranger, broken), 400, "file", says=says)
 
 
-def test_another_certificate_under_an_alias_that_is_there_is_a_conflict(protected, client):
+def test_another_certificate_under_an_existing_alias_is_a_conflict(protected, client):
     other = rewritten(protected, lambda text: OTHER_CALLER.pem.decode() if text == CALLER.pem.decode() else text)
     assert_problem(take(client, other, overwrite="true"), 409, "alias", says="partner already has another certificate")

@@ -42,7 +42,7 @@ def assert_token_refused(response):
     assert "password" not in response.text
 
 
-def test_nobody_gets_anything_of_any_operation(client, anybody):
+def test_every_operation_requires_authentication(client, anybody):
     paths = client.get("/openapi.json").json()["paths"]
     # Who may ask for tokens is an application: test_oauth_door.py asks there.
     calls = [(method, path) for path, operations in paths.items() for method in operations if "/oauth2/" not in path]
@@ -55,7 +55,7 @@ def test_nobody_gets_anything_of_any_operation(client, anybody):
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
-def test_name_and_password_open_the_door(anybody, berta, password, scheme):
+def test_a_name_and_password_authenticate(anybody, berta, password, scheme):
     header = basic(berta.name, password)["authorization"].replace("Basic", scheme)
     response = anybody.get(APIS, headers={"authorization": header})
     assert response.status_code == 200
@@ -63,12 +63,12 @@ def test_name_and_password_open_the_door(anybody, berta, password, scheme):
 
 
 @pytest.mark.parametrize("wrong", ["", "wrong", "crisp-thin-päsword ", "CRISP-THIN-PÄSWORD", "x" * 5000])
-def test_a_wrong_password_does_not(anybody, berta, wrong):
+def test_a_wrong_password_is_rejected(anybody, berta, wrong):
     assert_unauthorized(anybody.get(APIS, headers=basic(berta.name, wrong)))
 
 
 @pytest.mark.parametrize("name", ["nobody", "' OR '1'='1"])
-def test_an_unknown_name_does_not(anybody, password, name):
+def test_an_unknown_name_is_rejected(anybody, password, name):
     assert_unauthorized(anybody.get(APIS, headers=basic(name, password)))
 
 
@@ -83,21 +83,21 @@ def test_an_unknown_name_does_not(anybody, password, name):
         b"Basic /w==",
     ],
 )
-def test_credentials_that_are_none_do_not(anybody, header):
+def test_malformed_credentials_are_rejected(anybody, header):
     assert_unauthorized(anybody.get(APIS, headers={"authorization": header}))
 
 
 @pytest.mark.parametrize("header", [b"Digest a=b", b"x", b" "])
-def test_a_scheme_that_is_not_known_is_answered_with_those_that_are(anybody, header):
+def test_an_unknown_scheme_gets_challenges_for_the_known_ones(anybody, header):
     assert_nobody(anybody.get(APIS, headers={"authorization": header}))
 
 
 @pytest.mark.parametrize("token", [b"x", b"", b'a"b', b"hfp_x", b"\xff"])
-def test_a_token_that_is_none_is_told_as_a_token(anybody, token):
+def test_an_invalid_token_gets_a_bearer_challenge(anybody, token):
     assert_token_refused(anybody.get(APIS, headers={"authorization": b"Bearer " + token}))
 
 
-def test_a_token_that_has_expired_or_was_revoked_is_told_as_a_token(runtime, connect, clock, password):
+def test_an_expired_or_revoked_token_gets_a_bearer_challenge(runtime, connect, clock, password):
     runtime.accounts.ensure_user("default", "anna", password, clock(), reset=False)
     script, auth = connect(runtime), ("anna", password)
     for end in ("revoked", "expired"):
@@ -127,7 +127,7 @@ def bearer(client, anybody, clock):
     return bearer
 
 
-def test_who_shows_a_token_is_told_which_scopes_would_do(client, bearer):
+def test_a_token_without_the_scope_gets_the_scopes_that_suffice(client, bearer):
     api = create_api(client)
     script = bearer("apim:api_view", "holdfast:endpoint_test")
     refused = script.delete(f"{APIS}/{api['id']}")
@@ -138,13 +138,13 @@ def test_who_shows_a_token_is_told_which_scopes_would_do(client, bearer):
         assert scope in client.get(f"{PREFIX}/settings").json()["scopes"]
 
 
-def test_where_no_scope_would_do_none_is_named(bearer):
+def test_no_scopes_are_named_if_none_would_suffice(bearer):
     refused = bearer("apim:api_view").get(f"{PREFIX}/tokens")
     assert_problem(refused, 403, says="No token can do this: sign in instead.")
     assert refused.headers["www-authenticate"] == f'{BEARER}, error="insufficient_scope"'
 
 
-def test_who_may_not_whatever_the_token_is_not_sent_for_another_one(sign_in, enlist, berta, anybody, password):
+def test_a_missing_role_gets_no_challenge(sign_in, enlist, berta, anybody, password):
     viewer = enlist(berta.organization, f"viewer of {berta.organization}", Role.VIEWER)
     for refused in (
         sign_in(viewer).post(APIS, json=api_body()),
@@ -154,7 +154,7 @@ def test_who_may_not_whatever_the_token_is_not_sent_for_another_one(sign_in, enl
         assert "www-authenticate" not in refused.headers
 
 
-def test_no_browser_asks_for_a_password_over_a_page_of_ours(anybody, berta):
+def test_scripts_of_pages_get_no_basic_challenge(anybody, berta):
     page = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
     assert_unauthorized(anybody.get(APIS, headers=page), BEARER, says="You aren't signed in.")
     assert_unauthorized(anybody.get(APIS, headers=page | basic(berta.name, "wrong")), BEARER)
@@ -164,7 +164,7 @@ def test_no_browser_asks_for_a_password_over_a_page_of_ours(anybody, berta):
         assert_nobody(anybody.get(APIS, headers=headers))
 
 
-def test_a_session_opens_the_door_until_it_ends(shared_runtime, anybody, berta):
+def test_a_session_authenticates_until_it_expires(shared_runtime, anybody, berta):
     token = shared_runtime.accounts.start_session(berta, shared_runtime.now())
     anybody.cookies.set(SESSION_COOKIE, token)
     assert anybody.get(APIS).status_code == 200
@@ -172,20 +172,20 @@ def test_a_session_opens_the_door_until_it_ends(shared_runtime, anybody, berta):
     assert_nobody(anybody.get(APIS))
 
 
-def test_a_session_that_is_too_old_does_not(shared_runtime, anybody, berta):
+def test_an_expired_session_is_rejected(shared_runtime, anybody, berta):
     token = shared_runtime.accounts.start_session(berta, shared_runtime.now() - SESSION_LASTS)
     anybody.cookies.set(SESSION_COOKIE, token)
     assert_nobody(anybody.get(APIS))
 
 
 @pytest.mark.parametrize("forge", [str.swapcase, lambda token: token[:-1], lambda _: "", lambda _: "' OR 1=1 --"])
-def test_a_forged_cookie_does_not(shared_runtime, anybody, berta, forge):
+def test_a_forged_cookie_is_rejected(shared_runtime, anybody, berta, forge):
     token = shared_runtime.accounts.start_session(berta, shared_runtime.now())
     anybody.cookies.set(SESSION_COOKIE, forge(token))
     assert_nobody(anybody.get(APIS))
 
 
-def test_a_cookie_does_not_make_up_for_a_wrong_password(client, berta):
+def test_a_session_does_not_help_with_a_wrong_password(client, berta):
     assert_unauthorized(client.get(APIS, headers=basic(berta.name, "wrong")))
     assert_token_refused(client.get(APIS, headers={"authorization": "Bearer x"}))
 

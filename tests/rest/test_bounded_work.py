@@ -156,7 +156,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_no_request_is_much_work(client, kind):
+def test_no_request_takes_much_work(client, kind):
     path, request = HOSTILE[kind]()
     start = process_time()
     answer = client.post(path, **request)
@@ -180,7 +180,7 @@ def test_no_request_is_much_work(client, kind):
     ],
     ids=range(8),
 )
-def test_no_question_is_much_work(client, path):
+def test_no_query_takes_much_work(client, path):
     start = process_time()
     answer = client.get(path)
     assert answer.status_code in {200, 400, 422}

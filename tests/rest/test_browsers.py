@@ -41,12 +41,12 @@ def test_a_page_of_another_origin_cannot_change_anything(client, shared_runtime,
         assert "another origin" in client.post("/sign-out", headers=headers).text
 
 
-def test_own_pages_and_programs_can(client):
+def test_own_pages_and_programs_can_change_things(client):
     for number, headers in enumerate(OWN):
         assert client.post(APIS, json=api_body(f"Api{number}"), headers=headers).status_code == 201
 
 
-def test_reading_is_not_hindered_for_the_browser_keeps_the_answer_from_the_page(client):
+def test_cross_origin_reads_are_allowed_because_browsers_hide_the_response(client):
     response = client.get(APIS, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.test"})
     assert response.status_code == 200
     assert "access-control-allow-origin" not in response.headers
@@ -64,7 +64,7 @@ def test_reading_is_not_hindered_for_the_browser_keeps_the_answer_from_the_page(
         ("GET", APIS, {"authorization": "Basic x"}),
     ],
 )
-def test_every_answer_tells_browsers_to_be_careful(client, method, path, headers):
+def test_every_response_has_the_security_headers(client, method, path, headers):
     answered = client.request(method, path, headers=headers).headers
     policy = dict(part.split(" ", 1) for part in answered["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"

@@ -57,14 +57,14 @@ def test_an_upload_is_described_and_makes_the_api_require_it(client, api):
     assert got.json()["enforcement"]["progress"] == "no gateway"
 
 
-def test_what_was_said_of_security_before_stays_and_mutualssl_is_said_once(client):
+def test_other_security_schemes_stay_and_mutualssl_is_added_once(client):
     api = create_api(client, securityScheme=["oauth2", "api_key"])
     assert accept(client, api).status_code == 201
     assert accept(client, api, OTHERS[0].pem, "other").status_code == 201
     assert schemes(client, api) == ["oauth2", "api_key", "mutualssl"]
 
 
-def test_lists_go_by_alias_in_pages(client, api):
+def test_lists_are_ordered_by_alias_and_paginated(client, api):
     for alias, each in zip("bca", OTHERS, strict=True):
         assert accept(client, api, each.pem, alias).status_code == 201
     page = client.get(path_of(api), params={"limit": 2}).json()
@@ -76,7 +76,7 @@ def test_lists_go_by_alias_in_pages(client, api):
     assert client.get(path_of(api), params={"alias": "nobody"}).json()["certificates"] == []
 
 
-def test_a_file_in_any_format_that_holds_one_certificate_is_read(client, api):
+def test_a_file_of_any_format_with_one_certificate_is_accepted(client, api):
     bundle = pkcs7.serialize_certificates([OTHERS[1].certificate], Encoding.DER)
     for alias, data in (("pem", ANNA.pem), ("der", OTHERS[0].der), ("p7b", bundle)):
         assert accept(client, api, data, alias).status_code == 201, alias
@@ -98,21 +98,19 @@ def test_a_file_in_any_format_that_holds_one_certificate_is_read(client, api):
         (b"nothing", "certificate"),
     ],
 )
-def test_what_is_not_one_callers_certificate_is_refused_and_nothing_changes(
-    client, api, shared_runtime, berta, data, says
-):
+def test_a_file_without_exactly_one_caller_certificate_is_rejected(client, api, shared_runtime, berta, data, says):
     with unchanged(shared_runtime, berta.organization):
         assert_problem(accept(client, api, data), 400, "certificate", says=says)
     assert schemes(client, api) == []
 
 
-def test_a_self_signed_certificate_that_calls_itself_a_ca_is_accepted_itself_and_that_is_said(client, api):
+def test_a_self_signed_ca_certificate_is_accepted_only_itself_and_a_finding_says_so(client, api):
     made = accept(client, api, CA.pem)
     assert made.status_code == 201
     assert [each["code"] for each in made.json()["findings"]] == ["only-itself"]
 
 
-def test_one_that_is_valid_later_is_kept_until_then_and_one_that_ends_soon_is_told_of(client, api):
+def test_certificates_that_are_not_yet_valid_or_expire_soon_have_findings(client, api):
     later = accept(client, api, issue(start=DAY).pem, "later").json()
     assert (later["status"], [each["code"] for each in later["findings"]]) == ("Not yet valid", ["not-yet-valid"])
     soon = accept(client, api, issue(end=DAY).pem, "soon").json()
@@ -120,16 +118,16 @@ def test_one_that_is_valid_later_is_kept_until_then_and_one_that_ends_soon_is_to
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "x" * 46])
-def test_aliases_are_as_those_of_endpoint_certificates(client, api, alias):
+def test_aliases_follow_the_rules_of_endpoint_certificates(client, api, alias):
     assert_problem(accept(client, api, alias=alias), 400, "alias")
 
 
 @pytest.mark.parametrize("tier", ["x" * 61, "a\x00b"])
-def test_tiers_that_cannot_be_kept_are_refused(client, api, tier):
+def test_invalid_tiers_are_rejected(client, api, tier):
     assert_problem(accept(client, api, tier=tier), 400, "tier")
 
 
-def test_an_alias_and_a_certificate_are_taken_once_in_an_api_and_again_in_another(client, api):
+def test_an_alias_and_a_certificate_are_unique_within_an_api(client, api):
     assert accept(client, api).status_code == 201
     assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner already exists")
     assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted under the alias partner")
@@ -149,7 +147,7 @@ def test_replacing_keeps_what_is_left_out(client, api):
     assert_problem(two, 400, "certificate")
 
 
-def test_conditions_are_obeyed(client, api):
+def test_conditional_requests_are_enforced(client, api):
     tag = accept(client, api).headers["etag"]
     assert client.get(path_of(api, "partner"), headers={"If-None-Match": tag}).status_code == 304
     changed = client.put(path_of(api, "partner"), files={"tier": (None, "Free")}, headers={"If-Match": tag})
@@ -158,7 +156,7 @@ def test_conditions_are_obeyed(client, api):
     assert client.delete(path_of(api, "partner"), headers={"If-Match": changed.headers["etag"]}).status_code == 200
 
 
-def test_after_the_last_one_the_api_still_requires_one_until_somebody_says_otherwise(client, api):
+def test_without_caller_certificates_the_api_still_requires_one(client, api):
     accept(client, api)
     where = f"{APIS}/{api['id']}"
     for taken_away in ({"securityScheme": []}, {"securityScheme": ["oauth2"]}, {"securityScheme": None}):
@@ -173,7 +171,7 @@ def test_after_the_last_one_the_api_still_requires_one_until_somebody_says_other
 
 
 @pytest.mark.parametrize("scheme", ["mutualssl", "MutualSSL", "mutualssl_mandatory"])
-def test_every_way_of_asking_for_certificates_is_obeyed(client, shared_runtime, berta, scheme):
+def test_every_spelling_of_mutualssl_is_enforced(client, shared_runtime, berta, scheme):
     api = create_api(client, securityScheme=["oauth2", scheme])
     assert schemes(client, api) == ["oauth2", scheme]
     with shared_runtime.store.read() as session:
@@ -194,7 +192,7 @@ def test_a_copy_is_for_the_same_callers(client, api):
     assert client.get(path_of(api)).json()["count"] == 1
 
 
-def test_without_tls_nothing_is_accepted_that_nobody_could_use(without_tls, api, shared_runtime, berta):
+def test_without_gateway_tls_caller_certificates_are_rejected(without_tls, api, shared_runtime, berta):
     with unchanged(shared_runtime, berta.organization):
         assert_problem(accept(without_tls, api), 400, says="--gateway-tls")
         required = {"securityScheme": ["mutualssl"]}
@@ -203,7 +201,7 @@ def test_without_tls_nothing_is_accepted_that_nobody_could_use(without_tls, api,
     assert without_tls.get(path_of(api)).json()["count"] == 0
 
 
-def test_what_requires_certificates_already_can_be_worked_with_without_tls(client, without_tls, api):
+def test_an_api_that_requires_certificates_can_be_edited_without_gateway_tls(client, without_tls, api):
     accept(client, api)
     where = f"{APIS}/{api['id']}"
     assert without_tls.put(where, json=without_tls.get(where).json()).status_code == 200
@@ -221,7 +219,7 @@ def test_an_unknown_api_or_alias_is_not_found(client, api):
     assert_problem(client.get(path_of(nowhere)), 404)
 
 
-def test_each_change_is_written_down(client, api, shared_runtime, berta):
+def test_each_change_is_in_the_audit_log(client, api, shared_runtime, berta):
     accept(client, api)
     client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
     client.delete(path_of(api, "partner"))

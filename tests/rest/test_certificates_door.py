@@ -17,7 +17,7 @@ INFORMATION = {
 ADDED = {"expiryStatus", "notAfter", "createdTime", "lastUpdatedTime"}
 
 
-def test_an_upload_is_answered_with_its_place_and_what_it_is(client):
+def test_an_upload_returns_its_location_and_description(client):
     backend = issue("pizza.test")
     response = upload(client, backend.pem)
     assert (response.status_code, response.headers["location"]) == (201, f"{CERTIFICATES}/pizza-backend")
@@ -52,7 +52,7 @@ def test_everything_about_a_certificate_can_be_read(client):
     }
 
 
-def test_several_certificates_are_all_kept_and_described(client):
+def test_all_certificates_of_a_file_are_stored_and_described(client):
     expired = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
     good, root = issue("pizza.test"), issue(ca=True)
     body = upload(client, expired.pem + good.pem + root.pem + good.pem).json()
@@ -86,13 +86,13 @@ def test_several_certificates_are_all_kept_and_described(client):
         (3, 300, "Not yet valid", "Not yet valid", ["not-yet-valid"]),
     ],
 )
-def test_the_status_is_wso2s_and_the_finer_one_stands_beside_it(client, start, end, status, expiry, finding):
+def test_the_status_is_that_of_wso2_and_expiry_status_is_more_precise(client, start, end, status, expiry, finding):
     body = upload(client, issue("pizza.test", start=start * DAY, end=end * DAY).pem).json()
     assert (body["status"], body["expiryStatus"]) == (status, expiry)
     assert [each["code"] for each in body["findings"]] == finding
 
 
-def test_a_wrong_name_is_said_and_does_not_hinder(client):
+def test_a_wrong_name_is_a_finding_and_does_not_block_the_import(client):
     response = upload(client, issue("else.test").pem)
     assert response.status_code == 201
     assert [finding["code"] for finding in response.json()["findings"]] == ["name-mismatch"]
@@ -108,7 +108,7 @@ def test_a_replacement_keeps_the_endpoint(client):
     assert client.get(f"{CERTIFICATES}/pizza-backend").json()["certificates"] == response.json()["certificates"]
 
 
-def test_a_deletion_has_an_empty_answer_and_then_there_is_none(client):
+def test_a_deletion_returns_an_empty_body_and_the_object_is_gone(client):
     upload(client, issue("pizza.test").pem)
     response = client.delete(f"{CERTIFICATES}/pizza-backend")
     assert (response.status_code, response.content) == (200, b"")
@@ -118,7 +118,7 @@ def test_a_deletion_has_an_empty_answer_and_then_there_is_none(client):
 
 
 @pytest.mark.parametrize("alias", ["größe", "证书", "what?", "a.b-c_d", "`tick`"])
-def test_an_alias_may_be_a_word_in_any_language(client, alias):
+def test_an_alias_can_be_a_word_in_any_language(client, alias):
     response = upload(client, issue("pizza.test").pem, alias)
     place = response.headers["location"]
     assert (response.status_code, place) == (201, f"{CERTIFICATES}/{quote(alias, safe='')}")

@@ -36,7 +36,7 @@ def test_a_missing_endpoint_is_named(client):
     assert_problem(client.post(PATH), 400, "endpointUrl", says="It is required")
 
 
-def test_an_api_of_others_is_not_there(client, stranger):
+def test_an_api_of_another_organization_is_not_found(client, stranger):
     api = create_api(client)
     assert_problem(check(stranger, NOWHERE, apiId=api["id"]), 404)
     assert check(client, NOWHERE, apiId=api["id"]).status_code == 200
@@ -44,13 +44,13 @@ def test_an_api_of_others_is_not_there(client, stranger):
 
 
 @pytest.mark.parametrize("endpoint", [NOWHERE, NOWHERE.replace("https", "http")])
-def test_without_a_gateway_nobody_is_asked_and_that_is_said(client, endpoint):
+def test_without_a_gateway_the_response_says_that_none_could_be_asked(client, endpoint):
     body = check(client, endpoint).json()
     assert (body["statusCode"], body["statusMessage"]) == (0, "")
     assert body["error"].startswith("no_gateway: No gateway answered")
 
 
-def test_who_may_not_test_endpoints_may_not_check_them(sign_in, enlist, berta):
+def test_checking_an_endpoint_needs_the_permission_to_test_it(sign_in, enlist, berta):
     for role, status in ((Role.VIEWER, 403), (Role.PUBLISHER, 200), (Role.CREATOR, 200)):
         client = sign_in(enlist(berta.organization, f"{role} of {berta.organization}", role))
         assert check(client, NOWHERE).status_code == status

@@ -30,7 +30,7 @@ def test_a_tag_changes_exactly_when_the_content_does(client, resource):
     assert client.get(path).headers["etag"] == answered != before
 
 
-def test_what_is_known_is_not_sent_again(client, resource):
+def test_a_known_tag_gets_304(client, resource):
     path, change = resource
     tag = client.get(path).headers["etag"]
     for known in (tag, f'"x", {tag}', f"W/{tag}", "*"):
@@ -41,7 +41,7 @@ def test_what_is_known_is_not_sent_again(client, resource):
     assert client.get(path, headers={"if-none-match": tag}).status_code == 200
 
 
-def test_a_change_of_what_has_changed_since_is_refused(client, resource):
+def test_an_update_with_an_outdated_tag_is_rejected(client, resource):
     path, change = resource
     tag = client.get(path).headers["etag"]
     for wrong in ('"x"', f"W/{tag}", "x", ""):
@@ -52,7 +52,7 @@ def test_a_change_of_what_has_changed_since_is_refused(client, resource):
     assert change(headers={"if-match": "*"}).status_code == 200
 
 
-def test_a_change_of_the_state_is_answered_with_the_tag_that_the_api_has_then(client, api):
+def test_a_lifecycle_change_returns_the_new_tag(client, api):
     path, change = f"{APIS}/{api['id']}", {"apiId": api["id"], "action": "Publish"}
     before = client.get(path).headers["etag"]
     answer = client.post(f"{APIS}/change-lifecycle", params=change, headers={"if-match": before})
@@ -60,7 +60,7 @@ def test_a_change_of_the_state_is_answered_with_the_tag_that_the_api_has_then(cl
 
 
 @pytest.mark.parametrize("path", [f"{APIS}/{{id}}", f"{CERTIFICATES}/pizza-backend"])
-def test_what_has_changed_since_is_not_deleted(client, api, path):
+def test_a_deletion_with_an_outdated_tag_is_rejected(client, api, path):
     assert upload(client, issue("pizza.test").pem).status_code == 201
     path = path.format_map(api)
     tag = client.get(path).headers["etag"]
@@ -69,7 +69,7 @@ def test_what_has_changed_since_is_not_deleted(client, api, path):
 
 
 @pytest.mark.usefixtures("api")
-def test_trust_settings_that_have_changed_since_are_not_overwritten(client):
+def test_trust_settings_with_an_outdated_tag_are_rejected(client):
     path, at = f"{ENDPOINTS}/trust-settings", {"params": {"endpoint": URL}}
     before = client.get(path, **at).headers["etag"]
     assert upload(client, issue("pizza.test").pem).status_code == 201
@@ -82,7 +82,7 @@ def test_trust_settings_that_have_changed_since_are_not_overwritten(client):
 
 @pytest.mark.usefixtures("api")
 @pytest.mark.parametrize("action", ["retire", "undo"])
-def test_a_rotation_that_has_gone_on_is_neither_retired_nor_undone(client, action):
+def test_retire_and_undo_with_an_outdated_tag_are_rejected(client, action):
     path = f"{CERTIFICATES}/pizza-backend"
     assert upload(client, issue("pizza.test").pem).status_code == 201
     tag = client.get(path).headers["etag"]
@@ -92,7 +92,7 @@ def test_a_rotation_that_has_gone_on_is_neither_retired_nor_undone(client, actio
     assert (ended.status_code, ended.headers["etag"]) == (200, client.get(path).headers["etag"])
 
 
-def test_a_lifecycle_that_has_gone_on_is_not_changed(client, api):
+def test_a_lifecycle_change_with_an_outdated_tag_is_rejected(client, api):
     tag = client.get(f"{APIS}/{api['id']}").headers["etag"]
     publish = {"params": {"apiId": api["id"], "action": "Publish"}, "headers": {"if-match": tag}}
     assert client.post(f"{APIS}/change-lifecycle", **publish).status_code == 200

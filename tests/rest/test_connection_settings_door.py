@@ -16,7 +16,7 @@ def config(production, sandbox=None):
     return {"endpoint_type": "http"} | endpoints
 
 
-def test_settings_that_were_sent_are_returned_with_members_of_others(client):
+def test_settings_are_returned_together_with_other_members(client):
     sent = config(OURS | THEIRS, {"protocol": "http2"})
     made = create_api(client, endpointConfig=sent)
     assert made["endpointConfig"] == sent
@@ -28,7 +28,7 @@ def test_settings_with_default_values_are_left_out(client):
     assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
 
 
-def test_each_endpoint_has_settings_of_its_own_even_with_the_same_url(client):
+def test_each_endpoint_has_its_own_settings_even_with_the_same_url(client):
     made = create_api(client, endpointConfig=config(OURS, {}))
     found = made["endpointConfig"]
     assert (found["production_endpoints"]["config"], found["sandbox_endpoints"].get("config")) == (OURS, {})

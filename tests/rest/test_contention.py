@@ -65,7 +65,7 @@ def test_parallel_uploads_for_an_origin_of_many_apis_and_certificates_all_succee
 
 
 @pytest.mark.parametrize("patience", [0.1])
-def test_who_waits_in_vain_for_another_process_is_told_when_to_try_again(client, database):
+def test_a_busy_database_gets_503_with_retry_after(client, database):
     api = create_api(client)
     body = {
         "name": "ci",

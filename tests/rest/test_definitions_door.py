@@ -15,7 +15,7 @@ DEFINITION = {
 TEXT = json.dumps(DEFINITION)
 
 
-def test_an_api_has_a_definition_before_anybody_puts_one(client):
+def test_an_api_without_a_stored_definition_has_a_generated_one(client):
     api = create_api(client, operations=[{"target": "/order/{id}", "verb": "get"}], description="Thin")
     found = client.get(f"{APIS}/{api['id']}/swagger").json()
     assert found["info"] == {"title": "Pizza", "version": "1.0.0", "description": "Thin"}
@@ -24,7 +24,7 @@ def test_an_api_has_a_definition_before_anybody_puts_one(client):
     assert client.post(f"{APIS}/validate-openapi", files={"file": ("a", json.dumps(found))}).json()["isValid"]
 
 
-def test_a_definition_that_was_put_is_given_back_and_says_the_operations(client, api):
+def test_a_stored_definition_is_returned_and_determines_the_operations(client, api):
     path = f"{APIS}/{api['id']}"
     response = client.put(f"{path}/swagger", files={"apiDefinition": (None, TEXT)})
     assert (response.status_code, response.json()) == (200, DEFINITION)
@@ -32,14 +32,14 @@ def test_a_definition_that_was_put_is_given_back_and_says_the_operations(client,
     assert client.get(path).json()["operations"] == [{"target": "/order", "verb": "POST"}]
 
 
-def test_what_was_said_of_operations_that_stay_stays(client):
+def test_members_of_operations_that_remain_are_kept(client):
     said = {"target": "/order", "verb": "POST", "throttlingPolicy": "Gold"}
     api = create_api(client, operations=[said, {"target": "/gone", "verb": "GET"}])
     client.put(f"{APIS}/{api['id']}/swagger", files={"file": ("a.json", TEXT)})
     assert client.get(f"{APIS}/{api['id']}").json()["operations"] == [said]
 
 
-def test_an_api_is_made_of_a_definition_alone(client):
+def test_an_api_can_be_created_from_only_a_definition(client):
     made = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", TEXT)}).json()
     assert (made["name"], made["context"], made["version"]) == ("Pizza Pasta beta", "/pizza-pasta-beta", "1.0.0")
     assert made["endpointConfig"]["production_endpoints"] == {"url": "https://pizza.test:8443/base"}
@@ -47,7 +47,7 @@ def test_an_api_is_made_of_a_definition_alone(client):
     assert client.get(f"{APIS}/{made['id']}/swagger").json() == DEFINITION
 
 
-def test_a_title_becomes_a_name_without_its_invisible_characters_or_is_refused_for_them(client):
+def test_invisible_characters_in_a_title_are_removed_or_rejected(client):
     for title, name in (("Piz\u202eza", "Piz za"), ("Pizza\u3164", None)):
         definition = {"openapi": "3.0.0", "info": {"title": title, "version": "1"}, "paths": {}}
         answer = client.post(f"{APIS}/import-openapi", files={"file": ("a.json", json.dumps(definition))})
@@ -64,7 +64,7 @@ def imported(client, properties=None, **changes):
     return client.post(f"{APIS}/import-openapi", files=parts)
 
 
-def test_a_context_that_nobody_gave_is_never_refused(client):
+def test_a_context_that_is_derived_is_never_rejected(client):
     def of(title, version="1"):
         return imported(client, info={"title": title, "version": version}).json()["context"]
 
@@ -86,7 +86,7 @@ def test_a_new_version_of_an_api_gets_the_context_of_the_others(client):
     assert imported(client).json()["context"] == "/somewhere"
 
 
-def test_a_version_and_a_description_that_nobody_gave_are_never_refused(client):
+def test_a_version_and_a_description_that_are_derived_are_never_rejected(client):
     info = {"title": "Pizza", "version": "1.0 (beta), " + "x" * 30, "description": "a\u202e" * 20_000}
     made = imported(client, info=info).json()
     assert made["version"] == "1.0-beta-xxxxxxxxxxxxxxxxxxxxx"
@@ -106,7 +106,7 @@ def test_the_first_server_that_can_be_used_is_the_endpoint_and_the_others_are_re
     assert "unusedInDefinition" not in imported(client, given, **own).json()
 
 
-def test_servers_that_an_api_does_not_get_are_reported_when_a_definition_is_put_or_validated(client):
+def test_unused_servers_are_reported_when_a_definition_is_stored_or_validated(client):
     urls = ("https://{host}/v1", "https://pizza.test/live", "https://b.test")
     file = {"file": ("a.json", json.dumps(DEFINITION | {"servers": [{"url": url} for url in urls]}))}
     validated = client.post(f"{APIS}/validate-openapi", files=file).json()
@@ -123,7 +123,7 @@ def test_servers_that_an_api_does_not_get_are_reported_when_a_definition_is_put_
     assert "x-holdfast-unused" not in client.get(path).json()
 
 
-def test_a_definition_that_was_made_of_an_api_can_be_put_back_without_a_word(client):
+def test_a_generated_definition_can_be_stored_without_reports(client):
     path = f"{APIS}/{create_api(client, name='Own')['id']}/swagger"
     made = client.get(path).json()
     assert client.put(path, data={"apiDefinition": json.dumps(made)}).json() == made
@@ -171,7 +171,7 @@ def test_members_that_cannot_be_used_are_named(client, properties, field):
     assert_problem(client.post(f"{APIS}/import-openapi", files=parts), 400, field)
 
 
-def test_a_definition_of_another_organization_is_none(client, stranger):
+def test_a_definition_of_another_organization_is_not_found(client, stranger):
     theirs = create_api(stranger)
     assert_problem(client.get(f"{APIS}/{theirs['id']}/swagger"), 404)
     assert_problem(client.put(f"{APIS}/{theirs['id']}/swagger", files={"file": ("a", TEXT)}), 404)

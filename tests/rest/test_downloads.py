@@ -13,7 +13,7 @@ CONTENT = f"{CERTIFICATES}/pizza-backend/content"
 
 
 @pytest.mark.parametrize("data", [BACKEND.pem, BACKEND.der, b"notes\r\n" + BACKEND.pem.replace(b"\n", b"\r\n")])
-def test_one_certificate_comes_as_der(client, data):
+def test_one_certificate_is_downloaded_as_der(client, data):
     upload(client, data)
     response = client.get(CONTENT)
     assert (response.status_code, response.content) == (200, BACKEND.der)
@@ -21,7 +21,7 @@ def test_one_certificate_comes_as_der(client, data):
     assert response.headers["content-disposition"] == 'attachment; filename="pizza-backend.crt"'
 
 
-def test_several_certificates_come_as_pem_in_their_order(client):
+def test_several_certificates_are_downloaded_as_pem_in_order(client):
     upload(client, BACKEND.pem + ROOT.pem)
     response = client.get(CONTENT)
     assert response.content == BACKEND.pem + ROOT.pem
@@ -30,14 +30,14 @@ def test_several_certificates_come_as_pem_in_their_order(client):
 
 @pytest.mark.parametrize("kind", ["application/x-pem-file", "application/pem-certificate-chain"])
 @pytest.mark.parametrize("data", [BACKEND.pem, BACKEND.pem + ROOT.pem], ids=["one", "two"])
-def test_who_asks_for_pem_gets_pem_under_that_name(client, kind, data):
+def test_pem_is_returned_if_the_client_accepts_it(client, kind, data):
     upload(client, data)
     response = client.get(CONTENT, headers={"accept": f"{kind}, */*;q=0.1"})
     assert response.content == data
     assert response.headers["content-type"] == kind
 
 
-def test_an_alias_of_other_letters_names_the_file(client):
+def test_an_alias_with_other_letters_names_the_file(client):
     upload(client, BACKEND.pem, "größe-证书")
     response = client.get(f"{CERTIFICATES}/{quote('größe-证书')}/content")
     assert response.content == BACKEND.der

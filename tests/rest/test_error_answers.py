@@ -22,7 +22,7 @@ PROBLEM_JSON = "application/problem+json"
         (f"application/json, {PROBLEM_JSON}", PROBLEM_JSON),
     ],
 )
-def test_errors_are_problem_json_for_those_who_accept_it(client, accept, kind):
+def test_errors_are_problem_json_if_the_client_accepts_it(client, accept, kind):
     for path, status in ((f"{CERTIFICATES}/nobody", 404), (f"{APIS}?limit=0", 400), (f"{PREFIX}/nothing", 404)):
         response = client.get(path, headers={"accept": accept})
         assert (response.status_code, response.headers["content-type"]) == (status, kind)
@@ -30,7 +30,7 @@ def test_errors_are_problem_json_for_those_who_accept_it(client, accept, kind):
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/apis/x/y", "/apis/", "/endpoint-certificates/a/b/c", "/../x"])
-def test_a_path_that_is_none_is_not_found(client, path):
+def test_an_unknown_path_is_not_found(client, path):
     response = client.get(f"{PREFIX}{path}")
     if response.is_redirect:  # a final slash too many
         assert response.headers["location"].endswith(f"{PREFIX}{path.rstrip('/')}")
@@ -39,13 +39,13 @@ def test_a_path_that_is_none_is_not_found(client, path):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
-def test_a_method_that_is_none_is_not_allowed(client, method):
+def test_an_unknown_method_is_not_allowed(client, method):
     response = client.request(method, APIS)
     assert_problem(response, 405)
     assert {"GET", "POST"} & set(response.headers["allow"].replace(",", " ").split())
 
 
-def test_kinds_of_errors_have_names_that_do_not_change(client):
+def test_the_types_of_errors_are_stable(client):
     def name(response):
         return response.json()["type"]
 
@@ -56,7 +56,7 @@ def test_kinds_of_errors_have_names_that_do_not_change(client):
     assert name(client.post(APIS, content=b"x")) == "/problems/unsupported-media-type"
 
 
-def test_a_database_that_fails_is_a_500_that_tells_nothing_of_it(runtime, connect, berta, database):
+def test_a_failing_database_is_a_500_without_details(runtime, connect, berta, database):
     """The only 500 there is: what nobody foresaw."""
     client = connect(runtime, raise_server_exceptions=False)
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
@@ -75,7 +75,7 @@ def test_a_database_that_fails_is_a_500_that_tells_nothing_of_it(runtime, connec
     assert SESSION_COOKIE not in response.headers.get("set-cookie", "")
 
 
-def test_the_door_describes_itself(client):
+def test_rest_serves_its_description(client):
     description = client.get("/openapi.json").json()
     assert client.get(f"{PREFIX}/openapi.json").json() == description
     assert description["openapi"].startswith("3.1")

@@ -35,7 +35,7 @@ def fail(shared_runtime, berta):
     return tell
 
 
-def test_without_failures_the_list_says_since_when_it_knows(client, shared_runtime):
+def test_an_empty_list_says_since_when_failures_are_recorded(client, shared_runtime):
     assert client.get(FAILURES).json() == {
         "count": 0,
         "list": [],
@@ -79,7 +79,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
     assert (second["apiName"], second["times"], second["requestId"]) == ("Pizza", 2, "r3")
 
 
-def test_a_list_comes_in_pages(client, api, fail):
+def test_the_list_of_failures_is_paginated(client, api, fail):
     for gateway in range(3):
         fail(api, f"r{gateway}", gateway=f"edge-{gateway}", second=gateway)
     body = client.get(FAILURES, params={"limit": 2, "offset": 1}).json()
@@ -111,7 +111,7 @@ def test_a_request_is_found_by_its_id(client, api, fail):
     assert (body["code"], body["requestId"]) == ("connection_refused", "r1")
 
 
-def test_a_request_of_an_api_that_is_gone_is_found_and_its_failure_is_not_listed(client, api, fail):
+def test_a_failed_request_of_a_deleted_api_is_found_but_not_listed(client, api, fail):
     fail(api, "r1")
     client.delete(f"{APIS}/{api['id']}")
     body = client.get(f"{FAILURES}/r1").json()
@@ -119,7 +119,7 @@ def test_a_request_of_an_api_that_is_gone_is_found_and_its_failure_is_not_listed
     assert client.get(FAILURES).json()["count"] == 0
 
 
-def test_what_has_no_endpoint_any_more_is_not_listed(client, api, fail):
+def test_failures_of_removed_endpoints_are_not_listed(client, api, fail):
     fail(api, "r1", environment="sandbox")
     assert client.get(FAILURES).json()["count"] == 1
     only_production = {"endpointConfig": {"production_endpoints": {"url": URL}}}
@@ -132,7 +132,7 @@ def test_an_unknown_request_is_not_found(client, request_id):
     assert_problem(client.get(f"{FAILURES}/{request_id}"), 404, says="No failed request")
 
 
-def test_failures_are_for_the_organization_alone(client, stranger, api, fail):
+def test_failures_are_visible_only_to_their_organization(client, stranger, api, fail):
     fail(api, "of-berta")
     assert client.get(f"{FAILURES}/of-berta").status_code == 200
     assert stranger.get(FAILURES).json()["count"] == 0

@@ -19,7 +19,7 @@ def put(client, data, where=URL, password="", **files):
     return client.put(PATH, params={"endpoint": where}, files=sent, data={"password": password})
 
 
-def test_an_import_is_described_and_no_answer_holds_the_key(client, api):
+def test_an_import_is_described_and_no_response_contains_the_key(client, api):
     del api
     made = put(client, identity_file("geheim", OWN), password="geheim")
     got = client.get(PATH, params=WHERE)
@@ -36,12 +36,12 @@ def test_an_import_is_described_and_no_answer_holds_the_key(client, api):
     assert made.json()["ignored"] == []
 
 
-def test_the_key_can_be_sent_as_a_file_of_its_own(client, api):
+def test_the_key_can_be_sent_as_a_separate_file(client, api):
     del api
     assert put(client, OWN.chain_pem, key=OWN.key_pem).status_code == 200
 
 
-def test_a_request_is_made_shown_answered_and_discarded(client, api):
+def test_a_signing_request_is_created_shown_completed_and_discarded(client, api):
     del api
     body = {"subject": "me", "dnsNames": ["gateway.test"], "keyType": "rsa-2048"}
     made = client.post(f"{PATH}/request", params=WHERE, json=body)
@@ -58,7 +58,7 @@ def test_a_request_is_made_shown_answered_and_discarded(client, api):
     assert_problem(client.delete(f"{PATH}/request", params=WHERE), 404)
 
 
-def test_a_removed_one_is_gone(client, api):
+def test_a_deleted_gateway_identity_is_not_found(client, api):
     del api
     put(client, OWN.chain_pem + OWN.key_pem)
     assert client.delete(PATH, params=WHERE).status_code == 200
@@ -66,7 +66,7 @@ def test_a_removed_one_is_gone(client, api):
     assert_problem(client.delete(PATH, params=WHERE), 404)
 
 
-def test_what_cannot_be_used_is_refused_by_field(client, api):
+def test_invalid_input_is_rejected_by_field(client, api):
     del api
     assert_problem(put(client, OWN.pem), 400, "certificate", says="no private key")
     assert_problem(put(client, OWN.key_pem + CA.pem), 400, "certificate", says="doesn't match any certificate")
@@ -79,7 +79,7 @@ def test_what_cannot_be_used_is_refused_by_field(client, api):
     assert_problem(client.put(PATH, params=WHERE, json={}), 415, "Content-Type")
 
 
-def test_without_the_permission_it_can_be_seen_and_not_changed(shared_runtime, sign_in, client, api, berta):
+def test_without_the_permission_a_gateway_identity_can_only_be_read(shared_runtime, sign_in, client, api, berta):
     del api
     put(client, OWN.chain_pem + OWN.key_pem)
     few = User("few" + berta.id, berta.organization, "few" + berta.id, "x", frozenset({Role.CREATOR}))
@@ -98,7 +98,7 @@ def test_without_the_permission_it_can_be_seen_and_not_changed(shared_runtime, s
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])
-def test_another_organization_has_nothing_to_do_with_it(client, stranger, api, method):
+def test_another_organization_cannot_reach_a_gateway_identity(client, stranger, api, method):
     del api
     put(client, OWN.chain_pem + OWN.key_pem)
     assert getattr(stranger, method)(PATH, params=WHERE).status_code in (400, 404)

@@ -12,6 +12,6 @@ def test_without_a_gateway_nothing_is_enforced(client):
     assert (body["context"], body["enforcement"]["progress"]) == ("/pizza", "no gateway")
 
 
-def test_what_is_no_context_or_version_is_refused(client):
+def test_an_invalid_context_or_version_is_rejected(client):
     assert_problem(client.get(ENFORCEMENT, params={"context": "/t/x", "version": "1"}), 400, "context")
     assert_problem(client.get(ENFORCEMENT, params={"context": "/pizza", "version": "a b"}), 400, "version")

@@ -68,7 +68,7 @@ def test_a_certificate_of_the_same_key_or_of_another_endpoint_is_not_the_same(cl
     assert already_trusted(inspect(stranger, first.pem, endpoint=URL).json()) == []
 
 
-def test_without_an_endpoint_names_are_not_judged(client):
+def test_without_an_endpoint_names_are_not_checked(client):
     assert inspect(client, issue("other.test").pem).json()["findings"] == []
 
 
@@ -87,7 +87,7 @@ def test_a_damaged_extension_is_a_finding(client, extension, content, severity, 
     assert says in finding["message"]
 
 
-def test_a_truststore_asks_for_its_password_and_opens_with_it(client):
+def test_a_truststore_needs_its_password(client):
     locked = truststore("s3cret", issue("pizza.test"))
     assert_problem(inspect(client, locked), 400, "certificate", says="Enter its password")
     assert_problem(inspect(client, locked, password="wrong"), 400, "certificate", says="doesn't open")
@@ -105,14 +105,14 @@ def test_a_truststore_is_imported_and_replaced_with_its_password(client):
     assert_problem(client.put(f"{CERTIFICATES}/store", files=file), 400, "certificate", says="Enter its password")
 
 
-def test_a_file_that_cannot_be_used_is_refused_as_it_would_be_when_imported(client):
+def test_an_unusable_file_is_rejected_like_in_an_import(client):
     one = issue("pizza.test")
     assert_problem(inspect(client, b""), 400, "certificate", says="empty")
     assert_problem(inspect(client, one.pem + one.key_pem), 400, "certificate", says="private key")
     assert_problem(inspect(client, one.pem, endpoint="nonsense"), 400, "endpoint", says="https://")
 
 
-def test_a_certificate_that_stands_in_the_file_again_is_told_once(client):
+def test_a_duplicate_certificate_in_a_file_is_reported_once(client):
     one = issue("pizza.test")
     body = inspect(client, one.pem * 3).json()
     (finding,) = body["findings"]
@@ -122,7 +122,7 @@ def test_a_certificate_that_stands_in_the_file_again_is_told_once(client):
 
 
 @pytest.mark.usefixtures("api")
-def test_names_that_were_given_by_hand_are_judged_instead_of_the_host(client, stranger):
+def test_accepted_names_are_checked_instead_of_the_host(client, stranger):
     def codes(data, of=client):
         found = inspect(of, data, endpoint=URL, alias="pizza-backend").json()["findings"]
         return [each["code"] for each in found]

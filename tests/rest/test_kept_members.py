@@ -24,7 +24,7 @@ SENT = {
 }
 
 
-def test_everything_that_was_sent_is_given_back(client):
+def test_everything_that_was_sent_is_returned(client):
     made = create_api(client, **SENT)
     assert {name: made[name] for name in SENT} == SENT
     assert client.get(f"{APIS}/{made['id']}").json() == made
@@ -32,7 +32,7 @@ def test_everything_that_was_sent_is_given_back(client):
     assert listed == made
 
 
-def test_a_list_says_the_type_and_not_all_the_rest(client):
+def test_lists_include_the_type_but_not_other_members(client):
     create_api(client, "Chat", type="WS", **SENT)
     create_api(client)
     assert [each["type"] for each in client.get(APIS).json()["list"]] == ["WS", "HTTP"]
@@ -42,7 +42,7 @@ def test_a_list_says_the_type_and_not_all_the_rest(client):
     assert client.get(APIS, params={"limit": 1000, "expand": "true"}).json()["pagination"]["limit"] == 100
 
 
-def test_a_change_keeps_what_it_does_not_name(client):
+def test_a_change_keeps_members_that_it_does_not_send(client):
     made = create_api(client, **SENT)
     changed = client.put(f"{APIS}/{made['id']}", json={"tags": [], "somethingNew": None}).json()
     assert changed["tags"] == []
@@ -51,7 +51,7 @@ def test_a_change_keeps_what_it_does_not_name(client):
     assert changed["operations"] == SENT["operations"]
 
 
-def test_what_is_kept_of_an_endpoint_goes_with_it(client):
+def test_members_of_an_endpoint_are_removed_with_it(client):
     made = create_api(client, **SENT)
     config = {"endpoint_type": "http", "production_endpoints": {"url": "https://new.test"}}
     changed = client.put(f"{APIS}/{made['id']}", json={"endpointConfig": config}).json()
@@ -67,7 +67,7 @@ def test_an_endpoint_that_was_changed_on_the_page_keeps_its_settings(client):
     assert "sandbox_endpoints" not in found
 
 
-def test_a_password_of_a_backend_is_not_given_back(client):
+def test_the_password_of_a_backend_is_not_stored(client):
     security = {"type": "BASIC", "username": "pizza", "password": "geheim"}
     made = create_api(client, endpointSecurity=security)
     assert made["endpointSecurity"] == security | {"password": ""}
@@ -85,7 +85,7 @@ def test_a_password_of_a_backend_is_not_given_back(client):
         ("cacheTimeout", "soon"),
     ],
 )
-def test_a_known_member_of_another_kind_is_refused(client, member, value):
+def test_a_known_member_of_another_type_is_rejected(client, member, value):
     response = client.post(APIS, json=api_body(**{member: value}))
     assert response.status_code == 400
     assert member in response.json()["description"]
@@ -98,6 +98,6 @@ def test_a_private_key_in_a_description_is_refused(client):
 
 
 @pytest.mark.parametrize("kind", ["load_balance", "failover", "default", "address"])
-def test_endpoints_that_would_not_be_obeyed_are_refused(client, kind):
+def test_unsupported_types_of_endpoints_are_rejected(client, kind):
     body = api_body(endpointConfig=CONFIG | {"endpoint_type": kind})
     assert_problem(client.post(APIS, json=body), 400, "endpointConfig.endpoint_type", says="isn't supported")

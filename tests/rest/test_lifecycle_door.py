@@ -7,7 +7,7 @@ def move(client, api, action, **params):
     return client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": action} | params)
 
 
-def test_the_history_tells_every_step_and_who_made_it(client, berta, api):
+def test_the_history_lists_every_change_with_its_user(client, berta, api):
     for action in ("Publish", "Demote to Created", "Publish", "Deprecate"):
         assert move(client, api, action).status_code == 200
     found = client.get(f"{APIS}/{api['id']}/lifecycle-history").json()
@@ -23,7 +23,7 @@ def test_the_history_tells_every_step_and_who_made_it(client, berta, api):
     assert {step["user"] for step in found["list"]} == {berta.name}
 
 
-def test_an_api_is_also_meant_by_provider_name_and_version(client, stranger, berta, api):
+def test_an_api_can_be_addressed_by_provider_name_and_version(client, stranger, berta, api):
     named = {"id": f"{berta.name}-Pizza-1.0.0"}
     assert move(client, named, "Publish").status_code == 200
     copied = client.post(f"{APIS}/copy-api", params={"apiId": named["id"], "newVersion": "2"})
@@ -31,19 +31,19 @@ def test_an_api_is_also_meant_by_provider_name_and_version(client, stranger, ber
     assert_problem(move(stranger, named, "Publish"), 404, says=named["id"])
 
 
-def test_the_history_of_a_namesake_is_not_told(client, api):
+def test_the_history_does_not_include_an_api_of_the_same_name(client, api):
     move(client, api, "Publish")
     client.delete(f"{APIS}/{api['id']}")
     again = create_api(client)
     assert client.get(f"{APIS}/{again['id']}/lifecycle-history").json()["count"] == 1
 
 
-def test_the_state_is_what_the_change_answered(client, api):
+def test_the_state_is_the_one_that_the_change_returned(client, api):
     answered = move(client, api, "Publish").json()["lifecycleState"]
     assert client.get(f"{APIS}/{api['id']}/lifecycle-state").json() == answered
 
 
-def test_older_versions_are_deprecated_when_that_is_asked(client, api):
+def test_older_versions_are_deprecated_on_request(client, api):
     other = create_api(client, "Pasta")
     new = create_api(client, version="2.0.0")
     for each in (api, other):
@@ -53,7 +53,7 @@ def test_older_versions_are_deprecated_when_that_is_asked(client, api):
     assert states == {api["id"]: "DEPRECATED", other["id"]: "PUBLISHED", new["id"]: "PUBLISHED"}
 
 
-def test_older_versions_stay_when_it_is_not_asked(client, api):
+def test_older_versions_stay_published_otherwise(client, api):
     new = create_api(client, version="2.0.0")
     move(client, api, "Publish")
     move(client, new, "Publish", lifecycleChecklist="Deprecate old versions after publishing the API:false")

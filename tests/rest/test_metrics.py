@@ -21,7 +21,7 @@ def numbers(client):
     return {(s.name, *sorted(s.labels.items())): s.value for family in families for s in family.samples}
 
 
-def test_certificates_exceptions_and_gateways_are_numbers(client, shared_runtime, berta):
+def test_there_are_metrics_of_certificates_exceptions_and_gateways(client, shared_runtime, berta):
     backend = issue("pizza.test")
     upload(client, backend.pem)
     until = shared_runtime.now() + timedelta(days=1)
@@ -36,7 +36,7 @@ def test_certificates_exceptions_and_gateways_are_numbers(client, shared_runtime
     assert found[last, ("alias", "pizza-backend"), ("endpoint", URL)] == expected
 
 
-def test_background_tasks_are_numbers(client, monkeypatch):
+def test_there_are_metrics_of_background_tasks(client, monkeypatch):
     monkeypatch.setattr(Background, "states", (TaskState("publisher", 3, "disk"), TaskState("discovery")))
     found = numbers(client)
     for task, running, failures in (("publisher", 0, 3), ("discovery", 1, 0)):
@@ -44,10 +44,10 @@ def test_background_tasks_are_numbers(client, monkeypatch):
         assert found["holdfast_background_task_failures_total", ("task", task)] == failures
 
 
-def test_nobody_sees_the_numbers_of_others(client, stranger):
+def test_metrics_do_not_include_other_organizations(client, stranger):
     upload(client, issue("pizza.test").pem)
     assert [key for key in numbers(stranger) if "pizza" in str(key)] == []
 
 
-def test_nobody_without_an_account_sees_any(connect, shared_runtime):
+def test_metrics_require_authentication(connect, shared_runtime):
     assert connect(shared_runtime).get("/metrics").status_code == 401

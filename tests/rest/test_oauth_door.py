@@ -52,7 +52,7 @@ def refused(response, code, status=400):
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_a_registration_is_answered_as_in_wso2(register, berta):
+def test_a_registration_returns_the_members_of_wso2(register, berta):
     made = register("password refresh_token urn:ietf:params:oauth:grant-type:saml2-bearer")
     assert made | {"clientId": "", "clientSecret": "", "jsonString": ""} == {
         "clientId": "",
@@ -69,7 +69,7 @@ def test_a_registration_is_answered_as_in_wso2(register, berta):
     assert register()["clientId"] != made["clientId"]
 
 
-def test_nobody_registers_for_somebody_else_or_for_no_grant(script, berta, password):
+def test_a_registration_for_another_user_or_without_grants_is_rejected(script, berta, password):
     for body, field in (
         ({"clientName": "a", "owner": "admin"}, "owner"),
         ({"clientName": "a", "grantType": "implicit"}, "grantType"),
@@ -79,7 +79,7 @@ def test_nobody_registers_for_somebody_else_or_for_no_grant(script, berta, passw
     assert_problem(script.post(REGISTER, json={"clientName": "a"}), 401)
 
 
-def test_a_password_buys_a_token_that_opens_the_door(script, ask):
+def test_a_password_grant_returns_a_token_that_works(script, ask):
     made = ask(scope="apim:api_view apim:api_create openid").json()
     assert (made["token_type"], made["expires_in"]) == ("Bearer", 3600)
     assert made["scope"] == "apim:api_view apim:api_create"
@@ -91,21 +91,21 @@ def test_a_password_buys_a_token_that_opens_the_door(script, ask):
     assert_problem(script.post(REGISTER, json={"clientName": "another"}), 403)
 
 
-def test_without_a_scope_it_may_only_look(script, ask):
+def test_without_a_scope_a_token_is_read_only(script, ask):
     made = ask().json()
     assert made["scope"] == "apim:api_view"
     assert script.get(CERTIFICATES, headers=bearer(made["access_token"])).status_code == 200
     assert_problem(script.delete(f"{CERTIFICATES}/x", headers=bearer(made["access_token"])), 403)
 
 
-def test_a_scope_gives_no_more_than_the_roles_of_the_user(ask, enlist, berta, password):
+def test_a_scope_allows_no_more_than_the_roles_of_the_user(ask, enlist, berta, password):
     viewer = enlist(berta.organization, f"viewer@{berta.organization}", Role.VIEWER)
     of = {"username": viewer.name, "password": password}
     assert ask(**of, scope="apim:api_view apim:api_create").json()["scope"] == "apim:api_view"
     refused(ask(**of, scope="apim:api_create"), "invalid_scope")
 
 
-def test_a_refresh_token_is_good_for_once(script, ask):
+def test_a_refresh_token_works_once(script, ask):
     first = ask(scope="apim:api_view apim:api_create").json()
     assert_problem(script.get(APIS, headers=bearer(first["refresh_token"])), 401)
     second = ask("refresh_token", refresh_token=first["refresh_token"], scope="apim:api_view").json()
@@ -118,14 +118,14 @@ def test_a_refresh_token_is_good_for_once(script, ask):
     assert third["scope"] == first["scope"]
 
 
-def test_client_credentials_stand_for_the_owner_without_a_refresh_token(script, ask, berta):
+def test_client_credentials_act_as_the_owner_without_a_refresh_token(script, ask, berta):
     made = ask("client_credentials", scope="apim:api_view").json()
     assert "refresh_token" not in made
     account = script.get(f"{PREFIX}/account", headers=bearer(made["access_token"])).json()
     assert account["name"] == berta.name
 
 
-def test_a_token_that_is_revoked_ends_with_those_of_its_grant(script, ask, register):
+def test_revoking_a_token_revokes_all_tokens_of_its_grant(script, ask, register):
     made = ask().json()
     other = register()
     foreign = (other["clientId"], other["clientSecret"])
@@ -138,7 +138,7 @@ def test_a_token_that_is_revoked_ends_with_those_of_its_grant(script, ask, regis
     refused(ask(path=REVOKE), "invalid_request")
 
 
-def test_what_cannot_be_granted_is_refused_in_the_words_of_the_standard(ask, register, script):
+def test_rejected_grants_have_the_error_codes_of_the_standard(ask, register, script):
     refused(ask(password="wrong"), "invalid_grant")
     refused(ask("authorization_code"), "unsupported_grant_type")
     refused(ask(""), "unsupported_grant_type")
@@ -152,7 +152,7 @@ def test_what_cannot_be_granted_is_refused_in_the_words_of_the_standard(ask, reg
     refused(script.post(TOKEN, data={"grant_type": "password"}), "invalid_client", 401)
 
 
-def test_id_and_secret_may_be_in_the_form(ask):
+def test_client_id_and_secret_can_be_in_the_form(ask):
     name, secret = ask.credentials
     assert ask(auth=None, client_id=name, client_secret=secret).status_code == 200
 
@@ -179,7 +179,7 @@ def test_only_hashes_of_secrets_are_stored(ask, shared_files):
         assert any(hash_token(secret).encode() in content for content in shared_files())
 
 
-def test_tokens_end_by_time_and_with_their_user(runtime, connect, clock, password):
+def test_tokens_expire_and_are_revoked_with_their_user(runtime, connect, clock, password):
     runtime.accounts.ensure_user("default", "anna", password, clock(), reset=False)
     script, auth = connect(runtime), ("anna", password)
     application = script.post(REGISTER, json={"clientName": "a", "grantType": EVERY}, auth=auth).json()

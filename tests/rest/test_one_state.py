@@ -129,7 +129,7 @@ def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(clien
     assert (begun, answer.status_code) == ("rwr", 422)
 
 
-def test_a_script_reads_in_one_transaction_however_it_says_who_it_is(
+def test_a_script_reads_in_one_transaction_whatever_its_credentials(
     shared_runtime, connect, berta, client, password, transactions
 ):
     expires = (shared_runtime.now() + timedelta(days=1)).isoformat()

@@ -33,7 +33,7 @@ def what(request):
     return request.param
 
 
-def test_what_a_backend_presents_is_given_with_what_each_choice_means(client, runtime):
+def test_presented_certificates_are_returned_with_the_meaning_of_each_choice(client, runtime):
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend, unchanged(runtime, "default"):
         body = post(client, "fetch", backend.url("/base")).json()
         assert backend.requests == 0
@@ -54,14 +54,14 @@ def test_what_a_backend_presents_is_given_with_what_each_choice_means(client, ru
     assert "verdict" not in body
 
 
-def test_a_backend_that_is_not_there_presents_nothing(client):
+def test_an_unreachable_backend_presents_nothing(client):
     with closed_port() as url:
         body = post(client, "fetch", url).json()
     assert (body["presented"], body["choices"]) == ([], [])
     assert body["problem"] == {"code": "connection_refused", "message": "Connection refused"}
 
 
-def test_without_a_gateway_it_is_said_that_nothing_is_known(client):
+def test_without_a_gateway_the_verdict_is_unknown(client):
     with Backend(LEAF) as backend:
         body = post(client, "probe", backend.url(), ROOT.pem).json()
     verdict = body["verdict"]
@@ -73,7 +73,7 @@ def test_without_a_gateway_it_is_said_that_nothing_is_known(client):
     assert body["findings"] == []
 
 
-def test_a_choice_that_holdfast_would_refuse_is_marked(client):
+def test_a_choice_that_cannot_be_imported_is_marked(client):
     with Backend(issue("localhost", start=-9 * DAY, end=-DAY)) as backend:
         (choice,) = post(client, "fetch", backend.url()).json()["choices"]
     assert not choice["importable"]
@@ -112,7 +112,7 @@ def test_a_missing_endpoint_is_named(client, what):
     assert_problem(client.post(f"{ENDPOINTS}/{what}", json={}), 415, "Content-Type", says="multipart/form-data")
 
 
-def test_a_file_that_cannot_be_used_is_refused_before_anybody_is_connected_to(client):
+def test_an_unusable_file_is_rejected_before_any_connection(client):
     locked = truststore("s3cret", ROOT)
     with Backend(LEAF) as backend:
         for data, says in (
@@ -138,7 +138,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
         )
 
 
-def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, connect, berta):
+def test_too_many_waiting_probes_get_429_with_retry_after(shared_runtime, connect, berta):
     probes = Probes(shared_runtime.cache, "embedded", Path("/nonexistent"), seconds=0.3, now=utc_now)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
@@ -153,7 +153,7 @@ def test_who_comes_when_too_many_wait_is_told_to_come_again(shared_runtime, conn
         assert int(answer.headers["retry-after"]) > 0
 
 
-def test_what_cannot_be_read_of_a_chain_is_said_by_place_size_and_fingerprint(client):
+def test_unreadable_certificates_have_position_size_and_fingerprint(client):
     damaged = b"\x31" + INTERMEDIATE.der[1:]
     with damaged_backend([LEAF.der, damaged, ROOT.der]) as url:
         body = post(client, "fetch", url).json()
@@ -164,7 +164,7 @@ def test_what_cannot_be_read_of_a_chain_is_said_by_place_size_and_fingerprint(cl
     assert [each["kind"] for each in body["choices"]] == ["leaf"]
 
 
-def test_without_the_backends_own_certificate_no_other_is_offered_in_its_place(client):
+def test_without_a_readable_leaf_no_certificate_is_offered(client):
     with damaged_backend([LEAF.der[:-1], INTERMEDIATE.der, ROOT.der]) as url:
         body = post(client, "fetch", url).json()
     assert [each["role"] for each in body["presented"]] == ["intermediate", "root"]

@@ -43,7 +43,7 @@ def test_a_refusal_names_its_fields(error, fields):
     assert error.fields() == error.fields("otherwise") == fields
 
 
-def test_a_refusal_of_no_field_is_shown_where_the_form_says():
+def test_a_refusal_without_a_field_is_shown_where_the_form_says():
     error = TransitionRefused("Publish", "RETIRED", [])
     assert error.fields() == {}
     assert error.fields("action") == {"action": str(error)}

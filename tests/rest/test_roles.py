@@ -65,11 +65,11 @@ def answers(responses):
     return {key: response.status_code for key, response in responses.items()}
 
 
-def test_every_operation_is_among_those_that_are_tried(client):
+def test_every_operation_is_covered(client):
     assert operations_of(client) == set(REQUESTS)
 
 
-def test_an_admin_gets_what_they_ask_for(answers):
+def test_an_admin_may_use_every_operation(answers):
     refused = {
         operation: status
         for (operation, role), status in answers.items()
@@ -78,12 +78,12 @@ def test_an_admin_gets_what_they_ask_for(answers):
     assert refused == {}
 
 
-def test_who_may_not_is_told_so_and_who_may_gets_the_same_as_an_admin(answers):
+def test_a_role_gets_either_403_or_the_same_response_as_an_admin(answers):
     for (operation, role), status in answers.items():
         assert status in {403, answers[operation, Role.ADMIN]}, (operation, role, status)
 
 
-def test_every_role_may_something_that_the_next_one_may_not(answers):
+def test_every_role_allows_something_that_the_next_one_does_not(answers):
     may = {role: {operation for operation in OPERATIONS if answers[operation, role] != 403} for role in Role}
     assert may[Role.VIEWER] < may[Role.CREATOR] < may[Role.ADMIN]
     assert may[Role.VIEWER] < may[Role.PUBLISHER] < may[Role.ADMIN]
@@ -91,7 +91,7 @@ def test_every_role_may_something_that_the_next_one_may_not(answers):
     assert ROLES[Role.VIEWER] < ROLES[Role.PUBLISHER]
 
 
-def test_the_page_says_what_each_role_may(answers):
+def test_the_reference_page_lists_what_each_role_allows(answers):
     rows = [
         f"| `{operation}` | {' | '.join('yes' if answers[operation, role] != 403 else '' for role in Role)} |"
         for operation in sorted(OPERATIONS, key=lambda each: each.split()[::-1])
@@ -104,7 +104,7 @@ def test_the_page_says_what_each_role_may(answers):
     assert PAGE.read_text() == expected
 
 
-def test_what_an_admin_gets_is_as_it_is_described(responses, client):
+def test_responses_match_the_description(responses, client):
     description = client.get("/openapi.json").json()
     described = {
         f"{method.upper()} {path.removeprefix(PREFIX)}": operation["responses"]

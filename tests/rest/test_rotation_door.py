@@ -41,7 +41,7 @@ def certificates(client):
     return old, new
 
 
-def test_a_replacement_with_overlap_says_what_is_current_and_what_previous(client, certificates):
+def test_a_replacement_with_overlap_returns_current_and_previous_certificates(client, certificates):
     old, new = certificates
     body = client.get(PLACE).json()
     assert (prints(body["certificates"]), prints(body["previous"])) == (printed(new), printed(old))
@@ -60,7 +60,7 @@ def test_a_replacement_without_overlap_has_no_previous_certificate(client, certi
     )
 
 
-def test_an_odd_wish_to_keep_is_refused(client, certificates):
+def test_an_invalid_keep_previous_is_rejected(client, certificates):
     del certificates
     response = client.put(f"{PLACE}?keepPrevious=perhaps", files={"certificate": ("a", issue().pem)})
     assert_problem(response, 400, "keepPrevious")
@@ -74,7 +74,7 @@ def test_indistinguishable_certificates_do_not_overlap(client):
     assert replace(client, other).status_code == 200
 
 
-def test_retiring_and_undoing_answer_with_what_there_is_then(client, certificates):
+def test_retire_and_undo_return_the_new_state(client, certificates):
     old, new = certificates
     body = client.post(f"{PLACE}/retire").json()
     assert (prints(body["certificates"]), body["previous"]) == (printed(new), [])
@@ -101,7 +101,7 @@ def test_every_word_can_be_an_alias(client, alias):
     assert [each["alias"] for each in removed(client)] == [alias]
 
 
-def test_what_was_removed_is_listed_in_pages(client, berta):
+def test_removed_certificates_are_listed_in_pages(client, berta):
     for number in range(3):
         upload(client, issue("pizza.test").pem, f"a{number}")
         client.delete(f"{CERTIFICATES}/a{number}")
@@ -118,7 +118,7 @@ def test_what_was_removed_is_listed_in_pages(client, berta):
     assert until - at == timedelta(days=30)
 
 
-def test_what_was_deleted_is_restored(client):
+def test_a_deleted_certificate_can_be_restored(client):
     backend = issue("pizza.test")
     upload(client, backend.pem)
     client.delete(PLACE)
@@ -135,7 +135,7 @@ def test_what_was_deleted_is_restored(client):
     [{"json": {"alias": "other"}}, {"data": {"alias": "other"}}, {"files": {"alias": (None, "other")}}],
     ids=["json", "form", "multipart"],
 )
-def test_it_is_restored_under_another_alias(client, body):
+def test_a_certificate_can_be_restored_under_another_alias(client, body):
     upload(client, issue("pizza.test").pem)
     client.delete(PLACE)
     upload(client, issue("pizza.test").pem)
@@ -164,7 +164,9 @@ def test_it_is_restored_under_another_alias(client, body):
         ({"content": b"alias=other"}, 415, None),
     ],
 )
-def test_a_body_that_is_no_alias_is_refused_and_nothing_is_restored(client, shared_runtime, berta, body, status, field):
+def test_a_body_without_a_valid_alias_is_rejected_and_nothing_is_restored(
+    client, shared_runtime, berta, body, status, field
+):
     upload(client, issue("pizza.test").pem)
     client.delete(PLACE)
     (gone,) = removed(client)
@@ -173,7 +175,7 @@ def test_a_body_that_is_no_alias_is_refused_and_nothing_is_restored(client, shar
     assert removed(client) == [gone]
 
 
-def test_what_another_organization_removed_is_not_there(client, stranger):
+def test_certificates_that_another_organization_removed_are_not_found(client, stranger):
     create_api(stranger)
     upload(stranger, issue("pizza.test").pem)
     stranger.delete(PLACE)
@@ -183,7 +185,7 @@ def test_what_another_organization_removed_is_not_there(client, stranger):
     assert removed(stranger) == [gone]
 
 
-def test_what_the_backend_uses_is_said_and_retiring_proposed(client, certificates, shared_runtime, berta):
+def test_the_certificate_in_use_is_reported_and_retiring_suggested(client, certificates, shared_runtime, berta):
     del certificates
     who, store = Principal(berta.organization, berta.name), shared_runtime.store
 

@@ -58,7 +58,7 @@ def described(shared_runtime):
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "not-fitting"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_every_operation_answers_as_it_is_described(described, cookies, known, path, method, mode):
+def test_every_operation_matches_its_description(described, cookies, known, path, method, mode):
     operation = described[path][method]
     # Values that fit their schema can still be no host name, no certificate, no state of the lifecycle.
     # Wrong passwords, which that check sends, are slowed down; test_authentication.py asks every operation without any.

@@ -49,13 +49,13 @@ def shared(enter):
 
 
 @pytest.mark.parametrize(("operation", "scope"), PAIRS)
-def test_each_scope_suffices_by_itself(enter, shared, operation, scope):
+def test_each_scope_suffices_on_its_own(enter, shared, operation, scope):
     house, bearer = shared if operation.startswith("GET") else enter()
     answer = house.ask(bearer(scope), operation)
     assert answer.status_code in {200, 201}, answer.text
 
 
-def test_who_may_publish_changes_what_is_said_of_an_api_and_not_where_it_leads(shared):
+def test_a_publisher_can_change_the_description_but_not_the_endpoints(shared):
     house, bearer = shared
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
     api = house.owner.get(path).json()
@@ -71,7 +71,7 @@ def test_who_may_publish_changes_what_is_said_of_an_api_and_not_where_it_leads(s
     }
 
 
-def test_who_may_publish_does_not_decide_who_may_call(enter):
+def test_a_publisher_cannot_change_who_may_call(enter):
     house, bearer = enter()
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
     for certificate in house.owner.get(f"{path}/client-certificates").json()["certificates"]:
@@ -83,7 +83,7 @@ def test_who_may_publish_does_not_decide_who_may_call(enter):
         assert house.owner.get(path).json()["securityScheme"] == now
 
 
-def test_an_api_that_is_named_by_its_name_is_found_by_who_may_not_look(shared):
+def test_an_api_can_be_addressed_by_name_without_permission_to_list(shared):
     house, bearer = shared
     owner = house.account["name"]
     publish = {"apiId": f"{owner}-Pizza-1.0.0", "action": "Publish"}
@@ -93,7 +93,7 @@ def test_an_api_that_is_named_by_its_name_is_found_by_who_may_not_look(shared):
         assert bearer(scope).get(f"{APIS}/export", params=named).status_code == 200
 
 
-def test_who_may_not_look_creates_an_api_and_is_told_so(enter):
+def test_creating_an_api_does_not_need_permission_to_read_it(enter):
     _, bearer = enter()
     script = bearer("apim:api_create")
     create_api(script, "Pasta")

@@ -44,7 +44,7 @@ def careful(headers):
 
 
 @pytest.mark.parametrize("door", [web, rest], ids=["pages", "rest"])
-def test_every_address_tells_browsers_to_be_careful(client, shared_runtime, api, door):
+def test_every_path_has_the_security_headers(client, shared_runtime, api, door):
     upload(client, issue("pizza.test").pem, alias="backend")
     found = sorted(path for path in paths(door, shared_runtime) if not path.endswith(STREAM))
     assert len(found) > 10
@@ -57,12 +57,12 @@ def test_every_address_tells_browsers_to_be_careful(client, shared_runtime, api,
     assert seen.count(200) > len(seen) / 3
 
 
-def test_whoever_has_not_signed_in_is_told_the_same(connect, shared_runtime, api):
+def test_responses_without_a_session_have_the_security_headers(connect, shared_runtime, api):
     for path in (APIS, CERTIFICATES, "/apis", f"/apis/{api['id']}", "/nothing-here", "/sign-in"):
         careful(connect(shared_runtime).get(path).headers)
 
 
-def test_static_files_alone_are_kept_by_browsers(client):
+def test_browsers_may_cache_only_static_files(client):
     page = client.get("/sign-in").text
     (script, *_) = re.findall(r'src="([^"]+\.js[^"]*)"', page)
     headers = client.get(script).headers

@@ -40,7 +40,7 @@ def anybody(shared_runtime, connect, berta):
     return connect(shared_runtime, client=(berta.organization, 50000))
 
 
-def test_every_change_by_a_request_says_where_it_came_from(shared_runtime, client, berta):
+def test_every_change_by_a_request_records_its_address(shared_runtime, client, berta):
     House(shared_runtime, client, berta)
     with shared_runtime.store.read() as session:
         every = journal.audit_events(session, berta.organization)
@@ -50,7 +50,7 @@ def test_every_change_by_a_request_says_where_it_came_from(shared_runtime, clien
     assert {event.action for event in every if event.address is None} <= {"sign in", "verification is on again"}
 
 
-def test_pages_say_where_somebody_signed_in_and_out(anybody, berta, password, events):
+def test_signing_in_and_out_on_pages_records_the_address(anybody, berta, password, events):
     assert anybody.post("/sign-in", data={"name": berta.name, "password": password}).status_code == 303
     assert anybody.post("/sign-out").status_code == 303
     assert [(event.user, event.action) for event in events()] == [(berta.name, "sign in"), (berta.name, "sign out")]
@@ -106,7 +106,7 @@ def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, passwo
     assert SECRET not in str(events())
 
 
-def test_an_expired_token_is_told_with_its_user_and_an_unknown_one_without(shared_runtime, anybody, berta, events):
+def test_an_expired_token_is_recorded_with_its_user_and_an_unknown_one_without(shared_runtime, anybody, berta, events):
     before = shared_runtime.now() - timedelta(days=2)
     who = principal_of(berta)
     made = create_token(

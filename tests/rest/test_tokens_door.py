@@ -30,14 +30,14 @@ def make(client, shared_runtime):
     return make
 
 
-def test_a_token_says_what_it_is(script, make, client):
+def test_a_token_can_read_its_own_description(script, make, client):
     token = make("nightly", "apim:api_delete")
     told = script.get(CURRENT, headers=token).json()
     assert told == client.get(TOKENS).json()["list"][0]
     assert (told["name"], told["scopes"]) == ("nightly", ["apim:api_delete"])
 
 
-def test_a_token_ends_itself_whatever_its_scopes_and_no_other(script, make, client):
+def test_a_token_can_revoke_only_itself_whatever_its_scopes(script, make, client):
     token, other = make("nightly", "holdfast:endpoint_test"), make("weekly")
     assert_problem(script.get(TOKENS, headers=token), 403)
     assert script.delete(CURRENT, headers=token).status_code == 204
@@ -47,7 +47,7 @@ def test_a_token_ends_itself_whatever_its_scopes_and_no_other(script, make, clie
     assert [each["name"] for each in client.get(TOKENS).json()["list"]] == ["weekly"]
 
 
-def test_the_end_is_in_the_audit_log(script, make, shared_runtime, berta):
+def test_the_revocation_is_in_the_audit_log(script, make, shared_runtime, berta):
     script.delete(CURRENT, headers=make("nightly"))
     with shared_runtime.store.read() as session:
         last = audit_events(session, berta.organization)[-1]
@@ -59,7 +59,7 @@ def test_the_end_is_in_the_audit_log(script, make, shared_runtime, berta):
     )
 
 
-def test_who_bears_no_personal_token_is_told_so(script, client, berta, password):
+def test_a_request_without_a_personal_token_gets_404(script, client, berta, password):
     body = {"clientName": "a", "owner": berta.name, "grantType": "password"}
     made = script.post("/client-registration/v0.17/register", json=body, auth=(berta.name, password)).json()
     form = {"grant_type": "password", "username": berta.name, "password": password}
@@ -75,7 +75,7 @@ def test_who_bears_no_personal_token_is_told_so(script, client, berta, password)
     assert script.get(APIS, headers=access).status_code == 200
 
 
-def test_a_session_beside_a_token_is_not_what_is_ended(client, make):
+def test_a_session_is_not_revoked_together_with_a_token(client, make):
     token = make("nightly")
     assert client.cookies[SESSION_COOKIE]
     assert client.delete(CURRENT, headers=token).status_code == 204

@@ -41,7 +41,7 @@ def grant(client, until, reason=REASON, endpoint=URL):
     return client.put(EXCEPTION, params={"endpoint": endpoint}, json=body)
 
 
-def test_an_origin_that_nobody_decided_about_has_the_defaults(client):
+def test_an_origin_without_settings_has_the_defaults(client):
     body = get(client).json()
     assert {name: body[name] for name in DEFAULTS} == DEFAULTS
     assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "findings", "enforcement"}
@@ -49,7 +49,7 @@ def test_an_origin_that_nobody_decided_about_has_the_defaults(client):
     assert body["effect"][0].endswith("is valid for pizza.test and was issued by a public certification authority.")
 
 
-def test_what_is_decided_is_given_back_as_it_is_stored(client):
+def test_saved_settings_are_returned(client):
     root = issue(ca=True, common_name="root")
     values = {
         "anchors": "imported-and-public",
@@ -72,13 +72,13 @@ def test_what_is_decided_is_given_back_as_it_is_stored(client):
     assert get(client).json() == body
 
 
-def test_crls_stay_unless_something_is_said_about_them(client):
+def test_crls_stay_unless_they_are_sent(client):
     put(client, crls=revoke(issue(ca=True)).decode())
     assert put(client, names=["a.internal"]).json()["crls"] != []
     assert put(client, crls="").json()["crls"] == []
 
 
-def test_crls_are_given_back_as_they_were_put(client, stranger):
+def test_crls_are_returned_as_they_were_uploaded(client, stranger):
     path = f"{SETTINGS}/crls"
     assert client.get(path, params={"endpoint": URL}).content == b""
     crls = revoke(issue(ca=True, common_name="one")).decode() + revoke(issue(ca=True, common_name="two")).decode()
@@ -112,7 +112,7 @@ def test_crls_that_reject_everything_are_refused_with_the_reason(client):
     assert get(client).json()["crls"] == []
 
 
-def test_what_crls_lack_is_reported_and_saved(client):
+def test_problems_of_crls_are_findings_and_do_not_block_saving(client):
     root = issue(ca=True, common_name="root")
     upload(client, root.pem)
     values = {"crls": revoke(root).decode()}
@@ -176,16 +176,16 @@ def test_an_exception_has_a_reason_an_owner_and_an_end(client, shared_runtime, b
     ("days", "reason", "field"),
     [(7.1, REASON, "until"), (-1, REASON, "until"), (1, "why not", "reason"), (1, "x" * 501, "reason")],
 )
-def test_an_exception_without_one_of_them_is_refused(client, shared_runtime, berta, days, reason, field):
+def test_an_exception_without_reason_or_expiry_is_rejected(client, shared_runtime, berta, days, reason, field):
     with unchanged(shared_runtime, berta.organization):
         assert_problem(grant(client, shared_runtime.now() + timedelta(days=days), reason), 400, field)
 
 
-def test_an_end_without_a_zone_is_refused(client):
+def test_an_expiry_without_a_time_zone_is_rejected(client):
     assert_problem(grant(client, "2030-01-01T00:00:00"), 400, "until")
 
 
-def test_nobody_else_sees_or_changes_it(client, stranger, shared_runtime, berta):
+def test_another_organization_cannot_read_or_change_trust_settings(client, stranger, shared_runtime, berta):
     put(client, names=["a.internal"])
     grant(client, shared_runtime.now() + timedelta(days=1))
     with unchanged(shared_runtime, berta.organization):

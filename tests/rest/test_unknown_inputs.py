@@ -70,7 +70,7 @@ def test_of_many_unknown_parameters_the_first_are_named(client):
     assert [each["code"] for each in answer.json()["error"]] == [f"p{number}" for number in range(20)]
 
 
-def test_who_has_not_signed_in_learns_nothing_about_parameters(connect, shared_runtime, house):
+def test_unauthenticated_requests_learn_nothing_about_parameters(connect, shared_runtime, house):
     assert house.ask(connect(shared_runtime), "GET /apis", change=in_query).status_code == 401
 
 
@@ -81,7 +81,7 @@ def test_who_has_not_signed_in_learns_nothing_about_parameters(connect, shared_r
         ("GET", f"{APIS}/export", {"revisionNumber": "1", "latestRevision": "true"}),
     ],
 )
-def test_what_wso2s_clients_send_is_ignored_where_it_means_nothing(client, house, method, path, ignored):
+def test_meaningless_parameters_of_wso2_clients_are_ignored(client, house, method, path, ignored):
     params = {"apiId": house.ids["api_id"]} if path.endswith("export") else {}
     assert client.request(method, path, params=params | ignored).status_code == 200
 
@@ -104,13 +104,13 @@ def test_what_wso2s_clients_send_is_ignored_where_it_means_nothing(client, house
         ({"data": {"password": ["a", "b"]}}, "password", "sent 2 times"),
     ],
 )
-def test_a_replacement_that_could_mean_something_else_is_refused(client, nothing_changes, options, field, says):
+def test_an_ambiguous_replacement_is_rejected(client, nothing_changes, options, field, says):
     with nothing_changes():
         answer = client.put(PIZZA, files={"certificate": ("a.pem", NEW.pem)}, **options)
         assert_problem(answer, 400, field, says=says)
 
 
-def test_files_are_taken_once_and_only_where_a_file_is_expected(client, nothing_changes):
+def test_files_are_accepted_once_and_only_where_a_file_is_expected(client, nothing_changes):
     file = ("a.pem", NEW.pem)
     with nothing_changes():
         twice = client.put(PIZZA, files=[("certificate", file), ("certificate", file)])
@@ -129,7 +129,7 @@ def test_files_are_taken_once_and_only_where_a_file_is_expected(client, nothing_
         ({"params": {"keepPrevious": "true"}, "data": {"keepPrevious": "true"}}, True),
     ],
 )
-def test_keep_previous_is_obeyed_in_the_query_and_in_the_form(sign_in, join, options, keeps):
+def test_keep_previous_works_in_the_query_and_in_the_form(sign_in, join, options, keeps):
     client = sign_in(join("dora"))
     create_api(client)
     upload(client, OLD.pem)
@@ -138,7 +138,7 @@ def test_keep_previous_is_obeyed_in_the_query_and_in_the_form(sign_in, join, opt
     assert len(answer.json()["previous"]) == keeps
 
 
-def test_parameters_that_mean_nothing_here_say_so_in_the_description(client):
+def test_ignored_parameters_are_described_as_ignored(client):
     paths = client.get("/openapi.json").json()["paths"]
     ignored = {
         parameter["name"]

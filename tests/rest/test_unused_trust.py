@@ -32,13 +32,13 @@ def left(aliases=("pizza-backend",), *, settings=True, client=True):
     return {"origin": origin, "certificates": list(aliases), "trustSettings": settings, "clientCertificate": client}
 
 
-def test_deleting_an_api_says_what_stays_trusted_and_the_list_finds_it(client, pizza):
+def test_deleting_an_api_reports_unused_trust_and_the_list_includes_it(client, pizza):
     assert unused(client) == []
     assert client.delete(f"{APIS}/{pizza['id']}").json() == {"unusedTrust": [left()], "deletedTrust": []}
     assert unused(client) == ["pizza-backend"]
 
 
-def test_deleting_an_api_deletes_what_no_other_uses_if_asked_and_certificates_can_be_restored(client, pizza):
+def test_deleting_an_api_can_delete_unused_trust_and_certificates_can_be_restored(client, pizza):
     answer = client.delete(f"{APIS}/{pizza['id']}", params=DELETE)
     assert answer.json() == {"unusedTrust": [], "deletedTrust": [left()]}
     assert client.get(CERTIFICATES).json()["certificates"] == []
@@ -50,7 +50,7 @@ def test_deleting_an_api_deletes_what_no_other_uses_if_asked_and_certificates_ca
     assert client.post(f"{REMOVED}/{removed['id']}/restore").status_code == 200
 
 
-def test_what_another_api_uses_is_neither_unused_nor_deleted(client, pizza):
+def test_trust_that_another_api_uses_is_neither_unused_nor_deleted(client, pizza):
     create_api(client, "Pasta", "https://pizza.test:8443/another/path")
     answer = client.delete(f"{APIS}/{pizza['id']}", params=DELETE)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -58,7 +58,7 @@ def test_what_another_api_uses_is_neither_unused_nor_deleted(client, pizza):
     assert len(client.get(CERTIFICATES).json()["certificates"]) == 1
 
 
-def test_changing_an_endpoint_says_what_stays_trusted_and_deletes_it_if_asked(client, pizza):
+def test_changing_an_endpoint_reports_unused_trust_and_can_delete_it(client, pizza):
     path = f"{APIS}/{pizza['id']}"
     config = {name: api_body(production=url)["endpointConfig"] for name, url in (("old", URL), ("new", OTHER))}
     changed = client.put(path, json={"endpointConfig": config["new"]}).json()
@@ -73,14 +73,14 @@ def test_changing_an_endpoint_says_what_stays_trusted_and_deletes_it_if_asked(cl
     assert client.get(CERTIFICATES).json()["certificates"] == []
 
 
-def test_another_path_or_environment_of_the_same_origin_is_no_change_of_trust(client, pizza):
+def test_another_path_or_environment_of_the_same_origin_does_not_change_trust(client, pizza):
     config = api_body(production=None, sandbox="https://pizza.test:8443/other")["endpointConfig"]
     answer = client.put(f"{APIS}/{pizza['id']}", params=DELETE, json={"endpointConfig": config})
     assert "unusedTrust" not in answer.json()
     assert len(client.get(CERTIFICATES).json()["certificates"]) == 1
 
 
-def test_who_may_not_manage_client_certificates_is_told_that_they_stay(berta, enlist, sign_in, pizza):
+def test_gateway_identities_stay_without_permission_to_manage_them(berta, enlist, sign_in, pizza):
     creator = sign_in(enlist(berta.organization, f"creator of {berta.organization}", Role.CREATOR))
     answer = creator.delete(f"{APIS}/{pizza['id']}", params=DELETE)
     assert answer.json() == {
@@ -89,14 +89,14 @@ def test_who_may_not_manage_client_certificates_is_told_that_they_stay(berta, en
     }
 
 
-def test_what_is_anothers_is_never_unused(client, stranger, pizza):
+def test_trust_of_another_organization_is_never_listed_as_unused(client, stranger, pizza):
     theirs = create_api(stranger)
     assert client.delete(f"{APIS}/{pizza['id']}").status_code == 200
     assert stranger.delete(f"{APIS}/{theirs['id']}", params=DELETE).content == b""
     assert (unused(stranger), unused(client)) == ([], ["pizza-backend"])
 
 
-def test_the_list_of_unused_certificates_has_pages(client, pizza):
+def test_the_list_of_unused_certificates_is_paginated(client, pizza):
     assert upload(client, issue("pizza.test").pem, "second").status_code == 201
     client.delete(f"{APIS}/{pizza['id']}")
     page = client.get(CERTIFICATES, params={"unused": "true", "limit": 1}).json()

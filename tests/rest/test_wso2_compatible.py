@@ -74,7 +74,7 @@ def ask(client, request):
     return ask
 
 
-def test_every_operation_is_answered_as_described(ask):
+def test_every_operation_responds_as_described(ask):
     api = ask("post /apis", 201, json=example_api()).json()
     of = {"api": api["id"]}
     ask("get /apis", 200, params={"limit": 1, "offset": 0, "query": "name:PizzaShackAPI version:1.0.0"})
@@ -143,7 +143,7 @@ def test_every_operation_is_answered_as_described(ask):
     ask("delete /apis/{apiId}", 404, **of)
 
 
-def test_what_the_examples_say_is_given_back(client):
+def test_the_values_of_the_examples_are_returned(client):
     sent = example_api()
     given = create_api(client, **sent)
     own = {
@@ -161,7 +161,7 @@ def test_what_the_examples_say_is_given_back(client):
     }
 
 
-def test_operations_that_nobody_asks_here_answer_as_described(client, ask):
+def test_operations_without_a_test_here_respond_as_described(client, ask):
     """Those that are new in the door are asked for something that is not there, until they have a test of their own."""
     create_api(client)
     served = {
@@ -175,7 +175,7 @@ def test_operations_that_nobody_asks_here_answer_as_described(client, ask):
         ask(operation, api="0", alias="nobody")
 
 
-def test_links_lead_through_pages_under_the_prefix_that_was_called(client, ask):
+def test_links_of_pages_keep_the_prefix_of_the_request(client, ask):
     for number in range(3):
         create_api(client, f"Api{number}")
     page = ask("get /apis", params={"limit": 1, "offset": 1}).json()["pagination"]
@@ -185,7 +185,7 @@ def test_links_lead_through_pages_under_the_prefix_that_was_called(client, ask):
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_a_final_slash_too_many_leads_back_under_the_same_prefix(client, prefix):
+def test_a_trailing_slash_redirects_under_the_same_prefix(client, prefix):
     response = client.get(f"{prefix}/apis/")
     assert response.is_redirect
     assert response.headers["location"].endswith(f"{prefix}/apis")
@@ -195,5 +195,5 @@ def test_a_final_slash_too_many_leads_back_under_the_same_prefix(client, prefix)
 @pytest.mark.parametrize(
     "path", ["/api/am/publisher/v2/apis", "/api/am/publisherv4/apis", "/api/am/publisher/v11/apis"]
 )
-def test_other_prefixes_are_none(client, path):
+def test_other_prefixes_are_not_found(client, path):
     assert client.get(path).status_code == 404

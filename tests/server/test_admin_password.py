@@ -33,7 +33,7 @@ def accounts(store):
 
 
 @pytest.mark.parametrize("left", ["", "\n"])
-def test_a_file_that_a_killed_process_left_empty_is_no_password(accounts, tmp_path, left):
+def test_an_empty_file_of_a_killed_process_is_not_a_password(accounts, tmp_path, left):
     file = tmp_path / PASSWORD_FILE
     file.write_text(left)
     password = ensure_admin(accounts, Settings(), tmp_path)
@@ -43,13 +43,13 @@ def test_a_file_that_a_killed_process_left_empty_is_no_password(accounts, tmp_pa
         accounts.authenticate(ADMIN, "", "192.0.2.1", utc_now())
 
 
-def test_a_disk_without_space_leaves_no_part_of_a_password(accounts, tmp_path):
+def test_a_full_disk_leaves_no_partial_password(accounts, tmp_path):
     with largest_file(4), pytest.raises(OSError, match="File too large"):
         ensure_admin(accounts, Settings(), tmp_path)
     assert not (tmp_path / PASSWORD_FILE).exists()
 
 
-def test_a_file_that_is_no_text_is_refused(accounts, tmp_path):
+def test_a_file_that_is_not_text_is_rejected(accounts, tmp_path):
     (tmp_path / PASSWORD_FILE).write_bytes(b"\xff")
     with pytest.raises(CannotStart, match=r"doesn't contain a password\. Remove it, or set HOLDFAST_ADMIN_PASSWORD\.$"):
         ensure_admin(accounts, Settings(), tmp_path)
@@ -118,7 +118,7 @@ SEQUENCES = {
 
 
 @pytest.mark.parametrize(("steps", "kept"), SEQUENCES.values(), ids=SEQUENCES)
-def test_the_file_is_there_only_while_its_password_is_that_of_admin(store, accounts, tmp_path, steps, kept):
+def test_the_file_exists_only_while_its_password_is_that_of_admin(store, accounts, tmp_path, steps, kept):
     for step in steps:
         step(store, accounts, tmp_path)
     file = tmp_path / PASSWORD_FILE
@@ -130,7 +130,7 @@ def test_the_file_is_there_only_while_its_password_is_that_of_admin(store, accou
         assert opens(accounts, CHANGED)
 
 
-def test_only_the_start_that_generates_a_password_tells_it(accounts, tmp_path):
+def test_only_the_start_that_generates_a_password_returns_it(accounts, tmp_path):
     assert start(accounts, tmp_path) == (tmp_path / PASSWORD_FILE).read_text().strip()
     assert start(accounts, tmp_path) is None
 
@@ -154,7 +154,7 @@ def test_a_variable_that_breaks_the_rules_for_passwords_is_refused(accounts, tmp
     assert accounts.lacks_first_user(DEFAULT_ORGANIZATION, ADMIN)
 
 
-def test_a_provided_file_obeys_the_same_rules(accounts, tmp_path):
+def test_a_provided_file_follows_the_same_rules(accounts, tmp_path):
     file = tmp_path / PASSWORD_FILE
     file.write_text("short\n")
     with pytest.raises(CannotStart) as refusal:

@@ -70,25 +70,25 @@ def test_pieces_become_one_body():
     assert door.came == parts(b"1234512345")
 
 
-def test_a_body_that_breaks_off_never_arrives_in_half():
+def test_an_incomplete_body_is_never_passed_on():
     door = Door()
     assert door.status([*parts(b"12345", b"")[:1], {"type": "http.disconnect"}]) is None
     assert door.came == []
 
 
-def test_a_body_of_one_byte_more_is_refused():
+def test_a_body_of_one_byte_too_many_is_rejected():
     door = Door(limit=10)
     assert (door.status(parts(bytes(11))), door.came) == (413, [])
     assert (door.status(parts(bytes(11)), content_length="11"), door.came) == (413, [])
 
 
-def test_a_body_that_is_slow_is_refused():
+def test_a_slow_body_is_rejected():
     door = Door(within=0.02)
     assert (door.status(parts(b"1", b"")[:1], content_length="2"), door.came) == (408, [])
 
 
 @pytest.mark.parametrize("declared", [{}, {"content_length": str(len(LARGE) * 3)}])
-def test_a_large_body_is_kept_only_for_a_user(declared):
+def test_a_large_body_is_read_only_from_a_user(declared):
     door = Door(anna)
     assert door.status(parts(LARGE, LARGE, LARGE), **declared) == 200
     assert door.came == parts(LARGE * 3)
@@ -97,14 +97,14 @@ def test_a_large_body_is_kept_only_for_a_user(declared):
     assert sent == []  # taken, so that the client looks for the answer
 
 
-def test_who_waits_before_sending_a_body_is_refused_without_it():
+def test_a_client_that_expects_100_continue_is_rejected_without_its_body():
     door = Door(nobody)
     started = asyncio.run(door.ask([], content_length=str(MAX_BODY), expect="100-continue"))
     assert (started["status"], door.came) == (401, [])
     assert (b"connection", b"close") in started["headers"]
 
 
-def test_large_bodies_are_bounded_in_number_and_room_is_made_again():
+def test_the_number_of_large_bodies_is_limited_and_freed_again():
     large = Shares(1, 1)
     for _ in range(2):
         assert Door(anna, large).status(parts(LARGE)) == 200
@@ -114,7 +114,7 @@ def test_large_bodies_are_bounded_in_number_and_room_is_made_again():
     assert (door.status(parts(LARGE)), door.status(parts(b"small"))) == (503, 200)
 
 
-def test_no_holder_takes_more_than_a_share_and_all_together_no_more_than_there_is():
+def test_shares_are_limited_for_each_holder_and_in_total():
     shares = Shares(5, 2)
     assert [shares.take("a") for _ in range(3)] == [True, True, False]
     assert [shares.take("b", unbounded=True) for _ in range(4)] == [True, True, True, False]
@@ -123,7 +123,7 @@ def test_no_holder_takes_more_than_a_share_and_all_together_no_more_than_there_i
 
 
 @pytest.mark.parametrize("path", [APIS, CERTIFICATES, "/oauth2/token", "/client-registration/v0.17/register"])
-def test_rest_answers_401_to_a_large_body_of_nobody(connect, shared_runtime, path):
+def test_rest_responds_401_to_a_large_body_without_credentials(connect, shared_runtime, path):
     stranger = connect(shared_runtime)
     refused = stranger.post(path, content=bytes(MAX_BODY))
     assert_problem(refused, 401)
@@ -131,7 +131,7 @@ def test_rest_answers_401_to_a_large_body_of_nobody(connect, shared_runtime, pat
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/apis", "/account/password"])
-def test_pages_lead_somebody_who_has_not_signed_in_to_where_they_can(connect, shared_runtime, path):
+def test_pages_redirect_a_large_body_without_a_session_to_the_sign_in(connect, shared_runtime, path):
     stranger = connect(shared_runtime)
     for sent in ({"content": bytes(MAX_BODY)}, {"files": {"certificate": ("a.pem", bytes(SMALL_BODY))}}):
         refused = stranger.post(path, **sent)

@@ -59,7 +59,7 @@ async def settle():
         await asyncio.sleep(0)
 
 
-def test_a_user_who_asks_for_too_much_at_once_is_told_to_wait_and_others_are_not():
+def test_a_user_with_too_many_concurrent_requests_gets_503_and_others_do_not():
     async def story(door):
         for _ in range(2):
             door.ask(authorization="Bearer one")
@@ -76,7 +76,7 @@ def test_a_user_who_asks_for_too_much_at_once_is_told_to_wait_and_others_are_not
     play(story)
 
 
-def test_an_address_has_a_limit_whatever_it_shows():
+def test_an_address_has_a_limit_whatever_its_credentials():
     async def story(door):
         for number in range(3):
             door.ask(client=f"2001:db8::{number}", **{"authorization": f"Bearer {number}"} if number else {})
@@ -89,7 +89,7 @@ def test_an_address_has_a_limit_whatever_it_shows():
     play(story)
 
 
-def test_a_user_is_one_user_whatever_they_show_once_it_was_verified():
+def test_verified_credentials_count_for_their_user():
     async def story(door):
         door.ends.set()
         for number in range(3):
@@ -103,7 +103,7 @@ def test_a_user_is_one_user_whatever_they_show_once_it_was_verified():
     play(story)
 
 
-def test_a_user_is_one_user_whatever_they_show_at_first():
+def test_new_credentials_count_for_their_user_after_authentication():
     async def story(door):
         for number in range(5):
             door.ask(client=f"192.0.2.{number}", authorization=f"Bearer {number}")
@@ -114,7 +114,7 @@ def test_a_user_is_one_user_whatever_they_show_at_first():
     play(story)
 
 
-def test_some_wait_for_their_turn_in_the_order_of_their_arrival():
+def test_requests_wait_for_their_turn_in_order_of_arrival():
     async def story(door):
         begun = [door.ask(authorization="Bearer one") for _ in range(5)]
         await settle()
@@ -136,7 +136,7 @@ def test_events_count_only_until_they_begin():
     play(story, waiting=9, content_type="text/event-stream; charset=utf-8")
 
 
-def test_nobody_waits_for_ever_and_nothing_is_left_behind():
+def test_waiting_is_limited_and_leaves_nothing_behind():
     async def story(_):
         lines = Lines(1, 5, patience=0.01)
         async with lines.turn("one"):

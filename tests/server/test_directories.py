@@ -49,7 +49,7 @@ def logged(monkeypatch):
     return lambda: [call.args[0] for call in log.calls]
 
 
-def test_an_open_data_directory_is_closed_with_its_files_and_the_log_says_so(data, logged):
+def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(data, logged):
     files = [data / name for name in ("holdfast.sqlite", "holdfast.sqlite-wal", "envoy.log", "lock")]
     for file in files:
         file.touch(0o644)
@@ -62,14 +62,14 @@ def test_an_open_data_directory_is_closed_with_its_files_and_the_log_says_so(dat
     assert mode(Path("/etc/passwd")) == before
 
 
-def test_an_empty_open_directory_is_closed(data):
+def test_permissions_of_others_on_an_empty_directory_are_removed(data):
     (data / "lost+found").mkdir()
     with data_directory(data):
         assert mode(data) == 0o700
 
 
 @pytest.mark.parametrize(("name", "given"), [("letters.txt", 0o755), ("holdfast.sqlite", 0o1777)])
-def test_an_open_directory_that_others_may_need_is_refused_and_left_as_it_is(data, name, given):
+def test_a_directory_that_others_may_need_is_rejected_and_left_unchanged(data, name, given):
     (data / name).touch(0o644)
     data.chmod(given)
     with pytest.raises(CannotStart, match=f"Other users can access {data}"), data_directory(data):
@@ -78,7 +78,7 @@ def test_an_open_directory_that_others_may_need_is_refused_and_left_as_it_is(dat
     assert {each.name for each in data.iterdir()} == {name}
 
 
-def test_a_directory_of_somebody_else_is_refused(data):
+def test_a_directory_of_another_user_is_rejected(data):
     foreign = Path("/")
     if os.geteuid() == 0:
         foreign = data
@@ -96,7 +96,7 @@ def test_a_closed_directory_with_foreign_files_is_used(data, logged):
     assert logged() == []
 
 
-def test_files_are_made_for_their_user_alone_whatever_the_umask(tmp_path):
+def test_files_are_private_whatever_the_umask(tmp_path):
     before = os.umask(0)
     try:
         with data_directory(tmp_path / "data") as _:
@@ -113,7 +113,7 @@ def test_files_are_made_for_their_user_alone_whatever_the_umask(tmp_path):
         assert os.umask(before) == 0
 
 
-def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_has_is_not(temporary):
+def test_directories_of_killed_processes_are_removed_but_not_those_of_running_ones(temporary):
     def hold():
         process = subprocess.Popen(
             [sys.executable, "-c", HOLD],
@@ -136,7 +136,7 @@ def test_what_a_killed_process_left_behind_is_removed_and_what_a_living_one_has_
     assert list(temporary.glob("holdfast-*")) == []
 
 
-def test_what_was_not_left_behind_by_a_holdfast_stays(temporary):
+def test_other_directories_are_not_removed(temporary):
     elsewhere = temporary / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "lock").touch()
@@ -153,7 +153,7 @@ def test_what_was_not_left_behind_by_a_holdfast_stays(temporary):
     }
 
 
-def test_a_directory_of_an_earlier_version_goes_when_nobody_listens_in_it_any_longer(temporary):
+def test_a_directory_of_an_earlier_version_is_removed_if_nothing_listens_in_it(temporary):
     for name in ("dead", "alive"):
         (temporary / f"holdfast-{name}").mkdir()
     with socket.socket(socket.AF_UNIX) as alive:
@@ -178,7 +178,7 @@ def test_a_path_that_is_too_long_for_sockets_is_refused_and_nothing_is_left(temp
     assert list(long.iterdir()) == []
 
 
-def test_a_temporary_directory_that_cannot_be_written_is_said_in_one_sentence(temporary, monkeypatch):
+def test_an_unwritable_temporary_directory_is_reported_in_one_sentence(temporary, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(temporary / "missing"))
     with pytest.raises(CannotStart, match=r"\(No such file or directory\)\. Set TMPDIR to"), temporary_directory():
         pass

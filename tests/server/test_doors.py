@@ -59,7 +59,7 @@ def assert_page(response, status, title, text):
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_too_many_at_once_are_a_page_with_retry_after(client, monkeypatch):
+def test_too_many_concurrent_requests_get_a_page_with_retry_after(client, monkeypatch):
     refuse_all(monkeypatch)
     assert_problem(client.get(APIS), 503, says="Too many.")
     refused = client.get("/apis")
@@ -67,7 +67,7 @@ def test_too_many_at_once_are_a_page_with_retry_after(client, monkeypatch):
     assert refused.headers["retry-after"] == "2"
 
 
-def test_what_nobody_foresaw_is_a_page_with_the_request_id(client, monkeypatch):
+def test_an_unexpected_error_is_a_page_with_the_request_id(client, monkeypatch):
     fail_all(monkeypatch)
     failed = client.get("/apis")
     assert_page(failed, 500, "Unexpected error", failed.headers["x-request-id"])
@@ -80,7 +80,7 @@ def test_what_nobody_foresaw_is_a_page_with_the_request_id(client, monkeypatch):
     ("target", "retarget"),
     [("form", ".dialog-body"), ("div#inspection", None), ("dialog#dialog", None)],
 )
-def test_a_dialog_shows_why_it_was_refused_and_keeps_what_was_typed(client, target, retarget):
+def test_a_dialog_shows_the_error_and_keeps_the_input(client, target, retarget):
     refused = send_too_much(client, UPLOAD, HTMX | {"hx-target": target})
     assert (refused.status_code, refused.headers.get("hx-retarget")) == (413, retarget)
     assert "<html" not in refused.text
@@ -88,7 +88,7 @@ def test_a_dialog_shows_why_it_was_refused_and_keeps_what_was_typed(client, targ
     assert ("dialog-title" in refused.text) == (target == "dialog#dialog")
 
 
-def test_a_part_that_is_asked_for_again_and_again_stays_as_it_is(client, monkeypatch):
+def test_a_polled_part_of_a_page_is_kept_after_an_error(client, monkeypatch):
     refuse_all(monkeypatch)
     refused = client.get("/apis", headers=HTMX | {"hx-target": "span"})
     assert (refused.status_code, refused.headers["hx-reswap"], refused.text) == (503, "none", "")

@@ -9,7 +9,7 @@ async def behind(_scope, _receive, _send):
     raise AssertionError("health checks are answered before anything else")
 
 
-def test_a_process_is_ready_while_nothing_fails_and_it_does_not_end():
+def test_a_process_is_ready_unless_a_condition_fails_or_it_is_draining():
     connected = [True]
     readiness = Readiness({"gateway": lambda: bool(connected)})
     client = TestClient(Health(behind, readiness))
@@ -23,14 +23,14 @@ def test_a_process_is_ready_while_nothing_fails_and_it_does_not_end():
     assert client.head("/livez").content == b""
 
 
-def test_what_needs_attention_is_named_although_requests_are_welcome():
+def test_a_ready_process_names_what_needs_attention():
     client = TestClient(Health(behind, Readiness(degraded=lambda: ["gateway certificate"])))
     answered = client.get("/readyz")
     assert (answered.status_code, answered.json()) == (200, {"status": "ok", "degraded": ["gateway certificate"]})
     assert client.get("/livez").json() == {"status": "ok"}
 
 
-def test_anybody_may_ask_whether_it_is_well_as_often_as_they_like(connect, runtime):
+def test_health_checks_need_no_sign_in_and_have_no_rate_limit(connect, runtime):
     stranger = connect(runtime, requests_per_second=0.1)
     assert {stranger.get("/livez").status_code for _ in range(20)} == {200}
     assert stranger.get("/readyz").status_code == 200

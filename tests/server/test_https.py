@@ -51,7 +51,7 @@ def test_a_key_of_another_certificate_is_refused(tmp_path):
     assert refused(certificate, key).startswith(said)
 
 
-def test_an_encrypted_key_is_refused_without_asking_anybody(tmp_path):
+def test_an_encrypted_key_is_rejected_without_a_prompt(tmp_path):
     issued = issue("localhost")
     certificate, key = write_identity(tmp_path, issued)
     locked = BestAvailableEncryption(b"secret")
@@ -59,7 +59,7 @@ def test_an_encrypted_key_is_refused_without_asking_anybody(tmp_path):
     assert "is encrypted" in refused(certificate, key)
 
 
-def test_files_that_are_none_or_hold_something_else_are_named(tmp_path):
+def test_missing_files_and_files_with_other_content_are_named(tmp_path):
     certificate, key = write_identity(tmp_path, issue("localhost"))
     assert refused(tmp_path / "nothing", key).startswith(f"File not found: {tmp_path / 'nothing'}.")
     assert refused(tmp_path, key).startswith(f"File not found: {tmp_path}.")
@@ -101,7 +101,7 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
     assert asyncio.run(story()) == first.der
 
 
-def test_what_a_gateway_presents_is_its_chain_in_order_and_its_key(tmp_path):
+def test_a_gateway_presents_its_chain_in_order_with_its_key(tmp_path):
     root = issue(ca=True, common_name="root")
     between = issue(ca=True, common_name="between", by=root)
     issued = issue("127.0.0.1", by=between)
@@ -112,7 +112,7 @@ def test_what_a_gateway_presents_is_its_chain_in_order_and_its_key(tmp_path):
     assert "PRIVATE" not in repr(found)
 
 
-def test_what_a_gateway_could_not_present_is_refused_by_name(tmp_path):
+def test_files_that_a_gateway_cannot_present_are_rejected_by_name(tmp_path):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1", key=ed448_key()))
 
     def refused_by_gateway():
@@ -127,7 +127,7 @@ def test_what_a_gateway_could_not_present_is_refused_by_name(tmp_path):
     assert refused_by_gateway() == f"File not found: {key}. Correct --gateway-tls-cert and --gateway-tls-key."
 
 
-def test_a_gateways_files_that_change_are_handed_on_and_bad_ones_are_not(tmp_path):
+def test_changed_files_of_a_gateway_are_passed_on_only_if_they_are_valid(tmp_path):
     first, second = issue("127.0.0.1"), issue("127.0.0.1")
     found = GatewayCertificate(*write_identity(tmp_path, first))
     given = []
@@ -146,7 +146,7 @@ KINDS = [PublisherCertificate, GatewayCertificate]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("when", "why"), [(EXPIRED, "expired on"), (FUTURE, "isn't valid before")])
-def test_a_certificate_that_is_not_valid_now_is_presented_and_said_to_be_a_problem(tmp_path, kind, when, why):
+def test_a_certificate_that_is_not_valid_now_is_presented_and_reported(tmp_path, kind, when, why):
     files = kind(*write_identity(tmp_path, issue("127.0.0.1", **when)))
     assert files.current is not None
     assert why in files.presented(now()).problem
@@ -157,7 +157,7 @@ def test_a_certificate_that_is_not_valid_now_is_presented_and_said_to_be_a_probl
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_valid_is_replaced_only_by_what_is_valid(tmp_path, kind):
+def test_a_valid_certificate_is_replaced_only_by_a_valid_one(tmp_path, kind):
     files = kind(*write_identity(tmp_path, issue("127.0.0.1")))
     valid = files.current
     for worse in (EXPIRED, FUTURE):
@@ -172,7 +172,7 @@ def test_what_is_valid_is_replaced_only_by_what_is_valid(tmp_path, kind):
     assert files.presented(now()).problem.startswith(f"File not found: {files.paths[1]}.")
 
 
-def test_files_that_nobody_may_read_are_a_problem_until_they_are_readable(tmp_path, monkeypatch):
+def test_unreadable_files_are_reported_until_they_are_readable(tmp_path, monkeypatch):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1"))
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refuse)
@@ -187,7 +187,7 @@ def refuse(self, *_arguments, **_more):
     raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
 
-def test_the_end_is_logged_at_30_7_and_1_days_and_once_each(tmp_path, monkeypatch):
+def test_the_expiry_is_logged_once_each_at_30_7_and_1_days(tmp_path, monkeypatch):
     logs = structlog.testing.LogCapture()
     levels = structlog.make_filtering_bound_logger(logging.WARNING)
     monkeypatch.setattr(https, "log", structlog.wrap_logger(None, [logs], wrapper_class=levels))
@@ -204,7 +204,7 @@ def test_the_end_is_logged_at_30_7_and_1_days_and_once_each(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_without_a_usable_certificate_the_publisher_ends_handshakes_and_never_answers_in_the_clear(tmp_path, version):
+def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain_http(tmp_path, version):
     root = issue(ca=True, common_name="root")
     issued = issue("127.0.0.1", by=root)
     certificate, key = write_identity(tmp_path, issued)

@@ -74,7 +74,7 @@ def test_an_option_that_is_repeated_means_all_of_its_addresses():
     )
 
 
-def test_callers_are_told_the_first_address_as_it_is_written():
+def test_urls_for_callers_have_the_first_address_as_written():
     found = listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
     assert found.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
     assert found.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
@@ -109,7 +109,7 @@ CLASHES = {
 
 
 @pytest.mark.parametrize(("settings", "sentence"), CLASHES.values(), ids=CLASHES)
-def test_an_address_that_would_be_taken_twice_is_refused(settings, sentence):
+def test_overlapping_addresses_are_rejected(settings, sentence):
     with pytest.raises(CannotStart) as refusal:
         resolve(**settings)
     assert sentence in str(refusal.value)
@@ -135,7 +135,7 @@ def test_http_needs_no_permission_on_this_machine(given):
 
 
 @pytest.mark.parametrize("given", ["[::]:80", "both.test:80", "127.0.0.1:80,192.0.2.1:80", "[::ffff:192.0.2.1]:80"])
-def test_http_is_refused_if_any_address_is_reached_from_elsewhere(given):
+def test_http_is_rejected_if_other_machines_can_reach_any_address(given):
     with pytest.raises(CannotStart, match="passwords would be sent unencrypted"):
         refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
 

@@ -32,7 +32,7 @@ def test_roles_are_read_from_the_right_so_that_groups_may_be_names_of_a_director
 
 
 @pytest.mark.parametrize("given", ["admin", "=admin", "platform=", "platform=root", "platform=admin,api=creator=x"])
-def test_roles_that_cannot_be_read_are_said(given):
+def test_invalid_roles_are_reported(given):
     with pytest.raises(
         ValidationError, match="is not GROUP=ROLE, where ROLE is one of admin, creator, publisher, viewer"
     ):
@@ -55,12 +55,12 @@ def test_roles_that_cannot_be_read_are_said(given):
         ({"oidc_ca_file": "/dev/null"}, "/dev/null can't be read or contains no certificates"),
     ],
 )
-def test_settings_that_lack_something_start_nothing(change, said):
+def test_incomplete_settings_prevent_the_start(change, said):
     with pytest.raises(CannotStart, match=said):
         open_single_sign_on(Settings(**COMPLETE | change))
 
 
-def test_the_secret_may_be_in_a_file_and_is_in_no_representation(tmp_path):
+def test_the_secret_can_be_in_a_file_and_is_in_no_representation(tmp_path):
     file = tmp_path / "secret"
     file.write_text("in a file\n")
     made = open_single_sign_on(Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file}))
@@ -69,7 +69,7 @@ def test_the_secret_may_be_in_a_file_and_is_in_no_representation(tmp_path):
     assert "in a file" not in repr(made) + repr(Settings(**COMPLETE))
 
 
-def test_a_secret_in_a_file_is_read_again_and_one_that_cannot_be_used_changes_nothing(tmp_path):
+def test_a_secret_in_a_file_is_reloaded_unless_it_is_unusable(tmp_path):
     file = tmp_path / "secret"
     file.write_text("first")
     settings = Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file})

@@ -41,7 +41,7 @@ def test_other_platforms_are_refused_in_a_sentence(system, machine, version, des
     )
 
 
-def test_an_envoy_of_ones_own_is_enough_on_linux_and_macos_only():
+def test_an_own_envoy_suffices_only_on_linux_and_macos():
     allowed = [row[:3] for row in UNSUPPORTED if platform_problem(Platform(*row[:3]), own_envoy=True) is None]
     assert {system for system, *_ in allowed} == {"Linux", "Darwin"}
     assert len(allowed) == 8

@@ -46,7 +46,7 @@ def make(clock):
     return RateLimit(app, refuse, RATE, clock)
 
 
-def test_a_user_may_make_many_requests_at_once_and_then_so_many_a_second():
+def test_a_user_has_a_burst_and_then_a_rate_per_second():
     clock = Time()
     limit = make(clock)
     assert {ask(limit, authorization="Bearer one")[0] for _ in range(AT_ONCE)} == {200}
@@ -56,7 +56,7 @@ def test_a_user_may_make_many_requests_at_once_and_then_so_many_a_second():
     assert ask(limit, authorization="Bearer one")[0] == 429
 
 
-def test_nobody_uses_up_what_is_another_users():
+def test_no_user_can_use_up_the_limit_of_another():
     limit = make(Time())
     for _ in range(AT_ONCE + 1):
         last = ask(limit, authorization="Bearer one")
@@ -65,7 +65,7 @@ def test_nobody_uses_up_what_is_another_users():
     assert ask(limit, cookie=f"{SESSION_COOKIE}=three")[0] == 200
 
 
-def test_what_is_shown_beside_a_session_does_not_make_another_user_of_it():
+def test_other_credentials_next_to_a_session_do_not_reset_its_limit():
     limit = make(Time())
     for number in range(AT_ONCE):
         assert ask(limit, cookie=f"x={number}; {PREFIX}{SESSION_COOKIE}=token")[0] == 200
@@ -75,7 +75,7 @@ def test_what_is_shown_beside_a_session_does_not_make_another_user_of_it():
     assert ask(limit, authorization="Basic token")[0] == 429
 
 
-def test_an_address_has_a_limit_whatever_it_shows():
+def test_an_address_has_a_limit_whatever_its_credentials():
     limit = make(Time())
     for number in range(AT_ONCE * USERS_OF_AN_ADDRESS):
         assert ask(limit, authorization=f"Bearer {number}")[0] == 200
@@ -91,7 +91,7 @@ def test_an_ipv6_host_is_one_address():
     assert ask(limit, client="2001:db8:0:1::1")[0] == 200
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_the_number_of_buckets_is_limited(monkeypatch):
     monkeypatch.setattr(rate_limit, "MAX_KEYS", 3)
     buckets = Buckets(1, 1, Time())
     for key in "abcabcd":
@@ -100,7 +100,7 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     assert buckets.take("a") == 0  # forgotten
 
 
-def test_a_door_with_a_limit_answers_as_it_does_to_all_errors(runtime, connect):
+def test_a_rate_limit_error_has_the_format_of_all_errors(runtime, connect):
     client = connect(runtime, requests_per_second=1 / BURST / USERS_OF_AN_ADDRESS)
     assert client.get("/sign-in").status_code == 200
     refused = client.get(APIS)

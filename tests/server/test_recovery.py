@@ -76,7 +76,7 @@ def api_names(database):
     return found
 
 
-def test_a_backup_is_one_file_for_its_owner_alone_and_says_what_is_in_it(data, tmp_path, capsys):
+def test_a_backup_is_one_private_file_and_its_content_is_printed(data, tmp_path, capsys):
     file, before = tmp_path / "backup.sqlite", os.umask(0)
     try:
         backups.backup(str(file), data)
@@ -99,7 +99,7 @@ def test_a_backup_without_a_name_is_called_by_the_time(data, tmp_path, monkeypat
     assert name.endswith("Z.sqlite")
 
 
-def test_a_backup_on_standard_output_is_nothing_but_the_database(data, tmp_path, capfdbinary):
+def test_a_backup_on_standard_output_is_only_the_database(data, tmp_path, capfdbinary):
     backups.backup("-", data)
     content = capfdbinary.readouterr().out
     (tmp_path / "from-output.sqlite").write_bytes(content)
@@ -126,7 +126,7 @@ def test_a_backup_needs_the_name_of_a_new_file_in_a_directory_that_exists(data, 
 
 
 @pytest.mark.parametrize("script", ["", "CREATE TABLE api (id)"])
-def test_what_is_not_ours_or_has_no_tables_yet_is_not_backed_up(data, tmp_path, refusal, script):
+def test_foreign_and_empty_databases_are_not_backed_up(data, tmp_path, refusal, script):
     database = data / DATABASE_FILE
     database.unlink()
     with closing(sqlite3.connect(database)) as connection:
@@ -155,7 +155,7 @@ def linked(data, tmp_path):
     return elsewhere
 
 
-def test_a_backup_by_a_symbolic_link_has_what_is_only_in_the_log(data, linked, tmp_path):
+def test_a_backup_through_a_symbolic_link_includes_the_write_ahead_log(data, linked, tmp_path):
     file = tmp_path / "backup.sqlite"
     store = Store(database_in(data))
     with store.write() as session:
@@ -190,7 +190,7 @@ def test_a_restore_through_a_symbolic_link_replaces_what_it_names(data, linked, 
     assert api_names(linked) == ["Pizza"]
 
 
-def test_a_backup_for_which_there_is_no_space_leaves_nothing(data, tmp_path, refusal):
+def test_a_backup_on_a_full_disk_leaves_nothing(data, tmp_path, refusal):
     with largest_file(40_000):
         said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
     assert said.startswith("There is no space to write ")
@@ -207,12 +207,12 @@ def test_a_damaged_database_is_not_backed_up(data, tmp_path, refusal):
     assert names(tmp_path) == ["data"]
 
 
-def test_there_is_nothing_to_back_up_where_no_holdfast_was(tmp_path, refusal):
+def test_a_directory_without_a_database_cannot_be_backed_up(tmp_path, refusal):
     said = f"There is no Holdfast database in {tmp_path}. Choose its directory with --data."
     assert refusal(backups.backup, str(tmp_path / "backup.sqlite"), tmp_path) == said
 
 
-def test_a_restore_says_what_it_restored_and_where_the_rest_is(data, tmp_path, capsys):
+def test_a_restore_reports_its_content_and_the_old_database(data, tmp_path, capsys):
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
     capsys.readouterr()
@@ -229,7 +229,7 @@ def test_a_restore_says_what_it_restored_and_where_the_rest_is(data, tmp_path, c
     assert api_names(kept) == ["Pizza", "Pasta"]
 
 
-def test_a_backup_is_restored_where_no_holdfast_was(data, tmp_path):
+def test_a_backup_can_be_restored_into_a_new_directory(data, tmp_path):
     file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another" / "data"
     backups.backup(str(file), data)
     backups.restore(file, elsewhere)
@@ -281,7 +281,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("make", "said"), UNUSABLE.values(), ids=UNUSABLE)
-def test_what_is_no_backup_is_refused_and_changes_nothing(data, tmp_path, refusal, make, said):
+def test_a_file_that_is_not_a_backup_is_rejected_and_changes_nothing(data, tmp_path, refusal, make, said):
     file = tmp_path / "backup.sqlite"
     make(file)
     before = (data / DATABASE_FILE).read_bytes()
@@ -299,7 +299,7 @@ def test_a_database_with_rows_that_refer_to_nothing_is_backed_up_and_restored(da
     assert api_names(data / DATABASE_FILE) == []
 
 
-def test_the_database_itself_is_no_backup_of_it(data, refusal):
+def test_the_database_itself_is_not_accepted_as_a_backup(data, refusal):
     assert "it is the database in use." in refusal(backups.restore, data / DATABASE_FILE, data)
 
 
@@ -333,7 +333,7 @@ def sealed(data):
     store.close()
 
 
-def test_a_backup_does_not_include_the_sealing_key_and_says_so(data, sealed, tmp_path, capsys):
+def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed, tmp_path, capsys):
     del sealed
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
@@ -341,9 +341,7 @@ def test_a_backup_does_not_include_the_sealing_key_and_says_so(data, sealed, tmp
     assert (data / KEY_FILE).read_bytes().strip() not in file.read_bytes()
 
 
-def test_private_keys_that_the_sealing_key_does_not_open_are_not_restored_unasked(
-    data, sealed, tmp_path, refusal, capsys
-):
+def test_private_keys_that_cannot_be_decrypted_are_restored_only_on_request(data, sealed, tmp_path, refusal, capsys):
     del sealed
     file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another"
     backups.backup(str(file), data)

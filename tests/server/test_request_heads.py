@@ -42,7 +42,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         POST + CHUNKED + b"\r\n-1\r\n\r\n",
     ],
 )
-def test_what_two_readers_could_take_for_different_requests_is_refused_and_the_connection_ends(request_head):
+def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(request_head):
     async def run():
         async with publisher() as server:
             return await server.ask(request_head + GET)
@@ -53,7 +53,7 @@ def test_what_two_readers_could_take_for_different_requests_is_refused_and_the_c
     assert b"connection: close" in answers.lower()
 
 
-def test_an_ambiguous_head_is_refused_in_pieces_and_behind_other_requests_too():
+def test_an_ambiguous_head_is_rejected_in_pieces_and_after_other_requests():
     bad = POST + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n"
 
     async def run():

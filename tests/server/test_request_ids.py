@@ -104,7 +104,7 @@ async def read_the_body(scope, receive, _send):
         (fail_within_the_response, b"HTTP/1.1 200", [], 1),
     ],
 )
-def test_a_failure_outside_the_doors_is_one_event(app, status, ours, of_server, caplog):
+def test_a_failure_outside_rest_and_pages_is_logged_once(app, status, ours, of_server, caplog):
     async def run():
         async with publisher(RequestIds(app, unexpected_error)) as server:
             return await server.ask(CLOSING)

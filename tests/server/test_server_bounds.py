@@ -34,7 +34,7 @@ class Gate:
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-def test_a_connection_that_never_says_what_it_wants_is_ended(monkeypatch, begun):
+def test_a_connection_without_a_request_is_closed(monkeypatch, begun):
     monkeypatch.setattr(http_server, "HEAD_WITHIN", 0.05)
 
     async def run():
@@ -44,7 +44,7 @@ def test_a_connection_that_never_says_what_it_wants_is_ended(monkeypatch, begun)
     assert asyncio.run(run()) == b""
 
 
-def test_a_second_request_may_not_be_slow_either(monkeypatch):
+def test_a_slow_second_request_is_closed(monkeypatch):
     async def run():
         async with publisher() as server:
             reader, writer = await server.connect()
@@ -58,7 +58,7 @@ def test_a_second_request_may_not_be_slow_either(monkeypatch):
     assert (first.startswith(b"HTTP/1.1 200"), second) == (True, b"")
 
 
-def test_a_client_that_does_not_take_its_answer_is_ended(monkeypatch):
+def test_a_client_that_does_not_read_its_response_is_closed(monkeypatch):
     monkeypatch.setattr(http_server, "TAKEN_WITHIN", 0.05)
 
     async def send_much(_scope, _receive, send):
@@ -103,7 +103,7 @@ def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
     assert asyncio.run(run(LOOPBACK)) == ([], b"HTTP/1.1 200")
 
 
-def test_connections_beyond_the_limit_end_at_once_trusted_or_not():
+def test_connections_beyond_the_limit_are_closed_trusted_or_not():
     async def run():
         async with publisher(total=2, share=2, trusted=LOOPBACK) as server:
             held = [await server.connect() for _ in range(3)]
@@ -147,7 +147,7 @@ def test_connections_without_a_handshake_cost_little_memory():
     assert asyncio.run(run()) < 150  # KiB each, those of this client included
 
 
-def test_without_files_connections_wait_and_are_served_later(monkeypatch):
+def test_without_free_files_connections_wait(monkeypatch):
     monkeypatch.setattr(connections, "PAUSE_WITHOUT_FILES", 0.02)
 
     async def run():
@@ -173,7 +173,7 @@ def fewest_files():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_drained_server_answers_what_is_in_flight_and_nothing_else():
+def test_a_draining_server_finishes_requests_in_flight_and_accepts_no_others():
     async def run():
         app = Gate()
         async with publisher(app) as server:
@@ -225,7 +225,7 @@ def test_draining_does_not_wait_for_events(begun):
     asyncio.run(run())
 
 
-def test_draining_ends_at_its_time_and_waits_until_then_for_those_who_would_take_events():
+def test_draining_ends_at_its_timeout():
     async def run():
         app = Gate()
         async with publisher(app) as server:
@@ -258,7 +258,7 @@ def test_requests_that_are_cut_off_leave_no_traceback(monkeypatch, caplog):
     assert caplog.records == []
 
 
-def test_a_connection_in_its_handshake_does_not_hold_up_draining():
+def test_a_connection_in_its_handshake_does_not_delay_draining():
     async def run():
         async with publisher(tls=server_context(issue("127.0.0.1"))) as server:
             reader, _ = await server.connect()

@@ -41,13 +41,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("spoil", "said"), CASES, ids=["damaged", "another file", "newer", "not to be opened"])
-def test_a_database_that_cannot_be_used_is_told_apart(database, spoil, said):
+def test_kinds_of_unusable_databases_are_told_apart(database, spoil, said):
     spoil(database)
     with pytest.raises(StoreFailure, match="^" + re.escape(said.format(database))):
         Store(database)
 
 
-def test_a_database_that_cannot_be_used_ends_the_command_with_a_sentence(tmp_path):
+def test_an_unusable_database_ends_the_command_with_one_sentence(tmp_path):
     holdfast = Holdfast(tmp_path)
     holdfast.data.mkdir(mode=0o700)
     database = holdfast.data / "holdfast.sqlite"
@@ -60,13 +60,13 @@ def test_a_database_that_cannot_be_used_ends_the_command_with_a_sentence(tmp_pat
 
 
 @pytest.mark.parametrize("size", [0, 512, 40_000])
-def test_a_database_without_space_is_told_apart_from_others(tmp_path, size):
+def test_a_full_disk_is_told_apart_from_other_errors(tmp_path, size):
     with largest_file(size), pytest.raises(StoreFull, match=r"^There is no space to write "):
         Store(tmp_path / "new.sqlite")
     Store(tmp_path / "new.sqlite").close()
 
 
-def test_a_disk_that_is_full_ends_the_command_with_a_sentence(tmp_path):
+def test_a_full_disk_ends_the_command_with_one_sentence(tmp_path):
     with largest_file(512):
         said = Holdfast(tmp_path, forks=False).refuse_to_start()
     assert said.startswith("holdfast: There is no space to write ")

@@ -51,7 +51,7 @@ raise ExceptionGroup("uncaught", [ValueError("one"), ValueError("two")])
 """
 
 
-def test_what_libraries_threads_and_python_say_is_json_too():
+def test_output_of_libraries_threads_and_python_is_json_too():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     events = [json.loads(line) for line in done.stderr.splitlines()]

@@ -20,7 +20,7 @@ CASES = {
 }
 
 
-def test_unknown_variables_come_with_what_was_probably_meant():
+def test_unknown_variables_come_with_suggestions():
     assert unknown_variables([*CASES, "PATH", "HOLD"]) == CASES
 
 
@@ -37,7 +37,7 @@ def test_every_variable_that_sources_and_documents_name_is_known():
     assert unknown_variables(named).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
 
 
-def test_doctor_names_each_of_them(monkeypatch):
+def test_doctor_names_unknown_variables(monkeypatch):
     monkeypatch.setenv("HOLDFAST_GATWAY", "127.0.0.1:1")
     (check,) = [check for check in environment.variables() if "GATWAY" in check.text]
     assert (check.outcome, check.text, check.advice) == (
@@ -47,7 +47,7 @@ def test_doctor_names_each_of_them(monkeypatch):
     )
 
 
-def test_a_start_logs_them_without_their_values(tmp_path):
+def test_a_start_logs_unknown_variables_without_their_values(tmp_path):
     holdfast = Holdfast(tmp_path, HOLDFAST_GATWAY="secret", HOLDFAST_ADMIN_PASSWORD="short")
     command = [COMMAND, "up", *holdfast.options()]
     done = subprocess.run(command, env=holdfast.environment, capture_output=True, timeout=60, check=False)

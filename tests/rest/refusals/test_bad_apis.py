@@ -43,7 +43,7 @@ HTML, SQL = "<img src=x onerror=alert(1)>", "'; DROP TABLE api; --"
         ({"sandbox": "javascript:alert(1)"}, SANDBOX, "must begin with https://"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named(client, nothing_changes, api, changes, field, says):
+def test_an_invalid_value_is_named(client, nothing_changes, api, changes, field, says):
     body = json.dumps(api_body(**{"name": "New", "context": "/new"} | changes))
     options = {"content": body, "headers": {"content-type": "application/json"}}
     with nothing_changes():
@@ -52,7 +52,7 @@ def test_a_value_that_cannot_be_used_is_named(client, nothing_changes, api, chan
             assert_problem(client.put(f"{APIS}/{api['id']}", **options), 400, field, says=says)
 
 
-def test_everything_that_is_wrong_is_named_at_once(client, nothing_changes):
+def test_all_invalid_values_are_named_at_once(client, nothing_changes):
     with nothing_changes():
         response = client.post(APIS, json=api_body("", "nowhere", "nowhere", context="", version=""))
         assert_problem(response, 400, "name", "context", "version", PRODUCTION, SANDBOX)
@@ -73,7 +73,7 @@ def test_a_taken_context_or_name_is_a_conflict(client, nothing_changes, body, fi
 
 
 @pytest.mark.parametrize("kind", ["load_balance", "failover", "address", HTML])
-def test_a_kind_of_endpoint_that_would_not_be_obeyed_is_refused(client, nothing_changes, api, kind):
+def test_an_unsupported_type_of_endpoint_is_rejected(client, nothing_changes, api, kind):
     body = api_body("New")
     body["endpointConfig"]["endpoint_type"] = kind
     with nothing_changes():
@@ -82,7 +82,7 @@ def test_a_kind_of_endpoint_that_would_not_be_obeyed_is_refused(client, nothing_
 
 
 @pytest.mark.parametrize("endpoints", [[{"url": "https://a.test"}], "https://a.test", 5])
-def test_a_list_of_endpoints_is_refused_and_not_dropped(client, nothing_changes, endpoints):
+def test_a_list_of_endpoints_is_rejected_and_not_dropped(client, nothing_changes, endpoints):
     body = api_body("New")
     body["endpointConfig"]["production_endpoints"] = endpoints
     with nothing_changes():
@@ -97,7 +97,7 @@ def test_a_list_of_endpoints_is_refused_and_not_dropped(client, nothing_changes,
         ("action=Publish", ("apiId",)),
     ],
 )
-def test_a_lifecycle_change_needs_to_know_what_and_which(client, query, fields):
+def test_a_lifecycle_change_needs_an_action_and_an_api(client, query, fields):
     assert_problem(client.post(f"{APIS}/change-lifecycle?{query}"), 400, *fields, says="It is required")
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_api_is_not_found(client, nothing_changes, api_id):
 
 
 @pytest.mark.parametrize("path", ["apis", "endpoint-certificates"])
-def test_a_page_that_cannot_be_is_refused(client, path):
+def test_an_impossible_page_is_rejected(client, path):
     for field, values in (
         ("limit", ["0", "-1", "1001", "ten", "", "1.5"]),
         ("offset", ["-1", "99999999999999999999", SQL, ""]),

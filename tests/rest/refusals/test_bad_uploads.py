@@ -35,18 +35,18 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_file_that_is_no_certificate_is_refused_with_the_reason(client, nothing_changes, kind):
+def test_a_file_that_is_not_a_certificate_is_rejected_with_the_reason(client, nothing_changes, kind):
     data, says = FILES[kind]
     with nothing_changes():
         assert_problem(upload(client, data), 400, "certificate", says=says)
         assert_problem(replace(client, data, "kept"), 400, "certificate", says=says)
 
 
-def test_an_expired_certificate_is_called_what_wso2_calls_it(client):
+def test_an_expired_certificate_has_the_message_of_wso2(client):
     assert upload(client, EXPIRED.pem).json()["message"] == "Certificate Expired"
 
 
-def test_a_file_beyond_all_bounds_is_refused_before_it_is_read(client, nothing_changes):
+def test_a_huge_file_is_rejected_before_it_is_parsed(client, nothing_changes):
     with nothing_changes():
         body = assert_problem(upload(client, b"#" * 3 * 1024 * 1024), 413, says="larger than 2048 KiB")
     assert body["message"] == "Content Too Large"
@@ -69,7 +69,7 @@ def test_a_file_beyond_all_bounds_is_refused_before_it_is_read(client, nothing_c
         ("a\u202eb", "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
     ],
 )
-def test_an_odd_alias_is_refused_with_the_reason(client, nothing_changes, alias, says):
+def test_an_invalid_alias_is_rejected_with_the_reason(client, nothing_changes, alias, says):
     with nothing_changes():
         assert_problem(upload(client, OTHER.pem, alias), 400, "alias", says=says)
 
@@ -80,7 +80,7 @@ def test_a_taken_alias_is_a_conflict(client, nothing_changes):
         assert_problem(upload(client, OTHER.pem, "kept"), 409, "alias", says=says)
 
 
-def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_changes):
+def test_indistinguishable_certificates_are_a_conflict(client, nothing_changes):
     one, other = (issue("twin.test", identified=False).pem for _ in range(2))
     with nothing_changes():
         assert_problem(upload(client, one + other), 409, "certificate", says="The file contains two certificates")
@@ -110,12 +110,12 @@ def test_certificates_that_cannot_be_told_apart_are_a_conflict(client, nothing_c
         ("https://' OR '1'='1", "space"),
     ],
 )
-def test_an_endpoint_that_cannot_be_trusted_is_refused_with_the_reason(client, nothing_changes, endpoint, says):
+def test_an_invalid_endpoint_is_rejected_with_the_reason(client, nothing_changes, endpoint, says):
     with nothing_changes():
         assert_problem(upload(client, OTHER.pem, "a", endpoint), 400, "endpoint", says=says)
 
 
-def test_an_endpoint_of_another_organization_is_none(client, stranger, nothing_changes):
+def test_an_endpoint_of_another_organization_is_rejected(client, stranger, nothing_changes):
     create_api(stranger, "Pasta", "https://pasta.test")
     with nothing_changes():
         assert_problem(upload(client, OTHER.pem, "a", "https://pasta.test"), 400, "endpoint", says="No API has")
