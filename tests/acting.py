@@ -15,5 +15,5 @@ from holdfast.store.database import Transactions
 def context_of(
     store: Transactions, user: Principal, now: datetime | None = None, *, asks_callers: bool = False
 ) -> Context:
-    """Give the context of a request that *user* makes *now*, which is the machine's time where it doesn't matter."""
+    """Return the context of a request by *user* at the time *now*, by default the current time."""
     return Context(store, user, now or datetime.now(UTC), asks_callers)

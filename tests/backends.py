@@ -1,5 +1,5 @@
 """
-Real backends on this machine, each in threads of its own until its block ends.
+Real backends on this machine, each in its own threads until its block ends.
 
     with Backend(issue("127.0.0.1")) as backend:
         httpx2.get(backend.url("/base"))
@@ -89,32 +89,32 @@ class Backend:
 
     @property
     def server_names(self) -> list[str | None]:
-        """What each connection asked for (SNI), each once, in the order of first use."""
+        """The distinct server names in the handshakes (SNI), in order of first use."""
         return list(dict.fromkeys(self._server.server_names))
 
     @property
     def tls_versions(self) -> list[str | None]:
-        """Which version each connection was made with."""
+        """The TLS version of each connection."""
         return self._server.tls_versions
 
     @property
     def connections(self) -> int:
-        """How many connections were made; those that ended in the handshake do not count."""
+        """The number of connections, without those that failed in the handshake."""
         return self._server.connections
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return len(self._server.open)
 
     @property
     def carriers(self) -> int:
-        """How many connections carried a request; a test of the backend makes connections without any."""
+        """The number of connections that carried a request; probes of the backend don't."""
         return len(self._server.carriers)
 
     @property
     def requests(self) -> int:
-        """How many requests have arrived."""
+        """The number of requests."""
         return self._server.requests
 
     def let_on(self) -> None:
@@ -257,11 +257,11 @@ class _Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _client(connection: Any) -> str | None:
-    """Give the common name of the client certificate that was presented."""
+    """Return the common name of the client certificate, None if there is none."""
     certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     names = dict(pair for rdn in certificate["subject"] for pair in rdn) if certificate else {}
     return names.get("commonName")
@@ -350,9 +350,9 @@ def websocket_backend(presented: Issued | None) -> Iterator[str]:
 
 class ListeningBackend:
     """
-    A TLS server that writes down what it hears, decrypted, by connection.
+    A TLS server that records the decrypted data that it receives, by connection.
 
-    It says nothing, or *reply* to the first that it hears, and ends the connection after that.
+    It sends nothing, or *reply* after the first data and then closes the connection.
     """
 
     def __init__(self, context: ssl.SSLContext, reply: bytes = b"") -> None:
@@ -408,14 +408,14 @@ class ListeningBackend:
 
 @contextmanager
 def silent_backend() -> Iterator[str]:
-    """Take connections and never say a word on them; give its URL."""
+    """Accept connections and never send anything; yield its URL."""
     with socket.create_server((V4, 0)) as listening:
         yield _url("https", V4, listening.getsockname()[1], "")
 
 
 @contextmanager
 def resetting_backend() -> Iterator[str]:
-    """Reset each connection when the first word was said; give its URL."""
+    """Reset each connection after the first byte; yield its URL."""
 
     class _Resetting(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -435,7 +435,7 @@ def resetting_backend() -> Iterator[str]:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """Keep a port at which nobody listens; give its URL."""
+    """Reserve a port on which nothing listens; yield its URL."""
     with socket.socket() as bound:
         bound.bind((V4, 0))
         yield _url("https", V4, bound.getsockname()[1], "")

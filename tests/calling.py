@@ -1,5 +1,5 @@
 """
-Callers of a gateway that speaks TLS, with certificates and without.
+Callers of a gateway with TLS, with and without client certificates.
 
     with mutual(holdfast) as (backend, api):
         holdfast.let_call(api, ANNA.pem)
@@ -20,7 +20,7 @@ REFUSED = "403 client_certificate_required"
 
 
 def tls_of(caller: Issued | None = None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    """Make the TLS side of a caller that believes the gateway, and presents its certificate if it has one."""
+    """Create the TLS context of a caller that trusts the gateway, and presents its certificate if it has one."""
     context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
     if version:
         context.minimum_version = context.maximum_version = version
@@ -34,7 +34,7 @@ def tls_of(caller: Issued | None = None, version: ssl.TLSVersion | None = None) 
 
 @contextmanager
 def mutual(holdfast: Holdfast) -> Iterator[tuple[Backend, PublishedApi]]:
-    """Run a backend and publish an API of it, in both environments, that is open still."""
+    """Run a backend and publish an API for it in both environments, without caller certificates yet."""
     with Backend(None) as backend:
         yield backend, holdfast.publish_api(backend.url(), backend.url("/sandbox"))
 
@@ -42,7 +42,7 @@ def mutual(holdfast: Holdfast) -> Iterator[tuple[Backend, PublishedApi]]:
 def answer(
     holdfast: Holdfast, api: PublishedApi, caller: Issued | None = None, below: str = "", *, sandbox: bool = False
 ) -> str:
-    """Call *api* over a new TLS connection, and say how that ends."""
+    """Call *api* over a new TLS connection, and return the outcome as text."""
     with holdfast.tls_caller(tls_of(caller), sandbox=sandbox) as client:
         answered = client.get(api.path + below)
     return "200" if answered.is_success else refusal(answered)

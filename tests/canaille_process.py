@@ -1,5 +1,5 @@
 """
-The process of `identity_provider.py`: Canaille, a server of OpenID Connect, with people and groups of its own.
+The process of `identity_provider.py`: Canaille, an OpenID Connect server, with its own users and groups.
 
     python canaille_process.py '{"port": ..., "client_id": ..., ...}'
 
@@ -37,7 +37,7 @@ def main(wanted: dict[str, Any]) -> None:
 
 
 async def run(app: Any, wanted: dict[str, Any]) -> None:
-    """Serve, and obey the lines of the input."""
+    """Serve, and apply the lines of the input."""
     config, ended = Config(), asyncio.Event()
     # It takes connections from now on, so nobody needs to try whether it does.
     config.bind = [f"fd://{socket.create_server(('127.0.0.1', wanted['port'])).detach()}"]

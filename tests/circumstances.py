@@ -1,4 +1,4 @@
-"""Kinds of backend in which more than a certificate decides: TLS, what people decided, a port at which nobody is."""
+"""Kinds of backend in which more than a certificate decides: TLS versions, trust settings, closed ports."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from kinds import HOST, INTERMEDIATE, ROOT, Kind, Kinds, below, itself
 
 
 def decided(kind: Kind, words: str, **settings: object) -> Kind:
-    """The same where people have decided something beside."""
+    """Return the same kind with trust settings."""
     return replace(kind, trusted=f"{kind.trusted}; {words}", settings=settings)
 
 

@@ -1,5 +1,5 @@
 """
-A backend that sends certificates as they are given, also what no TLS library would load or send.
+A backend that sends arbitrary bytes as certificates, including those that no TLS library would load or send.
 
     with damaged_backend([b"not a certificate"]) as url:
         look(url)

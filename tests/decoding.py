@@ -1,5 +1,5 @@
 """
-A backend that decodes paths before it looks at them, as many do: a real nginx.
+A backend that decodes paths before it evaluates them, as many do: a real nginx.
 
     with decoding_backend(tmp_path) as url:
         assert httpx2.get(f"{url}/base/..%2fint").text == "/int"

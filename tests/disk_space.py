@@ -1,5 +1,5 @@
 """
-A disk on which there is no space.
+A full disk.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-An Envoy without a Holdfast, to see what it does about trust that Holdfast would not give it.
+An Envoy without Holdfast, to test trust settings that Holdfast would never send it.
 
     statuses = statuses_of({"a": cluster("a", backend.port, root.pem)}, tmp_path)
 """
@@ -83,7 +83,7 @@ def envoy(file: Path) -> Iterator[None]:
 
 
 def answers(client: httpx2.Client) -> bool:
-    """Say whether Envoy listens."""
+    """Return whether Envoy listens."""
     try:
         return client.get("/").status_code == 404
     except httpx2.TransportError:

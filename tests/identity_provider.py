@@ -1,5 +1,5 @@
 """
-A real identity provider in a process of its own, where people sign in with a page in their browser.
+A real identity provider in a separate process, where users sign in on a page in their browser.
 
     with IdentityProvider(tmp_path) as provider:
         with Holdfast(tmp_path, **provider.settings({"api-team": "creator"})) as holdfast:

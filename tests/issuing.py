@@ -1,5 +1,5 @@
 """
-Makes certificates of every kind that a backend may present.
+Issues certificates of every kind that a backend can present.
 
     root = issue(ca=True)
     intermediate = issue(by=root, ca=True)
@@ -48,12 +48,12 @@ class Issued:
 
     @property
     def pem(self) -> bytes:
-        """The certificate alone."""
+        """The certificate, without its chain, in PEM."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     @property
     def der(self) -> bytes:
-        """The certificate alone, not armoured."""
+        """The certificate, without its chain, in DER."""
         return self.certificate.public_bytes(Encoding.DER)
 
     @property
@@ -140,7 +140,7 @@ def _extensions(
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """A way to sign that no library offers any more: its OID and what it hashes with."""
+    """A signature algorithm that libraries no longer offer: its OID and its hash algorithm."""
 
     oid: str
     digest: hashes.HashAlgorithm
@@ -170,7 +170,7 @@ def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None 
 
 
 def altered(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
-    """Give the DER of what `alter` makes, also where `cryptography` would not load it."""
+    """Return the DER of the certificate that `alter` makes, even if `cryptography` can't load it."""
     (certificate,) = der.read(issued.der)
     tbs, signature_algorithm, _ = certificate.children()
     names = ("version", "serial_number", "signature", "issuer", "validity", "subject", "spki", "extensions")
@@ -276,7 +276,7 @@ def server_context(
     With *client_ca* it asks for a certificate that this CA issued, and refuses who has none if one is needed.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # OpenSSL would refuse to present weak keys; whether they are believed is what the tests ask.
+    # OpenSSL would refuse to present weak keys; the tests check whether gateways accept them.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     if alpn:
         context.set_alpn_protocols(list(alpn))
@@ -308,7 +308,7 @@ def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
 
 
 def answer(csr_pem: str, by: Issued) -> Issued:
-    """Be the CA that makes a certificate of a request; nobody here has its key, so that of the CA stands there."""
+    """Sign a certificate request as a CA. The result has the CA's private key, because the request's isn't known."""
     request = x509.load_pem_x509_csr(csr_pem.encode())
     assert request.is_signature_valid
     now = datetime.now(UTC)
@@ -334,7 +334,7 @@ def identity_file(password: str, issued: Issued) -> bytes:
 
 
 def truststore(password: str, *issued: Issued) -> bytes:
-    """Write a PKCS#12 file of certificates alone that *password* protects."""
+    """Write a PKCS#12 file with only certificates, protected by *password*."""
     protection = BestAvailableEncryption(password.encode())
     return pkcs12.serialize_key_and_certificates(None, None, None, [each.certificate for each in issued], protection)
 

@@ -1,5 +1,5 @@
 """
-Kinds of backend, and of what is trusted for them: what the gateway makes of each stands in docs/reference/verdicts.md.
+Kinds of backend, and of trust for them. The gateway's verdict on each is in docs/reference/verdicts.md.
 
     kind = BELIEVED["self-signed with CA:TRUE"]()
     with kind.served() as url:
@@ -46,7 +46,7 @@ BOTH = "its root and intermediate"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a backend presents, the file that is imported for it, what that is in words, and the host of its URL."""
+    """The certificates of a backend, the file that is imported for it, its description, and the host of its URL."""
 
     presented: Issued | None  # None: it speaks no TLS
     imported: bytes = b""  # empty: nothing

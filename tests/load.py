@@ -1,5 +1,5 @@
 """
-Callers that go on calling while a test changes something.
+Callers that keep calling while a test changes something.
 
     with Load(holdfast, api.path) as load:
         holdfast.replace_certificate(alias, pem)

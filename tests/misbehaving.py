@@ -58,7 +58,7 @@ HTTP1: dict[str, bytes] = {
 
 @contextmanager
 def misbehaving_backend(presented: Issued | None = None, *, http2: bool = False) -> Iterator[str]:
-    """Run one and give its URL; TLS with *presented*, HTTP/2 (over TLS alone) if that is to be."""
+    """Run a misbehaving backend and yield its URL; TLS with *presented*, optionally HTTP/2 (only over TLS)."""
     tls = server_context(presented, ["h2"] if http2 else None) if presented else None
     talk = _talk_http2 if http2 else _talk_http1
 

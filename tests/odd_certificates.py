@@ -15,7 +15,7 @@ SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"
 def add_extension(
     issued: Issued, oid: str, content: bytes, *, by: Issued | None = None, critical: bool = False
 ) -> Issued:
-    """Give *issued* another extension, in the place of one with the same OID."""
+    """Add an extension to *issued*, or replace the one with the same OID."""
     others = [bytes(each.raw) for each in Structure.of(issued.der).extensions if extension_oid(each) != oid]
     added = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, content))
     return alter(issued, by, extensions=tlv(0xA3, tlv(0x30, *others, added)))

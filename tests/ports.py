@@ -16,7 +16,7 @@ BLOCK = 200  # ports for one process
 
 
 def free_addresses(count: int) -> list[str]:
-    """Give *count* addresses on 127.0.0.1 where nothing listens, different ones each time."""
+    """Return *count* addresses on 127.0.0.1 where nothing listens, different ones each time."""
     return [f"127.0.0.1:{next(_free_ports())}" for _ in range(count)]
 
 

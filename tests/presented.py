@@ -1,4 +1,4 @@
-"""Kinds of backend of which the chain that they send decides: several faults at once, cross-signed and odd CAs."""
+"""Kinds of backend in which the presented chain decides: several faults at once, cross-signed and odd CAs."""
 
 from dataclasses import replace
 from functools import partial
@@ -33,7 +33,7 @@ def chain_of(presented: Issued) -> list[Certificate]:
 
 
 def through(**options: object) -> Kind:
-    """The root is imported; the backend sends an intermediate of the usual kind but for *options*."""
+    """The root is imported; the backend sends an intermediate with *options*."""
     intermediate = issue(by=ROOT, **({"ca": True, "common_name": "odd intermediate"} | options))  # type: ignore[arg-type]
     return Kind(issue(HOST, by=intermediate), ROOT.pem)
 

@@ -1,5 +1,5 @@
 """
-Makes CRLs of every kind (RFC 5280, section 5), also those that no library makes.
+Writes CRLs of every kind (RFC 5280, section 5), including those that no library writes.
 
     write_crl(root, extensions=[NUMBER, extension("2.5.29.27", tlv(0x02, b"\\1"), critical=True)])
 """

@@ -128,7 +128,7 @@ def dial(address: tuple[str, int], tls: ssl.SSLContext | None = None) -> socket.
 
 
 def exchange(address: tuple[str, int], *lines: str, body: bytes = b"") -> Message:
-    """Send a request over a connection of its own and read what comes back until the gateway ends the connection."""
+    """Send a request over a new connection and return what the gateway sends until it closes the connection."""
     with dial(address) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         answered = read_message(connection)

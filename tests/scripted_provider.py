@@ -1,5 +1,5 @@
 """
-An identity provider that says what a test wants it to say, over real HTTP: what a dishonest or broken one would.
+An identity provider with scripted responses over real HTTP, to act like a dishonest or broken one.
 """
 
 import hmac
@@ -25,12 +25,12 @@ def new_key(kid: str = "one") -> ECKey:
 
 
 def signed(claims: Mapping[str, Any], key: ECKey) -> str:
-    """Make a token of *claims* as it must be."""
+    """Return a correct token with *claims*."""
     return jwt.encode({"alg": "ES256", "kid": key.kid}, dict(claims), key)
 
 
 def forged(claims: Mapping[str, Any], alg: str, secret: bytes) -> str:
-    """Make a token of *claims* that everybody can make who has *secret*, signed with *alg*: none or HS256."""
+    """Return a token with *claims* that anyone with *secret* can create, signed with *alg*: none or HS256."""
     body = ".".join(_written(part) for part in ({"alg": alg, "kid": "one"}, claims))
     made = hmac.digest(secret, body.encode(), "sha256") if alg == "HS256" else b""
     return f"{body}.{urlsafe_b64encode(made).decode().rstrip('=')}"
@@ -41,7 +41,7 @@ def _written(part: Mapping[str, Any]) -> str:
 
 
 class ScriptedProvider:
-    """What it answers is in its attributes, and can be changed at any time; what it was asked is in *asked*."""
+    """A provider whose attributes determine its responses and can be changed at any time; requests are in *asked*."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, list[str]], str]] = []  # path, form, header Authorization

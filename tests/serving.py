@@ -1,5 +1,5 @@
 """
-The publisher's server in this process, with an app of one's own, and connections to it.
+The publisher's server in this process, with a test's app, and connections to it.
 
     async with publisher(total=8, share=2) as server:
         answered = await server.ask(GET)
@@ -30,7 +30,7 @@ class Publisher:
         self.server, self.address, self._stack = server, address, stack
 
     async def connect(self, tls=None):
-        """Connect; give reader and writer."""
+        """Connect; return reader and writer."""
         host = "127.0.0.1" if tls else None
         reader, writer = await asyncio.open_connection(*self.address, ssl=tls, server_hostname=host)
         self._stack.callback(writer.close)
@@ -53,7 +53,7 @@ async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted=()):
 
 
 async def end_of(reader):
-    """Read to the end of the connection, which may be a rude one."""
+    """Read until the connection is closed or reset."""
     try:
         async with asyncio.timeout(5):
             return await reader.read()

@@ -24,7 +24,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")]
 
 
 def commands(group: Any, above: str = "") -> dict[str, Any]:
-    """Give all commands below *group*, by name."""
+    """Return all commands below *group*, by name."""
     named: dict[str, Any] = {}
     for name, command in group.commands.items():
         inner = getattr(command, "commands", None)
@@ -40,7 +40,7 @@ def page(name: str) -> str:
 
 
 def section(name: str, heading: str) -> str:
-    """Give what the page *name* has below *heading*, down to the next of its level or above."""
+    """Return the text of the page *name* below *heading*, up to the next heading of its level or above."""
     text = page(name).partition(f"\n{heading}\n")[2]
     return re.split(rf"^#{{1,{heading.index(' ')}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
 

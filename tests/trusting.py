@@ -1,5 +1,5 @@
 """
-Trust sets as an origin has them whose trust settings are the defaults.
+Trust sets of origins with default trust settings.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A data directory, and what `holdfast doctor` says of it."""
+"""A data directory, and the problems that `holdfast doctor` reports for it."""
 
 import os
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """The data directory of a Holdfast that was stopped."""
+    """The data directory of a stopped Holdfast."""
     made = tmp_path / "data"
     with data_directory(made):
         Store(made / DATABASE_FILE).close()
@@ -47,14 +47,14 @@ def kept(data):
 
 @pytest.fixture
 def settings(data):
-    """Give settings of *data* with free ports, changed."""
+    """Return settings for *data* with free ports, and with changes."""
     addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
     return lambda **changed: Settings(**({"data": data} | addresses | changed))
 
 
 @pytest.fixture
 def unwell(settings):
-    """Examine and give what is not well: outcome, text and advice by name."""
+    """Run all checks and return the problems: outcome, text and advice by name."""
 
     def unwell(now=None, **changed):
         found = list(examine(settings(**changed), now or datetime.now(UTC)))

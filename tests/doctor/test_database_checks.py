@@ -1,4 +1,4 @@
-"""`holdfast doctor` sees what an upgrade changes, and what became of a database that was copied or restored."""
+"""`holdfast doctor` reports what an upgrade changes, and databases that were copied or restored incorrectly."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ SAID = {
 
 
 def make_old(database, revision):
-    """Make a database of an earlier version with APIs, whose descriptions it keeps if it knows them."""
+    """Create a database of an earlier version with APIs, with their descriptions if that version stored them."""
     database.unlink()
     with database_at(database, revision) as connection:
         at = "2026-06-01 12:00:00.000000"

@@ -1,4 +1,4 @@
-"""`holdfast doctor` sees what is wrong, says what to do, and changes nothing."""
+"""`holdfast doctor` reports problems, says what to do, and changes nothing."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""How `holdfast doctor` writes numbers of bytes, and what it says about too few files."""
+"""Numbers of bytes in the output of `holdfast doctor`, and its check of the limit on open files."""
 
 import resource
 from types import SimpleNamespace

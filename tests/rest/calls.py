@@ -1,5 +1,5 @@
 """
-What tests say to the JSON door, and what they expect of it.
+Requests to REST that many tests make, and checks of its responses.
 
     upload(client, issue("pizza.test").pem, alias="pizza-backend")
     assert_problem(response, 400, "alias")
@@ -43,7 +43,7 @@ def replace(client, data, alias="pizza-backend", **options):
 
 
 def assert_problem(response, status, *fields, says=""):
-    """Check an error: its status, the fields that it names, and a part of what it says about them."""
+    """Check an error: its status, the fields that it names, and a part of its message."""
     assert response.status_code == status, response.text
     body = response.json()
     assert body.keys() == WSO2_MEMBERS | RFC_9457_MEMBERS
@@ -59,7 +59,7 @@ def assert_problem(response, status, *fields, says=""):
 
 @contextmanager
 def unchanged(runtime, organization):
-    """Check that nothing of the organization changes: lists, audit events, changes for the gateways."""
+    """Check that the block changes nothing in the organization: lists, audit events, changes for the gateways."""
     before = contents(runtime.store, organization)
     yield
     assert contents(runtime.store, organization) == before

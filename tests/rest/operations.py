@@ -28,7 +28,7 @@ PASSWORD = "a whole new sentence"
 
 
 class House:
-    """An organization with something of every kind; what only its people know contains `marker`."""
+    """An organization with an object of every kind; everything that only its users know contains `marker`."""
 
     def __init__(self, runtime, owner, user):
         self.runtime, self.owner = runtime, owner
@@ -54,14 +54,14 @@ class House:
         self.owned_by(owner)
 
     def owned_by(self, client):
-        """Make a token and a session of whoever *client* is, whose operations are about their own."""
+        """Create a token and a session for the user of *client*, whose operations are about the user's own."""
         if "own_account" in client.get(f"{PREFIX}/account").json()["permissions"]:
             body = {"name": f"token {self.marker}", "scopes": ["apim:api_view"], "expiresTime": self.later(days=1)}
             self.ids["token_id"] = client.post(f"{PREFIX}/tokens", json=body).json()["id"]
             self.ids["session_id"] = client.get(f"{PREFIX}/account/sessions").json()["list"][0]["id"]
 
     def ask(self, client, operation, ids=None, change=lambda request: request):
-        """Send the request for *operation*, about what is in this house or about *ids*, after a *change*."""
+        """Send the request for *operation* on this house's objects, or on *ids*, after a *change*."""
         method, template = operation.split()
         ids = ids or self.ids
         path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], template)
@@ -70,7 +70,7 @@ class House:
         return client.request(method, path, **change(REQUESTS[operation](self, ids)))
 
     def later(self, **by):
-        """Give the time so many days or hours from now."""
+        """Return the time in the given number of days or hours."""
         return (self.runtime.now() + timedelta(**by)).isoformat()
 
     def _archive(self):
@@ -222,6 +222,6 @@ REQUESTS = {
 
 
 def operations_of(client):
-    """Name all operations that REST says it has, as they are named here."""
+    """Return the names of all operations in `/openapi.json`, as they are used here."""
     paths = client.get("/openapi.json").json()["paths"]
     return {f"{method.upper()} {path.removeprefix(PREFIX)}" for path, found in paths.items() for method in found}

@@ -1,4 +1,4 @@
-"""`/apis`: create, look at, change, delete, list, search, and the lifecycle."""
+"""`/apis`: create, get, update, delete, list, search, and the lifecycle."""
 
 from rest.calls import APIS, SANDBOX, URL, api_body, assert_problem, create_api
 

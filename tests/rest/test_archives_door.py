@@ -1,4 +1,4 @@
-"""An API goes out as a zip file and comes in again, with its certificates: all of it or nothing."""
+"""An API can be exported and imported as a zip file with its certificates: all of it or nothing."""
 
 import io
 import json
@@ -16,7 +16,7 @@ CALLER, OTHER_CALLER = issue(common_name="partner"), issue(common_name="partner"
 
 @pytest.fixture
 def archive(client):
-    """The archive of an API that is published, with a certificate."""
+    """The archive of a published API with a certificate."""
     api = create_api(client, tags=["thin"])
     upload(client, PIZZA.pem)
     client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"})
@@ -127,7 +127,7 @@ def callers_of(client, api):
 
 @pytest.fixture
 def protected(client, archive):
-    """The archive of the same API once callers need a certificate."""
+    """The archive of the same API after callers need a certificate."""
     del archive
     (api,) = client.get(APIS).json()["list"]
     fields, files = {"alias": "partner", "tier": "Gold"}, {"certificate": ("partner.crt", CALLER.pem)}

@@ -1,4 +1,4 @@
-"""Who may call, and how those who may not are told."""
+"""Authentication and authorization, and the challenges in responses to rejected requests."""
 
 import base64
 import re
@@ -19,7 +19,7 @@ INVALID_TOKEN = f'{BEARER}, error="invalid_token", error_description="{REFUSED}"
 
 @pytest.fixture
 def anybody(shared_runtime, connect, berta):
-    """A client that nobody has signed in with, at an address of its own: others' failures do not slow it down."""
+    """A client without credentials, at its own address: failures of others don't slow it down."""
     return connect(shared_runtime, client=(berta.organization, 50000))
 
 
@@ -114,7 +114,7 @@ def test_an_expired_or_revoked_token_gets_a_bearer_challenge(runtime, connect, c
 
 @pytest.fixture
 def bearer(client, anybody, clock):
-    """Make a client of a token with these scopes."""
+    """Create a client that authenticates with a token with these scopes."""
 
     def bearer(*scopes):
         end = (clock.time + timedelta(hours=1)).isoformat()

@@ -1,4 +1,4 @@
-"""No request, as large as it may be, is much work."""
+"""No request takes much work, however large it is."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What browsers are told, and what pages of others cannot make them do."""
+"""Headers for browsers, and protection against pages of other origins."""
 
 import pytest
 

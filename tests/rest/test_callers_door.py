@@ -31,13 +31,13 @@ def schemes(client, api):
 
 @pytest.fixture(scope="module")
 def runtime_without_tls(shared_runtime):
-    """The same Holdfast, whose gateways speak http alone."""
+    """The same Holdfast with gateways that use only http."""
     return replace(shared_runtime, tls_gateways={})
 
 
 @pytest.fixture
 def without_tls(runtime_without_tls, connect, client):
-    """What *client* is, of that."""
+    """A client of that Holdfast, signed in like *client*."""
     other = connect(runtime_without_tls)
     other.cookies = client.cookies
     return other

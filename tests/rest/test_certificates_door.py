@@ -1,4 +1,4 @@
-"""`/endpoint-certificates`: import, look at, replace, delete, list."""
+"""`/endpoint-certificates`: import, get, replace, delete, list."""
 
 from datetime import datetime
 from urllib.parse import quote

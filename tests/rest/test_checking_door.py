@@ -1,4 +1,4 @@
-"""`/apis/validate-endpoint`: what is refused before any backend is asked."""
+"""`/apis/validate-endpoint`: requests that are rejected before a backend is contacted."""
 
 import pytest
 

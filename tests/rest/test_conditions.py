@@ -1,4 +1,4 @@
-"""Entity tags: nobody overwrites what they have not seen, and nothing is sent twice."""
+"""Entity tags prevent lost updates, and unchanged content isn't sent again."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from rest.calls import APIS, CERTIFICATES, ENDPOINTS, URL, api_body, assert_prob
 
 @pytest.fixture(params=["api", "certificate", "definition"])
 def resource(request, client, api):
-    """The address of something with a tag, and how to change it."""
+    """The path of an object with a tag, and a function that changes it."""
     if request.param == "api":
         path = f"{APIS}/{api['id']}"
         return path, lambda **options: client.put(path, json=api_body(description="new"), **options)

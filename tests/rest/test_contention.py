@@ -1,4 +1,4 @@
-"""Many who write at once, and somebody else who writes for long: nobody gets a 500 for waiting."""
+"""Many concurrent writers, and a long transaction of another process, never cause a 500."""
 
 import sqlite3
 from collections import Counter
@@ -27,7 +27,7 @@ AT_ONCE = 40
 
 @pytest.fixture
 def patience():
-    """How many seconds writers wait."""
+    """The number of seconds that writers wait."""
     return 3.0
 
 
@@ -41,7 +41,7 @@ def store(monkeypatch, database, patience):
 
 @pytest.fixture
 def client(runtime, connect):
-    """A client of a Holdfast of its own, signed in as its only user."""
+    """A client of a separate Holdfast, signed in as its only user."""
     user = User("anna", "default", "anna", "no password", frozenset({Role.ADMIN}))
     with runtime.store.write() as session:
         accounts.insert_organization(session, "default", NOW)

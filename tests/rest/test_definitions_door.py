@@ -1,4 +1,4 @@
-"""Definitions at the door: of an API, as the beginning of one, and judged."""
+"""OpenAPI definitions in REST: of an API, to create an API from, and their validation."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`/endpoint-certificates/{alias}/content`: what was imported, as a file."""
+"""`/endpoint-certificates/{alias}/content`: imported certificates as a file."""
 
 from urllib.parse import quote
 

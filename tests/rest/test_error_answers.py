@@ -1,4 +1,4 @@
-"""What errors look like, whatever went wrong."""
+"""The format of errors, whatever their cause."""
 
 import sqlite3
 from contextlib import closing
@@ -57,7 +57,7 @@ def test_the_types_of_errors_are_stable(client):
 
 
 def test_a_failing_database_is_a_500_without_details(runtime, connect, berta, database):
-    """The only 500 there is: what nobody foresaw."""
+    """Only unexpected errors are a 500."""
     client = connect(runtime, raise_server_exceptions=False)
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
     client.auth = (berta.name, "secret")

@@ -1,4 +1,4 @@
-"""`/failures`: over all APIs, of one API, and one request."""
+"""`/failures`: of all APIs, of one API, and of one request."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ SUMS = {"since", "last", "times"}
 
 @pytest.fixture
 def fail(shared_runtime, berta):
-    """Tell of a failed request, as a gateway does."""
+    """Report a failed request, as a gateway does."""
 
     def tell(api, request_id, reason=REFUSED, environment="production", gateway="edge-1", second=0):
         shared_runtime.failures.record(

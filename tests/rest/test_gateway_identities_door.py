@@ -1,4 +1,4 @@
-"""Client certificates through the JSON door."""
+"""Gateway identities in REST."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`/endpoint-certificates/inspect`: what a file holds, before it is imported."""
+"""`/endpoint-certificates/inspect`: the content of a file, before it is imported."""
 
 import pytest
 

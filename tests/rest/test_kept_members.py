@@ -1,4 +1,4 @@
-"""What scripts send and Holdfast does not obey is kept, and given back as it was."""
+"""Members that Holdfast doesn't act on are stored and returned unchanged."""
 
 import pytest
 

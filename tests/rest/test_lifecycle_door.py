@@ -1,4 +1,4 @@
-"""The lifecycle at the door: where an API is and how it got there."""
+"""The lifecycle in REST: the state of an API and its history."""
 
 from rest.calls import APIS, assert_problem, create_api
 

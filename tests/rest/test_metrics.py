@@ -1,4 +1,4 @@
-"""`/metrics`: numbers of one's own organization."""
+"""`/metrics`: metrics of the user's organization."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Applications register themselves and get tokens, as scripts for WSO2 do it."""
+"""Applications can be registered and get tokens, as scripts for WSO2 do."""
 
 import pytest
 

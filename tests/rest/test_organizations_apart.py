@@ -1,4 +1,4 @@
-"""No operation of REST shows, confirms or changes anything of another organization."""
+"""No operation of REST shows, confirms or changes objects of another organization."""
 
 import re
 import uuid
@@ -17,7 +17,7 @@ READS = [operation for operation in REQUESTS if operation.startswith("GET") and 
 
 @pytest.fixture(scope="module")
 def settle(enlist, sign_in):
-    """Make an organization, and a client of its admin."""
+    """Create an organization, and a client of its admin."""
 
     def settle():
         organization = str(uuid.uuid4())
@@ -33,18 +33,18 @@ def victim(shared_runtime, settle):
 
 
 def stored(house):
-    """Give all that an organization has in the database."""
+    """Return everything in the database that belongs to an organization."""
     apis, certificates, events, _, removed = contents(house.runtime.store, house.account["organization"])
     return apis, certificates, events, removed
 
 
 def answers_to_owner(house):
-    """Give all that an organization's own admin reads."""
+    """Return everything that an organization's own admin can read."""
     return {read: house.ask(house.owner, read).text for read in READS}
 
 
 def masked(response, ids):
-    """Say what an answer tells, without what was asked for and without what is new in every answer."""
+    """Return the status and text of a response, without IDs of the request and values that always differ."""
     text = response.text
     for each in sorted(ids.values(), key=len, reverse=True):
         text = text.replace(each, "ID")

@@ -1,4 +1,4 @@
-"""`/endpoints`: looking at a backend, and what is said when it cannot be tested."""
+"""`/endpoints/probe` and `/endpoints/fetch`, and their errors if a backend can't be tested."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor

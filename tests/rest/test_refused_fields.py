@@ -1,4 +1,4 @@
-"""Every error that names a field has its answer at both doors, without being listed in several places."""
+"""Every error that names a field has a response in REST and on pages, without being listed in several places."""
 
 import pkgutil
 from importlib import import_module

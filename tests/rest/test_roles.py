@@ -1,4 +1,4 @@
-"""What each role may do: every operation of REST is tried as every role; docs/reference/roles.md is what came of it."""
+"""The permissions of each role: every operation of REST is tried as every role, and docs/reference/roles.md agrees."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLIC
 
 @pytest.fixture(scope="module")
 def save(shared_runtime, tmp_path_factory):
-    """Copy the database; the function returned restores it, faster than a new organization is made."""
+    """Copy the database; the returned function restores it, which is faster than creating a new organization."""
     with shared_runtime.store.read() as session:
         path = str(session.connection().engine.url.database)
     copy = str(tmp_path_factory.mktemp("roles") / "copy.sqlite")
@@ -41,7 +41,7 @@ def save(shared_runtime, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def responses(shared_runtime, enlist, sign_in, save):
-    """The response of every operation, by operation and role; each finds everything as it was at the beginning."""
+    """The response of every operation, by operation and role; each starts from the same state."""
     organization = str(uuid.uuid4())
     admin, clara = (enlist(organization, f"{name} of {organization}", Role.ADMIN) for name in ("admin", "clara"))
     house = House(shared_runtime, sign_in(admin), clara)

@@ -1,4 +1,4 @@
-"""Replacing with overlap, undoing, retiring, and restoring what was removed."""
+"""Rotation in REST: replace with overlap, undo, retire, and restore removed certificates."""
 
 from datetime import datetime, timedelta
 
@@ -34,7 +34,7 @@ def removed(client):
 
 @pytest.fixture
 def certificates(client):
-    """An old certificate, which is previous now, and a new one."""
+    """An old certificate, which is the previous one now, and a new one."""
     old, new = issue("pizza.test"), issue("pizza.test")
     upload(client, old.pem)
     assert replace_beside(client, new.pem).status_code == 200

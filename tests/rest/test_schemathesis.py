@@ -40,7 +40,7 @@ def cookies(shared_runtime, berta):
 
 @pytest.fixture(scope="module")
 def known(sign_in, berta):
-    """An API and a certificate that there are, so that not every request ends at 404."""
+    """An existing API and certificate, so that not every request ends with 404."""
     client = sign_in(berta)
     api = create_api(client)
     assert upload(client, issue("pizza.test").pem).status_code == 201

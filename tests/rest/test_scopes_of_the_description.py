@@ -1,4 +1,4 @@
-"""A token of each scope that publisher-v1.yaml names for an operation suffices for it by itself."""
+"""Each scope that publisher-v1.yaml names for an operation suffices for it on its own."""
 
 import uuid
 from datetime import timedelta
@@ -21,7 +21,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def enter(shared_runtime, enlist, sign_in, connect):
-    """Make an organization with something of everything, and clients of it that show a token."""
+    """Create an organization with objects of every kind, and clients that authenticate with tokens."""
 
     def enter():
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())

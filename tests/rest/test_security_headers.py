@@ -1,4 +1,4 @@
-"""Every page and every answer of REST tells browsers what the Secure Headers Project of OWASP asks for."""
+"""Every page and every REST response has the headers of the OWASP Secure Headers Project."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""What every door leaves in the audit log: where changes came from, and which sign-ins failed."""
+"""Audit events of REST and pages: the addresses that changes came from, and failed sign-ins."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ SECRET = "typed into the wrong field"
 
 @pytest.fixture
 def events(shared_runtime, berta):
-    """Write failures, and give the audit events that came from the address of berta's organization."""
+    """Store failed sign-ins, and return the audit events from the address of berta's organization."""
 
     def events(organization=berta.organization):
         shared_runtime.accounts.failures.write(shared_runtime.store, shared_runtime.now(), everything=True)
@@ -33,7 +33,7 @@ def events(shared_runtime, berta):
 
 @pytest.fixture
 def anybody(shared_runtime, connect, berta):
-    """A client that nobody has signed in with; the organization that unknown users are told to is there, as always."""
+    """A client without credentials; the organization in which unknown users are recorded exists, as always."""
     with shared_runtime.store.write() as session:
         if "default" not in accounts.organizations(session):
             accounts.insert_organization(session, "default", shared_runtime.now())

@@ -1,4 +1,4 @@
-"""`/tokens/current`: what a script may do about the personal token that it bears, and about nothing else."""
+"""`/tokens/current`: what a script can do with its own personal token."""
 
 from datetime import timedelta
 
@@ -13,13 +13,13 @@ TOKENS, CURRENT = f"{PREFIX}/tokens", f"{PREFIX}/tokens/current"
 
 @pytest.fixture
 def script(shared_runtime, connect, berta):
-    """A client without a session, at an address of its own."""
+    """A client without a session, at its own address."""
     return connect(shared_runtime, client=(berta.organization, 50000))
 
 
 @pytest.fixture
 def make(client, shared_runtime):
-    """Make a token of berta and give it as a header."""
+    """Create a token for berta and return it as a header."""
 
     def make(name, *scopes):
         until = (shared_runtime.now() + timedelta(days=1)).isoformat()

@@ -1,4 +1,4 @@
-"""Trust that no API uses any more: REST says so, lists it, and deletes it if asked to."""
+"""Unused trust: REST reports it, lists it, and deletes it on request."""
 
 import pytest
 

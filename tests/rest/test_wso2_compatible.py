@@ -162,7 +162,7 @@ def test_the_values_of_the_examples_are_returned(client):
 
 
 def test_operations_without_a_test_here_respond_as_described(client, ask):
-    """Those that are new in the door are asked for something that is not there, until they have a test of their own."""
+    """New operations are called for an object that doesn't exist, until they have a test."""
     create_api(client)
     served = {
         f"{method} {path.removeprefix(PREFIXES[0]).replace('{api_id}', '{apiId}')}"

@@ -1,4 +1,4 @@
-"""The generated password of the first user: kept whole before the user is made, and never empty."""
+"""The generated password of the first user: stored completely before the user is created, and never empty."""
 
 import pytest
 
@@ -59,7 +59,7 @@ GIVEN, GENERATED, CHANGED = "several words of a variable", "several words of a f
 
 
 def start(accounts, directory, variable: str | None = None):
-    """Do what a start does with passwords; *variable* is HOLDFAST_ADMIN_PASSWORD."""
+    """Handle passwords like a start; *variable* is HOLDFAST_ADMIN_PASSWORD."""
     return ensure_admin(accounts, Settings(admin_password=variable), directory)
 
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: how large, how slow and how many they may be, and whose they must be to be read."""
+"""Limits on the size, time and number of request bodies, and on who may send large ones."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ async def nobody(_request):
 
 
 def parts(*pieces):
-    """Give the messages of a body that comes in *pieces*."""
+    """Return the messages of a body that arrives in *pieces*."""
     return [
         {"type": "http.request", "body": piece, "more_body": place < len(pieces)}
         for place, piece in enumerate(pieces, start=1)
@@ -31,7 +31,7 @@ def parts(*pieces):
 
 
 class Door:
-    """An app behind the body limit, which keeps what comes through."""
+    """An app behind the body limit, which records the bodies that it gets."""
 
     def __init__(self, identify=nobody, large=None, **options):
         self.came = []

@@ -1,4 +1,4 @@
-"""How many requests of one user, and from one address, are worked on at the same time."""
+"""Limits on concurrent requests of one user and from one address."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ from holdfast.services.access.accounts import SESSION_COOKIE
 
 
 class Door:
-    """Requests to a slow application, which ends when it is told to."""
+    """Requests to an application that responds when the test lets it."""
 
     def __init__(self, of_user=2, of_address=3, waiting=0, content_type="text/plain"):
         self.working = Counter()

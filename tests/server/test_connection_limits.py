@@ -1,4 +1,4 @@
-"""How many connections follow from how many files a process may open."""
+"""The limits on connections that follow from the limit on open files."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""Directories that Holdfast keeps files in: closed to others, held by one process, and gone after it."""
+"""Holdfast's directories: inaccessible to other users, locked by one process, temporary ones removed at the end."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def mode(path):
 
 @pytest.fixture
 def data(tmp_path):
-    """An empty directory that others may enter."""
+    """An empty directory that other users can access."""
     made = tmp_path / "data"
     made.mkdir()
     made.chmod(0o755)
@@ -36,14 +36,14 @@ def data(tmp_path):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """Where temporary directories are made."""
+    """The directory in which temporary directories are created."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def logged(monkeypatch):
-    """What is logged: tests leave out all but errors elsewhere."""
+    """The log; other tests record only errors."""
     log = CapturingLogger()
     monkeypatch.setattr(directories, "log", log)
     return lambda: [call.args[0] for call in log.calls]

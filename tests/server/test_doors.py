@@ -1,4 +1,4 @@
-"""What is refused before it gets to a door is answered as that door answers: problems to programs, pages to people."""
+"""Requests that are rejected early get the format of their application: problems in REST, pages elsewhere."""
 
 import pytest
 from starlette.requests import Request
@@ -50,7 +50,7 @@ def test_programs_get_problems_and_people_get_pages(client, send, expected):
 
 
 def assert_page(response, status, title, text):
-    """Check that *response* is a whole page about an error."""
+    """Check that *response* is a complete error page."""
     assert response.status_code == status
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.text.startswith("<!doctype html>")

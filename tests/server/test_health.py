@@ -1,4 +1,4 @@
-"""What load balancers are told."""
+"""The health checks for load balancers."""
 
 from starlette.testclient import TestClient
 

@@ -1,4 +1,4 @@
-"""The publisher's own certificate, as it is read and before anybody connects."""
+"""The certificates of publisher and gateway: reading, checking and reloading them."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ async def nothing(_scope, _receive, _send):
 
 
 async def presented(address, context):
-    """Connect and give the certificate that the server presents."""
+    """Connect and return the certificate that the server presents."""
     _, writer = await asyncio.open_connection(*address, ssl=context, server_hostname="127.0.0.1")
     der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()

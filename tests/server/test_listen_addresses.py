@@ -1,4 +1,4 @@
-"""Where Holdfast listens: several addresses, names, and no address twice."""
+"""The addresses that Holdfast listens on: several of them, names, and no overlaps."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""What the settings say of an identity provider: read, or refused before anything starts."""
+"""The settings of the identity provider are read, or rejected before anything starts."""
 
 import pytest
 from pydantic import SecretStr, ValidationError

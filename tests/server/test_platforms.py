@@ -1,4 +1,4 @@
-"""Where Holdfast runs, and the sentence that says so elsewhere."""
+"""The platforms that Holdfast supports, and the message on others."""
 
 import pytest
 

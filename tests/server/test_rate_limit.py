@@ -1,4 +1,4 @@
-"""How many requests one may make."""
+"""Rate limits of users and addresses."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ AT_ONCE = int(RATE * BURST)
 
 
 class Time:
-    """Seconds that pass when they are told to."""
+    """A clock that the test advances."""
 
     now = 0.0
 
@@ -23,7 +23,7 @@ class Time:
 
 
 def ask(limit, client="192.0.2.1", **headers):
-    """Make a request and give the status and Retry-After of its answer."""
+    """Send a request and return the status and Retry-After of the response."""
     said = {}
 
     async def receive():

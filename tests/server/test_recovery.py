@@ -1,4 +1,4 @@
-"""`holdfast backup` and `holdfast restore`: what they accept, refuse and say."""
+"""`holdfast backup` and `holdfast restore`: what they accept, reject and print."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """The data directory of a Holdfast with one API that was stopped."""
+    """The data directory of a stopped Holdfast with one API."""
     directory = tmp_path / "data"
     with data_directory(directory):
         store = Store(directory / DATABASE_FILE)
@@ -322,7 +322,7 @@ def test_a_backup_of_any_earlier_revision_is_restored_and_brought_up_to_date(dat
 
 @pytest.fixture
 def sealed(data):
-    """Let the database hold a private key of gateways."""
+    """Store a gateway identity's private key in the database."""
     sealing = open_sealing(Settings(data=data), data)
     issued, row = issue("gateway.test"), "row"
     key = sealing.seal(issued.key_pem, "default", row)

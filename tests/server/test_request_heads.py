@@ -1,4 +1,4 @@
-"""Requests that two readers could take for different ones: no proxy before the publisher may be deceived."""
+"""Ambiguous requests, which a proxy in front of the publisher could read differently, are rejected."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A request that fails unexpectedly is logged once, under the ID that its response shows."""
+"""A request that fails unexpectedly is logged once, with the ID in its response."""
 
 import asyncio
 import sqlite3
@@ -19,7 +19,7 @@ CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\nX-Request-Id: forg
 
 @pytest.fixture
 def broken(runtime, connect, berta, database):
-    """A client of berta, whose APIs cannot be read; and the log."""
+    """A client of berta, whose APIs can't be read, and the log."""
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
     client = connect(runtime)
     assert client.post("/sign-in", data={"name": berta.name, "password": "secret"}).status_code == 303

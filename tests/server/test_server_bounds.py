@@ -1,4 +1,4 @@
-"""What the publisher's server does with connections that are slow, long or many, and when it stops."""
+"""The publisher's server with slow, long-lived or too many connections, and while it drains."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 class Gate:
-    """An app that answers when it is let on."""
+    """An app that responds when the test lets it."""
 
     def __init__(self):
         self.entered, self.open = asyncio.Event(), asyncio.Event()
@@ -163,7 +163,7 @@ def test_without_free_files_connections_wait(monkeypatch):
 
 @contextlib.contextmanager
 def fewest_files():
-    """Let this process open no more files."""
+    """Prevent this process from opening more files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     os.close(lowest := os.dup(0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))

@@ -1,4 +1,4 @@
-"""What stands in the way of a start is said in one sentence, and the exit code is 1."""
+"""Obstacles to a start are reported in one sentence, and the exit code is 1."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""Whatever is written to standard error is one JSON object per line."""
+"""All output on standard error is one JSON object per line."""
 
 import json
 import subprocess

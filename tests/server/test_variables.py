@@ -1,4 +1,4 @@
-"""Variables that begin like Holdfast's and mean nothing are named, with what was probably meant."""
+"""Unknown HOLDFAST_* variables are reported with suggestions."""
 
 import json
 import re

@@ -33,7 +33,7 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     Reject inputs that the operation of *request* doesn't take, repeated inputs, and booleans without a value.
 
     Raises:
-        RequestValidationError: Names each of them, at most MAX_PROBLEMS.
+        RequestValidationError: Names at most MAX_PROBLEMS of them.
     """
     # The dependency on a context comes first, so clients that aren't signed in get 401.
     route = request.scope["route"]

@@ -122,7 +122,7 @@ def _describe_members(schema_name: str, schema: dict[str, Any]) -> None:
     if "description" in schema:
         schema["description"] = _unwrap(schema["description"])
     for name, member in schema.get("properties", {}).items():
-        # A member that refers to another schema has that one's description; client generators expect nothing beside it.
+        # A member that refers to another schema has the description there; client generators expect only the reference.
         text = MEMBERS.get(f"{schema_name}.{name}") or MEMBERS.get(name)
         if text and "$ref" not in member:
             member.setdefault("description", text)

@@ -65,7 +65,7 @@ def create_asgi(
     readiness: Readiness | None = None,
 ) -> ASGIApp:
     """
-    Create the web application: REST, OAuth and metrics at the paths in `server/doors.py`, pages everywhere else.
+    Create the web application: REST, OAuth and metrics at JSON_PATHS, pages everywhere else.
 
     *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
     *trusted_proxies* are trusted.

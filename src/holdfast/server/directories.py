@@ -245,7 +245,7 @@ def _is_abandoned(directory: Path) -> bool:
 
 
 def _is_deaf(path: Path) -> bool:
-    """Return whether no process listens on a unix socket any longer: earlier versions didn't lock the directory."""
+    """Return whether no process listens on a unix socket: earlier versions didn't lock the directory."""
     with closing(socket.socket(socket.AF_UNIX)) as asking:
         try:
             asking.connect(str(path))

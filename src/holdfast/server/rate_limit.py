@@ -57,7 +57,7 @@ class RateLimit:
     """
     Rejects requests beyond *rate* per second of one user, and beyond four times that from one address.
 
-    Users are told apart by their credentials (session, password, token), so no user can use up another's limit.
+    Credentials (session, password, token) identify users, so no user can use up another's limit.
     """
 
     def __init__(self, app: ASGIApp, refuse: Refuse, rate: float, clock: Callable[[], float] = time.monotonic) -> None:

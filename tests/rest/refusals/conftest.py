@@ -1,4 +1,4 @@
-"""What is refused changes nothing, so all tests of a file share one API and the certificate of its backend."""
+"""Rejected requests change nothing, so all tests of a file share one API and its endpoint certificate."""
 
 import pytest
 

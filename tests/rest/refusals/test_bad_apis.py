@@ -1,4 +1,4 @@
-"""APIs that cannot be: a clear answer that names the field, and nothing changed."""
+"""Invalid APIs are rejected with an error that names the field, and nothing changes."""
 
 import json
 

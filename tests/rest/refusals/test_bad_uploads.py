@@ -1,4 +1,4 @@
-"""Uploads that cannot be trust: a clear answer that names the field, and nothing changed."""
+"""Unusable uploads are rejected with an error that names the field, and nothing changes."""
 
 import pytest
 from cryptography import x509

@@ -1,4 +1,4 @@
-"""Requests that are not what an operation takes: a clear answer, and nothing changed."""
+"""Requests that an operation can't take are rejected with a clear error, and nothing changes."""
 
 import pytest
 
