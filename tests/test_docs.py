@@ -1,5 +1,6 @@
 """The documentation names everything that its readers will meet."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import typer.main
 from holdfast import cli
 from holdfast.certificates.findings.examination import Code
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
+from holdfast.demo.backend import MENU, PORT
+from holdfast.demo.story import ALIAS
+from holdfast.demo.tour import CONTEXT, VERSION
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.local_replies import REPLIES
 from holdfast.rest.prefixes import OTHERS, PREFIX
@@ -87,6 +91,26 @@ def test_every_option_in_the_documentation_is_there():
     of_client_generator = {"--url", "--config"}
     named = {name for each in DOCUMENTS for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", each.read_text())}
     assert named - options - common - of_curl - of_client_generator == set()
+
+
+def test_every_command_in_the_documentation_is_there():
+    words = [
+        match.split()
+        for each in DOCUMENTS
+        for match in re.findall(r"(?m)(?:^ *(?:\$ )?|`)holdfast ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", each.read_text())
+    ]
+    groups = {name.split()[0] for name in COMMANDS if " " in name}
+    assert len(words) > 100
+    unknown = [each for each in words if each[0] not in COMMANDS and " ".join(each) not in COMMANDS]
+    assert [each for each in unknown if not (each[0] in groups and len(each) == 1)] == []
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/tutorial/first-api.md"])
+def test_the_readme_and_the_tutorial_tell_the_story_of_the_demo(path):
+    story = {f"{CONTEXT}/{VERSION}/menu", f"https://localhost:{PORT}", ALIAS, "backend.pem"}
+    story.add(json.dumps({"menu": MENU}, separators=(",", ":")))
+    text = (ROOT / path).read_text()
+    assert {each for each in story if each not in text} == set()
 
 
 def test_the_table_of_metrics_has_every_metric_and_no_other():
