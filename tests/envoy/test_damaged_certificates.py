@@ -65,5 +65,5 @@ def test_a_chain_that_cannot_be_read_is_rejected_and_the_certificate_is_named(
     assert (unreadable["position"], found["sent"], found["leftOut"]) == (position, len(chain), 1)
     assert unreadable["size"] == len(chain[position - 1])
     assert unreadable["reason"]
-    assert verdict["remedy"] == "Ask the backend's owner to send a correct chain."
+    assert verdict["remedy"] == "Ask the backend's operator to send a correct chain."
     assert len(found["presented"]) == len(chain) - 1

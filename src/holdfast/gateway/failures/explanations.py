@@ -48,7 +48,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.SELF_SIGNED_NOT_TRUSTED: Explanation(
         "The backend presents a self-signed certificate that isn't trusted for this endpoint.",
-        "Verify its fingerprint with the backend's owner, then import it.",
+        "Verify its fingerprint with the backend's operator, then import it.",
         SuggestedAction.IMPORT_CERTIFICATE,
     ),
     Cause.CHAIN_INCOMPLETE: Explanation(
@@ -70,13 +70,13 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.PIN_MISMATCH: Explanation(
         "The backend's certificate or key matches none of the pins for this endpoint.",
-        "Ask the backend's owner whether it was renewed. If so, pin the new one. If not, something else may be "
+        "Ask the backend's operator whether it was renewed. If so, pin the new one. If not, something else may be "
         "answering in the backend's place.",
         SuggestedAction.CHANGE_TRUST_SETTINGS,
     ),
     Cause.REVOKED: Explanation(
         "The backend's certificate, or a CA certificate in its chain, has been revoked.",
-        "Ask the backend's owner for a new certificate, and why this one was revoked.",
+        "Ask the backend's operator for a new certificate, and why this one was revoked.",
     ),
     Cause.CRL_STALE: Explanation(
         "A certificate revocation list (CRL) that the gateway needs is missing, expired, incomplete, or not signed by "
@@ -103,7 +103,7 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.UNREADABLE_CERTIFICATE: Explanation(
         "The backend presents a certificate that can't be read.",
-        "Ask the backend's owner to replace it.",
+        "Ask the backend's operator to replace it.",
     ),
     Cause.PATH_LENGTH_EXCEEDED: Explanation(
         "The backend's certificate chain is longer than one of its CAs allows.",
@@ -132,12 +132,12 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.CLIENT_CERTIFICATE_REQUIRED: Explanation(
         "The backend requires a client certificate, and the gateway has none for this endpoint.",
-        "Add the client certificate that you got from the backend's owner.",
+        "Add the client certificate that you got from the backend's operator.",
         SuggestedAction.ADD_GATEWAY_IDENTITY,
     ),
     Cause.CLIENT_CERTIFICATE_REJECTED: Explanation(
         "The backend rejected the gateway's client certificate.",
-        "Ask the backend's owner which client certificates it accepts, and add one of them.",
+        "Ask the backend's operator which client certificates it accepts, and add one of them.",
         SuggestedAction.ADD_GATEWAY_IDENTITY,
     ),
     Cause.NOT_TLS: Explanation(

@@ -105,12 +105,12 @@ def _choose_remedy(
         return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action
     if not is_complete:
         return EXPLANATIONS[cause].remedy, SuggestedAction.TEST_ENDPOINT
-    return "Ask the backend's owner for another certificate: importing one that it presents wouldn't help.", None
+    return "Ask the backend's operator for another certificate: importing one that it presents wouldn't help.", None
 
 
 def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     what = f"{_KINDS[offer.role]}, {display(offer.certificate.subject) or '(no name)'}"
-    verified = "after verifying its fingerprint with the backend's owner"
+    verified = "after verifying its fingerprint with the backend's operator"
     if offer.instead and len(terms.aliases) == 1:
         return f"Replace {terms.aliases[0]} with {what}, {verified}. Importing it in addition wouldn't help."
     if offer.instead:

@@ -20,7 +20,7 @@ from holdfast.services.probing.offers import Offer
 ENDED = "connection closed after the handshake"
 # For these, what the backend presents can say more.
 UNCLEAR = {*CERTIFICATE_CAUSES, Cause.CLOSED_BEFORE_RESPONSE, Cause.OTHER}
-_ASK_FOR_CHAIN = "Ask the backend's owner to send a correct chain."
+_ASK_FOR_CHAIN = "Ask the backend's operator to send a correct chain."
 _NOT_ABOUT_TRUST = {
     Cause.CONNECTION_REFUSED,
     Cause.DNS_FAILURE,
