@@ -1,4 +1,4 @@
-"""One Holdfast for all tests here; each makes APIs and backends of its own."""
+"""One Holdfast shared by all tests in this folder; each test creates its own APIs and backends."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Where backends are reached: names, addresses, ports."""
+"""How backends are reached: names, addresses and ports."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_a_name_is_reached_at_whichever_of_its_addresses_answers(holdfast: Holdf
         assert [refusal(holdfast.call(api.path)) for _ in range(20)] == [NOT_TRUSTED] * 20
 
 
-def test_a_name_is_reached_at_its_ipv6_address_alone(holdfast: Holdfast):
+def test_a_name_with_only_an_ipv6_address_is_reached(holdfast: Holdfast):
     with Backend(PRESENTED, V6) as backend:
         api = holdfast.publish_trusted_api(backend.url(host="localhost"), PRESENTED.pem)
         assert [holdfast.call(api.path).status_code for _ in range(20)] == [200] * 20

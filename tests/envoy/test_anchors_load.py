@@ -1,4 +1,4 @@
-"""Names that Holdfast reads are in certificates that Envoy loads, and names that it refuses are not."""
+"""Envoy loads certificates with names that Holdfast reads, and rejects those that Holdfast refuses."""
 
 import base64
 import json

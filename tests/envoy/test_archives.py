@@ -1,4 +1,4 @@
-"""An API that is imported from an archive is served, and its backend is believed because of what lay in the archive."""
+"""An API imported from an archive is served, and its backend is trusted because of certificates in the archive."""
 
 import pytest
 

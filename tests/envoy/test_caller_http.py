@@ -1,4 +1,4 @@
-"""What callers may send over HTTP/1.0, HTTP/1.1 and HTTP/2, and what reaches the backend of it."""
+"""Requests of callers over HTTP/1.0, HTTP/1.1 and HTTP/2, and which parts reach the backend."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Callers prove who they are to a gateway that asks for it."""
+"""Caller certificates at a gateway with TLS."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def fingerprint(of: bytes) -> str:
 
 
 @pytest.mark.parametrize("sandbox", [False, True])
-def test_only_the_accepted_certificate_opens_a_protected_api(holdfast: Holdfast, sandbox: bool):
+def test_only_an_accepted_certificate_can_call_a_protected_api(holdfast: Holdfast, sandbox: bool):
     with mutual(holdfast) as (backend, api):
         assert answer(holdfast, api, sandbox=sandbox) == "200"
         holdfast.let_call(api, ANNA.pem)
@@ -50,7 +50,7 @@ def test_only_the_accepted_certificate_opens_a_protected_api(holdfast: Holdfast,
 @pytest.mark.parametrize(
     "below", ["", "/", "/menu", "/menu?a=b", "/%2e%2e/menu", "/a%2Fb", "//", "/./menu", "/x/../menu"]
 )
-def test_no_way_of_writing_the_path_leads_around_it(holdfast: Holdfast, below: str):
+def test_no_spelling_of_the_path_bypasses_the_protection(holdfast: Holdfast, below: str):
     with mutual(holdfast) as (backend, api):
         holdfast.let_call(api, ANNA.pem)
         asked = backend.requests
@@ -66,7 +66,7 @@ def test_every_kind_of_key_that_tls_knows_can_call(holdfast: Holdfast, issued):
         assert answer(holdfast, api, issued) == "200"
 
 
-def test_a_certificate_of_any_ca_is_accepted_itself_and_its_sister_is_not(holdfast: Holdfast):
+def test_a_caller_certificate_is_accepted_but_not_others_of_its_ca(holdfast: Holdfast):
     ca = issue(ca=True)
     mine, sister = issue(common_name="same", by=ca), issue(common_name="same", by=ca)
     with mutual(holdfast) as (_, api):
@@ -74,7 +74,7 @@ def test_a_certificate_of_any_ca_is_accepted_itself_and_its_sister_is_not(holdfa
         assert (answer(holdfast, api, mine), answer(holdfast, api, sister)) == ("200", REFUSED)
 
 
-def test_headers_that_callers_make_up_open_nothing_and_go_no_further(holdfast: Holdfast):
+def test_forged_headers_grant_nothing_and_are_removed(holdfast: Holdfast):
     with mutual(holdfast) as (_, api), mutual(holdfast) as (_, open_api):
         holdfast.let_call(api, ANNA.pem)
         made_up = [
@@ -144,7 +144,7 @@ def test_a_replaced_certificate_is_another(holdfast: Holdfast):
         assert (refusal(client.get(api.path)), answer(holdfast, api, BERTA)) == (REFUSED, "200")
 
 
-def test_a_certificate_begins_and_ends_by_itself(holdfast: Holdfast):
+def test_the_validity_of_a_certificate_begins_and_ends_automatically(holdfast: Holdfast):
     begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
     start = begin - datetime.now(UTC)
     brief = issue(common_name="brief", start=start, end=start + timedelta(seconds=4))
@@ -158,7 +158,7 @@ def test_a_certificate_begins_and_ends_by_itself(holdfast: Holdfast):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_resumed_session_is_asked_again_at_each_request(holdfast: Holdfast, version: ssl.TLSVersion):
+def test_a_resumed_session_is_checked_at_each_request(holdfast: Holdfast, version: ssl.TLSVersion):
     context = tls_of(ANNA, version)
 
     def call(api: PublishedApi, session: ssl.SSLSession | None = None) -> tuple[int, bool, ssl.SSLSession | None]:
@@ -213,7 +213,7 @@ def test_organizations_are_apart(holdfast: Holdfast):
         assert [acme.get(path).status_code, holdfast.rest.get(path).status_code] == [404, 200]
 
 
-def test_a_hundred_callers_are_told_apart_and_no_more_are_taken(holdfast: Holdfast):
+def test_a_hundred_callers_are_distinguished_and_more_are_refused(holdfast: Holdfast):
     many = [issue(common_name=f"caller {n}") for n in range(100)]
     with mutual(holdfast) as (_, api):
         for each in many[:-1]:
@@ -237,7 +237,7 @@ def test_a_restart_keeps_who_may_call(tmp_path: Path):
         assert refusal(own.call(api.path)) == REFUSED
 
 
-def test_what_the_caller_is_told_is_json_without_a_word_about_certificates_beyond_its_code(holdfast: Holdfast):
+def test_errors_for_callers_are_json_without_certificate_details(holdfast: Holdfast):
     with mutual(holdfast) as (_, api):
         holdfast.let_call(api, ANNA.pem)
         refused = holdfast.call(api.path)

@@ -1,4 +1,4 @@
-"""Each kind of certificate: before it is imported, after, and after its deletion, also over open connections."""
+"""Each kind of certificate before import, after import and after deletion, including over open connections."""
 
 import pytest
 
@@ -41,7 +41,7 @@ class Probe:
 
 
 @pytest.mark.parametrize("kind", BELIEVED)
-def test_a_backend_is_believed_as_long_as_its_certificate_is_imported(holdfast: Holdfast, kind: str):
+def test_a_backend_is_trusted_as_long_as_its_certificate_is_imported(holdfast: Holdfast, kind: str):
     case = BELIEVED[kind]()
     with case.backend() as backend:
         endpoint = backend.url(host=case.host)

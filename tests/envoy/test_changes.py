@@ -1,4 +1,4 @@
-"""What happens to requests while trust, endpoints and APIs change."""
+"""Requests while trust, endpoints and APIs change."""
 
 from collections import Counter
 
@@ -47,7 +47,7 @@ def test_a_rotation_by_two_aliases_under_load_fails_no_request(holdfast: Holdfas
         assert set(load.answers) == {"200"}, load.answers
 
 
-def test_a_replacement_that_does_not_cover_the_backend_is_obeyed_by_busy_connections(holdfast: Holdfast):
+def test_a_replacement_that_does_not_cover_the_backend_stops_busy_connections(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url())

@@ -1,4 +1,4 @@
-"""What a backend answers the gateway's one HEAD request with, and what is said when there is no answer."""
+"""Responses of backends to the gateway's HEAD request, and the reasons if there is no response."""
 
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +64,7 @@ def test_any_status_is_an_answer(holdfast: Holdfast, status: int, phrase: str):
             assert backend.requests == 1
 
 
-def test_one_request_is_sent_and_nothing_that_anybody_knows_is_in_it(holdfast: Holdfast):
+def test_a_check_sends_one_request_without_credentials(holdfast: Holdfast):
     presented = issue("localhost")
     reply = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 418 secret words\r\nset-cookie: a\r\n\r\n"
     with ListeningBackend(server_context(presented), reply) as backend:
@@ -129,7 +129,7 @@ def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
         (b"\r\n", "not_http"),
     ],
 )
-def test_what_is_no_http_is_told_as_that_and_its_words_are_not(holdfast: Holdfast, reply: bytes, expected: str):
+def test_a_response_that_is_not_http_is_reported_without_its_content(holdfast: Holdfast, reply: bytes, expected: str):
     with ListeningBackend(server_context(PRESENTED), reply) as backend:
         trusted(holdfast, backend.url())
         said = check(holdfast, backend.url())["error"]
@@ -137,7 +137,7 @@ def test_what_is_no_http_is_told_as_that_and_its_words_are_not(holdfast: Holdfas
         assert "SSH" not in said
 
 
-def test_what_the_gateway_refuses_has_the_codes_of_a_test(holdfast: Holdfast):
+def test_a_check_has_the_codes_of_a_test(holdfast: Holdfast):
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     with Backend(PRESENTED) as backend:
         assert code(holdfast, backend.url()) == "self_signed_not_trusted"

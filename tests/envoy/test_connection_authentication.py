@@ -1,4 +1,4 @@
-"""What a backend binds to a connection (NTLM, Negotiate) never reaches another caller."""
+"""Connection-bound authentication (NTLM, Negotiate) never reaches another caller."""
 
 import json
 import threading
@@ -166,7 +166,7 @@ def test_only_credentials_that_bind_connections_are_removed(holdfast: Holdfast, 
             assert seen.get(field) == arrives
 
 
-def test_operators_are_told_what_the_backend_asks_for(
+def test_operators_see_which_authentication_the_backend_requires(
     holdfast: Holdfast, backend: AuthenticatingBackend, shared: PublishedApi
 ):
     backend.challenges, backend.field = CHALLENGE, "www-authenticate"
@@ -177,9 +177,7 @@ def test_operators_are_told_what_the_backend_asks_for(
     assert request_id == ""  # callers learn nothing
 
 
-def test_with_a_connection_for_each_caller_the_backend_knows_each_and_mixes_none(
-    holdfast: Holdfast, backend: AuthenticatingBackend
-):
+def test_with_one_connection_per_caller_callers_are_never_mixed_up(holdfast: Holdfast, backend: AuthenticatingBackend):
     backend.challenges, backend.field = CHALLENGE, "www-authenticate"
     api = holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
     set_connection(holdfast, api, backend.url, connectionPerCaller=True)

@@ -1,4 +1,4 @@
-"""The gateway rejects every chain with a certificate that can't be read, and a test says which one that is."""
+"""The gateway rejects every chain with an unreadable certificate, and a test reports which one it is."""
 
 import ssl
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""`holdfast doctor` beside a Holdfast that runs."""
+"""`holdfast doctor` together with a running Holdfast."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ def doctor(holdfast, *options):
     return subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_holdfast_that_runs_is_well(holdfast):
+def test_a_running_holdfast_is_healthy(holdfast):
     done = doctor(holdfast, "--json")
     found = {each["name"]: each for each in json.loads(done.stdout)["list"]}
     assert (done.returncode, done.stderr) == (0, "")
@@ -28,7 +28,7 @@ def test_a_holdfast_that_runs_is_well(holdfast):
     assert holdfast.rest.get("/apis").status_code == 200
 
 
-def test_what_failed_is_told_by_the_exit_code(holdfast):
+def test_the_exit_code_reports_failed_checks(holdfast):
     done = doctor(holdfast, "--tls-key=nothing")
     assert (done.returncode, done.stderr) == (1, "")
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("failed"))
@@ -38,7 +38,7 @@ def test_what_failed_is_told_by_the_exit_code(holdfast):
     ]
 
 
-def test_settings_that_cannot_be_read_are_told_alone(holdfast):
+def test_unreadable_settings_are_the_only_result(holdfast):
     done = doctor(holdfast, "--sandbox=nowhere", "--json")
     (only,) = json.loads(done.stdout)["list"]
     assert (done.returncode, only["name"], only["outcome"]) == (1, "settings", "failed")

@@ -1,4 +1,4 @@
-"""A backend that fails is tested by itself, so that its operators see what it presents and why it is refused."""
+"""Failing backends are tested automatically, so that operators see what they present and why they are rejected."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished(holdfast
     assert [each["subject"] for each in other["presented"]][-1] == "CN=root"
 
 
-def test_a_name_that_differs_is_shown_beside_the_one_that_is_expected(holdfast: Holdfast):
+def test_a_wrong_name_is_shown_with_the_expected_one(holdfast: Holdfast):
     presented = issue("other.test")
     found = of_backend(holdfast, presented, presented)
     assert found["difference"] == {
@@ -65,14 +65,14 @@ def test_a_certificate_that_cannot_be_read_is_named(holdfast: Holdfast):
     assert "Certificate 2 can't be read: it doesn&#39;t begin like a certificate." in page
 
 
-def test_a_backend_that_wants_a_client_certificate_is_told_from_one_that_hangs_up(holdfast: Holdfast):
+def test_a_required_client_certificate_and_a_closed_connection_are_distinguished(holdfast: Holdfast):
     presented, ca = issue(HOST), issue(ca=True)
     with Backend(presented, client_ca=ca) as backend:
         found = examined(holdfast, holdfast.publish_trusted_api(backend.url(), presented.pem))
     assert (found["code"], found["action"]) == ("client_certificate_required", "add_client_certificate")
 
 
-def test_what_was_seen_is_forgotten_when_a_change_is_in_force(holdfast: Holdfast):
+def test_the_presented_chain_is_forgotten_when_a_change_is_enforced(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url())

@@ -1,4 +1,4 @@
-"""What findings say about damaged and critical extensions and described curves is what Envoy does."""
+"""Findings about damaged and critical extensions and explicit curves agree with Envoy."""
 
 from contextlib import ExitStack
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Why a backend is not reached, as its operators are told."""
+"""Causes of failed requests, as operators see them."""
 
 import asyncio
 import contextlib
@@ -221,8 +221,8 @@ def producers() -> dict[Cause, Failing]:
 
 
 ELSEWHERE = {
-    Cause.TRUST_NOT_READY: "test_a_gateway_without_what_an_endpoint_trusts_says_so",
-    Cause.BACKEND_NOT_READY: "test_a_gateway_that_still_looks_for_the_address_of_a_backend_says_so",
+    Cause.TRUST_NOT_READY: "test_a_gateway_without_the_trust_of_an_endpoint_is_reported",
+    Cause.BACKEND_NOT_READY: "test_a_gateway_that_is_still_resolving_a_backend_is_reported",
 }
 # In test_http_causes.py, test_limits.py and test_connection_authentication.py.
 AFTER_THE_HANDSHAKE = NOT_OF_BACKENDS | {
@@ -244,11 +244,11 @@ def test_every_cause_comes_from_a_real_backend_and_a_real_gateway(holdfast: Hold
     assert_explained(producers()[cause](holdfast), cause.value)
 
 
-def test_what_another_test_produces_is_there():
+def test_causes_covered_elsewhere_have_a_test():
     assert {name for name in ELSEWHERE.values() if name not in globals()} == set()
 
 
-def test_a_purpose_of_clients_alone_is_a_wrong_usage(holdfast: Holdfast):
+def test_a_certificate_only_for_clients_has_a_wrong_usage(holdfast: Holdfast):
     root = issue(ca=True)
     assert_explained(of_backend(holdfast, issue(HOST, by=root, purpose=CLIENTS_ONLY), root), "key_usage_wrong")
 
@@ -280,7 +280,7 @@ def test_a_backend_that_speaks_only_old_ciphers_has_its_code(holdfast: Holdfast,
     [(None, "client_certificate_required"), (STRANGER, "client_certificate_rejected")],
     ids=["nothing", "stranger"],
 )
-def test_what_a_backend_says_of_client_certificates_is_known(
+def test_alerts_about_client_certificates_have_their_codes(
     holdfast: Holdfast, version: TLSVersion, client: Issued | None, code: str
 ):
     """In TLS 1.3 the alert comes after the handshake, when Envoy tells no more than that the connection ended."""
@@ -294,7 +294,7 @@ def test_an_alert_that_says_little_is_read_by_whether_a_client_certificate_was_p
     assert_explained(found, "client_certificate_rejected")
 
 
-def test_a_backend_that_resets_connections_is_told_from_one_that_refuses_them(holdfast: Holdfast):
+def test_reset_and_refused_connections_are_distinguished(holdfast: Holdfast):
     with resetting_backend() as url:
         found = failure(holdfast, holdfast.publish_api(url))
     assert_explained(found, "closed_before_response")
@@ -314,14 +314,14 @@ def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast
     assert_explained(of_backend(holdfast, SERVER, SERVER, spkiPins=[other]), "pin_mismatch")
 
 
-def test_a_gateway_without_what_an_endpoint_trusts_says_so(tmp_path: Path):
+def test_a_gateway_without_the_trust_of_an_endpoint_is_reported(tmp_path: Path):
     """Holdfast never sends a cluster without its secret, so here the cluster goes out alone."""
     with silent_backend() as url:
         found = asyncio.run(failure_at_edge(tmp_path, url, keep))
     assert (found.cause, found.latest.gateway) == (Cause.TRUST_NOT_READY, "edge")
 
 
-def test_a_gateway_that_still_looks_for_the_address_of_a_backend_says_so(tmp_path: Path):
+def test_a_gateway_that_is_still_resolving_a_backend_is_reported(tmp_path: Path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind((HOST, 0))
         ask = partial(ask_at, silent.getsockname()[1])
@@ -381,7 +381,7 @@ def test_callers_cannot_choose_the_id_that_a_failure_is_found_by(holdfast: Holdf
         assert holdfast.rest.get("/failures/chosen").status_code == 404
 
 
-def test_what_was_failing_is_forgotten_when_a_change_is_in_force(holdfast: Holdfast):
+def test_failures_are_forgotten_when_a_change_is_enforced(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url())
@@ -391,7 +391,7 @@ def test_what_was_failing_is_forgotten_when_a_change_is_in_force(holdfast: Holdf
         assert holdfast.call(api.path).status_code == 200
 
 
-def test_the_names_that_the_backend_has_are_told_to_operators_and_not_to_callers(holdfast: Holdfast):
+def test_operators_see_the_backends_names_but_callers_do_not(holdfast: Holdfast):
     presented = issue("other.test")
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url())

@@ -1,4 +1,4 @@
-"""Automatic protocol: a backend that agrees on HTTP/2 and then rejects it is spoken to in HTTP/1.1."""
+"""With automatic protocol, a backend that negotiates HTTP/2 but then rejects it is called over HTTP/1.1."""
 
 import contextlib
 import math

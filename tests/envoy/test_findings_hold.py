@@ -1,4 +1,4 @@
-"""What findings say that the gateway does, it does."""
+"""Findings agree with what the gateway does."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -129,7 +129,7 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Hol
         ("foo.b.localhost.", 503),
     ],
 )
-def test_the_gateway_takes_wildcards_as_names_are_judged(holdfast: Holdfast, name: str, status: int):
+def test_the_gateway_matches_wildcards_as_findings_say(holdfast: Holdfast, name: str, status: int):
     presented = issue(name, common_name="backend")
     assert ("name-mismatch" in told(presented, host="foo.b.localhost")) == (status == 503)
     assert calls(holdfast, presented, [presented], "foo.b.localhost") == status

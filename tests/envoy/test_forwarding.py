@@ -1,4 +1,4 @@
-"""What the gateway tells backends about callers, and whom it believes when they say who they ask for."""
+"""Headers about callers that the gateway sends to backends, and the proxies that it trusts."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def seen(holdfast: Holdfast, api: PublishedApi, address: str, kind: str, headers
 
 @pytest.mark.parametrize("kind", ["http/1.1", "https/1.1", "https/2"])
 @pytest.mark.parametrize("claims", [{}, CLAIMS, UNDERSCORED, CLAIMS | UNDERSCORED])
-def test_what_callers_claim_is_replaced_by_what_the_gateway_saw(holdfast, api, kind: str, claims: dict[str, str]):
+def test_fields_that_callers_claim_are_replaced(holdfast, api, kind: str, claims: dict[str, str]):
     scheme, _, _ = kind.partition("/")
     port = str(holdfast.tls_address()[1]) if scheme == "https" else holdfast.gateway_url.rpartition(":")[2]
     assert seen(holdfast, api, CALLER, kind, claims) == {
@@ -91,7 +91,7 @@ def test_what_callers_claim_is_replaced_by_what_the_gateway_saw(holdfast, api, k
 
 
 @pytest.mark.parametrize("kind", ["http/1.1", "https/2"])
-def test_what_a_trusted_proxy_says_is_kept_and_extended(holdfast, api, kind: str):
+def test_fields_of_a_trusted_proxy_are_kept_and_extended(holdfast, api, kind: str):
     got = seen(holdfast, api, PROXY, kind, CLAIMS | UNDERSCORED)
     own_host = "{}:{}".format(*holdfast.tls_address()) if kind == "https/2" else holdfast.gateway_url.partition("//")[2]
     forwarded = got.pop("forwarded")
@@ -195,7 +195,7 @@ def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast)
     assert "no password" not in holdfast.errors.read_text()
 
 
-def test_the_publisher_believes_a_trusted_proxy_only(holdfast):
+def test_the_publisher_trusts_forwarding_headers_only_from_trusted_proxies(holdfast):
     cookies = []
     for source in (CALLER, PROXY):
         transport = httpx2.HTTPTransport(local_address=source)

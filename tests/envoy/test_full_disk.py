@@ -1,4 +1,4 @@
-"""A disk that is full while Holdfast runs: who changes something is told, nothing is half saved, and it passes."""
+"""A full disk while Holdfast runs: changes are refused, nothing is half saved, and it recovers."""
 
 import resource
 from collections.abc import Iterator

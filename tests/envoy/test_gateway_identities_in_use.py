@@ -1,4 +1,4 @@
-"""Gateways prove who they are to backends that ask for it."""
+"""Gateways present their identities to backends that request client certificates."""
 
 import subprocess
 import threading
@@ -60,7 +60,7 @@ def test_a_certificate_of_another_ca_is_refused_by_the_backend(holdfast: Holdfas
 
 
 @pytest.mark.parametrize("key", [p256, p521, ed25519_key, rsa_key, lambda: rsa_key(3072)])
-def test_every_kind_of_key_that_is_accepted_works(holdfast: Holdfast, key: Callable[[], object]):
+def test_every_supported_key_type_works(holdfast: Holdfast, key: Callable[[], object]):
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), identity_file("geheim", client("kind", key=key())), "geheim")
         assert seen(holdfast, api) == "kind"
@@ -99,7 +99,7 @@ def test_another_certificate_is_presented_over_new_connections_at_once_and_no_re
         assert [each.json()["client"] for each in answers[count + 1 :]] == ["new"] * len(answers[count + 1 :])
 
 
-def test_a_removed_certificate_is_presented_no_more_on_open_connections_either(holdfast: Holdfast):
+def test_a_removed_certificate_is_not_presented_on_open_connections(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api), holdfast.caller() as caller:
         holdfast.present(backend.url(), both(client("gateway")))
         assert caller.get(api.path).is_success
@@ -123,7 +123,7 @@ def test_all_apis_of_an_origin_present_it(holdfast: Holdfast):
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048"])
-def test_a_request_is_made_answered_and_presented_and_what_is_in_force_stays_until_then(holdfast: Holdfast, kind: str):
+def test_a_pending_request_keeps_the_current_certificate_until_the_new_one_is_imported(holdfast: Holdfast, kind: str):
     with mutual(holdfast) as (backend, api):
         where = {"endpoint": backend.url()}
         holdfast.present(backend.url(), both(client("before")))
@@ -139,7 +139,7 @@ def test_a_request_is_made_answered_and_presented_and_what_is_in_force_stays_unt
         assert holdfast.rest.get(WHERE, params=where).json()["request"] is None
 
 
-def test_the_key_is_nowhere_but_in_the_gateway(holdfast: Holdfast):
+def test_the_key_is_only_at_the_gateway(holdfast: Holdfast):
     own = client("secret keeper")
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(own))
@@ -170,7 +170,7 @@ def own_bytes(issued: Issued) -> bytes:
     return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
 
-def test_a_stopped_holdfast_seals_anew_and_presents_the_same_afterwards(tmp_path):
+def test_a_new_sealing_key_keeps_the_presented_certificate(tmp_path):
     with Holdfast(tmp_path) as holdfast, mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(client("kept")))
         key = (holdfast.data / "sealing-key").read_bytes()

@@ -1,4 +1,4 @@
-"""Why a request fails that reached a backend, or no API: a table over one gateway."""
+"""Causes of requests that fail after reaching a backend, or reach no API: a table over one gateway."""
 
 import http.client
 import socket
@@ -101,7 +101,7 @@ def test_every_misbehaviour_is_expected():
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_what_a_backend_breaks_has_its_code(
+def test_each_misbehaviour_of_a_backend_has_its_code(
     holdfast: Holdfast, published: dict[str, PublishedApi], kind: str, name: str
 ):
     api = published[kind]
@@ -172,5 +172,5 @@ def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(hol
         assert holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"] == 0
 
 
-def test_what_is_not_the_backends_fault_offers_no_button():
+def test_failures_caused_by_callers_offer_no_button():
     assert {EXPLANATIONS[cause].action for cause in NOT_OF_BACKENDS} == {None}

@@ -1,4 +1,4 @@
-"""Trust belongs to one origin, and what is broken hurts only itself."""
+"""Trust is per origin, and problems stay local."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -57,7 +57,7 @@ def test_certificates_of_one_origin_add_up_and_go_one_by_one(holdfast: Holdfast)
         assert holdfast.call(api.path).status_code == 200
 
 
-def test_two_certificates_of_one_subject_are_both_believed_when_key_identifiers_tell_them_apart(holdfast: Holdfast):
+def test_certificates_of_one_subject_with_key_identifiers_are_both_trusted(holdfast: Holdfast):
     one, two = issue(HOST), issue(HOST)
     with Backend(one) as first, Backend(two) as second:
         for backend in (first, second):
@@ -66,7 +66,7 @@ def test_two_certificates_of_one_subject_are_both_believed_when_key_identifiers_
             assert holdfast.call(api.path).status_code == 200
 
 
-def test_two_certificates_of_which_only_one_would_be_believed_are_refused_and_the_first_goes_on(holdfast: Holdfast):
+def test_an_indistinguishable_certificate_is_refused_and_the_first_stays_trusted(holdfast: Holdfast):
     one, two = issue(HOST, identified=False), issue(HOST, identified=False)
     with Backend(one) as backend:
         api = holdfast.publish_api(backend.url())
@@ -81,7 +81,7 @@ def test_two_certificates_of_which_only_one_would_be_believed_are_refused_and_th
         assert holdfast.call(api.path).status_code == 200
 
 
-def test_without_an_import_only_public_roots_are_believed(holdfast: Holdfast):
+def test_without_an_import_only_public_roots_are_trusted(holdfast: Holdfast):
     root = issue(ca=True, common_name="ISRG Root X1")
     for presented in (issue(HOST, ca=True), issue(HOST, by=root), issue(HOST, by=root).followed_by(root)):
         with Backend(presented) as backend:
@@ -90,7 +90,7 @@ def test_without_an_import_only_public_roots_are_believed(holdfast: Holdfast):
             assert backend.requests == 0
 
 
-def test_sandbox_and_production_have_trust_of_their_own(holdfast: Holdfast):
+def test_sandbox_and_production_have_separate_trust(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as production, Backend(presented) as sandbox:
         api = holdfast.publish_api(production.url("/production"), sandbox.url("/sandbox"))

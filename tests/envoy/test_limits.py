@@ -1,4 +1,4 @@
-"""What the gateway grants each backend, with limits that a test can reach."""
+"""Limits of the gateway per backend, lowered so that a test can reach them."""
 
 import json
 import socket
@@ -47,7 +47,7 @@ def became(holdfast: Holdfast, api: PublishedApi) -> str:
 
 
 @pytest.mark.parametrize(("tls", "http2"), [(False, False), (True, False), (True, True)], ids=["http", "https", "h2"])
-def test_one_request_more_than_a_backend_may_have_open_is_told_so(strict: Holdfast, tls: bool, http2: bool):
+def test_a_request_beyond_the_limit_of_a_backend_is_rejected(strict: Holdfast, tls: bool, http2: bool):
     with misbehaving_backend(PRESENTED if tls else None, http2=http2) as url:
         api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
         with ExitStack() as stack:
@@ -66,7 +66,7 @@ def test_one_request_more_than_a_backend_may_have_open_is_told_so(strict: Holdfa
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_websockets_have_a_limit_of_their_own_and_leave_the_requests_theirs(strict: Holdfast, tls: bool):
+def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
     with websocket_backend(PRESENTED if tls else None) as url:
         api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
         target = f"{strict.gateway_url}{api.path}/chat".replace("http:", "ws:")

@@ -1,4 +1,4 @@
-"""A real Holdfast in which things go wrong: every line of standard error is JSON, and readiness tells the truth."""
+"""Log lines and readiness of a real Holdfast in which things go wrong."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_an_envoy_that_stops_answering_is_not_ready_and_counts_again_later(holdf
     assert "holdfast_gateways_connected 1.0" in ask(holdfast, "/metrics").text
 
 
-def test_whatever_goes_wrong_is_logged_as_json_and_named_by_its_id(holdfast: Holdfast) -> None:
+def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> None:
     parts = urlsplit(holdfast.publisher_url)
     for request in (b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"):
         with socket.create_connection((parts.hostname, parts.port)) as connection:
@@ -77,7 +77,7 @@ def test_whatever_goes_wrong_is_logged_as_json_and_named_by_its_id(holdfast: Hol
     wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=30)
 
 
-def test_what_was_written_until_the_end_is_json_and_shows_no_secret(holdfast: Holdfast) -> None:
+def test_all_log_lines_are_json_without_secrets(holdfast: Holdfast) -> None:
     holdfast.stop()
     assert events(holdfast)
     assert SECRET not in holdfast.errors.read_text()

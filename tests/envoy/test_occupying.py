@@ -1,4 +1,4 @@
-"""One who asks for as much work as they can does not keep others waiting, nor Holdfast from ending."""
+"""A user who requests as much work as possible delays neither others nor the shutdown."""
 
 import asyncio
 import base64
@@ -57,7 +57,7 @@ def answered(work, status):
     return sum(task.done() and task.exception() is None and task.result().status_code == status for task in work)
 
 
-def test_wrong_passwords_at_once_are_counted_and_keep_nobody_waiting(holdfast):
+def test_concurrent_wrong_passwords_are_limited_and_do_not_delay_others(holdfast):
     async def guess():
         # An IPv6 host has addresses without number.
         clients = [client_at(holdfast, f"2001:db8::{n:x}", f"nobody{n}", "wrong") for n in range(100)]
@@ -74,7 +74,7 @@ def test_wrong_passwords_at_once_are_counted_and_keep_nobody_waiting(holdfast):
     assert ahead <= AHEAD
 
 
-def test_work_at_once_keeps_nobody_waiting_and_does_not_keep_holdfast_from_ending(holdfast):
+def test_concurrent_work_does_not_delay_others_or_the_shutdown(holdfast):
     viewer = {"name": "viewer", "password": "a viewer of many words", "roles": ["viewer"]}
     assert holdfast.rest.post("/users", json=viewer).status_code == 201
 

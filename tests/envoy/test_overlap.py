@@ -1,4 +1,4 @@
-"""A certificate is rotated, brought back, deleted and restored, and callers notice only what they should."""
+"""Rotation, undo, deletion and restoring of a certificate, as callers notice them."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_rotations_of_a_private_ca_under_load_fail_no_request(holdfast: Holdfast
         assert set(load.answers) == {"200"}, load.answers
 
 
-def test_undo_brings_the_old_one_back_and_ends_the_new(holdfast: Holdfast):
+def test_undo_restores_the_old_certificate_and_revokes_trust_in_the_new_one(holdfast: Holdfast):
     old, new = issue(HOST), issue(HOST)
     with Backend(old) as backend:
         api = holdfast.publish_api(backend.url())
@@ -98,7 +98,7 @@ def test_undo_under_load_while_the_backend_never_changed_fails_no_request(holdfa
         assert set(load.answers) == {"200"}, load.answers
 
 
-def test_what_was_deleted_by_mistake_is_restored_and_calls_work_again(holdfast: Holdfast):
+def test_a_deleted_certificate_is_restored_and_calls_work_again(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url())

@@ -1,4 +1,4 @@
-"""What the gateway says of a backend when it is asked before anything is saved, and that it does as it says."""
+"""Tests of backends before saving predict what the gateway does."""
 
 import os
 import re
@@ -57,7 +57,7 @@ def held(holdfast: Holdfast) -> set[str]:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_refusal_has_its_code_and_what_to_do(holdfast: Holdfast, code: str):
+def test_a_rejection_has_its_code_and_remedy(holdfast: Holdfast, code: str):
     case = CODES[code]()
     with Backend(case.presented) as backend:
         verdict = ask(holdfast, backend.url(host=case.host), case.imported)["verdict"]
@@ -67,7 +67,7 @@ def test_a_refusal_has_its_code_and_what_to_do(holdfast: Holdfast, code: str):
     assert verdict["reason"]
 
 
-def test_what_the_gateway_saw_is_what_was_looked_at(holdfast: Holdfast):
+def test_the_gateway_and_the_probe_see_the_same_chain(holdfast: Holdfast):
     with Backend(issue(V4, by=ROOT)) as backend:
         body = ask(holdfast, backend.url("/base"), ROOT.pem)
     assert body["endpoint"] == backend.url("/base")
@@ -99,7 +99,7 @@ def test_a_test_changes_nothing_for_traffic(holdfast: Holdfast):
         assert found["enforcement"]["progress"] == "enforced"
 
 
-def test_a_refusal_in_a_test_is_no_failed_request(holdfast: Holdfast):
+def test_a_rejection_in_a_test_is_not_a_failed_request(holdfast: Holdfast):
     def failures(api: PublishedApi) -> list[Any]:
         found: list[Any] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
         return found

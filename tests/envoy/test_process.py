@@ -1,4 +1,4 @@
-"""The processes: started, ended, killed, started again; and what is said when they cannot start."""
+"""Processes that are started, stopped, killed and restarted, and errors at startup."""
 
 import os
 import signal
@@ -106,7 +106,7 @@ def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
     wait_until(lambda: not own.call(api.path).is_success)
 
 
-def test_what_was_acknowledged_survives_a_kill_in_the_same_moment(own: Holdfast, backend: Backend):
+def test_acknowledged_changes_survive_a_kill_at_the_same_moment(own: Holdfast, backend: Backend):
     api = own.publish_api(backend.url())
     form = {"alias": "kept", "endpoint": backend.url()}
     assert own.rest.post("/endpoint-certificates", data=form, files={"certificate": PRESENTED.pem}).status_code == 201
@@ -128,7 +128,7 @@ def test_what_was_acknowledged_survives_a_kill_in_the_same_moment(own: Holdfast,
     assert len(list(own.data.parent.glob("holdfast-*"))) == 1  # those of the killed ones are gone
 
 
-def test_every_file_of_a_running_holdfast_is_for_its_user_alone(holdfast: Holdfast):
+def test_only_its_user_can_read_the_files_of_a_running_holdfast(holdfast: Holdfast):
     files = {path.name: path.stat().st_mode & 0o777 for path in holdfast.data.iterdir()}
     assert files.keys() >= {"holdfast.sqlite", "holdfast.sqlite-wal", "holdfast.sqlite-shm", "envoy.log", "lock"}
     assert set(files.values()) == {0o600}

@@ -1,4 +1,4 @@
-"""Many connections and large bodies, while few files may be open: who else calls notices nothing."""
+"""Many connections and large bodies with few open files allowed do not affect other callers."""
 
 import contextlib
 import resource
@@ -104,7 +104,7 @@ def test_a_gateway_that_is_full_ends_more_connections_at_once(narrow: Holdfast, 
     wait_until(lambda: narrow.answers(api))
 
 
-def test_large_bodies_of_nobody_take_no_memory(narrow: Holdfast):
+def test_large_unauthenticated_bodies_take_no_memory(narrow: Holdfast):
     body = bytes(2 * 1024 * 1024)
     with narrow.browser() as client:
 

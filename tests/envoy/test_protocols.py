@@ -1,4 +1,4 @@
-"""Backends that speak something else than HTTP/1.1 over TLS."""
+"""Backends that use something other than HTTP/1.1 over TLS."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
         ("426 Upgrade Required", "426"),
     ],
 )
-def test_what_a_backend_answers_instead_of_a_websocket_is_told(holdfast: Holdfast, status: str, expected: str):
+def test_the_response_of_a_backend_instead_of_a_websocket_is_reported(holdfast: Holdfast, status: str, expected: str):
     with ScriptedBackend(answer("Location: /base/sign-in", status=status, body=b"")) as backend:
         api = holdfast.publish_api(f"{backend.url}/base")
         answered = holdfast.call(f"{api.path}/chat", headers={"Connection": "Upgrade", "Upgrade": "websocket"})

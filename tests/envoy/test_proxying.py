@@ -1,4 +1,4 @@
-"""What passes the gateway: paths, methods, headers, status, bodies, streams."""
+"""Paths, methods, headers, statuses, bodies and streams that pass the gateway."""
 
 import hashlib
 
@@ -53,7 +53,7 @@ def _raw(holdfast: Holdfast, target: str) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("status", [201, 404, 503, 504])
-def test_what_a_backend_answers_is_never_replaced(holdfast: Holdfast, status: int):
+def test_responses_of_backends_are_never_replaced(holdfast: Holdfast, status: int):
     with Backend(None) as backend:
         answer = holdfast.call(f"{holdfast.publish_api(backend.url()).path}/status/{status}")
         assert (answer.status_code, answer.json()["path"]) == (status, f"/status/{status}")

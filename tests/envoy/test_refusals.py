@@ -1,4 +1,4 @@
-"""What callers are told when a request cannot be answered."""
+"""Error responses of the gateway to callers."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ NOT_TRUSTED = "503 backend_not_trusted"
 UNREACHABLE = "503 backend_unreachable"
 
 
-def test_callers_are_told_a_code_and_nothing_about_certificates(holdfast: Holdfast):
+def test_callers_get_a_code_and_no_certificate_details(holdfast: Holdfast):
     secretive = issue("who-i-really-am.test", common_name="who-i-really-am")
     with Backend(secretive) as backend, closed_port() as closed, holdfast.caller() as client:
         for path, expected in (
@@ -63,7 +63,7 @@ def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
     ],
     ids=["not HTTP", "bad field", "bad path", "no host", "lengths", "large header", "many fields", "coding", "no API"],
 )
-def test_what_the_gateway_rejects_itself_has_a_code_and_an_id_of_its_own(
+def test_responses_of_the_gateway_have_a_code_and_a_request_id(
     holdfast: Holdfast, request_line: str, fields: str, expected: str
 ):
     said, in_body, in_header = rejected(holdfast, f"{request_line}\r\n{fields}connection: close\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""Holdfast accepts whatever it offers against a rejection, and the gateway then no longer rejects for that cause."""
+"""Each offered remedy for a rejection works: afterwards, the gateway no longer rejects for that cause."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What callers see of the URLs in a backend's responses."""
+"""URLs in a backend's responses, as callers see them."""
 
 import socket
 from collections.abc import Iterator

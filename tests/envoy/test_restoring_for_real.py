@@ -1,4 +1,4 @@
-"""Back up a Holdfast that runs, kill it, and restore it; copying a backup over its database is noticed."""
+"""Back up a running Holdfast, kill it and restore it; a backup copied over its database is detected."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def names(holdfast: Holdfast) -> set[str]:
     return {api["name"] for api in found}
 
 
-def test_all_that_a_backup_holds_is_there_after_a_kill_and_a_restore(
+def test_a_backup_is_complete_after_a_kill_and_a_restore(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(local, "configure_logging", str)

@@ -1,4 +1,4 @@
-"""A request is sent again exactly when the backend cannot have acted on it, or may act on it twice."""
+"""A request is retried exactly if the backend has not acted on it, or may act on it twice."""
 
 import contextlib
 import socketserver
@@ -157,7 +157,7 @@ def test_a_backend_that_closes_every_connection_is_asked_twice_and_no_more(holdf
         assert backend.methods == ["GET"] * 2
 
 
-def test_a_backend_that_refuses_connections_is_told_of_as_ever(holdfast: Holdfast):
+def test_a_backend_that_refuses_connections_is_reported(holdfast: Holdfast):
     with closed_port() as url, published(holdfast, url) as path:
         assert refusal(holdfast.call(path, "POST")) == "503 backend_unreachable"
 

@@ -1,4 +1,4 @@
-"""CRLs that Holdfast finds no fault with work at the gateway, and those that it refuses make it reject everything."""
+"""CRLs without findings work at the gateway, and refused CRLs would make it reject everything."""
 
 import json
 import subprocess

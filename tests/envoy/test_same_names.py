@@ -1,4 +1,4 @@
-"""Of two trust anchors of one name, Envoy believes both exactly where Holdfast says that it can tell them apart."""
+"""Envoy trusts both of two anchors with the same name exactly if Holdfast says that they are distinguishable."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ PAIRS = [
 ]
 
 
-def test_envoy_believes_both_of_a_pair_that_holdfast_accepts_and_of_no_other(tmp_path: Path):
+def test_envoy_trusts_both_certificates_of_exactly_the_accepted_pairs(tmp_path: Path):
     expected = {
         name: not find_indistinguishable([read_certificate(each.trusted.der) for each in pair]) for name, pair in PAIRS
     }

@@ -1,4 +1,4 @@
-"""Requests that share an HTTP/2 connection don't suffer from each other."""
+"""Requests that share an HTTP/2 connection don't affect each other."""
 
 import itertools
 import socket

@@ -1,4 +1,4 @@
-"""Files that ask for a lot of hashing hold nobody else up."""
+"""Files that require much hashing do not delay others."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

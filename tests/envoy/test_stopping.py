@@ -1,4 +1,4 @@
-"""How a Holdfast stops: requests in flight are answered, nothing new begins, and nobody waits longer than they must."""
+"""Stopping Holdfast: requests in flight are answered, no new ones begin, and it does not take longer than needed."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""A gateway whose port another program has: retried, shown everywhere, and served once the port is free."""
+"""A gateway whose port is in use retries, reports it everywhere, and serves once the port is free."""
 
 import json
 import os

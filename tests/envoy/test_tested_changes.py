@@ -112,7 +112,7 @@ def test_without_a_file_the_test_says_what_is_trusted_now(place: Place):
     assert (verdict["result"], [each["alias"] for each in verdict["because"]]) == ("accepted", [place.own])
 
 
-def test_verification_that_is_off_is_said_to_be_the_reason(holdfast: Holdfast, place: Place):
+def test_verification_turned_off_is_given_as_the_reason(holdfast: Holdfast, place: Place):
     ends = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
     body = {"reason": "the certificate is renewed", "until": ends.isoformat()}
     where = {"endpoint": place.backend.url()}

@@ -1,4 +1,4 @@
-"""A real gateway that speaks TLS with its callers."""
+"""A real gateway that uses TLS with its callers."""
 
 import os
 import signal
@@ -121,7 +121,7 @@ def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: H
 
 
 @pytest.mark.parametrize("bad", ["expired", "another key", "no certificate"])
-def test_what_cannot_be_used_never_replaces_what_is_presented(holdfast: Holdfast, directory: Path, bad: str):
+def test_unusable_files_never_replace_the_presented_certificate(holdfast: Holdfast, directory: Path, bad: str):
     good = issue(V4, by=GATEWAYS)
     renew(holdfast, directory, good)
     wait_until(lambda: presented(holdfast) == good.certificate.serial_number)
@@ -148,7 +148,7 @@ def test_a_gateway_whose_tls_is_named_in_part_does_not_start(tmp_path: Path):
         assert "belong together" in own.refuse_to_start(**given)
 
 
-def test_without_tls_nothing_is_taken_that_would_protect_nothing(tmp_path: Path):
+def test_without_tls_caller_certificates_are_refused(tmp_path: Path):
     with Holdfast(tmp_path) as own, mutual(own) as (_, api):
         form, files = {"alias": "anna", "tier": "Gold"}, {"certificate": ("anna.crt", ANNA.pem)}
         refused = own.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
@@ -157,7 +157,7 @@ def test_without_tls_nothing_is_taken_that_would_protect_nothing(tmp_path: Path)
         assert own.call(api.path).is_success
 
 
-def test_what_was_protected_stays_so_when_tls_is_taken_away(tmp_path: Path):
+def test_protected_apis_stay_protected_when_tls_is_removed(tmp_path: Path):
     files = write_identity(tmp_path, issue(V4, by=GATEWAYS))
     with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (_, api):
         own.let_call(api, ANNA.pem)

@@ -1,4 +1,4 @@
-"""A real Holdfast whose publisher speaks TLS."""
+"""A real Holdfast whose publisher uses TLS."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ def sign_in(client, holdfast):
     return client.post("/sign-in", data={"name": "admin", "password": holdfast.admin_password})
 
 
-def test_pages_and_rest_are_served_over_tls_alone(holdfast):
+def test_pages_and_rest_are_served_only_over_tls(holdfast):
     assert holdfast.rest.get("/apis").json()["count"] == 0
     with holdfast.browser() as client:
         answer = client.get("/sign-in")
@@ -68,7 +68,7 @@ def test_versions_before_tls_1_2_are_refused(holdfast):
         context.wrap_socket(connection)
 
 
-def test_the_session_is_kept_in_a_cookie_of_this_host_alone(holdfast):
+def test_the_session_cookie_is_limited_to_this_host(holdfast):
     with holdfast.browser() as client:
         cookie = sign_in(client, holdfast).headers["set-cookie"]
         assert cookie.startswith("__Host-holdfast_session=")
@@ -82,7 +82,7 @@ def test_the_session_is_kept_in_a_cookie_of_this_host_alone(holdfast):
     assert token
 
 
-def test_a_cookie_that_another_host_could_have_set_is_not_believed(holdfast):
+def test_a_cookie_that_another_host_could_have_set_is_not_accepted(holdfast):
     with holdfast.browser() as client:
         sign_in(client, holdfast)
         token = client.cookies["__Host-holdfast_session"]
@@ -110,7 +110,7 @@ def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(hold
     assert presented(holdfast) == before
 
 
-def test_beyond_this_machine_http_is_refused_unless_somebody_says_so(tmp_path):
+def test_http_beyond_this_machine_is_refused_unless_allowed_explicitly(tmp_path):
     (port,) = (each.partition(":")[2] for each in free_addresses(1))
     plain = Holdfast(tmp_path)
     said = plain.refuse_to_start(publisher=f"0.0.0.0:{port}")
@@ -121,7 +121,7 @@ def test_beyond_this_machine_http_is_refused_unless_somebody_says_so(tmp_path):
     plain.rest.close()
 
 
-def test_one_of_the_two_files_alone_is_refused(tmp_path, files):
+def test_a_certificate_without_its_key_or_the_reverse_is_refused(tmp_path, files):
     plain = Holdfast(tmp_path, HOLDFAST_TLS_KEY=str(files[1]))
     assert plain.refuse_to_start() == "holdfast: --tls-cert and --tls-key belong together. Set both or neither."
     plain.rest.close()

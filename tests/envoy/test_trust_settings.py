@@ -1,4 +1,4 @@
-"""What is decided about an endpoint's trust is what the gateway does."""
+"""Trust settings of an endpoint, enforced by the gateway."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def fingerprints(issued: Issued) -> tuple[str, str]:
     return certificate.fingerprint, certificate.spki_fingerprint
 
 
-def test_a_pin_is_asked_beside_the_chain(holdfast: Holdfast):
+def test_a_pin_is_checked_in_addition_to_the_chain(holdfast: Holdfast):
     root = issue(ca=True)
     presented, other = issue(HOST, by=root), issue(HOST, by=root)
     with Backend(presented) as backend:
@@ -53,7 +53,7 @@ def test_a_pin_is_asked_beside_the_chain(holdfast: Holdfast):
             assert becomes(holdfast, api, "accepted")
 
 
-def test_a_pin_alone_does_not_make_a_backend_trusted(holdfast: Holdfast):
+def test_a_pin_without_a_trusted_chain_is_not_enough(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_trusted_api(backend.url(), issue(HOST).pem)
@@ -74,7 +74,7 @@ def test_a_certificate_without_a_usable_name_is_accepted_by_its_pin(holdfast: Ho
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
-def test_names_that_are_given_stand_instead_of_the_host(holdfast: Holdfast):
+def test_configured_names_replace_the_host(holdfast: Holdfast):
     presented = issue("backend.internal")
     with Backend(presented) as backend:
         api = holdfast.publish_trusted_api(backend.url(), presented.pem)
@@ -85,7 +85,7 @@ def test_names_that_are_given_stand_instead_of_the_host(holdfast: Holdfast):
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
-def test_public_roots_are_believed_only_where_it_is_said(holdfast: Holdfast):
+def test_public_roots_are_trusted_only_if_configured(holdfast: Holdfast):
     presented = issue(HOST)
     with Backend(presented) as backend:
         api = holdfast.publish_trusted_api(backend.url(), presented.pem)
@@ -120,7 +120,7 @@ def test_a_revoked_certificate_is_refused(holdfast: Holdfast):
         assert becomes(holdfast, api, "accepted")
 
 
-def test_the_crl_of_the_issuer_is_enough_where_it_is_said(holdfast: Holdfast):
+def test_the_crl_of_the_issuer_is_enough_if_configured(holdfast: Holdfast):
     root = issue(ca=True)
     intermediate = issue(by=root, ca=True, common_name="intermediate")
     presented = issue(HOST, by=intermediate)
@@ -162,7 +162,7 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
-def test_an_exception_ends_by_itself_also_for_open_connections(holdfast: Holdfast):
+def test_an_exception_expires_automatically_even_for_open_connections(holdfast: Holdfast):
     with Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
         grant(holdfast, backend.url(), timedelta(seconds=2))
@@ -184,7 +184,7 @@ def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_an_exception_ends_at_the_gateway_when_nobody_is_left_to_end_it(tmp_path: Path):
+def test_an_exception_expires_at_the_gateway_without_the_publisher(tmp_path: Path):
     with Holdfast(tmp_path) as holdfast, Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
         grant(holdfast, backend.url(), timedelta(seconds=3))
