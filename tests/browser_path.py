@@ -3,7 +3,7 @@
 import os
 import shutil
 
-# The headless shell takes half as long: it has no windows, extensions and services of its own.
+# The headless shell is twice as fast, because it has no windows, extensions or services.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

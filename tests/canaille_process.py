@@ -3,8 +3,8 @@ The process of `identity_provider.py`: Canaille, an OpenID Connect server, with 
 
     python canaille_process.py '{"port": ..., "client_id": ..., ...}'
 
-Each line of its input says who is served from then on: {"redirect_uri": ..., "people": {"dora": ["api-team"]}}.
-It answers with a line when that is so, and ends with its input.
+Each line of its input replaces the users: {"redirect_uri": ..., "people": {"dora": ["api-team"]}}.
+It confirms each with a line, and ends with its input.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ CLIENT, SECRET = "holdfast", "between the two"
 
 
 class IdentityProvider:
-    """Canaille on a port of its own, with other people and groups whenever a test wants it."""
+    """Canaille on its own port, with users and groups that a test can replace."""
 
     password = "their own long password"
 
@@ -32,7 +32,7 @@ class IdentityProvider:
         self._errors = directory / "identity-provider"
 
     def settings(self, roles: Mapping[str, str]) -> dict[str, str]:
-        """Give the settings of a Holdfast whose people sign in here, with *roles* by group."""
+        """Return the settings of a Holdfast whose users sign in here, with *roles* by group."""
         return {
             "HOLDFAST_OIDC_ISSUER": self.issuer,
             "HOLDFAST_OIDC_CLIENT_ID": CLIENT,

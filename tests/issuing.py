@@ -161,7 +161,7 @@ def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False, c
 
 def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> Issued:
     """
-    Write parts of a certificate anew, in DER, and sign it again; `cryptography` would refuse to make the result.
+    Replace parts of a certificate in DER and sign it again, which `cryptography` would refuse to do.
 
     The parts are called as in RFC 5280, section 4.1: version, serial_number, signature, issuer, validity, subject,
     spki, extensions; an empty one is left out. *by* signs it, or else its own key; *algorithm* needs an RSA key.

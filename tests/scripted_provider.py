@@ -46,9 +46,9 @@ class ScriptedProvider:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, list[str]], str]] = []  # path, form, header Authorization
         self.key = new_key()
-        self.claims: dict[str, Any] = {}  # beside, or instead of, those that are right
+        self.claims: dict[str, Any] = {}  # in addition to, or instead of, the correct ones
         self.sign: Callable[[Mapping[str, Any]], str] = lambda claims: signed(claims, self.key)
-        self.answers: dict[str, tuple[int, bytes]] = {}  # by path, instead of what is right
+        self.answers: dict[str, tuple[int, bytes]] = {}  # by path, instead of the correct ones
         self.nonce = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -108,6 +108,6 @@ class ScriptedProvider:
             do_POST = do_GET  # noqa: N815 - the name that the library calls
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler

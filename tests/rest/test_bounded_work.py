@@ -130,7 +130,7 @@ HOSTILE = {
         f"{APIS}/import",
         packed({"a/api.json": json.dumps(api_body() | {"policies": [1] * 690_000}).encode()}),
     ),
-    "wrong members beside a definition": lambda: (
+    "wrong members with a definition": lambda: (
         f"{APIS}/import-openapi",
         as_file(b"x") | {"data": {"additionalProperties": json.dumps({"policies": [1] * 340_000})}},
     ),

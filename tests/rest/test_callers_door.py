@@ -104,7 +104,7 @@ def test_a_file_without_exactly_one_caller_certificate_is_rejected(client, api, 
     assert schemes(client, api) == []
 
 
-def test_a_self_signed_ca_certificate_is_accepted_only_itself_and_a_finding_says_so(client, api):
+def test_a_self_signed_ca_certificate_is_accepted_only_itself_with_a_finding(client, api):
     made = accept(client, api, CA.pem)
     assert made.status_code == 201
     assert [each["code"] for each in made.json()["findings"]] == ["only-itself"]

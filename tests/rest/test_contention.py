@@ -81,7 +81,7 @@ def test_a_busy_database_gets_503_with_retry_after(client, database):
         page = client.post(f"/apis/{api['id']}/delete")
         assert (page.status_code, page.headers["retry-after"]) == (503, "5")
         assert "The database is busy saving other changes." in page.text
-        assert client.get(APIS).json()["count"] == 1  # reading goes on
+        assert client.get(APIS).json()["count"] == 1  # reads still work
         assert client.get(APIS, headers={"Authorization": f"Bearer {token}"}).status_code == 200
         other.execute("ROLLBACK")
     assert client.get(CERTIFICATES).json()["count"] == 0

@@ -78,7 +78,7 @@ def test_the_password_of_a_backend_is_not_stored(client):
     ("member", "value"),
     [
         ("tags", "pizza"),
-        ("visibility", "EVERYBODY"),
+        ("visibility", "EVERYONE"),
         ("isDefaultVersion", "perhaps"),
         ("operations", {}),
         ("additionalProperties", "x"),

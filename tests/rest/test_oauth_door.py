@@ -14,7 +14,7 @@ EVERY = "password client_credentials refresh_token"
 
 @pytest.fixture
 def script(shared_runtime, connect, berta):
-    """A client without a session, at an address of its own."""
+    """A client without a session, at its own address."""
     return connect(shared_runtime, client=(berta.organization, 50000))
 
 

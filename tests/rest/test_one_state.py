@@ -23,7 +23,7 @@ from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, REMOVED, URL, crea
 from rest.operations import REQUESTS, House
 from web.crawling import crawl
 
-# Nothing is read for these, or for as long as they are open: the latter has a test of its own.
+# These read nothing, or read for as long as they are open, which has a separate test.
 FOR_NOBODY = {"/", "/docs", "/sign-in", "/sign-in/callback", "/sign-in/provider", "/apis/{api_id}/enforcement/live"}
 LINKED_NOWHERE = (
     "/failures?request_id=x",
@@ -38,7 +38,7 @@ NEW = issue("pizza.test")
 
 
 class Transactions:
-    """What is asked of `Store`, in order: r for a read, w for a write."""
+    """The transactions of `Store`, in order: r for a read, w for a write."""
 
     def __init__(self, monkeypatch):
         self.begun = ""
@@ -55,7 +55,7 @@ class Transactions:
         return counted
 
     def of(self, call, *arguments, **options):
-        """Give the transactions that *call* begins, and what it gives."""
+        """Return the transactions that *call* begins, and its result."""
         self.begun = ""
         answer = call(*arguments, **options)
         return self.begun, answer
@@ -75,7 +75,7 @@ def house(shared_runtime, enlist, sign_in):
 
 
 def in_order(operations):
-    """What only reads comes first, what takes away the ground for the rest last."""
+    """Sort operations: those that only read first, those that remove what the others need last."""
     last = ("DELETE /apis/{api_id}", "DELETE /account/sessions/{session_id}", "PUT /account/password")
     return sorted(operations, key=lambda name: (name in last, name.startswith("DELETE"), not name.startswith("GET")))
 

@@ -62,7 +62,7 @@ def test_objects_of_another_organization_are_not_found(victim, settle, operation
     nothing = {name: str(uuid.uuid4()) for name in victim.ids} | {"session_id": uuid.uuid4().hex[:16]}
     told = []
     for ids in (victim.ids, nothing):
-        intruder, _ = settle()  # each has nothing yet, so that the second is told what the first was
+        intruder, _ = settle()  # each is new, so that both get the same response
         response = victim.ask(intruder, operation, ids)
         if operation != "POST /apis/import":  # which has sent it
             assert MARKER not in response.text

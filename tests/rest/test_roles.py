@@ -14,9 +14,9 @@ from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
 PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
-# Applications show an id and a secret of their own here, and no role.
+# Applications authenticate here with an ID and a secret, and have no role.
 FOR_APPLICATIONS = {"POST /oauth2/token", "POST /oauth2/revoke"}
-# What an admin is told instead of a success: who is here by a session bears no token.
+# Not a success even for an admin: a session is not a token.
 OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
 OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLICATIONS]
 
@@ -113,7 +113,7 @@ def test_responses_match_the_description(responses, client):
     }
     for (operation, role), response in responses.items():
         if role is Role.ADMIN and response.content and response.headers["content-type"] == "application/json":
-            if operation == "DELETE /apis/{api_id}":  # empty or JSON, which is described in words
+            if operation == "DELETE /apis/{api_id}":  # empty or JSON, which only the description says
                 continue
             answer = described[operation].get(str(response.status_code), described[operation]["default"])
             schema = answer["content"]["application/json"]["schema"] | {"components": description["components"]}

@@ -1,5 +1,5 @@
 """
-What /openapi.json promises is kept, for requests that fit it and for requests that do not.
+Responses match /openapi.json, both for requests that match it and for requests that don't.
 
 Schemathesis makes the requests, for every operation that is described: nothing here names one. `make test` sends the
 same few each time; `make fuzz` sends many, and others each time.

@@ -23,7 +23,7 @@ STREAM = "/live"
 
 
 def paths(door, runtime):
-    """All that a door answers to GET, as it is written."""
+    """Return the paths of all GET routes."""
     return {path for path, operations in door.create_door(runtime).openapi()["paths"].items() if "get" in operations}
 
 

@@ -46,7 +46,7 @@ def test_every_change_by_a_request_records_its_address(shared_runtime, client, b
         every = journal.audit_events(session, berta.organization)
     actions = {event.action for event in every if event.address == berta.organization}
     assert len(actions) > 8, actions
-    # The session of these tests is made without a request; the end of an exception comes by itself.
+    # No request creates the session of these tests, and exceptions expire automatically.
     assert {event.action for event in every if event.address is None} <= {"sign in", "verification is on again"}
 
 

@@ -128,7 +128,7 @@ def test_problems_of_crls_are_findings_and_do_not_block_saving(client):
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"anchors": "everybody"}, "anchors"),
+        ({"anchors": "everyone"}, "anchors"),
         ({"names": ["a b"]}, "names"),
         ({"names": ["a.test"] * 21}, "names"),
         ({"sni": "192.0.2.1"}, "sni"),

@@ -55,7 +55,7 @@ def test_a_file_that_is_not_text_is_rejected(accounts, tmp_path):
         ensure_admin(accounts, Settings(), tmp_path)
 
 
-GIVEN, GENERATED, CHANGED = "several words of a variable", "several words of a file", "words that somebody chose"
+GIVEN, GENERATED, CHANGED = "several words of a variable", "several words of a file", "words that a user chose"
 
 
 def start(accounts, directory, variable: str | None = None):

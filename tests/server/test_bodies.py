@@ -109,7 +109,7 @@ def test_the_number_of_large_bodies_is_limited_and_freed_again():
     for _ in range(2):
         assert Door(anna, large).status(parts(LARGE)) == 200
         assert Door(anna, large, limit=len(LARGE)).status(parts(LARGE, b"x")) == 413
-    assert large.take("somebody else")
+    assert large.take("another user")
     door = Door(anna, large)
     assert (door.status(parts(LARGE)), door.status(parts(b"small"))) == (503, 200)
 

@@ -102,13 +102,13 @@ def test_files_are_private_whatever_the_umask(tmp_path):
         with data_directory(tmp_path / "data") as _:
             store = Store(tmp_path / "data" / "holdfast.sqlite")
         # The database does not rely on what the directory does.
-        alone = Store(tmp_path / "alone.sqlite")
+        single = Store(tmp_path / "single.sqlite")
         KeyFile(tmp_path / "data" / "sealing-key").read_or_make()
-        files = [*(tmp_path / "data").iterdir(), *tmp_path.glob("alone.sqlite*")]
-        assert {path.name for path in files} >= {"holdfast.sqlite-wal", "alone.sqlite-shm", "lock", "sealing-key"}
+        files = [*(tmp_path / "data").iterdir(), *tmp_path.glob("single.sqlite*")]
+        assert {path.name for path in files} >= {"holdfast.sqlite-wal", "single.sqlite-shm", "lock", "sealing-key"}
         assert {path.name: mode(path) for path in files} == {path.name: 0o600 for path in files}
         store.close()
-        alone.close()
+        single.close()
     finally:
         assert os.umask(before) == 0
 

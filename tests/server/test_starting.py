@@ -41,7 +41,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("spoil", "said"), CASES, ids=["damaged", "another file", "newer", "not to be opened"])
-def test_kinds_of_unusable_databases_are_told_apart(database, spoil, said):
+def test_kinds_of_unusable_databases_are_distinguished(database, spoil, said):
     spoil(database)
     with pytest.raises(StoreFailure, match="^" + re.escape(said.format(database))):
         Store(database)
@@ -60,7 +60,7 @@ def test_an_unusable_database_ends_the_command_with_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 512, 40_000])
-def test_a_full_disk_is_told_apart_from_other_errors(tmp_path, size):
+def test_a_full_disk_is_distinguished_from_other_errors(tmp_path, size):
     with largest_file(size), pytest.raises(StoreFull, match=r"^There is no space to write "):
         Store(tmp_path / "new.sqlite")
     Store(tmp_path / "new.sqlite").close()

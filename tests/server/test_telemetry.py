@@ -15,7 +15,7 @@ structlog.get_logger().error("own", text="two\\nlines", odd=b"\\xff", lone="\\ud
 warnings.warn("a warning\\nof two lines")
 logging.getLogger("alembic.runtime").warning("of a %s", "library")
 logging.getLogger("library").error("wrong %d arguments", "x", "y")
-logging.getLogger("library").log(45, "a level of its own")
+logging.getLogger("library").log(45, "a custom level")
 logging.getLogger("httpx2").info("a request with its headers")
 
 def fail():
@@ -62,7 +62,7 @@ def test_output_of_libraries_threads_and_python_is_json_too():
         "<string>:9: UserWarning: a warning",
         "of a library",
         "wrong %d arguments",
-        "a level of its own",
+        "a custom level",
         "thread ended by an unexpected error",
         "exception ignored in",
         "Exception in callback fail() at <string>:15",

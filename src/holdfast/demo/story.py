@@ -31,7 +31,7 @@ class StepFailed(RuntimeError):
 
 @contextmanager
 def stage() -> Iterator[dict[str, Any]]:
-    """Return settings that leave the user's files alone: a temporary directory, a password, free ports."""
+    """Return settings that don't touch the user's files: a temporary directory, a password, free ports."""
     with ExitStack() as stack:
         # All sockets stay open until the last one has its port, so that the ports differ.
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]

@@ -78,7 +78,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 def install(door: FastAPI) -> None:
-    """Serve the description of *door* at URL and below PREFIX."""
+    """Serve the description at URL and below PREFIX."""
 
     def describe() -> dict[str, Any]:
         if not door.openapi_schema:

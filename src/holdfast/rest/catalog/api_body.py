@@ -227,7 +227,7 @@ class ApiAnswer(ApiBody):
 
 
 class ApiChangeAnswer(ApiAnswer):
-    """An API after a change, and the trust that no API uses any more because of it, if there is any."""
+    """An API after a change, and the trust that is unused because of it, if there is any."""
 
     unused_trust: list[UnusedTrust] | None = None
     deleted_trust: list[UnusedTrust] | None = None

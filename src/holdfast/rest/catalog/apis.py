@@ -42,7 +42,7 @@ DeleteUnused = Annotated[
     bool,
     Query(
         alias="deleteUnusedCertificates",
-        description="Delete the certificates, trust settings and gateway identities that no API uses any more.",
+        description="Delete the certificates, trust settings and gateway identities that APIs no longer use.",
     ),
 ]
 Search = Annotated[
@@ -198,7 +198,7 @@ def delete_api(
     """
     Delete an API.
 
-    The response is empty, or lists the trust that no API uses any more because of this.
+    The response is empty, or lists the trust that is unused because of this.
     """
     left = deletion.delete_api(context, api_id, expected, delete_unused=delete_unused)
     return Response() if left == LeftBehind() else JSONResponse(_write_left(left))

@@ -22,7 +22,7 @@ class UnusedPart(TypedDict):
 
 
 class DefinitionInfo(TypedDict):
-    """What a definition describes."""
+    """The content of a definition."""
 
     name: str
     version: str
@@ -159,7 +159,7 @@ class UnusedTrust(TypedDict):
 
 
 class LeftBehind(TypedDict):
-    """The trust that no API uses any more: the part that stays in force, and the part that was deleted."""
+    """Trust that APIs no longer use: the part that stays in force, and the part that was deleted."""
 
     unusedTrust: list[UnusedTrust]
     deletedTrust: list[UnusedTrust]

@@ -138,7 +138,7 @@ class TrustExceptions(TypedDict):
 
 
 class TrustSettings(Enforced):
-    """How gateways verify the backends of an origin."""
+    """The settings by which gateways verify the backends of an origin."""
 
     origin: str
     anchors: AnchorMode
