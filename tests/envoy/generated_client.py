@@ -1,7 +1,7 @@
 """
-Uses the client that was generated of `/openapi.json`: create, import, read, delete. Runs in an environment of its own.
+Create, import, read and delete with the client generated from `/openapi.json`, in a separate environment.
 
-Arguments: the publisher's URL, what HTTP Basic shows, the URL of a backend, the file with its certificate.
+Arguments: the publisher's URL, the HTTP Basic credentials, the URL of a backend, the file with its certificate.
 """
 
 import io

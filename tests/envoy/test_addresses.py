@@ -1,4 +1,4 @@
-"""How backends are reached: names, addresses and ports."""
+"""Backends at names, addresses and ports."""
 
 import pytest
 

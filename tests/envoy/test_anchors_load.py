@@ -19,7 +19,7 @@ TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTls
 
 
 def loads(anchor: bytes, directory: Path) -> bool:
-    """Say whether Envoy takes *anchor* (DER) as a trust anchor."""
+    """Return whether Envoy accepts *anchor* (DER) as a trust anchor."""
     file = directory / "anchor.pem"
     file.write_text(pem(anchor))
     trust = {"common_tls_context": {"validation_context": {"trusted_ca": {"filename": str(file)}}}}
@@ -34,7 +34,7 @@ def loads(anchor: bytes, directory: Path) -> bool:
 
 
 def reads(damaged: bytes) -> bool:
-    """Say whether Holdfast reads this name."""
+    """Return whether Holdfast reads this name."""
     try:
         names.name_of(*der.read(damaged))
     except der.NotDer:

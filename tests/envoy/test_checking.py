@@ -33,7 +33,7 @@ def check(holdfast: Holdfast, endpoint: str) -> dict[str, Any]:
 
 
 def code(holdfast: Holdfast, endpoint: str) -> str:
-    """Say why there was no answer, and see that it is said in words too."""
+    """Return why there was no answer, and check that there is a message too."""
     body = check(holdfast, endpoint)
     assert body["error"] is not None, body
     found, _, words = body["error"].partition(": ")

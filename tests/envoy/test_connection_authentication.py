@@ -39,7 +39,7 @@ class AuthenticatingBackend(ThreadingHTTPServer):
         return f"https://{V4}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Exchange(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def set_connection(holdfast: Holdfast, api: PublishedApi, url: str, **settings: 
 
 
 def caller(holdfast: Holdfast) -> httpx2.Client:
-    """A caller with a connection of its own."""
+    """A caller with its own connection."""
     return httpx2.Client(base_url=holdfast.gateway_url, limits=httpx2.Limits(max_connections=1), timeout=10)
 
 

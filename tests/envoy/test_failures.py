@@ -60,7 +60,7 @@ Failing = Callable[[Holdfast], Told]
 
 
 def failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, object]:
-    """Call until operators are told of it: what began before a change was in force is not held against it."""
+    """Call until the failure is reported; requests that began before a change was enforced don't count."""
     called = set()
 
     def told() -> dict[str, object] | None:
@@ -82,7 +82,7 @@ def of_backend(
     code: str = "",
     **settings: object,
 ) -> dict[str, object]:
-    """Give the failure of a backend, once it has *code* if that is given: some are found out by looking at it."""
+    """Return the failure of a backend, waiting for *code* if given, because some causes need a probe."""
     with Backend(presented, tls=tls) as backend:
         url = backend.url().replace("http:", "https:")
         api = holdfast.publish_api(url)
@@ -240,7 +240,7 @@ AFTER_THE_HANDSHAKE = NOT_OF_BACKENDS | {
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in {*ELSEWHERE, *AFTER_THE_HANDSHAKE}])
 def test_every_cause_comes_from_a_real_backend_and_a_real_gateway(holdfast: Holdfast, cause: Cause):
-    """A cause that is missing among those who produce them fails here."""
+    """A cause without a producer fails this test."""
     assert_explained(producers()[cause](holdfast), cause.value)
 
 

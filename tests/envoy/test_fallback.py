@@ -72,7 +72,7 @@ def set_protocol(holdfast: Holdfast, api: str, url: str, protocol: str) -> None:
 
 
 def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
-    """Check that REST and the command line tell since when, also after a client sends back what it got."""
+    """Check that REST and the command line show since when, even after a client sends back what it got."""
     got = holdfast.rest.get(f"/apis/{api}")
     since = datetime.fromisoformat(got.json()["endpointConfig"]["production_endpoints"]["http1FallbackSince"])
     assert since <= datetime.now(UTC)

@@ -38,7 +38,7 @@ def test_changes_are_answered_with_507_and_work_again_once_there_is_space(tmp_pa
                 assert (answer.status_code, answer.json()["type"]) == (507, "/problems/storage-full")
                 assert answer.json()["description"].startswith(FULL)
                 assert str(tmp_path) not in answer.text
-            # The first of these makes the sealing key, which is a file of its own.
+            # The first of these creates the sealing key, which is a separate file.
             gateway = issue("gateway")
             identity = {"certificate": ("identity.pem", gateway.key_pem + gateway.pem)}
             where = {"endpoint": url}
@@ -48,7 +48,7 @@ def test_changes_are_answered_with_507_and_work_again_once_there_is_space(tmp_pa
             assert (page.status_code, FULL in page.text) == (507, True)
             assert str(tmp_path) not in page.text
             assert holdfast.rest.get("/endpoint-certificates").json()["count"] == 0
-            assert holdfast.call(api.path).status_code == 503  # the gateway goes on, and trusts nobody new
+            assert holdfast.call(api.path).status_code == 503  # the gateway keeps serving, without new trust
         holdfast.import_certificate(url, PRESENTED.pem, "backend")
         assert holdfast.call(api.path).status_code == 200
         holdfast.present(url, gateway.key_pem + gateway.pem)

@@ -166,7 +166,7 @@ def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
 
 
 def own_bytes(issued: Issued) -> bytes:
-    """Give the number that the key is."""
+    """Return the private number of the key."""
     return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
 

@@ -130,13 +130,13 @@ def test_broken_backends_hurt_only_themselves(holdfast: Holdfast):
         unreachable = "503 backend_unreachable"
         expected = [unreachable, unreachable, "504 backend_timeout", unreachable]
         assert [call.result() for call in calls] == expected
-        # What is changed beside all that is still enforced.
+        # Other changes are still enforced.
         good.present(other)
         holdfast.import_certificate(good.url(), other.pem)
         assert holdfast.call(api.path).status_code == 200
 
 
 def _refused(holdfast: Holdfast, api: PublishedApi) -> str:
-    """Say how a call was refused, once the API and its backend are known."""
+    """Return how a call was rejected, once the gateway knows the API and its backend."""
     said = refusal(holdfast.call(api.path))
     return "" if said in ("404 not_found", "503 backend_not_ready") else said

@@ -76,7 +76,7 @@ def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
             with pytest.raises(InvalidStatus) as refused:
                 connect(target)
             assert json.loads(refused.value.response.body)["code"] == "too_many_open_requests"
-            # The backend speaks websocket alone: it answers an ordinary request with 426 of its own.
+            # The backend supports only websockets, and answers ordinary requests with 426 itself.
             with strict.caller() as client:
                 assert {client.get(api.path).status_code for _ in range(4)} == {426}
 

@@ -15,7 +15,7 @@ from running import REST, Holdfast
 
 pytestmark = pytest.mark.envoy
 MANY = OF_USER + MAX_WAITING + 20
-AHEAD = 2 * OF_USER  # costly answers that anybody else's request may wait for, however slow the machine is
+AHEAD = 2 * OF_USER  # costly answers that another user's request may wait for, even on a slow machine
 # Thousands of errors, all of which were made; it takes a third of a second still.
 WRONG = json.dumps(
     {"openapi": "3.0.3", "info": {"title": "a", "version": "1"}, "paths": {f"/{n}": {"get": {}} for n in range(50_000)}}
@@ -39,9 +39,9 @@ def client_at(holdfast, address, user="admin", password=""):
 
 async def most_ahead(holdfast, work, status, is_enough):
     """
-    Ask as somebody else until *work* is done or *is_enough* says so.
+    Send requests as another user until *work* is done or *is_enough* returns true.
 
-    Give how many requests of *work* were answered with *status*, which is costly, while one of these was waiting.
+    Return how many costly requests of *work* were answered with *status* while one of these was waiting.
     """
     most = 0
     async with client_at(holdfast, "192.0.2.2") as other, asyncio.timeout(60):

@@ -41,7 +41,7 @@ def test_a_rotation_with_overlap_under_load_fails_no_request_and_ends_the_old(ho
             change(holdfast, alias, "retire")
             load.go_on(200)
         assert set(load.answers) == {"200"}, load.answers
-    with Backend(old) as backend:  # somebody who has the old key
+    with Backend(old) as backend:  # an attacker who has the old key
         other = holdfast.publish_api(backend.url())
         holdfast.import_certificate(backend.url(), old.pem, f"{alias}-2")
         holdfast.replace_certificate(f"{alias}-2", new.pem, keep=True)
@@ -80,7 +80,7 @@ def test_undo_restores_the_old_certificate_and_revokes_trust_in_the_new_one(hold
         backend.present(new)
         change(holdfast, alias, "undo")
         assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
-        restore(holdfast, alias)  # beside the old one, which is current
+        restore(holdfast, alias)  # together with the old one, which is current
         assert holdfast.call(api.path).status_code == 200
 
 

@@ -67,7 +67,7 @@ def publisher_address(holdfast: Holdfast) -> tuple[str, int]:
 
 
 def serves(holdfast: Holdfast) -> bool:
-    """Say whether publisher and gateway serve TLS that clients can verify."""
+    """Return whether publisher and gateway serve TLS that clients can verify."""
     try:
         handshake(publisher_address(holdfast), ssl.VerifyFlags(0))
         handshake(holdfast.tls_address(), ssl.VerifyFlags(0))
@@ -140,7 +140,7 @@ def test_files_that_cannot_be_used_close_https_and_nothing_else(holdfast: Holdfa
 
 
 def handles_sighup(pid: int) -> bool:
-    """Say whether a process ignores or catches SIGHUP: before, nothing but the system decides what it does."""
+    """Return whether a process ignores or catches SIGHUP; until then, the signal has its default action."""
     with suppress(OSError):
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         return bool((int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & 1)

@@ -110,7 +110,7 @@ def test_a_rejection_in_a_test_is_not_a_failed_request(holdfast: Holdfast):
         other = holdfast.publish_api(closed)
         assert not accepted(holdfast, backend.url(), issue(V4).pem + issue(V4).pem, alias=alias_of(holdfast, backend))
         assert told(holdfast, other.path) == "503 backend_unreachable"
-        wait_until(lambda: failures(other))  # what came before it has been told too
+        wait_until(lambda: failures(other))  # earlier failures have been reported too
         assert failures(tested) == []
 
 

@@ -51,7 +51,7 @@ def test_an_envoy_that_is_killed_serves_again_within_a_second_or_two(own: Holdfa
         for _ in range(2):
             first = own.envoy
             log.unlink()
-            log.mkdir()  # what it writes is lost then, but traffic goes on
+            log.mkdir()  # its log is lost then, but traffic continues
             os.kill(first, signal.SIGKILL)
             wait_until(lambda first=first: not is_running(first))
             wait_until(lambda: own.answers(api), within=2)

@@ -189,7 +189,7 @@ def test_an_endpoint_can_keep_its_responses_as_they_are(holdfast: Holdfast, site
 
 @pytest.mark.parametrize("value", [" " * 30_000 + "x", ";" * 30_000, "; " * 15_000, "=" * 30_000, "url" * 10_000])
 def test_no_value_keeps_the_gateway_busy(holdfast: Holdfast, site: Site, below_base: PublishedApi, value: str):
-    """What takes quadratic time would need seconds for these."""
+    """Quadratic time would take seconds for these."""
     for field in ("Location", "Refresh", "Set-Cookie"):
         site.fields = (f"{field}: 5; a=b; Path={value}{value[:1]}|",)
         assert len(seen(holdfast, below_base, field)) == 1

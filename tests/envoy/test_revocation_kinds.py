@@ -65,7 +65,7 @@ class Case:
     presented: Issued = LEAF
     imported: tuple[Issued, ...] = (ROOT,)
     of_path: bool = True
-    finds: str = ""  # the codes, but for those about its number and key identifier
+    finds: str = ""  # the codes, except for those about its number and key identifier
 
 
 def of(*extensions: bytes, finds: str = "", **options: Any) -> Case:

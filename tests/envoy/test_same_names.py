@@ -21,7 +21,7 @@ IDENTIFIERS = ("neither", "subject", "both")  # which key identifiers a certific
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What is trusted, and what a backend presents that leads to it."""
+    """A trust anchor, and what a backend presents that leads to it."""
 
     trusted: Issued
     presented: Issued
@@ -83,7 +83,7 @@ def test_envoy_trusts_both_certificates_of_exactly_the_accepted_pairs(tmp_path: 
 
 
 def believed_by_envoy(directory: Path) -> dict[str, bool]:
-    """Say of each pair whether Envoy accepts both backends, in whichever order both are trusted."""
+    """Return for each pair whether Envoy accepts both backends, with the anchors in either order."""
     with ExitStack() as stack:
         clusters: dict[str, Any] = {}
         for number, (_, pair) in enumerate(PAIRS):

@@ -45,7 +45,7 @@ def started(holdfast: Holdfast) -> Holdfast:
 
 
 def refuses(url: str) -> bool:
-    """Say whether new connections are refused."""
+    """Return whether new connections are refused."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port), timeout=5).close()
@@ -144,7 +144,7 @@ class Http2Caller:
         self._connection.sendall(self._http2.data_to_send())
 
     def receive_until(self, kind: type[Frame], stream: int | None = None, *, ends: bool = False) -> list[Frame]:
-        """Give the frames that come, up to one of this *kind*, of *stream* if named, and its last if it *ends*."""
+        """Return the frames received, up to one of this *kind*, of *stream* if named, and its last if it *ends*."""
         frames: list[Frame] = []
         while True:
             while len(self._received) < FRAME_HEAD or len(self._received) < self._first_frame()[1]:

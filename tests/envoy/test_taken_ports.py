@@ -36,7 +36,7 @@ def take(address):
 
 
 def failing(holdfast):
-    """Name what `/readyz` says isn't ready; empty before anybody answers."""
+    """Return the components that `/readyz` reports as not ready; empty before it answers."""
     try:
         return httpx2.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
     except httpx2.TransportError:
@@ -44,7 +44,7 @@ def failing(holdfast):
 
 
 def diagnosis(holdfast):
-    """Give what `doctor` says of the gateway's first address: outcome, text, advice."""
+    """Return the result of `doctor` for the gateway's first address: outcome, text, advice."""
     command = [str(COMMAND), "doctor", "--json", *holdfast.options()]
     done = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
     found, _ = [each for each in json.loads(done.stdout)["list"] if each["name"] == "gateway"]

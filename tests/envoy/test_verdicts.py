@@ -49,7 +49,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a kind trusts, the findings of its file, and the verdicts before its import, after it and of a call."""
+    """The trust of a kind, the findings of its file, and the verdicts before import, after import and of a call."""
 
     trusted: str
     findings: list[str]
