@@ -79,7 +79,7 @@ def follow(
 
 
 def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
-    """Apply the remedy: a name, a pin, or imported certificates."""
+    """Return the trust settings that the remedy asks for: a name, a pin, or imported certificates."""
     if names := re.search(r"Accept .*?\((.*?)\)", verdict["remedy"]):
         return {"names": names[1].split(", ")[:1]} | ({"anchors": "public"} if kind.settings else {})
     if verdict["remedy"].startswith("Pin this certificate"):

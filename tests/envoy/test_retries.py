@@ -72,7 +72,7 @@ def _read_head(connection: ssl.SSLSocket) -> str:
 
 
 def talk_http2(act: Callable[[H2Connection, int, "CountingBackend"], bool]) -> Callable[[Any, CountingBackend], None]:
-    """Speak HTTP/2 and let *act* decide about each request; the connection ends when it asks for it."""
+    """Speak HTTP/2 and let *act* decide about each request; the connection ends when *act* asks for it."""
 
     def talk(connection: ssl.SSLSocket, backend: CountingBackend) -> None:
         http2 = H2Connection(h2.config.H2Configuration(client_side=False))
