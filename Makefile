@@ -2,12 +2,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 HELP := src/holdfast/web/help
-# Tests start hundreds of Python processes; without bytecode, each of them compiles all of Holdfast again.
+# Tests start hundreds of Python processes; without bytecode, each compiles all of Holdfast again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick coverage fuzz picture tables reference docs check prose bench lock vendor
+.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check prose bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,8 +32,11 @@ test: check docs ## everything: checks, and all tests with real Envoy and a real
 	@sh tools/client.sh $(VENV)
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
 
-quick: install docs ## the short tests of what needs no process of its own, such as Envoy or a browser
+quick: install docs ## the tests that start no process, such as Envoy or a browser
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK)
+
+lowest: install docs ## make quick, with the lowest versions of all dependencies that we allow
+	sh tools/lowest.sh $(IN_PARALLEL) $(QUICK)
 
 coverage: install docs ## how much of each package of src/holdfast the tests of make quick run
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK) --cov holdfast --cov-report json:.coverage.json

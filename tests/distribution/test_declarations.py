@@ -20,7 +20,7 @@ SHARED = {"google.protobuf": "protobuf", "google.rpc": "xds-protos", "envoy": "x
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Return the modules from elsewhere that the file at *path* imports, also within functions."""
+    """Return the modules from elsewhere that the file at *path* imports, including imports within functions."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -51,7 +51,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
     assert packed == files
 
 
-def test_the_wheel_alone_runs_the_demo(wheel, tmp_path):
+def test_the_wheel_runs_the_demo_where_nothing_else_is_installed(wheel, tmp_path):
     environment = tmp_path / "environment"
     python = environment / "bin/python"
     run(UV, "venv", "--quiet", "--python", sys.executable, environment, cwd=tmp_path)

@@ -1,0 +1,92 @@
+"""The container image, compose.yaml and the systemd unit: what can be checked without an engine, and a confined run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from ports import free_addresses
+from running import COMMAND, REST, START_WITHIN, wait_until
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+PASSWORD = "correct horse battery staple"
+# As a container with a read-only root file system: all of it, except for two directories.
+CONFINE = """
+set -eu
+for directory in "$1" "$2"; do mount --bind "$directory" "$directory"; done
+mount -o remount,bind,ro /
+if touch "$PWD/writable" 2>/dev/null; then exit 3; fi
+shift 2
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+UNSHARE = ["unshare", "--mount", "--propagation=private"]
+if os.geteuid():
+    UNSHARE += ["--user", "--map-root-user"]
+
+
+def check(*command: str | Path) -> str:
+    """Run *command*, which must succeed, and return what it prints."""
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile():
+    check(TOOLS / "hadolint", "Dockerfile")
+
+
+def test_compose_yaml_fits_the_schema_of_compose():
+    check(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
+def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path):
+    unit = tmp_path / "holdfast.service"
+    source = (ROOT / "deploy/holdfast.service").read_text()
+    unit.write_text(source.replace("/opt/holdfast/bin/holdfast", str(COMMAND)))
+    check("systemd-analyze", "verify", unit)
+    check("systemd-analyze", "security", "--offline=yes", "--threshold=15", unit)  # tenths: 1.5 of 10
+
+
+@pytest.mark.envoy
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("setpriv"), reason="needs namespaces of Linux")
+def test_holdfast_writes_only_to_its_data_directory_and_tmpdir(tmp_path):
+    data, sockets = tmp_path / "data", tmp_path / "run"
+    data.mkdir(mode=0o700)
+    sockets.mkdir()
+    addresses = dict(zip(("PUBLISHER", "GATEWAY", "SANDBOX"), free_addresses(3), strict=True))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(sockets),
+        "HOLDFAST_DATA": str(data),
+        "HOLDFAST_ADMIN_PASSWORD": PASSWORD,
+        **{f"HOLDFAST_{name}": address for name, address in addresses.items()},
+    }
+    command = [*UNSHARE, "sh", "-c", CONFINE, "sh", data, sockets, COMMAND, "up"]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: is_ready(environment) or process.poll() is not None, START_WITHIN)
+        assert process.poll() is None, log.read_text()
+        api = {"name": "Pizza", "context": "/pizza", "version": "1.0.0"}
+        url = f"http://{addresses['PUBLISHER']}{REST}/apis"
+        assert httpx2.post(url, json=api, auth=("admin", PASSWORD)).status_code == 201
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(START_WITHIN)
+    assert (code, list(sockets.iterdir())) == (0, []), log.read_text()
+    assert "ead-only file system" not in log.read_text() + (data / "envoy.log").read_text()
+    assert not is_ready(environment)
+
+
+def is_ready(environment: dict[str, str]) -> bool:
+    """Ask as the health check of the container image does."""
+    command = [sys.executable, ROOT / "deploy/health.py"]
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
