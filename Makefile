@@ -45,8 +45,8 @@ coverage: install docs ## how much of each package of src/holdfast the tests of 
 fuzz: install ## send 200 random requests to each REST operation
 	HOLDFAST_FUZZ=200 $(BIN)/python -m pytest tests/rest/test_schemathesis.py --timeout=1800
 
-picture: install ## make the picture of the README again
-	HOLDFAST_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_wso2_page.py
+picture: install ## take the screenshots of the README and the tutorial again
+	HOLDFAST_PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/browser/test_tutorial.py
 
 tables: install ## measure the verdicts again; writes docs/reference/verdicts.md
 	HOLDFAST_TABLES=docs/reference $(BIN)/python -m pytest tests/envoy/test_verdicts.py

@@ -16,7 +16,7 @@ CODE = re.compile(r"[a-z0-9_-]+")
 
 
 class _CodeAnchors(Treeprocessor):
-    """Give each code that a row begins with, such as `weak-key`, an anchor of the same name."""
+    """Add an anchor to each code that a row begins with, such as `weak-key`."""
 
     def run(self, root: Element) -> None:
         taken = {element.get("id") for element in root.iter()}

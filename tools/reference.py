@@ -70,7 +70,7 @@ def _write_command(context: typer.Context) -> str:
 
 def write_operations() -> str:
     """Return a section for each subject, with a table of its operations."""
-    description = rest.create_door(cast(Runtime, None)).openapi()  # nothing is asked of the runtime
+    description = rest.create_door(cast(Runtime, None)).openapi()  # describing it needs no runtime
     subjects = defaultdict[str, list[str]](list)
     for path, operations in description["paths"].items():
         short = path.removeprefix(PREFIX)

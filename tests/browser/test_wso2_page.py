@@ -2,9 +2,7 @@
 WSO2's page "Manage Endpoint Certificates", step by step, by the names that it uses.
 """
 
-import os
 import re
-from pathlib import Path
 
 import httpx2
 from playwright.sync_api import Locator, Page, expect
@@ -34,7 +32,7 @@ def call(holdfast: Holdfast) -> httpx2.Response:
 
 
 def test_wso2s_steps_to_manage_endpoint_certificates_work(
-    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued, tmp_path: Path
+    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued
 ):
     # 1. Sign in to the API Publisher.
     sign_in(page, holdfast)
@@ -82,7 +80,6 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     expect(row.get_by_text(re.compile(r"^Enforced on 1 gateway( \(\d+ ms\))?$"))).to_be_visible()
     served = call(holdfast)
     assert (served.status_code, served.json()["path"]) == (200, "/base/menu")
-    _take_picture(page, tmp_path)
 
     # Check Certificate Information: status and subject DN.
     row.get_by_role("button", name="Certificate details").click()
@@ -118,11 +115,3 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-
-
-def _take_picture(page: Page, otherwise: Path) -> None:
-    """Make the picture that the README shows, where `make picture` wants it."""
-    directory = Path(os.environ.get("HOLDFAST_PICTURES", otherwise))
-    page.mouse.move(0, 0)
-    page.evaluate("document.getAnimations().map((animation) => animation.finish())")
-    page.screenshot(path=directory / "certificates.png")
