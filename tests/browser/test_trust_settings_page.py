@@ -35,7 +35,7 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
 
 def test_what_is_decided_is_told_in_words_before_and_after_it_is_saved(endpoints: Page):
     section = endpoints.get_by_role("region", name="Trust settings")
-    expect(section).to_contain_text("for localhost, signed by a public certification authority")
+    expect(section).to_contain_text("is valid for localhost and was issued by a public certification authority")
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     assert violations(endpoints) == []
@@ -43,7 +43,9 @@ def test_what_is_decided_is_told_in_words_before_and_after_it_is_saved(endpoints
     expect(dialog.locator("#effect")).to_contain_text("for somebody.else or 192.0.2.1")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).not_to_be_visible()
-    expect(section).to_contain_text("for somebody.else or 192.0.2.1, signed by a public certification authority")
+    expect(section).to_contain_text(
+        "is valid for somebody.else or 192.0.2.1 and was issued by a public certification authority"
+    )
     expect(section).to_contain_text(re.compile(r"Enforced on 1 gateway"))
 
 
@@ -81,7 +83,7 @@ def test_verification_that_is_off_is_seen_everywhere_until_it_is_on(
     dialog = endpoints.get_by_role("dialog", name="Switch verification off")
     expect(dialog.get_by_label("Reason")).to_be_focused()
     dialog.get_by_role("button", name="Switch verification off").click()
-    expect(dialog.locator("#reason-error")).to_contain_text("Say in 10 to 500 characters")
+    expect(dialog.locator("#reason-error")).to_contain_text("in 10 to 500 characters")
     assert violations(endpoints) == []
     dialog.get_by_label("Reason").fill("the backend's team renews it today")
     dialog.get_by_label("For", exact=True).select_option("8 hours")
