@@ -1,9 +1,7 @@
 """The distribution declares what the package imports, and nothing else."""
 
 import ast
-import re
 import sys
-import tomllib
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -58,9 +56,3 @@ def test_every_dependency_has_a_lower_bound():
         if not any(each.operator in {">=", "=="} for each in requirement.specifier)
     ]
     assert unbounded == []
-
-
-def test_the_first_python_of_the_classifiers_is_the_oldest_that_is_required():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    versions = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r":: 3\.\d+$", each)]
-    assert project["requires-python"] == f">={versions[0]}"
