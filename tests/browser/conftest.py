@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
 THEMES: Sequence[Literal["light", "dark"]] = ("light", "dark")
 AXE = Axe().axe_script
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
-# Chromium's sandbox cannot work for root; the pages are our own.
+# Chromium's sandbox doesn't work as root; all pages are ours.
 ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
-TIMEOUT = 30_000  # milliseconds for each step and expectation: a bound for busy machines, not a promise of the pages
+TIMEOUT = 30_000  # milliseconds per step and expectation: a bound for busy machines
 expect.set_options(timeout=TIMEOUT)
 
 
@@ -66,7 +66,7 @@ def context(chromium: Browser, holdfast: Holdfast) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; whatever its console complains of, but for answers that refuse something, fails the test."""
+    """A page. Errors and warnings in its console fail the test, except for 4xx responses."""
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
@@ -82,7 +82,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def session_cookies(chromium: Browser, holdfast: Holdfast) -> Sequence[Cookie]:
-    """The session of admin, who signs in once for all tests; signing in anew takes longer than most of them."""
+    """The session of admin, who signs in once for all tests, because signing in takes longer than most tests."""
     with chromium.new_context(base_url=holdfast.publisher_url) as context:
         sign_in(context.new_page(), holdfast)
         return context.cookies()
@@ -90,7 +90,7 @@ def session_cookies(chromium: Browser, holdfast: Holdfast) -> Sequence[Cookie]:
 
 @pytest.fixture
 def signed_in(page: Page, context: BrowserContext, session_cookies: Sequence[Cookie]) -> Page:
-    """A page of a browser in which admin has signed in, before it goes anywhere."""
+    """A blank page of a browser in which admin is signed in."""
     context.add_cookies(session_cookies)  # type: ignore[arg-type]
     return page
 
@@ -104,10 +104,10 @@ def sign_in(page: Page, holdfast: Holdfast, name: str = "admin", password: str =
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 AA, after everything that moves has come to rest."""
+    """Return the violations of WCAG 2.2 AA that axe finds after all animations have ended."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    # Results that are no violations would be ten times as much to hand over.
+    # Other results would be ten times as large.
     found = page.evaluate(
         """async (rules) => {
           const ending = (animation) => animation.effect.getComputedTiming().endTime < 1e9;
@@ -120,7 +120,7 @@ def violations(page: Page) -> list[str]:
 
 
 def violations_by_theme(page: Page) -> list[str]:
-    """What axe finds on the page in light and in dark, where it stays: so the next page is loaded in dark."""
+    """Return the violations that axe finds in light and dark. The page stays dark."""
     found = []
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)

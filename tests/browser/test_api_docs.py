@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.long
 
 
-def test_the_operations_are_shown_and_can_be_tried_and_nothing_foreign_is_asked(signed_in: Page):
-    """Whatever the content security policy refused would be in the console, which the page's fixture reads."""
+def test_the_operations_can_be_tried_without_requests_to_other_hosts(signed_in: Page):
+    """Violations of the content security policy would appear in the console, which the fixture checks."""
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url))
     signed_in.goto("/docs")
@@ -23,7 +23,7 @@ def test_the_operations_are_shown_and_can_be_tried_and_nothing_foreign_is_asked(
     assert [url for url in asked if not url.startswith((origin, "data:"))] == []
 
 
-def test_a_session_that_has_ended_makes_no_browser_ask_for_a_password(signed_in: Page):
+def test_an_expired_session_does_not_open_a_password_prompt(signed_in: Page):
     signed_in.goto("/docs")
     settings = signed_in.locator("[id^=operations-Settings]")
     settings.locator(".opblock-summary-control").click()

@@ -1,4 +1,4 @@
-"""The overview of an API says who may call it, and how."""
+"""The overview of an API shows who can call it, and how."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,19 +17,17 @@ def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi
 
 def who(page: Page, api: PublishedApi):
     page.goto(f"/apis/{api.id}")
-    return page.locator("section").filter(has=page.get_by_role("heading", name="Who may call it"))
+    return page.locator("section").filter(has=page.get_by_role("heading", name="Access"))
 
 
-def test_an_open_api_says_that_everybody_may_call_it_also_over_tls(
-    signed_in: Page, holdfast: Holdfast, api: PublishedApi
-):
-    expect(who(signed_in, api)).to_contain_text("Everybody who reaches the gateway may call it.")
+def test_an_open_api_can_be_called_by_anyone_including_over_tls(signed_in: Page, holdfast: Holdfast, api: PublishedApi):
+    expect(who(signed_in, api)).to_contain_text("Anyone who can reach the gateway can call this API.")
     expect(signed_in.get_by_text(f"curl {holdfast.gateway_url}{api.path}/", exact=True)).to_be_visible()
     host, port = holdfast.tls_address(sandbox=True)
     expect(signed_in.get_by_text(f"curl https://{host}:{port}{api.path}/", exact=True)).to_be_visible()
 
 
-def test_a_protected_api_names_whose_certificates_it_accepts_and_until_when(
+def test_a_protected_api_lists_accepted_certificates_with_their_validity(
     signed_in: Page, holdfast: Holdfast, api: PublishedApi
 ):
     holdfast.let_call(api, issue(common_name="a partner with a long name, Ltd.").pem, "partner")
@@ -50,8 +48,8 @@ def test_a_protected_api_names_whose_certificates_it_accepts_and_until_when(
         assert signed_in.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_the_page_follows_when_nobody_can_call_any_longer(signed_in: Page, holdfast: Holdfast, api: PublishedApi):
+def test_the_page_updates_when_no_certificate_is_accepted(signed_in: Page, holdfast: Holdfast, api: PublishedApi):
     alias = holdfast.let_call(api, issue(common_name="partner").pem)
-    expect(who(signed_in, api)).to_contain_text("Callers must present the one client certificate that is accepted.")
+    expect(who(signed_in, api)).to_contain_text("Callers must present this client certificate.")
     holdfast.let_call_no_more(api, alias)
-    expect(who(signed_in, api)).to_contain_text("Nobody can call it: no client certificate is accepted.")
+    expect(who(signed_in, api)).to_contain_text("Nobody can call this API")

@@ -1,4 +1,4 @@
-"""*Check* beside the URL of an endpoint: what the backend answers, with scripts and without."""
+"""The Check button next to the URL of an endpoint, with and without JavaScript."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from running import Holdfast, PublishedApi
 
 @pytest.fixture(scope="module")
 def backend(presented: Issued) -> Iterator[Backend]:
-    """One of its own: what is imported for the origin of all others would be on their pages."""
+    """A separate backend, because all certificates for the origin of the shared one would be listed."""
     with Backend(presented) as running:
         yield running
 
@@ -32,7 +32,7 @@ def check(page: Page, url: str) -> None:
     page.get_by_role("button", name="Check the Production Endpoint").click()
 
 
-def test_what_is_typed_is_checked_and_the_answer_goes_when_it_is_changed(
+def test_a_typed_url_is_checked_and_the_result_disappears_when_it_changes(
     signed_in: Page, api: PublishedApi, backend: Backend
 ):
     signed_in.goto(f"/apis/{api.id}/endpoints")
@@ -54,7 +54,7 @@ def test_what_is_typed_is_checked_and_the_answer_goes_when_it_is_changed(
     assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_an_endpoint_that_is_not_chosen_cannot_be_checked(signed_in: Page, api: PublishedApi):
+def test_an_unchecked_endpoint_cannot_be_tested(signed_in: Page, api: PublishedApi):
     signed_in.goto(f"/apis/{api.id}/endpoints")
     button = signed_in.get_by_role("button", name="Check the Sandbox Endpoint")
     expect(button).to_be_disabled()
@@ -62,7 +62,7 @@ def test_an_endpoint_that_is_not_chosen_cannot_be_checked(signed_in: Page, api: 
     expect(button).to_be_enabled()
 
 
-def test_without_scripts_the_page_comes_back_with_the_answer_and_enter_still_saves(
+def test_without_javascript_the_page_shows_the_result_and_enter_saves(
     chromium: Browser, holdfast: Holdfast, api: PublishedApi, backend: Backend
 ):
     context = chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False)
@@ -74,7 +74,7 @@ def test_without_scripts_the_page_comes_back_with_the_answer_and_enter_still_sav
     expect(url_of(page)).to_have_value(backend.url("/status/204", host="localhost"))
     url_of(page).fill(backend.url("/base", host="localhost"))
     url_of(page).press("Enter")
-    expect(page.get_by_text("Endpoints saved")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="saved")).to_be_visible()
     context.close()
 
 

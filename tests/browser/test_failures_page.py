@@ -1,4 +1,4 @@
-"""The page that says what fails, everywhere, and why one request did."""
+"""The Failures page, and the diagnosis of a single request."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def failing(holdfast: Holdfast) -> Iterator[PublishedApi]:
-    """An API whose backend refuses connections; it has failed before anybody looks."""
+    """An API whose backend refuses connections, with a reported failure."""
     with closed_port() as url:
         api = holdfast.publish_api(url)
         fail(holdfast, api)
@@ -27,7 +27,7 @@ def failing(holdfast: Holdfast) -> Iterator[PublishedApi]:
 
 
 def fail(holdfast: Holdfast, api: PublishedApi) -> str:
-    """Call until gateways have told of a failed request, and give the id of the last one."""
+    """Call until a failed request is reported, and return the ID of the last one."""
     called: list[str] = []
 
     def told() -> list[str]:
@@ -51,8 +51,8 @@ def test_axe_finds_nothing_on_any_state_of_the_page(signed_in: Page, holdfast: H
     for address, heading in (
         ("/failures", failing.name),
         (f"/failures?request_id={request_id}", failing.name),
-        ("/failures?request_id=unknown", "No failed request with this id is known"),
-        ("/failures?page=99", "There is no page 99"),
+        ("/failures?request_id=unknown", "No failed request with this ID"),
+        ("/failures?page=99", "Page 99 doesn't exist"),
     ):
         signed_in.goto(address)
         expect(signed_in.get_by_role("heading", name=heading)).to_be_visible()
@@ -67,9 +67,7 @@ def test_no_state_of_the_page_is_wider_than_a_narrow_screen(signed_in: Page, hol
         assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320, address
 
 
-def test_a_failure_says_what_fails_where_since_when_and_what_to_do(
-    signed_in: Page, holdfast: Holdfast, failing: PublishedApi
-):
+def test_a_failure_shows_cause_place_time_and_remedy(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     request_id = fail(holdfast, failing)
     signed_in.goto("/")
     signed_in.get_by_role("navigation", name="Main").get_by_role("link", name="Failures").click()
@@ -89,25 +87,23 @@ def test_a_failure_says_what_fails_where_since_when_and_what_to_do(
     signed_in.wait_for_url(f"**/apis/{failing.id}/endpoints")
 
 
-def test_a_request_is_found_by_the_id_that_its_caller_was_given(
-    signed_in: Page, holdfast: Holdfast, failing: PublishedApi
-):
+def test_a_request_is_found_by_the_id_in_its_response(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     request_id = fail(holdfast, failing)
     signed_in.goto("/failures")
-    signed_in.get_by_label("Request id", exact=True).fill(f" {request_id} ")
+    signed_in.get_by_label("Request ID", exact=True).fill(f" {request_id} ")
     signed_in.keyboard.press("Enter")
     found = signed_in.get_by_role("article")
     expect(found).to_contain_text("connection_refused")
     expect(found).to_contain_text(request_id)
     expect(found.get_by_text("Connection refused")).to_be_hidden()
-    found.get_by_text("What the gateway said").click()
+    found.get_by_text("Gateway's error message").click()
     expect(found.get_by_text("Connection refused")).to_be_visible()
-    signed_in.get_by_label("Request id", exact=True).fill("<script>alert(1)</script>")
+    signed_in.get_by_label("Request ID", exact=True).fill("<script>alert(1)</script>")
     signed_in.get_by_role("button", name="Find").click()
-    expect(signed_in.get_by_text("No failed request with this id is known")).to_be_visible()
+    expect(signed_in.get_by_text("No failed request with this ID")).to_be_visible()
 
 
-def test_the_page_follows_what_fails_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
+def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     signed_in.goto("/failures")
     shown = item(signed_in, failing)
     shown.get_by_role("link", name="Change the endpoint").focus()
@@ -130,7 +126,7 @@ def test_the_page_follows_what_fails_and_keeps_the_focus(signed_in: Page, holdfa
         holdfast.delete_api(other)
 
 
-def test_the_focus_goes_to_the_page_when_what_has_it_is_mended(signed_in: Page, holdfast: Holdfast):
+def test_the_focus_moves_to_the_page_when_the_focused_failure_disappears(signed_in: Page, holdfast: Holdfast):
     presented = issue("localhost")
     with Backend(presented) as backend:
         api = holdfast.publish_api(backend.url(host="localhost"))
@@ -144,7 +140,7 @@ def test_the_focus_goes_to_the_page_when_what_has_it_is_mended(signed_in: Page, 
         holdfast.delete_api(api)
 
 
-def test_nothing_is_offered_for_an_expired_backend_that_holdfast_would_refuse(signed_in: Page, holdfast: Holdfast):
+def test_an_expired_backend_certificate_is_not_offered_for_import(signed_in: Page, holdfast: Holdfast):
     with Backend(issue("localhost", start=-9 * DAY, end=-DAY)) as backend:
         api = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, api)
@@ -165,18 +161,18 @@ def test_the_request_id_can_be_copied(signed_in: Page, holdfast: Holdfast, faili
     request_id = fail(holdfast, failing)
     signed_in.context.grant_permissions(["clipboard-read", "clipboard-write"])
     signed_in.goto("/failures")
-    item(signed_in, failing).get_by_role("button", name="Copy the request id").click()
+    item(signed_in, failing).get_by_role("button", name="Copy the request ID").click()
     expect(signed_in.get_by_text("Copied")).to_be_visible()
     assert signed_in.evaluate("navigator.clipboard.readText()") == request_id
 
 
-def test_without_failures_the_page_claims_no_more_than_it_knows(chromium: Browser, tmp_path: Path):
+def test_without_failures_the_page_does_not_claim_that_backends_work(chromium: Browser, tmp_path: Path):
     with Holdfast(tmp_path) as own, chromium.new_context(base_url=own.publisher_url) as context:
         page = context.new_page()
         sign_in(page, own)
         page.goto("/failures")
-        expect(page.get_by_text("No failed request has been seen since this Holdfast started on")).to_be_visible()
-        expect(page.get_by_text("this does not say that every backend is reached")).to_be_visible()
+        expect(page.get_by_role("heading", name="No failures")).to_be_visible()
+        expect(page.get_by_text("doesn't prove that every backend works")).to_be_visible()
         assert violations(page) == []
         with closed_port() as url:
             api = own.publish_api(url)

@@ -1,4 +1,4 @@
-"""The section and the dialogs of gateway identities, with scripts and without."""
+"""The section and dialogs of gateway identities, with and without JavaScript."""
 
 from collections.abc import Iterator
 
@@ -28,24 +28,24 @@ def presented_by(holdfast: Holdfast, api: PublishedApi) -> str:
     return wait_until(lambda: (got := holdfast.call(api.path)).is_success and got.json()["client"])
 
 
-def test_a_client_certificate_is_imported_requested_answered_and_removed(
+def test_a_gateway_identity_is_imported_requested_signed_and_removed(
     signed_in: Page, holdfast: Holdfast, api: PublishedApi
 ):
     own = issue(common_name="gateway", by=CA, purpose=CLIENTS_ONLY)
     signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
     section = signed_in.get_by_role("region", name="Gateway identity")
-    expect(section).to_contain_text("The gateways present nothing here")
+    expect(section).to_contain_text("The gateways present no certificate")
     assert violations(signed_in) == []
 
-    section.get_by_role("button", name="Import Key and Certificate").click()
+    section.get_by_role("button", name="Import key and certificate").click()
     dialog = signed_in.get_by_role("dialog")
     file = {"name": "gateway.p12", "mimeType": "application/x-pkcs12", "buffer": identity_file("geheim", own)}
     dialog.get_by_label("Key and certificate").set_input_files(file)  # type: ignore[arg-type]
     dialog.get_by_role("button", name="Import").click()
-    expect(dialog.get_by_label("Password of the file")).to_be_focused()
+    expect(dialog.get_by_label("File password")).to_be_focused()
     expect(dialog).to_contain_text("password-protected")
     assert violations(signed_in) == []
-    dialog.get_by_label("Password of the file").fill("geheim")
+    dialog.get_by_label("File password").fill("geheim")
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden()
     expect(section).to_contain_text("CN=gateway")
@@ -53,7 +53,7 @@ def test_a_client_certificate_is_imported_requested_answered_and_removed(
     assert "PRIVATE" not in signed_in.content()
     assert presented_by(holdfast, api) == "gateway"
 
-    section.get_by_role("button", name="Create Request").click()
+    section.get_by_role("button", name="Create signing request").click()
     dialog.get_by_role("button", name="Create").click()
     expect(dialog.get_by_label("Common name")).to_be_focused()
     dialog.get_by_label("Common name").fill("renewed")
@@ -63,11 +63,11 @@ def test_a_client_certificate_is_imported_requested_answered_and_removed(
     assert violations(signed_in) == []
     answered = answer(request.inner_text(), CA)
     dialog.get_by_role("button", name="Close").click()
-    expect(section).to_contain_text("A request waits for the answer of a CA")
+    expect(section).to_contain_text("Waiting for the CA to sign this request")
     assert presented_by(holdfast, api) == "gateway"
-    section.get_by_role("button", name="Import Answer").click()
+    section.get_by_role("button", name="Import signed certificate").click()
     pem = {"name": "answer.pem", "mimeType": "text/plain", "buffer": answered.pem}
-    dialog.get_by_label("Answer of the CA").set_input_files(pem)  # type: ignore[arg-type]
+    dialog.get_by_label("Signed certificate").set_input_files(pem)  # type: ignore[arg-type]
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden()
     expect(section).to_contain_text("CN=renewed")
@@ -77,34 +77,34 @@ def test_a_client_certificate_is_imported_requested_answered_and_removed(
     expect(dialog).to_contain_text(api.name)
     assert violations(signed_in) == []
     dialog.get_by_role("button", name="Remove").click()
-    expect(section).to_contain_text("The gateways present nothing here")
+    expect(section).to_contain_text("The gateways present no certificate")
 
 
-def test_all_of_it_works_without_scripts(chromium: Browser, holdfast: Holdfast, api: PublishedApi):
+def test_gateway_identities_work_without_javascript(chromium: Browser, holdfast: Holdfast, api: PublishedApi):
     own = issue(common_name="plain", by=CA)
     context = chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, holdfast)
     page.goto(f"/apis/{api.id}/endpoints?certificates")
-    page.get_by_role("button", name="Import Key and Certificate").click()
+    page.get_by_role("button", name="Import key and certificate").click()
     page.get_by_role("button", name="Import").click()
-    expect(page.get_by_text("Choose the file")).to_be_visible()
+    expect(page.get_by_text("Choose a file")).to_be_visible()
     file = {"name": "own.pem", "mimeType": "text/plain", "buffer": own.pem + own.key_pem}
     page.get_by_label("Key and certificate").set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("CN=plain")).to_be_visible()
-    page.get_by_role("button", name="Create Request").click()
+    page.get_by_role("button", name="Create signing request").click()
     page.get_by_label("Common name").fill("asked")
     page.get_by_role("button", name="Create").click()
-    page.get_by_role("button", name="Show Request").click()
+    page.get_by_role("button", name="Show request").click()
     expect(page.get_by_text("BEGIN CERTIFICATE REQUEST")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == "request.csr"
     page.get_by_role("button", name="Close").click()
-    page.get_by_role("button", name="Discard Request").click()
+    page.get_by_role("button", name="Discard request").click()
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_text("The gateways present nothing here")).to_be_visible()
+    expect(page.get_by_text("The gateways present no certificate")).to_be_visible()
     context.close()

@@ -1,4 +1,4 @@
-"""The live status says only what is so."""
+"""The live status is accurate."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def row(page: Page, api: PublishedApi, alias: str) -> Locator:
     return page.get_by_role("listitem").filter(has_text=alias)
 
 
-def test_a_gateway_that_is_stopped_keeps_the_status_waiting_until_it_goes_on(
+def test_a_stopped_gateway_keeps_the_status_waiting_until_it_resumes(
     signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
 ):
     first = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
@@ -44,7 +44,7 @@ def test_a_gateway_that_is_stopped_keeps_the_status_waiting_until_it_goes_on(
     holdfast.delete_certificate("second")
 
 
-def test_without_a_gateway_nothing_is_called_enforced(
+def test_without_a_gateway_nothing_is_shown_as_enforced(
     signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
 ):
     alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
@@ -56,7 +56,7 @@ def test_without_a_gateway_nothing_is_called_enforced(
     holdfast.delete_certificate(alias)
 
 
-def test_a_failing_backend_is_explained_beside_its_endpoint_until_it_is_mended(
+def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
     signed_in: Page, holdfast: Holdfast, presented: Issued
 ):
     with Backend(presented) as own:
@@ -65,7 +65,7 @@ def test_a_failing_backend_is_explained_beside_its_endpoint_until_it_is_mended(
         wait_until(lambda: holdfast.call(api.path).status_code == 503 and told(holdfast, api))
         failure = signed_in.locator("[data-failure=production]")
         expect(failure).to_contain_text(EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence)
-        expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request id"))
+        expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request ID"))
         assert violations(signed_in) == []
         alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)
         expect(failure).to_be_hidden()
@@ -76,7 +76,7 @@ def told(holdfast: Holdfast, api: PublishedApi) -> bool:
     return bool(holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"])
 
 
-def test_polling_takes_over_where_events_do_not_come_through(signed_in: Page, holdfast: Holdfast, presented: Issued):
+def test_polling_replaces_blocked_events(signed_in: Page, holdfast: Holdfast, presented: Issued):
     def refuse(route: Route) -> None:
         route.fulfill(status=404, body="a proxy that knows no events")
 

@@ -1,4 +1,4 @@
-"""What a viewer sees: everything, with what they may not do disabled, and the reason within reach of everybody."""
+"""A viewer sees everything; controls without permission are disabled, with an accessible reason."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from running import Holdfast, PublishedApi
 
 pytestmark = pytest.mark.long
 
-NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles do not permit this"
+NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles don't allow this"
 
 
 @pytest.fixture(scope="module")
 def backend(presented: Issued) -> Iterator[Backend]:
-    """One of its own: what is imported for the origin of all others would be on their pages."""
+    """A separate backend, because all certificates for the origin of the shared one would be listed."""
     with Backend(presented) as running:
         yield running
 
@@ -61,13 +61,13 @@ def test_axe_finds_nothing_on_any_page(viewer: Page, api: PublishedApi):
         assert violations_by_theme(viewer) == [], address
 
 
-def test_the_reason_is_reached_by_keyboard_and_told_to_screen_readers(viewer: Page, api: PublishedApi):
+def test_the_reason_is_accessible_by_keyboard_and_screen_reader(viewer: Page, api: PublishedApi):
     viewer.goto(f"/apis/{api.id}/endpoints?certificates")
     for name in ("Add Certificate", "Replace certificate", "Delete certificate", "Undo", "Save"):
         button = viewer.get_by_role("button", name=name, exact=True)
         expect(button).to_be_disabled()
         button.focus()
-        # Away and back: after a click, only what the keyboard leads to is shown as focused.
+        # Leave and return: after a click, focus is visible only if it came from the keyboard.
         viewer.keyboard.press("Shift+Tab")
         viewer.keyboard.press("Tab")
         expect(button).to_be_focused()
@@ -81,17 +81,17 @@ def test_the_reason_is_reached_by_keyboard_and_told_to_screen_readers(viewer: Pa
     assert viewer.url.endswith(f"/apis/{api.id}/endpoints?certificates")
 
 
-def test_endpoints_can_be_read_and_copied_and_not_changed(viewer: Page, api: PublishedApi, backend: Backend):
+def test_endpoints_can_be_read_and_copied_but_not_changed(viewer: Page, api: PublishedApi, backend: Backend):
     viewer.goto(f"/apis/{api.id}/endpoints")
     url = viewer.get_by_label("Production Endpoint URL")
     expect(url).to_have_value(backend.url(host="localhost"))
     expect(url).not_to_be_editable()
     expect(viewer.get_by_role("checkbox", name="Production Endpoint")).to_be_disabled()
     url.press("Enter")
-    expect(viewer.get_by_text("Endpoints saved")).to_have_count(0)
+    expect(viewer.get_by_role("status").filter(has_text="saved")).to_have_count(0)
 
 
-def test_no_page_is_wider_than_a_narrow_screen_also_while_it_says_why(viewer: Page, api: PublishedApi):
+def test_no_page_is_wider_than_a_narrow_screen_even_with_a_reason_shown(viewer: Page, api: PublishedApi):
     viewer.set_viewport_size({"width": 320, "height": 640})
     for address in addresses(api):
         viewer.goto(address)

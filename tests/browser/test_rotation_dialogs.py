@@ -1,4 +1,4 @@
-"""Test, fetch, replace with an overlap, undo, retire, restore: from the page to the gateway."""
+"""Test, fetch, replace with overlap, undo, retire and restore: from the page to the gateway."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def file(issued: Issued) -> FilePayload:
 
 @pytest.fixture
 def own() -> Iterator[Backend]:
-    """A backend of a private CA, with a port of its own."""
+    """A backend with a certificate from a private CA, on a separate port."""
     with Backend(issue("localhost", by=ISSUER, common_name="backend").followed_by(ISSUER, ROOT)) as backend:
         yield backend
 
@@ -52,7 +52,7 @@ def answers(holdfast: Holdfast, api: PublishedApi, status: int) -> bool:
     return bool(wait_until(lambda: holdfast.call(api.path).status_code == status))
 
 
-def test_the_backend_is_tested_as_it_is_trusted_now(endpoints: Page):
+def test_the_backend_is_tested_with_the_current_trust_settings(endpoints: Page):
     endpoints.get_by_role("button", name="Test against the endpoint").click()
     dialog = endpoints.get_by_role("dialog", name="Test against the endpoint")
     expect(dialog).to_contain_text("The gateway rejects this backend with the current trust settings.")
@@ -61,9 +61,7 @@ def test_the_backend_is_tested_as_it_is_trusted_now(endpoints: Page):
     assert violations(endpoints) == []
 
 
-def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
-    endpoints: Page, holdfast: Holdfast, api: PublishedApi
-):
+def test_a_file_is_tested_without_being_saved(endpoints: Page, holdfast: Holdfast, api: PublishedApi):
     dialog = upload(endpoints)
     verdict = dialog.locator("#verdict")
     refuses = "The gateway rejects this backend with this certificate."
@@ -76,7 +74,7 @@ def test_a_file_is_tested_before_it_is_saved_and_nothing_is_kept_of_it(
     assert holdfast.call(api.path).status_code == 503
 
 
-def test_certificates_that_cannot_be_read_are_shown_with_their_place(signed_in: Page, holdfast: Holdfast):
+def test_unreadable_certificates_are_shown_with_their_position(signed_in: Page, holdfast: Holdfast):
     damaged = b"\x31" + ROOT.der[1:]
     with damaged_backend([issue("127.0.0.1").der, damaged, *[ROOT.der] * 20]) as url:
         api = holdfast.publish_api(url)
@@ -96,13 +94,13 @@ def test_certificates_that_cannot_be_read_are_shown_with_their_place(signed_in: 
         assert violations(signed_in) == []
 
 
-def test_what_the_backend_presents_is_fetched_chosen_tested_and_saved(
+def test_a_presented_certificate_is_fetched_chosen_tested_and_saved(
     endpoints: Page, holdfast: Holdfast, api: PublishedApi
 ):
     dialog = upload(endpoints)
     dialog.get_by_label("Alias").fill("fetched")
     dialog.get_by_role("button", name="Fetch from endpoint").click()
-    expect(dialog.locator("#fetched")).to_contain_text("Compare the fingerprint with one that you got another way")
+    expect(dialog.locator("#fetched")).to_contain_text("hasn't been verified")
     expect(dialog.get_by_role("radio")).to_have_count(3)
     assert violations(endpoints) == []
     expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
@@ -115,7 +113,7 @@ def test_what_the_backend_presents_is_fetched_chosen_tested_and_saved(
     holdfast.delete_certificate("fetched")
 
 
-def test_a_replacement_overlaps_is_observed_undone_retired_and_restored(
+def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     endpoints: Page, holdfast: Holdfast, api: PublishedApi, own: Backend
 ):
     alias = holdfast.import_certificate(own.url(host="localhost"), ISSUER.pem, "rotated")
@@ -144,7 +142,7 @@ def test_a_replacement_overlaps_is_observed_undone_retired_and_restored(
     dialog.get_by_role("button", name="Close").click()
 
     replace(new)
-    expect(rotated).to_contain_text("The gateway sees the backend use the previous one.", timeout=20_000)
+    expect(rotated).to_contain_text("The backend still uses the previous one.", timeout=20_000)
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 200
 
@@ -154,8 +152,8 @@ def test_a_replacement_overlaps_is_observed_undone_retired_and_restored(
 
     replace(new)
     own.present(new)
-    rotated.get_by_role("button", name="Retire the previous one").click()
-    expect(endpoints.get_by_text("Previous certificate retired")).to_be_visible()
+    rotated.get_by_role("button", name="Retire previous").click()
+    expect(endpoints.get_by_text("Previous certificate of rotated retired")).to_be_visible()
     assert answers(holdfast, api, 200)
 
     endpoints.get_by_text("Removed certificates").click()

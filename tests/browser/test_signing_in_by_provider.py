@@ -1,4 +1,4 @@
-"""People sign in at a real identity provider, and their groups there decide about their roles here."""
+"""Users sign in through a real identity provider, and their groups determine their roles."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvide
 
 @pytest.fixture
 def page(chromium: Browser, holdfast: Holdfast) -> Iterator[Page]:
-    """A browser that knows nobody yet."""
+    """A browser without any session."""
     context = chromium.new_context(base_url=holdfast.publisher_url, viewport={"width": 1200, "height": 800})
     context.set_default_timeout(TIMEOUT)
     yield context.new_page()
@@ -38,7 +38,7 @@ def page(chromium: Browser, holdfast: Holdfast) -> Iterator[Page]:
 
 
 def come_by_provider(page: Page, name: str, provider: IdentityProvider, wanted: str = "/apis") -> None:
-    """Go to a page of Holdfast and sign in at the provider on the way, with its own pages."""
+    """Open a page of Holdfast, and sign in on the pages of the provider on the way."""
     page.goto(wanted)
     page.get_by_role("link", name="Sign in with Canaille").click()
     page.locator("input[name=login]").fill(name)
@@ -47,18 +47,18 @@ def come_by_provider(page: Page, name: str, provider: IdentityProvider, wanted: 
     page.keyboard.press("Enter")
 
 
-def test_who_signs_in_by_the_provider_has_the_roles_of_their_groups(
+def test_users_of_the_provider_have_the_roles_of_their_groups(
     page: Page, holdfast: Holdfast, provider: IdentityProvider
 ):
     provider.serve(holdfast.publisher_url, PEOPLE)
     come_by_provider(page, "dora", provider, "/failures")
     expect(page).to_have_url(f"{holdfast.publisher_url}/failures")
     page.goto("/account")
-    expect(page.get_by_text("Organization default, creator, publisher.")).to_be_visible()
-    expect(page.get_by_text("There is no password here.")).to_be_visible()
+    expect(page.get_by_text("Organization default. Roles: Creator, Publisher.")).to_be_visible()
+    expect(page.get_by_text("You have no password in Holdfast.")).to_be_visible()
     assert violations(page) == []
     page.goto("/tokens")
-    expect(page.get_by_text("for 30 days.")).to_be_visible()
+    expect(page.get_by_text("within the last 30 days.")).to_be_visible()
     page.goto("/users")
     expect(page.get_by_role("heading", name="Not permitted")).to_be_visible()
     found = holdfast.rest.get("/users/dora").json()
@@ -78,7 +78,9 @@ def test_groups_that_change_change_the_roles_at_the_next_sign_in(
     assert holdfast.rest.get("/users/gustav").json()["roles"] == []
 
 
-def test_who_has_no_role_is_told_so_and_is_nobody_here(page: Page, holdfast: Holdfast, provider: IdentityProvider):
+def test_a_user_without_a_role_is_not_created_and_sees_the_reason(
+    page: Page, holdfast: Holdfast, provider: IdentityProvider
+):
     provider.serve(holdfast.publisher_url, PEOPLE)
     come_by_provider(page, "emil", provider)
     expect(page.get_by_role("alert")).to_contain_text("None of your groups has a role in Holdfast.")
@@ -88,15 +90,15 @@ def test_who_has_no_role_is_told_so_and_is_nobody_here(page: Page, holdfast: Hol
     expect(page.get_by_role("heading", name="Sign in to the API Publisher")).to_be_visible()
 
 
-def test_an_admin_by_the_provider_manages_users_and_is_disabled_by_another(
+def test_an_admin_from_the_provider_manages_users_and_can_be_disabled(
     page: Page, holdfast: Holdfast, provider: IdentityProvider
 ):
     provider.serve(holdfast.publisher_url, PEOPLE)
     come_by_provider(page, "frida", provider)
     page.get_by_role("link", name="Users").click()
     page.get_by_role("link", name="frida", exact=True).click()
-    expect(page.get_by_text("The groups there give the roles: admin.")).to_be_visible()
-    expect(page.get_by_role("heading", name="Another password")).to_have_count(0)
+    expect(page.get_by_text("roles: Admin.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Reset password")).to_have_count(0)
     assert violations(page) == []
     assert holdfast.rest.put("/users/frida", json={"disabled": True}).status_code == 200
     page.goto("/apis")
@@ -105,11 +107,11 @@ def test_an_admin_by_the_provider_manages_users_and_is_disabled_by_another(
 
 
 def come_by_provider_again(page: Page) -> None:
-    """Sign in where the provider knows the browser already."""
+    """Sign in with an existing session at the provider."""
     page.get_by_role("link", name="Sign in with Canaille").click()
 
 
-def test_people_of_the_provider_have_no_password_and_get_none(
+def test_users_of_the_provider_have_no_password_and_cannot_get_one(
     page: Page, holdfast: Holdfast, provider: IdentityProvider
 ):
     provider.serve(holdfast.publisher_url, {"hanna": ["api-team"]})

@@ -1,4 +1,4 @@
-"""How a backend is verified: shown in words, changed, and switched off for a time that everybody sees."""
+"""Trust settings: their effect is described and changed, and exceptions appear on every page."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def own() -> Iterator[Backend]:
-    """A backend of one's own, whose certificate is not imported."""
-    with Backend(issue("somebody.else")) as backend:
+    """A separate backend whose certificate is not imported."""
+    with Backend(issue("other.example")) as backend:
         yield backend
 
 
@@ -33,34 +33,32 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
     return signed_in
 
 
-def test_what_is_decided_is_told_in_words_before_and_after_it_is_saved(endpoints: Page):
+def test_the_effect_is_described_before_and_after_saving(endpoints: Page):
     section = endpoints.get_by_role("region", name="Trust settings")
-    expect(section).to_contain_text("is valid for localhost and was issued by a public certification authority")
+    expect(section).to_contain_text("for localhost and was issued by a public certification authority")
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     assert violations(endpoints) == []
-    dialog.get_by_label("Names").fill("somebody.else\n192.0.2.1")
-    expect(dialog.locator("#effect")).to_contain_text("for somebody.else or 192.0.2.1")
+    dialog.get_by_label("Names").fill("other.example\n192.0.2.1")
+    expect(dialog.locator("#effect")).to_contain_text("for other.example or 192.0.2.1")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).not_to_be_visible()
-    expect(section).to_contain_text(
-        "is valid for somebody.else or 192.0.2.1 and was issued by a public certification authority"
-    )
+    expect(section).to_contain_text("for other.example or 192.0.2.1 and was issued by a public certification authority")
     expect(section).to_contain_text(re.compile(r"Enforced on 1 gateway"))
 
 
-def test_a_value_that_cannot_be_used_is_explained_and_nothing_typed_is_lost(endpoints: Page):
+def test_an_invalid_value_is_explained_and_the_input_is_kept(endpoints: Page):
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     dialog.get_by_label("Names").fill("two words?")
-    dialog.get_by_text("Look at no name").click()
+    dialog.get_by_label("Skip the host name check").click()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.locator("#names-error")).to_contain_text("'words?' is neither a host name nor an IP address")
     expect(dialog.locator("#anyName-error")).to_contain_text("requires a certificate pin")
     expect(dialog.get_by_label("Names")).to_have_value("two words?")
 
 
-def test_crls_are_judged_before_they_are_saved(endpoints: Page):
+def test_crls_are_checked_before_they_are_saved(endpoints: Page):
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     dialog.get_by_text("Revocation", exact=True).click()
@@ -76,18 +74,16 @@ def test_crls_are_judged_before_they_are_saved(endpoints: Page):
     expect(endpoints.get_by_role("region", name="Trust settings")).to_contain_text("has no nextUpdate")
 
 
-def test_verification_that_is_off_is_seen_everywhere_until_it_is_on(
-    endpoints: Page, holdfast: Holdfast, api: PublishedApi
-):
-    endpoints.get_by_role("button", name="Switch verification off").click()
-    dialog = endpoints.get_by_role("dialog", name="Switch verification off")
+def test_an_exception_is_shown_on_every_page_until_it_ends(endpoints: Page, holdfast: Holdfast, api: PublishedApi):
+    endpoints.get_by_role("button", name="Turn off verification").click()
+    dialog = endpoints.get_by_role("dialog", name="Turn off verification")
     expect(dialog.get_by_label("Reason")).to_be_focused()
-    dialog.get_by_role("button", name="Switch verification off").click()
+    dialog.get_by_role("button", name="Turn off verification").click()
     expect(dialog.locator("#reason-error")).to_contain_text("in 10 to 500 characters")
     assert violations(endpoints) == []
     dialog.get_by_label("Reason").fill("the backend's team renews it today")
-    dialog.get_by_label("For", exact=True).select_option("8 hours")
-    dialog.get_by_role("button", name="Switch verification off").click()
+    dialog.get_by_label("Duration").select_option("8 hours")
+    dialog.get_by_role("button", name="Turn off verification").click()
     banner = endpoints.locator("#exceptions")
     expect(banner).to_contain_text("the backend's team renews it today")
     expect(endpoints.get_by_text("Verification is off on 1 gateway")).to_be_visible()
@@ -96,12 +92,12 @@ def test_verification_that_is_off_is_seen_everywhere_until_it_is_on(
     endpoints.goto("/apis")
     expect(banner).to_contain_text("Verification is off")
     endpoints.goto(f"/apis/{api.id}/endpoints?certificates")
-    endpoints.get_by_role("button", name="Switch verification on").click()
+    endpoints.get_by_role("button", name="Turn on verification").click()
     expect(banner).to_have_text("")
     assert wait_until(lambda: holdfast.call(api.path).status_code == 503)
 
 
-def test_the_form_is_a_page_of_its_own_too(signed_in: Page, api: PublishedApi):
+def test_the_form_is_also_a_separate_page(signed_in: Page, api: PublishedApi):
     signed_in.goto(f"/apis/{api.id}/trust/production")
     signed_in.get_by_label("Server name (SNI)").fill("asked.internal")
     signed_in.get_by_role("button", name="Save").click()

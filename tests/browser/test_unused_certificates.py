@@ -1,4 +1,4 @@
-"""Certificates that no API uses any more, in a real Chromium: by keyboard, in both themes, wide and narrow."""
+"""Unused certificates in a real Chromium: by keyboard, in both themes, wide and narrow."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ BACKEND = "https://unused.test:8443"
 
 @pytest.fixture
 def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
-    """An API whose endpoint has a certificate, which is gone afterwards."""
+    """An API whose endpoint has a certificate, which is deleted after the test."""
     made = holdfast.publish_api(BACKEND)
     alias = holdfast.import_certificate(BACKEND, issue("unused.test").pem)
     yield made
@@ -23,7 +23,7 @@ def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
 
 
 def look(page: Page) -> None:
-    """See that axe finds nothing and nothing is too wide: light on a desk, dark on a telephone."""
+    """Check that axe finds nothing and nothing is too wide: light on a desktop, dark on a phone."""
     before = page.viewport_size
     for theme, width in (("light", 1280), ("dark", 390)):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
@@ -40,13 +40,13 @@ def test_a_certificate_left_behind_by_a_changed_endpoint_is_deleted_by_keyboard(
     signed_in.goto(f"/apis/{api.id}/endpoints")
     signed_in.get_by_label("Production Endpoint URL").fill("https://other.test")
     signed_in.keyboard.press("Enter")
-    left = signed_in.get_by_role("region", name="No API uses these any more")
+    left = signed_in.get_by_role("region", name="Unused certificates")
     expect(left).to_contain_text(BACKEND)
     look(signed_in)
     button = left.get_by_role("button", name="Delete them")
     button.focus()
     signed_in.keyboard.press("Enter")
-    expect(signed_in.get_by_role("status").filter(has_text="Unused certificates deleted")).to_be_visible()
+    expect(signed_in.get_by_role("status").filter(has_text="deleted")).to_be_visible()
     assert holdfast.rest.get("/endpoint-certificates", params={"unused": "true"}).json()["count"] == 0
 
 
@@ -61,9 +61,9 @@ def test_a_certificate_is_deleted_with_its_api_or_later_on_the_page_of_unused_on
     expect(box).to_be_checked()
     box.press("Space")
     dialog.get_by_role("button", name="Delete").press("Enter")
-    expect(signed_in.get_by_text("Its certificates are still trusted, but no API uses them.")).to_be_visible()
+    expect(signed_in.get_by_text("Its certificates stay trusted, but no API uses them.")).to_be_visible()
     look(signed_in)
-    signed_in.get_by_role("link", name="Certificates no API uses").press("Enter")
+    signed_in.get_by_role("link", name="Unused certificates").press("Enter")
     region = signed_in.get_by_role("region", name=BACKEND)
     region.locator("summary").press("Enter")
     expect(region).to_contain_text("SHA-256 fingerprint")

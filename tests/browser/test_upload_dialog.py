@@ -1,4 +1,4 @@
-"""The upload dialog: what it refuses, and that nothing is lost by it."""
+"""The upload dialog explains rejections and keeps the input."""
 
 import re
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def save(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Save").click()
 
 
-def test_a_refused_file_is_explained_beside_it_and_nothing_typed_is_lost(dialog: Locator, presented: Issued):
+def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, presented: Issued):
     fill(dialog, "kept", presented.pem + presented.key_pem)
     save(dialog)
     expect(dialog.locator("#certificate-error")).to_contain_text("Block 2 of 2 is a private key")
@@ -80,7 +80,7 @@ def test_a_certificate_that_is_already_trusted_is_reported_before_it_is_saved(
 def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued
 ):
-    password = dialog.get_by_label("Password of the file")
+    password = dialog.get_by_label("File password")
     dialog.get_by_label("Alias").fill("store")
     choose = dialog.get_by_label("Certificate", exact=True)
     choose.set_input_files(file(presented.pem))
@@ -97,7 +97,7 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     holdfast.delete_certificate("store")
 
 
-def test_an_alias_that_exists_is_refused_beside_the_alias(dialog: Locator, imported: str, presented: Issued):
+def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported: str, presented: Issued):
     fill(dialog, imported, presented.pem)
     save(dialog)
     expect(dialog.locator("#alias-error")).to_contain_text("already exists")
@@ -113,17 +113,17 @@ def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, sig
     expect(dialog.locator("#alias-error")).to_be_hidden()
     save(dialog)
     expect(dialog).to_be_hidden()
-    expect(signed_in.get_by_text("corrected")).to_be_visible()
+    expect(signed_in.get_by_text("corrected", exact=True)).to_be_visible()
     holdfast.delete_certificate("corrected")
 
 
-def test_an_expired_certificate_is_refused_with_its_day(dialog: Locator):
+def test_an_expired_certificate_is_rejected_with_its_date(dialog: Locator):
     fill(dialog, "old", issue("localhost", start=-9 * DAY, end=-2 * DAY).pem)
     save(dialog)
     expect(dialog.locator("#certificate-error")).to_contain_text("The certificate expired on")
 
 
-def test_an_http_endpoint_is_refused_with_the_reason(dialog: Locator, backend: Backend, presented: Issued):
+def test_an_http_endpoint_is_rejected_with_the_reason(dialog: Locator, backend: Backend, presented: Issued):
     dialog.get_by_label("Endpoint").select_option(backend.url(host="localhost").replace("https", "http"))
     fill(dialog, "plain", presented.pem)
     save(dialog)
@@ -151,12 +151,12 @@ def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, presented: Issued
     expect(dialog.get_by_text("pasted.pem")).to_be_visible()
 
 
-def test_the_alias_takes_no_more_than_45_characters(dialog: Locator):
+def test_the_alias_is_limited_to_45_characters(dialog: Locator):
     dialog.get_by_label("Alias").press_sequentially("a" * 50)
     expect(dialog.get_by_label("Alias")).to_have_value("a" * 45)
 
 
-def test_every_certificate_of_a_file_is_shown_with_what_is_wrong_with_it(
+def test_every_certificate_of_a_file_is_shown_with_its_findings(
     signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
 ):
     old = issue("localhost", start=-9 * DAY, end=-2 * DAY)
@@ -176,14 +176,14 @@ def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api:
     row.get_by_role("button", name="Replace certificate").click()
     dialog = signed_in.get_by_role("dialog", name="Replace Certificate")
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(issue("localhost", end=5 * DAY).pem))
-    dialog.get_by_text("Trust the old certificate beside the new one").click()
+    dialog.get_by_text("Keep trusting the old certificate").click()
     save(dialog)
-    expect(signed_in.get_by_text("Certificate replaced successfully")).to_be_visible()
+    expect(signed_in.get_by_text(f"Certificate {imported} replaced")).to_be_visible()
     expect(row).to_contain_text("Expiring")
     wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 503)
 
 
-def test_a_request_that_is_too_large_is_explained_in_the_dialog_and_nothing_typed_is_lost(dialog: Locator):
+def test_a_request_that_is_too_large_is_explained_and_the_input_is_kept(dialog: Locator):
     fill(dialog, "kept", bytes(2_200_000))
     expect(dialog.locator("#inspection")).to_contain_text("The request is larger than 2048 KiB.")
     save(dialog)

@@ -1,5 +1,5 @@
 """
-WSO2's page "Manage Endpoint Certificates", step by step, by the names that it uses.
+The steps of WSO2's page "Manage Endpoint Certificates" work with the names that it uses.
 """
 
 import re
@@ -14,7 +14,7 @@ from running import Holdfast, refusal, wait_until
 
 
 def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
-    """Drop a file as a hand would: enter, move over, let go."""
+    """Drop a file like a user does: enter, move over, drop."""
     data = page.evaluate_handle(
         """([name, text]) => {
             const data = new DataTransfer();
@@ -47,7 +47,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     menu = page.get_by_role("navigation", name="API")
     menu.get_by_role("link", name="Lifecycle").click()
     page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Lifecycle changed")).to_be_visible()
+    expect(page.get_by_text("API Described 1.0.0 published")).to_be_visible()
     wait_until(lambda: call(holdfast).status_code == 503)
     assert refusal(call(holdfast)) == "503 backend_not_trusted"
 
@@ -56,7 +56,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     general = page.get_by_text("General Endpoint Configuration")
     expect(page.get_by_text("Certificates: 0", exact=True)).to_be_visible()
     general.click()
-    expect(page.get_by_text("You do not have any certificates uploaded")).to_be_visible()
+    expect(page.get_by_text("No certificates yet")).to_be_visible()
 
     # 4. Click + Add Certificate in the Certificates section. The Upload Certificate dialog box appears.
     page.get_by_role("button", name="Add Certificate").click()
@@ -72,7 +72,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
 
     # The uploaded certificate will be displayed.
     expect(dialog).to_be_hidden()
-    expect(page.get_by_text("Certificate added successfully")).to_be_visible()
+    expect(page.get_by_text("Certificate described-backend added")).to_be_visible()
     expect(page.get_by_text("Certificates: 1", exact=True)).to_be_visible()
     row = page.get_by_role("listitem").filter(has_text="described-backend")
     expect(row).to_contain_text(backend.url("/base", host="localhost"))
@@ -108,8 +108,8 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     expect(question.get_by_text("Are you sure you want to delete described-backend?")).to_be_visible()
     expect(question.get_by_text("Described 1.0.0")).to_be_visible()
     question.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Certificate Deleted Successfully")).to_be_visible()
-    expect(page.get_by_text("You do not have any certificates uploaded")).to_be_visible()
+    expect(page.get_by_text("Certificate described-backend deleted")).to_be_visible()
+    expect(page.get_by_text("No certificates yet")).to_be_visible()
     wait_until(lambda: call(holdfast).status_code == 503)
     assert refusal(call(holdfast)) == "503 backend_not_trusted"
 

@@ -1,5 +1,5 @@
 """
-What pages offer: where their links lead, and what their enabled buttons send.
+The links of a page, and the requests that its enabled buttons send.
 
     offer = read_page(html)
     offer.links, offer.sends
@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a button sends when nothing was filled in."""
+    """The request of a button in a form that was not filled in."""
 
     path: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -19,7 +19,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Offer:
-    """What can be done on a page; *reasons* are the ids that describe what cannot."""
+    """The links and requests of a page; *reasons* are the IDs that describe its disabled buttons."""
 
     links: set[str] = field(default_factory=set)
     sends: set[Sent] = field(default_factory=set)
@@ -84,7 +84,7 @@ class _Reader(HTMLParser):
 
 
 def read_page(html: str) -> Offer:
-    """Read a page, or a part of one."""
+    """Parse a page or a part of one."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -92,7 +92,7 @@ def read_page(html: str) -> Offer:
 
 
 def crawl(client, *starts: str) -> tuple[dict[str, Offer], dict[str, int]]:
-    """Follow all links of ours from *starts*: give what each page offers, and the status of what is none."""
+    """Follow all internal links from *starts*. Return the offer of each page, and the status of other responses."""
     pages: dict[str, Offer] = {}
     others: dict[str, int] = {}
     waiting = list(starts)

@@ -1,4 +1,4 @@
-"""Pages for one's account, one's tokens, and the users of the organization."""
+"""The pages for the account, the tokens, and the users of the organization."""
 
 import re
 
@@ -12,7 +12,7 @@ NEW = "several quite new words"
 
 @pytest.fixture
 def other(shared_runtime, connect, berta):
-    """A browser that nobody has signed in with, at an address of its own."""
+    """A browser without a session, with a separate address."""
     return connect(shared_runtime, client=(berta.id, 50000))
 
 
@@ -20,7 +20,7 @@ def sign_in_as(browser, name, password):
     return browser.post("/sign-in", data={"name": name, "password": password}, headers={"user-agent": "Firefox"})
 
 
-def test_a_user_is_made_signs_in_and_is_disabled(client, other, berta):
+def test_a_user_is_created_signs_in_and_is_disabled(client, other, berta):
     form = {"name": "dora", "password": NEW, "roles": ["viewer", "publisher"]}
     assert client.post("/users/new", data=form).headers["location"] == "/users?done=user-created"
     name = f"dora@{berta.organization}"
@@ -37,14 +37,14 @@ def test_a_user_is_made_signs_in_and_is_disabled(client, other, berta):
     assert client.get(f"/users/{name}").status_code == 404
 
 
-def test_the_last_admin_stays(client, berta):
+def test_the_last_admin_can_be_neither_deleted_nor_demoted(client, berta):
     for path, form in ((f"/users/{berta.name}/delete", {}), (f"/users/{berta.name}", {"roles": ["viewer"]})):
         answer = client.post(path, data=form)
         assert (answer.status_code, "No admin with a password would be left" in answer.text) == (422, True)
     assert client.get("/users").status_code == 200
 
 
-def test_another_password_signs_other_browsers_out(client, other, berta, password):
+def test_changing_the_password_signs_out_other_browsers(client, other, berta, password):
     assert sign_in_as(other, berta.name, password).status_code == 303
     assert "Firefox" in client.get("/account").text
     wrong = client.post("/account/password", data={"current": "wrong", "new": NEW})
@@ -57,7 +57,7 @@ def test_another_password_signs_other_browsers_out(client, other, berta, passwor
     assert sign_in_as(other, berta.name, NEW).status_code == 303
 
 
-def test_a_session_is_ended_from_another_browser(client, other, berta, password):
+def test_a_session_can_be_signed_out_from_another_browser(client, other, berta, password):
     sign_in_as(other, berta.name, password)
     (path,) = re.findall(r"/account/sessions/\w+/revoke", client.get("/account").text)
     assert client.post(path).status_code == 303
@@ -72,7 +72,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(client, other):
     headers = {"authorization": f"Bearer {secret}"}
     assert other.get(APIS, headers=headers).status_code == 200
     listed = client.get("/tokens").text
-    assert ("nightly" in listed, secret in listed, "last used on" in listed) == (True, False, True)
+    assert ("nightly" in listed, secret in listed, "Last used" in listed) == (True, False, True)
     again = client.post("/tokens", data=form)
     assert (again.status_code, "You already have a token named nightly" in again.text) == (422, True)
     assert client.post("/tokens", data=form | {"name": "x", "scopes": []}).status_code == 422
@@ -87,7 +87,7 @@ def test_a_token_opens_no_page(client, other):
     assert other.get("/apis", headers={"authorization": f"Bearer {secret}"}).status_code == 303
 
 
-def test_hostile_names_stay_words(client, enlist, berta):
+def test_hostile_names_are_escaped(client, enlist, berta):
     hostile = '"><script>alert(1)</script>'
     enlist(berta.organization, f"{hostile}{berta.id}", Role.VIEWER)
     assert "<script>alert" not in client.get("/users").text

@@ -1,4 +1,4 @@
-"""What pages show as commands does what the pages do, whatever the values are."""
+"""The commands on pages do the same as the pages, whatever the values are."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def lines(action, value="x"):
 
 
 @pytest.mark.parametrize("action", list(_ACTIONS))
-def test_every_value_is_one_word_of_a_shell(action):
+def test_every_value_is_quoted_as_one_shell_word(action):
     for template, line in zip(_ACTIONS[action], lines(action, HOSTILE), strict=True):
         words = shlex.split(line)
         if any(f"{{{name}}}" in template or f"{{{name}_url}}" in template for name in VALUES):
@@ -33,13 +33,13 @@ def test_every_value_is_one_word_of_a_shell(action):
         assert [word for word in words if word in {"|", "&", ";", "touch", "x)"}] == []
 
 
-def test_curl_goes_to_the_publisher_that_was_asked():
+def test_curl_uses_the_url_of_the_publisher():
     _, curl = build_commands(REQUEST, "delete", alias="a")
     assert shlex.split(curl)[-1] == "http://127.0.0.1:9080/api/am/publisher/v4/endpoint-certificates/a"
 
 
 @pytest.mark.parametrize("action", COMMANDS)
-def test_every_command_is_one_that_there_is_with_its_options(action):
+def test_every_command_and_its_options_exist(action):
     command = typer.main.get_command(cli.app)
     _, *words = shlex.split(lines(action)[0])
     while hasattr(command, "commands"):
@@ -49,7 +49,7 @@ def test_every_command_is_one_that_there_is_with_its_options(action):
 
 
 @pytest.mark.parametrize("action", CURL_LINES)
-def test_every_curl_line_asks_for_an_operation_that_there_is(action, client):
+def test_every_curl_command_requests_an_existing_operation(action, client):
     words = shlex.split(lines(action)[1])
     method = words[words.index("-X") + 1] if "-X" in words else "POST" if {"-F", "--json"} & set(words) else "GET"
     path = urlsplit(words[-1]).path.removeprefix(PREFIX)
@@ -62,14 +62,14 @@ def test_every_curl_line_asks_for_an_operation_that_there_is(action, client):
 
 
 @pytest.mark.parametrize("action", [action for action, curl in CURL_LINES.items() if "{body}" in curl])
-def test_what_curl_sends_as_json_is_json(action):
+def test_json_bodies_of_curl_commands_are_valid(action):
     words = shlex.split(lines(action)[1])
     assert json.loads(words[words.index("--json") + 1])
 
 
-def test_no_curl_line_takes_a_password():
+def test_no_curl_command_contains_a_password():
     assert [line for line in CURL_LINES.values() if "password" in line.lower()] == []
 
 
-def test_every_way_through_the_lifecycle_is_a_command():
+def test_every_lifecycle_action_has_a_command():
     assert {action for state in State for action in transitions_from(state)} <= set(COMMANDS)

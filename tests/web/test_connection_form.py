@@ -1,4 +1,4 @@
-"""The connection settings of endpoints on the page."""
+"""The connection settings on the Endpoints page."""
 
 import html
 import json
@@ -27,7 +27,7 @@ def test_settings_are_saved_with_the_endpoints(client):
     assert saved(client, made) is None
 
 
-def test_settings_that_contradict_each_other_are_shown_again_with_the_reason_and_nothing_is_saved(client):
+def test_conflicting_settings_are_shown_with_the_reason_and_not_saved(client):
     made = create_api(client)
     form = FORM | {"production": "https://other.test", "production_protocol": "http2"}
     form |= {"production_connection_per_caller": "true"}
@@ -39,26 +39,26 @@ def test_settings_that_contradict_each_other_are_shown_again_with_the_reason_and
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
 
 
-def test_settings_of_an_endpoint_whose_box_is_not_checked_do_not_matter(client):
+def test_settings_of_an_unchecked_endpoint_are_ignored(client):
     made = create_api(client)
     contradictory = {"sandbox_protocol": "http2", "sandbox_connection_per_caller": "true"}
     assert client.post(f"/apis/{made['id']}/endpoints", data=FORM | contradictory).status_code == 303
 
 
-def test_the_curl_line_keeps_the_settings_and_what_others_stored(client):
+def test_the_curl_command_keeps_the_settings_and_other_stored_members(client):
     production = {"url": URL, "config": {"protocol": "http1", "actionDuration": "30000"}}
     made = create_api(client, endpointConfig={"production_endpoints": production, "sessionTimeOut": "it's 5"})
     assert client.put(f"{APIS}/{made['id']}", json=curl_body(client, made)).status_code == 200
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
 
 
-def test_the_curl_line_of_an_api_without_endpoints_has_a_place_for_one(client):
+def test_the_curl_command_of_an_api_without_endpoints_has_a_placeholder(client):
     made = create_api(client, endpointConfig=None)
     assert curl_body(client, made)["endpointConfig"]["production_endpoints"] == {"url": "PRODUCTION"}
 
 
 def curl_body(client, made):
-    """What the curl line of the page sends."""
+    """Return the body of the curl command on the page."""
     page = client.get(f"/apis/{made['id']}/endpoints").text
     line = html.unescape(re.search(r'id="as-endpoints-curl-line">(.*?)</code>', page)[1])
     words = shlex.split(line)

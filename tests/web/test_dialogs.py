@@ -1,4 +1,4 @@
-"""A dialog is a part of a page for htmx, and a page of its own without scripts; so is what comes after it."""
+"""Dialogs are parts of a page for htmx, and separate pages without JavaScript."""
 
 import re
 
@@ -30,18 +30,18 @@ def pizza(client):
     return f"/apis/{api['id']}"
 
 
-def test_each_dialog_is_a_part_for_htmx_and_a_page_without_scripts(client, pizza):
+def test_each_dialog_is_a_part_for_htmx_and_a_page_without_javascript(client, pizza):
     for dialog in DIALOGS:
         part, page = client.get(pizza + dialog, headers=HTMX), client.get(pizza + dialog)
         assert (part.status_code, page.status_code) == (200, 200), dialog
         assert 'id="dialog-title"' in part.text, dialog
         assert "<html" not in part.text, dialog
         assert 'class="card dialog-page"' in page.text, dialog
-        assert "<title>Pizza · Holdfast</title>" in page.text, dialog
+        assert " · Pizza 1.0.0 · Holdfast</title>" in page.text, dialog
         assert part.text.strip() in page.text, dialog
 
 
-def test_a_dialog_about_no_api_has_a_title_of_its_own(client, pizza):
+def test_a_dialog_without_an_api_has_its_own_title(client, pizza):
     client.post(f"{pizza}/delete")
     page = client.get("/unused-certificates/delete?origin=https://pizza.test:8443")
     assert "<title>Delete unused certificates · Holdfast</title>" in page.text
@@ -57,7 +57,7 @@ def test_a_dialog_about_no_api_has_a_title_of_its_own(client, pizza):
         (f"/client-certificate/request/new?{ENDPOINT}", {"subject": ""}, "subject"),
     ],
 )
-def test_an_open_dialog_gets_only_the_errors_of_its_fields(client, pizza, path, data, field):
+def test_an_open_dialog_receives_only_the_errors_of_its_fields(client, pizza, path, data, field):
     part, page = client.post(pizza + path, data=data, headers=HTMX), client.post(pizza + path, data=data)
     assert (part.status_code, page.status_code) == (422, 422)
     errors = dict(re.findall(r'id="(.+)-error" hx-swap-oob="true" role="alert">(.*)</div>', part.text))
@@ -75,13 +75,13 @@ def test_an_open_dialog_gets_only_the_errors_of_its_fields(client, pizza, path, 
         (f"/client-certificate/request/new?{ENDPOINT}", {"subject": "gateway"}, {"gateway-identities", "dialog"}),
     ],
 )
-def test_after_a_change_htmx_gets_the_sections_that_changed(client, pizza, path, data, changes):
+def test_after_a_change_htmx_receives_the_changed_sections(client, pizza, path, data, changes):
     part = client.post(pizza + path, data=data, headers=HTMX)
     assert part.status_code == 200
     assert set(re.findall(r'<hx-partial hx-target="#(.+?)"', part.text)) == changes
-    assert ("HX-Trigger" in part.headers) == ("dialog" not in changes)  # it closes, or goes on
+    assert ("HX-Trigger" in part.headers) == ("dialog" not in changes)  # it closes, or shows the next step
 
 
-def test_after_a_change_a_browser_without_scripts_is_sent_to_the_endpoints(client, pizza):
+def test_after_a_change_a_browser_without_javascript_is_redirected_to_the_endpoints(client, pizza):
     answer = client.post(f"{pizza}/trust/production", data={"tls_minimum": "1.3"})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{pizza}/endpoints?done=trust-saved")

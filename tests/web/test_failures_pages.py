@@ -1,4 +1,4 @@
-"""What gateways, callers and backends say is shown as text, to its organization alone."""
+"""The failures pages show untrusted text escaped, and only to its organization."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ SCRIPT = '"><script>alert(1)</script>'
 
 @pytest.fixture
 def fail(shared_runtime, berta):
-    """Tell of a failed request whose every text is hostile."""
+    """Report a failed request in which every text is hostile."""
 
     def tell(api, request_id=SCRIPT):
         shared_runtime.failures.record(
@@ -30,7 +30,7 @@ def fail(shared_runtime, berta):
     return tell
 
 
-def test_hostile_words_stay_words(client, fail):
+def test_hostile_text_is_escaped(client, fail):
     fail(create_api(client))
     for parameters in ({}, {"request_id": SCRIPT}, {"request_id": f"unknown{SCRIPT}"}):
         answer = client.get("/failures", params=parameters)
@@ -39,7 +39,7 @@ def test_hostile_words_stay_words(client, fail):
         assert "<script>alert" not in answer.text
 
 
-def test_the_list_alone_is_given_to_scripts(client, fail):
+def test_htmx_receives_only_the_list(client, fail):
     fail(create_api(client))
     whole, part = client.get("/failures"), client.get("/failures", headers={"HX-Request": "true"})
     assert "<html" in whole.text
@@ -48,23 +48,23 @@ def test_the_list_alone_is_given_to_scripts(client, fail):
     assert whole.headers["vary"] == part.headers["vary"] == "HX-Request"
 
 
-def test_failures_are_shown_to_their_organization_alone(client, stranger, fail):
+def test_failures_are_shown_only_to_their_organization(client, stranger, fail):
     api = create_api(client)
     fail(api, "of-berta")
     assert api["id"] in client.get("/failures").text
     assert api["id"] not in stranger.get("/failures").text
     assert api["id"] in client.get("/failures", params={"request_id": "of-berta"}).text
     answer = stranger.get("/failures", params={"request_id": "of-berta"})
-    assert "No failed request with this id is known" in answer.text
+    assert "No failed request with this ID" in answer.text
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "99999999999999999999"])
-def test_a_page_that_there_is_not_is_no_error(client, fail, page):
+def test_a_page_number_beyond_the_last_is_not_an_error(client, fail, page):
     fail(create_api(client))
     assert client.get("/failures", params={"page": page}).status_code == 200
 
 
-def test_more_failures_than_a_page_holds_have_a_next_page(client, shared_runtime, berta):
+def test_more_failures_than_fit_on_a_page_have_a_next_page(client, shared_runtime, berta):
     api = create_api(client)
     for number in range(51):
         shared_runtime.failures.record(
@@ -82,5 +82,5 @@ def test_more_failures_than_a_page_holds_have_a_next_page(client, shared_runtime
     assert "/failures?page=2" in first
 
 
-def test_nobody_sees_failures_without_signing_in(connect, shared_runtime):
+def test_the_failures_page_requires_sign_in(connect, shared_runtime):
     assert connect(shared_runtime).get("/failures").headers["location"] == "/sign-in?next=%2Ffailures"

@@ -1,4 +1,4 @@
-"""Pages that show changes as they happen keep a connection each, and so are counted."""
+"""Live pages, each of which holds a connection, are limited per user."""
 
 import asyncio
 
@@ -9,17 +9,17 @@ from rest.calls import APIS, api_body, create_api
 OTHER = "https://other.test"
 
 
-def test_a_user_has_so_many_pages_that_show_changes_and_no_more(client, berta, shared_runtime):
+def test_the_number_of_live_pages_per_user_is_limited(client, berta, shared_runtime):
     url = f"/apis/{create_api(client)['id']}/enforcement"
     shared_runtime.live_pages[principal_of(berta).account] = MAX_STREAMS
     refused = client.get(f"{url}/live")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
-    assert "You have 20 pages open" in refused.text
+    assert "You have 20 live pages open" in refused.text
     assert client.get(url).status_code == 200
 
 
-def test_between_changes_a_page_keeps_nothing_of_the_database_open(client, berta, shared_runtime):
-    """A transaction that reads for as long as a page is open would show it nothing new, and hinder checkpoints."""
+def test_a_live_page_holds_no_transaction_between_changes(client, berta, shared_runtime):
+    """A read transaction that stays open would never see changes, and would block checkpoints."""
     api, user = create_api(client), principal_of(berta)
 
     async def story():

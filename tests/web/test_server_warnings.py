@@ -1,4 +1,4 @@
-"""Admins of the default organization see on every page what is wrong with Holdfast's own certificates."""
+"""Admins of the default organization see problems of Holdfast's own certificates on every page."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,12 +35,12 @@ def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):
     assert "/secret" not in warning
 
 
-def test_nothing_presented_is_a_warning(clock):
+def test_a_missing_certificate_is_a_warning(clock):
     warning = ServerCertificate("gateway", None, None, "There is no file x.").write_warning(clock())
     assert warning == "The gateway's certificate can't be used, so the gateway doesn't serve https."
 
 
-def test_only_admins_of_the_default_organization_see_it_on_every_page(shared_runtime, connect, enlist):
+def test_only_admins_of_the_default_organization_see_warnings_on_every_page(shared_runtime, connect, enlist):
     expiring = certificate(shared_runtime.now(), end=20 * DAY)
     runtime = replace(shared_runtime, server_certificates=lambda _: [expiring])
     client = connect(runtime)

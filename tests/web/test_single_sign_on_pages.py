@@ -1,4 +1,4 @@
-"""Signing in by an identity provider: the way there and back in a browser, and what follows from it."""
+"""Sign-in through an identity provider: redirect, callback, roles and tokens."""
 
 import base64
 from dataclasses import replace
@@ -25,8 +25,8 @@ def provider():
 
 @pytest.fixture
 def single_sign_on(runtime, anna, provider, clock):
-    """A control plane of one's own whose people sign in at *provider*."""
-    del anna  # with whom the organization comes
+    """A separate control plane whose users sign in through *provider*."""
+    del anna  # needed for the organization
     runtime.accounts.ensure_user("default", "admin", PASSWORD, clock(), reset=True)
     asked = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET))
     yield replace(runtime, single_sign_on=SingleSignOn(asked, "Scripted", "default", [("api-team", Role.ADMIN)]))
@@ -39,7 +39,7 @@ def browser(single_sign_on, connect):
 
 
 def begin(browser, provider, wanted="/failures"):
-    """Go to the provider and give the state that one comes back with."""
+    """Follow the redirect to the provider, and return the state for the callback."""
     location = browser.get("/sign-in/provider", params={"next": wanted}).headers["location"]
     query = parse_qs(urlsplit(location).query)
     provider.nonce = query["nonce"][0]
@@ -52,13 +52,13 @@ def come_back(browser, provider, **query):
 
 
 def refusal(answer):
-    """See that nobody is signed in, and that this sign-in is over; give what the page says."""
+    """Check that the sign-in failed and has ended; return the message on the page."""
     assert answer.status_code == 403
     assert answer.headers["set-cookie"].startswith(f'{SIGN_IN_COOKIE}=""; ')
     return answer.text.partition('id="sign-in-error">')[2].partition("</p>")[0].rpartition("</svg>")[2]
 
 
-def test_the_provider_is_told_who_asks_and_is_shown_proof(browser, provider):
+def test_the_provider_receives_the_client_id_and_proof(browser, provider):
     assert "Sign in with Scripted" in browser.get("/sign-in").text
     location = browser.get("/sign-in/provider").headers["location"]
     assert location.startswith(f"{provider.issuer}/authorize?")
@@ -75,7 +75,7 @@ def test_the_provider_is_told_who_asks_and_is_shown_proof(browser, provider):
     assert browser.get("/apis").status_code == 200
 
 
-def test_over_https_the_cookie_of_a_sign_in_is_for_this_host_alone(browser):
+def test_over_https_the_cookie_of_a_sign_in_is_bound_to_this_host(browser):
     answer = browser.get("https://127.0.0.1:9080/sign-in/provider")
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"__Host-{SIGN_IN_COOKIE}=")
@@ -84,7 +84,7 @@ def test_over_https_the_cookie_of_a_sign_in_is_for_this_host_alone(browser):
     assert query["redirect_uri"] == ["https://127.0.0.1:9080/sign-in/callback"]
 
 
-def test_only_the_browser_that_began_a_sign_in_ends_it(browser, provider, single_sign_on, connect):
+def test_only_the_browser_that_began_a_sign_in_can_complete_it(browser, provider, single_sign_on, connect):
     state = begin(browser, provider)
     other = connect(single_sign_on)
     for cookies in ({}, {SIGN_IN_COOKIE: ""}, {SIGN_IN_COOKIE: ".%2Fapis"}, {SIGN_IN_COOKIE: "guessed.%2Fapis"}):
@@ -96,41 +96,41 @@ def test_only_the_browser_that_began_a_sign_in_ends_it(browser, provider, single
     assert not any(path == "/token" for path, _, _ in provider.asked)
 
 
-def test_an_answer_is_good_for_one_sign_in(browser, provider):
+def test_a_callback_works_only_once(browser, provider):
     state = begin(browser, provider)
     query = {"state": state, "code": "c0de"}
     assert browser.get("/sign-in/callback", params=query).status_code == 303
     assert "started in another browser" in refusal(browser.get("/sign-in/callback", params=query))
 
 
-def test_nobody_is_led_elsewhere_afterwards(browser, provider):
+def test_sign_in_never_redirects_to_another_host(browser, provider):
     for wanted in ("https://elsewhere.test", "//elsewhere.test", "/\\elsewhere.test", "javascript:a", "/%0d%0aa: b"):
         state = begin(browser, provider, wanted)
         answer = browser.get("/sign-in/callback", params={"state": state, "code": "c0de"})
         assert answer.headers["location"] in {"/apis", "/%250d%250aa:%20b", "/%0d%0aa:%20b"}
 
 
-def test_a_provider_that_is_away_is_said_and_passwords_still_work(browser, provider):
+def test_an_unreachable_provider_is_reported_and_passwords_still_work(browser, provider):
     provider.answers["/.well-known/openid-configuration"] = (500, b"")
     refused = browser.get("/sign-in/provider")
     assert (refused.status_code, "be used right now" in refused.text) == (503, True)
     assert browser.post("/sign-in", data={"name": "admin", "password": PASSWORD}).status_code == 303
 
 
-def test_without_a_provider_there_is_no_button_and_no_way(client):
+def test_without_a_provider_there_is_neither_a_button_nor_a_callback(client):
     assert "/sign-in/provider" not in client.get("/sign-in").text
     assert client.get("/sign-in/provider").status_code == 404
     assert client.get("/sign-in/callback").status_code == 404
 
 
-def test_who_loses_all_groups_loses_all_sessions(browser, provider, single_sign_on, connect):
+def test_a_user_who_loses_all_groups_loses_all_sessions(browser, provider, single_sign_on, connect):
     assert come_back(browser, provider).status_code == 303
     provider.claims["groups"] = []
     assert refusal(come_back(connect(single_sign_on), provider)).startswith("None of your groups has a role")
     assert browser.get("/apis").status_code == 303
 
 
-def test_tokens_open_nothing_while_the_provider_has_not_confirmed_their_user(browser, provider, clock):
+def test_tokens_work_only_while_the_provider_has_confirmed_their_user(browser, provider, clock):
     assert come_back(browser, provider).status_code == 303
     form = {"name": "nightly", "scopes": ["apim:api_view"], "days": "365"}
     secret = "hfp_" + browser.post("/tokens", data=form).text.partition("hfp_")[2][:43]
@@ -143,15 +143,15 @@ def test_tokens_open_nothing_while_the_provider_has_not_confirmed_their_user(bro
     assert browser.get(APIS, headers=headers).status_code == 200
 
 
-def test_there_is_no_password_to_change_and_none_to_set(browser, provider):
+def test_users_of_the_provider_have_no_password_to_change_or_reset(browser, provider):
     assert come_back(browser, provider).status_code == 303
-    assert "There is no password here." in browser.get("/account").text
+    assert 'action="/account/password"' not in browser.get("/account").text
     changed = browser.post("/account/password", data={"current": "", "new": PASSWORD})
     assert (changed.status_code, "have no password here" in changed.text) == (422, False)
     assert browser.post("/users/dora/password", data={"password": PASSWORD}).status_code == 422
     assert browser.post("/sign-in", data={"name": "dora", "password": ""}).status_code == 422
     assert browser.post("/users/dora", data={"roles": ["viewer"]}).status_code == 303
-    assert "roles: admin." in browser.get("/users/dora").text
+    assert "roles: Admin." in browser.get("/users/dora").text
 
 
 def test_an_organization_needs_an_admin_with_a_password(browser, provider):

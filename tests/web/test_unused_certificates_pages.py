@@ -1,4 +1,4 @@
-"""Pages say which certificates no API uses any more, show them and delete them, for those who may."""
+"""Pages list unused certificates, and delete them for users with the permission."""
 
 import re
 
@@ -25,42 +25,42 @@ def aliases(client):
 
 
 def text_of(answer):
-    """Give what a page says, without its markup."""
+    """Return the text of a page without markup."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
 
 
-def test_the_dialog_of_deleting_an_api_lists_what_only_that_api_uses(client, pizza):
-    said = client.get(f"{pizza}/delete")
-    assert "No other API uses these." in text_of(said)
-    assert "pizza-backend" in said.text
+def test_the_delete_dialog_of_an_api_lists_certificates_that_only_it_uses(client, pizza):
+    page = client.get(f"{pizza}/delete").text
+    assert 'name="delete_unused"' in page
+    assert "pizza-backend" in page
     create_api(client, "Pasta", f"{ORIGIN}/pasta")
-    assert "No other API uses these." not in client.get(f"{pizza}/delete").text
+    assert 'name="delete_unused"' not in client.get(f"{pizza}/delete").text
 
 
-def test_an_api_is_deleted_with_or_without_its_certificates_and_the_page_says_which(client, pizza):
+def test_an_api_is_deleted_with_or_without_its_certificates_and_the_notice_says_which(client, pizza):
     answer = client.post(f"{pizza}/delete")
     said = text_of(client.get(answer.headers["location"]))
-    assert "API deleted. Its certificates are still trusted, but no API uses them." in said
-    assert "Certificates no API uses: 1 endpoint" in said
+    assert "API Pizza 1.0.0 deleted. Its certificates stay trusted, but no API uses them." in said
+    assert "Unused certificates: 1 endpoint" in said
     again = create_api(client)
     answer = client.post(f"/apis/{again['id']}/delete", data={"delete_unused": "true"})
     said = text_of(client.get(answer.headers["location"]))
-    assert "API and its certificates deleted" in said
-    assert "Certificates no API uses" not in said
+    assert "API Pizza 1.0.0 and its certificates deleted" in said
+    assert "Unused certificates" not in said
     assert aliases(client) == []
 
 
-def test_after_an_endpoint_was_changed_its_page_offers_to_delete_what_is_left(client, pizza):
+def test_after_an_endpoint_changes_its_page_offers_to_delete_unused_certificates(client, pizza):
     data = {"with_production": "true", "production": "https://new.test"}
     answer = client.post(f"{pizza}/endpoints", data=data)
     page = client.get(answer.headers["location"])
-    assert "No API uses these any more" in page.text
+    assert "left-title" in read_page(page.text).ids
     [sent] = [each for each in read_page(page.text).sends if each.path == f"{PAGE}/delete"]
     assert sent == Sent(f"{PAGE}/delete", (("api_id", pizza.removeprefix("/apis/")), ("origin", ORIGIN)))
     deleted = client.post(sent.path, data=dict(sent.fields))
     assert deleted.headers["location"] == f"{pizza}/endpoints?done=unused-deleted"
     assert aliases(client) == []
-    assert "No API uses these any more" not in client.get(answer.headers["location"]).text
+    assert "left-title" not in read_page(client.get(answer.headers["location"]).text).ids
 
 
 def test_another_change_of_endpoints_offers_nothing(client, pizza):
@@ -68,7 +68,7 @@ def test_another_change_of_endpoints_offers_nothing(client, pizza):
     assert client.post(f"{pizza}/endpoints", data=data).headers["location"] == f"{pizza}/endpoints?done=endpoints-saved"
 
 
-def test_the_page_shows_all_that_is_kept_for_an_endpoint_and_deletes_it(client, pizza):
+def test_the_page_shows_and_deletes_everything_stored_for_an_endpoint(client, pizza):
     where = {"endpoint": URL}
     client.put(f"{ENDPOINTS}/trust-settings", params=where, json={"names": ["other.test"]})
     files = {"certificate": ("client.pem", identity_file(None, issue(common_name="ourselves")))}
@@ -82,7 +82,7 @@ def test_the_page_shows_all_that_is_kept_for_an_endpoint_and_deletes_it(client, 
     assert "No unused certificates" in client.get(PAGE).text
 
 
-def test_what_an_api_uses_or_another_organization_keeps_is_not_there(client, stranger, pizza):
+def test_trust_in_use_or_of_another_organization_is_not_found(client, stranger, pizza):
     for each in (client, stranger):
         assert each.get(f"{PAGE}/delete", params={"origin": ORIGIN}).status_code == 404
         assert each.post(f"{PAGE}/delete", data={"origin": ORIGIN}).status_code == 404
@@ -93,7 +93,7 @@ def test_what_an_api_uses_or_another_organization_keeps_is_not_there(client, str
 
 
 @pytest.mark.parametrize("role", [Role.PUBLISHER, Role.VIEWER])
-def test_who_may_not_delete_certificates_sees_them_and_is_refused(client, berta, enlist, sign_in, pizza, role):
+def test_unused_certificates_can_be_deleted_only_with_the_permission(client, berta, enlist, sign_in, pizza, role):
     client.post(f"{pizza}/delete")
     visitor = sign_in(enlist(berta.organization, f"{role} of {berta.organization}", role))
     page = visitor.get(PAGE)
@@ -103,7 +103,7 @@ def test_who_may_not_delete_certificates_sees_them_and_is_refused(client, berta,
     assert aliases(client) == ["pizza-backend"]
 
 
-def test_going_back_leads_to_our_own_pages_only(client, pizza):
+def test_the_redirect_after_a_deletion_stays_on_this_host(client, pizza):
     client.post(f"{pizza}/delete")
     answer = client.post(f"{PAGE}/delete", data={"origin": ORIGIN, "api_id": "/evil.test/x?"})
     assert answer.headers["location"] == "/apis/%2Fevil.test%2Fx%3F/endpoints?done=unused-deleted"

@@ -1,4 +1,4 @@
-"""The page assets of others are what vendor.toml says, and no page asks a foreign host for more."""
+"""Vendored files match vendor.toml, and no page loads anything from another host."""
 
 import hashlib
 import re
@@ -35,7 +35,7 @@ def test_nothing_in_vendor_is_missing_from_vendor_toml():
     assert found - {"vendor.toml"} == {asset["name"] for asset in TABLES["file"]}
 
 
-def test_the_licence_of_every_package_is_there():
+def test_every_package_has_its_license():
     packages = {asset["package"].removeprefix("@").replace("/", "-") for asset in ASSETS}
     assert {path.stem for path in (VENDOR / "LICENSES").iterdir()} == packages
 
@@ -47,11 +47,11 @@ def test_a_vendored_style_sheet_loads_nothing(sheet):
     assert re.findall(r"url\((?![\"']?(?:data:|#))[^)]*", text) == []
 
 
-def test_no_page_names_a_foreign_host():
+def test_no_page_refers_to_another_host():
     assert foreign_hosts(WEB) == []
 
 
-def test_every_icon_that_a_page_shows_is_in_the_sprite_and_no_other():
+def test_the_sprite_has_exactly_the_icons_that_pages_show():
     sources = [path.read_text() for path in WEB.rglob("*") if path.suffix in {".html", ".py"}]
     known = set(re.findall(r'<symbol id="([^"]+)"', (WEB / "static/icons.svg").read_text()))
     quoted = {word for source in sources for word in re.findall(r'["#]([a-z0-9-]+)["#]', source)}
@@ -61,14 +61,14 @@ def test_every_icon_that_a_page_shows_is_in_the_sprite_and_no_other():
 
 
 @pytest.mark.parametrize("url", ["https://cdn.test/x.js", "http://cdn.test", "//cdn.test/x.js"])
-def test_a_foreign_host_in_a_page_is_noticed(tmp_path, url):
+def test_a_reference_to_another_host_is_detected(tmp_path, url):
     (tmp_path / "templates").mkdir()
     page = f'<svg xmlns="http://www.w3.org/2000/svg"></svg><script src="{url}"></script>'
     (tmp_path / "templates/page.html").write_text(page)
     assert foreign_hosts(tmp_path) == [f"page.html: {url}"]
 
 
-def test_the_tool_names_every_difference(tmp_path):
+def test_the_tool_reports_every_difference(tmp_path):
     tool = tmp_path / "tools/vendor.py"
     tool.parent.mkdir()
     shutil.copy(ROOT / "tools/vendor.py", tool)

@@ -1,4 +1,4 @@
-"""Pages offer to each role what it may do, and nothing else: every link is followed and every button pressed."""
+"""Pages enable exactly what each role permits: follows every link and presses every button."""
 
 import re
 import uuid
@@ -14,16 +14,16 @@ from web.crawling import Sent, crawl
 
 NEW = issue("pizza.test")
 TEMPLATES = Path(__file__).parents[2] / "src/holdfast/web/templates"
-# These are about the visitor's own account, so each has others.
+# These are about the visitor's own account, so they differ between visitors.
 OWN = ("/account", "/tokens", "/sign-out")
-# What forms of others ask while they are filled in; it changes nothing.
+# Requests that forms send while they are filled in; they change nothing.
 ASKED = ("/certificates/inspect", "/certificates/fetch", "/certificates/test", "/preview")
 FINAL = ("/discard", "/remove", "/retire", "/undo", "/restore", "/delete", "/password")
 
 
 @pytest.fixture(scope="module")
 def enter(shared_runtime, enlist, sign_in):
-    """Make an organization with something of everything, and clients of its admin and of somebody in a role."""
+    """Create an organization with every kind of object, and clients of its admin and of a user with a role."""
 
     def enter(role):
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())
@@ -42,13 +42,13 @@ def offered(pages) -> set[Sent]:
 
 
 def press(client, sent: Sent) -> int:
-    """Send what a button sends; where a certificate is wanted, with one."""
+    """Send the request of a button, with a certificate if the form needs one."""
     uploaded = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in sent.path else {}
     return client.post(sent.path, data=dict(sent.fields) | uploaded).status_code
 
 
 def in_order(sends) -> list[Sent]:
-    """What takes away the ground for the rest comes last: certificates, the API, the visitor's own session."""
+    """Sort requests so that those that break others come last: certificates, the API, the visitor's session."""
 
     def takes_away(sent):
         path = sent.path.partition("?")[0]
@@ -59,7 +59,7 @@ def in_order(sends) -> list[Sent]:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_every_link_leads_somewhere_and_what_is_enabled_is_exactly_what_is_permitted(enter, role):
+def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(enter, role):
     house, owner, visitor = enter(role)
     starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
     everything, _ = crawl(owner, *starts)
@@ -79,7 +79,7 @@ def test_every_link_leads_somewhere_and_what_is_enabled_is_exactly_what_is_permi
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_what_cannot_be_used_says_why(enter, role):
+def test_disabled_buttons_have_a_reason(enter, role):
     house, _, visitor = enter(role)
     pages, _ = crawl(visitor, "/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates")
     said = {path: offer for path, offer in pages.items() if offer.reasons}
@@ -89,15 +89,15 @@ def test_what_cannot_be_used_says_why(enter, role):
         assert {each for reason in offer.reasons for each in reason.split()} <= offer.ids, path
 
 
-def test_who_may_not_change_anything_sees_the_same_in_the_same_places(enter):
-    """All that an admin can do is there for a viewer, disabled, but for pages about users and buttons of failures."""
+def test_a_viewer_sees_the_same_controls_as_an_admin(enter):
+    """A viewer sees the controls of an admin, disabled, except for pages about users and buttons of failures."""
     house, owner, visitor = enter(Role.VIEWER)
     path = f"/apis/{house.ids['api_id']}/endpoints?certificates"
     labels = re.compile(r"(?:aria-label=\"|</svg>)([A-Z][A-Za-z ]+)")
     assert set(labels.findall(owner.get(path).text)) - {"Users"} <= set(labels.findall(visitor.get(path).text))
 
 
-def test_templates_name_permissions_that_there_are():
+def test_templates_use_existing_permissions():
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
     named = {name for text in texts for name in re.findall(r"(?:user\.may|control)\(['\"]([a-z_]+)['\"]", text)}
     assert len(named) > 8

@@ -1,5 +1,5 @@
 """
-The HTML door: pages rendered on the server. Everything except the drop zone and the live status works without scripts.
+The pages, rendered on the server. Everything except the drop zone and the live status works without JavaScript.
 """
 
 from fastapi import FastAPI
@@ -21,7 +21,7 @@ from holdfast.web.trust import certificates, rotation, trust_settings, unused_tr
 
 
 def create_door(runtime: Runtime) -> FastAPI:
-    """Make the application that answers people."""
+    """Create the ASGI application that serves the pages."""
     door = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     door.state.runtime = runtime
     for page in (

@@ -1,5 +1,5 @@
 """
-The button next to a failure: its label, and where it leads.
+The button next to a failure: its label and target.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     ),
     SuggestedAction.CHANGE_TRUST_SETTINGS: (
         Permission.CHANGE_TRUST_SETTINGS,
-        "Change what is trusted",
+        "Change trust settings",
         "trust/{environment}",
     ),
     SuggestedAction.TEST_ENDPOINT: (Permission.TEST_ENDPOINTS, "Test against the endpoint", "trust/{environment}/test"),
@@ -45,7 +45,7 @@ class Button:
 
 
 def find_button(call: FailedCall, endpoint: str, user: Principal) -> Button | None:
-    """Find the button that can help with a failed request to *endpoint*; None if there is none, or *user* may not."""
+    """Return the button for a failed request to *endpoint*; None if there is none, or *user* lacks the permission."""
     action = call.explanation.action
     if action is None or call.environment is None:
         return None

@@ -1,5 +1,5 @@
 """
-`/docs`: the operations of the REST API, to read and to try.
+`/docs`: the interactive documentation of the REST API.
 """
 
 from fastapi import APIRouter, Request
@@ -12,5 +12,5 @@ router = APIRouter()
 
 @router.get("/docs")
 def show_api_docs(request: Request) -> HTMLResponse:
-    """Show what /openapi.json describes; requests that are tried are those of the signed-in browser."""
+    """Show the operations in /openapi.json; requests use the session of the browser."""
     return render(request, "api_docs.html")

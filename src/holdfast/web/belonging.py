@@ -1,5 +1,5 @@
 """
-What the pages of an API may be about: its own endpoints, and the certificates of their origins.
+Checks that an endpoint or certificate belongs to the API of the page.
 """
 
 from holdfast.apis.catalog.api import Api
@@ -13,7 +13,7 @@ from holdfast.services.trust import endpoint_certificates
 
 
 def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
-    """Find an API and an endpoint certificate for one of its origins. Raises NotFound, as for one that isn't there."""
+    """Find an API and an endpoint certificate for one of its origins. Otherwise raises NotFound."""
     api = apis.get_api(context, api_id)
     entry = endpoint_certificates.get_certificate(context, alias)
     if entry.origin not in _list_origins(api):
@@ -22,9 +22,11 @@ def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, 
 
 
 def require_origin_of(api: Api, url: str) -> None:
-    """Raise InvalidField unless *url* is of an origin that *api* has an endpoint at."""
+    """Raise InvalidField unless *api* has an endpoint at the origin of *url*."""
     if str(parse_endpoint(url).origin) not in _list_origins(api):
-        message = f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save it first."
+        message = (
+            f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save this one first."
+        )
         raise InvalidField("endpoint", message)
 
 

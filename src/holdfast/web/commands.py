@@ -1,5 +1,5 @@
 """
-What a dialog does, as a command and as `curl`: for people who do it again, in a script.
+The `holdfast` and `curl` commands that do the same as a page or dialog, for use in scripts.
 """
 
 from shlex import quote
@@ -12,10 +12,10 @@ from holdfast.apis.publisher_paths import PREFIX
 
 def build_commands(request: Request, action: str, **values: str) -> tuple[str, str]:
     """
-    Give the command and the `curl` line for *action*; words in capitals are for the reader to fill in.
+    Build the `holdfast` and the `curl` command for *action*; the reader fills in the words in capitals.
 
-    Every value is quoted for a POSIX shell, or percent-encoded within a URL. One of the two is empty where there is no
-    command, or where `curl` would be given a password: the arguments of a process are seen by others.
+    Values are quoted for a POSIX shell, or percent-encoded in URLs. A command is empty if there is none, or if `curl`
+    would take a password as an argument, which other processes can read.
     """
     command, curl = _ACTIONS[action]
     quoted = {name: quote(value) for name, value in values.items()}

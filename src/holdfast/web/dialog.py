@@ -1,5 +1,5 @@
 """
-Dialogs: htmx inserts them into a page; without scripts, each is a page of its own.
+Dialogs: htmx inserts them into a page; without JavaScript, each is a separate page.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
-from holdfast.web.rendering import NOTICES, render, wants_part
+from holdfast.web import notices
+from holdfast.web.rendering import render, wants_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ def show(
     **values: Any,
 ) -> Response:
     """
-    Show the template *dialog*, or *part* of it: the part that htmx asks for, or the page around the dialog.
+    Show the template *dialog* or, to htmx, *part* of it. Without htmx, the dialog is a separate page.
 
-    *values* include the `api` of the page; a dialog without an API has a *title*. An open dialog keeps its input: if
-    there are *errors* (by name of its *fields*), only these are sent, with status 422.
+    *title* is the title of that page; *values* include its `api`, if it has one. If there are *errors* (by name of the
+    dialog's *fields*), an open dialog keeps its input and receives only the errors, with status 422.
     """
     by_field = dict.fromkeys(fields, "") | dict(errors or {})
     template = "dialog/page.html"
@@ -63,19 +63,20 @@ def finish(
     runtime: Runtime,
     context: Context,
     api: Api,
-    notice: str,
+    done: str,
+    name: str,
     sections: Sequence[Section],
     *,
     then: str = "",
     **values: Any,
 ) -> Response:
     """
-    Answer a change with the Endpoints page, or, for an open dialog, with the *sections* that may have changed.
+    Respond to a change with the Endpoints page or, for an open dialog, with the *sections* that may have changed.
 
-    The dialog closes, or shows the template *then* with *values*.
+    *done* is a key of NOTICES, *name* its object. The dialog closes, or shows the template *then* with *values*.
     """
     if not wants_part(request):
-        return RedirectResponse(f"/apis/{api.id}/endpoints?done={notice}", 303)
+        return notices.redirect(request, f"/apis/{api.id}/endpoints", done, name)
     for section in sections:
         values |= section.read(runtime, context, api)
     response = render(
@@ -83,7 +84,7 @@ def finish(
         "dialog/_done.html",
         context=context,
         api=api,
-        done=NOTICES[notice],
+        done=notices.describe(done, name),
         now=context.now,
         sections=[section.template for section in sections],
         then=then,

@@ -1,5 +1,5 @@
 """
-Errors -> pages.
+Error pages.
 """
 
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_r
 from holdfast.web.rendering import render, wants_part
 
 log = structlog.get_logger()
-DIALOG = "dialog"  # the id of the element that dialogs are shown in
+DIALOG = "dialog"  # the id of the <dialog> element
 
 
 def install(app: FastAPI) -> None:
-    """Make *app* answer errors with pages."""
+    """Install the handlers that turn errors into pages."""
     app.add_exception_handler(NotSignedIn, sign_in_first)
     app.add_exception_handler(NotFound, _answer_not_found)
     app.add_exception_handler(NotPermitted, _answer_not_permitted)
@@ -44,7 +44,7 @@ def install(app: FastAPI) -> None:
 
 
 class Refused(Protocol):
-    """What is wrong with a request that never gets to this door."""
+    """Why a request was rejected before it reached the pages."""
 
     @property
     def status(self) -> int:
@@ -56,14 +56,14 @@ class Refused(Protocol):
 
 
 async def refuse(door: FastAPI, request: Request, refused: Refused, text: str, headers: Mapping[str, str]) -> Response:
-    """Answer a request that never gets to *door*, without asking the database who has signed in."""
+    """Answer a request that was rejected before it reached the pages, without reading the database."""
     page = _write(_enter(door, request), refused.status, refused.title, text)
     page.headers.update(headers)
     return page
 
 
 async def fail(door: FastAPI, request: Request, error: Exception) -> Response:
-    """Answer a request that failed on its way to *door*."""
+    """Answer a request that failed before it reached the pages."""
     return await _answer_unexpected(_enter(door, request), error)
 
 
@@ -72,7 +72,7 @@ def _enter(door: FastAPI, request: Request) -> Request:
 
 
 async def sign_in_first(request: Request, error: Exception) -> Response:
-    """Lead somebody who has not signed in to the page where they can."""
+    """Redirect to the sign-in page."""
     del error
     wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/apis"
     address = "/sign-in?" + urlencode({"next": wanted})
@@ -94,7 +94,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _answer_try_later(request: Request, error: Exception) -> Response:
-    assert isinstance(error, TryLater)  # noqa: S101 - it is installed for nothing else
+    assert isinstance(error, TryLater)  # noqa: S101 - installed for this class only
     page = await _show_page(request, 503, "Not saved" if isinstance(error, StoreFailure) else "Try again", str(error))
     page.headers["Retry-After"] = str(error.seconds)
     return page
@@ -109,31 +109,31 @@ async def _answer_not_saved(request: Request, error: Exception) -> Response:
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
-    if isinstance(error.__cause__, OSError):  # a body that did not fit into memory goes to a file
+    if isinstance(error.__cause__, OSError):  # a large body is written to a file
         return await _answer_not_saved(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
     title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
     if status == 404:
-        title, message = "Page not found", "Check the address, or start from the list of APIs."
+        title, message = "Page not found", "Check the address, or go to the list of APIs."
     return await _show_page(request, status, title, message)
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
-    """Show the ID under which it is logged (`request_ids`)."""
+    """Show the request ID that the log has (`request_ids`)."""
     del error
-    message = "Try again. If it still fails, give this request ID to Holdfast's operator: the log has the cause."
+    message = "Try again. If it keeps failing, give this request ID to your Holdfast operator: the log has the cause."
     return await _show_page(request, 500, "Unexpected error", message, request.state.request_id)
 
 
 async def _show_page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
-    """Write an error as a page, with the menu of who has signed in, if the database can say so."""
+    """Render an error as a page, with the user's menu if the database can be read."""
     write = partial(_write, request, status, title, message, request_id)
 
     def write_for_user() -> Response:
         with RequestStore(get_runtime(request).store) as store:
             return write(context=context_if_signed_in(request, store))
 
-    if wants_part(request):  # of a page that has the menu already
+    if wants_part(request):  # the page around it has the menu
         return write()
     try:
         return await run_in_threadpool(write_for_user)
@@ -144,21 +144,21 @@ async def _show_page(request: Request, status: int, title: str, message: str, re
 def _write(
     request: Request, status: int, title: str, message: str, request_id: str = "", context: Context | None = None
 ) -> Response:
-    """Write an error as a page, or as a part of the page that asks with htmx: nothing typed there gets lost."""
+    """Render an error as a page or, for htmx, as a part of the page, which keeps its input."""
     values: dict[str, Any] = {"title": title, "message": message, "request_id": request_id}
     if not wants_part(request):
         return render(request, "error.html", context, status=status, section="", **values)
     target = request.headers.get("hx-target", "")
     for_dialog = target.endswith(f"#{DIALOG}")
     if request.method == "GET" and not for_dialog and status in {429, 503}:
-        return Response(status_code=status, headers={"HX-Reswap": "none"})  # the page asks again by itself
+        return Response(status_code=status, headers={"HX-Reswap": "none"})  # the page polls again
     part = render(request, "_error.html", status=status, for_dialog=for_dialog, **values)
-    if "#" not in target:  # the form of a dialog, which shows only errors of its fields
+    if "#" not in target:  # the form of a dialog
         part.headers["HX-Retarget"], part.headers["HX-Reswap"] = ".dialog-body", "beforeend"
     return part
 
 
 async def _answer_bad_request(request: Request, error: Exception) -> Response:
     del error
-    message = "The form was not filled in as this page sends it. Go back and try again."
+    message = "The form data isn't valid. Go back, reload the page and try again."
     return await _show_page(request, 400, "Bad request", message)

@@ -1,5 +1,5 @@
 """
-Templates -> answers.
+Templates and their filters.
 """
 
 import re
@@ -23,39 +23,10 @@ from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.web.actions import find_button
 from holdfast.web.commands import build_commands
+from holdfast.web.notices import forget_notice, read_notice
 from holdfast.web.static_files import get_static_url
 
-# What a redirect may say it has done, by the word in its query.
-NOTICES = {
-    "api-created": "API created",
-    "api-deleted": "API deleted",
-    "api-deleted-unused": "API deleted. Its certificates are still trusted, but no API uses them.",
-    "api-deleted-with-trust": "API and its certificates deleted",
-    "unused-deleted": "Unused certificates deleted",
-    "endpoints-saved": "Endpoints saved",
-    "lifecycle-changed": "Lifecycle changed",
-    "certificate-added": "Certificate added successfully",
-    "certificate-replaced": "Certificate replaced successfully",
-    "certificate-deleted": "Certificate Deleted Successfully",
-    "certificate-undone": "Replacement undone",
-    "certificate-retired": "Previous certificate retired",
-    "certificate-restored": "Certificate restored",
-    "trust-saved": "Trust settings saved",
-    "exception-granted": "Verification switched off",
-    "exception-ended": "Verification switched on",
-    "client-certificate-imported": "Gateway identity imported",
-    "client-certificate-removed": "Gateway identity removed",
-    "client-request-made": "Request made: send it to your CA",
-    "client-request-discarded": "Request discarded",
-    "password-changed": "Password changed: all other sessions have ended",
-    "session-ended": "Session ended",
-    "token-revoked": "Token revoked",
-    "user-created": "User created",
-    "user-changed": "User changed",
-    "user-password": "Password set: the user's sessions and tokens have ended",
-    "user-deleted": "User deleted",
-}
-RESTORABLE = "Deleted certificates can be restored for 30 days; trust settings and gateway identities can't."
+RESTORABLE = "You can restore deleted certificates for 30 days, but not trust settings or gateway identities."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
 _STATUS_ICONS = {
     Status.ACTIVE: "circle-check",
@@ -66,29 +37,33 @@ _STATUS_ICONS = {
 
 
 def wants_part(request: Request) -> bool:
-    """Whether htmx asks, for a part of a page."""
+    """Return whether htmx requests a part of a page."""
     return request.headers.get("hx-request") == "true"
 
 
 def render(
     request: Request, template: str, context: Context | None = None, *, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """Make an answer of *template*; *context* is missing where nobody has signed in."""
+    """Render *template* as a response; without a *context*, nobody has signed in."""
+    notice = read_notice(request)
     text = _environment.get_template(template).render(
         request=request,
         user=context.user if context else None,
-        notice=NOTICES.get(request.query_params.get("done", "")),
-        # Asked only by what shows them: verification that is off is never out of sight.
+        notice=notice,
+        # Functions, because only whole pages need the values.
         exceptions=lambda: trust_settings.list_exceptions(context) if context else [],
         server_warnings=lambda: _list_server_warnings(request.app.state.runtime, context) if context else [],
         **values,
     )
-    # The same address answers whole pages and parts of them.
-    return HTMLResponse(text, status, {"Vary": "HX-Request"})
+    # The same address answers with whole pages and with parts of them.
+    response = HTMLResponse(text, status, {"Vary": "HX-Request"})
+    if notice:
+        forget_notice(response)
+    return response
 
 
 def _list_server_warnings(runtime: Runtime, context: Context) -> list[str]:
-    """Say what is wrong with Holdfast's own certificates, to those who can do something about it."""
+    """Return the problems with Holdfast's own certificates, for admins of the default organization."""
     if context.user.organization != DEFAULT_ORGANIZATION or not context.user.may(Permission.MANAGE_USERS):
         return []
     warnings = (certificate.write_warning(context.now) for certificate in runtime.server_certificates(context.now))
@@ -122,12 +97,12 @@ def _write_precise_time(moment: datetime) -> Markup:
 def _describe_rest(certificate: Certificate, now: datetime) -> str:
     days = (certificate.not_after - now).days
     if days < 0:
-        return f"{-days - 1} days ago" if days < -2 else "less than 2 days ago"
+        return f"{-days - 1} day{'' if days == -2 else 's'} ago" if days < -1 else "today"
     return "today" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
 
 
 def _group_digits(value: str) -> str:
-    """Hex digits in pairs, as certificates are usually compared."""
+    """Write hex digits in pairs, the usual form of fingerprints."""
     return ":".join(value[i : i + 2] for i in range(0, len(value), 2)).upper()
 
 
@@ -137,13 +112,13 @@ def _write_hex(number: int) -> str:
 
 
 def describe_sightings(failure: Failure) -> str:
-    """Say how often a failure was seen, and when."""
+    """Describe how often and when a failure was seen."""
     times = "once" if failure.count == 1 else f"{failure.count} times since {failure.since:%Y-%m-%d %H:%M:%S} UTC, last"
-    return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request id {failure.request_id}."
+    return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request ID {failure.request_id}."
 
 
 def describe_difference(failure: Failure) -> str:
-    """Say which field differs from what is expected; empty when that is not known."""
+    """Describe which field differs from the expected value; empty if unknown."""
     probe = failure.latest.probe
     if probe is None or probe.difference is None:
         return ""
@@ -153,7 +128,7 @@ def describe_difference(failure: Failure) -> str:
 
 
 def group_fingerprints(text: str) -> str:
-    """Write the SHA-256 fingerprints within *text* as other pages and openssl do: A1:B2:..."""
+    """Write the SHA-256 fingerprints in *text* like openssl does: A1:B2:..."""
     return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _group_digits(match[0]), text)
 
 

@@ -1,5 +1,5 @@
 """
-Style sheets, scripts and icons: served from the package, kept by browsers for as long as they do not change.
+Style sheets, scripts and icons, which browsers cache until they change.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ FOREVER = "public, max-age=31536000, immutable"
 class _VersionedFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        # Only an address that names the content may be kept without asking again.
+        # Only a URL with a version can be cached without revalidation.
         response.headers["cache-control"] = FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
         return response
 
@@ -30,6 +30,6 @@ def mount_static_files(app: FastAPI) -> None:
 
 @cache
 def get_static_url(path: str) -> str:
-    """Give the address of a static file, with a version that follows its content."""
+    """Return the URL of a static file, with a version computed from its content."""
     digest = hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"

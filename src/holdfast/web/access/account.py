@@ -1,11 +1,10 @@
 """
-One's own account: the password, and the sessions of one's browsers.
+The page on which users change their password and sign out their browsers.
 """
 
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.network.forwarded import address_of
@@ -17,6 +16,7 @@ from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.access.passwords import MIN_PASSWORD
 from holdfast.services.errors import TooManyAttempts
 from holdfast.store.access.accounts import SESSION_ID
+from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.access.sign_in import start_session
 from holdfast.web.rendering import render
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/account")
 
 @router.get("")
 def show(request: Request, context: RequestContext) -> Response:
-    """Show who one is, and where one has signed in."""
+    """Show the user's roles and sessions."""
     return _show_page(request, context, {})
 
 
@@ -39,7 +39,7 @@ def change_password(
     current: Annotated[str, Form()] = "",
     new: Annotated[str, Form()] = "",
 ) -> Response:
-    """Change the password, and start a new session here, where all have ended."""
+    """Change the password, which ends all sessions, and start a new session in this browser."""
     address = address_of(request)
     try:
         user = own_account.change_password(context, runtime.accounts, current, new, address)
@@ -47,16 +47,16 @@ def change_password(
         return _show_page(request, context, error.fields("current"), 422)
     except TooManyAttempts as error:
         return _show_page(request, context, {"current": str(error)}, 429)
-    response = RedirectResponse("/account?done=password-changed", 303)
+    response = notices.redirect(request, "/account", "password-changed", user.name)
     start_session(request, runtime, user, response)
     return response
 
 
 @router.post("/sessions/{session_id}/revoke")
-def revoke_session(context: RequestContext, session_id: str) -> Response:
+def revoke_session(request: Request, context: RequestContext, session_id: str) -> Response:
     """End a session."""
     own_account.revoke_session(context, session_id)
-    return RedirectResponse("/account?done=session-ended", 303)
+    return notices.redirect(request, "/account", "session-ended")
 
 
 def _show_page(request: Request, context: Context, errors: dict[str, str], status: int = 200) -> Response:

@@ -1,5 +1,5 @@
 """
-Who sends a large body to this door: asked before it is read.
+The user who sends a large body, identified before it is read.
 """
 
 from fastapi import Request
@@ -12,7 +12,7 @@ from holdfast.web.errors import sign_in_first
 
 
 async def sender(runtime: Runtime, request: Request) -> str | Response:
-    """Name the user who makes the request, or give the answer that the door would give to somebody who is none."""
+    """Return the account of the user who makes the request, or the redirect to the sign-in page."""
     try:
         user = await run_in_threadpool(user_of_request, runtime, runtime.store, request)
     except NotSignedIn as error:

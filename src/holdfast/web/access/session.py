@@ -1,5 +1,5 @@
 """
-Who looks at a page: the principal of the session, or the way to the sign-in page.
+The session and context of a request for a page.
 """
 
 from collections.abc import AsyncIterator
@@ -18,17 +18,17 @@ from holdfast.store.database import Transactions
 
 
 class NotSignedIn(PermissionError):
-    """The page is for those who have signed in."""
+    """The request has no valid session."""
 
 
 def get_runtime(request: Request) -> Runtime:
-    """Give the running parts of Holdfast."""
+    """Return the running parts of Holdfast."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
 async def context(request: Request) -> AsyncIterator[Context]:
-    """Give the context of the request; raise NotSignedIn, or Busy if its user has too many requests in work."""
+    """Yield the context of the request. Raises NotSignedIn, or Busy if the user has too many requests in progress."""
     runtime = get_runtime(request)
 
     async def identify(store: Transactions) -> Principal:
@@ -41,7 +41,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
 
 
 def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
-    """Find who has signed in, also before *request* has reached a door; raise NotSignedIn."""
+    """Return the signed-in user; works before routing, too. Raises NotSignedIn."""
     token = request.cookies.get(SESSION_COOKIE)
     user = session_principal(store, token, runtime.now()) if token else None
     if user is None:
@@ -50,7 +50,7 @@ def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> 
 
 
 def context_if_signed_in(request: Request, store: Transactions) -> Context | None:
-    """Give a context for a page that others see, too. Raises what reading the database raises."""
+    """Return a context for a page that doesn't require a session. Raises the errors of reading the database."""
     runtime = get_runtime(request)
     try:
         user = getattr(request.state, "user", None) or user_of_request(runtime, store, request)
@@ -60,5 +60,5 @@ def context_if_signed_in(request: Request, store: Transactions) -> Context | Non
 
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
-# The transaction that a request reads in ends before its response is sent, however slowly that is read.
+# Scope "function" ends the read transaction before the response is sent, which a slow client can delay.
 RequestContext = Annotated[Context, Depends(context, scope="function")]

@@ -1,5 +1,5 @@
 """
-Sign in, sign out.
+Signing in and out.
 """
 
 from typing import Annotated
@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.get("/sign-in")
 def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
-    """Ask for name and password."""
+    """Show the sign-in page."""
     return ask(request, next)
 
 
@@ -36,7 +36,7 @@ def sign_in(
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
 ) -> Response:
-    """Start a session and go where the person wanted to go."""
+    """Start a session and continue to *next*."""
     client, failures = address_of(request), runtime.accounts.failures
     try:
         with failures.watch(Way.PAGE, client, name):
@@ -51,7 +51,7 @@ def sign_in(
 
 
 def ask(request: Request, wanted: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
-    """Show the page that asks who somebody is; afterwards they go to *wanted*."""
+    """Show the sign-in page; after sign-in, the browser continues to *wanted*."""
     runtime: Runtime = request.app.state.runtime
     sso = runtime.single_sign_on
     label = sso.label if sso else None
@@ -59,7 +59,7 @@ def ask(request: Request, wanted: str, name: str = "", error: str | None = None,
 
 
 def start_session(request: Request, runtime: Runtime, user: User, response: Response) -> None:
-    """Sign *user* in with this browser, which *response* goes to."""
+    """Start a session for *user*, and set its cookie in *response*."""
     client = address_of(request)
     agent = request.headers.get("user-agent", "")
     token = runtime.accounts.start_session(user, runtime.now(), client, agent)
@@ -85,5 +85,5 @@ def sign_out(request: Request, runtime: CurrentRuntime) -> Response:
 
 
 def own_path(address: str) -> str:
-    """Follow only paths of our own: `//host` and `/\\host` lead elsewhere."""
+    """Return *address* if it is a path on this host, otherwise /apis: `//host` and `/\\host` lead elsewhere."""
     return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/apis"

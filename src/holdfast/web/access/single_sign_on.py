@@ -1,5 +1,5 @@
 """
-Sign in by the identity provider: there, and back with its word.
+Sign-in through the identity provider: the redirect to it, and the callback.
 """
 
 from urllib.parse import quote, unquote
@@ -18,14 +18,14 @@ from holdfast.web.access.session import CurrentRuntime
 from holdfast.web.access.sign_in import ask, own_path, start_session
 
 CALLBACK = "/sign-in/callback"
-LASTS = 600  # seconds to sign in at the provider
+LASTS = 600  # seconds within which the browser must return
 MAX_NEXT = 1_000  # characters
 router = APIRouter()
 
 
 @router.get("/sign-in/provider")
 def begin(request: Request, runtime: CurrentRuntime, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
-    """Send the browser to the provider, with a cookie that it alone can show when it comes back."""
+    """Redirect to the provider, with a cookie that proves on return that this browser began the sign-in."""
     sso = _get_provider(runtime)
     secret = single_sign_on.new_secret()
     try:
@@ -34,7 +34,7 @@ def begin(request: Request, runtime: CurrentRuntime, next: str = "/apis") -> Res
         return ask(request, next, error=str(error), status=503)
     response = RedirectResponse(url, 303)
     secure = request.url.scheme == "https"
-    # Lax: the browser comes back from a foreign page.
+    # Lax, because the browser returns from another site.
     value = f"{secret}.{quote(next[:MAX_NEXT], safe='')}"
     response.set_cookie(SIGN_IN_COOKIE, value, max_age=LASTS, httponly=True, samesite="lax", secure=secure)
     return response
@@ -49,7 +49,7 @@ def finish(
     error: str = "",
     iss: str = "",
 ) -> Response:
-    """Start a session for who comes back from the provider, and go where they wanted to go."""
+    """Start a session for the user who returns from the provider, and continue to the requested page."""
     sso = _get_provider(runtime)
     secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     wanted = own_path(unquote(wanted))

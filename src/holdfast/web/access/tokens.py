@@ -1,12 +1,11 @@
 """
-Personal tokens: made, shown once, revoked.
+The page on which users create and revoke their personal tokens.
 """
 
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.refusals import Refusal
@@ -14,6 +13,7 @@ from holdfast.services.access import own_account, tokens
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable_scopes
+from holdfast.web import notices
 from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
 
@@ -23,7 +23,7 @@ _DAYS = (7, 30, 90, 365)
 
 @router.get("")
 def show(request: Request, context: RequestContext) -> Response:
-    """List tokens and ask for a new one."""
+    """List the tokens, with a form for a new one."""
     return _show_page(request, context)
 
 
@@ -35,7 +35,7 @@ def create_token(
     scopes: Annotated[list[str] | None, Form()] = None,
     days: Annotated[int, Form(ge=1, le=366)] = 30,
 ) -> Response:
-    """Make a token and show it this once."""
+    """Create a token and show it, for the only time."""
     chosen, now = scopes or [], context.now
     try:
         token, secret = tokens.create_token(context, name, chosen, now + timedelta(days=days))
@@ -45,10 +45,11 @@ def create_token(
 
 
 @router.post("/{token_id}/revoke")
-def revoke_token(context: RequestContext, token_id: str) -> Response:
+def revoke_token(request: Request, context: RequestContext, token_id: str) -> Response:
     """Revoke a token."""
+    names = {token.id: token.name for token in tokens.list_tokens(context)}
     tokens.revoke_token(context, token_id)
-    return RedirectResponse("/tokens?done=token-revoked", 303)
+    return notices.redirect(request, "/tokens", "token-revoked", names[token_id])
 
 
 def _show_page(

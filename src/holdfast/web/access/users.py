@@ -1,12 +1,11 @@
 """
-Users of the organization, for its admins.
+Pages on which admins manage the users of their organization.
 """
 
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.refusals import Refusal
@@ -16,16 +15,17 @@ from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.access.passwords import MIN_PASSWORD
 from holdfast.services.access.permissions import Permission, Role
 from holdfast.services.errors import Conflict
+from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/users")
 PAGE = 50
 _ROLES = {
-    Role.ADMIN: "everything, and manages users",
-    Role.CREATOR: "APIs, their certificates and trust settings",
-    Role.PUBLISHER: "the lifecycle",
-    Role.VIEWER: "looks only",
+    Role.ADMIN: "Full access, including users",
+    Role.CREATOR: "Create and change APIs, certificates and trust settings",
+    Role.PUBLISHER: "Publish, deprecate and retire APIs",
+    Role.VIEWER: "Read-only",
 }
 Chosen = Annotated[list[str] | None, Form()]
 
@@ -36,12 +36,21 @@ def list_users(request: Request, context: RequestContext, page: int = 1) -> Resp
     page = max(page, 1)
     entries, total = users.list_users(context, (page - 1) * PAGE, PAGE)
     pages = max(1, -(-total // PAGE))
-    return render(request, "users/list.html", context=context, section="users", users=entries, page=page, pages=pages)
+    return render(
+        request,
+        "users/list.html",
+        context=context,
+        section="users",
+        users=entries,
+        page=page,
+        pages=pages,
+        roles=_ROLES,
+    )
 
 
 @router.get("/new")
 def ask_for_user(request: Request, context: RequestContext) -> Response:
-    """Ask for a new user."""
+    """Show the form for a new user."""
     context.user.require(Permission.MANAGE_USERS)
     return _show_form(request, context, "", [Role.VIEWER], {})
 
@@ -56,13 +65,13 @@ def create_user(
     password: Annotated[str, Form()] = "",
     roles: Chosen = None,
 ) -> Response:
-    """Make a user."""
+    """Create a user."""
     passwords = runtime.accounts.passwords
     try:
-        users.create_user(context, passwords, name, password, roles or [])
+        user = users.create_user(context, passwords, name, password, roles or [])
     except Refusal as error:
         return _show_form(request, context, name, roles or [], error.fields("name"), 422)
-    return RedirectResponse("/users?done=user-created", 303)
+    return notices.redirect(request, "/users", "user-created", user.name)
 
 
 @router.get("/{name}")
@@ -79,14 +88,14 @@ def change_user(
     roles: Chosen = None,
     disabled: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Give a user other roles, or let them sign in or not."""
+    """Change the roles of a user, and whether they can sign in."""
     try:
-        # Without the fields, who has a password has no role; of others, the provider decides.
+        # Unchecked boxes aren't sent, so no field means no role. The provider sets the roles of its users.
         chosen = None if users.get_user(context, name).identity else roles or []
         users.change_user(context, name, roles=chosen, disabled=disabled)
     except Refusal as error:
         return _show_page(request, context, name, error.fields("name"), 422)
-    return RedirectResponse("/users?done=user-changed", 303)
+    return notices.redirect(request, "/users", "user-changed", name)
 
 
 @router.post("/{name}/password")
@@ -94,12 +103,12 @@ def change_user(
 def set_password(
     request: Request, runtime: CurrentRuntime, context: RequestContext, name: str, password: Annotated[str, Form()] = ""
 ) -> Response:
-    """Give a user another password."""
+    """Reset the password of a user."""
     try:
         users.set_password(context, runtime.accounts.passwords, name, password)
     except Refusal as error:
         return _show_page(request, context, name, error.fields("name"), 422)
-    return RedirectResponse("/users?done=user-password", 303)
+    return notices.redirect(request, "/users", "user-password", name)
 
 
 @router.post("/{name}/delete")
@@ -109,7 +118,7 @@ def delete_user(request: Request, context: RequestContext, name: str) -> Respons
         users.delete_user(context, name)
     except Conflict as error:
         return _show_page(request, context, name, {"delete": str(error)}, 422)
-    return RedirectResponse("/users?done=user-deleted", 303)
+    return notices.redirect(request, "/users", "user-deleted", name)
 
 
 def _show_form(

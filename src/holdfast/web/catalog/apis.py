@@ -1,5 +1,5 @@
 """
-The list of APIs, a new API, and the overview of one.
+Pages: the list of APIs, a new API, and the overview of an API.
 """
 
 from typing import Annotated
@@ -13,7 +13,7 @@ from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
-from holdfast.web import dialog
+from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.identities.caller_certificates import build_call_commands, find_callers
 from holdfast.web.rendering import render, wants_part
@@ -25,13 +25,13 @@ PAGE = 50
 
 @router.get("/")
 def go_to_apis() -> Response:
-    """Go to the APIs."""
+    """Redirect to the list of APIs."""
     return RedirectResponse("/apis", 303)
 
 
 @router.get("/apis")
 def list_apis(request: Request, context: RequestContext, query: str = "", page: int = 1) -> Response:
-    """List the APIs, all or those whose name contains *query*."""
+    """List the APIs whose name contains *query*."""
     page = max(page, 1)
     wanted = ApiFilter(name=query.strip())
     entries, total = apis.list_apis(context, wanted, (page - 1) * PAGE, PAGE)
@@ -53,7 +53,7 @@ def list_apis(request: Request, context: RequestContext, query: str = "", page: 
 
 @router.get("/apis/new")
 def ask_for_api(request: Request, context: RequestContext) -> Response:
-    """Ask for a new API."""
+    """Show the form for a new API."""
     return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", ""), errors={})
 
 
@@ -73,13 +73,13 @@ def create_api(
     except Refusal as error:
         errors = error.fields("name")
     else:
-        return RedirectResponse(f"/apis/{api.id}?done=api-created", 303)
+        return notices.redirect(request, f"/apis/{api.id}", "api-created", f"{api.name} {api.version}")
     return render(request, "apis/new.html", context=context, status=422, draft=draft, errors=errors)
 
 
 @router.get("/apis/{api_id}")
 def show_overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
-    """Show what the API is and how to call it."""
+    """Show the overview of an API."""
     api = apis.get_api(context, api_id)
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
@@ -102,15 +102,20 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
 
 @router.get("/apis/{api_id}/delete")
 def ask_to_delete(request: Request, context: RequestContext, api_id: str) -> Response:
-    """Ask whether the API is really to go."""
+    """Ask for confirmation to delete the API."""
     api = apis.get_api(context, api_id)
     unused = unused_trust.find_used_only_by(context, api)
-    return dialog.show(request, context, "api/_delete.html", api=api, page="overview", unused=unused)
+    return dialog.show(
+        request, context, "api/_delete.html", title="Delete API", api=api, page="overview", unused=unused
+    )
 
 
 @router.post("/apis/{api_id}/delete")
-def delete_api(context: RequestContext, api_id: str, delete_unused: Annotated[bool, Form()] = False) -> Response:
-    """Delete the API and, if that is wanted, the trust that no other uses."""
+def delete_api(
+    request: Request, context: RequestContext, api_id: str, delete_unused: Annotated[bool, Form()] = False
+) -> Response:
+    """Delete the API and, with *delete_unused*, the trust that no other API uses."""
+    api = apis.get_api(context, api_id)
     left = deletion.delete_api(context, api_id, delete_unused=delete_unused)
     done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
-    return RedirectResponse(f"/apis?done={done}", 303)
+    return notices.redirect(request, "/apis", done, f"{api.name} {api.version}")

@@ -1,5 +1,5 @@
 """
-The connection settings of both endpoints, as the form of the Endpoints page sends them.
+The connection settings in the form of the Endpoints page.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def _read_form(
             "rewrite_responses": sandbox_rewrite_responses,
         },
     }
-    # A box that isn't checked isn't sent; without a protocol, none of them was in the form.
+    # Browsers don't send unchecked boxes; without a protocol, the form had no settings for the environment.
     return {environment: values for environment, values in connections.items() if values["protocol"]}
 
 
@@ -45,7 +45,7 @@ TypedConnections = Annotated[Values, Depends(_read_form)]
 
 
 def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
-    """Give the settings that can be used, and what is wrong with the others, by environment and REST name."""
+    """Return the valid settings by environment, and the errors in the others by environment and REST name."""
     connections: dict[Environment, ConnectionSettings] = {}
     errors: dict[str, str] = {}
     for environment, values in typed.items():
@@ -57,7 +57,7 @@ def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], di
 
 
 def choose_connections(api: Api, typed: Values) -> Values:
-    """Give what the form shows: what was typed, otherwise what is saved, otherwise the defaults."""
+    """Return the values for the form: typed ones, or else saved ones, or else the defaults."""
     saved = {
         environment: endpoint.connection if (endpoint := api.endpoint(environment)) else ConnectionSettings()
         for environment in ENVIRONMENTS

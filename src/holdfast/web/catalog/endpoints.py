@@ -1,14 +1,12 @@
 """
-The endpoints of an API, with the certificates that they trust.
+The Endpoints page of an API, with its certificates.
 """
 
 import json
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -21,6 +19,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog.connection_form import (
     NOTHING_TYPED,
@@ -46,7 +45,7 @@ def show(
     api_id: str,
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
-    """Show the endpoints; *left* are origins that the API had until now, whose trust may be unused."""
+    """Show the endpoints; *left* are previous origins of the API, whose trust may be unused now."""
     return _show_page(request, runtime, context, apis.get_api(context, api_id), left=left)
 
 
@@ -62,7 +61,7 @@ def save(
     with_production: Annotated[bool, Form()] = False,
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Keep the endpoints whose boxes are checked."""
+    """Save the endpoints whose boxes are checked."""
     with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
     connections, errors = read_typed({name: values for name, values in settings.items() if name in with_endpoint})
@@ -72,13 +71,13 @@ def save(
             left = apis.change_endpoints(context, api_id, *chosen, connections).left.kept
     except InvalidFields as error:
         errors = error.fields()
+    api = apis.get_api(context, api_id)
     if errors:
-        api = apis.get_api(context, api_id)
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
         return _show_page(request, runtime, context, api, 422, typed, checked, errors, settings=settings)
-    query = urlencode({"done": "endpoints-saved", "left": [trust.origin for trust in left]}, doseq=True)
-    return RedirectResponse(f"/apis/{api_id}/endpoints?{query}", 303)
+    name, origins = f"{api.name} {api.version}", [trust.origin for trust in left]
+    return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
 
 @router.post("/apis/{api_id}/endpoints/check")
@@ -94,7 +93,7 @@ async def check(
     with_production: Annotated[bool, Form()] = False,
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Show what the backend at an address answers, whether it is saved or not."""
+    """Show the status that the backend at a URL returns; the URL needn't be saved."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
@@ -149,7 +148,7 @@ def _show_page(
 
 
 def _write_json(context: Context, api: Api) -> str:
-    """Write what a `PUT` sends to keep the endpoints of *api* with all their settings."""
+    """Write the body of a `PUT` that keeps the endpoints of *api* with all their settings."""
     config = complete_endpoint_config(apis.get_described(context, api.id))
     if not api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}

@@ -1,5 +1,5 @@
 """
-Why backends are not reached, over all APIs of an organization, and why one request failed.
+The failures of all APIs of an organization, and the diagnosis of a single request.
 """
 
 from fastapi import APIRouter, Request
@@ -27,7 +27,7 @@ PAGE = 50
 def show(
     request: Request, runtime: CurrentRuntime, context: RequestContext, request_id: str = "", page: int = 1
 ) -> Response:
-    """Show what fails, or, when *request_id* is given, why that request did."""
+    """Show the failures or, with *request_id*, why that request failed."""
     wanted = request_id.strip()[:MAX_ID]
     if wanted:
         return render(

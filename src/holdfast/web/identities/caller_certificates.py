@@ -1,5 +1,5 @@
 """
-How an API is called, and who may: what its overview says of that.
+The sections of an API's overview about calling it: access and commands.
 """
 
 from collections.abc import Sequence
@@ -27,20 +27,20 @@ class CallerRow:
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Who may call an API: a sentence, the certificates, and how far that has come at the gateways."""
+    """A description of who can call an API, the certificates, and their progress at the gateways."""
 
     sentence: str
     rows: Sequence[CallerRow]
-    enforcement: Enforcement | None  # None: everybody may
+    enforcement: Enforcement | None  # None: anyone can call it
 
 
 def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
-    """Say who may call *api*."""
+    """Describe who can call *api*."""
     entries, _ = caller_certificates.list_certificates(context, api.id)
     rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in entries]
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
-        return Callers("Everybody who reaches the gateway may call it.", rows, None)
+        return Callers("Anyone who can reach the gateway can call this API.", rows, None)
     enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
     return Callers(_describe_callers(accepted, asks=context.asks_callers), rows, enforcement)
 
@@ -48,20 +48,20 @@ def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
 def _describe_callers(accepted: int, *, asks: bool) -> str:
     if not asks:
         return (
-            "Nobody can call it: it requires a client certificate, and the gateways speak http alone. "
+            "Nobody can call this API: it requires a client certificate, but the gateways only accept plain HTTP. "
             "Start Holdfast with --gateway-tls."
         )
     match accepted:
         case 0:
-            return "Nobody can call it: no client certificate is accepted."
+            return "Nobody can call this API: it has no valid caller certificate."
         case 1:
-            return "Callers must present the one client certificate that is accepted."
+            return "Callers must present this client certificate."
         case _:
             return f"Callers must present one of {accepted} client certificates."
 
 
 def build_call_commands(runtime: Runtime, api: Api) -> list[tuple[str, str]]:
-    """Write how to call *api*, as a label and a command: over TLS where that is needed or there."""
+    """Return labels and `curl` commands that call *api*, over TLS if the gateway or the API requires it."""
     commands = []
     for environment in ENVIRONMENTS:
         if api.endpoint(environment) is None:

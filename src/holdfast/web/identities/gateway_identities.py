@@ -1,5 +1,5 @@
 """
-The gateway identity section of the Endpoints page, and its dialogs: import, request, answer, remove.
+The gateway identity section of the Endpoints page, and its dialogs.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _FIELDS = ("certificate", "password", "subject", "dnsNames", "keyType")
 
 @dataclass(frozen=True, slots=True)
 class IdentityRow:
-    """What gateways present at one origin; *endpoint* is a URL of it."""
+    """The gateway identity for an origin; *endpoint* is one of its URLs."""
 
     endpoint: str
     origin: str
@@ -48,7 +48,7 @@ class IdentityRow:
 
 
 def read_identity_rows(runtime: Runtime, context: Context, api: Api) -> list[IdentityRow]:
-    """Make the rows for the https origins of *api*, production first."""
+    """Read the gateway identities for the https origins of *api*, production first."""
     urls: dict[str, str] = {}
     for endpoint in api.endpoints:
         if endpoint.origin.is_secure:
@@ -71,7 +71,7 @@ _CHANGED = (Section("gateway_identity/_changed.html", _read_section),)
 
 @router.get("/import")
 def ask_to_import(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Ask for key and chain."""
+    """Show the form for a key and its certificate chain."""
     return _show_dialog(request, context, api_id, endpoint, "import")
 
 
@@ -86,7 +86,7 @@ def import_files(
     certificate: UploadFile | None = None,
     key: UploadFile | None = None,
 ) -> Response:
-    """Present what was chosen."""
+    """Import a key and its certificate chain."""
     api = _get_api_of(context, api_id, endpoint)
     try:
         gateway_identities.import_gateway_identity(
@@ -99,12 +99,12 @@ def import_files(
         )
     except Refusal as error:
         return _show_dialog(request, context, api_id, endpoint, "import", errors=_by_field(error))
-    return dialog.finish(request, runtime, context, api, "client-certificate-imported", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-certificate-imported", endpoint, _CHANGED)
 
 
 @router.get("/request/new")
 def ask_for_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Ask what the request is to say."""
+    """Show the form for a signing request."""
     return _show_dialog(request, context, api_id, endpoint, "request")
 
 
@@ -119,7 +119,7 @@ def make_request(
     dns_names: Annotated[str, Form(alias="dnsNames")] = "",
     key_type: Annotated[str, Form(alias="keyType")] = KeyType.P256.value,
 ) -> Response:
-    """Make key and request, and show the request."""
+    """Create a key and a signing request, and show the request."""
     api = _get_api_of(context, api_id, endpoint)
     draft = RequestDraft(subject, dns_names.replace(",", " ").split(), key_type)
     try:
@@ -129,19 +129,28 @@ def make_request(
         return _show_dialog(request, context, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
     waiting = "gateway_identity/_waiting.html"
     return dialog.finish(
-        request, runtime, context, api, "client-request-made", _CHANGED, then=waiting, endpoint=endpoint, entry=entry
+        request,
+        runtime,
+        context,
+        api,
+        "client-request-made",
+        endpoint,
+        _CHANGED,
+        then=waiting,
+        endpoint=endpoint,
+        entry=entry,
     )
 
 
 @router.get("/request")
 def show_request(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Show the request that waits."""
+    """Show the pending signing request."""
     return _show_dialog(request, context, api_id, endpoint, "waiting")
 
 
 @router.get("/request/content")
 def download_request(context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Give the request as a file."""
+    """Return the signing request as a file."""
     _get_api_of(context, api_id, endpoint)
     entry = gateway_identities.get_gateway_identity(context, endpoint)
     if entry is None or entry.pending is None:
@@ -152,7 +161,7 @@ def download_request(context: RequestContext, api_id: str, endpoint: str = "") -
 
 @router.get("/answer")
 def ask_for_answer(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Ask for what the CA made."""
+    """Show the form for the signed certificate."""
     return _show_dialog(request, context, api_id, endpoint, "answer")
 
 
@@ -165,19 +174,19 @@ def import_answer(
     endpoint: str = "",
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Present what the CA made."""
+    """Import the signed certificate."""
     api = _get_api_of(context, api_id, endpoint)
     try:
         data = _read_file(certificate)
         gateway_identities.import_answer(context, runtime.sealing, endpoint, data)
     except Refusal as error:
         return _show_dialog(request, context, api_id, endpoint, "answer", errors=_by_field(error))
-    return dialog.finish(request, runtime, context, api, "client-certificate-imported", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-certificate-imported", endpoint, _CHANGED)
 
 
 @router.get("/discard")
 def ask_to_discard(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Ask whether the request is really to be forgotten."""
+    """Ask for confirmation to discard the signing request."""
     return _show_dialog(request, context, api_id, endpoint, "discard")
 
 
@@ -185,15 +194,15 @@ def ask_to_discard(request: Request, context: RequestContext, api_id: str, endpo
 def discard(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
 ) -> Response:
-    """Forget the request."""
+    """Discard the signing request and its key."""
     api = _get_api_of(context, api_id, endpoint)
     gateway_identities.discard_request(context, endpoint)
-    return dialog.finish(request, runtime, context, api, "client-request-discarded", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-request-discarded", endpoint, _CHANGED)
 
 
 @router.get("/remove")
 def ask_to_remove(request: Request, context: RequestContext, api_id: str, endpoint: str = "") -> Response:
-    """Ask whether it is really to be removed, and say whom it concerns."""
+    """Ask for confirmation to remove the identity, and list the APIs that use it."""
     return _show_dialog(request, context, api_id, endpoint, "remove")
 
 
@@ -201,15 +210,15 @@ def ask_to_remove(request: Request, context: RequestContext, api_id: str, endpoi
 def remove(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, endpoint: str = ""
 ) -> Response:
-    """Present nothing any more."""
+    """Remove the gateway identity."""
     api = _get_api_of(context, api_id, endpoint)
     gateway_identities.remove_gateway_identity(context, endpoint)
-    return dialog.finish(request, runtime, context, api, "client-certificate-removed", _CHANGED)
+    return dialog.finish(request, runtime, context, api, "client-certificate-removed", endpoint, _CHANGED)
 
 
 def _read_file(certificate: UploadFile | None) -> bytes:
     if certificate is None or not certificate.filename:
-        raise InvalidField("certificate", "Choose the file, or drop it here.")
+        raise InvalidField("certificate", "Choose a file, or drop it here.")
     return certificate.file.read(parsing.MAX_BYTES + 1)
 
 
@@ -220,7 +229,7 @@ def _by_field(error: Refusal) -> dict[str, str]:
 
 
 def _get_api_of(context: Context, api_id: str, endpoint: str) -> Api:
-    """Find the API, whose endpoint *endpoint* must be. Raises NotFound."""
+    """Find the API; *endpoint* must be the URL of one of its https endpoints. Raises NotFound."""
     api = apis.get_api(context, api_id)
     if endpoint not in {own.url for own in api.endpoints if own.origin.is_secure}:
         raise NotFound("https endpoint", endpoint)
@@ -248,6 +257,7 @@ def _show_dialog(
         request,
         context,
         f"gateway_identity/_{part}.html",
+        title="Gateway identity",
         fields=_FIELDS,
         errors=errors,
         api=api,

@@ -1,5 +1,5 @@
 """
-Looking at a backend before anything is saved: test it against the gateway, fetch what it presents.
+Test a backend through the gateway, and fetch its certificates, before anything is saved.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.upload_form import read_upload, show_upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
-_REASONS = (Refusal, TryLater, NotFound)  # that a test wasn't made, for the page that asked for it
+_REASONS = (Refusal, TryLater, NotFound)  # errors that the page shows in place of a result
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a test came to, or why there was none; *uploaded* says whether a file was tested with it."""
+    """The result of a test, or why there is none; *uploaded* means that it included a file."""
 
     probed: ProbeOutcome | None = None
     uploaded: bool = False
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class HeadAnswer:
-    """What came of checking an endpoint, or why it was not checked."""
+    """The result of checking an endpoint, or why there is none."""
 
     checked: CheckOutcome | None = None
     error: str = ""
@@ -54,7 +54,7 @@ class HeadAnswer:
 async def check_endpoint(
     runtime: Runtime, context: Context, url: str, connection: ConnectionSettings | None = None
 ) -> HeadAnswer:
-    """Let the gateway ask a backend for its status, by one HEAD request; *connection* is what the form says."""
+    """Send one HEAD request through the gateway to a backend; *connection* are the settings in the form."""
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
         used = await run_in_threadpool(connection_to, context, url, connection)
@@ -74,7 +74,7 @@ def _read_change(
     certificate: UploadFile | None = None,
 ) -> tuple[str, Change]:
     if not (pem.strip() or fetched or (certificate and certificate.filename)):
-        return endpoint, UNCHANGED  # nothing is chosen yet, so nothing would be replaced
+        return endpoint, UNCHANGED  # without a file, nothing would be replaced
     data = read_upload(certificate, pem or fetched)
     return endpoint, Change(data, password or None, replaced or None, keep and bool(replaced))
 
@@ -86,7 +86,7 @@ Upload = Annotated[tuple[str, Change], Depends(_read_change)]
 async def test_upload(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, upload: Upload
 ) -> Response:
-    """Ask the gateway about an endpoint, with a file that is not saved."""
+    """Test an endpoint with a file that isn't saved."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
     outcome = await _test(runtime, context, api, *upload)
     return await _show(request, context, api, outcome, upload[0], part="testing/_outcome.html")
@@ -96,7 +96,7 @@ async def test_upload(
 async def test_endpoint(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
 ) -> Response:
-    """Ask the gateway about an endpoint as it is trusted now."""
+    """Test an endpoint with the current trust settings."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
     endpoint = api.endpoint(environment)
     if endpoint is None:
@@ -115,7 +115,7 @@ async def fetch(
     alias: Annotated[str, Form()] = "",
     replaced: Annotated[str, Form()] = "",
 ) -> Response:
-    """Show what a backend presents, to be chosen from."""
+    """Show the certificates that a backend presents, to choose from."""
     if replaced:
         api, _ = await run_in_threadpool(get_certificate_of, context, api_id, replaced)
     else:
@@ -141,9 +141,9 @@ async def fetch(
         if (why_not := why_not_imported(choice.certificate, terms.trust.anchors, now))
     }
     if not choices and not error:
-        error = "The backend presented no certificate that can be read."
+        error = "The backend presented no readable certificate."
         if presentation is not None and not isinstance(presentation, Presentation):
-            error = f"The backend could not be looked at ({presentation.obstacle}): {presentation.text}"
+            error = f"Couldn't fetch the backend's certificates ({presentation.obstacle}): {presentation.text}"
     values: dict[str, Any] = {
         "choices": choices,
         "refused": refused,
@@ -154,7 +154,7 @@ async def fetch(
     }
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **values))
-    # Without scripts it is the whole form again, with what was typed.
+    # Without JavaScript, show the whole form again, with its input.
     typed = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
     return await run_in_threadpool(lambda: show_upload_form(request, context, api, purpose, typed, {}, fetched=values))
@@ -164,7 +164,16 @@ async def _show(
     request: Request, context: Context, api: Api, outcome: Outcome, origin: str, part: str = ""
 ) -> Response:
     return await run_in_threadpool(
-        lambda: dialog.show(request, context, "testing/_test.html", part=part, api=api, outcome=outcome, origin=origin)
+        lambda: dialog.show(
+            request,
+            context,
+            "testing/_test.html",
+            part=part,
+            title="Test against the endpoint",
+            api=api,
+            outcome=outcome,
+            origin=origin,
+        )
     )
 
 

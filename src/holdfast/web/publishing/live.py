@@ -1,6 +1,5 @@
 """
-How far the trust of an API's endpoints, and who may call it, has come at the gateways: as server-sent events, or asked
-for once.
+The enforcement state and the failures of an API, as server-sent events or as a single response.
 """
 
 import asyncio
@@ -28,15 +27,15 @@ from holdfast.web.actions import find_button
 from holdfast.web.rendering import describe_difference, describe_sightings
 
 router = APIRouter(prefix="/apis/{api_id}")
-# A comment now and then finds out that the browser has gone, and that the session has ended.
+# A regular comment detects that the browser is gone or the session has ended.
 HEARTBEAT = 15.0  # seconds
-MAX_STREAMS = 20  # of one user
-SECONDS = 30  # until the next attempt
+MAX_STREAMS = 20  # per user
+SECONDS = 30  # until the browser should retry
 
 
 @router.get("/enforcement")
 def show_enforcement(runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
-    """Say it once: for browsers that get no events."""
+    """Return the current state, for browsers without events."""
     return JSONResponse(_collect_state(runtime, context, apis.get_api(context, api_id)))
 
 
@@ -44,9 +43,9 @@ def show_enforcement(runtime: CurrentRuntime, context: RequestContext, api_id: s
 async def stream_enforcement(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str
 ) -> Response:
-    """Say it now and after every change, until the browser goes or the session ends."""
+    """Send the state now and after every change, until the browser disconnects or the session ends."""
     if runtime.live_pages[context.user.account] >= MAX_STREAMS:
-        raise Busy(f"You have {MAX_STREAMS} pages open that show changes as they happen.", SECONDS)
+        raise Busy(f"You have {MAX_STREAMS} live pages open, the maximum. Close some of them.", SECONDS)
     await run_in_threadpool(apis.get_api, context, api_id)
     return StreamingResponse(_write_events(request, runtime, context.user, api_id), media_type="text/event-stream")
 
@@ -69,7 +68,7 @@ async def _write_events(request: Request, runtime: Runtime, user: Principal, api
                 await asyncio.to_thread(user_of_request, runtime, runtime.store, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
-        return  # the session has ended, or the API is gone
+        return  # the session has ended, or the API was deleted
     finally:
         runtime.cache.stop_observing(observer)
         runtime.live_pages[user.account] -= 1
@@ -78,7 +77,7 @@ async def _write_events(request: Request, runtime: Runtime, user: Principal, api
 
 
 def _read_state(runtime: Runtime, user: Principal, api_id: str) -> dict[str, dict[str, dict[str, str]]]:
-    """Read how it is now; nothing stays open until the next change."""
+    """Read the current state in a separate transaction, so that none stays open until the next change."""
     with RequestStore(runtime.store) as store:
         context = Context(store, user, runtime.now(), runtime.asks_callers)
         return _collect_state(runtime, context, apis.get_api(context, api_id))

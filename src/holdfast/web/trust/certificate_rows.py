@@ -1,5 +1,5 @@
 """
-What the list of certificates shows: one row per endpoint certificate, with its status and how far it has come.
+The rows of the certificate lists on the Endpoints page.
 """
 
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ from holdfast.web.trust.trust_settings import TRUST
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """One row of the list."""
+    """An endpoint certificate, its status, and its progress at the gateways."""
 
     entry: EndpointCertificate
     status: Status
     enforcement: Enforcement
-    in_use: Generation | None  # which certificates the gateway saw the backend use; None: not known
-    retire: bool  # the previous ones are not needed any longer
+    in_use: Generation | None  # which certificates the backend uses, as seen by the gateway; None: unknown
+    retire: bool  # the previous certificates can be retired
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedRow:
-    """What can be restored, and until when."""
+    """A removed certificate, and until when it can be restored."""
 
     removed: RemovedCertificate
     until: datetime
 
 
 def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
-    """Make the rows for the endpoints of *api*, by alias."""
+    """Read the certificates for the endpoints of *api*, ordered by alias."""
     entries = endpoint_certificates.certificates_of_api(context, api)
     origins = {entry.origin for entry in entries}
     enforcements = runtime.enforcements.of_origins(context, origins)
@@ -59,7 +59,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
 
 
 def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:
-    """Make the rows of what can be restored for the endpoints of *api*, newest first."""
+    """Read the certificates that can be restored for the endpoints of *api*, newest first."""
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     certificates, _ = removal.list_removed(context)
     return [
@@ -73,5 +73,5 @@ def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any
     return {"rows": read_certificate_rows(runtime, context, api), "removed": read_removed_rows(context, api)}
 
 
-# What a change of certificates changes on the Endpoints page.
+# The sections of the Endpoints page that a change of certificates affects.
 CHANGED = (Section("certificates/_changed.html", _read_section), TRUST)

@@ -1,5 +1,5 @@
 """
-The dialogs of the certificates section: upload, details, delete. Each is a page of its own without scripts.
+The dialogs of the certificates section: upload, details, delete.
 """
 
 from typing import Annotated
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/apis/{api_id}/certificates")
 
 @router.get("/new")
 def ask_to_upload(request: Request, context: RequestContext, api_id: str) -> Response:
-    """Ask for a certificate."""
+    """Show the form for a new certificate."""
     api = apis.get_api(context, api_id)
     return show_upload_form(request, context, api, "upload", {}, {})
 
@@ -67,7 +67,7 @@ def upload(
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
         return show_upload_form(request, context, api, "upload", typed, errors, locked=locked)
-    return dialog.finish(request, runtime, context, api, "certificate-added", CHANGED)
+    return dialog.finish(request, runtime, context, api, "certificate-added", alias, CHANGED)
 
 
 @router.post("/inspect")
@@ -82,7 +82,7 @@ def inspect(
     replaced: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Show what a file holds before it is saved."""
+    """Show the certificates in a file before it is saved."""
     api = apis.get_api(context, api_id)
     error, inspection, locked = "", None, False
     try:
@@ -105,12 +105,13 @@ def inspect(
 
 @router.get("/{alias}")
 def show_details(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
-    """Show all that the certificates of *alias* say."""
+    """Show the details of the certificates of *alias*."""
     api, entry = get_certificate_of(context, api_id, alias)
     return dialog.show(
         request,
         context,
         "certificates/_details.html",
+        title=f"Details of {alias}",
         api=api,
         entry=entry,
         findings=endpoint_certificates.examine_entry(context, entry),
@@ -121,15 +122,17 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
 
 @router.get("/{alias}/delete")
 def ask_to_delete(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
-    """Ask whether the trust is really to end, and say whom it concerns."""
+    """Ask for confirmation to delete, and list the APIs that use the certificate."""
     api, entry = get_certificate_of(context, api_id, alias)
     users = endpoint_certificates.apis_using(context, entry)
-    return dialog.show(request, context, "certificates/_delete.html", api=api, entry=entry, users=users)
+    return dialog.show(
+        request, context, "certificates/_delete.html", title=f"Delete {alias}", api=api, entry=entry, users=users
+    )
 
 
 @router.post("/{alias}/delete")
 def delete(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
-    """End the trust."""
+    """Delete the certificates of *alias*."""
     api, _ = get_certificate_of(context, api_id, alias)
     endpoint_certificates.delete_certificate(context, alias)
-    return dialog.finish(request, runtime, context, api, "certificate-deleted", CHANGED)
+    return dialog.finish(request, runtime, context, api, "certificate-deleted", alias, CHANGED)

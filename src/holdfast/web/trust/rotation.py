@@ -1,5 +1,5 @@
 """
-The dialogs of rotation: replace, undo, retire, and what was removed and can be restored.
+The dialogs of rotation: replace, undo, retire, restore.
 """
 
 from typing import Annotated
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/apis/{api_id}")
 
 @router.get("/certificates/{alias}/replace")
 def ask_to_replace(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
-    """Ask for the file that comes instead."""
+    """Show the form for the replacement."""
     api, entry = get_certificate_of(context, api_id, alias)
     return show_upload_form(request, context, api, "replace", {"alias": entry.alias, "endpoint": entry.endpoint}, {})
 
@@ -47,7 +47,7 @@ def replace(
     keep: Annotated[bool, Form()] = False,
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Replace the certificates of *alias*; with *keep* the old ones are trusted beside the new."""
+    """Replace the certificates of *alias*; with *keep*, the old ones stay trusted."""
     api, entry = get_certificate_of(context, api_id, alias)
     try:
         data = read_upload(certificate, pem or fetched)
@@ -56,12 +56,12 @@ def replace(
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, LOCKED)
         return show_upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
-    return dialog.finish(request, runtime, context, api, "certificate-replaced", CHANGED)
+    return dialog.finish(request, runtime, context, api, "certificate-replaced", alias, CHANGED)
 
 
 @router.get("/certificates/{alias}/in-use")
 def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
-    """Say which of the two certificates the backend was seen to use: a part of the list, asked for again and again."""
+    """Show which of the two certificates the backend uses; the page polls this part of its list."""
     api = apis.get_api(context, api_id)
     row = next((row for row in read_certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
     if row is None:
@@ -71,29 +71,29 @@ def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext,
 
 @router.post("/certificates/{alias}/undo")
 def undo(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
-    """Make the certificates current again that were so before the last replacement."""
+    """Undo the last replacement."""
     api, _ = get_certificate_of(context, api_id, alias)
     try:
         rotation.undo_replacement(context, alias)
     except Refusal as error:
-        return _show_refusal(request, context, api, error)
-    return dialog.finish(request, runtime, context, api, "certificate-undone", CHANGED)
+        return _show_refusal(request, context, api, "Replacement not undone", error)
+    return dialog.finish(request, runtime, context, api, "certificate-undone", alias, CHANGED)
 
 
 @router.post("/certificates/{alias}/retire")
 def retire(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
-    """End the trust in the previous certificates."""
+    """Stop trusting the previous certificates."""
     api, _ = get_certificate_of(context, api_id, alias)
     try:
         rotation.retire_previous(context, alias)
     except Refusal as error:
-        return _show_refusal(request, context, api, error)
-    return dialog.finish(request, runtime, context, api, "certificate-retired", CHANGED)
+        return _show_refusal(request, context, api, "Previous certificate not retired", error)
+    return dialog.finish(request, runtime, context, api, "certificate-retired", alias, CHANGED)
 
 
 @router.get("/removed-certificates")
 def show_removed(request: Request, context: RequestContext, api_id: str) -> Response:
-    """List what can be restored for the endpoints of an API."""
+    """List the certificates that can be restored for the endpoints of an API."""
     return _show_removed(request, context, apis.get_api(context, api_id))
 
 
@@ -106,15 +106,15 @@ def restore(
     removed_id: str,
     alias: Annotated[str, Form()] = "",
 ) -> Response:
-    """Trust again what was removed."""
+    """Restore removed certificates."""
     api = apis.get_api(context, api_id)
     if removed_id not in {row.removed.id for row in read_removed_rows(context, api)}:
         raise NotFound("removed certificate", removed_id)
     try:
-        removal.restore_certificate(context, removed_id, alias or None)
+        entry = removal.restore_certificate(context, removed_id, alias or None)
     except Refusal as error:
         return _show_removed(request, context, api, str(error), removed_id)
-    return dialog.finish(request, runtime, context, api, "certificate-restored", CHANGED)
+    return dialog.finish(request, runtime, context, api, "certificate-restored", entry.alias, CHANGED)
 
 
 def _show_removed(request: Request, context: Context, api: Api, error: str = "", refused: str = "") -> Response:
@@ -122,6 +122,7 @@ def _show_removed(request: Request, context: Context, api: Api, error: str = "",
         request,
         context,
         "certificates/_removed.html",
+        title="Removed certificates",
         status=422 if error else 200,
         api=api,
         removed=read_removed_rows(context, api),
@@ -131,5 +132,6 @@ def _show_removed(request: Request, context: Context, api: Api, error: str = "",
     )
 
 
-def _show_refusal(request: Request, context: Context, api: Api, error: Exception) -> Response:
-    return dialog.show(request, context, "certificates/_refused.html", status=422, api=api, error=str(error))
+def _show_refusal(request: Request, context: Context, api: Api, title: str, error: Exception) -> Response:
+    template = "certificates/_refused.html"
+    return dialog.show(request, context, template, status=422, title=title, api=api, error=str(error))

@@ -1,5 +1,5 @@
 """
-The dialogs of the trust settings section: how the backend of an endpoint is verified, and exceptions from it.
+The dialogs of the trust settings section: the settings, and exceptions.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
 ANCHORS = {
-    AnchorMode.IMPORTED: "The imported certificates; while there are none, the public certification authorities",
-    AnchorMode.IMPORTED_AND_PUBLIC: "The imported certificates and the public certification authorities",
-    AnchorMode.PUBLIC: "The public certification authorities alone",
+    AnchorMode.IMPORTED: "Imported certificates, or public CAs if there are none",
+    AnchorMode.IMPORTED_AND_PUBLIC: "Imported certificates and public CAs",
+    AnchorMode.PUBLIC: "Public CAs only",
 }
 LASTING = {1: "1 hour", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "7 days"}  # hours
 _FIELDS = ("names", "sni", "certificatePins", "spkiPins", "crls", "tlsMinimum", "anyName", "reason")
@@ -40,7 +40,7 @@ _FIELDS = ("names", "sni", "certificatePins", "spkiPins", "crls", "tlsMinimum", 
 
 @dataclass(frozen=True, slots=True)
 class TrustRow:
-    """What the section shows of one origin."""
+    """One origin in the section."""
 
     environments: tuple[Environment, ...]
     endpoint: Endpoint
@@ -103,7 +103,7 @@ Draft = Annotated[TrustDraft, Depends(_read_draft)]
 
 @router.get("")
 def ask(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
-    """Show what is decided, to be changed."""
+    """Show the form with the current settings."""
     api, endpoint = _get_endpoint(context, api_id, environment)
     trust = trust_settings.get_settings(context, endpoint.url)
     return _show_form(request, context, api, environment, trust)
@@ -118,7 +118,7 @@ def save(
     environment: Environment,
     draft: Draft,
 ) -> Response:
-    """Decide."""
+    """Save the settings."""
     api, endpoint = _get_endpoint(context, api_id, environment)
     try:
         trust_settings.change_settings(context, endpoint.url, draft)
@@ -126,12 +126,12 @@ def save(
         errors = error.fields()
         trust = trust_settings.get_settings(context, endpoint.url)
         return _show_form(request, context, api, environment, trust, errors)
-    return dialog.finish(request, runtime, context, api, "trust-saved", [TRUST])
+    return dialog.finish(request, runtime, context, api, "trust-saved", str(endpoint.origin), [TRUST])
 
 
 @router.post("/preview")
 def preview(request: Request, context: RequestContext, api_id: str, environment: Environment, draft: Draft) -> Response:
-    """Say what the values of the form would mean, without keeping them."""
+    """Describe the effect of the values in the form without saving them."""
     _, endpoint = _get_endpoint(context, api_id, environment)
     try:
         trust = trust_settings.preview_settings(context, endpoint.url, draft)
@@ -149,7 +149,7 @@ def preview(request: Request, context: RequestContext, api_id: str, environment:
 
 @router.get("/exception")
 def ask_for_exception(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
-    """Ask why verification is to be off, and for how long."""
+    """Ask for the reason and the duration of an exception."""
     api, endpoint = _get_endpoint(context, api_id, environment)
     return _show_exception_form(request, context, api, environment, endpoint)
 
@@ -164,7 +164,7 @@ def grant_exception(
     reason: Annotated[str, Form()] = "",
     hours: Annotated[int, Form()] = 1,
 ) -> Response:
-    """Switch verification off for a time."""
+    """Turn off verification until the chosen time."""
     api, endpoint = _get_endpoint(context, api_id, environment)
     now = context.now
     try:
@@ -173,17 +173,17 @@ def grant_exception(
     except InvalidField as error:
         errors = error.fields()
         return _show_exception_form(request, context, api, environment, endpoint, reason, errors)
-    return dialog.finish(request, runtime, context, api, "exception-granted", [TRUST])
+    return dialog.finish(request, runtime, context, api, "exception-granted", str(endpoint.origin), [TRUST])
 
 
 @router.post("/exception/end")
 def end_exception(
     request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
 ) -> Response:
-    """Switch verification on again."""
+    """Turn verification back on."""
     api, endpoint = _get_endpoint(context, api_id, environment)
     trust_settings.end_exception(context, endpoint.url)
-    return dialog.finish(request, runtime, context, api, "exception-ended", [TRUST])
+    return dialog.finish(request, runtime, context, api, "exception-ended", str(endpoint.origin), [TRUST])
 
 
 def _get_endpoint(context: Context, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
@@ -206,6 +206,7 @@ def _show_form(
         request,
         context,
         "trust/_form.html",
+        title="Trust settings",
         fields=_FIELDS,
         errors=errors,
         api=api,
@@ -233,6 +234,7 @@ def _show_exception_form(
         request,
         context,
         "trust/_exception.html",
+        title="Turn off verification",
         fields=_FIELDS,
         errors=errors,
         api=api,

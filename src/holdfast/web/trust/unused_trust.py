@@ -1,5 +1,5 @@
 """
-The page of certificates and other trust that no API uses: seen, examined and deleted.
+The page that lists certificates and other trust that no API uses.
 """
 
 from datetime import datetime
@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
@@ -18,7 +17,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.endpoint_certificates import entry_status
 from holdfast.services.trust.unused_trust import UnusedTrust
-from holdfast.web import dialog
+from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
 
@@ -27,7 +26,7 @@ router = APIRouter(prefix="/unused-certificates")
 
 @router.get("")
 def show(request: Request, context: RequestContext) -> Response:
-    """List it by origin."""
+    """List unused trust by origin."""
     return render(
         request,
         "unused/list.html",
@@ -41,7 +40,7 @@ def show(request: Request, context: RequestContext) -> Response:
 
 @router.get("/delete")
 def ask_to_delete(request: Request, context: RequestContext, origin: str = "") -> Response:
-    """Ask whether all that is kept for an origin is really to go."""
+    """Ask for confirmation to delete everything stored for an origin."""
     unused = unused_trust.find_unused(context, [origin])
     if not unused:
         raise NotFound("unused endpoint", origin)
@@ -50,14 +49,15 @@ def ask_to_delete(request: Request, context: RequestContext, origin: str = "") -
 
 @router.post("/delete")
 def delete(
+    request: Request,
     context: RequestContext,
     origin: Annotated[list[str] | None, Form()] = None,
     api_id: Annotated[str, Form()] = "",
 ) -> Response:
-    """Delete what is kept for origins that no API uses, and go back to the API that was shown or to the list."""
+    """Delete everything stored for unused origins, and return to the API or to the list."""
     unused_trust.delete_unused(context, origin or [])
     page = f"/apis/{quote(api_id, safe='')}/endpoints" if api_id else "/unused-certificates"
-    return RedirectResponse(f"{page}?done=unused-deleted", 303)
+    return notices.redirect(request, page, "unused-deleted", ", ".join(origin or []))
 
 
 def _describe_effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:

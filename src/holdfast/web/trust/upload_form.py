@@ -1,5 +1,5 @@
 """
-What the dialogs that take a file of certificates share: reading it, the form, and errors by field.
+The form that the upload and replace dialogs share.
 """
 
 from typing import Any
@@ -29,17 +29,17 @@ _NOTHING_FETCHED: dict[str, Any] = {
 
 def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
     """
-    Read the file or, without one, the text; one byte more than is allowed at most, so that the parser notices.
+    Read the file or, without one, the text: at most one byte more than the limit, so that the parser rejects it.
 
     Raises:
-        InvalidField: There is neither.
+        InvalidField: There is neither a file nor text.
         EmptyUpload: The file is empty.
     """
     data = certificate.file.read(parsing.MAX_BYTES + 1) if certificate else b""
     if data:
         return data
     if not pem.strip() and not (certificate and certificate.filename):
-        raise InvalidField("certificate", "Choose the certificate's file, drop it here, or paste its PEM text.")
+        raise InvalidField("certificate", "Choose a certificate file, drop it here, or paste PEM text.")
     if not pem.strip():
         raise EmptyUpload
     return pem.encode()
@@ -56,11 +56,12 @@ def show_upload_form(
     locked: bool = False,
     fetched: dict[str, Any] | None = None,
 ) -> Response:
-    """Show the form to upload or, by *purpose*, to replace; *fetched* is what a backend presents, to be chosen from."""
+    """Show the form; *purpose* is "upload" or "replace", *fetched* the certificates that a backend presents."""
     return dialog.show(
         request,
         context,
         "certificates/_upload.html",
+        title="Replace Certificate" if purpose == "replace" else "Upload Certificate",
         fields=("endpoint", "alias", "certificate"),
         errors=errors,
         api=api,

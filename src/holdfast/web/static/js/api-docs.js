@@ -1,9 +1,9 @@
-// Shows the operations of the REST API, as its own description has them.
+// Shows the operations in /openapi.json.
 window.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#operations",
   deepLinking: true,
   docExpansion: "list",
-  // No code is fetched from, and nothing is told to, a foreign host.
+  // Never send the description to an external validator.
   validatorUrl: null,
 });

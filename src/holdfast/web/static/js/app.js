@@ -7,7 +7,7 @@ import "./live-status.js";
 import "./local-time.js";
 import "./upload-form.js";
 
-// Links that look and act like buttons answer to the space bar too.
+// Links with the role of a button also react to the space bar.
 document.addEventListener("keydown", (event) => {
   const link = event.target.closest?.("a[role=button]");
   if (!link || event.key !== " ") return;
@@ -15,7 +15,7 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
-// An endpoint's URL can be typed and tested, and its settings seen, only while its box is checked; a box that is checked puts the cursor there.
+// An endpoint's URL field, Check button and settings are enabled only while its box is checked. Checking it focuses the URL.
 for (const box of document.querySelectorAll("[data-enables]")) {
   const input = document.getElementById(box.dataset.enables);
   const button = input.parentElement.querySelector("button:not([aria-disabled])");
@@ -29,6 +29,6 @@ for (const box of document.querySelectorAll("[data-enables]")) {
     follow();
     if (box.checked) input.focus();
   });
-  // What was answered is no longer about what is typed.
+  // The result of a check is outdated once the URL changes.
   input.addEventListener("input", () => document.getElementById(`${input.id}-answer`).replaceChildren());
 }

@@ -1,4 +1,4 @@
-// <certificate-drop> makes a drop zone of the file input in it, and takes pasted PEM text.
+// <certificate-drop> makes its file input a drop zone, which also accepts pasted PEM text.
 customElements.define("certificate-drop", class extends HTMLElement {
   connectedCallback() {
     this.input = this.querySelector("input[type=file]");
@@ -31,7 +31,7 @@ customElements.define("certificate-drop", class extends HTMLElement {
   }
 
   take(files) {
-    // One file is one upload; of several, the first is taken and named, so that nothing is sent unseen.
+    // An upload has one file: of several, take the first. Its name is shown.
     const one = new DataTransfer();
     one.items.add(files[0]);
     this.input.files = one.files;

@@ -1,4 +1,4 @@
-// <checked-form>: the errors of a refused form mark their fields, and the first new one gets the focus.
+// <checked-form> marks the fields that the server rejected, and focuses the first new one.
 customElements.define("checked-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -15,7 +15,7 @@ customElements.define("checked-form", class extends HTMLElement {
     this.errors.disconnect();
   }
 
-  // What was wrong is no longer so once it is being changed.
+  // An error is outdated once its field changes.
   edit(field) {
     const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
     if (error) error.textContent = "";
@@ -26,7 +26,7 @@ customElements.define("checked-form", class extends HTMLElement {
     this.save.toggleAttribute("aria-busy", sending);
   }
 
-  // The answer to a refused form replaces the texts of the errors alone.
+  // The response to a rejected form replaces only the error texts.
   mark() {
     const errors = [...this.form.querySelectorAll(".invalid-feedback")];
     const wrong = errors.filter((error) => error.textContent.trim());

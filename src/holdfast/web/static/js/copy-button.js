@@ -6,7 +6,10 @@ customElements.define("copy-button", class extends HTMLElement {
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(this.getAttribute("for")).textContent);
-      document.getElementById("notice").textContent = "Copied";
+      const copied = document.createElement("p");
+      copied.className = "notice";
+      copied.textContent = "Copied";
+      document.getElementById("notice").replaceChildren(copied);
     });
   }
 });

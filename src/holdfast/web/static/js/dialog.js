@@ -1,4 +1,4 @@
-// One <dialog> shows what links fetch into it. The browser gives the focus back to the link when it closes.
+// Links load their content into one <dialog>. When it closes, the browser returns the focus to the link.
 const dialog = document.getElementById("dialog");
 
 const open = () => {
@@ -8,8 +8,16 @@ const open = () => {
   dialog.querySelector("[autofocus]:not([disabled])")?.focus();
 };
 
+// On a small screen, an error can be below the visible part of the dialog. The form focuses its field first.
+const reveal = (changes) => {
+  const elements = changes.flatMap(({ target, addedNodes }) => [target, ...addedNodes]);
+  const error = elements.find((element) => element.matches?.("[role=alert]") && element.textContent.trim());
+  if (error) requestAnimationFrame(() => error.scrollIntoView({ block: "nearest" }));
+};
+
 if (dialog) {
   new MutationObserver(open).observe(dialog, { childList: true });
+  new MutationObserver(reveal).observe(dialog, { childList: true, subtree: true });
   dialog.addEventListener("close", () => dialog.replaceChildren());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-dialog-close]")) {
@@ -19,7 +27,7 @@ if (dialog) {
   });
   document.addEventListener("dialog-done", () => {
     if (dialog.open) return dialog.close();
-    // The form was a page of its own, opened in a tab: go where it leads back to.
+    // The form is a separate page, opened in a tab: follow its link back.
     document.querySelector("main [data-dialog-close]")?.click();
   });
 }

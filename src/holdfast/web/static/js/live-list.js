@@ -1,4 +1,4 @@
-// <live-list src="..."> asks for its content again while the page is seen. What stays the same stays in place, with the focus in it.
+// <live-list src="..."> polls its content while the page is visible. Unchanged items stay in place and keep the focus.
 const ASK_AGAIN = 3000; // milliseconds
 
 customElements.define("live-list", class extends HTMLElement {
@@ -20,7 +20,7 @@ customElements.define("live-list", class extends HTMLElement {
       const answer = await fetch(this.getAttribute("src"), { headers: { "HX-Request": "true" } });
       if (answer.status === 200) this.take(await answer.text());
     } catch {
-      // The publisher does not answer; what is shown carries the time at which it was so.
+      // The publisher can't be reached. The items on the page show their own times.
     } finally {
       this.asking = false;
     }
@@ -44,7 +44,7 @@ customElements.define("live-list", class extends HTMLElement {
     return root.querySelector("[data-count]")?.dataset.count;
   }
 
-  // Items come in an order that does not change as long as they are there.
+  // The relative order of items never changes.
   merge(before, after) {
     const wanted = new Set([...after.children].map((item) => item.id));
     for (const item of [...before.children]) {

@@ -1,10 +1,10 @@
-// <live-status src="..."> keeps the [data-origin] and [data-failure] texts in it true: by server-sent events, else by asking again and again.
+// <live-status src="..."> updates its [data-origin] and [data-failure] elements by server-sent events, or else by polling.
 const ASK_AGAIN = 2000; // milliseconds
 
 customElements.define("live-status", class extends HTMLElement {
   connectedCallback() {
     this.state = {};
-    // What was told before a row came may be older than the row. A new stream begins with what is so now.
+    // The last event may be older than a new row. A new stream starts with the current state.
     this.rows = new MutationObserver((changes) => {
       const added = changes.flatMap((change) => [...change.addedNodes]);
       if (added.some((node) => node.querySelector?.("[data-origin]"))) this.listen();
@@ -29,7 +29,7 @@ customElements.define("live-status", class extends HTMLElement {
     this.events = new EventSource(`${this.getAttribute("src")}/live`);
     this.events.onmessage = (event) => this.take(JSON.parse(event.data));
     this.events.onerror = () => {
-      // While it is only interrupted the browser connects again by itself.
+      // After an interruption, the browser reconnects.
       if (this.events.readyState === EventSource.CLOSED) this.poll();
       else this.unknown();
     };
@@ -57,7 +57,7 @@ customElements.define("live-status", class extends HTMLElement {
 
   unknown() {
     for (const origin of Object.keys(this.state.enforcement ?? {})) {
-      this.state.enforcement[origin] = { progress: "unknown", text: "Unknown: the publisher does not answer" };
+      this.state.enforcement[origin] = { progress: "unknown", text: "Unknown: can't reach the publisher" };
     }
     this.show();
   }

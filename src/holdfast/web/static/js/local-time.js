@@ -1,4 +1,4 @@
-// <local-time datetime="..."> shows a time in the reader's own zone, with seconds if it is precise; UTC stays in its title.
+// <local-time datetime="..."> shows a time in the reader's time zone, with seconds if precise. Its title is the time in UTC.
 const [format, precise] = ["short", "medium"].map(
   (timeStyle) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle }),
 );

@@ -4,9 +4,9 @@
   const apply = () => {
     const theme = localStorage.getItem("theme") ?? (system.matches ? "dark" : "light");
     const root = document.documentElement;
-    root.dataset.switching = ""; // without transitions: what was light would stay so for a moment
+    root.dataset.switching = ""; // no transitions, which would keep colors light for a moment
     root.dataset.bsTheme = theme;
-    document.body?.offsetHeight; // lay out now, so that there is nothing left to animate
+    document.body?.offsetHeight; // force layout now, so that nothing is left to animate
     delete root.dataset.switching;
   };
   apply();

@@ -1,4 +1,4 @@
-// <upload-form>: Save waits until endpoint, alias and certificate are there; errors mark their fields.
+// <upload-form> disables Save until endpoint, alias and certificate are filled in, and marks rejected fields.
 customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -17,7 +17,7 @@ customElements.define("upload-form", class extends HTMLElement {
     this.errors.disconnect();
   }
 
-  // What was wrong is no longer so once it is being changed.
+  // An error is outdated once its field changes.
   edit(field) {
     const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
     if (error) error.textContent = "";
@@ -25,13 +25,13 @@ customElements.define("upload-form", class extends HTMLElement {
     this.check();
   }
 
-  // What was tested is no longer what would be saved.
+  // The result of a test is outdated once the form changes.
   forgetVerdict() {
     this.form.querySelector("[data-test]").dispatchEvent(new Event("htmx:abort"));
     this.form.querySelector("#verdict").replaceChildren();
   }
 
-  // Of file, text and what was fetched, the last one that was given counts.
+  // Of file, text and fetched certificate, the last one chosen counts.
   choose(field) {
     if (field.name === "fetched") {
       this.form.elements.certificate.value = "";
@@ -61,13 +61,15 @@ customElements.define("upload-form", class extends HTMLElement {
     this.check();
   }
 
-  // The answer to a refused upload replaces the texts of the errors alone.
+  // The response to a rejected upload replaces only the error texts.
   mark() {
-    // A file that is locked asks for its password, and others are not asked.
+    // Only an encrypted file needs a password.
     if (this.form.querySelector("[data-locked]")) this.form.querySelector(".password-field").hidden = false;
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
     const messages = wrong.map((error) => error.id + error.textContent);
     const fresh = wrong.find((error) => !this.messages.includes(error.id + error.textContent));
+    // The inspection of the file has found the same error.
+    if (wrong.some((error) => error.id === "certificate-error")) this.form.querySelector("#inspection > .finding")?.remove();
     if (messages.join() === this.messages.join()) return;
     this.messages = messages;
     for (const name of ["endpoint", "alias", "certificate"]) {

@@ -1,0 +1,55 @@
+"""After a change, the next page shows a message once, with the name of the object."""
+
+import re
+from html import unescape
+
+from rest.calls import URL, create_api
+
+NAME = "<b>Pizza</b> {name}"
+
+
+def notice_of(page):
+    """Return the message in the status area of a page."""
+    area = re.search(r'<div id="notice".*?</div>', page.text, re.DOTALL)[0]
+    return unescape(re.sub(r"<[^>]+>", "", area)).strip()
+
+
+def test_a_notice_names_its_object_and_is_shown_once(client):
+    answer = client.post("/apis/new", data={"name": "Pizza", "context": "/pizza", "version": "1", "endpoint": URL})
+    address = answer.headers["location"]
+    assert notice_of(client.get(address)) == "API Pizza 1 created"
+    assert notice_of(client.get(address)) == ""
+
+
+def test_every_change_of_the_lifecycle_has_a_notice(client):
+    path = f"/apis/{create_api(client)['id']}/lifecycle"
+    for action, end in (
+        ("Publish", "published"),
+        ("Demote to Created", "demoted to Created"),
+        ("Publish", "published"),
+        ("Deprecate", "deprecated"),
+        ("Retire", "retired"),
+    ):
+        answer = client.post(path, data={"action": action})
+        assert notice_of(client.get(answer.headers["location"])) == f"API Pizza 1.0.0 {end}"
+
+
+def test_a_link_cannot_make_a_page_say_that_something_was_done(client):
+    assert notice_of(client.get("/apis?done=api-deleted")) == ""
+    client.cookies.set("holdfast_notice", "no-such-change%3Aname")
+    assert notice_of(client.get("/apis?done=no-such-change")) == ""
+
+
+def test_a_notice_belongs_to_the_page_that_the_change_leads_to(client):
+    answer = client.post("/users/new", data={"name": "dora", "password": "several quite new words", "roles": "viewer"})
+    assert notice_of(client.get("/apis")) == ""
+    assert re.fullmatch(r"User dora\S* created", notice_of(client.get(answer.headers["location"])))
+
+
+def test_names_are_text_whatever_they_contain(client):
+    form = {"name": NAME, "scopes": ["apim:api_view"]}
+    listed = client.post("/tokens", data=form) and client.get("/tokens").text
+    (path,) = re.findall(r"/tokens/[\w-]+/revoke", listed)
+    page = client.get(client.post(path).headers["location"])
+    assert notice_of(page) == f"Token {NAME} revoked"
+    assert "<b>Pizza" not in page.text
