@@ -1,4 +1,4 @@
-"""A small HTTP server that answers what it is told and keeps what it is asked."""
+"""A small HTTP server that sends prepared responses and records requests."""
 
 import ssl
 import threading
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came."""
+    """A recorded request."""
 
     method: str
     path: str
@@ -20,7 +20,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Answering:
-    """What all requests are answered with, and those that came."""
+    """The response to all requests, and the recorded requests."""
 
     status: int = 200
     body: bytes = b'{"count": 0, "list": [], "pagination": {}}'
@@ -32,7 +32,7 @@ class Answering:
 @contextmanager
 def answering(tls: ssl.SSLContext | None = None, **answer: object) -> Iterator[Answering]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-    state = Answering(**answer)  # type: ignore[arg-type]  # what a test says
+    state = Answering(**answer)  # type: ignore[arg-type]  # chosen by the test
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

@@ -1,4 +1,4 @@
-"""`holdfast apply` in a process of its own, which can be interrupted and answered, and a file for it."""
+"""Runs `holdfast apply` as a separate process, which can be interrupted and answered, and writes files for it."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ trust:
 
 
 def write_files(directory: Path, text: str = FILE) -> Path:
-    """Write the certificate and, beside it, a file with *text*."""
+    """Write the certificate and a file with *text*."""
     (directory / "pizza.pem").write_bytes(issue("pizza.example").pem)
     (directory / "a.yaml").write_text(text)
     return directory / "a.yaml"
@@ -31,7 +31,7 @@ def write_files(directory: Path, text: str = FILE) -> Path:
 def start(
     command: Command, file: Path, *arguments: str, url: str = "", stdin: int = subprocess.PIPE
 ) -> subprocess.Popen[str]:
-    """Start to apply *file*, by way of *url* if there is one."""
+    """Start to apply *file*, through *url* if given."""
     return subprocess.Popen(
         [str(COMMAND), "apply", "-f", str(file), *arguments],
         env=os.environ | command.environment | ({"HOLDFAST_URL": url} if url else {}),

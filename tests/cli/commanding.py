@@ -1,4 +1,4 @@
-"""Runs the `holdfast` command: quickly in this process, or as people do, as a process of its own."""
+"""Runs the `holdfast` command: quickly in this process, or as a separate process."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from running import COMMAND
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit code and what it wrote."""
+    """The result of a command: exit code and output."""
 
     code: int
     output: str
@@ -23,12 +23,12 @@ class Ended:
 
     @property
     def json(self) -> Any:
-        """What it wrote for machines."""
+        """The output parsed as JSON."""
         return json.loads(self.output)
 
 
 class Command:
-    """The command of somebody with a home of their own, and what their environment says."""
+    """The command with a separate home directory and environment."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home

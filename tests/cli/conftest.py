@@ -1,4 +1,4 @@
-"""One Holdfast for all tests here, empty at the beginning of each; and people with a command."""
+"""One Holdfast for all tests, empty at the start of each, and commands of several users."""
 
 import os
 import signal
@@ -19,15 +19,15 @@ def _nobody_elses_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _ctrl_c_is_not_ignored() -> Iterator[None]:
-    """Give commands the signal of Ctrl-C, also where these tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # children ignore what is ignored, nothing else
+    """Make Ctrl-C reach commands even if a shell runs the tests in the background, where SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit ignored signals
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
 def running_holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    # What a backend does without may be retired after a moment: nobody can wait for a day.
+    # Propose retiring unused certificates after a moment instead of a day.
     with Holdfast(tmp_path_factory.mktemp("holdfast"), HOLDFAST_RETIRE_AFTER="0.05") as running:
         yield running
 
@@ -45,13 +45,13 @@ def holdfast(running_holdfast: Holdfast) -> Holdfast:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Command:
-    """The command of somebody who has not signed in."""
+    """The command of a user who is not signed in."""
     return Command(tmp_path)
 
 
 @pytest.fixture
 def command(tmp_path: Path, holdfast: Holdfast) -> Command:
-    """The command of admin, whose environment says who that is."""
+    """The command of admin, with credentials in the environment."""
     return Command(
         tmp_path,
         HOLDFAST_URL=holdfast.publisher_url,

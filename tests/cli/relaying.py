@@ -1,4 +1,4 @@
-"""A relay before a real publisher that holds, drops or refuses what a test chooses."""
+"""A relay to a real publisher that delays, drops or rejects the requests that a test chooses."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
 
-# The number of a write (from 1) -> the status to refuse it with, 0 to end the connection without an answer once the
-# publisher has answered, or None to pass it on. It may wait.
+# Maps the number of a write (from 1) to the status to reject it with, to 0 to drop the response of the publisher, or to
+# None to relay it. May wait.
 Decide = Callable[[int], int | None]
 
 
 @contextmanager
 def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Relay to *url* and let *decide* say what becomes of each write; answer no reads once it is *gone*."""
+    """Relay to *url*. *decide* chooses the fate of each write; reads fail once the publisher is *gone*."""
     writes, lock = [0], threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):

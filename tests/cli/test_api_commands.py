@@ -15,27 +15,27 @@ BACKEND = "https://127.0.0.1:8443/base"
 
 @pytest.fixture
 def pizza(command):
-    """The id of an API that is not published yet."""
+    """The ID of an API that is not published yet."""
     return command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", BACKEND, "--json").json["id"]
 
 
 def test_an_api_is_created_and_listed(command):
     arguments = ("api", "create", "Pizza", "pizza", "1.0", "--production", BACKEND, "--sandbox", "http://127.0.0.1:1")
     said = command.done(*arguments).output
-    assert said == "Created Pizza 1.0 (/pizza). `holdfast api publish Pizza:1.0` serves it.\n"
+    assert said == "Created API Pizza 1.0 (/pizza). Run `holdfast api publish Pizza:1.0` to make it live.\n"
     header, line = command.done("api", "list").output.splitlines()
     assert header.split() == ["NAME", "VERSION", "CONTEXT", "STATE", "ID"]
     assert line.split()[:4] == ["Pizza", "1.0", "/pizza", "CREATED"]
 
 
-def test_lists_for_machines_are_whole(command, pizza):
+def test_json_lists_are_complete(command, pizza):
     found = command.done("api", "list", "--json").json
     assert (found["count"], found["list"][0]["id"]) == (1, pizza)
     assert command.done("api", "list", "--query", "burger", "--json").json == {"count": 0, "list": []}
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_tables_are_no_wider_than_the_terminal_and_lose_nothing(command, pizza, columns):
+def test_tables_fit_the_terminal_and_lose_nothing(command, pizza, columns):
     output = command.done("api", "list", COLUMNS=str(columns)).output
     assert max(map(len, output.splitlines())) <= columns
     assert pizza in "".join(output.split())
@@ -49,7 +49,7 @@ def test_an_api_is_shown_by_name_version_and_id(command, pizza):
     assert BACKEND in command.done("api", "show", "Pizza").output
 
 
-def test_an_api_goes_through_its_lifecycle(command, pizza):
+def test_commands_move_an_api_through_its_lifecycle(command, pizza):
     assert command.done("api", "publish", "Pizza").output == "Pizza 1.0 (/pizza) is PUBLISHED.\n"
     assert command.done("api", "demote", "Pizza", "--json").json["lifeCycleStatus"] == "CREATED"
     command.done("api", "publish", pizza)
@@ -63,20 +63,20 @@ def test_an_api_goes_through_its_lifecycle(command, pizza):
 
 
 @pytest.mark.usefixtures("pizza")
-def test_one_of_several_versions_must_be_named(command):
+def test_an_ambiguous_name_needs_a_version(command):
     command.done("api", "create", "Pizza", "/pizza", "2.0")
     said = command.refused("api", "show", "Pizza", code=2)
-    assert said == "holdfast: There are several: Pizza:1.0, Pizza:2.0. Write one of these.\n"
+    assert said == "holdfast: Several APIs match: Pizza:1.0, Pizza:2.0. Specify one of them.\n"
     assert command.done("api", "show", "Pizza:2.0", "--json").json["version"] == "2.0"
 
 
-def test_an_api_that_is_not_there_is_said(command):
-    assert command.refused("api", "show", "Piz").startswith("holdfast: There is no API Piz. `holdfast api list`")
+def test_a_missing_api_is_reported(command):
+    assert command.refused("api", "show", "Piz").startswith("holdfast: API Piz not found.")
     unknown = "00000000-0000-0000-0000-000000000000"
     assert "404" in command.refused("api", "delete", unknown, "--yes")
 
 
-def test_lifecycle_and_deletion_wait_until_gateways_obey(command, holdfast):
+def test_lifecycle_and_deletion_wait_until_gateways_enforce_them(command, holdfast):
     url = f"{holdfast.gateway_url}/pizza/1.0/x"
     command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", "http://127.0.0.1:1")
     for words, state, status in (
@@ -113,7 +113,7 @@ def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(alone):
             assert said == "holdfast: Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2).\n"
 
 
-def test_set_changes_what_options_name_and_leaves_the_rest(command, pizza):
+def test_set_changes_only_settings_with_an_option(command, pizza):
     words = ("--sandbox", "http://127.0.0.1:1", "--description", "Pizzas", "--tag", "food", "--tag", "hot")
     assert command.done("api", "set", "Pizza", *words).output == "Changed Pizza 1.0 (/pizza).\n"
     command.done("endpoint", "set", "Pizza", "--protocol", "http1")
@@ -132,7 +132,7 @@ def test_set_changes_what_options_name_and_leaves_the_rest(command, pizza):
 
 
 @pytest.mark.usefixtures("pizza")
-def test_set_refuses_what_somebody_has_changed_meanwhile(command, monkeypatch):
+def test_set_rejects_a_concurrent_change_of_an_api(command, monkeypatch):
     put = Client.call
 
     def put_late(client, method, path, **more):
@@ -146,48 +146,48 @@ def test_set_refuses_what_somebody_has_changed_meanwhile(command, monkeypatch):
     assert command.done("api", "show", "Pizza", "--json").json["description"] == "theirs"
 
 
-def test_set_says_which_trust_no_api_uses_any_more(command):
+def test_set_reports_trust_that_becomes_unused(command):
     url = "https://unused.example:8443"
     command.done("api", "create", "Pasta", "/pasta", "1", "--production", url)
     command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
     said = command.done("api", "set", "Pasta", "--production", "https://other.example").output.splitlines()
-    assert said[1] == f"Still kept for {url}, which no API uses: certificate unused."
+    assert said[1] == f"No API uses {url} anymore. Still stored for it: certificate unused."
 
 
-def test_delete_asks(command, pizza):
+def test_delete_asks_for_confirmation(command, pizza):
     ended = command("api", "delete", "Pizza", stdin="n\n")
     assert (ended.code, ended.output) == (1, "")
-    assert "Delete Pizza 1.0 (/pizza), which is CREATED? [y/N]" in ended.errors
-    assert "Add --yes where nobody can be asked." in command.refused("api", "delete", "Pizza")
+    assert "Delete API Pizza 1.0 (/pizza), state CREATED? [y/N]" in ended.errors
+    assert "No answer. Nothing was changed. Use --yes" in command.refused("api", "delete", "Pizza")
     assert command.done("api", "show", pizza, "--json").json["id"] == pizza
-    assert command.done("api", "delete", "Pizza", stdin="y\n").output == "Deleted Pizza 1.0 (/pizza).\n"
+    assert command.done("api", "delete", "Pizza", stdin="y\n").output == "Deleted API Pizza 1.0 (/pizza).\n"
     assert command.done("api", "list", "--json").json["count"] == 0
 
 
-def test_deleting_an_api_says_which_certificates_no_api_uses_any_more_or_deletes_them(command):
+def test_deleting_an_api_reports_or_deletes_certificates_that_become_unused(command):
     url = "https://unused.example:8443"
     for options, said in (
-        ((), f"Still kept for {url}, which no API uses: certificate unused.\n"),
+        ((), f"No API uses {url} anymore. Still stored for it: certificate unused.\n"),
         (("--delete-unused-certificates",), f"Deleted for {url}: certificate unused.\n"),
     ):
         command.done("api", "create", "Pasta", "/pasta", "1", "--production", url)
         if not options:
             command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
         assert command.done("certificate", "list", "--unused", "--json").json["count"] == 0
-        assert command.done("certificate", "list", "--unused").output == "No endpoint certificate is unused.\n"
+        assert command.done("certificate", "list", "--unused").output == "No unused certificates.\n"
         ended = command.done("api", "delete", "Pasta", *options, "--yes")
-        assert ended.output == f"Deleted Pasta 1 (/pasta).\n{said}"
+        assert ended.output == f"Deleted API Pasta 1 (/pasta).\n{said}"
         assert command.done("certificate", "list", "--unused", "--json").json["count"] == (0 if options else 1)
 
 
-def test_what_cannot_be_used_is_said_by_field(command):
+def test_invalid_values_are_reported_by_field(command):
     said = command.refused("api", "create", "Pi/zza", "/t/x", "1.0", "--production", "ftp://x")
     assert "(POST /apis: 400)" in said
     assert "The name must have 1 to 60 characters" in said
     assert "The context can't begin with /t/" in said
 
 
-def test_what_a_publisher_sends_commands_no_terminal(alone):
+def test_responses_cannot_send_control_characters_to_the_terminal(alone):
     name = "\\u001b[2JPizza\\u202e\\u0007"
     body = (
         f'{{"list": [{{"name": "{name}", "version": "1", "context": "/a", "lifeCycleStatus": "CREATED", "id": "1"}}]}}'

@@ -1,4 +1,4 @@
-"""`holdfast apply` makes an organization what files want it to be; `diff` says what that would change."""
+"""`holdfast apply` applies files to an organization; `diff` shows what that would change."""
 
 import re
 
@@ -31,7 +31,7 @@ trust:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A directory with a file of an API, its certificate and its trust settings."""
+    """A directory with a file that has an API, its certificate and its trust settings."""
     (tmp_path / "wanted/certificates").mkdir(parents=True)
     (tmp_path / "wanted/holdfast.yaml").write_text(FILE)
     (tmp_path / "wanted/certificates/pizza.pem").write_bytes(issue("pizza.example").pem)
@@ -45,7 +45,7 @@ def file(folder):
 
 @pytest.fixture(autouse=True)
 def _without_trust_settings(command):
-    """Trust settings stay when their API goes; another test must not find them."""
+    """Reset trust settings, which outlive their API, for the next test."""
     yield
     command("api", "create", "Last", "/last", "1", "--production", "https://127.0.0.1:8443")
     command("trust", "set", "https://127.0.0.1:8443", "--names", "none", "--tls-minimum", "1.2", "--crls", "none")
@@ -60,18 +60,18 @@ def edit(file, *changes):
 
 
 def written(target):
-    """Which file an export to *target* says that it wrote."""
+    """Return the file that an export to *target* reports."""
     return target if target.suffix else target / "holdfast.yaml"
 
 
 def steps(command, file, *arguments):
-    """What diff says, in short."""
+    """Return the changes that diff shows, in short."""
     ended = command("diff", "-f", file, *arguments, "--json")
     assert ended.code == (5 if ended.json["count"] else 0), ended
     return [f"{each['action']} {each['kind']} {each['name']}" for each in ended.json["changes"]]
 
 
-def test_apply_makes_what_is_wanted_and_the_second_time_nothing(command, file):
+def test_apply_changes_nothing_the_second_time(command, file):
     wanted = [
         "create api Pizza:1.0",
         "create certificate pizza",
@@ -84,13 +84,13 @@ def test_apply_makes_what_is_wanted_and_the_second_time_nothing(command, file):
     assert [line for line in said.output.splitlines() if line[0] in "+~-"] == [
         f"{'+' if each.startswith('create') else '~'} {each}" for each in wanted
     ]
-    assert said.output.endswith("Made 4 changes.\n")
+    assert said.output.endswith("Applied 4 changes.\n")
     assert steps(command, file) == []
     assert command.done("apply", "-f", file).output == "No changes.\n"
     assert command.done("api", "show", "Pizza", "--json").json["description"] == "What is on the menu:\nall of it"
 
 
-def test_diff_ends_with_2_for_differences_0_for_none_and_1_for_errors(command, file, tmp_path):
+def test_diff_exits_with_5_for_differences_0_for_none_and_1_for_errors(command, file, tmp_path):
     assert command("diff", "-f", file).code == 5
     command.done("apply", "-f", file, "--yes")
     assert command("diff", "-f", file).code == 0
@@ -99,7 +99,7 @@ def test_diff_ends_with_2_for_differences_0_for_none_and_1_for_errors(command, f
     assert command("diff", "-f", file).code == 1
 
 
-def test_diff_says_what_would_change_and_changes_nothing(command, file, folder):
+def test_diff_shows_changes_and_makes_none(command, file, folder):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("all of it", "most of it"), ("    sandbox: http://127.0.0.1:8444\n", ""), ("192.0.2.1", "192.0.2.2"))
     (folder / "certificates/pizza.pem").write_bytes(issue("new.example").pem)
@@ -113,7 +113,7 @@ def test_diff_says_what_would_change_and_changes_nothing(command, file, folder):
         assert re.search(of_it, output), output
 
 
-def test_order_and_case_of_what_means_the_same_is_no_difference(command, file):
+def test_equivalent_values_in_other_order_or_case_are_not_a_difference(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(
         file,
@@ -124,14 +124,14 @@ def test_order_and_case_of_what_means_the_same_is_no_difference(command, file):
     assert steps(command, file) == []
 
 
-def test_apply_asks_and_does_nothing_without_an_answer(command, file):
-    assert "Make 4 changes? [y/N]" in command.refused("apply", "-f", file, stdin="n\n")
-    assert "Add --yes where nobody can be asked." in command.refused("apply", "-f", file)
+def test_apply_changes_nothing_without_confirmation(command, file):
+    assert "Apply 4 changes? [y/N]" in command.refused("apply", "-f", file, stdin="n\n")
+    assert "No answer. Nothing was changed. Use --yes" in command.refused("apply", "-f", file)
     assert command.done("api", "list", "--json").json["count"] == 0
-    assert command.done("apply", "-f", file, stdin="y\n").output.endswith("Made 4 changes.\n")
+    assert command.done("apply", "-f", file, stdin="y\n").output.endswith("Applied 4 changes.\n")
 
 
-def test_apply_says_to_machines_what_it_has_done(command, file):
+def test_apply_reports_its_changes_as_json(command, file):
     ended = command.done("apply", "-f", file, "--yes", "--json")
     assert (ended.json["count"], ended.errors) == (4, "")
     assert ended.json["changes"][0]["details"][0] == {"field": "context", "before": None, "after": "/pizza"}
@@ -144,16 +144,16 @@ def test_apply_says_to_machines_what_it_has_done(command, file):
     assert {each["result"] for each in ended.json["changes"]} == {"applied"}
 
 
-def test_apply_waits_until_the_gateways_obey(command, file):
+def test_apply_waits_until_gateways_enforce_the_changes(command, file):
     ended = command.done("apply", "-f", file, "--yes", "--wait")
-    assert ended.output.endswith("Made 4 changes.\n")
+    assert ended.output.endswith("Applied 4 changes.\n")
     found = command.done("certificate", "show", "pizza", "--json").json
     assert found["enforcement"]["progress"] == "enforced"
     edit(file, ("state: published", "state: created"))
     command.done("apply", "-f", file, "--yes", "--wait")
 
 
-def test_an_endpoint_that_moves_is_trusted_at_once(command, file):
+def test_a_changed_endpoint_is_trusted_right_away(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("8443", "9443"))
     assert steps(command, file) == [
@@ -166,7 +166,7 @@ def test_an_endpoint_that_moves_is_trusted_at_once(command, file):
     assert steps(command, file) == []
 
 
-def test_the_shortest_way_leads_through_the_lifecycle(command, file):
+def test_apply_takes_the_shortest_path_through_the_lifecycle(command, file):
     command.done("apply", "-f", file, "--yes")
     for state in ("deprecated", "created", "retired"):
         file.write_text(re.sub(r"state: \w+", f"state: {state}", file.read_text()))
@@ -174,42 +174,42 @@ def test_the_shortest_way_leads_through_the_lifecycle(command, file):
         assert command.done("api", "show", "Pizza", "--json").json["lifeCycleStatus"] == state.upper()
     edit(file, ("state: retired", "state: published"))
     said = command.refused("apply", "-f", file, "--yes")
-    assert f"{file}:4: apis[0]: Pizza 1.0 is retired, and nothing leads from there to published." in said
+    assert f"{file}:4: apis[0]: Pizza 1.0 is retired and can't become published." in said
 
 
-def test_a_state_that_no_file_names_is_left_alone(command, file):
+def test_a_state_in_no_file_stays(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("    state: published\n", ""))
     command.done("api", "demote", "Pizza")
     assert steps(command, file) == []
 
 
-def test_a_context_stays(command, file):
+def test_a_context_cannot_be_changed(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("context: /pizza", "context: /pasta"))
     said = command.refused("apply", "-f", file, "--yes")
-    assert "Pizza 1.0 has the context /pizza, which stays. Delete the API first." in said
+    assert "Pizza 1.0 has the context /pizza, which can't change. Delete the API first." in said
 
 
-def test_prune_deletes_what_no_file_has_and_nothing_else_does(command, file):
+def test_only_prune_deletes_objects_that_are_in_no_file(command, file):
     command.done("apply", "-f", file, "--yes")
     command.done("api", "create", "Old", "/old", "1")
     command.done("certificate", "add", "old", "https://127.0.0.1:8443", "-", stdin=issue("old.example").pem)
     assert steps(command, file) == []
     assert steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
     said = command.refused("apply", "-f", file, "--prune", stdin="n\n")
-    assert "Make 2 changes, 2 of them deletions? [y/N]" in said
+    assert "Apply 2 changes, including 2 deletions? [y/N]" in said
     command.done("apply", "-f", file, "--prune", "--yes")
     assert steps(command, file, "--prune") == []
     assert command.done("api", "list", "--json").json["count"] == 1
 
 
-def test_apply_says_which_certificates_no_api_uses_any_more(command, file):
+def test_apply_reports_certificates_that_become_unused(command, file):
     command.done("apply", "-f", file, "--yes")
     command.done("certificate", "add", "old", "https://127.0.0.1:8443", "-", stdin=issue("old.example").pem)
     edit(file, ("8443", "9443"))
     assert (
-        "No API uses these certificates, which are still trusted: old."
+        "No API uses these certificates, but they stay trusted: old."
         in command.done("apply", "-f", file, "--yes").errors
     )
     edit(file, ("menu", "new menu"))
@@ -217,7 +217,7 @@ def test_apply_says_which_certificates_no_api_uses_any_more(command, file):
     assert "No API uses" not in command.done("apply", "-f", file, "--yes").errors
 
 
-def test_prune_leaves_alone_what_files_do_not_speak_of(command, file, tmp_path):
+def test_prune_ignores_kinds_that_no_file_lists(command, file, tmp_path):
     command.done("apply", "-f", file, "--yes")
     (tmp_path / "empty.yaml").write_text("holdfast: 1\n")
     assert steps(command, tmp_path / "empty.yaml", "--prune") == []
@@ -225,7 +225,7 @@ def test_prune_leaves_alone_what_files_do_not_speak_of(command, file, tmp_path):
     assert steps(command, tmp_path / "empty.yaml", "--prune") == ["delete certificate pizza"]
 
 
-def test_an_api_gets_another_name_when_the_old_one_is_pruned(command, file):
+def test_an_api_can_be_renamed_by_pruning_the_old_one(command, file):
     command.done("apply", "-f", file, "--yes")
     edit(file, ("name: Pizza", "name: Pizzeria"))
     assert steps(command, file, "--prune") == [
@@ -238,7 +238,7 @@ def test_an_api_gets_another_name_when_the_old_one_is_pruned(command, file):
 
 
 @pytest.mark.parametrize("target", ["-", "out", "out.yaml"])
-def test_what_is_exported_is_what_there_is(command, file, tmp_path, target):
+def test_an_export_equals_the_current_state(command, file, tmp_path, target):
     command.done("apply", "-f", file, "--yes")
     command.done("api", "create", "Empty", "/empty", "1.10", "--description", ": { 'yes'")
     chain = issue("chain.example", by=issue(ca=True, common_name="Root"))
@@ -254,7 +254,7 @@ def test_what_is_exported_is_what_there_is(command, file, tmp_path, target):
     assert (applied.code, applied.output) == (0, "No changes.\n")
 
 
-def test_an_export_makes_the_same_again(command, file, tmp_path):
+def test_an_export_recreates_the_same_state(command, file, tmp_path):
     command.done("apply", "-f", file, "--yes")
     command.done("export", "-o", tmp_path / "out")
     first = (tmp_path / "out/holdfast.yaml").read_text()
@@ -268,14 +268,14 @@ def test_an_export_makes_the_same_again(command, file, tmp_path):
 
 @pytest.fixture
 def file_with_crls(file, folder):
-    """The file, and two CRLs of its backend's CAs."""
+    """The file, with two CRLs of its backend's CAs."""
     crls = revoke(issue(ca=True, common_name="One")) + revoke(issue(ca=True, common_name="Two"))
     (folder / "crls.pem").write_bytes(crls)
     edit(file, ("    tlsMinimum: 1.3\n", "    tlsMinimum: 1.3\n    crlFile: crls.pem\n"))
     return file
 
 
-def test_crls_come_from_files_and_stay_when_none_are_named(command, file_with_crls, folder):
+def test_crls_come_from_files_and_stay_if_omitted(command, file_with_crls, folder):
     command.done("apply", "-f", file_with_crls, "--yes")
     assert steps(command, file_with_crls) == []
     edit(file_with_crls, ("    crlFile: crls.pem\n", ""))
@@ -287,13 +287,13 @@ def test_crls_come_from_files_and_stay_when_none_are_named(command, file_with_cr
     assert steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
 
 
-def test_an_organization_without_anything_is_exported_into_a_folder(command, tmp_path):
+def test_an_empty_organization_is_exported_to_a_folder(command, tmp_path):
     command.done("export", "-o", tmp_path / "new/out")
     assert command.done("apply", "-f", tmp_path / "new/out").output == "No changes.\n"
 
 
 @pytest.mark.parametrize("target", ["out", "out.yaml"])
-def test_crls_are_exported_and_make_the_same_trust_elsewhere(command, file_with_crls, folder, tmp_path, target):
+def test_exported_crls_recreate_the_same_trust_elsewhere(command, file_with_crls, folder, tmp_path, target):
     command.done("apply", "-f", file_with_crls, "--yes")
     before = command.done("trust", "show", "https://127.0.0.1:8443", "--json").json
     assert command.done("export", "-o", tmp_path / target).errors == f"Wrote {written(tmp_path / target)}.\n"
@@ -309,7 +309,7 @@ def test_crls_are_exported_and_make_the_same_trust_elsewhere(command, file_with_
         assert crls.read_bytes() == (folder / "crls.pem").read_bytes()
 
 
-def test_an_export_without_crls_has_none_elsewhere_either(command, file, folder, tmp_path):
+def test_an_export_without_crls_removes_crls_elsewhere(command, file, folder, tmp_path):
     command.done("apply", "-f", file, "--yes")
     command.done("export", "-o", tmp_path / "out")
     (folder / "crls.pem").write_bytes(revoke(issue(ca=True)))
@@ -319,7 +319,7 @@ def test_an_export_without_crls_has_none_elsewhere_either(command, file, folder,
     assert command.done("trust", "show", "https://127.0.0.1:8443", "--json").json["crls"] == []
 
 
-def test_what_cannot_be_done_is_said_before_anything_is_done(command, file, folder):
+def test_impossible_changes_are_reported_before_any_change(command, file, folder):
     (folder / "certificates/pizza.pem").write_bytes(issue("a", start=-10 * DAY, end=-DAY).pem)
     edit(file, ("trust:\n  - endpoint: https://127.0.0.1:8443", "trust:\n  - endpoint: https://nobody.example"))
     said = command.refused("apply", "-f", file, "--yes")
@@ -328,51 +328,52 @@ def test_what_cannot_be_done_is_said_before_anything_is_done(command, file, fold
     assert command.done("api", "list", "--json").json["count"] == 0
 
 
-def test_several_files_and_directories_are_one(command, file, folder, tmp_path):
+def test_several_files_and_directories_are_merged(command, file, folder, tmp_path):
     (folder / "more.yml").write_text("holdfast: 1\napis: [{name: Burger, context: /burger, version: 1}]\n")
     (tmp_path / "third.yaml").write_text("holdfast: 1\napis: [{name: Pasta, context: /pasta, version: 1}]\n")
     command.done("apply", "-f", folder, "-f", tmp_path / "third.yaml", "--yes")
     assert command.done("api", "list", "--json").json["count"] == 3
     said = command.refused("apply", "-f", folder, "-f", file, "--yes")
-    assert f"{file}:4: apis[0]: The API Pizza 1.0 is at {file}:4 already." in said
+    assert f"{file}:4: apis[0]: Duplicate API Pizza 1.0, first at {file}:4." in said
 
 
-def test_verification_that_is_off_is_said_with_reason_and_end(command, file):
+def test_exceptions_are_shown_with_reason_and_expiry(command, file):
     command.done("apply", "-f", file, "--yes")
     command.done("trust", "except", "https://127.0.0.1:8443", "--reason", "renewed today", "--for", "2h")
     try:
         ended = command.done("diff", "-f", file)
         assert re.fullmatch(
             r"No changes\.\n"
-            r"! Verification of https://127\.0\.0\.1:8443 is off until \d{4}-\d\d-\d\d \d\d:\d\d UTC, by admin: "
+            r"! Verification is off for https://127\.0\.0\.1:8443 until \d{4}-\d\d-\d\d \d\d:\d\d UTC\. "
+            r"Reason \(admin\): "
             r"renewed today\n",
             ended.output,
         )
         (off,) = command.done("diff", "-f", file, "--json").json["verificationOff"]
         assert (off["origin"], off["reason"], off["owner"]) == ("https://127.0.0.1:8443", "renewed today", "admin")
-        assert "! Verification of https://127.0.0.1:8443 is off" in command.done("apply", "-f", file).output
+        assert "! Verification is off for https://127.0.0.1:8443" in command.done("apply", "-f", file).output
     finally:
         command.done("trust", "verify", "https://127.0.0.1:8443")
 
 
-def test_a_plan_survives_forty_columns(command, file):
+def test_a_plan_is_readable_in_40_columns(command, file):
     output = command("diff", "-f", file, COLUMNS="40").output
     assert re.search(r"^ +(SHA-256 )?([0-9A-F]{2}:){7}[0-9A-F]{2}\.\.\.$", output, re.MULTILINE), output
     assert "    production:\n      https://127.0.0.1:8443/base\n" in output
     assert max(map(len, output.splitlines())) <= 40
 
 
-def test_what_no_api_uses_is_not_exported(command, file, tmp_path):
+def test_unused_certificates_are_not_exported(command, file, tmp_path):
     command.done("apply", "-f", file, "--yes")
     command.done("api", "create", "Old", "/old", "1", "--production", "https://127.0.0.1:9443")
     command.done("certificate", "add", "old", "https://127.0.0.1:9443", "-", stdin=issue("old.example").pem)
     command.done("api", "delete", "Old", "--yes")
     said = command.done("export", "-o", tmp_path / "out").errors
-    assert "No API has an endpoint at https://127.0.0.1:9443, so old is not exported" in said
+    assert "Skipped certificate old: no API has an endpoint at https://127.0.0.1:9443," in said
     assert sorted(each.name for each in (tmp_path / "out/certificates").iterdir()) == ["pizza.pem"]
 
 
-def test_trust_settings_that_could_not_be_read_when_planning_are_as_the_file_wants_them(command, file):
+def test_trust_settings_that_were_unreadable_when_planning_are_still_applied(command, file):
     edit(file, ("    names: [pizza.example, 192.0.2.1]\n    tlsMinimum: 1.3\n", ""))
     command.done("apply", "-f", file, "--yes")
     command.done("trust", "set", "https://127.0.0.1:8443", "--names", "left.example")

@@ -1,4 +1,4 @@
-"""What `holdfast apply` says when answers are lost, a step stops halfway, or two of it run at the same time."""
+"""`holdfast apply` reports lost responses, partly applied steps, and conflicts with a concurrent apply."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from running import wait_until
 
 pytestmark = pytest.mark.envoy
 
-FILE = PUBLISHED.replace("published", "deprecated")  # which takes two steps
+FILE = PUBLISHED.replace("published", "deprecated")  # which needs two actions
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def file(tmp_path):
 
 
 def start_unattended(command, url, file, *arguments):
-    """Start to apply *file* by way of *url*, where nobody can be asked."""
+    """Start to apply *file* through *url*, unattended."""
     return start(command, file, "--yes", *arguments, url=url, stdin=subprocess.DEVNULL)
 
 
@@ -38,7 +38,7 @@ def start_unattended(command, url, file, *arguments):
         (6, 0, ["applied"] * 4 + ["unknown"], 3),
     ],
 )
-def test_machines_are_told_what_became_of_each_change(command, holdfast, file, write, status, results, code):
+def test_json_reports_the_result_of_each_change(command, holdfast, file, write, status, results, code):
     with relaying(holdfast.publisher_url, lambda number: status if number == write else None) as url:
         ended = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
     assert ([each["result"] for each in ended.json["changes"]], ended.code) == (results, code)
@@ -48,7 +48,7 @@ def test_machines_are_told_what_became_of_each_change(command, holdfast, file, w
     assert command.done("diff", "-f", file).code == 0
 
 
-def test_a_publisher_that_goes_away_while_apply_asks_what_changed_hides_no_result(command, holdfast, file):
+def test_results_are_reported_even_if_the_publisher_disappears(command, holdfast, file):
     command.done("apply", "-f", file, "--yes")
     file.write_text(FILE.replace("wanted", "ours"))
     gone = threading.Event()
@@ -62,7 +62,7 @@ def test_a_publisher_that_goes_away_while_apply_asks_what_changed_hides_no_resul
     assert (ended.code, [each["result"] for each in ended.json["changes"]]) == (1, ["failed"])
 
 
-def test_a_second_ctrl_c_ends_apply_at_once_and_says_that_it_does_not_know(command, holdfast, file):
+def test_a_second_ctrl_c_stops_apply_immediately_with_an_unknown_result(command, holdfast, file):
     held, go_on = threading.Event(), threading.Event()
 
     def decide(number):
@@ -80,14 +80,14 @@ def test_a_second_ctrl_c_ends_apply_at_once_and_says_that_it_does_not_know(comma
             assert applying.poll() is None, said
         applying.send_signal(signal.SIGINT)
         output, errors = applying.communicate(timeout=30)
-        go_on.set()  # the publisher does what was sent, although nobody waits for it any more
+        go_on.set()  # the publisher handles the request although nobody waits for it
         wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] == 2, within=30)
     assert applying.returncode == 130, errors
     assert [each["result"] for each in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
     assert "1 of 5 changes applied:\n  create api Burger:1\nNot applied:\n  create api Pizza:1 (unknown)\n" in errors
 
 
-def test_ctrl_c_stays_ignored_where_a_shell_ignores_it():
+def test_ctrl_c_stays_ignored_in_background_jobs():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with deferred_interrupt() as is_interrupted:
@@ -105,13 +105,13 @@ def test_ctrl_c_stays_ignored_where_a_shell_ignores_it():
         (lambda text, name: text.replace("deprecated", {"a": "retired", "b": "published"}[name]), "move api Pizza:1"),
     ],
 )
-def test_of_two_unattended_applies_at_once_one_is_refused(command, holdfast, file, tmp_path, change, step):
+def test_one_of_two_concurrent_applies_is_rejected(command, holdfast, file, tmp_path, change, step):
     command.done("apply", "-f", file, "--yes")
     both = threading.Barrier(2)
 
     def decide(number):
         if number <= 2:
-            both.wait(60)  # until both have made their plan
+            both.wait(60)  # until both have a plan
 
     for name in "ab":
         (tmp_path / f"{name}.pem").write_bytes(issue(f"{name}.example").pem)
@@ -120,11 +120,11 @@ def test_of_two_unattended_applies_at_once_one_is_refused(command, holdfast, fil
         applying = {name: start_unattended(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
         ended = {name: (*each.communicate(timeout=60), each.returncode) for name, each in applying.items()}
     (won,), (lost,) = ([name for name in "ab" if ended[name][2] == code] for code in (0, 1))
-    assert f"holdfast: {step}: Somebody changed it after the plan was made:\n" in ended[lost][1]
+    assert f"holdfast: {step}: Someone else changed it after the plan was made:\n" in ended[lost][1]
     assert command("diff", "-f", tmp_path / f"{won}.yaml").code == 0
 
 
-def test_two_unattended_applies_at_once_create_what_is_wanted_once(command, holdfast, file):
+def test_two_concurrent_applies_create_each_object_once(command, holdfast, file):
     both = threading.Barrier(2)
 
     def decide(number):

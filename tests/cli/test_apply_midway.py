@@ -1,4 +1,4 @@
-"""`holdfast apply` that doesn't get to its end says what is applied and what isn't, and overwrites nobody's changes."""
+"""An interrupted `holdfast apply` reports what was applied, and never overwrites changes of others."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def creator(command, holdfast):
-    """The command of somebody who may create APIs and may not publish them."""
+    """The command of a user who can create APIs but not publish them."""
     if holdfast.rest.get("/users/creator").status_code == 404:
         command.done(
             "user", "create", "creator", "--role", "creator", "--password-stdin", stdin="long enough for a test"
@@ -36,7 +36,7 @@ def creator(command, holdfast):
     return command
 
 
-def test_a_refusal_says_what_is_applied_and_what_is_not(creator, file):
+def test_a_rejection_lists_applied_and_missing_changes(creator, file):
     said = creator.refused("apply", "-f", file, "--yes").splitlines()
     assert said[0].startswith("holdfast: move api Pizza:1: You need the permission")
     assert said[1:] == [
@@ -44,11 +44,11 @@ def test_a_refusal_says_what_is_applied_and_what_is_not(creator, file):
         *(f"  {each}" for each in ALL[:4]),
         "Not applied:",
         "  move api Pizza:1 (failed)",
-        "What is applied stays applied. To go on, apply again.",
+        "Applied changes stay. To continue, apply again.",
     ]
 
 
-def test_a_refusal_is_told_to_machines_with_the_result_of_each_change(creator, file):
+def test_json_of_a_rejection_has_the_result_of_each_change(creator, file):
     file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
     ended = creator("apply", "-f", file, "--yes", "--json")
     results = [each["result"] for each in ended.json["changes"]]
@@ -57,7 +57,7 @@ def test_a_refusal_is_told_to_machines_with_the_result_of_each_change(creator, f
     assert "You need the permission" in ended.json["error"]["message"]
 
 
-def test_ctrl_c_finishes_the_current_change_and_says_what_is_applied(command, holdfast, tmp_path):
+def test_ctrl_c_finishes_the_current_change_and_lists_applied_changes(command, holdfast, tmp_path):
     count = 300
     lines = [f"  - {{name: n{n}, context: /n{n}, version: 1}}" for n in range(count)]
     (tmp_path / "many.yaml").write_text("\n".join(["holdfast: 1", "apis:", *lines]))
@@ -101,7 +101,7 @@ def decide_trust(command):
         (decide_trust, f"change trust {URL}", "names: nothing -> theirs.example"),
     ],
 )
-def test_what_somebody_changes_while_apply_waits_for_an_answer_is_not_overwritten(
+def test_changes_made_during_the_confirmation_are_not_overwritten(
     command, holdfast, file, tmp_path, theirs, step, said
 ):
     command.done("apply", "-f", file, "--yes")
@@ -115,14 +115,14 @@ def test_what_somebody_changes_while_apply_waits_for_an_answer_is_not_overwritte
     assert change(holdfast.rest).is_success
     _, errors = applying.communicate("y\n", timeout=30)
     assert applying.returncode == 1
-    assert f"holdfast: {step}: Somebody changed it after the plan was made:\n  " in errors
+    assert f"holdfast: {step}: Someone else changed it after the plan was made:\n  " in errors
     assert said in errors
-    assert "Look at `holdfast diff` again" in errors
+    assert "Run `holdfast diff` again" in errors
     after = holdfast.rest.get("/endpoint-certificates/pizza").json()["subject"]
     assert (after == "CN=theirs.example") is (theirs is replace_certificate)
 
 
-def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
+def test_a_deletion_during_the_confirmation_is_reported(command, holdfast, file):
     command.done("apply", "-f", file, "--yes")
     (found,) = command.done("api", "list", "--query", "name:Burger", "--json").json["list"]
     file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
@@ -131,10 +131,10 @@ def test_what_somebody_deletes_meanwhile_is_said(command, holdfast, file):
     assert "move api Burger:1" in applying.stdout.readline()
     holdfast.rest.delete(f"/apis/{found['id']}")
     _, errors = applying.communicate("y\n", timeout=30)
-    assert "move api Burger:1: Somebody deleted it after the plan was made." in errors
+    assert "move api Burger:1: Someone else deleted it after the plan was made." in errors
 
 
-def test_ctrl_c_at_the_question_says_that_nothing_was_done(command, file):
+def test_ctrl_c_at_the_confirmation_reports_that_nothing_changed(command, file):
     applying = start(command, file)
     assert applying.stderr
     question = ""
@@ -142,4 +142,7 @@ def test_ctrl_c_at_the_question_says_that_nothing_was_done(command, file):
         question += applying.stderr.read(1)
     applying.send_signal(signal.SIGINT)
     _, errors = applying.communicate(timeout=30)
-    assert (applying.returncode, errors.strip().splitlines()[-1]) == (130, "holdfast: Interrupted. Nothing was done.")
+    assert (applying.returncode, errors.strip().splitlines()[-1]) == (
+        130,
+        "holdfast: Interrupted. Nothing was changed.",
+    )

@@ -1,4 +1,4 @@
-"""Certificates are rotated by files, and no call fails as long as the backend may use what is replaced."""
+"""Files rotate certificates without failed calls while the backend may use the replaced ones."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ NOT_TRUSTED = "503 backend_not_trusted"
 
 
 class Files:
-    """A file of an API and of the certificates of its backend, which can be written, compared and applied."""
+    """A file with an API and the certificates of its backend, to write, compare and apply."""
 
     def __init__(self, command: Command, path: Path, url: str) -> None:
         self.command, self.path, self.url = command, path, url
@@ -37,7 +37,7 @@ class Files:
         self.command.done("apply", "-f", self.path, "--yes", "--wait")
 
     def steps(self, *arguments: object) -> list[str]:
-        """What diff says, in short."""
+        """Return the changes that diff shows, in short."""
         changes = self.command("diff", "-f", self.path, *arguments, "--json").json["changes"]
         return [f"{each['action']} {each['kind']}" for each in changes]
 
@@ -74,7 +74,7 @@ def files(command, tmp_path, backend):
     return Files(command, tmp_path / "a.yaml", backend.url())
 
 
-def test_a_rotation_by_files_under_traffic_fails_no_call(holdfast, files, backend, old, new):
+def test_a_rotation_under_traffic_fails_no_call(holdfast, files, backend, old, new):
     files.apply(old)
     wait_until(lambda: holdfast.call(PATH).status_code == 200)
     with Load(holdfast, PATH) as load:
@@ -86,11 +86,11 @@ def test_a_rotation_by_files_under_traffic_fails_no_call(holdfast, files, backen
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
 
 
-def test_what_the_backend_no_longer_uses_is_retired_by_the_next_apply(holdfast, files, backend, old, new):
+def test_the_next_apply_retires_certificates_that_the_backend_no_longer_uses(holdfast, files, backend, old, new):
     files.apply(old)
     backend.present(new)
     files.apply(new)
-    wait_until(files.steps, within=90)  # until the gateway has seen the backend use the new one; it looks once a minute
+    wait_until(files.steps, within=90)  # until the gateway sees the new certificate; it checks once per minute
     ended = files.command("diff", "-f", files.path)
     assert ended.code == 5
     assert re.fullmatch(
@@ -104,7 +104,7 @@ def test_what_the_backend_no_longer_uses_is_retired_by_the_next_apply(holdfast, 
     assert files.steps() == []
 
 
-def test_a_second_rotation_keeps_what_the_backend_still_uses(holdfast, files, old, new):
+def test_a_second_rotation_keeps_certificates_that_the_backend_still_uses(holdfast, files, old, new):
     third = issue(HOST, common_name="third")
     files.apply(old)
     wait_until(lambda: holdfast.call(PATH).status_code == 200)
@@ -116,7 +116,7 @@ def test_a_second_rotation_keeps_what_the_backend_still_uses(holdfast, files, ol
     assert files.trusted() == ({print_of(third)}, {print_of(old), print_of(new)})
 
 
-def test_without_keep_previous_the_old_certificate_is_trusted_no_longer_at_once(holdfast, files, old, new):
+def test_without_keep_previous_the_old_certificate_is_rejected_immediately(holdfast, files, old, new):
     files.apply(old)
     files.apply(new)
     files.write(new, keepPrevious=False)
@@ -129,20 +129,20 @@ def test_without_keep_previous_the_old_certificate_is_trusted_no_longer_at_once(
     wait_until(lambda: holdfast.call(PATH).status_code == 200)
 
 
-def test_an_overlap_in_which_a_gateway_would_trust_one_of_two_is_refused_at_its_line(files):
+def test_an_overlap_that_a_gateway_would_confuse_is_rejected_with_its_line(files):
     one, other = (issue(HOST, identified=False) for _ in range(2))
     files.apply(one)
     files.write(other)
     line = files.path.read_text().splitlines().index("  pem: '" + other.pem.decode().splitlines()[0]) + 1
     said = files.command.refused("diff", "-f", files.path)
-    assert f"{files.path}:{line}: certificates[0].pem: pizza would hold a current and a previous certificate" in said
-    assert "Write keepPrevious: false" in said
+    assert f"{files.path}:{line}: certificates[0].pem: pizza would have a current and a previous certificate" in said
+    assert "Set keepPrevious: false" in said
     files.apply(other, keepPrevious=False)
     assert files.trusted() == ({print_of(other)}, set())
 
 
 @pytest.mark.parametrize("target", ["out", "out.yaml"])
-def test_an_export_during_a_rotation_makes_the_same_trust_elsewhere(
+def test_an_export_during_a_rotation_recreates_the_same_trust_elsewhere(
     holdfast, files, backend, old, new, target, tmp_path
 ):
     files.apply(old)
@@ -159,7 +159,7 @@ def test_an_export_during_a_rotation_makes_the_same_trust_elsewhere(
     assert files.command("diff", "-f", tmp_path / target).code == 0
 
 
-def test_previous_certificates_that_a_file_lists_stay_although_nobody_uses_them(files, backend, old, new):
+def test_previous_certificates_in_a_file_stay_even_if_unused(files, backend, old, new):
     backend.present(new)
     fields = {"previousPem": old.pem.decode()}
     files.apply(new, **fields)
@@ -169,14 +169,14 @@ def test_previous_certificates_that_a_file_lists_stay_although_nobody_uses_them(
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
 
 
-def test_expired_previous_certificates_are_left_out(files, old):
+def test_expired_previous_certificates_are_skipped(files, old):
     expired = issue(HOST, common_name="expired", start=-10 * DAY, end=-DAY)
     files.apply(old, previousPem=expired.pem.decode())
     assert files.trusted() == ({print_of(old)}, set())
     assert files.steps() == []
 
 
-def test_a_plan_names_what_loses_trust_when_an_alias_goes(files, old, new):
+def test_a_plan_lists_certificates_that_lose_trust_with_their_alias(files, old, new):
     files.apply(old)
     files.apply(new)
     files.command.done("certificate", "add", "other", files.url, "-", stdin=issue(HOST).pem)
@@ -185,7 +185,7 @@ def test_a_plan_names_what_loses_trust_when_an_alias_goes(files, old, new):
     assert "- delete certificate pizza\n" in said
     assert "    no longer trusts: CN=new, expires " in said
     assert "    no longer trusts: CN=old, expires " in said
-    assert f"! No imported certificate is left for {files.url}. From then on" in said
+    assert f"! {files.url} has no imported certificates after this." in said
     files.path.write_text(f"holdfast: 1\ncertificates:\n- alias: another\n  endpoint: {files.url}\n  pem: |\n")
     with files.path.open("a") as file:
         file.writelines(f"    {line}\n" for line in old.pem.decode().splitlines())

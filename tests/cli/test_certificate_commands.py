@@ -1,4 +1,4 @@
-"""`holdfast certificate` adds, shows and ends trust, and sends nothing but certificates."""
+"""`holdfast certificate` adds, shows and removes trust, and sends only certificates."""
 
 import json
 import os
@@ -18,13 +18,13 @@ PASSWORD = "trust nobody"
 
 @pytest.fixture
 def endpoint():
-    """The URL of a backend that nobody needs to reach."""
+    """The URL of a backend that need not be reachable."""
     return f"https://{free_addresses(1)[0]}"
 
 
 @pytest.fixture
 def published(command, endpoint):
-    """The same, of an API that is published."""
+    """The URL of an endpoint of a published API."""
     command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
     command.done("api", "publish", "Pizza")
     return endpoint
@@ -39,7 +39,7 @@ def backend(tmp_path):
 
 
 @pytest.mark.envoy
-def test_add_waits_until_the_gateways_obey_and_says_how_long_it_took(command, published, backend):
+def test_add_waits_until_gateways_enforce_it_and_reports_the_time(command, published, backend):
     said = command.done("certificate", "add", "pizza", published, backend[1], "--wait").output
     assert re.fullmatch(rf"Added pizza for {published}: enforced on 1 gateway \(\d+ ms\)\.\n", said)
     again = command.done("certificate", "add", "again", published, backend[1])
@@ -47,17 +47,17 @@ def test_add_waits_until_the_gateways_obey_and_says_how_long_it_took(command, pu
 
 
 @pytest.mark.envoy
-def test_add_and_wait_say_it_to_machines_too(command, published, backend):
+def test_add_and_wait_report_the_enforcement_as_json(command, published, backend):
     found = command.process("certificate", "add", "pizza", published, str(backend[1]), "--wait", "--json").json
     assert found["enforcement"]["progress"] == "enforced"
     assert found["certificates"][0]["fingerprint"] == backend[0].certificate.fingerprint(hashes.SHA256()).hex()
 
 
 @pytest.mark.envoy
-def test_waiting_for_an_api_that_is_not_published_ends_at_once_and_says_why(command, endpoint, backend):
+def test_waiting_for_an_unpublished_api_ends_immediately_with_the_reason(command, endpoint, backend):
     command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
     said = command.refused("certificate", "add", "pizza", endpoint, backend[1], "--wait", code=6)
-    assert said == "holdfast: Saved; it takes effect when an API with this endpoint is published.\n"
+    assert said == "holdfast: Saved. Takes effect when an API with this endpoint is published.\n"
 
 
 @pytest.mark.envoy
@@ -68,19 +68,16 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
         assert command.done("certificate", "list", "--endpoint", same, "--json").json["count"] == 1
     for other in ("https://x.example", published.replace("https", "http"), "https://127.0.0.1"):
         assert command.done("certificate", "list", "--endpoint", other, "--json").json["count"] == 0
-        assert (
-            command.done("certificate", "list", "--endpoint", other).output
-            == f"No certificate is imported for {other}.\n"
-        )
-    assert "is not the URL of an endpoint" in command.refused("certificate", "list", "--endpoint", "x", code=2)
+        assert command.done("certificate", "list", "--endpoint", other).output == f"No certificates for {other}.\n"
+    assert "isn't an endpoint URL" in command.refused("certificate", "list", "--endpoint", "x", code=2)
     shown = command.done("certificate", "show", "pizza").output
-    for line in ("Used by   Pizza 1.0", "Subject    CN=127.0.0.1", "Names      127.0.0.1"):
+    for line in ("Used by      Pizza 1.0", "Subject    CN=127.0.0.1", "Names      127.0.0.1"):
         assert line in shown.splitlines()
     assert command.done("certificate", "show", "pizza", "--json").json["usage"][0]["name"] == "Pizza"
 
     other = issue("other.example")
     command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
-    assert "Beside it  CN=127.0.0.1, SHA-256 " in command.done("certificate", "show", "pizza").output
+    assert "Previous     CN=127.0.0.1, SHA-256 " in command.done("certificate", "show", "pizza").output
     command.done("certificate", "undo", "pizza")
     assert command.done("certificate", "download", "pizza").output.encode() == backend[0].pem
     command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
@@ -95,21 +92,21 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     command.done("certificate", "download", "pizza", "-o", tmp_path / "out.pem")
     assert (tmp_path / "out.pem").read_bytes() == other.pem
 
-    assert "Nobody answered" in command.refused("certificate", "delete", "pizza")
+    assert "No answer." in command.refused("certificate", "delete", "pizza")
     said = command.done("certificate", "delete", "pizza", "--yes", "--wait").output
     assert re.fullmatch(r"Deleted pizza: enforced on 1 gateway \(\d+ ms\)\.\n", said)
     assert "404" in command.refused("certificate", "show", "pizza")
     command.done("certificate", "add", "pizza", published, "-", stdin=backend[0].pem)
     command.done("api", "delete", "Pizza", "--yes")
-    assert command.done("certificate", "delete", "pizza", "--yes", "--wait").output == "Deleted pizza.\n"
+    assert command.done("certificate", "delete", "pizza", "--yes", "--wait").output == "Deleted certificate pizza.\n"
 
 
 @pytest.mark.envoy
-def test_add_with_replace_adds_replaces_and_leaves_alone_what_is_there(command, published, backend):
+def test_add_with_replace_adds_replaces_or_leaves_unchanged(command, published, backend):
     add = ("certificate", "add", "pizza", published, "-", "--replace")
     assert command.done(*add, stdin=backend[0].pem).output.startswith("Added pizza for ")
     before = command.done("certificate", "show", "pizza", "--json").json
-    # The same again, by another URL of the same origin and in another format: nothing is written.
+    # The same certificate again, with another URL of the origin and in another format, changes nothing.
     same = ("certificate", "add", "pizza", f"{published.upper().replace('HTTPS', 'https')}/base", "-", "--replace")
     assert command.done(*same, stdin=backend[0].der).output.startswith("Left unchanged: pizza for ")
     assert command.done("certificate", "show", "pizza", "--json").json["lastUpdatedTime"] == before["lastUpdatedTime"]
@@ -128,14 +125,14 @@ def test_add_with_replace_adds_replaces_and_leaves_alone_what_is_there(command, 
 
 
 @pytest.mark.envoy
-def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, published, backend, tmp_path):
+def test_a_truststore_is_opened_locally_and_its_password_is_not_sent(command, published, backend, tmp_path):
     (tmp_path / "trust.p12").write_bytes(truststore(PASSWORD, backend[0]))
     arguments = ("certificate", "add", "pizza", published, tmp_path / "trust.p12")
     assert "is password-protected." in command.refused(*arguments)
     command.done(*arguments, "--password-stdin", stdin=f"{PASSWORD}\n")
     with answering() as server:
         said = command.refused(*arguments, "--password-stdin", code=3, stdin=f"{PASSWORD}\n", HOLDFAST_URL=server.url)
-        assert said.startswith(f"holdfast: {server.url} answers without endpoint.")
+        assert said.startswith(f"holdfast: The response of {server.url} lacks endpoint.")
         assert PASSWORD.encode() not in server.asked[0].body
         assert b"-----BEGIN CERTIFICATE-----" in server.asked[0].body
 
@@ -148,7 +145,7 @@ def test_a_truststore_is_opened_here_and_its_password_goes_nowhere(command, publ
         ("refused", "Saved, but a gateway rejects it: no room."),
     ],
 )
-def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress, said):
+def test_a_change_that_is_not_enforced_is_reported_in_time(alone, backend, progress, said):
     state = {"progress": progress, "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": "no room."}
     body = json.dumps({"alias": "a", "endpoint": "https://a", "findings": [], "enforcement": state}).encode()
     with answering(body=body) as server:
@@ -159,7 +156,7 @@ def test_what_does_not_come_into_force_is_said_in_time(alone, backend, progress,
         assert (ended.code, ended.json["enforcement"]["progress"]) == (6, progress)
 
 
-def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):
+def test_a_file_with_a_private_key_is_not_sent(alone, backend, tmp_path):
     made, _ = backend
     (tmp_path / "both.pem").write_bytes(made.chain_pem + made.key_pem)
     with answering() as server:
@@ -173,17 +170,17 @@ def test_a_file_with_a_private_key_is_sent_nowhere(alone, backend, tmp_path):
     ("name", "why"),
     [
         ("missing", "No such file or directory"),
-        ("pipe", "is not a file"),
+        ("pipe", "isn't a file"),
         (".", "Is a directory"),
-        ("a\0b", "no such name"),
+        ("a\0b", "invalid file name"),
     ],
 )
-def test_what_is_no_file_is_said(alone, tmp_path, name, why):
+def test_a_path_that_is_not_a_readable_file_is_reported(alone, tmp_path, name, why):
     os.mkfifo(tmp_path / "pipe")
     assert why in alone.refused("certificate", "inspect", f"{tmp_path}/{name}")
 
 
-def test_a_file_without_end_is_not_read_to_its_end(alone, tmp_path):
+def test_an_endless_file_is_read_up_to_the_limit(alone, tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 40)
     assert "larger than 1024 KiB" in alone.refused("certificate", "inspect", tmp_path / "large")
@@ -197,7 +194,7 @@ def test_inspect_needs_no_publisher(alone, backend):
 
 
 @pytest.mark.envoy
-def test_inspect_opens_a_file_with_many_rounds_of_hashing(alone, backend, tmp_path):
+def test_inspect_opens_a_file_with_many_hash_iterations(alone, backend, tmp_path):
     protection = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(200_000).build(PASSWORD.encode())
     certificates = [pkcs12.PKCS12Certificate(backend[0].certificate, None)]
     (tmp_path / "slow.p12").write_bytes(pkcs12.serialize_java_truststore(certificates, protection))
@@ -205,7 +202,7 @@ def test_inspect_opens_a_file_with_many_rounds_of_hashing(alone, backend, tmp_pa
     assert "127.0.0.1" in alone.done(*arguments, stdin=PASSWORD.encode()).output
 
 
-def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast):
+def test_inspect_describes_certificates_like_rest(command, backend, holdfast):
     here = command.done("certificate", "inspect", backend[1], "--json").json
     there = holdfast.rest.post("/endpoint-certificates/inspect", files={"certificate": ("a", backend[0].pem)}).json()
     assert here["certificates"] == there["certificates"]
@@ -220,22 +217,22 @@ def test_inspect_says_of_certificates_what_rest_says(command, backend, holdfast)
         ("a.example", 0, ""),
     ],
 )
-def test_inspect_rejects_a_certificate_that_a_gateway_would_reject_by_name(alone, host, code, said):
+def test_inspect_rejects_a_certificate_with_the_wrong_name(alone, host, code, said):
     endpoint = f"https://{host}:8443"
     for form in ((), ("--json",)):
         ended = alone("certificate", "inspect", "-", "--endpoint", endpoint, *form, stdin=issue("a.example").pem)
         assert (ended.code, said in ended.errors, bool(ended.errors)) == (code, True, code != 0)
 
 
-def test_inspect_fails_for_what_a_gateway_refuses(alone):
+def test_inspect_fails_for_a_certificate_that_a_gateway_rejects(alone):
     expired = issue("a.example", start=-10 * DAY, end=-DAY)
     ended = alone("certificate", "inspect", "-", "--json", stdin=expired.pem)
     assert (ended.code, ended.json["certificates"][0]["status"]) == (7, "Expired")
 
 
-def test_inspect_says_which_endpoint_is_none(alone, backend):
+def test_inspect_reports_an_invalid_endpoint(alone, backend):
     assert "--endpoint: " in alone.refused("certificate", "inspect", backend[1], "--endpoint", "x", code=2)
 
 
-def test_standard_input_is_a_file_or_a_password(alone):
+def test_standard_input_cannot_be_both_file_and_password(alone):
     assert "Name the file." in alone.refused("certificate", "inspect", "-", "--password-stdin", code=2)

@@ -1,4 +1,4 @@
-"""The `holdfast` command says what it is, and what is wrong in one sentence."""
+"""The `holdfast` command has help, and reports errors in one sentence."""
 
 import importlib.metadata
 import os
@@ -20,7 +20,7 @@ from running import wait_until
 
 
 class Ended(Exception):
-    """The command ended: its exit code and what it wrote."""
+    """The result of a command: exit code and output."""
 
     def __init__(self, code: object, output: str, errors: str) -> None:
         self.code, self.output, self.errors = code, output, errors
@@ -29,7 +29,7 @@ class Ended(Exception):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the developer's own settings; and logging stays as it is for other tests."""
+    """Ignore the developer's settings, and restore logging for other tests."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(local, "configure_logging", str)
@@ -50,7 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 
 @pytest.fixture
 def refusal(run, tmp_path: Path):
-    """Run `holdfast up` where it cannot start; see that it says so in one line and give the line."""
+    """Run `holdfast up` where it can't start; check that it prints one line, and return the line."""
 
     def refusal(*arguments: object) -> str:
         ended = run("up", "--data", tmp_path / "data", *arguments)
@@ -61,16 +61,16 @@ def refusal(run, tmp_path: Path):
     return refusal
 
 
-def test_help_names_the_commands_and_says_what_each_does(run):
+def test_help_lists_the_commands_with_a_summary(run):
     ended = run("--help")
     assert ended.code == 0
     lines = [" ".join(line.split()) for line in ended.output.splitlines()]
-    assert "up Start the publisher and a gateway; Ctrl-C ends both." in lines
-    assert any(line.startswith("demo Show what becomes of a backend") for line in lines)
-    assert any(line.startswith("rotate-sealing-key Seal the private keys") for line in lines)
+    assert "up Start the publisher and a gateway." in lines
+    assert any(line.startswith("demo ") for line in lines)
+    assert any(line.startswith("rotate-sealing-key ") for line in lines)
 
 
-def test_help_of_up_names_every_option_its_default_and_the_variables(run):
+def test_help_of_up_lists_every_option_with_default_and_variables(run):
     said = " ".join(run("up", "--help").output.split())
     for option, default in {
         "--data DIR": "~/.local/share/holdfast",
@@ -86,10 +86,10 @@ def test_help_of_up_names_every_option_its_default_and_the_variables(run):
     assert "HOLDFAST_LOG_LEVEL" in said
 
 
-def test_help_of_demo_says_what_it_does_without_once(run):
+def test_help_of_demo_explains_once(run):
     said = " ".join(run("demo", "--help").output.split())
-    assert "refused, import, served, delete, refused" in said
-    assert "Without, this is `holdfast up --demo`." in said
+    assert "With --once, it instead runs the demo and exits" in said
+    assert "Starts `holdfast up --demo`." in said
 
 
 def test_version_is_that_of_the_package(run):
@@ -99,28 +99,28 @@ def test_version_is_that_of_the_package(run):
 
 @pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
 @pytest.mark.parametrize("address", ["9080", "127.0.0.1:", "127.0.0.1:http", ":9080", "::1:9080"])
-def test_an_address_that_is_none_is_named_with_its_option(refusal, option, address):
+def test_an_invalid_address_is_reported_with_its_option(refusal, option, address):
     said = f"{address!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal(option, address) == f"holdfast: {option}: {said}"
 
 
-def test_a_port_that_cannot_be_is_named_with_its_option(refusal):
+def test_an_invalid_port_is_reported_with_its_option(refusal):
     said = "'127.0.0.1:65536' is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
     assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
 
 
-def test_a_wrong_variable_is_named(refusal, monkeypatch):
+def test_an_invalid_variable_is_reported(refusal, monkeypatch):
     monkeypatch.setenv("HOLDFAST_LOG_LEVEL", "loud")
     assert refusal() == "holdfast: HOLDFAST_LOG_LEVEL: 'loud' should be 'debug', 'info', 'warning' or 'error'."
 
 
-def test_an_address_in_a_variable_is_checked_as_an_option_is(refusal, monkeypatch):
+def test_an_address_in_a_variable_is_checked_like_an_option(refusal, monkeypatch):
     monkeypatch.setenv("HOLDFAST_SANDBOX", "sandbox")
     assert refusal().startswith("holdfast: HOLDFAST_SANDBOX: 'sandbox' is not HOST:PORT")
 
 
 @pytest.mark.parametrize("name", ["publisher", "gateway", "sandbox"])
-def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
+def test_a_busy_port_is_reported_with_a_remedy(refusal, name):
     addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
     with socket.create_server(("127.0.0.1", 0)) as busy:
         addresses[name] = f"127.0.0.1:{busy.getsockname()[1]}"
@@ -131,7 +131,7 @@ def test_a_busy_port_is_named_and_what_to_do_about_it(refusal, name):
     )
 
 
-def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
+def test_a_directory_that_cannot_be_created_is_reported(run, tmp_path):
     file = tmp_path / "file"
     file.touch()
     ended = run("up", "--data", file / "data")
@@ -139,24 +139,24 @@ def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
     assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
 
 
-def test_a_directory_in_use_is_named(refusal, tmp_path):
+def test_a_directory_in_use_is_reported(refusal, tmp_path):
     with data_directory(tmp_path / "data"):
         line = refusal()
     assert line.startswith(f"holdfast: Holdfast is already running on {tmp_path / 'data'}.")
 
 
-def test_a_home_that_nobody_has_is_named(run):
+def test_a_missing_home_directory_is_reported(run):
     ended = run("up", "--data", "~nobody-at-all/data")
-    said = "There is no home directory for ~nobody-at-all/data. Choose another with --data."
+    said = "Can't expand ~nobody-at-all/data: there is no home directory. Choose a directory with --data."
     assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
 
 
-def test_a_missing_envoy_is_named(refusal, monkeypatch, tmp_path):
+def test_a_missing_envoy_is_reported(refusal, monkeypatch, tmp_path):
     monkeypatch.setenv("HOLDFAST_ENVOY", str(tmp_path / "envoy"))
     assert refusal().startswith(f"holdfast: No Envoy at {tmp_path / 'envoy'}.")
 
 
-def test_nothing_is_written_on_standard_error_of_certificates_with_odd_serial_numbers_in_any_thread():
+def test_odd_serial_numbers_cause_no_warnings_on_standard_error_in_any_thread():
     program = """
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -178,7 +178,7 @@ with ThreadPoolExecutor(8) as threads:
     assert done.stderr == b""
 
 
-def test_only_the_command_line_changes_warning_filters_because_they_are_the_process_s_own():
+def test_only_the_command_line_changes_the_warning_filters_of_the_process():
     root = Path(cli.__file__).parents[1]
     sources = root.rglob("*.py")
     changing = {
@@ -189,7 +189,7 @@ def test_only_the_command_line_changes_warning_filters_because_they_are_the_proc
     assert changing == {"cli"}
 
 
-def test_a_server_that_has_ended_ends_no_process_that_it_was_a_part_of():
+def test_a_stopped_server_does_not_end_its_process():
     async def work() -> str:
         return "done"
 

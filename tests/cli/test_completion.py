@@ -1,4 +1,4 @@
-"""Shells complete what is typed after `holdfast`."""
+"""Shell completion of `holdfast`."""
 
 import json
 import os
@@ -47,11 +47,11 @@ def completed(command, *typed, **environment):
 
 
 @pytest.mark.envoy
-def test_names_that_the_publisher_knows_are_completed(command):
+def test_names_from_the_publisher_are_completed(command):
     for name, context in (("Pizza", "/pizza"), ("Pasta", "/pasta"), ("Pizza Shack", "/shack")):
         command.done("api", "create", name, context, "1", "--production", "https://127.0.0.1:8443")
     command.done("certificate", "add", "backend-1", "https://127.0.0.1:8443", "-", stdin=issue("127.0.0.1").pem)
-    # What is two words to a shell is left out. A busy machine may not answer within the second that there is.
+    # Names that are two words to a shell are skipped. A busy machine may not respond within a second.
     wait_until(lambda: completed(command, "api", "show", "P") == ["Pasta", "Pizza"], within=60)
     wait_until(lambda: completed(command, "api", "publish", "Pi") == ["Pizza"], within=60)
     wait_until(lambda: completed(command, "certificate", "replace", "") == ["backend-1"], within=60)
@@ -60,7 +60,7 @@ def test_names_that_the_publisher_knows_are_completed(command):
 
 @pytest.fixture
 def known():
-    """The variables of somebody whose publisher knows two APIs of one name, an alias and two users."""
+    """Variables for a publisher with two APIs of the same name, an alias and two users."""
     apis = [
         {
             "name": "Pizza",
@@ -83,7 +83,7 @@ SHELLS = {
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_is_offered_words_of_every_kind(alone, known, shell, monkeypatch):
+def test_every_shell_completes_words_of_every_kind(alone, known, shell, monkeypatch):
     monkeypatch.setattr(completion, "WITHIN", 30.0)
     keep_context(
         "staging",
@@ -121,7 +121,7 @@ def test_every_shell_is_offered_words_of_every_kind(alone, known, shell, monkeyp
 def test_zsh_completes_at_the_first_tab(alone):
     alone.process("--install-completion", "zsh", **DETECT_NO_SHELL)
     written = (alone.home / ".zfunc/_holdfast").read_text()
-    # zsh loads the file as the function _holdfast when Tab is pressed first.
+    # zsh loads the file as the function _holdfast at the first Tab.
     assert 'if [ "$funcstack[1]" = "_holdfast" ]; then\n  _holdfast_completion "$@"\n' in written
 
 
@@ -140,18 +140,18 @@ printf '%s\\n' "${COMPREPLY[@]}"
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
 
-    # A busy machine may not answer within the second that there is. To bash, `https:` is a word of its own.
+    # A busy machine may not respond within a second. To bash, `https:` is a separate word.
     wait_until(lambda: offered() == "//a.example:8443/x\n", within=60)
 
 
-def test_the_roles_that_are_offered_are_those_that_there_are():
+def test_all_roles_are_completed():
     assert set(completion.ROLES) == {role.value for role in Role}
     assert set(completion.ANCHORS) == {mode.value for mode in AnchorMode}
 
 
 @pytest.fixture
 def offered(monkeypatch):
-    """Which aliases are offered where the publisher answers with a body, however long that takes."""
+    """Return the aliases that are completed when the publisher responds with a body, however long that takes."""
     monkeypatch.setattr(completion, "WITHIN", 30.0)
 
     def offered(body):
@@ -168,24 +168,24 @@ def offered(monkeypatch):
 @pytest.mark.parametrize(
     "body", [b"<html>", b"{}", b'{"certificates": 1}', b'{"certificates": [1]}', b'{"certificates": [{"alias": 1}]}']
 )
-def test_what_cannot_be_told_is_not_completed_and_nothing_is_said(offered, capfd, body):
+def test_invalid_responses_are_ignored_silently(offered, capfd, body):
     assert offered(body) == []
     assert capfd.readouterr().err == ""
 
 
-def test_who_has_not_signed_in_is_offered_nothing(alone):
+def test_without_sign_in_nothing_is_completed(alone):
     assert completed(alone, "certificate", "show", "x") == []
 
 
-def test_a_shell_is_offered_nothing_that_it_would_run(offered):
+def test_completions_contain_nothing_that_a_shell_would_run(offered):
     names = ["a$(id)", "a;id", "a b", "a`id`", "a\nb", "-a", "a.b-c_d"]
     assert offered(json.dumps({"certificates": [{"alias": name} for name in names]}).encode()) == ["a.b-c_d"]
 
 
-def test_a_publisher_that_does_not_answer_is_not_waited_for_long(alone):
+def test_completion_does_not_wait_long_for_an_unresponsive_publisher(alone):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert completed(alone, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
-        # REST has 30 seconds, a shell one; the rest is what a busy machine takes to start the command.
+        # Requests have 30 seconds, completion has one; the rest is for starting the command on a busy machine.
         assert time.monotonic() - began < 25

@@ -17,7 +17,7 @@ def settings(command, environment="production"):
     return api["endpointConfig"][f"{environment}_endpoints"].get("config")
 
 
-def test_the_command_changes_only_what_options_name(command):
+def test_the_command_changes_only_settings_with_an_option(command):
     command.done("api", "create", "Pizza", "/pizza", "1", "--production", "http://127.0.0.1:1")
     said = command.done("endpoint", "set", "Pizza", "--protocol", "http1", "--no-rewrite-responses").output
     assert said == "Changed the production endpoint of Pizza 1.\n"
@@ -31,7 +31,7 @@ def test_the_command_changes_only_what_options_name(command):
     )
 
 
-def test_files_set_and_export_them_and_leave_alone_what_they_do_not_name(command, tmp_path):
+def test_files_set_and_export_connection_settings_and_keep_omitted_ones(command, tmp_path):
     file = tmp_path / "holdfast.yaml"
     file.write_text(FILE)
     command.done("apply", "-f", str(file), "--yes")

@@ -1,4 +1,4 @@
-"""Contexts: several publishers side by side, each with a token of its own."""
+"""Contexts: several publishers, each with its own token."""
 
 import json
 import stat
@@ -32,7 +32,7 @@ def sign_in(command, server, *words, **environment):
 
 
 def asked(server):
-    """What was asked for last, and by which token."""
+    """Return the last request and its token."""
     last = server.asked[-1]
     return last.method, last.path.rpartition("/v4")[2].partition("?")[0], last.headers["Authorization"]
 
@@ -49,13 +49,13 @@ def servers():
 
 @pytest.fixture
 def both(alone, servers):
-    """Somebody who is signed in to two publishers, as `a` and `b`; the last is the current one."""
+    """The command of a user who is signed in to two publishers, `a` and `b`; the last is current."""
     sign_in(alone, servers[0], "--context", "a")
     sign_in(alone, servers[1], "--context", "b")
     return alone
 
 
-def test_a_login_to_another_publisher_leaves_the_token_of_the_first(both, servers):
+def test_a_login_to_another_publisher_keeps_the_token_of_the_first(both, servers):
     assert ended(*servers) == []
     for words, server, token in (
         (("api", "list"), servers[1], "hfp_b"),
@@ -68,7 +68,7 @@ def test_a_login_to_another_publisher_leaves_the_token_of_the_first(both, server
         assert asked(server) == ("GET", "/apis", f"Bearer {token}")
 
 
-def test_the_environment_chooses_too_but_an_option_wins(both, servers):
+def test_an_option_takes_precedence_over_the_environment(both, servers):
     both.done("api", "list", HOLDFAST_CONTEXT="a")
     assert asked(servers[0])[2] == "Bearer hfp_a"
     before = len(servers[0].asked)
@@ -87,32 +87,30 @@ def test_contexts_are_listed_chosen_and_deleted(both, servers):
     lines = [line.split() for line in both.done("context", "list").output.splitlines()]
     until = f"{LATER:%Y-%m-%d}"
     assert lines[1:] == [["a", servers[0].url, "berta", until], ["*", "b", servers[1].url, "berta", until]]
-    assert both.done("context", "use", "a").output == "Commands now use a.\n"
+    assert both.done("context", "use", "a").output == "Switched to context a.\n"
     found = both.done("context", "list", "--json").json
     assert [(each["name"], each["current"]) for each in found["list"]] == [("a", True), ("b", False)]
     assert "hfp_" not in json.dumps(found)
     assert both.done("whoami", "--json").json["context"] == "a"
-    assert both.done("context", "delete", "b").output == f"Signed out of {servers[1].url}; the token is revoked.\n"
+    assert both.done("context", "delete", "b").output == f"Signed out of {servers[1].url} and revoked the token.\n"
     assert ended(*servers) == ["Bearer hfp_b"]
     both.done("api", "list")
     for words in (("context", "use", "b"), ("context", "delete", "b"), ("api", "list", "--context", "b")):
-        assert both.refused(*words).startswith("holdfast: There is no context b; there are: a.")
+        assert both.refused(*words).startswith("holdfast: Context b not found (contexts: a).")
 
 
-def test_logout_ends_one_context_and_says_which_are_left(both, servers):
+def test_logout_ends_one_context_and_lists_the_others(both, servers):
     said = both("logout")
-    assert (said.code, said.output) == (0, f"Signed out of {servers[1].url}; the token is revoked.\n")
+    assert (said.code, said.output) == (0, f"Signed out of {servers[1].url} and revoked the token.\n")
     assert "Other contexts: a." in said.errors
-    assert "No context is chosen. `holdfast context use NAME` chooses one of these: a." in both.refused(
-        "api", "list", code=4
-    )
+    assert "No current context. Run `holdfast context use NAME` with one of: a." in both.refused("api", "list", code=4)
     both.done("logout", "--context", "a")
     assert ended(*servers) == ["Bearer hfp_a", "Bearer hfp_b"]
     assert not credentials_file(both.environment).exists()
-    assert both.done("context", "list").output == "No contexts. `holdfast login URL` adds one.\n"
+    assert both.done("context", "list").output == "No contexts. Run `holdfast login URL` to add one.\n"
 
 
-def test_a_new_login_ends_only_the_token_of_its_own_context(both, servers):
+def test_a_new_login_revokes_only_the_token_of_its_context(both, servers):
     servers[0].body = body("hfp_second")
     sign_in(both, servers[0])  # the context that is for this publisher already
     assert ended(*servers) == ["Bearer hfp_a"]
@@ -121,10 +119,10 @@ def test_a_new_login_ends_only_the_token_of_its_own_context(both, servers):
     sign_in(both, servers[0], "--context", "c")  # another user of the same publisher, for instance
     assert ended(*servers) == ["Bearer hfp_a"]
     said = both.refused("login", servers[1].url, "--context", "a", "--token-stdin", code=2, stdin="x\n")
-    assert f"The context a is for {servers[0].url}." in said
+    assert f"Context a is for {servers[0].url}." in said
 
 
-def test_a_token_that_was_pasted_is_never_ended(alone, servers):
+def test_a_pasted_token_is_never_revoked(alone, servers):
     for command in (("logout",), ("context", "delete", "a")):
         alone.done("login", servers[0].url, "--context", "a", "--token-stdin", stdin="hfp_mine\n")
         assert "it stays valid until" in alone.done(*command).output
@@ -133,15 +131,15 @@ def test_a_token_that_was_pasted_is_never_ended(alone, servers):
     assert ended(*servers) == []
 
 
-def test_a_login_says_which_other_tokens_others_could_read(both, servers):
+def test_a_login_lists_other_exposed_tokens(both, servers):
     credentials_file(both.environment).chmod(0o644)
-    assert "Others can read" in both.refused("api", "list")
+    assert "Other users can read" in both.refused("api", "list")
     ended = sign_in(both, servers[0])
-    assert ended.errors == "Others could read the tokens of b, too. Log in to each again to revoke its token.\n"
+    assert ended.errors == "Other users could also read the tokens of b. Log in to each again to revoke its token.\n"
 
 
 @pytest.mark.parametrize(("name", "ends"), [("holdfast login, here", True), ("mine", False)])
-def test_a_file_of_before_contexts_is_read_and_its_token_is_ended_if_login_made_it(alone, servers, name, ends):
+def test_a_file_from_before_contexts_is_read_and_its_token_revoked_if_login_created_it(alone, servers, name, ends):
     servers[0].body = body(name=name)
     file = credentials_file(alone.environment)
     file.parent.mkdir(parents=True)
@@ -158,7 +156,7 @@ def test_a_file_of_before_contexts_is_read_and_its_token_is_ended_if_login_made_
     assert ended(*servers) == (["Bearer hfp_old"] if ends else [])
 
 
-def test_logins_at_once_are_all_kept(alone):
+def test_concurrent_logins_are_all_stored(alone):
     names = [f"c{number}" for number in range(12)]
     who = Credentials("berta", token="hfp_x", expires_at=LATER, by_login=True)
 
@@ -171,9 +169,9 @@ def test_logins_at_once_are_all_kept(alone):
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "ä", "a" * 64, "a\nb"])
-def test_a_name_that_is_none_is_wrong_usage(alone, name):
+def test_an_invalid_context_name_is_wrong_usage(alone, name):
     said = alone.refused("login", "https://a.example", "--context", name or " ", "--token-stdin", code=2, stdin="x\n")
-    assert "is not a name for a context." in said
+    assert "isn't a valid context name." in said
 
 
 @pytest.mark.parametrize(

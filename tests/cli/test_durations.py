@@ -1,4 +1,4 @@
-"""All options read durations the same way."""
+"""All options accept the same durations."""
 
 from datetime import timedelta
 
@@ -21,16 +21,16 @@ def test_a_duration_is_numbers_with_units(text, seconds):
 @pytest.mark.parametrize(
     "text", ["", "8", "0s", "0d", "-1h", "1w", "1 h", "h", "3m1h", "1e9s", "9" * 30 + "d", "36501d"]
 )
-def test_what_is_none_is_refused(text):
+def test_invalid_durations_are_rejected(text):
     with pytest.raises(typer.BadParameter):
         parse_duration(text)
 
 
-def test_a_number_is_seconds_where_it_always_was():
+def test_a_number_without_a_unit_is_seconds():
     assert (parse_seconds("30"), parse_seconds("0.1"), parse_seconds("0")) == (30, 0.1, 0)
 
 
 @pytest.mark.parametrize("text", ["0", "0.05s", "2h", "3601"])
-def test_commands_wait_neither_too_short_nor_too_long(text):
+def test_the_timeout_of_waiting_is_bounded(text):
     with pytest.raises(typer.BadParameter):
         parse_within(text)

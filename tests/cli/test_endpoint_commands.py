@@ -1,4 +1,4 @@
-"""`holdfast endpoint test` shows what a publisher finds at a backend, and whether its gateway accepts that."""
+"""`holdfast endpoint test` shows the certificates of a backend, and whether the gateway accepts it."""
 
 import json
 from email import message_from_bytes
@@ -48,7 +48,7 @@ ACCEPTED = found(accepted=True, message="A gateway calls this backend.")
 
 @pytest.fixture
 def look_with(alone):
-    """Run the command against a publisher that answers as is said, and give how it ended and what was asked."""
+    """Run the command with a prepared response, and return its result and the request."""
 
     def run(answer, *arguments, stdin=""):
         with answering(body=json.dumps(answer).encode()) as server:
@@ -58,30 +58,30 @@ def look_with(alone):
     return run
 
 
-def test_a_backend_that_is_refused_ends_with_7_and_says_what_to_do(look_with):
+def test_a_rejected_backend_exits_with_7_and_a_remedy(look_with):
     ended, asked = look_with(REFUSED)
     assert ended.code == 7
     lines = ended.output.splitlines()
     assert lines[0] == "Rejected (unknown_issuer): Its issuer is unknown. Import it."
     assert "Subject   CN=backend.example" in lines
     assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
-    assert "Client certificate  asked for" in lines
+    assert "Client certificate  requested" in lines
     assert f"SHA-256   {':'.join(['AB'] * 32)}" in lines
     assert lines[-1] == "warning: Expires soon. Renew it. [expiring]"
     assert (asked.method, asked.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
 
 
-def test_a_backend_that_is_accepted_ends_with_0(look_with):
+def test_an_accepted_backend_exits_with_0(look_with):
     ended, _ = look_with(ACCEPTED)
     assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
 
 
-def test_it_is_no_rejection_if_no_gateway_answers(look_with):
+def test_a_test_without_a_gateway_is_not_a_rejection(look_with):
     ended, _ = look_with(found(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again."))
     assert (ended.code, ended.output.splitlines()[0]) == (1, "Unknown: No gateway answered. Try again.")
 
 
-def test_what_cannot_be_read_is_shown_with_its_place(look_with):
+def test_unreadable_certificates_are_printed_with_their_position(look_with):
     unreadable = {"position": 2, "fingerprint": "cd" * 32, "size": 393, "reason": "it ends too early"}
     ended, _ = look_with(REFUSED | {"unreadable": [unreadable], "sent": 25, "leftOut": 6})
     lines = ended.output.splitlines()
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_shown_with_its_place(look_with):
 
 
 @pytest.mark.parametrize(("answer", "code"), [(REFUSED, 7), (ACCEPTED, 0)])
-def test_machines_get_the_whole_answer(look_with, answer, code):
+def test_json_has_the_whole_response(look_with, answer, code):
     ended, _ = look_with(answer, "--json")
     assert (ended.code, ended.json) == (code, answer)
 
@@ -132,14 +132,14 @@ def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, 
 
 
 @pytest.mark.parametrize("options", [("--replaces", "pizza"), ("--keep-previous",)])
-def test_a_replacement_by_nothing_is_wrong_usage(alone, options):
+def test_a_replacement_without_a_certificate_is_wrong_usage(alone, options):
     ended = alone("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
     assert ended.code == 2
     assert "--replaces needs --certificate" in ended.errors
 
 
 @pytest.mark.envoy
-def test_a_real_backend_is_refused_without_its_certificate_and_accepted_with_it(command, tmp_path):
+def test_a_real_backend_is_rejected_without_its_certificate_and_accepted_with_it(command, tmp_path):
     made = issue("127.0.0.1")
     (tmp_path / "backend.pem").write_bytes(made.pem)
     with Backend(made) as backend:

@@ -1,4 +1,4 @@
-"""Every command has help, and starting one loads no more than it needs."""
+"""Every command has help, and imports only the modules that it needs."""
 
 import json
 import os
@@ -29,7 +29,7 @@ finally:
 
 
 def below(group, above=()):
-    """Name all commands of a group, as lists of words."""
+    """Return all commands of a group, as lists of words."""
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
             yield from below(command, (*above, name))
@@ -42,21 +42,22 @@ GROUPS = [name for name, source in COMMANDS.items() if source.is_group]
 
 
 @pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
-def test_the_help_of_each_command_has_an_example_and_says_what_exit_codes_mean(alone, words):
+def test_the_help_of_each_command_has_examples_and_exit_codes(alone, words):
     said = alone.done(*words, "--help").output
+    codes = " ".join(said.rpartition("Exit codes: ")[2].split())
     examples = said.partition("  Examples:\n")[2].partition("\n\n")[0].splitlines()
     assert examples != []
     assert all(f"holdfast {' '.join(words)}" in example for example in examples)
-    assert "Exit codes: 0 " in said
+    assert codes.startswith("0 ")
     assert alone.done(*words, "-h").output == said
     assert alone.done("help", *words).output == said
-    assert ("--context NAME" in said) == ("4 not signed in" in said)
+    assert ("--context NAME" in said) == ("4 not signed in" in codes)
     wait = "--wait" in said
-    assert ("6 saved, but not enforced" in " ".join(said.split())) == wait
+    assert ("6 saved, but not enforced" in codes) == wait
 
 
 @pytest.mark.parametrize("words", [(), *((name,) for name in GROUPS)])
-def test_groups_show_the_same_help_for_all_who_ask(alone, words):
+def test_groups_show_the_same_help_for_every_form(alone, words):
     said = alone.done(*words, "--help").output
     assert alone.done(*words, "-h").output == said
     assert alone.done("help", *words).output == said
@@ -67,7 +68,7 @@ def test_help_for_a_command_that_does_not_exist_is_wrong_usage(alone, words):
     alone.refused("help", *words, code=2)
 
 
-def test_help_says_what_all_exit_codes_mean(alone):
+def test_help_lists_all_exit_codes(alone):
     said = " ".join(alone.done("--help").output.split())
     assert {code for code in ExitCode if f"{int(code)} {MEANINGS[code]}" not in said} == set()
 
@@ -103,7 +104,7 @@ def test_every_module_with_commands_is_listed():
         ([], {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": "holdfast certificate a", "COMP_CWORD": "2"}),
     ],
 )
-def test_what_asks_nobody_loads_no_heavy_module(alone, arguments, environment):
+def test_local_commands_import_no_heavy_module(alone, arguments, environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *arguments],

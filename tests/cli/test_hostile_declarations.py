@@ -1,4 +1,4 @@
-"""Files for `holdfast apply` that are wrong, or meant to hurt, are refused in words with file, line and field."""
+"""Invalid or malicious files for `holdfast apply` are rejected with file, line and field."""
 
 import pytest
 import yaml
@@ -28,7 +28,7 @@ def _both_readers(request, monkeypatch):
 
 @pytest.fixture
 def refusal(alone, tmp_path):
-    """Give to `apply` what a file says; see that it is refused, that nobody was asked, and give the lines about it."""
+    """Apply a file; check that it is rejected without any request, and return the problems."""
 
     def refusal(text: str | bytes) -> list[str]:
         file = tmp_path / "a.yaml"
@@ -37,7 +37,7 @@ def refusal(alone, tmp_path):
             said = alone.refused("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
             assert server.asked == []
         first, *lines = said.splitlines()
-        assert first == "holdfast: Nothing was done."
+        assert first == "holdfast: Nothing was changed."
         return [line.strip().removeprefix(f"{tmp_path}/") for line in lines]
 
     return refusal
@@ -63,16 +63,16 @@ def refusal(alone, tmp_path):
         ("holdfast: 1\n\tapis: 2", "a.yaml:2: Invalid YAML: "),
         (b"holdfast: 1\napis: \xff", "a.yaml:2: It isn't UTF-8. Save it as UTF-8."),
         ("holdfast: 1\napis: \x07", "a.yaml:1: Invalid YAML: it contains a character that isn't text."),
-        ("", "a.yaml:1: holdfast: Each file says holdfast: 1, the number of its form."),
-        ("just words", "a.yaml:1: A mapping of fields is needed here."),
-        ("holdfast: 2", "a.yaml:1: holdfast: Each file says holdfast: 1, the number of its form."),
+        ("", "a.yaml:1: holdfast: Each file needs holdfast: 1, the version of the format."),
+        ("just words", "a.yaml:1: Expected a mapping."),
+        ("holdfast: 2", "a.yaml:1: holdfast: Each file needs holdfast: 1, the version of the format."),
     ],
 )
-def test_what_is_no_declaration_is_refused(refusal, text, said):
+def test_invalid_files_are_rejected(refusal, text, said):
     assert refusal(text)[0].startswith(said)
 
 
-def test_everything_that_is_wrong_is_said_at_once_each_with_its_line_and_field(refusal, tmp_path):
+def test_all_problems_are_reported_together_with_line_and_field(refusal, tmp_path):
     (tmp_path / "key.pem").write_bytes(issue("a").key_pem)
     text = """holdfast: 1
 colour: red
@@ -106,22 +106,22 @@ trust:
 """
     said = refusal(text)
     starts = [
-        "a.yaml:2: colour: There is no such field. There are holdfast, apis, certificates and trust.",
-        "a.yaml:4: apis[0].name: A text is needed here.",
+        "a.yaml:2: colour: Unknown field. Valid fields: holdfast, apis, certificates and trust.",
+        "a.yaml:4: apis[0].name: Expected text.",
         "a.yaml:5: apis[0].context: The context can't begin with /t/",
-        "a.yaml:6: apis[0].version: It is missing.",
-        "a.yaml:7: apis[0].state: It is one of created, published, deprecated, retired.",
+        "a.yaml:6: apis[0].version: This field is required.",
+        "a.yaml:7: apis[0].state: Use one of created, published, deprecated, retired.",
         "a.yaml:8: apis[0].production: The URL must begin with https:// or http://.",
-        "a.yaml:9: apis[0].password: There is no such field.",
-        "a.yaml:10: apis[1]: A mapping of fields is needed here.",
+        "a.yaml:9: apis[0].password: Unknown field.",
+        "a.yaml:10: apis[1]: Expected a mapping.",
         "a.yaml:12: certificates[0].alias: Aliases can't contain spaces",
         "a.yaml:13: certificates[0].endpoint: An http backend doesn't present a certificate.",
         "a.yaml:14: certificates[0].file: Block 1 of 1 is a private key.",
-        "a.yaml:18: certificates[1].pem: There is file as well. Leave one out.",
-        "a.yaml:19: certificates[2].file: Name a file of certificates, or write them as pem.",
+        "a.yaml:18: certificates[1].pem: Use either file or pem, not both.",
+        "a.yaml:19: certificates[2].file: Set file to a certificate file, or pem to PEM text.",
         "a.yaml:20: certificates[3].file: ",
-        "a.yaml:23: trust[0].names: A list of texts is needed here.",
-        "a.yaml:24: trust[0].anyName: Write true or false.",
+        "a.yaml:23: trust[0].names: Expected a list of texts.",
+        "a.yaml:24: trust[0].anyName: Use true or false.",
         "a.yaml:25: trust[0].spkiPins: 'zz' isn't a SHA-256 fingerprint",
         "a.yaml:26: trust[0].crlFile: The file can't be used as a CRL",
         "a.yaml:28: trust[1].tlsMinimum: The minimum TLS version is above the maximum.",
@@ -131,7 +131,7 @@ trust:
     assert "hunter2" not in "".join(said)
 
 
-def test_what_is_written_inline_is_refused_at_its_own_line(refusal):
+def test_inline_content_is_rejected_with_its_own_line(refusal):
     key = "".join(f"      {line}\n" for line in issue("a").key_pem.decode().splitlines())
     text = f"""holdfast: 1
 certificates:
@@ -161,7 +161,7 @@ trust:
     ]
 
 
-def test_very_many_mistakes_are_not_all_said(refusal):
+def test_the_number_of_reported_problems_is_limited(refusal):
     said = refusal("holdfast: 1\napis:\n" + "  - 7\n" * 1000)
     assert (len(said), said[-1]) == (51, "and 950 more.")
 
@@ -172,12 +172,12 @@ def test_a_file_that_is_too_large_is_not_read(alone, tmp_path):
     assert "larger than 16384 KiB" in alone.refused("apply", "-f", tmp_path / "a.yaml", "--yes")
 
 
-def test_a_directory_without_files_is_said(alone, tmp_path):
+def test_a_directory_without_files_is_reported(alone, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "has no file that ends in .yaml or .yml." in alone.refused("diff", "-f", tmp_path / "empty")
+    assert "has no .yaml or .yml files." in alone.refused("diff", "-f", tmp_path / "empty")
 
 
-def test_numbers_are_read_as_they_are_written():
+def test_numbers_are_read_as_written():
     read = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~", BOUNDS)
     assert isinstance(read, Mapping)
     found = {name: each for name, each in read.entries.items() if isinstance(each, Scalar)}
@@ -194,13 +194,13 @@ def line_of_refusal(data: bytes) -> int | None:
 
 
 @given(st.binary(max_size=200) | st.text("[]{}:-&*!|>'\"%@# \n\tab", max_size=80).map(str.encode))
-def test_whatever_a_file_holds_is_read_or_refused_with_a_line(data):
+def test_any_content_is_either_read_or_rejected_with_a_line(data):
     lines = range(1, data.count(b"\n") + data.count(b"\r") + 3)
     assert line_of_refusal(data) in {None, *lines}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_every_text_that_is_exported_is_read_as_it_was(text):
+def test_every_exported_text_is_read_unchanged(text):
     read = read_nodes(write_document({"description": text, "pem": text}).encode(), BOUNDS)
     assert isinstance(read, Mapping)
     assert [each.text for each in read.entries.values() if isinstance(each, Scalar)] == [text, text]

@@ -1,4 +1,4 @@
-"""The page about moving from WSO2 is true: each of its commands does what it says, on files like theirs."""
+"""Each command in the guide about migrating from WSO2 works, on files like those of WSO2."""
 
 import os
 import re
@@ -28,7 +28,7 @@ data:
 
 
 def write_files(directory, backend):
-    """Make an export as apictl does, and a truststore with the backend's certificate among others."""
+    """Create an export like apictl, and a truststore that includes the backend's certificate."""
     with zipfile.ZipFile(directory / f"{EXPORT}.zip", "w") as export:
         export.writestr(f"{EXPORT}/api.yaml", "type: api\nversion: v4.3.0\ndata:\n  name: PizzaShackAPI\n")
         export.writestr(f"{EXPORT}/Definitions/swagger.yaml", "openapi: 3.0.1\n")
@@ -42,7 +42,7 @@ def write_files(directory, backend):
 
 @pytest.fixture
 def perform(tmp_path: Path, holdfast: Holdfast):
-    """Run a line of the page as it stands there, but for its addresses and for the password that curl would ask for."""
+    """Run a line of the guide unchanged, except for its addresses and the password that curl prompts for."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")} | {
         "HOLDFAST_URL": holdfast.publisher_url,
         "HOLDFAST_USER": "admin",
@@ -72,7 +72,7 @@ def perform(tmp_path: Path, holdfast: Holdfast):
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not here")
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not here")
-def test_every_command_of_the_page_does_what_it_says(holdfast, tmp_path, perform):
+def test_every_command_in_the_guide_works(holdfast, tmp_path, perform):
     presented = issue("127.0.0.1")
     write_files(tmp_path, presented)
     with Backend(presented) as backend:
@@ -85,6 +85,6 @@ def test_every_command_of_the_page_does_what_it_says(holdfast, tmp_path, perform
     assert "PizzaShackAPI 1.0.0" in said[-1]
 
 
-def test_the_page_has_a_block_for_each_way():
+def test_the_guide_has_a_block_for_each_method():
     assert len(BLOCKS) == 10
     assert all("holdfast" in block or "unzip" in block or "curl" in block for block in BLOCKS)

@@ -1,4 +1,4 @@
-"""In which order things are changed, so that nothing is refused or believed between."""
+"""Plans order their steps so that nothing is wrongly rejected or trusted in between."""
 
 import time
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ SETTINGS = ExistingTrust({"crls": []})
 
 @pytest.fixture
 def wanted(tmp_path):
-    """Read what is wanted: lines of APIs as (name, state, production), and aliases as (alias, endpoint)."""
+    """Read a desired state: APIs as (name, state, production), and aliases as (alias, endpoint)."""
     (tmp_path / "a.pem").write_bytes(issue("a").pem)
 
     def read(apis, certificates=()):
@@ -68,7 +68,7 @@ def test_trust_comes_before_publishing_and_deleting_comes_last(wanted):
     assert in_short(steps) == ["create a:1", "create new", "move a:1", "delete b:1", "delete old"]
 
 
-def test_the_trust_of_an_endpoint_that_moves_comes_directly_after_it(wanted):
+def test_the_trust_of_a_changed_endpoint_follows_directly(wanted):
     apis = [("a", "published", NEW), ("b", "published", THIRD)]
     steps = plan(
         wanted(apis, [("new", NEW), ("third", THIRD), ("old", OLD)]),
@@ -79,7 +79,7 @@ def test_the_trust_of_an_endpoint_that_moves_comes_directly_after_it(wanted):
     assert in_short(steps) == ["create old", "change a:1", "create new", "change b:1", "create third"]
 
 
-def test_the_trust_of_an_endpoint_that_others_have_already_comes_before_it_moves(wanted):
+def test_the_trust_of_an_existing_origin_comes_before_an_endpoint_changes_to_it(wanted):
     steps = plan(
         wanted([("a", "published", NEW)], [("new", NEW)]),
         existing(("a", "PUBLISHED", OLD), origins=[OLD, NEW]),
@@ -90,10 +90,10 @@ def test_the_trust_of_an_endpoint_that_others_have_already_comes_before_it_moves
 
 
 @pytest.mark.parametrize(("start", "end"), [*permutations(State, 2)])
-def test_every_state_is_reached_but_from_the_last(wanted, start, end):
+def test_every_state_is_reachable_except_from_the_last(wanted, start, end):
     before, after = existing(("a", start, OLD)), wanted([("a", end.lower(), OLD)])
     if start == "RETIRED":
-        with pytest.raises(Exception, match="nothing leads from there"):
+        with pytest.raises(Exception, match="can't become"):
             plan(after, before, NOW, prune=False)
         return
     (step,) = plan(after, before, NOW, prune=False).steps
@@ -103,7 +103,7 @@ def test_every_state_is_reached_but_from_the_last(wanted, start, end):
 
 @pytest.fixture
 def refusals(tmp_path):
-    """Plan what a text wants where *apis* are, given as (name, context, version), and give what is wrong."""
+    """Plan a text with existing *apis*, given as (name, context, version), and return the problems."""
     (tmp_path / "a.pem").write_bytes(issue("a").pem)
 
     def refusals(text, *apis, prune=False):
@@ -122,7 +122,7 @@ def refusals(tmp_path):
 
 
 def apis(*values):
-    """Write APIs, given as (name, context, version), a line each."""
+    """Write APIs, given as (name, context, version), one per line."""
     return "apis:\n" + "\n".join(f"- {{name: {n}, context: {c}, version: {v}}}" for n, c, v in values)
 
 
@@ -131,29 +131,29 @@ def apis(*values):
     [
         ([("b", "/a", 1)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
         ([("b", "/a", 2)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
-        ([("A", "/b", 2)], [("a", "/a", "1")], "All versions of an API share a context, and a 1 has /a."),
-        ([("a", "/b", 1)], [("a", "/a", "1")], "a 1 has the context /a, which stays."),
+        ([("A", "/b", 2)], [("a", "/a", "1")], "All versions of an API share a context; a 1 has /a."),
+        ([("a", "/b", 1)], [("a", "/a", "1")], "a 1 has the context /a, which can't change."),
         ([("a", "/a", 1), ("b", "/a", 1)], [], "b.yaml:4: apis[1].context: The context /a is already used by a 1 ("),
         ([("a", "/a", 1), ("a", "/b", 2)], [], "b.yaml:4: apis[1].context: All versions of an API share a context"),
         ([("a", "/a", 2)], [("a", "/a", "1")], ""),
         ([("a", "/a", 1), ("a", "/a", 2)], [], ""),
     ],
 )
-def test_names_and_contexts_that_the_publisher_would_refuse_are_found_before(refusals, wanted, there, said):
+def test_names_and_contexts_that_the_publisher_would_reject_are_detected(refusals, wanted, there, said):
     lines = refusals(apis(*wanted), *there)
     assert len(lines) == (1 if said else 0)
     assert said in "".join(lines)
 
 
-def test_a_context_is_free_when_the_api_that_has_it_is_pruned(refusals):
+def test_the_context_of_a_pruned_api_is_free(refusals):
     assert refusals(apis(("b", "/a", 1)), ("a", "/a", "1"), prune=True) == []
 
 
 @pytest.mark.parametrize("settings", ["", ", tlsMinimum: 1.3"])
-@pytest.mark.parametrize("context", ["/a", "/b"])  # in the way, or pruned last
-def test_trust_for_an_endpoint_that_only_a_pruned_api_has_is_refused(refusals, settings, context):
+@pytest.mark.parametrize("context", ["/a", "/b"])  # deleted first because it is in the way, or pruned last
+def test_trust_for_an_endpoint_of_a_pruned_api_is_rejected(refusals, settings, context):
     text = apis(("b", context, 1)) + f"\ntrust:\n- {{endpoint: '{OLD}'{settings}}}\n"
-    said = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or leave this out."
+    said = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or remove this."
     assert refusals(text, ("a", "/a", "1"), prune=True) == [said]
 
 
@@ -170,31 +170,31 @@ def entry(alias, pem, **fields):
     [
         (
             lambda one, two: [entry("x", one + two)],
-            "Two of its certificates have the subject CN=a, and no key identifiers",
+            "Two of its certificates have the subject CN=a and no key identifiers",
         ),
-        (lambda one, two: [entry("x", one), entry("y", two)], "x holds another certificate with the subject CN=a"),
-        (lambda one, two: [entry("x", one, previousPem=two)], "x would hold a current and a previous certificate"),
+        (lambda one, two: [entry("x", one), entry("y", two)], "x has another certificate with the subject CN=a"),
+        (lambda one, two: [entry("x", one, previousPem=two)], "x would have a current and a previous certificate"),
         (lambda one, _: [entry("x", one), entry("y", one)], ""),
         (lambda one, two: [entry("x", one), entry("y", two, endpoint=THIRD)], ""),
     ],
 )
-def test_certificates_that_a_gateway_would_mistake_are_found_before(refusals, entries, said):
+def test_certificates_that_a_gateway_would_confuse_are_detected(refusals, entries, said):
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW, "sandbox": THIRD}
     lines = refusals(yaml.safe_dump({"apis": [api], "certificates": entries(*same_subject(2))}))
     assert len(lines) == (1 if said else 0)
     assert said in "".join(lines)
 
 
-def test_very_many_certificates_of_one_subject_are_judged_in_bounded_time(refusals):
+def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals):
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW}
-    pems = [issue("a").pem.decode() for _ in range(2)]  # key identifiers tell them apart
+    pems = [issue("a").pem.decode() for _ in range(2)]  # distinguishable by key identifiers
     entries = [entry(f"alias{number}", pems[number % 2]) for number in range(1_000)]
     start = time.monotonic()
     assert refusals(yaml.dump({"apis": [api], "certificates": entries}, Dumper=yaml.CSafeDumper)) == []
     assert time.monotonic() - start < 10
 
 
-def test_a_subject_cannot_look_like_a_line_of_the_plan(wanted):
+def test_a_subject_cannot_imitate_a_line_of_the_plan(wanted):
     text = "x\n- delete api Pizza:1\x1b[2J" + "y" * 20
     evil = parse(issue(common_name=text).pem).certificates[0]
     entry = ExistingCertificate("old", OLD, (from_certificate(evil),))

@@ -1,4 +1,4 @@
-"""From whatever is trusted under an alias, files lead to what they want without an outage on the way."""
+"""From any state of an alias, files lead to the desired state without an outage."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ def existing(current, previous, *, retire_proposed):
 
 
 @given(current=some, before=several, listed=several, after=some, keep=st.booleans(), unused=st.booleans())
-def test_every_way_ends_at_what_is_wanted_and_never_drops_what_is_trusted_before_and_after(
+def test_every_rotation_reaches_the_desired_state_and_keeps_trust_in_between(
     current, before, listed, after, keep, unused
 ):
     before = tuple(each for each in before if each not in current)

@@ -1,4 +1,4 @@
-"""Commands whose input, output, home or arguments are not what they should be say so in words."""
+"""Commands report problems with their input, output, home directory and arguments."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ BODY = json.dumps({"list": [API], "count": 1}).encode()
 
 @pytest.fixture
 def shell(alone):
-    """Run a command line of a shell, in which `holdfast` asks a publisher that knows one API."""
+    """Run a shell command line in which `holdfast` uses a publisher with one API."""
     with answering(body=BODY) as server:
 
         def shell(line, **environment):
@@ -32,21 +32,21 @@ def shell(alone):
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("holdfast diff -f - <&-", 1, "holdfast: Nothing was done.\n  standard input:1: holdfast: Each file says"),
-        ("holdfast login http://127.0.0.1:9 --token-stdin <&- >&-", 2, "holdfast: Standard input begins with no token"),
+        ("holdfast diff -f - <&-", 1, "holdfast: Nothing was changed.\n  standard input:1: holdfast: Each file needs"),
+        ("holdfast login http://127.0.0.1:9 --token-stdin <&- >&-", 2, "holdfast: Expected a token"),
         ("holdfast api list >&-", 0, ""),
         ("holdfast api list <&- >&- 2>&-", 0, ""),
-        ("holdfast api list > /dev/full", 1, "holdfast: The output can't be written (No space left on device).\n"),
-        ("holdfast api list --json > /dev/full", 1, "holdfast: The output can't be written"),
+        ("holdfast api list > /dev/full", 1, "holdfast: Can't write the output: No space left on device.\n"),
+        ("holdfast api list --json > /dev/full", 1, "holdfast: Can't write the output: No "),
         ("holdfast api show Pizza 2>&-", 1, ""),
     ],
 )
-def test_streams_that_are_closed_or_full_end_no_command_with_a_traceback(shell, line, code, said):
+def test_closed_or_full_streams_cause_no_traceback(shell, line, code, said):
     done = shell(line)
     assert (done.returncode, done.stderr.decode()[: len(said) or None]) == (code, said)
 
 
-def test_an_output_without_the_characters_of_a_name_gets_escapes(shell):
+def test_characters_that_the_encoding_lacks_are_escaped(shell):
     table, machine = (shell(f"holdfast api list {option}", PYTHONIOENCODING="latin-1") for option in ("", "--json"))
     assert b"Pizza \xfc \\u2192 \\U0001f600" in table.stdout, table
     assert json.loads(machine.stdout.decode("ascii"))["list"] == [API]
@@ -59,15 +59,15 @@ def test_an_output_without_the_characters_of_a_name_gets_escapes(shell):
 )
 def test_an_argument_that_is_not_utf_8_is_wrong_usage(alone, arguments):
     said = alone.refused(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
-    assert "is not UTF-8, so it can't be sent." in said
+    assert "isn't valid UTF-8, so it can't be sent." in said
 
 
 @pytest.mark.envoy
-def test_names_of_dots_are_names_and_an_empty_one_is_wrong_usage(command):
+def test_dots_are_valid_names_and_an_empty_name_is_wrong_usage(command):
     for words in (("user", "show"), ("user", "delete", "--yes"), ("certificate", "show"), ("certificate", "retire")):
         for name in (".", ".."):
             assert "404" in command.refused(*words, name), words
-        assert command.refused(*words, "", code=2) == "holdfast: An empty name names nothing.\n"
+        assert command.refused(*words, "", code=2) == "holdfast: A name can't be empty.\n"
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_names_of_dots_are_names_and_an_empty_one_is_wrong_usage(command):
         (("diff", "-f", "a.yaml"), {}),
     ],
 )
-def test_a_home_that_nobody_has_is_said(alone, arguments, variables, tmp_path, monkeypatch):
+def test_the_home_of_an_unknown_user_is_reported(alone, arguments, variables, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     entry = "{alias: a, endpoint: 'https://a.example', file: ~nobody-has-this-name/a.pem}"
     (tmp_path / "a.yaml").write_text(f"holdfast: 1\ncertificates: [{entry}]\n")
     said = alone.refused(*arguments, **variables)
-    assert "There is no home directory for ~nobody-has-this-name/" in said
+    assert "Can't expand ~nobody-has-this-name/" in said
 
 
-def test_a_file_without_a_name_is_refused_at_its_line(alone, tmp_path):
+def test_an_empty_file_name_is_rejected_with_its_line(alone, tmp_path):
     (tmp_path / "a.yaml").write_text(
         "holdfast: 1\ncertificates:\n- {alias: a, endpoint: 'https://a.example', file: ''}\n"
     )
     said = alone.refused("diff", "-f", tmp_path / "a.yaml")
-    assert "a.yaml:3: certificates[0].file: Name a file, or leave this out." in said
+    assert "a.yaml:3: certificates[0].file: Name a file, or remove this field." in said

@@ -14,7 +14,7 @@ REASON = "the backend is moved to another data center today, and its new certifi
 
 @pytest.fixture
 def written(monkeypatch, capsys):
-    """What is written, as lines, on a terminal of some columns."""
+    """Return the lines that are printed on a terminal of some columns."""
 
     def written(columns, write, *arguments):
         monkeypatch.setenv("COLUMNS", str(columns))
@@ -45,7 +45,7 @@ def test_a_table_that_does_not_fit_is_a_block_for_each_row(written):
 
 
 @pytest.mark.parametrize("columns", [40, 55, 80, 120])
-def test_words_are_not_broken_and_lines_not_too_long(written, columns):
+def test_words_are_not_broken_and_lines_fit(written, columns):
     rows = [("https://127.0.0.1:8443", "2026-12-01 10:00", "admin", REASON)]
     lines = written(columns, write_table, ["ORIGIN", "UNTIL (UTC)", "BY", "REASON"], rows, "")
     assert max(map(len, lines)) <= columns
@@ -54,13 +54,13 @@ def test_words_are_not_broken_and_lines_not_too_long(written, columns):
 
 
 @pytest.mark.parametrize("columns", [36, 40])
-def test_a_long_value_has_a_line_of_its_own(written, columns):
+def test_a_long_value_has_a_separate_line(written, columns):
     longer = "658a0cfb-3a05-4e30-9ec3-8791ac261fdf"
     lines = written(columns, write_table, ["NAME", "VERSION", "ID"], [("Pizza", "1.0.0", longer)], "")
     assert lines == ["NAME     Pizza", "VERSION  1.0.0", "ID", longer]
 
 
-def test_what_is_longer_than_a_line_is_left_to_the_terminal_to_break(written):
+def test_words_longer_than_a_line_are_left_to_the_terminal(written):
     longer = "658a0cfb-3a05-4e30-9ec3-8791ac261fdf"
     lines = written(10, write_table, ["NAME", "ID"], [("Pizza", longer)], "")
     assert lines == ["NAME", "Pizza", "ID", longer]

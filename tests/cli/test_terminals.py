@@ -1,4 +1,4 @@
-"""What somebody at a terminal sees."""
+"""Output and prompts on a terminal."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ TOKEN = b"""{"scopes": [], "list": [], "token": "hfp_new", "expiresTime": "2100-
 
 
 class Terminal:
-    """A command at a terminal of its own."""
+    """A command on a separate terminal."""
 
     def __init__(self, *arguments, environment):
         ours, theirs = pty.openpty()
@@ -36,7 +36,7 @@ class Terminal:
         """Take in what is shown next; say whether there can be more."""
         try:
             data = os.read(self._terminal, 4096)
-        except OSError:  # how Linux says that the other side is closed
+        except OSError:  # on Linux, the other side is closed
             data = b""
         self.shown += data.decode()
         return bool(data)
@@ -64,7 +64,7 @@ class Terminal:
 
 @pytest.fixture
 def listing(alone):
-    """What `holdfast api list` shows with these variables."""
+    """Return the output of `holdfast api list` with these variables."""
 
     def listing(**environment):
         with answering(body=BODY) as server:
@@ -76,15 +76,15 @@ def listing(alone):
     return listing
 
 
-def test_a_terminal_has_colours(listing):
+def test_a_terminal_has_colors(listing):
     assert "\x1b[32mPUBLISHED" in listing()
 
 
-def test_no_color_is_obeyed(listing):
+def test_no_color_turns_colors_off(listing):
     assert "[32m" not in listing(NO_COLOR="1")
 
 
-def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
+def test_a_password_typed_at_a_terminal_is_not_printed(alone):
     with answering(body=TOKEN) as server:
         terminal = Terminal("login", server.url, environment=alone.environment)
         terminal.read_until("User [admin]: ")
@@ -94,14 +94,14 @@ def test_a_password_that_is_typed_at_a_terminal_is_not_shown(alone):
         assert terminal.end() == 0
         assert server.asked[0].headers["Authorization"].startswith("Basic ")
     assert "hunter2" not in terminal.shown
-    assert f"Signed in to {server.url} as berta, until 2100-01-01" in terminal.shown.replace("\r\n", "\n")
+    assert f"Signed in to {server.url} as berta until 2100-01-01" in terminal.shown.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "question"),
     [(("login", "http://127.0.0.1:9"), "User [admin]: "), (("login", "--user", "berta"), "Password of berta: ")],
 )
-def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(alone, arguments, question):
+def test_ctrl_c_exits_with_130_without_a_traceback(alone, arguments, question):
     terminal = Terminal(*arguments, environment=alone.environment)
     terminal.read_until(question)
     terminal.press_ctrl_c()
@@ -110,12 +110,12 @@ def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(alone, arguments
 
 
 @pytest.mark.envoy
-def test_long_work_says_how_far_it_is_on_a_terminal_and_nowhere_else(command, tmp_path):
+def test_progress_is_shown_only_on_a_terminal(command, tmp_path):
     apis = "".join(f"  - {{name: Api{n}, context: /api{n}, version: 1}}\n" for n in range(30))
     (tmp_path / "many.yaml").write_text(f"holdfast: 1\napis:\n{apis}")
     terminal = Terminal("apply", "-f", tmp_path / "many.yaml", "--yes", environment=command.environment)
     assert terminal.end() == 0
     assert "Applying" in terminal.shown
-    assert "Made 30 changes." in terminal.shown
+    assert "Applied 30 changes." in terminal.shown
     ended = command.process("diff", "-f", tmp_path / "many.yaml")
     assert (ended.output, ended.errors) == ("No changes.\n", "")

@@ -1,4 +1,4 @@
-"""`holdfast trust` decides how a backend is verified."""
+"""`holdfast trust` changes trust settings and exceptions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ def trust(command):
     return command.done("trust", "show", ENDPOINT, "--json").json
 
 
-def test_set_changes_what_it_names_and_leaves_the_rest(command):
+def test_set_changes_only_trust_settings_with_an_option(command):
     command.done("trust", "set", ENDPOINT, "--names", "a.example", "--names", "b.example", "--sni", "c.example")
     command.done("trust", "set", ENDPOINT, "--anchors", "public", "--pin", PIN, "--tls-minimum", "1.3", "--wait")
     found = trust(command)
@@ -37,7 +37,7 @@ def test_set_changes_what_it_names_and_leaves_the_rest(command):
     assert (trust(command)["names"], trust(command)["sni"]) == ([], "")
 
 
-def test_show_says_in_words_what_it_means(command):
+def test_show_describes_the_effect(command):
     output = command.done("trust", "show", ENDPOINT).output
     assert output.startswith("The gateway accepts a backend only if its certificate is valid for 127.0.0.1")
     assert "Names        the URL's host" in output.splitlines()
@@ -54,7 +54,7 @@ def test_crls_come_from_a_file(command, tmp_path):
     assert "no X509 CRL" in command.refused("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
 
 
-def test_crls_that_reject_everything_are_refused_before_they_are_used(command, tmp_path):
+def test_crls_that_reject_everything_are_not_accepted(command, tmp_path):
     authority = issue(ca=True, common_name="Authority")
     (tmp_path / "crl.pem").write_bytes(revoke(authority, end=-DAY))
     said = command.refused("trust", "set", ENDPOINT, "--crls", tmp_path / "crl.pem")
@@ -65,12 +65,12 @@ def test_crls_that_reject_everything_are_refused_before_they_are_used(command, t
     assert "info crl-without-number: The CRL of CN=Authority has no number" in done.errors
 
 
-def test_an_exception_has_a_reason_and_an_end(command):
+def test_an_exception_has_a_reason_and_an_expiry(command):
     arguments = ("trust", "except", ENDPOINT, "--reason", "the backend is moved today", "--for", "8h")
     before = datetime.now(UTC)
     said = command.done(*arguments, "--wait").output
-    assert "by admin: the backend is moved today" in said
-    assert "In force          verification is off on 1 gateway" in said.splitlines()
+    assert "Reason (admin): the backend is moved today" in said
+    assert "Enforcement       verification is off on 1 gateway" in said.splitlines()
     until = datetime.fromisoformat(trust(command)["exception"]["until"])
     assert timedelta(hours=8) <= until - before < timedelta(hours=8, minutes=5)
     command.done("trust", "verify", ENDPOINT, "--wait")
@@ -78,16 +78,16 @@ def test_an_exception_has_a_reason_and_an_end(command):
 
 
 @pytest.mark.parametrize("time", ["8", "0h", "-1h", "1w", "", "999999d"])
-def test_a_duration_that_is_none_is_said(command, time):
+def test_an_invalid_duration_is_reported(command, time):
     arguments = ("trust", "except", ENDPOINT, "--reason", "because of a test", "--for", time)
-    assert f"Invalid value for '--for': {time!r} is not" in command.refused(*arguments, code=2)
+    assert f"Invalid value for '--for': {time!r} is" in command.refused(*arguments, code=2)
 
 
-def test_exceptions_show_wherever_the_endpoint_does(command):
-    assert command.done("trust", "exceptions").output == "No exceptions: every backend is verified.\n"
+def test_exceptions_are_shown_with_their_endpoint(command):
+    assert command.done("trust", "exceptions").output == "No exceptions. Every backend is verified.\n"
     command.done("trust", "except", ENDPOINT, "--reason", "the backend is moved today", "--for", "1h30m")
     (header, line) = command.done("trust", "exceptions").output.splitlines()
-    assert header.split() == ["ORIGIN", "UNTIL", "(UTC)", "BY", "REASON"]
+    assert header.split() == ["ORIGIN", "EXPIRES", "(UTC)", "OWNER", "REASON"]
     assert line.startswith(ENDPOINT)
     assert line.endswith("admin  the backend is moved today")
     found = command.done("trust", "exceptions", "--json").json
@@ -103,7 +103,7 @@ def test_exceptions_show_wherever_the_endpoint_does(command):
     assert sentence not in command.done("certificate", "list", "--endpoint", "https://other.example").output
 
 
-def test_set_refuses_what_somebody_has_changed_meanwhile(command, monkeypatch):
+def test_set_rejects_a_concurrent_change_of_trust_settings(command, monkeypatch):
     put = trust_commands.put_trust
 
     def put_late(client, endpoint, settings, tag):
@@ -115,9 +115,9 @@ def test_set_refuses_what_somebody_has_changed_meanwhile(command, monkeypatch):
     assert trust(command)["names"] == ["b.example"]
 
 
-def test_an_exception_that_is_too_long_is_refused(command):
+def test_an_exception_that_is_too_long_is_rejected(command):
     said = command.refused("trust", "except", ENDPOINT, "--reason", "because of a test", "--for", "8d")
-    assert "at most 7 days away." in said
+    assert "within 7 days." in said
 
 
 def test_set_without_an_option_is_wrong_usage(command):

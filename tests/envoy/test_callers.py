@@ -254,7 +254,7 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_that_nobody_calls_yet(
     command = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, **who)
     file = tmp_path / "a.yaml"
     with mutual(holdfast) as (_, api):
-        said = f"Callers of {api.name} 1.0 must present a client certificate. Their certificates are not exported"
+        said = f"{api.name} 1.0 requires caller certificates, which aren't exported."
         assert said not in command.done("export").errors
         alias = holdfast.let_call(api, ANNA.pem)
         assert said in command.done("export", "-o", file).errors
@@ -264,7 +264,7 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_that_nobody_calls_yet(
         command.done("diff", "-f", file)
         open_to_all = tmp_path / "open.yaml"
         open_to_all.write_text(file.read_text().replace("Certificate: true", "Certificate: false"))
-        assert "has client certificates of callers (1)" in command.refused("diff", "-f", open_to_all)
+        assert "has caller certificates (1)" in command.refused("diff", "-f", open_to_all)
         holdfast.let_call_no_more(api, alias)
         command.done("apply", "-f", open_to_all, "--yes")
         wait_until(lambda: answer(holdfast, api, BERTA) == "200")

@@ -169,5 +169,5 @@ def test_a_file_that_cannot_be_read_ends_the_command_with_a_sentence(tmp_path):
     file.mkdir(mode=0o700, parents=True)
     holdfast.data.chmod(0o700)
     assert holdfast.refuse_to_start() == (
-        f"holdfast: {file} can't be used (Is a directory). Let the user of Holdfast read and write it."
+        f"holdfast: Can't use {file}: Is a directory. Holdfast's user needs read and write permission."
     )

@@ -1,7 +1,7 @@
 """
 The `holdfast` command.
 
-`up` and `demo` run a Holdfast; all others are a client of one, through REST alone.
+`up` and `demo` run Holdfast; most other commands are REST clients of a running one.
 """
 
 import warnings
@@ -15,7 +15,7 @@ from holdfast.cli.exit_codes import ExitCode, describe_codes
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.terminal.streams import repair_streams
 
-# Tracebacks stay plain: those that show the values of variables could show a password.
+# Plain tracebacks: ones with the values of variables could show a password.
 app = typer.Typer(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -27,15 +27,15 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command; what cannot be done is said in words."""
-    # An odd serial number is a finding; `cryptography` would write it on standard error each time, too. The filters
-    # are those of the process: `warnings.catch_warnings` where certificates are read isn't safe in threads.
+    """Run the command, and print failures as messages."""
+    # An invalid serial number is a finding, so hide the warning that `cryptography` prints each time. The filter is for
+    # the whole process, because `warnings.catch_warnings` isn't safe in threads.
     warnings.filterwarnings("ignore", module=r"holdfast\.")
     app()
 
 
 def main_in_own_process() -> None:
-    """Run the command and let the process end, whatever its threads still do."""
+    """Run the command and end the process, even if threads are still running."""
     repair_streams()
     try:
         main()
@@ -52,7 +52,7 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=True, help="Say the version.")]
+Version = Annotated[bool, Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")]
 
 
 @app.callback()
@@ -60,5 +60,5 @@ def holdfast(*, _version: Version = False) -> None:
     """
     An API publisher and gateway that verifies every backend's certificate.
 
-    Commands that ask a publisher take --context NAME, before or after the command: see `holdfast context`.
+    Use --context NAME, before or after the command, to choose a publisher. See `holdfast context`.
     """

@@ -1,5 +1,5 @@
 """
-All commands, each in a module that is loaded only when the command is needed.
+All commands. The module of a command is imported only when the command is used.
 """
 
 import errno
@@ -22,20 +22,20 @@ from holdfast.cli.terminal.streams import discard_output
 from holdfast.cli.terminal.text import make_plain
 
 if TYPE_CHECKING:
-    from typer._click import Command  # Typer has a Click of its own
+    from typer._click import Command  # Typer has its own Click
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a command is: the module below this package that has its `commands`, and its help in one line."""
+    """The module below this package that has the `commands`, and a one-line help."""
 
     module: str
     summary: str
-    is_group: bool = False  # all of the module's commands are below its name
-    also: tuple[str, ...] = ()  # modules with more commands of the group
+    is_group: bool = False  # the module's commands are subcommands
+    also: tuple[str, ...] = ()  # modules with more subcommands
 
     def load(self, name: str) -> "Command":
-        """Import the module and make the command *name*."""
+        """Import the module and return the command *name*."""
         group = _group(self.module)
         if self.is_group:
             for module in self.also:
@@ -45,42 +45,42 @@ class Source:
             group.commands = {name: group.commands[name]}
             group.commands[name].short_help = self.summary
         for command in group.commands.values():
-            # Only what asks a publisher can find that nobody is signed in, and its help says so.
+            # Only commands that use a publisher list this exit code in their help.
             if MEANINGS[ExitCode.NOT_SIGNED_IN] in (command.epilog or ""):
                 command.params.append(_context_option())
         return group if self.is_group else group.commands[name]
 
 
 COMMANDS = {
-    "up": Source("server.up", "Start the publisher and a gateway; Ctrl-C ends both."),
-    "demo": Source("server.up", "Show what becomes of a backend, step by step."),
-    "doctor": Source("server.up", "Look whether all is as it must be."),
+    "up": Source("server.up", "Start the publisher and a gateway."),
+    "demo": Source("server.up", "Walk through the demo."),
+    "doctor": Source("server.up", "Check that everything is healthy."),
     "backup": Source("server.backups", "Back up the database."),
     "restore": Source("server.backups", "Restore a backup."),
-    "rotate-sealing-key": Source("server.up", "Seal the private keys with a new key."),
-    "login": Source("access.sign_in", "Sign in, and keep a token for the next commands."),
-    "logout": Source("access.sign_in", "End the token that login kept, and forget it."),
-    "whoami": Source("access.sign_in", "Say who asks which publisher, and until when."),
-    "context": Source("access.context_commands", "The publishers that you are signed in to.", is_group=True),
-    "api": Source("catalog.apis", "APIs and their lifecycle.", is_group=True, also=("catalog.api_changes",)),
+    "rotate-sealing-key": Source("server.up", "Encrypt stored private keys with a new key."),
+    "login": Source("access.sign_in", "Sign in and store a token."),
+    "logout": Source("access.sign_in", "Sign out and revoke the stored token."),
+    "whoami": Source("access.sign_in", "Show the signed-in user and the publisher."),
+    "context": Source("access.context_commands", "Manage sign-ins to publishers.", is_group=True),
+    "api": Source("catalog.apis", "Manage APIs and their lifecycle.", is_group=True, also=("catalog.api_changes",)),
     "certificate": Source(
         "trust.certificates",
-        "What is trusted for the endpoints of APIs.",
+        "Manage endpoint certificates.",
         is_group=True,
         also=("trust.certificate_changes",),
     ),
     "trust": Source(
         "trust.trust_settings",
-        "How the backends of endpoints are verified.",
+        "Manage trust settings and exceptions.",
         is_group=True,
         also=("trust.trust_exceptions",),
     ),
-    "endpoint": Source("catalog.endpoints", "Backends, as the gateways see them.", is_group=True),
-    "apply": Source("declaration.commands", "Make an organization what files want it to be."),
+    "endpoint": Source("catalog.endpoints", "Test and configure endpoints.", is_group=True),
+    "apply": Source("declaration.commands", "Apply files to an organization."),
     "diff": Source("declaration.commands", "Show what apply would change."),
-    "export": Source("declaration.commands", "Write an organization as files."),
-    "organization": Source("access.organizations", "Organizations, for admins of the default one.", is_group=True),
-    "user": Source("access.users", "The users of the organization, and their roles.", is_group=True),
+    "export": Source("declaration.commands", "Export an organization as files."),
+    "organization": Source("access.organizations", "Manage organizations (admins of the default one).", is_group=True),
+    "user": Source("access.users", "Manage users and their roles.", is_group=True),
     "help": Source("terminal.help", "Show the help of a command."),
 }
 
@@ -97,7 +97,7 @@ def _choose(name: str) -> None:
 
 
 def _context_option() -> Any:
-    """Make the option --context, for a command that has been made already."""
+    """Create the option --context for an existing command."""
     from holdfast.cli.requests import completion
 
     commands = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -112,7 +112,7 @@ def _context_option() -> Any:
                 callback=_choose,
                 expose_value=False,
                 autocompletion=completion.contexts,
-                help="Ask the publisher of this context [default: HOLDFAST_CONTEXT, or the current one].",
+                help="Context to use [default: HOLDFAST_CONTEXT, or the current one].",
             ),
         ] = "",
     ) -> None: ...
@@ -121,13 +121,13 @@ def _context_option() -> Any:
 
 
 def _exit(failure: CommandFailed) -> typer.Exit:
-    """Say what failed, and give what ends the command with its code."""
+    """Print *failure*, and return the exception that ends the command with its exit code."""
     typer.echo(f"holdfast: {make_plain(str(failure), lines=True)}", err=True)
     return typer.Exit(int(failure.code))
 
 
 class LoadedWhenNeeded(MutableMapping[str, "Command"]):
-    """Commands by name: those of *sources*, each loaded when it is looked up, and those that are there already."""
+    """Commands by name: those of *sources*, loaded on first use, and those *present* already."""
 
     def __init__(self, sources: dict[str, Source], present: MutableMapping[str, "Command"]) -> None:
         self._sources, self._loaded = sources, dict(present)
@@ -150,13 +150,13 @@ class LoadedWhenNeeded(MutableMapping[str, "Command"]):
         return len(self._sources | self._loaded)
 
     def outlines(self) -> dict[str, "Command"]:
-        """Give commands that can be listed but not run, without loading any."""
+        """Return commands for listing, which can't run, without importing any module."""
         outlines = {name: TyperCommand(name, short_help=source.summary) for name, source in self._sources.items()}
         return {**outlines, **{name: command for name, command in self._loaded.items() if name not in outlines}}
 
 
 class Commands(TyperGroup):
-    """The commands; what one could not do is said in words, without a traceback."""
+    """The commands. Failures are printed as messages, without a traceback."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -164,13 +164,13 @@ class Commands(TyperGroup):
         self.commands = self._all
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
-        """Begin anew: no context is chosen yet."""
+        """Reset the chosen context."""
         context_choice.set("")
         return super().make_context(*arguments, **more)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """Read the options; --context NAME can also stand before the command."""
-        # An option of Typer's would load pydantic, which takes longer than all the rest.
+        """Parse the options; --context NAME can also precede the command."""
+        # A Typer option would import pydantic, which takes longer than everything else.
         if args and args[0].partition("=")[0] == "--context":
             first, equals, name = args[0].partition("=")
             name, args = (name, args[1:]) if equals else (args[1] if len(args) > 1 else "", args[2:])
@@ -181,24 +181,24 @@ class Commands(TyperGroup):
             use_own_scripts()
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has a Click of its own
-        """Run what was asked for."""
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer has its own Click
+        """Run the command."""
         try:
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt as error:
-                typer.echo(err=True)  # the terminal has written ^C
+                typer.echo(err=True)  # end the line with the ^C that the terminal printed
                 raise Interrupted("Interrupted.") from error
         except CommandFailed as error:
             raise _exit(error) from error
         except UnicodeEncodeError as error:
-            # What isn't UTF-8 in an argument or a variable, Python gives as half a character.
-            raise _exit(Misused(f"{error.object!r} is not UTF-8, so it can't be sent.")) from error
+            # Python decodes invalid UTF-8 in arguments and variables to lone surrogates.
+            raise _exit(Misused(f"{error.object!r} isn't valid UTF-8, so it can't be sent.")) from error
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename is not None:
                 raise
             discard_output()
-            raise _exit(CommandFailed(f"The output can't be written ({error.strerror}).")) from error
+            raise _exit(CommandFailed(f"Can't write the output: {error.strerror}.")) from error
 
     def format_commands(self, *arguments: Any) -> None:
         """List the commands in the help."""
@@ -206,7 +206,7 @@ class Commands(TyperGroup):
             super().format_commands(*arguments)
 
     def shell_complete(self, *arguments: Any) -> Any:
-        """Offer commands and options to a shell."""
+        """Complete commands and options for a shell."""
         with self._listed():
             return super().shell_complete(*arguments)
 

@@ -1,12 +1,12 @@
 """
-Exit codes: how a command ended, for scripts.
+The exit codes of commands.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Each outcome that a script may want to tell apart has a code of its own."""
+    """The result of a command, for scripts."""
 
     DONE = 0
     FAILED = 1
@@ -21,20 +21,20 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "done",
-    ExitCode.FAILED: "refused or failed, including a file that can't be used",
+    ExitCode.FAILED: "failed",
     ExitCode.USAGE: "wrong usage",
-    ExitCode.UNREACHABLE: "the publisher can't be reached",
+    ExitCode.UNREACHABLE: "publisher unreachable",
     ExitCode.NOT_SIGNED_IN: "not signed in",
-    ExitCode.DIFFERENT: "there are differences",
+    ExitCode.DIFFERENT: "differences found",
     ExitCode.NOT_ENFORCED: "saved, but not enforced on all gateways",
-    ExitCode.REJECTED: "a gateway would reject the backend",
+    ExitCode.REJECTED: "backend would be rejected",
     ExitCode.INTERRUPTED: "interrupted",
 }
-LOCAL = (ExitCode.DONE, ExitCode.FAILED, ExitCode.USAGE, ExitCode.INTERRUPTED)  # of commands that ask no publisher
+LOCAL = (ExitCode.DONE, ExitCode.FAILED, ExitCode.USAGE, ExitCode.INTERRUPTED)  # commands that don't use a publisher
 CLIENT = (*LOCAL, ExitCode.UNREACHABLE, ExitCode.NOT_SIGNED_IN)
-WAITING = (*CLIENT, ExitCode.NOT_ENFORCED)  # of commands with --wait
+WAITING = (*CLIENT, ExitCode.NOT_ENFORCED)  # commands with --wait
 
 
 def describe_codes(*codes: ExitCode) -> str:
-    """Write what *codes* mean, in their order."""
+    """Describe *codes*, in ascending order."""
     return f"Exit codes: {', '.join(f'{int(code)} {MEANINGS[code]}' for code in sorted(codes))}."

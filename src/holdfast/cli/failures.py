@@ -1,5 +1,5 @@
 """
-Why a command did not do what it was asked, with the exit code that says so to scripts.
+Failures of commands, each with its exit code.
 """
 
 from typing import Any
@@ -8,35 +8,35 @@ from holdfast.cli.exit_codes import ExitCode
 
 
 class CommandFailed(Exception):
-    """It could not be done; the text says what happened, where, and what to do."""
+    """A command failed; the text says what happened, where, and what to do."""
 
     code = ExitCode.FAILED
 
 
 class Misused(CommandFailed):
-    """What was written on the command line or in a variable cannot be used."""
+    """An argument or environment variable is invalid."""
 
     code = ExitCode.USAGE
 
 
 class WrongFile(CommandFailed):
-    """A file or standard input cannot be read, or its content cannot be used."""
+    """A file or standard input can't be read, or its content is invalid."""
 
 
 class CannotConnect(CommandFailed):
-    """The publisher cannot be reached, or is not whom it should be."""
+    """The publisher can't be reached or verified."""
 
     code = ExitCode.UNREACHABLE
 
 
 class SignInRequired(CommandFailed):
-    """Nobody is signed in, or the publisher does not believe it."""
+    """There are no credentials, or the publisher rejects them."""
 
     code = ExitCode.NOT_SIGNED_IN
 
 
 class NotEnforced(CommandFailed):
-    """It is saved, but gateways have not put it in force; *answer* is how REST described it last."""
+    """The change is saved but not enforced on all gateways; *answer* is the last response of REST."""
 
     code = ExitCode.NOT_ENFORCED
 
@@ -46,13 +46,13 @@ class NotEnforced(CommandFailed):
 
 
 class Interrupted(CommandFailed):
-    """Somebody pressed Ctrl-C; the text says what was done until then."""
+    """The user pressed Ctrl-C; the text says what was done until then."""
 
     code = ExitCode.INTERRUPTED
 
 
 class Refused(CommandFailed):
-    """The publisher refused with *status*; *problem* is the name of the kind of error, empty when it said none."""
+    """The publisher rejected the request with *status*; *problem* is the type of the error, empty if unknown."""
 
     def __init__(self, text: str, status: int, problem: str) -> None:
         self.status = status

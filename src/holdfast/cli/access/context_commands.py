@@ -1,5 +1,5 @@
 """
-`holdfast context`: the publishers that you are signed in to.
+`holdfast context`: manage sign-ins to publishers.
 """
 
 from typing import Annotated
@@ -29,7 +29,7 @@ Name = Annotated[str, Argument(metavar="NAME", autocompletion=completion.context
 
 @commands.command("list", epilog=ending("holdfast context list", "holdfast context list --json", codes=LOCAL))
 def list_contexts(as_json: AsJson = False) -> None:
-    """List contexts; * marks the one that commands use."""
+    """List contexts. * marks the current one."""
     contexts = read_contexts()
     current = context_name(contexts)
     entries = [
@@ -55,24 +55,24 @@ def list_contexts(as_json: AsJson = False) -> None:
         )
         for name, context in contexts.by_name.items()
     ]
-    write_table(["", "NAME", "PUBLISHER", "USER", "UNTIL"], rows, "No contexts. `holdfast login URL` adds one.")
+    write_table(["", "NAME", "PUBLISHER", "USER", "EXPIRES"], rows, "No contexts. Run `holdfast login URL` to add one.")
 
 
 @commands.command("use", epilog=ending("holdfast context use staging", codes=LOCAL))
 def choose_context(name: Name) -> None:
-    """Let commands use a context from now on."""
+    """Make a context the current one."""
     use_context(name)
-    say(f"Commands now use {name}.")
+    say(f"Switched to context {name}.")
 
 
 @commands.command("delete", epilog=ending("holdfast context delete staging", codes=(*LOCAL, ExitCode.UNREACHABLE)))
 def delete_context(name: Name) -> None:
-    """Forget a context, and end its token if login made it, as `holdfast logout --context` does."""
+    """Delete a context, and revoke its token if login created it."""
     end_context(name, find_context(read_contexts(exposed=True), name))
 
 
 def end_context(name: str, context: PublisherContext) -> None:
-    """Forget a context, end its token if login made it, and say so; raise CommandFailed if that isn't possible."""
+    """Delete a context, revoke its token if login created it, and report it. Raises CommandFailed."""
     failed, ended = None, False
     try:
         ended = end_token(context.publisher, context.who)
@@ -80,13 +80,13 @@ def end_context(name: str, context: PublisherContext) -> None:
         failed = error
     left = forget_context(name)
     if ended:
-        say(f"Signed out of {context.publisher.url}; the token is revoked.")
+        say(f"Signed out of {context.publisher.url} and revoked the token.")
     elif context.who.by_login is False:
         until = f"{context.who.expires_at:%Y-%m-%d}"
-        say(f"Signed out of {context.publisher.url}. Login didn't make the token, so it stays valid until {until}.")
+        say(f"Signed out of {context.publisher.url}. Login didn't create the token, so it stays valid until {until}.")
     else:
         say(f"Signed out of {context.publisher.url}.")
     if failed:
         raise failed
     if left.by_name and not left.current:
-        tell(f"Other contexts: {', '.join(left.by_name)}. `holdfast context use NAME` chooses one.")
+        tell(f"Other contexts: {', '.join(left.by_name)}. Choose one with `holdfast context use NAME`.")

@@ -1,5 +1,5 @@
 """
-`holdfast organization`: the organizations of a Holdfast, for admins of the default one.
+`holdfast organization`: manage organizations, for admins of the default one.
 """
 
 from typing import Annotated
@@ -25,7 +25,7 @@ def list_organizations(as_json: AsJson = False) -> None:
         write_json(answer)
     else:
         write_table(
-            ["ORGANIZATION"], [(organization["organization"],) for organization in answer["list"]], "There are none."
+            ["ORGANIZATION"], [(organization["organization"],) for organization in answer["list"]], "No organizations."
         )
 
 
@@ -38,15 +38,15 @@ def list_organizations(as_json: AsJson = False) -> None:
 )
 def create_organization(
     name: Annotated[str, Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")],
-    admin: Annotated[str, Option(metavar="NAME", help="Its first admin, who signs in as NAME@ORGANIZATION.")],
+    admin: Annotated[str, Option(metavar="NAME", help="First admin, who signs in as NAME@ORGANIZATION.")],
     password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make an organization with its first admin, whose password is asked for."""
+    """Create an organization and its first admin. Prompts for the admin's password."""
     password = read_password(f"Password of {admin}", stdin=password_stdin, new=True)
     with connect() as client:
         created = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
     if as_json:
         write_json(created)
     else:
-        say(f"Created {created['organization']}; its admin signs in as {created['admin']['name']}.")
+        say(f"Created organization {created['organization']}. Its admin signs in as {created['admin']['name']}.")

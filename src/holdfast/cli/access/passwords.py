@@ -1,5 +1,5 @@
 """
-Passwords and tokens, from standard input or typed; never from an argument, which others see.
+Passwords and tokens from standard input or a prompt; never from arguments, which other processes can read.
 """
 
 import sys
@@ -18,27 +18,27 @@ PasswordStdin = Annotated[bool, Option("--password-stdin", help="Read the passwo
 
 def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
     """
-    Read a password from standard input (its first line) or, without an echo, from the terminal.
+    Read a password from the first line of standard input, or prompt for it without echo.
 
-    A *new* one is typed twice.
+    A *new* password is prompted for twice.
     """
     if stdin:
         return read_first_line("password")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GetPassWarning)  # where there is no terminal, there is no echo
+            warnings.simplefilter("ignore", GetPassWarning)  # without a terminal, there is no echo
             password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
     except typer.Abort as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise Interrupted("Interrupted.") from error
-        text = "No password was given, so nothing was done. Add --password-stdin where nobody can be asked."
+        text = "No password entered. Nothing was changed. Use --password-stdin without a terminal."
         raise CommandFailed(text) from error
     return password
 
 
 def read_first_line(what: str) -> str:
-    """Read the first line of standard input, which is *what*; raise Misused where there is none."""
+    """Read the first line of standard input, which is the *what*. Raises Misused if it is empty or too long."""
     line = sys.stdin.readline(MAX_SECRET + 1).rstrip("\r\n")
     if not line or len(line) > MAX_SECRET:
-        raise Misused(f"Standard input begins with no {what} of at most {MAX_SECRET} characters.")
+        raise Misused(f"Expected a {what} of up to {MAX_SECRET} characters in the first line of standard input.")
     return line

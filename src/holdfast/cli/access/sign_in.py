@@ -35,13 +35,11 @@ from holdfast.cli.terminal.output import AsJson, ask, format_date, say, tell, wr
 
 commands = typer.Typer()
 
-Url = Annotated[str | None, Argument(metavar="URL", help=f"Where the publisher is [default: {DEFAULT_URL}].")]
-User = Annotated[str | None, Option(metavar="NAME", help="Who signs in; asked for if left out.")]
-TokenStdin = Annotated[
-    bool, Option("--token-stdin", help="Keep a token from the page Tokens, read from standard input.")
-]
-CaFile = Annotated[str | None, Option(metavar="FILE", help="CA certificates (PEM) that the publisher's comes from.")]
-InsecureHttp = Annotated[bool, Option("--insecure-http", help="Send the password to an http URL beyond this machine.")]
+Url = Annotated[str | None, Argument(metavar="URL", help=f"URL of the publisher [default: {DEFAULT_URL}].")]
+User = Annotated[str | None, Option(metavar="NAME", help="User name. Prompts for it if omitted.")]
+TokenStdin = Annotated[bool, Option("--token-stdin", help="Read a token from the Tokens page from standard input.")]
+CaFile = Annotated[str | None, Option(metavar="FILE", help="CA certificates (PEM) to verify the publisher with.")]
+InsecureHttp = Annotated[bool, Option("--insecure-http", help="Allow a plain HTTP URL on another machine.")]
 
 
 @commands.command(
@@ -60,20 +58,20 @@ def login(
     insecure_http: InsecureHttp = False,
 ) -> None:
     """
-    Sign in, and keep a token for the next commands.
+    Sign in and store a token for later commands.
 
-    The token is made for 90 days, with all scopes that your roles permit; the page Tokens lists it. Those who have no
-    password here make one there, for --token-stdin. It is kept in ~/.config/holdfast/credentials.toml (below
-    XDG_CONFIG_HOME if that is set), for its owner alone to read; the password is not kept.
+    The token is valid for 90 days, has all scopes that your roles allow, and appears on the Tokens page. If you sign in
+    through an identity provider, create a token on that page and use --token-stdin. The token is stored in
+    ~/.config/holdfast/credentials.toml (or under XDG_CONFIG_HOME), which only you can read. The password isn't stored.
 
-    Each publisher has a context of its own, named after its host or with --context; `holdfast context` lists them. A
-    token that login made before for the same context is ended.
+    Each publisher gets a context, named after its host or with --context. `holdfast context list` shows them. Signing
+    in again revokes the previous token of the context.
 
-    HOLDFAST_URL with HOLDFAST_TOKEN, or with HOLDFAST_USER and HOLDFAST_PASSWORD, win over it;
-    HOLDFAST_CA_FILE and HOLDFAST_INSECURE_HTTP=1 are --ca-file and --insecure-http.
+    HOLDFAST_URL with HOLDFAST_TOKEN, or with HOLDFAST_USER and HOLDFAST_PASSWORD, take precedence over stored tokens.
+    HOLDFAST_CA_FILE and HOLDFAST_INSECURE_HTTP=1 are the same as --ca-file and --insecure-http.
     """
     if token_stdin and (user or password_stdin):
-        raise Misused("A token says who signs in. Leave out --user and --password-stdin.")
+        raise Misused("--token-stdin can't be combined with --user or --password-stdin.")
     contexts, unreadable = _read_contexts()
     name, publisher = _place(contexts, url, ca_file, insecure_http=insecure_http)
     before, exposed = contexts.by_name.get(name), is_exposed()
@@ -81,10 +79,10 @@ def login(
     try:
         file = keep_context(name, PublisherContext(publisher, who))
     except CommandFailed:
-        end_token(publisher, who)  # nobody else knows one that was just made
+        end_token(publisher, who)  # nobody else knows a new token
         raise
     until = f"{who.expires_at:%Y-%m-%d}"
-    say(f"Signed in to {publisher.url} as {who.user}, until {until} (context {name}, kept in {file}).")
+    say(f"Signed in to {publisher.url} as {who.user} until {until} (context {name}, stored in {file}).")
     failed = unreadable
     try:
         if before and before.who.token != who.token:
@@ -95,18 +93,20 @@ def login(
         tell(str(failed))
     others = [other for other in contexts.by_name if other != name]
     if exposed and others:
-        tell(f"Others could read the tokens of {', '.join(others)}, too. Log in to each again to revoke its token.")
+        tell(
+            f"Other users could also read the tokens of {', '.join(others)}. Log in to each again to revoke its token."
+        )
     if _is_overruled():
-        tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands use these.")
+        tell("HOLDFAST_TOKEN or HOLDFAST_PASSWORD is set: commands use it instead.")
 
 
 @commands.command(epilog=ending("holdfast logout", "holdfast logout --context staging"))
 def logout() -> None:
     """
-    Forget the token that login kept, and end it if login made it.
+    Sign out, and revoke the stored token if login created it.
 
-    A token that you gave with --token-stdin stays valid: others may use it. What cannot be ended, because the publisher
-    cannot be reached, is forgotten all the same; exit code 3 then.
+    A token from --token-stdin stays valid, because it can be in use elsewhere. If the publisher can't be reached, the
+    token is deleted here but not revoked (exit code 3).
     """
     contexts, unreadable = _read_contexts()
     if unreadable:
@@ -122,14 +122,14 @@ def logout() -> None:
         return
     end_context(name, find_context(contexts, name))
     if _is_overruled():
-        tell("HOLDFAST_TOKEN, or HOLDFAST_USER and HOLDFAST_PASSWORD, are set: commands go on using these.")
+        tell("HOLDFAST_TOKEN or HOLDFAST_PASSWORD is still set: commands use it.")
 
 
 @commands.command(
     epilog=ending("holdfast whoami", "holdfast whoami --json"),
 )
 def whoami(as_json: AsJson = False) -> None:
-    """Say which publisher is asked and on whose behalf, what of that is kept, and until when."""
+    """Show the publisher, the signed-in user, and the token and its expiry."""
     publisher, who = find()
     with Client(publisher, who) as client:
         account = client.get("/account")
@@ -148,7 +148,9 @@ def whoami(as_json: AsJson = False) -> None:
     if as_json:
         write_json(facts)
         return
-    where = "HOLDFAST_USER and HOLDFAST_PASSWORD" if not who.token else f"kept in {file}" if file else "HOLDFAST_TOKEN"
+    where = (
+        "HOLDFAST_USER and HOLDFAST_PASSWORD" if not who.token else f"stored in {file}" if file else "HOLDFAST_TOKEN"
+    )
     write_facts(
         [
             ("Context", facts["context"]),
@@ -157,8 +159,8 @@ def whoami(as_json: AsJson = False) -> None:
             ("Organization", facts["organization"]),
             ("Roles", ", ".join(account["roles"])),
             ("Token" if who.token else "Password", where),
-            ("Called", token and token["name"]),
-            ("Until", token and f"{format_date(token['expiresTime'])} UTC"),
+            ("Token name", token and token["name"]),
+            ("Expires", token and f"{format_date(token['expiresTime'])} UTC"),
         ]
     )
 
@@ -175,7 +177,7 @@ def _context_of(publisher: Publisher, who: Credentials) -> str | None:
 def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
     user_name = user or os.environ.get("HOLDFAST_USER")
     if password_stdin and not user_name:
-        raise Misused("With --password-stdin nobody can be asked for the user. Add --user NAME.")
+        raise Misused("--password-stdin needs --user NAME.")
     name = user_name or ask("User [admin]:") or "admin"
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
@@ -188,22 +190,22 @@ def _given_token(publisher: Publisher) -> Credentials:
     with Client(publisher, Credentials(token=token)) as client:
         name, current = client.get("/account")["name"], current_token(client)
     if current is None:
-        raise Misused("It is the token of an application, which ends soon. Make one on the page Tokens.")
+        raise Misused("This is an application's short-lived token. Create a token on the Tokens page instead.")
     return keep_as(name, token, current, publisher, by_login=False)
 
 
 def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
-    """Read all contexts, or say why their tokens cannot be ended."""
+    """Read all contexts, and the reason if their tokens can't be revoked."""
     try:
         return read_contexts(exposed=True), None
     except SignInRequired:
-        return Contexts(), None  # a password, which does not end
+        return Contexts(), None  # a stored password, which can't be revoked
     except CommandFailed as error:
         return Contexts(), CommandFailed(f"The stored token wasn't revoked: {error}")
 
 
 def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:
-    """Decide which context is signed in to, and where its publisher is."""
+    """Choose the context to sign in to, and its publisher."""
     environment = os.environ
     name = context_choice.get() or environment.get("HOLDFAST_CONTEXT", "")
     present = contexts.by_name.get(check_context_name(name)) if name else None
@@ -217,9 +219,7 @@ def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure
     )
     if present and present.publisher.url != publisher.url:
         where = present.publisher.url
-        raise Misused(
-            f"The context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`."
-        )
+        raise Misused(f"Context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`.")
     return name or contexts.named_for(publisher.url) or _free_name(contexts, publisher.url), publisher
 
 

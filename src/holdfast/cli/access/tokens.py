@@ -1,5 +1,5 @@
 """
-The token that `holdfast login` keeps instead of a password: made, looked at, ended.
+The token that `holdfast login` stores: create, read and revoke it.
 """
 
 import platform
@@ -12,16 +12,16 @@ from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.contexts import read_time
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
-MADE_BY = "holdfast login, "  # how the names of tokens begin that login makes
+MADE_BY = "holdfast login, "  # prefix of the names of tokens that login creates
 LASTS = timedelta(days=90)
-MAX_HOST = 20  # characters; names of tokens have 60 at most
-TOLD_WITHIN = 5.0  # seconds; nobody waits long for a publisher that is only told
+MAX_HOST = 20  # characters; token names are limited to 60
+TOLD_WITHIN = 5.0  # seconds to wait for the publisher to revoke a token
 PATH = "/tokens"
 CURRENT = f"{PATH}/current"
 
 
 def make_token(client: Client, now: datetime) -> dict[str, Any]:
-    """Make a token with all that whoever *client* signs in may grant; its member `token` is the secret."""
+    """Create a token with all scopes that the user of *client* can grant; its member `token` is the secret."""
     answer = client.get(PATH)
     name = _name({token["name"] for token in answer["list"]}, now)
     body = {"name": name, "scopes": answer["scopes"], "expiresTime": (now + LASTS).isoformat()}
@@ -29,7 +29,7 @@ def make_token(client: Client, now: datetime) -> dict[str, Any]:
 
 
 def current_token(client: Client) -> dict[str, Any] | None:
-    """Describe the personal token that *client* signs in with; None where it has none."""
+    """Return the personal token that *client* uses; None if it uses another kind."""
     try:
         return client.get(CURRENT)
     except Refused as error:
@@ -39,34 +39,34 @@ def current_token(client: Client) -> dict[str, Any] | None:
 
 
 def keep_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
-    """Give the token *secret* of *user*, which REST has *described*, as it is kept."""
+    """Build the credentials to store: the token *secret* of *user*, as *described* by REST."""
     try:
         return Credentials(user, token=secret, expires_at=read_time(described["expiresTime"]), by_login=by_login)
     except (TypeError, ValueError) as error:
-        raise CannotConnect(f"{publisher.url} does not say when its token ends. Look at its URL.") from error
+        raise CannotConnect(f"{publisher.url} didn't say when the token expires. Check the URL.") from error
 
 
 def end_token(publisher: Publisher, who: Credentials) -> bool:
     """
-    End the kept token *who* at its publisher; False where it is left alone, or not accepted any more.
+    Revoke the stored token *who* at its publisher; return False if it stays valid or is invalid already.
 
-    Only what `holdfast login` made is ended: others may use a token that somebody pasted.
+    Only tokens that `holdfast login` created are revoked: a pasted token can be in use elsewhere.
 
     Raises:
-        CommandFailed: It may still be valid; the text says until when.
+        CommandFailed: The token may still be valid; the text says until when.
     """
     if who.by_login is False:
         return False
     try:
         with Client(publisher, who, timeout=TOLD_WITHIN) as client:
-            # An earlier version did not write down who made it.
+            # Earlier versions didn't store who created it.
             if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
                 return False
             client.call("DELETE", CURRENT)
     except SignInRequired:
         return False
     except CommandFailed as error:
-        until = f"It stays valid until {who.expires_at:%Y-%m-%d %H:%M} UTC; revoke it on the page Tokens."
+        until = f"It stays valid until {who.expires_at:%Y-%m-%d %H:%M} UTC. Revoke it on the Tokens page."
         failed = CommandFailed(f"The stored token wasn't revoked: {error}\n{until}")
         failed.code = error.code
         raise failed from error

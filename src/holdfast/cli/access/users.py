@@ -1,5 +1,5 @@
 """
-`holdfast user`: the users of the organization, for its admins.
+`holdfast user`: manage the users of the organization.
 """
 
 from typing import Annotated, Any
@@ -25,8 +25,8 @@ from holdfast.cli.terminal.output import (
 PATH = "/users"
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="As they sign in.", autocompletion=completion.users)]
-NewName = Annotated[str, Argument(metavar="NAME", help="As they sign in.")]
+Name = Annotated[str, Argument(metavar="NAME", help="User name for sign-in.", autocompletion=completion.users)]
+NewName = Annotated[str, Argument(metavar="NAME", help="User name.")]
 Roles = Annotated[
     list[str],
     Option(
@@ -41,11 +41,13 @@ NewRoles = Annotated[
     Option(
         "--role",
         metavar="ROLE",
-        help="Instead of the roles that they have. Repeatable.",
+        help="Replace the user's roles. Repeatable.",
         autocompletion=completion.roles,
     ),
 ]
-Enabled = Annotated[bool | None, Option("--enable/--disable", help="Who is disabled is signed out, and stays out.")]
+Enabled = Annotated[
+    bool | None, Option("--enable/--disable", help="Allow or block sign-in. --disable also signs the user out.")
+]
 
 
 @commands.command("list", epilog=ending("holdfast user list", "holdfast user list --json"))
@@ -57,7 +59,7 @@ def list_users(as_json: AsJson = False) -> None:
         write_json({"count": len(users), "list": users})
         return
     rows = [(user["name"], ", ".join(user["roles"]), _state(user)) for user in users]
-    write_table(["NAME", "ROLES", "STATE"], rows, "There are no users.")
+    write_table(["NAME", "ROLES", "STATE"], rows, "No users.")
 
 
 @commands.command(
@@ -68,16 +70,16 @@ def list_users(as_json: AsJson = False) -> None:
     ),
 )
 def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
-    """Make a user, whose password is asked for."""
+    """Create a user. Prompts for the password."""
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
         created = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
-    _written(created, f"Created {created['name']}, who is {', '.join(created['roles'])}.", as_json)
+    _written(created, f"Created user {created['name']} ({', '.join(created['roles'])}).", as_json)
 
 
 @commands.command("show", epilog=ending("holdfast user show anna"))
 def show_user(name: Name, as_json: AsJson = False) -> None:
-    """Show the roles of a user, and whether they can sign in."""
+    """Show a user's roles and whether they can sign in."""
     with connect() as client:
         user = client.get(_path(name))
     if as_json:
@@ -94,14 +96,14 @@ def show_user(name: Name, as_json: AsJson = False) -> None:
     ),
 )
 def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_json: AsJson = False) -> None:
-    """Give a user other roles, disable or enable them. What no option names stays as it is."""
+    """Change a user's roles, or disable or enable the user."""
     body = {"roles": role or None, "disabled": None if enable is None else not enable}
     changes = {member: value for member, value in body.items() if value is not None}
     if not changes:
         raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         after = client.call("PUT", _path(name), json=changes)
-    _written(after, f"{after['name']} is {', '.join(after['roles'])}, {_state(after)}.", as_json)
+    _written(after, f"Changed user {after['name']} ({', '.join(after['roles'])}), {_state(after)}.", as_json)
 
 
 @commands.command(
@@ -109,21 +111,21 @@ def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_js
     epilog=ending("holdfast user password anna", "holdfast user password anna --password-stdin < password"),
 )
 def set_password(name: Name, password_stdin: PasswordStdin = False) -> None:
-    """Give a user another password, which is asked for; their sessions and tokens end."""
+    """Reset a user's password. Prompts for it, signs the user out and revokes their tokens."""
     password = read_password(f"New password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
         client.call("PUT", f"{_path(name)}/password", json={"password": password})
-    say(f"{name} has another password; their sessions and tokens are ended.")
+    say(f"Reset the password of {name}. The user was signed out and their tokens were revoked.")
 
 
 @commands.command("delete", epilog=ending("holdfast user delete anna", "holdfast user delete anna --yes"))
 def delete_user(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete a user with their tokens; what they made stays."""
+    """Delete a user and their tokens. Their APIs and certificates stay."""
     with connect() as client:
         user = client.get(_path(name))
-        confirm(f"Delete {user['name']}, who is {', '.join(user['roles'])}?", yes=yes)
+        confirm(f"Delete user {user['name']} ({', '.join(user['roles'])})?", yes=yes)
         client.call("DELETE", _path(name))
-    _written(user, f"Deleted {user['name']}.", as_json)
+    _written(user, f"Deleted user {user['name']}.", as_json)
 
 
 def _state(user: dict[str, Any]) -> str:

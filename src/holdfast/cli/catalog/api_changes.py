@@ -1,5 +1,5 @@
 """
-The commands of `holdfast api` that change an API, or where it is in its lifecycle.
+The commands of `holdfast api` that change an API or its lifecycle state.
 """
 
 from typing import Annotated, Any
@@ -30,11 +30,9 @@ commands = typer.Typer()
 
 Url = Annotated[
     str | None,
-    Option(metavar="URL", help="Another backend; none: no backend.", autocompletion=completion.endpoints),
+    Option(metavar="URL", help="New backend URL, or none to remove it.", autocompletion=completion.endpoints),
 ]
-DeleteUnused = Annotated[
-    bool, Option("--delete-unused-certificates", help="Delete the trust that no other API uses, too.")
-]
+DeleteUnused = Annotated[bool, Option("--delete-unused-certificates", help="Also delete trust that no other API uses.")]
 
 
 @commands.command(
@@ -48,25 +46,25 @@ def set_api(
     wanted: Wanted,
     production: Url = None,
     sandbox: Url = None,
-    description: Annotated[str | None, Option(metavar="TEXT", help="Another description.")] = None,
+    description: Annotated[str | None, Option(metavar="TEXT", help="New description.")] = None,
     tags: Annotated[
         list[str] | None,
-        Option("--tag", metavar="TAG", help="Instead of its tags; none: no tag. Repeatable."),
+        Option("--tag", metavar="TAG", help="Replace the tags, or none to remove them. Repeatable."),
     ] = None,
     delete_unused: DeleteUnused = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Change an API. What no option names stays as it is; name, context and version always do.
+    Change an API. Settings without an option stay as they are; name, context and version can't be changed.
 
-    Refused if somebody else changes the API meanwhile.
+    The change is rejected if someone else changes the API at the same time.
     """
     changes: dict[str, Any] = {} if description is None else {"description": description}
     if tags:
         changes["tags"] = [] if tags == ["none"] else tags
     urls = {"production": production, "sandbox": sandbox}
     if not changes and production is None and sandbox is None:
-        raise Misused("Nothing to change. Add an option, such as --description TEXT; --help lists them.")
+        raise Misused("Nothing to change. Add an option such as --description TEXT; see --help.")
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
         if production is not None or sandbox is not None:
@@ -86,7 +84,7 @@ def set_api(
     "publish", epilog=ending("holdfast api publish Pizza", "holdfast api publish Pizza --wait", codes=WAITING)
 )
 def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Serve an API."""
+    """Publish an API."""
     _move(wanted, "Publish", wait=wait, within=within, as_json=as_json)
 
 
@@ -95,7 +93,7 @@ def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_js
     epilog=ending("holdfast api deprecate Pizza:1.0.0", "holdfast api deprecate Pizza:1.0.0 --wait", codes=WAITING),
 )
 def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Mark a published API as one that will go; it is still served."""
+    """Deprecate a published API. It stays live."""
     _move(wanted, "Deprecate", wait=wait, within=within, as_json=as_json)
 
 
@@ -103,7 +101,7 @@ def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_
     "retire", epilog=ending("holdfast api retire Pizza:1.0.0", "holdfast api retire Pizza:1.0.0 --wait", codes=WAITING)
 )
 def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Serve a deprecated API no longer, for good."""
+    """Retire a deprecated API. This is final: it can't be published again."""
     _move(wanted, "Retire", wait=wait, within=within, as_json=as_json)
 
 
@@ -111,7 +109,7 @@ def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_jso
     "demote", epilog=ending("holdfast api demote Pizza", "holdfast api demote Pizza --wait", codes=WAITING)
 )
 def demote_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Serve a published API no longer; it can be published again."""
+    """Take a published API offline. It can be published again."""
     _move(wanted, "Demote to Created", wait=wait, within=within, as_json=as_json)
 
 
@@ -132,14 +130,14 @@ def delete_api(
     within: Within = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Delete an API; say what is still trusted although no API uses it."""
+    """Delete an API, and list the trust that no API uses anymore."""
     with connect() as client:
         api = find_api(client, wanted)
-        trust = " and the trust that no other API uses" if delete_unused else ""
-        confirm(f"Delete {title(api)}, which is {api['lifeCycleStatus']}{trust}?", yes=yes)
+        trust = ", and the trust that no other API uses" if delete_unused else ""
+        confirm(f"Delete API {title(api)}, state {api['lifeCycleStatus']}{trust}?", yes=yes)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
         left = client.call("DELETE", api_path(api), params=query)
-        _write_settled(client, api | left, f"Deleted {title(api)}", wait=wait, within=within, as_json=as_json)
+        _write_settled(client, api | left, f"Deleted API {title(api)}", wait=wait, within=within, as_json=as_json)
 
 
 def _move(wanted: str, action: str, *, wait: bool, within: float, as_json: bool) -> None:
@@ -154,7 +152,7 @@ def _move(wanted: str, action: str, *, wait: bool, within: float, as_json: bool)
 def _write_settled(
     client: Client, api: dict[str, Any], sentence: str, *, wait: bool, within: float, as_json: bool
 ) -> None:
-    """Write what an API has become; with *wait*, once gateways serve it so, or no longer."""
+    """Write the API after a change; with *wait*, once the change is enforced."""
 
     def read() -> dict[str, Any]:
         return client.get(ENFORCEMENT, context=api["context"], version=api["version"]) if wait else {}
@@ -173,7 +171,7 @@ def _say_left(answer: dict[str, Any]) -> None:
     for trust in answer.get("deletedTrust", []):
         say(f"Deleted for {trust['origin']}: {_trust(trust)}.")
     for trust in answer.get("unusedTrust", []):
-        say(f"Still kept for {trust['origin']}, which no API uses: {_trust(trust)}.")
+        say(f"No API uses {trust['origin']} anymore. Still stored for it: {_trust(trust)}.")
 
 
 def _trust(unused: dict[str, Any]) -> str:

@@ -1,5 +1,5 @@
 """
-`holdfast api`: the APIs of the organization and their lifecycle.
+`holdfast api`: manage APIs and their lifecycle.
 """
 
 import json
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 commands = typer.Typer(no_args_is_help=True)
 
-Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or the id.", autocompletion=completion.apis)]
+Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.apis)]
 
 
 @commands.command(
     "list", epilog=ending("holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list --json")
 )
 def list_apis(
-    query: Annotated[str, Option(metavar="TEXT", help="A part of the name, or context:, version:, status: ...")] = "",
+    query: Annotated[str, Option(metavar="TEXT", help="Part of the name, or context:, version:, status: ...")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List APIs by name."""
@@ -40,7 +40,7 @@ def list_apis(
         write_json({"count": len(entries), "list": entries})
         return
     rows = [(api["name"], api["version"], api["context"], api["lifeCycleStatus"], api["id"]) for api in entries]
-    write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "There are no APIs.")
+    write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "No APIs.")
 
 
 @commands.command(
@@ -48,14 +48,14 @@ def list_apis(
 )
 def create_api(
     name: Annotated[str, Argument(metavar="NAME")],
-    context: Annotated[str, Argument(metavar="CONTEXT", help="Where callers find it, like /pizza.")],
+    context: Annotated[str, Argument(metavar="CONTEXT", help="Path on the gateway, such as /pizza.")],
     version: Annotated[str, Argument(metavar="VERSION")],
-    production: Annotated[str | None, Option(metavar="URL", help="The backend for production calls.")] = None,
-    sandbox: Annotated[str | None, Option(metavar="URL", help="The backend for sandbox calls.")] = None,
+    production: Annotated[str | None, Option(metavar="URL", help="Production backend URL.")] = None,
+    sandbox: Annotated[str | None, Option(metavar="URL", help="Sandbox backend URL.")] = None,
     description: Annotated[str, Option(metavar="TEXT")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Create an API; it is served once it is published."""
+    """Create an API. Publish it to make it live."""
     body = {
         "name": name,
         "context": context,
@@ -67,14 +67,15 @@ def create_api(
         created = client.call("POST", "/apis", json=body)
     write_api(
         created,
-        f"Created {title(created)}. `holdfast api publish {created['name']}:{created['version']}` serves it.",
+        f"Created API {title(created)}. "
+        f"Run `holdfast api publish {created['name']}:{created['version']}` to make it live.",
         as_json,
     )
 
 
 @commands.command("show", epilog=ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
 def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Show an API, its endpoints, and why requests to its backends failed last."""
+    """Show an API, its endpoints, and its latest failures."""
     with connect() as client:
         api = find_api(client, wanted)
         failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
@@ -93,7 +94,7 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Provider", api["provider"]),
             ("Created", format_date(api["createdTime"])),
             ("Changed", format_date(api["updatedTime"])),
-            ("Id", api["id"]),
+            ("ID", api["id"]),
             ("Not verified", [describe_exception(exception) for exception in exceptions or []]),
         ]
         for failure in failures:
@@ -104,12 +105,12 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
 
 
 def find_api(client: Client, wanted: str) -> dict[str, Any]:
-    """Find an API by NAME, NAME:VERSION or id; raise CommandFailed for none, Misused for several."""
+    """Find an API by NAME, NAME:VERSION or ID. Raises CommandFailed if there is none, Misused if there are several."""
     if _ID.fullmatch(wanted):
         return client.get(f"/apis/{wanted}")
     name, _, version = wanted.partition(":")
     if not name or '"' in wanted:
-        raise Misused(f"{wanted!r} is neither NAME, NAME:VERSION nor an id.")
+        raise Misused(f"{wanted!r} isn't NAME, NAME:VERSION or an ID.")
     query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
     matches = [
         api
@@ -117,27 +118,27 @@ def find_api(client: Client, wanted: str) -> dict[str, Any]:
         if api["name"].lower() == name.lower() and version in ("", api["version"])
     ]
     if not matches:
-        raise CommandFailed(f"There is no API {wanted}. `holdfast api list` lists those that there are.")
+        raise CommandFailed(f"API {wanted} not found. Run `holdfast api list` to see all APIs.")
     if len(matches) > 1:
         versions = ", ".join(f"{match['name']}:{match['version']}" for match in matches)
-        raise Misused(f"There are several: {versions}. Write one of these.")
+        raise Misused(f"Several APIs match: {versions}. Specify one of them.")
     return client.get(api_path(matches[0]))
 
 
 def api_path(api: dict[str, Any]) -> str:
-    """Give where REST has an API."""
+    """Return the REST path of an API."""
     return f"/apis/{segment(api['id'])}"
 
 
 def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
-    """Give the URL of an API's backend, None where it has none."""
+    """Return the URL of an API's backend; None if there is none."""
     config = api.get("endpointConfig") or {}
     url = (config.get(f"{environment}_endpoints") or {}).get("url")
     return url if isinstance(url, str) else None
 
 
 def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
-    """Write the member endpointConfig with these backends; what else *before* says is kept."""
+    """Build the member endpointConfig with these backends; other values of *before* stay."""
     config = {"endpoint_type": "http"} | before
     for environment, url in (("production", production), ("sandbox", sandbox)):
         member = f"{environment}_endpoints"
@@ -148,13 +149,13 @@ def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str
 
 
 def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
-    """Give the connection settings of an API's backend that differ from the defaults, as REST names them."""
+    """Return the connection settings of a backend that differ from the defaults, by their REST names."""
     config = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("config") or {}
     return {name: config[name] for name in REST_NAMES.values() if name in config}
 
 
 def change_lifecycle(client: Client, api_id: str, action: str) -> None:
-    """Take *action*, like Publish."""
+    """Change the lifecycle state by *action*, such as Publish."""
     client.call("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api_id})
 
 
@@ -175,7 +176,7 @@ def _origins(api: dict[str, Any]) -> "set[Origin]":
 
 
 def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
-    """Write an API for machines, or *sentence* for people."""
+    """Write an API as JSON, or *sentence*."""
     if as_json:
         write_json(api)
     else:
@@ -183,5 +184,5 @@ def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
 
 
 def title(api: dict[str, Any]) -> str:
-    """Name an API, with version and context."""
+    """Return name, version and context of an API."""
     return f"{api['name']} {api['version']} ({api['context']})"

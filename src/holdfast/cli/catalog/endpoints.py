@@ -1,5 +1,5 @@
 """
-`holdfast endpoint`: look at a backend as the gateways see it, and change how they connect to it.
+`holdfast endpoint`: test a backend, and configure how gateways connect to it.
 """
 
 from typing import Annotated, Any
@@ -33,25 +33,29 @@ commands = typer.Typer(no_args_is_help=True)
 def look_at_endpoint(
     url: Annotated[
         str,
-        Argument(metavar="URL", help="Like https://backend.example:8443.", autocompletion=completion.endpoints),
+        Argument(metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.endpoints),
     ],
     certificate: Annotated[
-        str | None, Option(metavar="FILE", help="Trust these certificates too, as if they were imported.")
+        str | None, Option(metavar="FILE", help="Test as if these certificates were imported.")
     ] = None,
     replaces: Annotated[
         str,
-        Option(metavar="ALIAS", help="The certificates replace those under ALIAS.", autocompletion=completion.aliases),
+        Option(
+            metavar="ALIAS",
+            help="Test as if they replaced the certificates of ALIAS.",
+            autocompletion=completion.aliases,
+        ),
     ] = "",
     keep_previous: Annotated[
-        bool, Option("--keep-previous", help="With --replaces: keep trusting what is replaced.")
+        bool, Option("--keep-previous", help="With --replaces: keep trusting the previous certificates.")
     ] = False,
     password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Let the publisher connect to a backend, and say what it presents and whether a gateway would accept it.
+    Test whether a gateway would accept a backend, and show its certificates.
     """
-    # Forms of several parts are made of files alone; a part without a file name is a plain field.
+    # httpx sends a multipart form only for files; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
     if (replaces and certificate is None) or (keep_previous and not replaces):
         raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
@@ -84,11 +88,11 @@ def look_at_endpoint(
 def set_connection(
     wanted: Wanted,
     environment: Annotated[
-        Environment, Option(help="Which endpoint of the API.", autocompletion=lambda: list(ENVIRONMENTS))
+        Environment, Option(help="Endpoint to change.", autocompletion=lambda: list(ENVIRONMENTS))
     ] = "production",
-    protocol: Annotated[Protocol | None, Option(help="HTTP version to use with the backend.")] = None,
+    protocol: Annotated[Protocol | None, Option(help="HTTP version for the backend.")] = None,
     connection_per_caller: Annotated[
-        bool | None, Option(help="Don't share connections between callers: for NTLM and Negotiate.")
+        bool | None, Option(help="Don't share connections between callers (for NTLM and Negotiate).")
     ] = None,
     rewrite_responses: Annotated[
         bool | None, Option(help="Replace the backend's address in redirects and cookie paths.")
@@ -103,7 +107,7 @@ def set_connection(
     }
     changes = {name: value for name, value in settings.items() if value is not None}
     if not changes:
-        raise Misused("Nothing to change. Add an option, such as --protocol http1; --help lists them.")
+        raise Misused("Nothing to change. Add an option such as --protocol http1; see --help.")
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
         config = api["endpointConfig"]
@@ -122,7 +126,7 @@ def set_connection(
 def _show(probe: dict[str, Any]) -> None:
     verdict = probe["verdict"]
     if verdict["accepted"]:
-        say(f"Accepted: {verdict.get('message') or 'a gateway would call this backend.'}")
+        say(f"Accepted: {verdict.get('message') or 'a gateway accepts this backend.'}")
     else:
         result = f"Rejected ({verdict['code']})" if verdict["code"] else "Unknown"
         say(f"{result}: {verdict['message']} {verdict.get('remedy') or ''}".rstrip())
@@ -131,7 +135,7 @@ def _show(probe: dict[str, Any]) -> None:
             ("Endpoint", probe["endpoint"]),
             ("Address", probe.get("address")),
             ("TLS", " ".join(value for value in (probe.get("tlsVersion"), probe.get("cipher")) if value)),
-            ("Client certificate", "asked for" if probe.get("clientCertificateRequested") else ""),
+            ("Client certificate", "requested" if probe.get("clientCertificateRequested") else ""),
             ("Answered by", verdict.get("answeredBy")),
             ("Reason", verdict.get("reason")),
             ("Problem", (probe.get("problem") or {}).get("message")),

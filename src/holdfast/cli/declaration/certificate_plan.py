@@ -1,5 +1,5 @@
 """
-The steps that lead to the endpoint certificates that are wanted, and what origins trust no longer because of them.
+The steps that lead to the desired endpoint certificates, and the trust that is lost because of them.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail
 def plan_certificates(
     wanted: DesiredState, existing: CurrentState, problems: Problems, now: datetime
 ) -> Iterator[CertificateStep]:
-    """Find the steps of aliases that are not as they are wanted; note those that nothing can be done about."""
+    """Yield the steps for aliases that differ from the desired state; report the impossible ones as problems."""
     for alias, certificate in wanted.certificates.items():
         before = existing.certificates.get(alias)
         moves = before is not None and before.origin != certificate.origin
@@ -29,13 +29,13 @@ def plan_certificates(
         if rotation.uploads and all(
             status_of(uploaded, now) is Status.EXPIRED for uploaded in certificate.certificates
         ):
-            text = "All of its certificates have expired. Write the one that replaced it."
+            text = "All of its certificates have expired. Use the replacement."
             problems.add(certificate.content_place, text)
         yield _step(certificate, before, rotation, moves=moves)
 
 
 def prune_certificates(wanted: DesiredState, existing: CurrentState) -> list[CertificateStep]:
-    """Find the aliases that no file has; none where no file has a list of certificates."""
+    """Return steps that delete the aliases in no file; none if no file lists certificates."""
     if not wanted.has_certificates:
         return []
     return [
@@ -48,18 +48,18 @@ def prune_certificates(wanted: DesiredState, existing: CurrentState) -> list[Cer
 
 
 def previous_notes(wanted: DesiredState, existing: CurrentState) -> Iterator[str]:
-    """Name the previous certificates that only a file keeps."""
+    """Yield notes about previous certificates that stay trusted only because a file lists them."""
     for alias, certificate in wanted.certificates.items():
         before = existing.certificates.get(alias)
         if before and before.retire_proposed and fingerprints(before.previous) & fingerprints(certificate.previous):
             yield (
-                f"The backend of {alias} no longer uses the previous certificates. They stay trusted as long as "
+                f"The backend of {alias} no longer uses the previous certificates. They stay trusted while "
                 f"{certificate.place.file} lists them."
             )
 
 
 class Ends:
-    """What origins trust when all steps are taken: a certificate may be trusted under another alias, too."""
+    """The trust of origins after all steps; a certificate can be trusted under several aliases."""
 
     def __init__(self, existing: CurrentState, steps: Iterable[CertificateStep]) -> None:
         self._steps = tuple(steps)
@@ -67,13 +67,13 @@ class Ends:
         changed = {step.name for step in self._steps}
         for alias, entry in existing.certificates.items():
             if alias not in changed:
-                self._trusted[entry.origin] |= fingerprints(entry.trusted) or {alias}  # not read: it holds some
+                self._trusted[entry.origin] |= fingerprints(entry.trusted) or {alias}  # not read, but not empty
         for step in self._steps:
             if step.wanted:
                 self._trusted[step.wanted.origin] |= fingerprints(step.after)
 
     def narrow(self, step: CertificateStep) -> CertificateStep:
-        """Leave out of what *step* loses what its origin goes on trusting."""
+        """Remove certificates from `loses` of *step* that its origin still trusts."""
         if not step.existing:
             return step
         trusted = self._trusted[step.existing.origin]
@@ -82,12 +82,12 @@ class Ends:
         )
 
     def notes(self) -> Iterator[str]:
-        """Name the origins that trust no imported certificate any more."""
+        """Yield notes about origins that no longer trust any imported certificate."""
         for origin in dict.fromkeys(step.existing.origin for step in self._steps if step.existing):
             if not self._trusted[origin]:
                 yield (
-                    f"No imported certificate is left for {origin}. From then on, its backend is verified against the "
-                    "public roots."
+                    f"{origin} has no imported certificates after this. Its backend will be verified against the "
+                    "public CAs."
                 )
 
 

@@ -1,5 +1,5 @@
 """
-Certificates as a plan names them: enough to recognize one, whether a file or a publisher holds it.
+Summaries of certificates for plans.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.cli.declaration.wording import show_text
 from holdfast.cli.terminal.output import group_fingerprint
 
-SHORT = 16  # hexadecimal digits of a fingerprint that people compare
+SHORT = 16  # hexadecimal digits of a fingerprint in text
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateSummary:
-    """A certificate: subject, end of validity (aware) and SHA-256 of its DER, lower-case hex."""
+    """A certificate: subject, end of validity (aware) and SHA-256 of its DER in lower-case hex."""
 
     subject: str
     not_after: datetime
@@ -28,7 +28,7 @@ class CertificateSummary:
 
     @property
     def members(self) -> dict[str, str]:
-        """The same for machines."""
+        """The summary as JSON members."""
         return {
             "subject": self.subject,
             "notAfter": self.not_after.isoformat(),
@@ -37,12 +37,12 @@ class CertificateSummary:
 
 
 def from_certificate(certificate: Certificate) -> CertificateSummary:
-    """Name a certificate that was read."""
+    """Summarize a parsed certificate."""
     return CertificateSummary(certificate.subject, certificate.not_after, certificate.fingerprint)
 
 
 def from_answer(described: dict[str, Any]) -> CertificateSummary:
-    """Name a certificate that the publisher describes. Raises ValueError when it does so wrongly."""
+    """Summarize a certificate from a REST response. Raises ValueError if the response is invalid."""
     text = described["validity"]["to"]
     not_after = datetime.fromisoformat(text) if isinstance(text, str) else None
     if not_after is None or not_after.tzinfo is None:
@@ -51,5 +51,5 @@ def from_answer(described: dict[str, Any]) -> CertificateSummary:
 
 
 def fingerprints(certificates: Iterable[CertificateSummary | Certificate]) -> frozenset[str]:
-    """Give the set that tells whether the same certificates are trusted."""
+    """Return the fingerprints, to compare sets of certificates."""
     return frozenset(certificate.fingerprint for certificate in certificates)

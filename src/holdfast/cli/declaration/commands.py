@@ -1,5 +1,5 @@
 """
-`holdfast apply`, `diff` and `export`: an organization in files.
+`holdfast apply`, `diff` and `export`.
 """
 
 import time
@@ -35,9 +35,11 @@ commands = typer.Typer()
 
 Files = Annotated[
     list[str],
-    Option("-f", "--file", metavar="FILE", help="YAML; a directory of such files; - for standard input. Repeatable."),
+    Option(
+        "-f", "--file", metavar="FILE", help="YAML file, directory of YAML files, or - for standard input. Repeatable."
+    ),
 ]
-Prune = Annotated[bool, Option("--prune", help="Delete the APIs and aliases of the organization that no file has.")]
+Prune = Annotated[bool, Option("--prune", help="Delete APIs and aliases that aren't in any file.")]
 
 
 @commands.command(
@@ -58,12 +60,12 @@ def apply_files(
     as_json: AsJson = False,
 ) -> None:
     """
-    Make APIs, endpoint certificates and trust settings what files want them to be.
+    Apply files with APIs, endpoint certificates and trust settings to the organization.
 
-    What will change is shown first, and asked about unless --yes is given. Applying the same again changes nothing.
+    Shows the changes and asks for confirmation, unless you use --yes. Applying the same files again changes nothing.
     """
     if "-" in file and not yes:
-        raise Misused("Standard input holds the file, so nobody can answer there. Add --yes.")
+        raise Misused("Standard input is the file, so it can't be used to confirm. Add --yes.")
     wanted = read_desired_state(file)
     with connect() as client:
         plan = _compare(client, wanted, prune=prune)
@@ -71,9 +73,9 @@ def apply_files(
             say_plan(plan, tell if as_json else say)
         if plan.steps:
             try:
-                confirm(f"Make {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
+                confirm(f"Apply {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
             except KeyboardInterrupt as error:
-                raise Interrupted("Interrupted. Nothing was done.") from error
+                raise Interrupted("Interrupted. Nothing was changed.") from error
         outcome = apply_steps(client, plan.steps)
         try:
             if not outcome.failure:
@@ -85,7 +87,7 @@ def apply_files(
     if outcome.failure:
         raise _failure_of(outcome) from outcome.failure
     if not as_json:
-        say(f"Made {_count(plan.steps)}." if plan.steps else NOTHING)
+        say(f"Applied {_count(plan.steps)}." if plan.steps else NOTHING)
 
 
 @commands.command(
@@ -95,9 +97,7 @@ def apply_files(
     ),
 )
 def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) -> None:
-    """
-    Show what apply would change.
-    """
+    """Show what apply would change."""
     wanted = read_desired_state(file)
     with connect() as client:
         plan = _compare(client, wanted, prune=prune)
@@ -118,13 +118,18 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
 def export_files(
     output: Annotated[
         Path | None,
-        Option("-o", "--output", metavar="FILE|DIR", help="A .yaml file, or a directory for all the files."),
+        Option(
+            "-o",
+            "--output",
+            metavar="FILE|DIR",
+            help="YAML file, or directory for several files [default: standard output].",
+        ),
     ] = None,
 ) -> None:
-    """Write all APIs, endpoint certificates and trust settings as the YAML that apply reads."""
+    """Export all APIs, endpoint certificates and trust settings as YAML for apply."""
     with connect() as client:
         if output is None:
-            typer.echo(export(client, None).encode(), nl=False)  # UTF-8, as apply reads it
+            typer.echo(export(client, None).encode(), nl=False)  # UTF-8, which apply expects
         else:
             tell(f"Wrote {write_export(client, output)}.")
 
@@ -134,14 +139,14 @@ def _compare(client: Client, wanted: DesiredState, *, prune: bool) -> Plan:
 
 
 def _failure_of(outcome: ApplyOutcome) -> CommandFailed:
-    """Give the failure with how far the steps got."""
+    """Return the failure, with the steps that were applied."""
     failure = CommandFailed(explain_outcome(outcome))
     failure.code = outcome.failure.code if outcome.failure else failure.code
     return failure
 
 
 def _finish(client: Client, wanted: DesiredState, steps: Sequence[Step], within: float | None) -> None:
-    """Say what no API uses any more; wait at most *within* seconds until gateways have all of it, None: don't wait."""
+    """Report unused trust; wait up to *within* seconds until everything is enforced (None: don't wait)."""
     _tell_unused(client, steps)
     if within is not None:
         _wait(client, wanted, within)
@@ -162,7 +167,7 @@ def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
     aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates", unused="true")]
     if aliases:
         tell(
-            f"No API uses these certificates, which are still trusted: {', '.join(aliases)}. "
+            f"No API uses these certificates, but they stay trusted: {', '.join(aliases)}. "
             "Delete them with `holdfast certificate delete`."
         )
 
@@ -173,4 +178,4 @@ def _count(steps: Sequence[Step]) -> str:
 
 def _deletions(steps: Sequence[Step]) -> str:
     count = sum(step.action is ChangeKind.DELETE for step in steps)
-    return f", {count} of them {'a deletion' if count == 1 else 'deletions'}" if count else ""
+    return f", including {count} deletion{'' if count == 1 else 's'}" if count else ""

@@ -1,5 +1,5 @@
 """
-What somebody else changed after a plan was made, when the publisher refuses to overwrite it.
+Explains conflicts: changes that others made after the plan, which the publisher refuses to overwrite.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from holdfast.cli.failures import CommandFailed, Refused
 from holdfast.cli.requests.client import Client
 
 MOVED = {404, 412}  # Not Found, Precondition Failed
-_REMEDY = "Look at `holdfast diff` again, then apply: nothing of theirs was overwritten."
+_REMEDY = "Run `holdfast diff` again, then apply. Their change was not overwritten."
 _API_FIELDS = (
     "context",
     "description",
@@ -28,7 +28,7 @@ _API_FIELDS = (
 
 
 def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFailed:
-    """Say what changed of the thing that *step* was to change; give *error* itself when it is about something else."""
+    """Describe the conflicting changes to the object of *step*; return *error* itself if it isn't a conflict."""
     if step.existing is None or error.status not in MOVED:
         return error
     try:
@@ -36,9 +36,9 @@ def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFaile
     except CommandFailed as again:
         if not isinstance(again, Refused) or again.status not in MOVED:
             return error
-        return CommandFailed(f"Somebody deleted it after the plan was made. {_REMEDY}")
-    lines = "".join(f"\n  {change}" for change in changes or ["something that files don't hold"])
-    return CommandFailed(f"Somebody changed it after the plan was made:{lines}\n{_REMEDY}")
+        return CommandFailed(f"Someone else deleted it after the plan was made. {_REMEDY}")
+    lines = "".join(f"\n  {change}" for change in changes or ["a setting that files don't contain"])
+    return CommandFailed(f"Someone else changed it after the plan was made:{lines}\n{_REMEDY}")
 
 
 def _changes(client: Client, step: Step) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _change(name: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _words(settings: dict[str, Any]) -> dict[str, Any]:
-    """Write trust settings in words where they are more than values."""
+    """Describe CRLs and exceptions of trust settings; other settings are plain values."""
     crls = [f"{show_text(crl['issuer'])}, SHA-256 {crl['fingerprint'][:SHORT]}..." for crl in settings.get("crls", [])]
     exception = settings.get("exception")
     off = f"verification is off until {exception['until']}: {show_text(exception['reason'])}" if exception else None

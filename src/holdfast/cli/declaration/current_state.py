@@ -1,5 +1,5 @@
 """
-What there is at a publisher, as far as what is wanted asks for it.
+The current state of an organization, as far as the desired state needs it.
 """
 
 from collections.abc import Collection
@@ -28,9 +28,9 @@ EXCEPTIONS = "/endpoints/trust-exceptions"
 @dataclass(frozen=True, slots=True)
 class ExistingApi:
     """
-    An API. All but what a list says is known only where it is wanted too, or pruned.
+    An API. Details are read only if it is also in a file, or pruned.
 
-    *tag* is the entity tag (RFC 9110, section 8.8.3) of what was read, empty if none came with it.
+    *tag* is the entity tag (RFC 9110, section 8.8.3) of the response, empty if there was none.
     """
 
     id: str
@@ -42,44 +42,44 @@ class ExistingApi:
     production: str | None = None
     sandbox: str | None = None
     requires_certificate: bool = False  # of its callers
-    caller_certificates: int = 0  # how many there are; known only where they would protect nothing any more
+    caller_certificates: int = 0  # count; read only if they would no longer protect anything
     # Connection settings that differ from the defaults, as REST names them.
     production_connection: dict[str, Any] = field(default_factory=dict)
     sandbox_connection: dict[str, Any] = field(default_factory=dict)
-    body: dict[str, Any] = field(default_factory=dict)  # as REST gave it
+    body: dict[str, Any] = field(default_factory=dict)  # the REST response
     tag: str = ""
 
     @property
     def origins(self) -> set[str]:
-        """Where its backends are."""
+        """The origins of its backends."""
         return {origin_of(url) for url in (self.production, self.sandbox) if url}
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingCertificate:
-    """An alias; its certificates are known only if it is wanted or pruned, or its origin's change."""
+    """An alias. Its certificates are read only if it is in a file or pruned, or if its origin's certificates change."""
 
     alias: str
     endpoint: str
     current: tuple[CertificateSummary, ...] = ()
     previous: tuple[CertificateSummary, ...] = ()
-    retire_proposed: bool = False  # the gateway saw the backend do without the previous ones
+    retire_proposed: bool = False  # the backend no longer uses the previous ones
     tag: str = ""
 
     @property
     def origin(self) -> str:
-        """What it is trusted for."""
+        """The origin that it is trusted for."""
         return origin_of(self.endpoint)
 
     @property
     def trusted(self) -> tuple[CertificateSummary, ...]:
-        """All that is trusted under it."""
+        """All trusted certificates of the alias."""
         return self.current + self.previous
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingTrust:
-    """The trust settings of an origin, as REST has them."""
+    """The trust settings of an origin, with REST's members."""
 
     settings: dict[str, Any]
     tag: str = ""
@@ -88,10 +88,10 @@ class ExistingTrust:
 @dataclass(slots=True)
 class CurrentState:
     """
-    What there is; *trust* is None for an origin that no API has an endpoint at.
+    The current state; *trust* is None for an origin at which no API has an endpoint.
 
     *contents* are certificates by fingerprint: all that are trusted for origins whose certificates change.
-    *exceptions* are all of the organization, as REST lists them.
+    *exceptions* are all exceptions of the organization, with REST's members.
     """
 
     apis: dict[ApiKey, ExistingApi] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class CurrentState:
 
 
 def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> CurrentState:
-    """Ask for what is wanted or pruned, and for the names of all else."""
+    """Read the objects that are in a file or pruned, and the names of all others."""
     existing = CurrentState()
     for api in client.listed("/apis", "list"):
         existing.apis[api["name"].lower(), api["version"]] = read_summary(api)
@@ -115,7 +115,7 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
             page = client.get(f"/apis/{segment(before.id)}/client-certificates", limit=1)
             existing.apis[key] = replace(before, caller_certificates=page["pagination"]["total"])
     left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
-    if left & wanted.trust.keys():  # does another API stay there?
+    if left & wanted.trust.keys():  # another API may keep an endpoint there
         for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
             existing.apis[key] = read_details(client, existing.apis[key].id)
     _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
@@ -142,7 +142,7 @@ def _read_certificates(client: Client, wanted: DesiredState, existing: CurrentSt
 
 
 def _read_contents(client: Client, existing: CurrentState, origins: Collection[str]) -> None:
-    """Read the certificates themselves that *origins* trust: a gateway may mistake a new one for one of them."""
+    """Read the certificates that *origins* trust, because a gateway may mistake a new one for one of them."""
     aliases = [alias for alias, certificate in existing.certificates.items() if certificate.origin in origins]
     for alias in counted(aliases, "Reading certificates"):
         if not existing.certificates[alias].current:
@@ -154,16 +154,16 @@ def _read_contents(client: Client, existing: CurrentState, origins: Collection[s
         ]
         existing.contents |= {certificate.fingerprint: certificate for certificate in contents}
         if not fingerprints(entry.trusted) <= existing.contents.keys():
-            raise CommandFailed(f"Somebody changed the certificates of {alias} while they were read. Try again.")
+            raise CommandFailed(f"Someone else changed the certificates of {alias} at the same time. Try again.")
 
 
 def read_summary(api: dict[str, Any]) -> ExistingApi:
-    """Make an API of an entry of a list."""
+    """Convert an entry of a list to an API."""
     return ExistingApi(api["id"], api["name"], api["context"], api["version"], api["lifeCycleStatus"])
 
 
 def read_details(client: Client, api_id: str) -> ExistingApi:
-    """Ask for an API with its endpoints."""
+    """Read an API with its endpoints."""
     api, tag = client.tagged("GET", f"/apis/{segment(api_id)}")
     return ExistingApi(
         id=api["id"],
@@ -183,27 +183,29 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
 
 
 def read_certificate(client: Client, alias: str) -> ExistingCertificate:
-    """Ask what is trusted under an alias."""
+    """Read the certificates of an alias."""
     entry, tag = client.tagged("GET", f"{CERTIFICATES}/{segment(alias)}")
     try:
         current, previous = (tuple(map(from_answer, entry[name])) for name in ("certificates", "previous"))
     except ValueError as error:
-        raise CannotConnect(f"{client.url} describes a certificate of {alias} in a way that can't be read.") from error
+        raise CannotConnect(
+            f"{client.url} sent an invalid description of certificate {alias}. Check its URL and version."
+        ) from error
     return ExistingCertificate(alias, entry["endpoint"], current, previous, entry["retireProposed"] is True, tag)
 
 
 def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple[Certificate, ...]:
-    """Ask for the certificates under an alias themselves, the current or the *previous* ones."""
+    """Download the certificates of an alias, the current or the *previous* ones."""
     path, query = f"{CERTIFICATES}/{segment(alias)}/content", {"previous": "true"} if previous else {}
     answer = client.answer("GET", path, params=query, headers={"Accept": "application/x-pem-file"})
     try:
         return parse(answer.content).certificates
     except CertificateError as error:
-        raise CannotConnect(f"{client.url} gives certificates of {alias} that can't be read: {error}") from error
+        raise CannotConnect(f"{client.url} sent invalid certificates for {alias}: {error}") from error
 
 
 def read_trust(client: Client, origin: str) -> ExistingTrust | None:
-    """Ask for the trust settings of an origin; None where no API has an endpoint there."""
+    """Read the trust settings of an origin; None if no API has an endpoint there."""
     try:
         return ExistingTrust(*client.tagged("GET", SETTINGS, params={"endpoint": origin}))
     except Refused as error:
@@ -213,16 +215,16 @@ def read_trust(client: Client, origin: str) -> ExistingTrust | None:
 
 
 def read_crls(client: Client, origin: str) -> tuple[RevocationList, ...]:
-    """Ask for the CRLs of an origin that has some."""
+    """Download the CRLs of an origin, which must have some."""
     content = client.answer("GET", f"{SETTINGS}/crls", params={"endpoint": origin}).content
     try:
         return read_revocation_lists(content)
     except CertificateError as error:
-        raise CannotConnect(f"{client.url} gives CRLs of {origin} that cannot be read: {error}") from error
+        raise CannotConnect(f"{client.url} sent invalid CRLs for {origin}: {error}") from error
 
 
 def origin_of(url: str) -> str:
-    """Give the origin of an endpoint's URL; what is no such URL is its own."""
+    """Return the origin of an endpoint's URL; an invalid URL is returned unchanged."""
     try:
         return str(parse_endpoint(url).origin)
     except InvalidField:

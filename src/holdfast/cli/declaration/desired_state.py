@@ -1,5 +1,5 @@
 """
-What files want there to be: APIs, endpoint certificates and trust settings, as values.
+The desired state from files: APIs, endpoint certificates and trust settings, as values.
 """
 
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ ApiKey = tuple[str, str]  # name in lower case, version
 @dataclass(frozen=True, slots=True)
 class WantedApi:
     """
-    An API; *state* None leaves it in the state that it is in.
+    An API. *state* None leaves the state unchanged.
 
-    *requires_certificate* of its callers; None leaves that as it is, and a new API open.
+    *requires_certificate* is about callers; None leaves it unchanged, and a new API doesn't require one.
     """
 
     place: Place
@@ -32,29 +32,29 @@ class WantedApi:
     state: State | None
     production: Endpoint | None
     sandbox: Endpoint | None
-    # Connection settings; None leaves those that there are.
+    # Connection settings; None leaves them unchanged.
     production_connection: ConnectionSettings | None = None
     sandbox_connection: ConnectionSettings | None = None
     requires_certificate: bool | None = None
 
     @property
     def key(self) -> ApiKey:
-        """What it is found by."""
+        """The key that identifies it."""
         return self.name.lower(), self.version
 
     @property
     def origins(self) -> set[str]:
-        """Where its backends are."""
+        """The origins of its backends."""
         return {str(endpoint.origin) for endpoint in (self.production, self.sandbox) if endpoint}
 
 
 @dataclass(frozen=True, slots=True)
 class WantedCertificate:
     """
-    An alias and what is trusted under it.
+    An alias and its certificates.
 
-    *previous* are trusted together with *certificates*; with *keep_previous*, so is what *certificates* replace, as
-    long as the backend may use it. *content_place* is where the certificates are written, or the file that holds them.
+    *previous* are trusted in addition to *certificates*. With *keep_previous*, so are replaced certificates while the
+    backend may use them. *content_place* is the field with the certificates or with the name of their file.
     """
 
     place: Place
@@ -67,13 +67,13 @@ class WantedCertificate:
 
     @property
     def origin(self) -> str:
-        """What it is trusted for."""
+        """The origin that it is trusted for."""
         return str(self.endpoint.origin)
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTrust:
-    """The trust settings of an origin, as REST has them; *crls* None leaves those that there are."""
+    """The trust settings of an origin, with REST's members; *crls* None leaves CRLs unchanged."""
 
     place: Place
     endpoint: Endpoint
@@ -82,13 +82,13 @@ class WantedTrust:
 
     @property
     def origin(self) -> str:
-        """What they hold for."""
+        """The origin that they apply to."""
         return str(self.endpoint.origin)
 
 
 @dataclass(slots=True)
 class DesiredState:
-    """All that is wanted. What is in no file at all, like *has_apis* False, is nobody's business."""
+    """The desired state. If no file has a list, as with *has_apis* False, its objects are left alone."""
 
     apis: dict[ApiKey, WantedApi] = field(default_factory=dict)
     certificates: dict[str, WantedCertificate] = field(default_factory=dict)
@@ -98,5 +98,5 @@ class DesiredState:
 
     @property
     def origins(self) -> set[str]:
-        """Where the backends of its APIs are."""
+        """The origins of the backends of its APIs."""
         return {origin for api in self.apis.values() for origin in api.origins}

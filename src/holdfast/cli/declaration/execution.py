@@ -1,5 +1,5 @@
 """
-Carries out the steps of a plan, as far as possible, and keeps which of them are done.
+Executes the steps of a plan and records their results.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ from holdfast.cli.terminal.progress import counted
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
 
-OURS = frozenset(REST_NAMES.values())  # in the config of an endpoint
+OURS = frozenset(REST_NAMES.values())  # members that apply manages in the config of an endpoint
 
 
 class StepResult(StrEnum):
-    """What became of a step."""
+    """The result of a step."""
 
     APPLIED = "applied"
-    PARTLY = "partly applied"  # it takes several requests, and not all were made
+    PARTLY = "partly applied"  # it needs several requests, and some were not sent
     FAILED = "failed"
-    UNKNOWN = "unknown"  # a request was sent, and its answer never came
+    UNKNOWN = "unknown"  # a request got no response
     NOT_TRIED = "not tried"
 
 
 @dataclass(slots=True)
 class ApplyOutcome:
-    """How far steps got: *done* are applied, *last* is the result of the next, *failure* is why they ended there."""
+    """The progress: *done* steps are applied, *last* is the result of the next one, *failure* is why it stopped."""
 
     steps: Sequence[Step]
     done: int = 0
@@ -52,7 +52,7 @@ class ApplyOutcome:
 
 
 def apply_steps(client: Client, steps: Sequence[Step]) -> ApplyOutcome:
-    """Carry out *steps*, one after the other, until one fails or somebody presses Ctrl-C."""
+    """Execute *steps* in order until one fails or the user presses Ctrl-C."""
     outcome, publisher = ApplyOutcome(steps), _Publisher(client)
     with deferred_interrupt() as is_interrupted:
         for step in counted(steps, "Applying"):
@@ -78,15 +78,15 @@ def apply_steps(client: Client, steps: Sequence[Step]) -> ApplyOutcome:
 
 @dataclass(slots=True)
 class _Publisher:
-    """Writes, each only to what the plan was made from or what was written since; *written* counts successes."""
+    """Sends writes, each conditional on the version that was read or last written; *written* counts successes."""
 
     client: Client
     written: int = 0
     ids: dict[ApiKey, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)  # of APIs, by id, as they were left
+    tags: dict[str, str] = field(default_factory=dict)  # of APIs after their last write, by ID
 
     def write(self, method: str, path: str, tag: str = "", **more: Any) -> tuple[dict[str, Any], str]:
-        """Make a request on condition of *tag*, if there is one; give the answer and its tag."""
+        """Send a request, conditional on *tag* if there is one; return the response and its tag."""
         headers = {"If-Match": tag} if tag else {}
         answer = self.client.tagged(method, path, headers=headers, **more)
         self.written += 1
@@ -149,11 +149,11 @@ def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: Wa
 
 
 def _check_unused(client: Client, alias: str) -> None:
-    """See that the backend still does without the previous certificates: the plan may have waited for an answer."""
+    """Check that the backend still doesn't use the previous certificates: the user may have answered late."""
     if not read_certificate(client, alias).retire_proposed:
         raise CommandFailed(
-            f"The backend of {alias} was seen with a previous certificate after the plan was made, or wasn't seen "
-            "within the last hour. The previous certificates stay trusted; look at `holdfast diff` again."
+            f"The backend of {alias} used a previous certificate after the plan was made, or hasn't been checked "
+            "within the last hour. The previous certificates stay trusted. Run `holdfast diff` again."
         )
 
 

@@ -1,5 +1,5 @@
 """
-What there is at a publisher -> the YAML that wants it so.
+Exports the current state of an organization as YAML.
 """
 
 from pathlib import Path
@@ -31,13 +31,13 @@ CRL_FOLDER = "crls"
 
 
 class _Block(str):
-    """A text of several lines that is written as such."""
+    """A text that is written as a block of lines."""
 
     __slots__ = ()
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # PyYAML has no types
-    """Writes texts of several lines as blocks."""
+    """Writes `_Block` texts as blocks."""
 
 
 def _represented(dumper: Any, text: _Block) -> Any:
@@ -49,17 +49,17 @@ _Dumper.add_representer(_Block, _represented)
 
 def export(client: Client, folder: Path | None) -> str:
     """
-    Give the YAML of all APIs, certificates and trust settings of the organization.
+    Return the YAML of all APIs, certificates and trust settings of the organization.
 
-    With *folder*, certificates and CRLs are written into files below it and named in the YAML, else they are in it.
+    With *folder*, certificates and CRLs are written to files in it; otherwise they are part of the YAML.
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
     apis = [read_details(client, api_id) for api_id in counted(ids, "Reading APIs")]
     for api in apis:
         if api.requires_certificate:
             tell(
-                f"Callers of {api.name} {api.version} must present a client certificate. Their certificates are not "
-                "exported: where apply creates this API, nobody can call it until you upload them."
+                f"{api.name} {api.version} requires caller certificates, which aren't exported. If apply creates this "
+                "API, nobody can call it until you upload them."
             )
     used = {origin for api in apis for origin in api.origins}
     aliases = []
@@ -68,8 +68,8 @@ def export(client: Client, folder: Path | None) -> str:
             aliases.append(entry["alias"])
         else:
             tell(
-                f"No API has an endpoint at {origin_of(entry['endpoint'])}, so {entry['alias']} is not exported: apply "
-                "would refuse to create it."
+                f"Skipped certificate {entry['alias']}: no API has an endpoint at {origin_of(entry['endpoint'])}, so "
+                "apply would reject it."
             )
     certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
     origins = sorted(origin for origin in used if origin.startswith("https:"))
@@ -98,13 +98,13 @@ def export(client: Client, folder: Path | None) -> str:
 
 
 def write_document(document: dict[str, Any]) -> str:
-    """Write YAML that is read again as it was."""
+    """Write *document* as YAML."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 
 def write_export(client: Client, output: Path) -> Path:
-    """Export into a directory, or into a file of that name, and give the path of the YAML."""
+    """Export to a directory or a YAML file, and return the path of the YAML."""
     if output.suffix in {".yaml", ".yml"} and not output.is_dir():
         write_file(output, export(client, None).encode())
         return output
@@ -124,7 +124,7 @@ def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, A
 
 
 def _pem(client: Client, alias: str, *, previous: bool = False) -> str:
-    # Written from what was read: nothing but certificates gets into a file that will be kept with others.
+    # Written from parsed certificates, so that nothing else gets into the file.
     return "".join(certificate.pem for certificate in read_content(client, alias, previous=previous))
 
 
@@ -132,22 +132,22 @@ def _trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
     trust = read_trust(client, origin)
     settings = trust.settings if trust else {}
     if settings.get("exception"):
-        tell(f"The verification of {origin} is off for a time. That is not exported: it ends by itself.")
+        tell(f"Verification is temporarily off for {origin}. Exceptions aren't exported.")
     decided = {name: settings[name] for name in DEFAULTS if name in settings and settings[name] != DEFAULTS[name]}
     if not decided:
         return {"endpoint": origin}
     has_crls = bool(decided.pop("crls", None))
     pem = "".join(crl.pem for crl in read_crls(client, origin)) if has_crls else ""
-    # CRLs that are left out stay; that there are none must be written.
+    # Without this field, apply keeps existing CRLs, so write it even if there are none.
     crls = _content(pem, "crls", "crlFile", folder if has_crls else None, CRL_FOLDER, origin.removeprefix("https://"))
     return {"endpoint": origin} | decided | crls
 
 
 def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, name: str) -> dict[str, str]:
-    """Give the field of the YAML that holds *pem*, or that names the file *name* that it is written into."""
+    """Return the YAML field with *pem*, or with the path of the file *name* that it is written to."""
     if folder is None:
         return {inline: _Block(pem)}
-    # A name is what somebody chose; quoted, it is one in this folder and nothing else.
+    # Users choose names; quoted, a name can't lead out of the folder.
     path = f"{below}/{quote(name, safe='')}.pem"
     make_folder(folder / below)
     write_file(folder / path, pem.encode())

@@ -1,5 +1,5 @@
 """
-Ctrl-C while changes are made: the one that has begun is finished, so that it is known what was done.
+Handles Ctrl-C during changes: the current change is finished, so that its result is known.
 """
 
 import os
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_STOPPING = b"\nStopping after the current change. Press Ctrl-C again to stop at once.\n"
+_STOPPING = b"\nStopping after the current change. Press Ctrl-C again to stop immediately.\n"
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """
-    Give a function that says whether somebody has pressed Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
+    Yield a function that returns whether the user has pressed Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 
-    Signals belong to the main thread; elsewhere, nothing changes. Neither does it where SIGINT is ignored, as shells do
-    for what runs in the background.
+    Has no effect outside the main thread, which handles signals, or if SIGINT is ignored, as shells do for background
+    jobs.
     """
     pressed = threading.Event()
     before = signal.getsignal(signal.SIGINT)
@@ -31,7 +31,9 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         del number, frame
         pressed.set()
         signal.signal(signal.SIGINT, before)
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _STOPPING)  # print() could be running already
+        os.write(
+            sys.__stderr__.fileno() if sys.__stderr__ else 2, _STOPPING
+        )  # the signal could have interrupted print()
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -1,5 +1,5 @@
 """
-What there is and what is wanted -> the steps from the one to the other, in an order in which nothing breaks between.
+Plans the steps from the current state to the desired state, in an order in which nothing breaks in between.
 """
 
 from collections import deque
@@ -46,10 +46,10 @@ DEFAULTS: dict[str, Any] = {
 
 def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: bool) -> Plan:
     """
-    Find the steps that lead from *existing* to *wanted*; none when all is as it is wanted.
+    Plan the steps from *existing* to *wanted*; none if nothing differs.
 
     Raises:
-        WrongFile: Some of it cannot be done; nothing should be, then.
+        WrongFile: Some steps are impossible, so none should be taken.
     """
     problems = Problems()
     certificates = list(plan_certificates(wanted, existing, problems, now))
@@ -82,15 +82,15 @@ def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: 
 
 
 def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
-    """Whether a step can be taken while *known* are the origins of APIs: what an alias holds can always be replaced."""
+    """Return whether a step is possible while APIs have the origins *known*. An alias can always be replaced."""
     replaces = isinstance(step, CertificateStep) and step.existing is not None and not step.moves
     return replaces or _origin(step) in known
 
 
 def _known_origins(wanted: DesiredState, existing: CurrentState, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
-    """Find the origins that APIs have before any endpoint is changed: their trust can be decided at once."""
+    """Return the origins of APIs before any endpoint changes: their trust can be changed right away."""
     known = {origin for origin, settings in existing.trust.items() if settings is not None}
-    if prune and wanted.has_apis:  # then all APIs are known, and those in the way are gone
+    if prune and wanted.has_apis:  # all APIs are known, and those in the way are deleted
         gone = {step.existing.id for step in in_the_way if step.existing}
         known &= {origin for api in existing.apis.values() if api.id not in gone for origin in api.origins}
     new = (api for key, api in wanted.apis.items() if key not in existing.apis)
@@ -122,7 +122,9 @@ def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -
         if before is None:
             continue
         if api.context != before.context:
-            text = f"{api.name} {api.version} has the context {before.context}, which stays. Delete the API first."
+            text = (
+                f"{api.name} {api.version} has the context {before.context}, which can't change. Delete the API first."
+            )
             problems.add(api.context_place, text)
         values: list[tuple[str, Any, Any]] = [
             ("description", before.description, api.description),
@@ -138,15 +140,15 @@ def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -
         if api.requires_certificate is not None:
             values.append(("requireCallerCertificate", before.requires_certificate, api.requires_certificate))
         if api.requires_certificate is False and before.caller_certificates:
-            text = f"{api.name} {api.version} has client certificates of callers ({before.caller_certificates}), which "
-            problems.add(api.place, f"{text}would protect nothing without requireCallerCertificate. Delete them first.")
+            text = f"{api.name} {api.version} has caller certificates ({before.caller_certificates}), which would have "
+            problems.add(api.place, f"{text}no effect without requireCallerCertificate. Delete them first.")
         details = tuple(Detail(*triple) for triple in values if triple[1] != triple[2])
         if details:
             yield ApiStep(ChangeKind.CHANGE, api, before, details)
 
 
 def _connections(api: WantedApi) -> dict[str, ConnectionSettings]:
-    """Give the connection settings that are wanted, by their field."""
+    """Return the desired connection settings, by field."""
     settings_by_member = {
         "productionConnection": api.production_connection if api.production else None,
         "sandboxConnection": api.sandbox_connection if api.sandbox else None,
@@ -166,14 +168,14 @@ def _moves(wanted: DesiredState, existing: CurrentState, problems: Problems) -> 
             continue
         actions = _way(state, api.state)
         if actions is None:
-            text = f"{api.name} {api.version} is {state.lower()}, and nothing leads from there to {api.state.lower()}."
+            text = f"{api.name} {api.version} is {state.lower()} and can't become {api.state.lower()}."
             problems.add(api.place, text)
             continue
         yield ApiStep(ChangeKind.MOVE, api, before, (Detail("state", state, api.state.value),), actions)
 
 
 def _way(start: str, end: State) -> tuple[str, ...] | None:
-    """Find the shortest way through the lifecycle, as actions."""
+    """Return the shortest path through the lifecycle, as actions; None if there is none."""
     if start not in State.__members__:
         return None
     ways: deque[tuple[State, tuple[str, ...]]] = deque([(State(start), ())])
@@ -196,7 +198,7 @@ def _trust(wanted: DesiredState, existing: CurrentState) -> Iterator[TrustStep]:
         if trust.crls is not None:
             after["crls"] = [crl.fingerprint for crl in trust.crls]
         if current is None:
-            # What was decided when an API had an endpoint here is kept, and can't be read until one has again.
+            # Settings from a time when an API had an endpoint here still exist, but can't be read until one has again.
             different = {name: value for name, value in after.items() if value != DEFAULTS[name]}
             details = [Detail(name, None, value) for name, value in different.items()]
             yield TrustStep(ChangeKind.CHANGE, trust, None, tuple(details) or (Detail("settings", None, "defaults"),))
@@ -215,20 +217,20 @@ def _unordered(value: Any) -> Any:
 def _refuse_foreign_origins(
     late: Iterable[TrustingStep], wanted: DesiredState, existing: CurrentState, problems: Problems, *, prune: bool
 ) -> None:
-    """Note what is wanted for origins that no API has, or will have when all steps are taken."""
+    """Add a problem for each origin that no API has, or will have after all steps."""
     served = wanted.origins
     places = {_origin(step): step.wanted.place for step in late if step.wanted}
     others = [] if prune and wanted.has_apis else [api for key, api in existing.apis.items() if key not in wanted.apis]
-    if all(api.body for api in others):  # else some were not read, and may have any origin
+    if all(api.body for api in others):  # otherwise, some were not read and may have any origin
         served |= {origin for api in others for origin in api.origins}
         places |= {origin: trust.place for origin, trust in wanted.trust.items()}
     for origin, place in places.items():
         if origin not in served:
-            problems.add(place, f"No API has an endpoint at {origin}. Add one, or leave this out.")
+            problems.add(place, f"No API has an endpoint at {origin}. Add one, or remove this.")
 
 
 def _changes_with_their_trust(changed: Iterable[ApiStep], late: list[TrustingStep]) -> Iterator[Step]:
-    # An origin can be trusted only once an API has it. So that it is not refused for long, its trust comes at once.
+    # Trust for an origin needs an API with an endpoint there, so it follows right after the API's change.
     for step in changed:
         yield step
         origins = step.wanted.origins if step.wanted else set()
@@ -248,7 +250,7 @@ def _pruned_apis(wanted: DesiredState, existing: CurrentState) -> list[ApiStep]:
 
 
 def _is_in_the_way(step: ApiStep, created: Iterable[ApiStep]) -> bool:
-    """Whether an API that goes has the name or the context of one that comes, which only one of them can have."""
+    """Return whether a deleted API has the name or the context of a new one, which only one of them can have."""
     old = step.existing
     new = [step.wanted for step in created if step.wanted]
     return old is not None and any(

@@ -1,5 +1,5 @@
 """
-YAML files -> what they want there to be, checked without a publisher.
+Reads YAML files into a desired state, and validates it without a publisher.
 """
 
 from collections.abc import Iterable
@@ -27,16 +27,16 @@ from holdfast.cli.terminal.files import expand_home, read_file, read_input
 FORMAT = "1"
 MAX_FILE = 16 * 1024 * 1024
 MAX_FILES = 1000
-# No references: with aliases, a few bytes can stand for gigabytes, and a tag for something that is not a text.
+# No YAML references: with aliases, a few bytes could expand to gigabytes.
 _BOUNDS = Bounds(depth=8, nodes=1_000_000, characters=MAX_FILE)
 
 
 def read_desired_state(names: Iterable[str]) -> DesiredState:
     """
-    Read files and directories of files (*.yaml, *.yml); `-` is standard input.
+    Read files and directories (*.yaml, *.yml); `-` is standard input.
 
     Raises:
-        WrongFile: Something cannot be used; all of it is said, each with file, line and field.
+        WrongFile: Something is invalid. The text lists all problems, with file, line and field.
     """
     wanted, problems, left = DesiredState(), Problems(), MAX_FILE
     for name in _files(names):
@@ -44,7 +44,7 @@ def read_desired_state(names: Iterable[str]) -> DesiredState:
         left -= len(data)
         if left < 0:
             raise WrongFile(
-                f"The files are larger than {MAX_FILE // 1024 // 1024} MiB together. Apply them one by one."
+                f"The files are larger than {MAX_FILE // 1024 // 1024} MiB in total. Apply them one by one."
             )
         shown, folder = ("standard input", Path()) if name == "-" else (name, Path(name).parent)
         try:
@@ -63,19 +63,19 @@ def _files(names: Iterable[str]) -> list[str]:
         if name != "-" and Path(name).is_dir():
             inside = sorted(str(file) for file in Path(name).iterdir() if file.suffix in {".yaml", ".yml"})
             if not inside:
-                raise WrongFile(f"{name} has no file that ends in .yaml or .yml.")
+                raise WrongFile(f"{name} has no .yaml or .yml files.")
             files += inside
         else:
             files.append(name)
     if len(files) > MAX_FILES:
-        raise WrongFile(f"There are {len(files)} files; at most {MAX_FILES} are read.")
+        raise WrongFile(f"Found {len(files)} files. The limit is {MAX_FILES}.")
     return files
 
 
 def _read_document(root: Fields, folder: Path, wanted: DesiredState, problems: Problems) -> None:
     number = root.text("holdfast")
     if number != FORMAT:
-        root.wrong("holdfast", f"Each file says holdfast: {FORMAT}, the number of its form.")
+        root.wrong("holdfast", f"Each file needs holdfast: {FORMAT}, the version of the format.")
         return
     apis, certificates = root.several("apis"), root.several("certificates")
     wanted.has_apis |= apis is not None
@@ -97,7 +97,7 @@ def _read_document(root: Fields, folder: Path, wanted: DesiredState, problems: P
 
 def _refuse_second(place: Place, first: Place, what: str, problems: Problems) -> None:
     if first is not place:
-        problems.add(place, f"The {what} is at {first.file}:{first.line} already.")
+        problems.add(place, f"Duplicate {what}, first at {first.file}:{first.line}.")
 
 
 def _api(fields: Fields) -> WantedApi | None:
@@ -154,7 +154,7 @@ def _certificate(fields: Fields, folder: Path) -> WantedCertificate | None:
     previous = _certificates(fields, folder, "previousFile", "previousPem")
     keep = fields.flag("keepPrevious", otherwise=True)
     if current == ():
-        fields.wrong("file", "Name a file of certificates, or write them as pem.")
+        fields.wrong("file", "Set file to a certificate file, or pem to PEM text.")
     place = fields.place_of("file", "pem")
     fields.finish("alias, endpoint, file or pem, previousFile or previousPem, and keepPrevious")
     if alias is None or endpoint is None or not current or previous is None:
@@ -163,7 +163,7 @@ def _certificate(fields: Fields, folder: Path) -> WantedCertificate | None:
 
 
 def _certificates(fields: Fields, folder: Path, file: str, inline: str) -> tuple[Certificate, ...] | None:
-    """Read certificates from a file or the text of a field; none where both are left out, None where they are wrong."""
+    """Read certificates from a file or a field; empty if both are missing, None if they are invalid."""
     content = _content(fields, folder, file, inline)
     if content is None:
         return None
@@ -202,7 +202,7 @@ def _trust(fields: Fields, folder: Path) -> WantedTrust | None:
 
 
 def _members(settings: TrustSettings) -> dict[str, Any]:
-    """Write settings as REST has them."""
+    """Convert settings to REST's members."""
     return {
         "anchors": settings.anchors.value,
         "names": list(settings.names),
@@ -220,7 +220,7 @@ def _state(text: str) -> State:
     try:
         return State(text.upper())
     except ValueError as error:
-        raise InvalidField("state", f"It is one of {', '.join(State).lower()}.") from error
+        raise InvalidField("state", f"Use one of {', '.join(State).lower()}.") from error
 
 
 def _secure_endpoint(url: str) -> Endpoint:
@@ -232,20 +232,20 @@ def _secure_endpoint(url: str) -> Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a file holds or a field says, and which *field* it was; *data* is None where it is left out."""
+    """The content of a file or field, and the name of the *field*; *data* is None if it is missing."""
 
     field: str
     data: bytes | None
 
 
 def _content(fields: Fields, folder: Path, file: str, inline: str) -> _Content | None:
-    """Read what is in the file that one field names or written in another; None where that is wrong."""
+    """Read the content of the file that one field names, or of another field; None if it is invalid."""
     path, text = fields.text(file), fields.text(inline)
     if path is not None and text is not None:
-        fields.wrong(inline, f"There is {file} as well. Leave one out.")
+        fields.wrong(inline, f"Use either {file} or {inline}, not both.")
         return None
     if path == "":
-        fields.wrong(file, "Name a file, or leave this out.")
+        fields.wrong(file, "Name a file, or remove this field.")
         return None
     if path is None:
         return _Content(inline, None if text is None else text.encode())

@@ -1,5 +1,5 @@
 """
-Detect what the publisher would refuse in a plan, before any change is made.
+Detects steps of a plan that the publisher would reject, before any change is made.
 """
 
 from collections import defaultdict
@@ -15,16 +15,16 @@ from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind
 from holdfast.cli.declaration.wording import show_text
 
-MAX_COMPARED = 100  # certificates of one subject and origin; what is beyond them, the publisher compares
-_NOT_TOLD_APART = "and no key identifiers tell them apart: a gateway would trust only one of them."
-Key = tuple[str, str]  # of what could be mistaken for each other: origin, subject
+MAX_COMPARED = 100  # certificates of one subject and origin; the publisher compares the rest
+_NOT_TOLD_APART = "and no key identifiers to distinguish them. A gateway would trust only one of them."
+Key = tuple[str, str]  # origin and subject of certificates that could be confused
 
 
 def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], problems: Problems) -> None:
     """
-    Note new APIs whose name or context another API has: versions of an API share both, other APIs share neither.
+    Add a problem for each new API whose name or context is taken. Versions of an API share both, other APIs neither.
 
-    *remaining* are the APIs that are there when *created* come.
+    *remaining* are the APIs that exist when *created* are created.
     """
     names: dict[str, ExistingApi | WantedApi] = {}
     contexts: dict[str, ExistingApi | WantedApi] = {}
@@ -36,14 +36,14 @@ def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], p
             text = f"The context {api.context} is already used by {_title(same_context)}. Choose another."
             problems.add(api.context_place, text)
         elif same_name and same_name.context != api.context:
-            text = f"All versions of an API share a context, and {_title(same_name)} has {same_name.context}."
+            text = f"All versions of an API share a context; {_title(same_name)} has {same_name.context}."
             problems.add(api.context_place, text)
         else:
             names[api.name.lower()] = contexts[api.context] = api
 
 
 def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: CurrentState, problems: Problems) -> None:
-    """Note certificates that a gateway would mistake for each other, after each upload of *steps*."""
+    """Add a problem for certificates that a gateway would confuse after any upload of *steps*."""
     trusted = _Trusted(existing)
     for step in steps:
         before = step.existing
@@ -52,8 +52,8 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Current
         if step.wanted is None:
             continue
         if pairs := find_indistinguishable(step.wanted.certificates):
-            text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)}, {_NOT_TOLD_APART}"
-            problems.add(step.wanted.content_place, f"{text} Leave one out.")
+            text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)} {_NOT_TOLD_APART}"
+            problems.add(step.wanted.content_place, f"{text} Remove one.")
             continue
         alias, origin, current = step.wanted.alias, step.wanted.origin, _current(step, existing)
         for upload in step.uploads:
@@ -61,9 +61,9 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Current
             current = upload.certificates
             trusted.replace(origin, alias, after)
             if len(upload.certificates) > MAX_CERTIFICATES:
-                text = f"{alias} would have {len(upload.certificates)} previous certificates, and {MAX_CERTIFICATES}"
+                text = f"{alias} would have {len(upload.certificates)} previous certificates. The limit is"
                 problems.add(
-                    step.wanted.content_place, f"{text} are possible. Retire some, or write keepPrevious: false."
+                    step.wanted.content_place, f"{text} {MAX_CERTIFICATES}. Retire some, or set keepPrevious: false."
                 )
                 break
             if text := trusted.mistaken(origin, alias, after):
@@ -79,11 +79,11 @@ def _current(step: CertificateStep, existing: CurrentState) -> tuple[Certificate
 
 
 class _Trusted:
-    """What each origin trusts as a plan goes on, by subject: only certificates of one subject are mistaken."""
+    """The trust of each origin as the plan progresses, by subject: only equal subjects can be confused."""
 
     def __init__(self, existing: CurrentState) -> None:
         self._found: dict[Key, dict[str, tuple[Certificate, ...]]] = defaultdict(dict)
-        self._subjects: dict[tuple[str, str], set[str]] = {}  # of an origin and alias
+        self._subjects: dict[tuple[str, str], set[str]] = {}  # by origin and alias
         for entry in existing.certificates.values():
             known = [
                 existing.contents[certificate.fingerprint]
@@ -93,7 +93,7 @@ class _Trusted:
             self.replace(entry.origin, entry.alias, known)
 
     def replace(self, origin: str, alias: str, certificates: Collection[Certificate]) -> None:
-        """Let *origin* trust these under *alias*, and nothing else."""
+        """Set the certificates of *alias* at *origin*."""
         for subject in self._subjects.pop((origin, alias), set()):
             del self._found[origin, subject][alias]
         by_subject = _by_subject(certificates)
@@ -102,12 +102,12 @@ class _Trusted:
             self._found[origin, subject][alias] = group
 
     def mistaken(self, origin: str, alias: str, certificates: Collection[Certificate]) -> str:
-        """Say which of *certificates* a gateway would mistake; empty for none."""
+        """Describe which of *certificates* a gateway would confuse; empty if none."""
         for subject, own in _by_subject(certificates).items():
             if find_indistinguishable(own):
                 return (
-                    f"{alias} would hold a current and a previous certificate with the subject {show_text(subject)}, "
-                    f"{_NOT_TOLD_APART} Write keepPrevious: false and apply it when the backend switches."
+                    f"{alias} would have a current and a previous certificate with the subject {show_text(subject)} "
+                    f"{_NOT_TOLD_APART} Set keepPrevious: false and apply when the backend switches."
                 )
             held = self._found[origin, subject]
             others = (
@@ -119,7 +119,7 @@ class _Trusted:
             for name, other in islice(others, MAX_COMPARED):
                 if any(find_indistinguishable([certificate, other]) for certificate in own):
                     return (
-                        f"{name} holds another certificate with the subject {show_text(subject)}, {_NOT_TOLD_APART} "
+                        f"{name} has another certificate with the subject {show_text(subject)} {_NOT_TOLD_APART} "
                         f"Change the certificate of {name} instead."
                     )
         return ""

@@ -1,5 +1,5 @@
 """
-What a plan changes, and how far it got, for people and machines.
+Describes plans and their outcome as text and JSON.
 """
 
 import os
@@ -14,13 +14,13 @@ from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail, 
 from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.terminal.output import format_date
 
-MAX_NAMED = 20  # steps that a message lists
-_WIDE = 10_000  # columns where no terminal wraps lines
+MAX_NAMED = 20  # steps listed in a message
+_WIDE = 10_000  # columns if no terminal wraps lines
 _MARKS = {ChangeKind.CREATE: "+", ChangeKind.CHANGE: "~", ChangeKind.MOVE: "~", ChangeKind.DELETE: "-"}
 
 
 def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
-    """Write what will change, which certificates are trusted and no longer trusted then, and what should be known."""
+    """Print the changes, the certificates that become trusted or untrusted, and notes."""
     width = _width()
     for step in plan.steps:
         say(_wrap(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}", "  ", width))
@@ -31,7 +31,7 @@ def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
 
 
 def describe_plan(plan: Plan, outcome: ApplyOutcome | None = None) -> dict[str, Any]:
-    """Write what will change for machines; with *outcome*, what became of each change, and the error that ended it."""
+    """Return the changes as JSON; with *outcome*, including the result of each, and the error that stopped it."""
     results = outcome.results if outcome else [None] * len(plan.steps)
     body: dict[str, Any] = {
         "count": len(plan.steps),
@@ -45,7 +45,7 @@ def describe_plan(plan: Plan, outcome: ApplyOutcome | None = None) -> dict[str, 
 
 
 def explain_outcome(outcome: ApplyOutcome) -> str:
-    """Write why steps were not all taken, which were, and which were not."""
+    """Describe why it stopped, which steps were applied, and which were not."""
     failure, number = str(outcome.failure), outcome.done
     if outcome.last is not StepResult.NOT_TRIED and number < len(outcome.steps):
         failure = f"{_title(outcome.steps[number])}: {failure}"
@@ -54,7 +54,7 @@ def explain_outcome(outcome: ApplyOutcome) -> str:
         return f"{failure}\nAll of {_count(number)} applied." if done else failure
     lines = [failure, f"{number} of {_count(len(outcome.steps))} applied{':' if done else '.'}", *_list_steps(done)]
     lines += ["Not applied:", *_list_steps(left, outcome.results[number:])]
-    return "\n".join([*lines, "What is applied stays applied. To go on, apply again."])
+    return "\n".join([*lines, "Applied changes stay. To continue, apply again."])
 
 
 def _described(step: Step, result: StepResult | None) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _described(step: Step, result: StepResult | None) -> dict[str, Any]:
 def _lines(step: Step) -> Iterator[str]:
     for detail in step.details:
         if isinstance(step, CertificateStep) and detail.field != "endpoint":
-            continue  # named below, in words
+            continue  # described below
         yield f"{detail.field}: {_change(step, detail)}"
     if isinstance(step, CertificateStep):
         yield from (f"trusts: {certificate}" for certificate in step.gains)
@@ -92,7 +92,7 @@ def _change(step: Step, detail: Detail) -> str:
 def _exception(exception: dict[str, Any]) -> str:
     until = format_date(exception["until"])
     return (
-        f"Verification of {exception['origin']} is off until {until} UTC, by {exception['owner']}: "
+        f"Verification is off for {exception['origin']} until {until} UTC. Reason ({exception['owner']}): "
         f"{show_text(exception['reason'])}"
     )
 
@@ -118,5 +118,5 @@ def _width() -> int:
 def _wrap(line: str, indent: str, width: int) -> str:
     if len(line) <= width:
         return line
-    # What is cut within a word can't be copied.
+    # A word that is split can't be copied.
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,5 +1,5 @@
 """
-What is trusted under an alias -> what files want there, so that no backend is rejected on the way.
+Plans the rotation of an alias to the certificates in files, so that no backend is rejected in between.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +15,7 @@ from holdfast.cli.declaration.steps import CertificateUpload
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The uploads that lead there, or *retires*; *previous* are what is trusted then beside what is current."""
+    """The uploads, or *retires* for none; *previous* are trusted afterwards in addition to the current ones."""
 
     uploads: tuple[CertificateUpload, ...] = ()
     retires: bool = False
@@ -29,10 +29,11 @@ def plan_rotation(
     now: datetime,
 ) -> Rotation | None:
     """
-    Find the way from *before*, None for an alias that is new at its origin, to *wanted*; None if nothing is to be done.
+    Plan the rotation from *before* (None: the alias is new at its origin) to *wanted*; None if nothing differs.
 
-    Previous certificates are those that the file lists, and those that the backend may still use. They have to be
-    uploaded first, since only what was current becomes previous: what is trusted before and after is trusted between.
+    Previous certificates are those that the file lists, and those that the backend may still use. They are uploaded
+    first, because only current certificates can become previous. So certificates that are trusted before and after
+    are also trusted in between.
     """
     if before is None:
         previous = _usable(wanted.previous, wanted, now)
@@ -53,7 +54,7 @@ def plan_rotation(
 
 
 def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[CertificateSummary]:
-    """Give what *before* trusts and the backend may use, although *wanted* does not list it."""
+    """Return the certificates of *before* that the backend may still use, although *wanted* doesn't list them."""
     if not wanted.keep_previous:
         return ()
     changes = fingerprints(before.current) != fingerprints(wanted.certificates)
@@ -61,7 +62,7 @@ def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[Ce
 
 
 def _usable(previous: Collection[Certificate], wanted: WantedCertificate, now: datetime) -> tuple[Certificate, ...]:
-    """Leave out what is current and what has expired, which no gateway accepts; each once, in their order."""
+    """Remove current, expired and duplicate certificates, and keep the order; no gateway accepts expired ones."""
     current = fingerprints(wanted.certificates)
     usable = {
         certificate.fingerprint: certificate
@@ -78,5 +79,5 @@ def _uploads(
         return (CertificateUpload(wanted.certificates),)
     last = CertificateUpload(previous, keep=True), CertificateUpload(wanted.certificates, keep=True)
     comes_back = before and fingerprints(before.previous) & fingerprints(wanted.certificates)
-    # The first of the two would end the trust in what is previous now and becomes current again.
+    # The first of the two uploads would remove a previous certificate that becomes current again.
     return (CertificateUpload(wanted.certificates + previous, keep=True), *last) if comes_back else last

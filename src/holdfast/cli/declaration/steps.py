@@ -1,5 +1,5 @@
 """
-What can be done on the way from what there is to what is wanted, as values.
+The steps of a plan, as values.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from holdfast.cli.declaration.desired_state import WantedApi, WantedCertificate,
 
 
 class ChangeKind(StrEnum):
-    """What a step does."""
+    """The kind of change that a step makes."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -23,7 +23,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What a step changes in one field."""
+    """The change of one field."""
 
     field: str
     before: Any
@@ -32,7 +32,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ApiStep:
-    """A step of an API; *wanted* is None where it goes, *existing* where it comes; *actions* move it."""
+    """A step for an API. *wanted* is None if it is deleted, *existing* if it is created; *actions* change its state."""
 
     action: ChangeKind
     wanted: WantedApi | None
@@ -44,15 +44,15 @@ class ApiStep:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name and version."""
         api = self.wanted or self.existing
-        assert api  # noqa: S101 - one of the two is there
+        assert api  # noqa: S101 - one of the two is set
         return f"{api.name}:{api.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateUpload:
-    """Certificates that become the current ones of an alias; with *keep*, those before stay trusted as previous."""
+    """Certificates that become the current ones of an alias; with *keep*, the replaced ones stay trusted."""
 
     certificates: tuple[Certificate, ...]
     keep: bool = False
@@ -61,11 +61,11 @@ class CertificateUpload:
 @dataclass(frozen=True, slots=True)
 class CertificateStep:
     """
-    A step of an alias: *uploads*, one after the other, or with *retires* the end of its previous certificates.
+    A step for an alias: *uploads* in order or, with *retires*, the removal of its previous certificates.
 
-    *moves* where it is trusted for another origin from then on. *after* is all that is trusted under it then. What its
-    origin trusts newly (*gains*), goes on trusting as previous (*keeps*) and trusts no longer (*loses*) is said to
-    people.
+    *moves* means that it changes to another origin. *after* are all its trusted certificates afterwards. The report
+    shows which certificates its origin newly trusts (*gains*), keeps as previous (*keeps*) and stops trusting
+    (*loses*).
     """
 
     action: ChangeKind
@@ -86,13 +86,13 @@ class CertificateStep:
     def name(self) -> str:
         """The alias."""
         certificate = self.wanted or self.existing
-        assert certificate  # noqa: S101 - one of the two is there
+        assert certificate  # noqa: S101 - one of the two is set
         return certificate.alias
 
 
 @dataclass(frozen=True, slots=True)
 class TrustStep:
-    """A change of an origin's trust settings; *existing* is None where they can be read only once an API is there."""
+    """A change of an origin's trust settings; *existing* is None if no API has an endpoint there yet."""
 
     action: ChangeKind
     wanted: WantedTrust
@@ -114,9 +114,9 @@ Step = ApiStep | TrustingStep
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    The steps in their order, and *notes*: what should be known and is changed by no step.
+    The steps in order, and *notes* for the user.
 
-    *exceptions* are the origins whose verification is off, as REST lists them.
+    *exceptions* are all exceptions of the organization, with REST's members.
     """
 
     steps: tuple[Step, ...]

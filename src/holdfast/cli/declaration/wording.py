@@ -1,17 +1,17 @@
 """
-Values as a plan shows them, each on one line: what others wrote can't look like a line of its own.
+Formats values in plans on one line, so that untrusted text can't imitate a line of output.
 """
 
 from typing import Any
 
 from holdfast.cli.terminal.text import make_plain
 
-LONGEST = 200  # characters of a text that others wrote
+LONGEST = 200  # characters of an untrusted text
 NOTHING = "nothing"
 
 
 def show_value(value: Any) -> str:
-    """Write a value of a field."""
+    """Format the value of a field."""
     if isinstance(value, list):
         return ", ".join(map(show_value, value)) or NOTHING
     if isinstance(value, bool):
@@ -23,5 +23,5 @@ def show_value(value: Any) -> str:
 
 
 def show_text(text: str) -> str:
-    """Write a text that may come from anybody, like a certificate's subject: its beginning, and no line end."""
+    """Format untrusted text, such as a certificate's subject, on one line, and shorten it."""
     return make_plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")

@@ -1,3 +1,3 @@
 """
-Asking the publisher over REST.
+Requests to the publisher over REST.
 """

@@ -1,5 +1,5 @@
 """
-REST as the commands speak it: requests in, JSON or an error in words out.
+The REST client of the commands: returns JSON, or raises an error with a message.
 """
 
 import json
@@ -15,17 +15,17 @@ from holdfast.cli.requests.publisher import Credentials, Publisher
 if TYPE_CHECKING:
     import httpx2
 
-TIMEOUT = 30.0  # seconds without an answer
+TIMEOUT = 30.0  # seconds without a response
 PAGE = 500
 MAX_LISTED = 1_000_000
 
 
 class Client:
-    """A Holdfast, through REST. Raises CannotConnect, NotSignedIn and Refused."""
+    """A REST client of a publisher. Raises CannotConnect, SignInRequired and Refused."""
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
-        """Speak to *publisher* on behalf of *who*; *timeout* is how many seconds may pass without an answer."""
-        from holdfast.cli.requests.transport import Transport  # httpx2 takes longer to load than all the rest
+        """Connect to *publisher* as *who*; *timeout* is in seconds without a response."""
+        from holdfast.cli.requests.transport import Transport  # httpx2 takes longer to import than everything else
 
         self.url = publisher.url
         self._who, self._transport = who, Transport(publisher, who, timeout)
@@ -41,29 +41,29 @@ class Client:
         return self.call("GET", path, params=query)
 
     def read(self, path: str, **query: Any) -> tuple[dict[str, Any], str]:
-        """Read *path*; give what is there, and its entity tag for If-Match, empty where it has none."""
+        """Read *path*; return the body and its entity tag for If-Match, empty if there is none."""
         answer = self.answer("GET", path, params=query)
         return _json(answer, self.url), answer.headers.get("ETag", "")
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """Make a request and give the JSON object of the answer, an empty one for an answer without a body."""
+        """Send a request and return the JSON object of the response, empty if there is no body."""
         answer = self.answer(method, path, **more)
         return _json(answer, self.url) if answer.content else {}
 
     def tagged(self, method: str, path: str, **more: Any) -> tuple[dict[str, Any], str]:
-        """Make a request as `call` does; give its entity tag (RFC 9110, section 8.8.3), too, empty if it has none."""
+        """Send a request like `call`; also return the entity tag (RFC 9110, section 8.8.3), empty if there is none."""
         answer = self.answer(method, path, **more)
         return _json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
 
     def answer(self, method: str, path: str, **more: Any) -> "httpx2.Response":
-        """Make a request and give the answer, which is a success."""
+        """Send a request and return the response; failures raise."""
         answer = self._transport.send(method, path, **more)
         if answer.is_success:
             return answer
         raise _refusal(answer, f"{method} {path}", self.url, self._who)
 
     def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
-        """List everything below *path*, page by page."""
+        """List all entries of *path*, page by page."""
         for offset in range(0, MAX_LISTED, PAGE):
             entries = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
             yield from entries
@@ -73,7 +73,7 @@ class Client:
 
 
 def connect() -> Client:
-    """Connect on behalf of the one who is signed in."""
+    """Connect as the signed-in user."""
     return Client(*credentials.find())
 
 
@@ -85,25 +85,25 @@ def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]
 
 
 def _no_holdfast(url: str) -> CannotConnect:
-    return CannotConnect(f"{url} answers, but not as a Holdfast does. Look at its URL.")
+    return CannotConnect(f"{url} isn't a Holdfast publisher. Check the URL.")
 
 
 def segment(value: str) -> str:
-    """Write *value* as one segment of a path; raise Misused for an empty one, which is none."""
+    """Encode *value* as a path segment. Raises Misused if it is empty."""
     if not value:
-        raise Misused("An empty name names nothing.")
-    # Dots alone would lead to another path (RFC 3986, section 5.2.4).
+        raise Misused("A name can't be empty.")
+    # Dot segments would lead to another path (RFC 3986, section 5.2.4).
     return value.replace(".", "%2E") if value in {".", ".."} else quote(value, safe="")
 
 
 def _why_no_token(url: str, who: Credentials) -> str:
     if who.expires_at and who.has_expired(datetime.now(UTC)):
         ended = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
-        return f"The token that `holdfast login` kept ended {ended}. Run `holdfast login {url}`."
-    why = "it has ended, was revoked, or its user is disabled"
+        return f"The stored token expired {ended}. Run `holdfast login {url}`."
+    why = "it expired, was revoked, or its user is disabled"
     if who.is_kept:
-        return f"{url} does not accept the token that `holdfast login` kept: {why}. Run `holdfast login {url}`."
-    return f"{url} does not accept the token: {why}. Make another on the page Tokens, or run `holdfast login {url}`."
+        return f"{url} rejected the stored token: {why}. Run `holdfast login {url}`."
+    return f"{url} rejected the token: {why}. Create one on the Tokens page, or run `holdfast login {url}`."
 
 
 def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) -> CommandFailed:
@@ -113,8 +113,8 @@ def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) 
         body = None
     if not isinstance(body, dict):
         if answer.is_redirect:
-            return CannotConnect(f"{url} sends us elsewhere. Sign in with the URL that it really has.")
-        text = f"{url} answered {answer.status_code} to {where}, and not as a Holdfast does. Look at its URL."
+            return CannotConnect(f"{url} redirects to another URL. Sign in with that URL.")
+        text = f"{url} answered {answer.status_code} to {where} but isn't a Holdfast publisher. Check the URL."
         return SignInRequired(text) if answer.status_code == 401 else CannotConnect(text)
     if answer.status_code == 401 and who.token:
         return SignInRequired(_why_no_token(url, who))
@@ -122,7 +122,7 @@ def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) 
     text = f"{description} ({where}: {answer.status_code})"
     if answer.status_code == 401:
         return SignInRequired(
-            f"{text}\nRun `holdfast login`, or look at HOLDFAST_USER, HOLDFAST_PASSWORD, HOLDFAST_TOKEN."
+            f"{text}\nRun `holdfast login`, or check HOLDFAST_USER, HOLDFAST_PASSWORD and HOLDFAST_TOKEN."
         )
     details = body.get("error")
     for detail in details if isinstance(details, list) else []:
@@ -147,11 +147,11 @@ def _json(answer: "httpx2.Response", url: str) -> dict[str, Any]:
 
 
 class _Answer(dict[str, Any]):
-    """An object of an answer; what it should have and has not is said in words."""
+    """A JSON object in a response; a missing member raises CannotConnect."""
 
     def __init__(self, members: dict[str, Any], url: str) -> None:
         super().__init__(members)
         self._url = url
 
     def __missing__(self, member: str) -> Any:
-        raise CannotConnect(f"{self._url} answers without {member}. Look whether its version is ours, and at its URL.")
+        raise CannotConnect(f"The response of {self._url} lacks {member}. Check its URL and version.")

@@ -1,5 +1,5 @@
 """
-What a shell offers after the Tab key: fixed words, and names that the publisher knows, asked for at that moment.
+Shell completion: fixed words, and names that the publisher lists.
 """
 
 import re
@@ -14,43 +14,43 @@ from holdfast.cli.requests import credentials
 from holdfast.cli.requests.client import PAGE, Client
 from holdfast.cli.requests.contexts import read_contexts
 
-WITHIN = 1.0  # seconds; nobody waits longer for the Tab key
+WITHIN = 1.0  # seconds to wait for the publisher
 ROLES = ("admin", "creator", "publisher", "viewer")
 ANCHORS = ("imported", "imported-and-public", "public")
 TLS_VERSIONS = ("1.2", "1.3")
-# A shell takes what is offered into its line; a name that would be more than one plain word there is left out.
+# Shells insert completions unquoted, so offer only names that are one plain word.
 _WORD = re.compile(r"\w[\w.:@-]*|https?://\w[\w.:/-]*")
 
 
 def roles(incomplete: str) -> list[str]:
-    """Offer the roles of users."""
+    """Complete the roles of users."""
     return _plain(ROLES, incomplete)
 
 
 def anchors(incomplete: str) -> list[str]:
-    """Offer what can be a trust anchor."""
+    """Complete the kinds of trust anchors."""
     return _plain(ANCHORS, incomplete)
 
 
 def tls_versions(incomplete: str) -> list[str]:
-    """Offer versions of TLS."""
+    """Complete TLS versions."""
     return _plain(TLS_VERSIONS, incomplete)
 
 
 def contexts(incomplete: str) -> list[str]:
-    """Offer names of contexts."""
+    """Complete names of contexts."""
     with suppress(CommandFailed):
         return _plain(read_contexts().by_name, incomplete)
     return []
 
 
 def aliases(incomplete: str) -> list[str]:
-    """Offer aliases of endpoint certificates."""
+    """Complete aliases of endpoint certificates."""
     return _asked(incomplete, lambda client: _named(client.get("/endpoint-certificates", limit=PAGE), "alias"))
 
 
 def apis(incomplete: str) -> list[str]:
-    """Offer names of APIs, with the version where there are several."""
+    """Complete names of APIs, with the version if there are several."""
 
     def look(client: Client) -> list[str]:
         apis = client.get("/apis", limit=PAGE)["list"]
@@ -61,12 +61,12 @@ def apis(incomplete: str) -> list[str]:
 
 
 def users(incomplete: str) -> list[str]:
-    """Offer names of users."""
+    """Complete names of users."""
     return _asked(incomplete, lambda client: _named(client.get("/users", limit=PAGE), "name"))
 
 
 def endpoints(incomplete: str) -> list[str]:
-    """Offer the URLs of the endpoints of APIs."""
+    """Complete the endpoint URLs of APIs."""
 
     def look(client: Client) -> list[str]:
         apis = client.get("/apis", limit=PAGE, expand="true")["list"]
@@ -78,19 +78,19 @@ def endpoints(incomplete: str) -> list[str]:
 
 
 def _asked(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
-    """Ask the publisher; offer nothing where that takes too long or cannot be told."""
+    """Query the publisher; return nothing if that fails or takes too long."""
     words: list[str] = []
     try:
         publisher, who = credentials.find()
     except CommandFailed:
-        return []  # whatever is wrong, the command itself will say
+        return []  # the command itself reports the failure
 
     def ask() -> None:
         known = (CommandFailed, AttributeError, KeyError, TypeError)
         with suppress(*known), Client(publisher, who, timeout=WITHIN) as client:
             words.extend(look(client))
 
-    # Looking up a host's name has no time limit of its own, so the thread is not waited for.
+    # A DNS lookup has no timeout, so don't wait for the thread.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(WITHIN)

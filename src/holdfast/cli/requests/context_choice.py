@@ -1,5 +1,5 @@
 """
-The context that --context chose for this command.
+The context from the option --context.
 """
 
 from contextvars import ContextVar

@@ -1,5 +1,5 @@
 """
-What `holdfast login` keeps, in a file for its owner only: contexts, each a publisher and a token for it.
+The file of contexts that `holdfast login` writes, readable only by its owner. A context is a publisher and a token.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 
 @dataclass(frozen=True, slots=True)
 class PublisherContext:
-    """A publisher, and on whose behalf it is asked."""
+    """A publisher and the credentials for it."""
 
     publisher: Publisher
     who: Credentials
@@ -35,13 +35,13 @@ class PublisherContext:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """All contexts by name, and which of them commands use; *current* is empty or the name of one."""
+    """All contexts by name; *current* is the name of the one that commands use, or empty."""
 
     by_name: Mapping[str, PublisherContext] = field(default_factory=dict)
     current: str = ""
 
     def named_for(self, url: str) -> str:
-        """Give the name of a context at *url*: the current one if it is, else the first; empty for none."""
+        """Return the name of a context for *url*, preferably the current one; empty if there is none."""
         names = [self.current, *self.by_name]
         return next((name for name in names if name in self.by_name and self.by_name[name].publisher.url == url), "")
 
@@ -50,58 +50,64 @@ class Contexts:
         return Contexts({**self.by_name, name: context}, name)
 
     def without(self, name: str) -> "Contexts":
-        """Remove a context; no other takes its place as the current one."""
+        """Remove a context. If it was the current one, none is current."""
         others = {other: context for other, context in self.by_name.items() if other != name}
         return Contexts(others, self.current if self.current in others else "")
 
 
 def check_context_name(name: str) -> str:
-    """Give *name* if a context can have it; raise Misused."""
+    """Return *name* if it is valid for a context. Raises Misused."""
     if not _NAME.fullmatch(name):
-        raise Misused(f"{name!r} is not a name for a context. Use 1-{MAX_NAME} letters, digits, dots, hyphens or _.")
+        raise Misused(
+            f"{name!r} isn't a valid context name. Use 1-{MAX_NAME} letters, digits, dots, hyphens or underscores."
+        )
     return name
 
 
 def name_from_url(url: str) -> str:
-    """Make a name from the host, and the port if there is one, of a publisher's URL."""
+    """Derive a name from the host and port of a publisher's URL."""
     parts = parse_url(url)
     text = parts.host if parts.port == DEFAULT_PORTS[parts.scheme] else f"{parts.host}-{parts.port}"
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:MAX_NAME] or "publisher"
 
 
 def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the contexts are."""
+    """Return the path of the file of contexts."""
     return expand_home(environment.get("XDG_CONFIG_HOME") or "~/.config") / "holdfast/credentials.toml"
 
 
 def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool = False) -> Contexts:
     """
-    Read all contexts; none where there is no file.
+    Read all contexts; none if there is no file.
 
-    With *exposed*, a file that others can read is read, too: for ending its tokens. One that they can change never is,
-    for they may have written where the tokens are sent.
+    With *exposed*, accept even a file that other users can read, in order to revoke its tokens. A file that they can
+    change is never accepted, because they could have changed where the tokens are sent.
 
     Raises:
-        CommandFailed: The file cannot be read, is damaged, or others can read or change it.
-        NotSignedIn: It is of a version that kept passwords.
+        CommandFailed: The file can't be read, is damaged, or other users can read or change it.
+        SignInRequired: The file is of a version that stored passwords.
     """
     file = credentials_file(environment)
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             if mode & 0o022:
-                raise CommandFailed(f"Others can change {file}. Revoke its token on the page Tokens, and log in again.")
+                raise CommandFailed(
+                    f"Other users can change {file}. Revoke its token on the Tokens page, and log in again."
+                )
             if mode & 0o077 and not exposed:
-                raise CommandFailed(f"Others can read {file}. Run `holdfast login` again, which revokes its token.")
+                raise CommandFailed(
+                    f"Other users can read {file}. Run `holdfast login` again, which revokes its token."
+                )
             values = tomllib.loads(opened.read(MAX_BYTES).decode())
     except FileNotFoundError:
         return Contexts()
     except OSError as error:
-        raise CommandFailed(f"{file} cannot be read ({error.strerror}).") from error
-    except ValueError as error:  # no UTF-8, no TOML
+        raise CommandFailed(f"Can't read {file}: {error.strerror}.") from error
+    except ValueError as error:  # not UTF-8 or not TOML
         raise _damaged(file) from error
     if values.get("password"):
-        raise SignInRequired(f"{file} holds a password, as earlier versions kept it. Run `holdfast login` again.")
+        raise SignInRequired(f"{file} is from an earlier version and contains a password. Run `holdfast login` again.")
     try:
         return _contexts(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -109,14 +115,14 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
 
 
 def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
-    """Say whether others than its owner can read the file, if there is one."""
+    """Return whether other users can read the file."""
     with suppress(OSError):
         return bool(credentials_file(environment).stat().st_mode & 0o077)
     return False
 
 
 def keep_context(name: str, context: PublisherContext, environment: Mapping[str, str] = os.environ) -> Path:
-    """Add or replace a context, make it the current one, and give the file. What can't be read is given up."""
+    """Add or replace a context, make it the current one, and return the file. An unreadable file is overwritten."""
     with _changing(environment):
         try:
             before = read_contexts(environment, exposed=True)
@@ -126,7 +132,7 @@ def keep_context(name: str, context: PublisherContext, environment: Mapping[str,
 
 
 def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> Path:
-    """Write all contexts to the file, which only its owner can read; without any, remove it."""
+    """Write all contexts to the file, readable only by its owner; if there are none, remove it."""
     file = credentials_file(environment)
     lines = [f"current = {_toml(contexts.current)}\n"] if contexts.current else []
     for name, context in contexts.by_name.items():
@@ -141,18 +147,18 @@ def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.envir
             file.unlink(missing_ok=True)
             return file
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp opens with mode 0600: at no moment can others read it.
+        # mkstemp creates the file with mode 0600, so others can never read it.
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
             opened.write("".join(lines))
         Path(temporary).replace(file)
     except OSError as error:
-        raise CommandFailed(f"{file} cannot be written ({error.strerror}).") from error
+        raise CommandFailed(f"Can't write {file}: {error.strerror}.") from error
     return file
 
 
 def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Contexts:
-    """Remove a context, and give those that are left. A file that can't be read is removed as a whole."""
+    """Remove a context, and return the remaining ones. An unreadable file is removed."""
     with _changing(environment):
         try:
             left = read_contexts(environment, exposed=True).without(name)
@@ -163,7 +169,7 @@ def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Co
 
 
 def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Make a context the current one; raise CommandFailed where there is none of that name."""
+    """Make a context the current one. Raises CommandFailed if it doesn't exist."""
     with _changing(environment):
         contexts = read_contexts(environment)
         find_context(contexts, name)
@@ -171,29 +177,29 @@ def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
 
 
 def find_context(contexts: Contexts, name: str) -> PublisherContext:
-    """Give the context *name*; raise CommandFailed where there is none."""
+    """Return the context *name*. Raises CommandFailed if it doesn't exist."""
     if name not in contexts.by_name:
         known = ", ".join(contexts.by_name) or "none"
-        text = f"There is no context {name}; there are: {known}. `holdfast login URL --context {name}` adds one."
+        text = f"Context {name} not found (contexts: {known}). Add it with `holdfast login URL --context {name}`."
         raise CommandFailed(text)
     return contexts.by_name[name]
 
 
 def read_time(text: str) -> datetime:
-    """Read a time of REST; one without a zone is of UTC. Raises ValueError."""
+    """Parse a time from REST; without a time zone, it is UTC. Raises ValueError."""
     time = datetime.fromisoformat(text)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @contextmanager
 def _changing(environment: Mapping[str, str]) -> Iterator[None]:
-    """Let no other command change the file meanwhile: two logins at once are both kept."""
+    """Lock the file, so that two logins at the same time are both stored."""
     folder = credentials_file(environment).parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise CommandFailed(f"{credentials_file(environment)} cannot be written ({error.strerror}).") from error
+        raise CommandFailed(f"Can't write {credentials_file(environment)}: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -202,7 +208,7 @@ def _changing(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def _contexts(values: dict[str, Any]) -> Contexts:
-    if "contexts" not in values and "url" in values:  # of a version that knew one publisher
+    if "contexts" not in values and "url" in values:  # written by a version that supported one publisher
         context = _context(values)
         name = name_from_url(context.publisher.url)
         return Contexts({name: context}, name)
@@ -214,8 +220,8 @@ def _contexts(values: dict[str, Any]) -> Contexts:
 def _context(values: dict[str, Any]) -> PublisherContext:
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     if not (texts["url"] and texts["user"] and texts["token"]):
-        raise ValueError("A context has a URL, a user and a token.")
-    by_login = values.get("by_login")  # earlier versions did not write it
+        raise ValueError("A context needs a URL, a user and a token.")
+    by_login = values.get("by_login")  # earlier versions didn't write it
     by_login = by_login if isinstance(by_login, bool) else None
     who = Credentials(texts["user"], token=texts["token"], expires_at=read_time(texts["expires"]), by_login=by_login)
     ca_file = Path(texts["ca_file"]) if texts.get("ca_file") else None
@@ -241,5 +247,5 @@ def _damaged(file: Path) -> CommandFailed:
 
 
 def _toml(value: object) -> str:
-    # A basic string of TOML is one of JSON, but for DEL.
+    # TOML basic strings are like JSON strings, except for DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,5 +1,5 @@
 """
-Which Holdfast is asked, and on whose behalf: by --context, else from the environment, else what `holdfast login` kept.
+The publisher and credentials of a command: from --context, or else the environment, or else `holdfast login`.
 """
 
 import os
@@ -19,14 +19,14 @@ from holdfast.cli.requests.publisher import (
 
 def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Credentials]:
     """
-    Find whom to ask and who asks. --context wins, then what is in the environment.
+    Find the publisher and the credentials. --context takes precedence, then the environment.
 
-    A kept token goes to the URL that it was kept for, and to no other.
+    A stored token is only sent to the URL that it was stored for.
 
     Raises:
-        NotSignedIn: Neither the environment nor a file says who asks.
-        Misused: The URL cannot be used.
-        CommandFailed: There is no such context, the file cannot be read, or others can read it.
+        SignInRequired: Neither the environment nor the file has credentials.
+        Misused: The URL is invalid.
+        CommandFailed: The context doesn't exist, the file can't be read, or other users can read it.
     """
     if name := context_choice.get():
         return _of_context(find_context(read_contexts(environment), name), environment)
@@ -38,8 +38,8 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     if kept is None and credentials is None and not url:
         if contexts.by_name:
             names = ", ".join(contexts.by_name)
-            raise SignInRequired(f"No context is chosen. `holdfast context use NAME` chooses one of these: {names}.")
-        raise SignInRequired("Nobody is signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
+            raise SignInRequired(f"No current context. Run `holdfast context use NAME` with one of: {names}.")
+        raise SignInRequired("You aren't signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
     if kept:
         publisher, who = _of_context(kept, environment)
         return publisher, credentials or who
@@ -47,12 +47,12 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     ca_file = environment.get("HOLDFAST_CA_FILE") or None
     publisher = check_publisher(url or DEFAULT_URL, ca_file, insecure_http=insecure)
     if credentials is None:
-        raise SignInRequired(f"Nobody is signed in to {publisher.url}. Run `holdfast login {publisher.url}`.")
+        raise SignInRequired(f"You aren't signed in to {publisher.url}. Run `holdfast login {publisher.url}`.")
     return publisher, credentials
 
 
 def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> str:
-    """Name the context that --context, the environment or the last login chose; empty for none."""
+    """Return the context from --context, the environment or the file; empty if there is none."""
     return context_choice.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
 
 
@@ -63,7 +63,7 @@ def _kept(contexts: Contexts, environment: Mapping[str, str]) -> PublisherContex
     context = find_context(contexts, name)
     if url and context.publisher.url != url:
         raise Misused(
-            f"HOLDFAST_URL is {url}, but the context {name} is for {context.publisher.url}. Unset one of them."
+            f"HOLDFAST_URL is {url}, but HOLDFAST_CONTEXT {name} is for {context.publisher.url}. Unset one of them."
         )
     return context
 
@@ -80,5 +80,5 @@ def _of_environment(environment: Mapping[str, str]) -> Credentials | None:
         return Credentials(token=token)
     user, password = environment.get("HOLDFAST_USER", ""), environment.get("HOLDFAST_PASSWORD", "")
     if bool(user) != bool(password):
-        raise Misused("HOLDFAST_USER and HOLDFAST_PASSWORD go together. Set both, or neither.")
+        raise Misused("Set both HOLDFAST_USER and HOLDFAST_PASSWORD, or neither.")
     return Credentials(user, password) if user else None

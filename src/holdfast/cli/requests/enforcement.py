@@ -1,5 +1,5 @@
 """
-Waits until the gateways have put a change in force.
+Waiting until gateways enforce a change.
 """
 
 import time
@@ -13,15 +13,15 @@ from holdfast.cli.failures import CannotConnect, NotEnforced
 from holdfast.cli.terminal.durations import parse_seconds
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds
-SHORTEST, LONGEST = 0.1, 3600.0  # seconds that --within can be
-Wait = Annotated[bool, Option("--wait", help="Wait until all gateways have put it in force.")]
+SHORTEST, LONGEST = 0.1, 3600.0  # seconds, the range of --within
+Wait = Annotated[bool, Option("--wait", help="Wait until all gateways enforce the change.")]
 
 
 def parse_within(text: str | float) -> float:
-    """Read how long to wait, in seconds. Raises BadParameter."""
+    """Parse the option --within, in seconds. Raises BadParameter."""
     seconds = parse_seconds(text)
     if not SHORTEST <= seconds <= LONGEST:
-        raise BadParameter(f"Write a duration between {SHORTEST:g}s and {LONGEST:g}s.")
+        raise BadParameter(f"Use a duration between {SHORTEST:g}s and {LONGEST:g}s.")
     return seconds
 
 
@@ -31,7 +31,7 @@ Within = Annotated[
         parser=parse_within,
         metavar="DURATION",
         show_default=False,
-        help="How long --wait waits at most [default: 30s].",
+        help="Timeout for --wait [default: 30s].",
     ),
 ]
 
@@ -40,12 +40,12 @@ def wait_until_enforced(
     read: Callable[[], dict[str, Any]], within: float, *, also_unserved: bool = False
 ) -> dict[str, Any]:
     """
-    Ask *read* for something with the member `enforcement` until that is in force, and give it.
+    Call *read* until the member `enforcement` of its result says enforced, and return the result.
 
-    With *also_unserved*, what waits for an API to be published is waited for no longer.
+    With *also_unserved*, return even if no published API uses the endpoint.
 
     Raises:
-        NotEnforced: A gateway refuses it, no gateway has it because it is not served, or *within* seconds are over.
+        NotEnforced: A gateway rejects the change, no published API uses the endpoint, or *within* seconds have passed.
     """
     end, pause = time.monotonic() + within, FIRST_PAUSE
     while True:
@@ -61,11 +61,11 @@ def wait_until_enforced(
                 case "refused":
                     raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", answer)
                 case "not served":
-                    text = "Saved; it takes effect when an API with this endpoint is published."
+                    text = "Saved. Takes effect when an API with this endpoint is published."
                     raise NotEnforced(text, answer)
             state = describe_enforcement(enforcement)
         except CannotConnect as error:
-            state = str(error)  # a publisher that restarts is back soon; the change is saved already
+            state = str(error)  # the publisher may be restarting; the change is already saved
         if time.monotonic() + pause > end:
             raise NotEnforced(f"Saved, but not enforced after {within:g} seconds: {state.rstrip('.')}.", answer)
         time.sleep(pause)
@@ -81,10 +81,10 @@ def write_when_settled(
     as_json: bool,
 ) -> None:
     """
-    Write what *read* gives, with *wait* once it is in force; machines get it also when it isn't.
+    Write the result of *read*; with *wait*, once it is enforced. JSON is written even if that fails.
 
     Raises:
-        NotEnforced: As `wait_until_enforced`.
+        NotEnforced: See `wait_until_enforced`.
     """
     try:
         answer = wait_until_enforced(read, within) if wait else read()
@@ -96,10 +96,10 @@ def write_when_settled(
 
 
 def describe_enforcement(enforcement: dict[str, Any]) -> str:
-    """Say how far a change has come, as part of a sentence; *enforcement* is REST's member."""
+    """Describe the progress of a change as a part of a sentence; *enforcement* is REST's member."""
     progress = next((progress for progress in Progress if progress.words == enforcement["progress"]), None)
     if progress is None:
-        return str(enforcement["progress"])  # of a newer publisher
+        return str(enforcement["progress"])  # from a newer publisher
     gateways, enforced_on = enforcement["gateways"], enforcement["enforcedOn"]
     text = str(Enforcement(progress, gateways, enforced_on, enforcement["milliseconds"], enforcement["reason"]))
     return text[0].lower() + text[1:]

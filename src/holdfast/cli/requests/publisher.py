@@ -1,5 +1,5 @@
 """
-The publisher that a command asks, and who asks it.
+A publisher and the credentials for it, as values.
 """
 
 from dataclasses import dataclass, field
@@ -16,65 +16,65 @@ DEFAULT_URL = "http://127.0.0.1:9080"
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """The Holdfast that is asked: its URL without a final slash, and whom its own certificate must come from."""
+    """A publisher: its URL without a trailing slash, and the CA file to verify it with."""
 
     url: str
-    ca_file: Path | None = None  # None: the public certification authorities
+    ca_file: Path | None = None  # None: public CAs
     insecure_http: bool = False
 
     @property
     def is_loopback(self) -> bool:
-        """Whether what is sent to it stays on this machine."""
+        """Whether requests to it stay on this machine."""
         return is_loopback(parse_url(self.url).host)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User and password, or a token. What is secret is in no representation."""
+    """User and password, or a token. `repr` hides the secrets."""
 
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
-    expires_at: datetime | None = None  # aware; of a token that `holdfast login` kept, and of no other
-    by_login: bool | None = False  # `holdfast login` made the token, so that `logout` ends it; None: nobody knows
+    expires_at: datetime | None = None  # aware; only for tokens that `holdfast login` stored
+    by_login: bool | None = False  # `holdfast login` created the token, so `logout` revokes it; None: unknown
 
     @property
     def is_kept(self) -> bool:
-        """Whether `holdfast login` kept it."""
+        """Whether `holdfast login` stored it."""
         return self.expires_at is not None
 
     def has_expired(self, now: datetime) -> bool:
-        """Say whether it is known to have ended at *now* (aware)."""
+        """Return whether it is known to have expired at *now* (aware)."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool = False) -> Publisher:
-    """Read where a Holdfast is; raise Misused where it cannot be asked without others listening."""
+    """Check the URL of a publisher. Raises Misused if it is invalid or the connection wouldn't be encrypted."""
     stripped = strip_url(url)
     try:
         parts = parse_url(stripped)
         if parts.query is not None:
-            raise ValueError("It has a query; leave out the part from '?'.")
+            raise ValueError("Remove the query ('?' and everything after it).")
     except ValueError as error:
         raise Misused(
-            f"{_shown(url)} is not the URL of a publisher. {error} Write it like https://publisher.example."
+            f"{_shown(url)} isn't a publisher URL. {error} Use a form such as https://publisher.example."
         ) from error
     if parts.scheme == "http" and not insecure_http and not is_loopback(parts.host):
         raise Misused(
-            f"{stripped} is not encrypted: everybody on the way could read the password. Use https, "
-            "or add --insecure-http (HOLDFAST_INSECURE_HTTP=1) where the way is safe."
+            f"{stripped} isn't encrypted, so others on the network could read your password. Use https, or add "
+            "--insecure-http (HOLDFAST_INSECURE_HTTP=1) if you trust the network."
         )
     path = expand_home(ca_file).absolute() if ca_file else None
     if path and not path.is_file():
-        raise WrongFile(f"There is no file {path}. Name a file of CA certificates in PEM with --ca-file.")
+        raise WrongFile(f"{path} doesn't exist. Pass a file with CA certificates in PEM with --ca-file.")
     return Publisher(stripped, path, insecure_http)
 
 
 def strip_url(url: str) -> str:
-    """Write a publisher's URL without a final slash."""
+    """Remove trailing slashes from a publisher's URL."""
     return url.strip().rstrip("/")
 
 
 def _shown(url: str) -> str:
-    """Give *url* without what may be a password in it."""
+    """Return *url* without a password."""
     return repr(url.rpartition("@")[2][:200])

@@ -1,5 +1,5 @@
 """
-The HTTP that requests of the command go through: who signs them, whose certificate is verified, and what went wrong.
+HTTP requests to the publisher: authentication, TLS and network errors.
 """
 
 import ssl
@@ -15,7 +15,7 @@ from holdfast.network.public_trust import make_public_context
 
 
 class SignedIn(httpx2.Auth):
-    """Signs requests: a token as Bearer (RFC 6750), else user and password as Basic (RFC 7617)."""
+    """Adds credentials to requests: a token as Bearer (RFC 6750), or user and password as Basic (RFC 7617)."""
 
     def __init__(self, who: Credentials) -> None:
         if ":" in who.user:
@@ -27,7 +27,7 @@ class SignedIn(httpx2.Auth):
         self._header = f"Bearer {who.token}"
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Add the header Authorization."""
+        """Add the Authorization header."""
         return self._flow(request)
 
     def _bearer(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
@@ -36,10 +36,10 @@ class SignedIn(httpx2.Auth):
 
 
 class Transport:
-    """Connections to one publisher, on behalf of one user."""
+    """Connections to a publisher, with the credentials of a user."""
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float) -> None:
-        """Make no connection yet; raise Misused or WrongFile for what can't be used."""
+        """Prepare connections without opening any. Raises Misused or WrongFile."""
         self._url, self._timeout = publisher.url, timeout
         auth, tls = SignedIn(who), _tls(publisher)
         try:
@@ -48,23 +48,23 @@ class Transport:
                 auth=auth,
                 verify=tls,
                 timeout=timeout,
-                # What stays on this machine passes no proxy.
+                # Requests on this machine don't use a proxy.
                 trust_env=not publisher.is_loopback,
                 headers={"Accept": "application/json"},
             )
         except (ValueError, ImportError) as error:
-            raise Misused(f"The proxy that the environment names cannot be used: {error}") from error
+            raise Misused(f"Can't use the proxy from the environment: {error}") from error
 
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
 
     def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """Make a request and give the answer, whatever its status; raise CannotConnect where there is none."""
+        """Send a request and return the response, whatever its status. Raises CannotConnect if there is none."""
         try:
             return self._http.request(method, path, **more)
         except httpx2.TimeoutException as error:
-            text = f"{self._url} didn't answer within {self._timeout:g} seconds. Try again, or check its health."
+            text = f"{self._url} didn't respond within {self._timeout:g} seconds. Try again, or check its health."
             raise CannotConnect(text) from error
         except httpx2.RequestError as error:
             raise CannotConnect(_why_not(self._url, error)) from error
@@ -72,19 +72,21 @@ class Transport:
 
 def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
     if publisher.ca_file is None:
-        # Loading authorities for http would be for nothing.
+        # HTTP needs no CAs, so don't load them.
         return publisher.url.startswith("https:") and make_public_context(trust_env=not publisher.is_loopback)
     try:
         return ssl.create_default_context(cafile=publisher.ca_file)
     except (OSError, ssl.SSLError) as error:
         raise WrongFile(
-            f"{publisher.ca_file} holds no CA certificates in PEM. Name another file with --ca-file."
+            f"{publisher.ca_file} has no CA certificates in PEM. Choose another file with --ca-file."
         ) from error
 
 
 def _why_not(url: str, error: httpx2.RequestError) -> str:
     reason = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
-        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
-        return f"The certificate of {url} is refused: {why}. If a private CA issued it, name that CA with --ca-file."
-    return f"{url} cannot be reached ({reason or type(error).__name__}). Look whether it runs and at its URL."
+        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "verification failed"
+        return (
+            f"The certificate of {url} can't be verified: {why}. If a private CA issued it, pass the CA with --ca-file."
+        )
+    return f"Can't reach {url}: {reason or type(error).__name__}. Check the URL, and that the publisher is running."

@@ -15,14 +15,14 @@ from holdfast.cli.terminal.help import ending
 
 commands = typer.Typer()
 
-Data = Annotated[Path | None, Option(metavar="DIR", help="The data directory [default: ~/.local/share/holdfast].")]
+Data = Annotated[Path | None, Option(metavar="DIR", help="Data directory [default: ~/.local/share/holdfast].")]
 Target = Annotated[
     str | None,
-    Argument(metavar="[FILE|-]", help="A new file, or - for standard output [default: holdfast-TIME.sqlite]."),
+    Argument(metavar="[FILE|-]", help="New file, or - for standard output [default: holdfast-TIME.sqlite]."),
 ]
-Source = Annotated[Path, Argument(metavar="FILE", help="A backup, or a copy that an upgrade or a restore kept.")]
+Source = Annotated[Path, Argument(metavar="FILE", help="A backup, or a copy kept by an upgrade or restore.")]
 WithoutKeys = Annotated[
-    bool, Option("--without-keys", help="Restore even if the sealing key doesn't open all private keys in the backup.")
+    bool, Option("--without-keys", help="Restore even if the sealing key can't decrypt all private keys in the backup.")
 ]
 
 
@@ -35,12 +35,12 @@ WithoutKeys = Annotated[
 )
 def backup(file: Target = None, data: Data = None) -> None:
     """
-    Back up the database into one file, also while Holdfast runs.
+    Back up the database into one file, even while Holdfast is running.
 
-    The file is checked, and readable only by its owner. The sealing key isn't included.
+    The backup is verified and readable only by its owner. It doesn't include the sealing key.
     """
     if file == "-" and sys.stdout.isatty():
-        raise Misused("A backup isn't text for a terminal. Redirect standard output, or name a file.")
+        raise Misused("Refusing to write a binary backup to the terminal. Redirect standard output, or name a file.")
     from holdfast.cli.server.recovery import back_up
 
     back_up(data, file)
@@ -51,9 +51,9 @@ def backup(file: Target = None, data: Data = None) -> None:
 )
 def restore(file: Source, data: Data = None, without_keys: WithoutKeys = False) -> None:
     """
-    Replace the database with a backup; stop Holdfast before. The database that was there is kept.
+    Replace the database with a backup. Stop Holdfast first. The current database is kept as a copy.
 
-    The backup may be of an earlier version: the next start brings it up to date.
+    Backups of earlier versions are upgraded at the next start.
     """
     from holdfast.cli.server.recovery import restore as run
 

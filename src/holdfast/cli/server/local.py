@@ -1,5 +1,5 @@
 """
-What the commands share that work on a data directory of this machine: settings, and failures in words.
+Settings and failures of commands that work on a local data directory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from holdfast.store.errors import StoreFailure, unwritable
 
 @contextmanager
 def failures_in_words() -> Iterator[None]:
-    """Raise CommandFailed with a sentence where the data directory, its files or settings can't be used."""
+    """Raise CommandFailed with a message if the data directory, its files or settings can't be used."""
     try:
         yield
     except (CannotStart, StoreFailure) as error:
@@ -27,12 +27,12 @@ def failures_in_words() -> Iterator[None]:
             raise CommandFailed(str(failure)) from error
         if error.filename is None:
             raise
-        text = f"{error.filename} can't be used ({error.strerror}). Let the user of Holdfast read and write it."
+        text = f"Can't use {error.filename}: {error.strerror}. Holdfast's user needs read and write permission."
         raise CommandFailed(text) from error
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Read settings from *options* (None: not given) and variables, and begin to log as they say; raise CannotStart."""
+    """Read settings from *options* (None: not given) and variables, and configure logging. Raises CannotStart."""
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
         settings.data.expanduser()
@@ -43,6 +43,8 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should", f"{text!r} should")
         raise CannotStart(f"{source}: {reason}.") from error
     except RuntimeError as error:
-        raise CannotStart(f"There is no home directory for {settings.data}. Choose another with --data.") from error
+        raise CannotStart(
+            f"Can't expand {settings.data}: there is no home directory. Choose a directory with --data."
+        ) from error
     configure_logging(settings.log_level)
     return settings

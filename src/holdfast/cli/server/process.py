@@ -1,5 +1,6 @@
 """
-What `holdfast up`, `demo`, `doctor` and `rotate-sealing-key` run. The only module of the command that knows the server.
+The implementation of `holdfast up`, `demo`, `doctor` and `rotate-sealing-key`. The only CLI module that imports the
+server.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:
-    """Run the publisher and a gateway until a signal comes; raise CommandFailed."""
+    """Run the publisher and a gateway until a signal arrives. Raises CommandFailed."""
     with _said():
         settings = read_settings(options)
         for name, advice in unknown_variables(os.environ).items():
@@ -51,28 +52,28 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
 
 
 def demonstrate() -> bool:
-    """Play the story of a self-signed certificate once and say whether each step came out right."""
+    """Run the demo once, and return whether each step succeeded."""
     with _said(), stage() as options:
         return bool(_run(_once(read_settings(options), options["admin_password"])))
 
 
 def reseal_keys(options: dict[str, Any]) -> bool:
-    """Seal private keys with a new sealing key, say so, and say whether none is lost; raise CommandFailed."""
+    """Encrypt private keys with a new sealing key, and return whether all succeeded. Raises CommandFailed."""
     with _said():
         sealed, lost = rotate_sealing_key(read_settings(options))
-    console.print(f"Sealed {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
+    console.print(f"Encrypted {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
-        console.print(f"{lost} could not be opened, and were left as they are: import their client certificates again.")
+        console.print(f"Couldn't decrypt {lost}, which stay as they are. Import these gateway identities again.")
     return not lost
 
 
 def diagnose(options: dict[str, Any]) -> list[Check]:
-    """Look whether all is as it must be; settings that cannot be read are the only check then."""
+    """Run all checks; if the settings are invalid, that is the only one."""
     try:
         settings = read_settings(options)
     except CannotStart as error:
-        return [Check.failed("settings", str(error), "Correct it; nothing else could be looked at.")]
-    return [Check.ok("settings", "They can be read."), *examine(settings, utc_now())]
+        return [Check.failed("settings", str(error), "Correct it. The other checks were skipped.")]
+    return [Check.ok("settings", "Valid."), *examine(settings, utc_now())]
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _said() -> Iterator[None]:
 
 def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
     """
-    Do *work* until it ends or a signal comes; threads that still compute then don't hold up the end for long.
+    Run *work* until it ends or a signal arrives; running threads delay the exit only for a short time.
 
     SIGHUP sets *hangup*.
     """
@@ -100,7 +101,7 @@ def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T
 
 
 async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None], hangup: asyncio.Event) -> T | None:
-    """Do *work*, then call *stopped*. A second signal ends the wait for requests in flight, too."""
+    """Run *work*, then call *stopped*. A second signal also ends the wait for requests in flight."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, task)
@@ -113,19 +114,19 @@ async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], Non
     finally:
         stopped()
         loop.remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, before)  # the default would end the process while it cleans up
+        signal.signal(signal.SIGHUP, before)  # the default would end the process during cleanup
 
 
 def _stop(task: "asyncio.Task[T]") -> None:
     is_first = not task.cancelling()
     task.cancel()
     if is_first:
-        with suppress(OSError, SystemExit):  # nobody reads it any more; rich ends the process where a pipe is closed
+        with suppress(OSError, SystemExit):  # nobody reads it; rich exits if the pipe is closed
             console.print("Stopping: waiting for requests in flight. Press Ctrl-C again to stop at once.")
 
 
 def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
-    """Stop if the terminal has gone that this ran in; otherwise the operator wants files to be reloaded."""
+    """Stop if the terminal was closed; otherwise reload files."""
     if had_terminal and not has_terminal():
         task.cancel()
     else:
@@ -133,7 +134,7 @@ def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool)
 
 
 async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
-    """Read files again at each *hangup*, also at one that came during the start."""
+    """Reload files at each *hangup*, including one during the start."""
     while True:
         await hangup.wait()
         hangup.clear()
@@ -148,7 +149,7 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
         holdfast.runtime.background.start("reading files again", reloading)
         tour = Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, _find_password(holdfast, data))
         async with tour.begin() if demo else nullcontext():
-            # What was made until now stays; to look through it again and again would stop everything for 0.1 s.
+            # Everything allocated so far stays; scanning it at each collection would pause the process for 0.1 s.
             gc.collect()
             gc.freeze()
             await asyncio.Event().wait()
@@ -174,7 +175,7 @@ def _tell_ready(holdfast: Instance, data: Path) -> None:
 
 
 def _find_password(holdfast: Instance, data: Path) -> str:
-    """Say where the password of admin is, without repeating it."""
+    """Describe where the password of admin is, without repeating it."""
     if holdfast.new_password:
         return "the password above"
     file = data / PASSWORD_FILE

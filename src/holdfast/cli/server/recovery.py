@@ -1,5 +1,5 @@
 """
-What `holdfast backup` and `holdfast restore` run, without the server.
+The implementation of `holdfast backup` and `holdfast restore`, without the server.
 """
 
 import sys
@@ -13,7 +13,7 @@ from holdfast.store.recovery.copies import write_time
 
 
 def back_up(data: Path | None, file: str | None) -> None:
-    """Write a backup into *file* (`-`: standard output) and tell what it holds; raise CommandFailed."""
+    """Write a backup to *file* (`-`: standard output) and describe it. Raises CommandFailed."""
     with failures_in_words():
         settings = read_settings({"data": data})
         if file == "-":
@@ -26,22 +26,22 @@ def back_up(data: Path | None, file: str | None) -> None:
     if of.private_keys:
         keys = _count(of.private_keys, "private key")
         tell(
-            f"It doesn't include the sealing key, without which {keys} in it can't be opened. Back up that key too, in "
-            "another place."
+            f"The backup doesn't include the sealing key, which is needed to decrypt its {keys}. Back up the key "
+            "separately."
         )
 
 
 def restore(data: Path | None, file: Path, *, without_keys: bool) -> None:
-    """Restore a backup and say what became of the database that was there; raise CommandFailed."""
+    """Restore a backup, and report where the previous database is kept. Raises CommandFailed."""
     with failures_in_words():
         restored = recovery.restore(read_settings({"data": data}), file, without_keys=without_keys)
     of = restored.contents
     say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
     if restored.kept:
-        say(f"The database that was there is kept as {restored.kept}. Remove it when you no longer need it.")
+        say(f"The previous database is kept as {restored.kept}. Remove it when you no longer need it.")
     if restored.lost_keys:
-        say(f"{_count(restored.lost_keys, 'private key')} can't be opened: import these client certificates again.")
-    say("Sessions, tokens, passwords and trust are again as they were when the backup was made.")
+        say(f"{_count(restored.lost_keys, 'private key')} can't be decrypted. Import these gateway identities again.")
+    say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -23,46 +23,51 @@ from holdfast.server.platforms import platform_problem, this_platform
 
 commands = typer.Typer()
 
-Data = Annotated[Path | None, Option(metavar="DIR", help="Where everything is [default: ~/.local/share/holdfast].")]
+Data = Annotated[Path | None, Option(metavar="DIR", help="Data directory [default: ~/.local/share/holdfast].")]
 Publisher = Annotated[
-    list[str] | None, Option(metavar="HOST:PORT", help="Pages and REST [default: 127.0.0.1:9080]; can be repeated.")
+    list[str] | None,
+    Option(metavar="HOST:PORT", help="Address for pages and REST [default: 127.0.0.1:9080]. Repeatable."),
 ]
 Gateway = Annotated[
-    list[str] | None, Option(metavar="HOST:PORT", help="Production calls [default: 127.0.0.1:8280]; can be repeated.")
+    list[str] | None,
+    Option(metavar="HOST:PORT", help="Address for production calls [default: 127.0.0.1:8280]. Repeatable."),
 ]
 Sandbox = Annotated[
-    list[str] | None, Option(metavar="HOST:PORT", help="Sandbox calls [default: 127.0.0.1:8281]; can be repeated.")
+    list[str] | None,
+    Option(metavar="HOST:PORT", help="Address for sandbox calls [default: 127.0.0.1:8281]. Repeatable."),
 ]
 TlsCert = Annotated[
-    Path | None, Option(metavar="FILE", help="Serve the publisher over TLS: certificate and chain, PEM.")
+    Path | None, Option(metavar="FILE", help="Publisher's certificate chain (PEM), to serve it over TLS.")
 ]
-TlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
+TlsKey = Annotated[Path | None, Option(metavar="FILE", help="Private key of --tls-cert (PEM).")]
 GatewayTls = Annotated[
-    list[str] | None, Option(metavar="HOST:PORT", help="Production calls over https, like 127.0.0.1:8243.")
+    list[str] | None, Option(metavar="HOST:PORT", help="Address for production calls over TLS, such as 127.0.0.1:8243.")
 ]
-SandboxTls = Annotated[list[str] | None, Option(metavar="HOST:PORT", help="Sandbox calls over https.")]
+SandboxTls = Annotated[list[str] | None, Option(metavar="HOST:PORT", help="Address for sandbox calls over TLS.")]
 GatewayTlsCert = Annotated[
-    Path | None, Option(metavar="FILE", help="What the gateway presents to callers: certificate and chain, PEM.")
+    Path | None, Option(metavar="FILE", help="Gateway's certificate chain (PEM), presented to callers.")
 ]
-GatewayTlsKey = Annotated[Path | None, Option(metavar="FILE", help="The private key of that certificate, PEM.")]
+GatewayTlsKey = Annotated[Path | None, Option(metavar="FILE", help="Private key of --gateway-tls-cert (PEM).")]
 InsecureHttp = Annotated[
     bool | None,
-    Option("--insecure-http", help="Let the publisher speak http beyond this machine, behind a TLS proxy."),
+    Option(
+        "--insecure-http", help="Allow the publisher to serve plain HTTP to other machines, for use behind a TLS proxy."
+    ),
 ]
 TrustedProxies = Annotated[
     str | None,
-    Option(metavar="CIDR,...", help="Networks of proxies whose X-Forwarded-* headers are believed [default: none]."),
+    Option(metavar="CIDR,...", help="Networks of proxies whose X-Forwarded-* headers are trusted [default: none]."),
 ]
 DrainTimeout = Annotated[
     float | None,
     Option(
         parser=parse_seconds,
         metavar="DURATION",
-        help="How long requests in flight may take after Ctrl-C or SIGTERM [default: 30s].",
+        help="How long to wait for requests in flight after Ctrl-C or SIGTERM [default: 30s].",
     ),
 ]
-Demo = Annotated[bool, Option("--demo", help="Also start a backend with a self-signed certificate, to try with.")]
-Once = Annotated[bool, Option("--once", help="Play it once, with data of its own, and end.")]
+Demo = Annotated[bool, Option("--demo", help="Also start a demo backend with a self-signed certificate.")]
+Once = Annotated[bool, Option("--once", help="Run the demo once with temporary data, and exit.")]
 
 
 @commands.command(
@@ -90,17 +95,17 @@ def up(
     demo: Demo = False,
 ) -> None:
     """
-    Start the publisher and a gateway; Ctrl-C ends both.
+    Start the publisher and a gateway. Press Ctrl-C to stop both.
 
-    Requests in flight finish first, within --drain-timeout; a second Ctrl-C cuts them off.
+    Requests in flight can finish within --drain-timeout; a second Ctrl-C cancels them.
 
-    What an option sets, a variable can set too: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
-    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. SIGHUP reads certificates and keys again.
-    HOLDFAST_ADMIN_PASSWORD is the password of admin, HOLDFAST_LOG_LEVEL one of debug, info, warning, error.
+    Each option has an environment variable: HOLDFAST_DATA, HOLDFAST_PUBLISHER, HOLDFAST_GATEWAY, HOLDFAST_SANDBOX,
+    HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. HOLDFAST_ADMIN_PASSWORD sets the password of
+    admin, HOLDFAST_LOG_LEVEL is debug, info, warning or error. SIGHUP reloads certificates and keys.
     """
     _require_platform()
     _prepare_process()
-    # The server is large; a command that only asks one does not load it.
+    # The server is large, so other commands don't import it.
     with _loading():
         from holdfast.cli.server.process import serve
 
@@ -117,10 +122,11 @@ def up(
 )
 def demo(once: Once = False) -> None:
     """
-    Show what becomes of a backend with a self-signed certificate.
+    Show how Holdfast handles a backend with a self-signed certificate.
 
-    With --once: refused, import, served, delete, refused, each with its time; exit 0 only if each came out right.
-    Without, this is `holdfast up --demo`.
+    Starts `holdfast up --demo`. With --once, it instead runs the demo and exits: the backend is rejected, its
+    certificate is imported, a call succeeds, the certificate is deleted, and the backend is rejected again. The exit
+    code is 0 only if every step succeeds.
     """
     if not once:
         up(demo=True)
@@ -154,10 +160,10 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """
-    Look whether settings, files, clock, ports, Envoy and database are as they must be, and say what to do.
+    Check settings, files, clock, ports, Envoy and the database, and suggest fixes.
 
-    Give it the options and variables of `holdfast up`. It changes nothing, and may be run while Holdfast runs, as its
-    user. Exit code 1: something failed.
+    Use the same options and variables as for `holdfast up`, and the same user. It changes nothing and can run while
+    Holdfast is running. The exit code is 1 if a check fails.
     """
     _require_platform()
     with _loading():
@@ -173,7 +179,7 @@ def doctor(
         write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
     else:
         rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
-        write_table(("", "Check", "What was seen, and what to do"), rows, "")
+        write_table(("", "Check", "Result"), rows, "")
     if any(check.outcome == "failed" for check in checks):
         raise typer.Exit(int(ExitCode.FAILED))
 
@@ -184,9 +190,9 @@ def doctor(
 )
 def rotate(data: Data = None) -> None:
     """
-    Seal the private keys of client certificates with a new sealing key; Holdfast must not run meanwhile.
+    Encrypt the private keys of gateway identities with a new sealing key. Stop Holdfast first.
 
-    When HOLDFAST_SEALING_KEY holds the key, set it to NEW,OLD before and to NEW after.
+    If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards.
     """
     with _loading():
         from holdfast.cli.server.process import reseal_keys
@@ -196,23 +202,23 @@ def rotate(data: Data = None) -> None:
 
 
 def _require_platform() -> None:
-    """Stop before the server is loaded, which fails with less useful words elsewhere."""
+    """Fail before the server is imported, which would fail with a less useful message."""
     problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)
 
 
 def _prepare_process() -> None:
-    """Settle what must hold before the server is loaded."""
-    # What gRPC has to say reaches us as exceptions, too; its own lines on standard error are no JSON.
+    """Prepare the process before the server is imported."""
+    # gRPC errors also arrive as exceptions; its lines on standard error aren't JSON.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # Until the server takes it as "read files again"; its default would end the process.
+    # Ignore it until the server handles it; the default would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """Load the server without looking for garbage: there is none yet, and looking takes a sixth of the time."""
+    """Disable garbage collection during imports: there is none to collect, and it takes a sixth of the time."""
     gc.disable()
     try:
         yield

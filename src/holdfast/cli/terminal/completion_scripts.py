@@ -1,9 +1,9 @@
 """
-What shells run to complete `holdfast`, where Typer's own scripts fail.
+Completion scripts for shells where Typer's own scripts fail.
 """
 
-# Bash takes `https://a` for three words. What is offered is told for the whole word, without the part that is a word
-# of its own to bash.
+# Bash splits `https://a` into three words. Completions are for the whole word, so remove the part that is a separate
+# word to bash.
 BASH = """
 %(complete_func)s() {
     local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}" count current before
@@ -21,7 +21,7 @@ BASH = """
 
 complete -o default -F %(complete_func)s %(prog_name)s
 """
-# The file is a function that zsh loads at the first Tab: that must complete already.
+# The file is a function that zsh loads at the first Tab, which it must also complete.
 ZSH = """
 #compdef %(prog_name)s
 
@@ -38,7 +38,7 @@ fi
 
 
 def use_own_scripts() -> None:
-    """Let --install-completion and --show-completion write these scripts."""
+    """Make --install-completion and --show-completion use these scripts."""
     from typer import _completion_shared
 
     _completion_shared._completion_scripts.update(bash=BASH, zsh=ZSH)  # noqa: SLF001 - Typer has no other way

@@ -1,5 +1,5 @@
 """
-Files that commands read and write. Whatever is named, no more of it is read than can be meant.
+Files that commands read and write. Reads are limited in size.
 """
 
 import os
@@ -12,45 +12,45 @@ from holdfast.cli.failures import CommandFailed, WrongFile
 
 
 def expand_home(path: str) -> Path:
-    """Give *path* with the home directory for a leading `~`; raise WrongFile where there is none."""
+    """Expand a leading `~` in *path*. Raises WrongFile if there is no home directory."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise WrongFile(f"There is no home directory for {path}. Write the whole path.") from error
+        raise WrongFile(f"Can't expand {path}: there is no home directory. Use an absolute path.") from error
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """Read a file of at most *limit* bytes; raise WrongFile when it cannot be read or is none."""
+    """Read a file of at most *limit* bytes. Raises WrongFile if it can't be read or isn't a regular file."""
     try:
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would last for ever.
+        # Without O_NONBLOCK, opening a pipe without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise WrongFile(f"{path} is not a file.")
+                raise WrongFile(f"{path} isn't a file.")
             return _bounded(opened, str(path), limit)
     except (OSError, ValueError) as error:
-        raise WrongFile(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no such name'}).") from error
+        raise WrongFile(f"Can't read {path}: {getattr(error, 'strerror', None) or 'invalid file name'}.") from error
 
 
 def read_input(limit: int) -> bytes:
-    """Read standard input; raise WrongFile when it is longer than *limit* bytes."""
+    """Read standard input. Raises WrongFile if it is longer than *limit* bytes."""
     return _bounded(sys.stdin.buffer, "Standard input", limit)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file; raise CommandFailed when that is not possible."""
+    """Write a file. Raises CommandFailed."""
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be written ({error.strerror}).") from error
+        raise CommandFailed(f"Can't write {path}: {error.strerror}.") from error
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder where there is none; raise CommandFailed when that is not possible."""
+    """Create a folder if it doesn't exist. Raises CommandFailed."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandFailed(f"{path} cannot be made ({error.strerror}).") from error
+        raise CommandFailed(f"Can't create {path}: {error.strerror}.") from error
 
 
 def _bounded(opened: BinaryIO, name: str, limit: int) -> bytes:

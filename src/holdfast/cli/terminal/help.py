@@ -1,5 +1,5 @@
 """
-How the help of a command ends: with examples, and with what its exit codes mean. And `holdfast help`.
+The end of a command's help, with examples and exit codes, and `holdfast help`.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 
 def ending(*examples: str, codes: Collection[ExitCode] = CLIENT) -> str:
-    """Write *examples*, each a line, and *codes*; Click keeps the lines of a paragraph that begins with \\b."""
+    """Format *examples*, one per line, and *codes*; Click keeps the lines of a paragraph that begins with \\b."""
     lines = "".join(f"\n  {example}" for example in examples)
     return f"\b\nExamples:{lines}\n\n{describe_codes(*codes)}"
 
@@ -24,14 +24,14 @@ def ending(*examples: str, codes: Collection[ExitCode] = CLIENT) -> str:
 def show_help(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, Argument(metavar="[COMMAND]...", help="A command, like: certificate add.")
+        list[str] | None, Argument(metavar="[COMMAND]...", help="A command, such as certificate add.")
     ] = None,
 ) -> None:
-    """Show the help of a command, as --help and -h do."""
+    """Show the help of a command, like --help."""
     root = context.find_root()
     for word in words or []:
         if not isinstance(root.command, TyperGroup):
-            root.fail(f"{root.command_path} has no commands of its own.")
+            root.fail(f"{root.command_path} has no subcommands.")
         name, command, _ = root.command.resolve_command(root, [word])
         if command:
             root = typer.Context(command, info_name=name, parent=root)

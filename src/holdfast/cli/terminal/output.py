@@ -1,5 +1,5 @@
 """
-What commands write: tables and sentences for people, JSON for machines.
+Output of commands: tables and text for people, JSON for scripts.
 """
 
 import json
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-AsJson = Annotated[bool, Option("--json", help="Write JSON, for machines.")]
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Skip confirmation.")]
 MAX_ANSWER = 1024
-WIDE = 10_000  # columns where no terminal cuts lines
-SENTENCE = 40  # columns; longer values may be wrapped in a table
+WIDE = 10_000  # columns if no terminal wraps lines
+SENTENCE = 40  # columns; longer values can be wrapped in a table
 GAP = 2  # between columns
 STYLES = {
     "Active": "green",
@@ -47,26 +47,26 @@ STYLES = {
 
 def write_json(value: Any) -> None:
     """Write *value* as indented JSON."""
-    # Where the output has another encoding, JSON has to do without its characters: it is UTF-8 (RFC 8259, 8.1).
+    # JSON is UTF-8 (RFC 8259, section 8.1); in another encoding, escape all other characters.
     is_utf8 = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
     typer.echo(make_plain_json(json.dumps(value, indent=2, ensure_ascii=not is_utf8)))
 
 
 def say(text: str) -> None:
-    """Write a sentence, or several lines, for people."""
+    """Print text to standard output."""
     typer.echo(make_plain(text, lines=True))
 
 
 def tell(text: str) -> None:
-    """Write a sentence on standard error, beside what a machine reads."""
+    """Print text to standard error, apart from what scripts read."""
     typer.echo(make_plain(text, lines=True), err=True)
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
     """
-    Write a table, or the sentence *nothing* where it has no rows.
+    Print a table, or the sentence *nothing* if there are no rows.
 
-    Where the terminal is too narrow for that, each row is a block of lines: no word is broken, and nothing is lost.
+    If the terminal is too narrow, each row is a block of lines: no word is broken, and nothing is cut off.
     """
     from rich.table import Table
 
@@ -87,14 +87,14 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothin
     table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column, width in zip(table.columns, least, strict=True):
         column.min_width = width
-        column.overflow = "fold"  # what is cut off cannot be copied
+        column.overflow = "fold"  # text that is cut off can't be copied
     for row in cells:
         table.add_row(*row)
     _write(console, table)
 
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Write names and values below each other; several values of one name are below each other, too."""
+    """Print names and values, one pair per line; more values of the same name follow on separate lines."""
     from rich.cells import cell_len
     from rich.text import Text
 
@@ -108,7 +108,7 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     lines = []
     for name, text in rows:
         parts, label = _wrapped(text.plain, console.width - indent), name.ljust(indent)
-        if max(map(cell_len, parts)) > console.width - indent:  # below its name, a long value has the whole line
+        if max(map(cell_len, parts)) > console.width - indent:  # put a long value below its name
             lines.append(Text(name, "bold"))
             parts, label = _wrapped(text.plain, console.width), ""
         for number, part in enumerate(parts):
@@ -117,7 +117,7 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def format_date(moment: str) -> str:
-    """Write an ISO 8601 time as people read it, in UTC."""
+    """Format an ISO 8601 time for reading, in UTC."""
     try:
         return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
     except ValueError:
@@ -125,28 +125,28 @@ def format_date(moment: str) -> str:
 
 
 def group_fingerprint(fingerprint: str) -> str:
-    """Write hexadecimal digits as pages and openssl do: A1:B2:..."""
+    """Format hexadecimal digits like openssl does: A1:B2:..."""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask, unless it is answered by --yes; raise CommandFailed when the answer is not yes."""
+    """Ask for confirmation unless *yes*. Raises CommandFailed if the answer isn't yes."""
     if not yes and ask(f"{question} [y/N]").lower() not in {"y", "yes"}:
-        raise CommandFailed("Nothing was done.")
+        raise CommandFailed("Cancelled. Nothing was changed.")
 
 
 def ask(question: str) -> str:
-    """Ask on standard error, so that standard output stays what it is; raise CommandFailed when nobody answers."""
+    """Ask on standard error, apart from the output. Raises CommandFailed if standard input is closed."""
     typer.echo(f"{make_plain(question, lines=True)} ", nl=False, err=True)
     line = sys.stdin.readline(MAX_ANSWER)
     if not line:
         tell("")
-        raise CommandFailed("Nobody answered, so nothing was done. Add --yes where nobody can be asked.")
+        raise CommandFailed("No answer. Nothing was changed. Use --yes without a terminal.")
     return line.strip()
 
 
 def _least_width(values: Sequence[str]) -> int:
-    """Give the columns that values need below each other, if only sentences are wrapped, and no word is broken."""
+    """Return the minimum width of a column in which only sentences are wrapped and no word is broken."""
     from rich.cells import cell_len
 
     width = max(map(cell_len, values))
@@ -167,13 +167,13 @@ def _cell(value: object) -> "Text":
 def _console() -> "Console":
     from rich.console import Console
 
-    # Where lines are not shown but read, they are not folded.
+    # Lines that a script reads aren't wrapped.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Break *text* between words; the terminal breaks longer ones, which can then still be copied."""
+    """Break *text* between words. The terminal wraps longer words, which can then still be copied."""
     return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [text]
 
 

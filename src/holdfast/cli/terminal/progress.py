@@ -1,5 +1,5 @@
 """
-How far long work is, on standard error, and only where somebody watches.
+Progress of long operations, on standard error if it is a terminal.
 """
 
 import sys
@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
-LONG = 20  # fewer things than this are done before anybody has read of them
+LONG = 20  # fewer items are done too soon to show progress
 
 
 def counted(things: Collection[T], what: str) -> Iterator[T]:
-    """Give *things* one after the other and show how many are done."""
+    """Yield *things* and show how many are done."""
     if len(things) < LONG or not sys.stderr.isatty():
         yield from things
         return

@@ -1,5 +1,5 @@
 """
-What others wrote -> what can be shown on a terminal.
+Makes untrusted text safe to print on a terminal.
 """
 
 import json
@@ -12,16 +12,16 @@ _COMMANDS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 def make_plain(text: str, *, lines: bool = False) -> str:
     """
-    Replace what would command a terminal or turn the direction of text; with *lines*, keep tabs and line ends.
+    Replace characters that control a terminal or the direction of text; with *lines*, keep tabs and line ends.
 
-    A certificate's subject, for instance, is whatever somebody wrote into it.
+    A certificate's subject, for example, can contain any text.
     """
     kept = "\t\n" if lines else ""
     return _SUSPICIOUS.sub(lambda match: match[0] if match[0] in kept or _is_harmless(match[0]) else "\ufffd", text)
 
 
 def make_plain_json(text: str) -> str:
-    """Escape the same in JSON, which then means what it meant."""
+    """Escape the same characters in JSON, which keeps its meaning."""
     return _SUSPICIOUS.sub(
         lambda match: match[0] if match[0] == "\n" or _is_harmless(match[0]) else _escaped(match[0]), text
     )

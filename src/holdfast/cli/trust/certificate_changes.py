@@ -1,5 +1,5 @@
 """
-The commands of `holdfast certificate` that change what is trusted.
+The commands of `holdfast certificate` that make changes.
 """
 
 from functools import partial
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-NewAlias = Annotated[str, Argument(metavar="ALIAS", help="What it is to be called.")]
-KeepPrevious = Annotated[bool, Option("--keep-previous", help="Go on trusting what is replaced, too.")]
+NewAlias = Annotated[str, Argument(metavar="ALIAS", help="Name for the certificate.")]
+KeepPrevious = Annotated[bool, Option("--keep-previous", help="Keep trusting the previous certificates.")]
 
 
 @commands.command(
@@ -50,7 +50,7 @@ def add_certificate(
         Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
     ],
     file: File,
-    replace: Annotated[bool, Option("--replace", help="If ALIAS exists, replace its certificates.")] = False,
+    replace: Annotated[bool, Option("--replace", help="Replace the certificates if ALIAS exists.")] = False,
     keep_previous: KeepPrevious = False,
     password_stdin: PasswordStdin = False,
     wait: Wait = False,
@@ -60,7 +60,7 @@ def add_certificate(
     """
     Trust the certificates in FILE for the origin of ENDPOINT.
 
-    With --replace you can run it any number of times: what is trusted already is left alone.
+    With --replace, the command is idempotent: it leaves certificates alone that are already trusted.
     """
     if keep_previous and not replace:
         raise Misused("--keep-previous needs --replace.")
@@ -95,7 +95,7 @@ def replace_certificate(
     within: Within = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Trust the certificates in FILE instead of those under ALIAS."""
+    """Replace the certificates of ALIAS with those in FILE."""
     with connect() as client:
         _put(client, alias, _open(file, password_stdin), keep=keep_previous)
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
@@ -103,15 +103,15 @@ def replace_certificate(
 
 @commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
 def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Trust no longer what `replace --keep-previous` has kept under ALIAS."""
+    """Stop trusting the previous certificates of ALIAS."""
     with connect() as client:
         client.call("POST", f"{certificate_path(alias)}/retire")
-        _written(client, alias, "Retired what was before in", wait=wait, within=within, as_json=as_json)
+        _written(client, alias, "Retired the previous certificates of", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
 def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
-    """Trust again what was under ALIAS before it was replaced, instead of what is there now."""
+    """Undo the last replacement of ALIAS."""
     with connect() as client:
         client.call("POST", f"{certificate_path(alias)}/undo")
         _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
@@ -124,25 +124,25 @@ def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as
 def delete_certificate(
     alias: Alias, yes: Yes = False, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
 ) -> None:
-    """End the trust in what is under ALIAS, for open connections too."""
+    """Delete ALIAS and stop trusting its certificates, including on open connections."""
     with connect() as client:
         entry = client.get(certificate_path(alias))
-        confirm(f"Delete {alias}, trusted for {entry['endpoint']}?", yes=yes)
+        confirm(f"Delete certificate {alias} for {entry['endpoint']}?", yes=yes)
         client.call("DELETE", certificate_path(alias))
         state = _wait_for_origin(client, entry["endpoint"], within) if wait else ""
     if as_json:
         write_json(entry)
     else:
-        say(f"Deleted {alias}{state}.")
+        say(f"Deleted certificate {alias}{state}.")
 
 
 def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
-    """Wait until gateways have what is left of an origin's trust, and say so; no gateway needs it where no API does."""
+    """Wait until the remaining trust of an origin is enforced, and describe it; empty if no API uses the origin."""
     try:
         settings = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
     except Refused as error:
         if error.status == 400:
-            return ""  # no API has such an endpoint
+            return ""  # no API has an endpoint at this origin
         raise
     return (
         ""
@@ -167,11 +167,11 @@ def _find(client: Client, alias: str) -> dict[str, Any] | None:
 
 
 def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
-    """Say whether *upload* is what an alias has already; raise CommandFailed if it is for another origin."""
+    """Return whether the alias already has *upload*. Raises CommandFailed if the alias is for another origin."""
     from holdfast.cli.trust.origins import origin_of
 
     if origin_of(before["endpoint"]) != origin_of(endpoint):
-        text = f"{before['alias']} is for {before['endpoint']}, and stays so. Choose another alias, or delete it first."
+        text = f"Alias {before['alias']} is for {before['endpoint']}. Choose another alias, or delete it first."
         raise CommandFailed(text)
     present = [certificate["fingerprint"] for certificate in before["certificates"]]
     return present == list(dict.fromkeys(certificate.fingerprint for certificate in upload.certificates))

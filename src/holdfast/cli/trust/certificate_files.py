@@ -1,5 +1,5 @@
 """
-Files of certificates, read here so that only certificates are sent: no private key and no password leaves the machine.
+Certificate files, parsed locally so that only certificates are sent: no private key or password leaves the machine.
 """
 
 from datetime import datetime
@@ -21,20 +21,20 @@ from holdfast.work.slow_derivation import SlowDerivation
 
 
 def read_certificate_file(name: str) -> bytes:
-    """Read a file of certificates or CRLs; `-` is standard input. Raises WrongFile."""
+    """Read a file with certificates or CRLs; `-` is standard input. Raises WrongFile."""
     return read_input(MAX_BYTES) if name == "-" else read_file(Path(name), MAX_BYTES)
 
 
 def open_upload(file: str, *, password_stdin: bool = False) -> Upload:
-    """Read the certificates of *file*, whose password may be on standard input; raise CommandFailed."""
+    """Read the certificates in *file*, with its password from standard input if wanted. Raises CommandFailed."""
     if password_stdin and file == "-":
-        raise Misused("Standard input holds either the file or its password. Name the file.")
+        raise Misused("Standard input can't be both the file and its password. Name the file.")
     password = read_password("Password", stdin=True) if password_stdin else None
     return read_upload(read_certificate_file(file), file, password)
 
 
 def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
-    """Read certificates as the publisher would; raise WrongFile."""
+    """Parse certificates like the publisher does. Raises WrongFile."""
     try:
         with SlowDerivation().work() as work:
             return parse(data, password, work)
@@ -45,18 +45,18 @@ def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
 
 
 def as_part(upload: Upload) -> tuple[str, bytes]:
-    """Write the certificates of *upload* as a part of a form: its file name, and PEM."""
+    """Return the certificates of *upload* as a part of a form: file name and PEM."""
     return "certificate.pem", "".join(certificate.pem for certificate in upload.certificates).encode()
 
 
 def tell_ignored(upload: Upload) -> None:
-    """Say on standard error what of the file is not used."""
+    """Print the ignored parts of the file to standard error."""
     for part in upload.ignored:
-        tell(f"{part.what} was left out: {part.why}")
+        tell(f"Ignored {part.what}: {part.why}")
 
 
 def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
-    """Give the name that a backend at the URL *endpoint* must present, none for an empty one; raise Misused."""
+    """Return the name that a backend at the URL *endpoint* must present; empty for an empty URL. Raises Misused."""
     try:
         return (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
     except InvalidField as error:
@@ -64,7 +64,7 @@ def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
 
 
 def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:
-    """Describe what *upload* holds and what is noticed about it, as REST does."""
+    """Describe the certificates in *upload* and their findings, like REST does."""
     return {
         "certificates": [describe_certificate(certificate, now) for certificate in upload.certificates],
         **describe_file(examine_all(upload.certificates, names, now), upload.used, upload.ignored),

@@ -1,5 +1,5 @@
 """
-`holdfast certificate`: what is trusted for the endpoints of APIs.
+`holdfast certificate`: manage endpoint certificates.
 """
 
 from datetime import UTC, datetime
@@ -32,12 +32,12 @@ PATH = "/endpoint-certificates"
 commands = typer.Typer(no_args_is_help=True)
 
 Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completion.aliases)]
-File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, or a PKCS#12 or Java truststore; - for stdin.")]
+File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, PKCS#12 or JKS file; - for standard input.")]
 OfEndpoint = Annotated[
     str,
     Option(
         metavar="URL",
-        help="The endpoint whose host the certificate must name.",
+        help="Also check that the certificate is valid for this host.",
         autocompletion=completion.endpoints,
     ),
 ]
@@ -54,12 +54,14 @@ OfEndpoint = Annotated[
 def list_certificates(
     endpoint: Annotated[
         str,
-        Option(metavar="URL", help="Only those trusted for this URL's origin.", autocompletion=completion.endpoints),
+        Option(
+            metavar="URL", help="Only certificates for the origin of this URL.", autocompletion=completion.endpoints
+        ),
     ] = "",
-    unused: Annotated[bool, Option("--unused", help="Only those for endpoints that no API has.")] = False,
+    unused: Annotated[bool, Option("--unused", help="Only certificates that no API uses.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List endpoint certificates by alias, and endpoints whose verification is off."""
+    """List endpoint certificates, and endpoints with verification turned off."""
     from holdfast.cli.trust.origins import origin_of, origins_of
 
     wanted = {origin_of(endpoint)} if endpoint else None
@@ -73,10 +75,10 @@ def list_certificates(
     rows = [
         (entry["alias"], entry["endpoint"], entry["expiryStatus"], format_date(entry["notAfter"])) for entry in entries
     ]
-    nothing = "No endpoint certificate is unused." if unused else "There are no endpoint certificates."
+    nothing = "No unused certificates." if unused else "No certificates."
     if wanted:
         (origin,) = wanted
-        nothing = f"No {'unused ' if unused else ''}certificate is imported for {origin}."
+        nothing = f"No {'unused ' if unused else ''}certificates for {origin}."
     write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
     for exception in exceptions or []:
         say(describe_exception(exception))
@@ -84,7 +86,7 @@ def list_certificates(
 
 @commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
-    """Show what is under ALIAS, what is noticed about it, and whether it is in force."""
+    """Show the certificates of ALIAS, findings, and whether gateways enforce them."""
     with connect() as client:
         entry = client.get(certificate_path(alias))
         usage = list(client.listed(f"{certificate_path(alias)}/usage", "list"))
@@ -96,9 +98,9 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                 ("Alias", entry["alias"]),
                 ("Endpoint", entry["endpoint"]),
                 ("Status", entry["expiryStatus"]),
-                ("In force", describe_enforcement(entry["enforcement"])),
+                ("Enforcement", describe_enforcement(entry["enforcement"])),
                 (
-                    "Beside it",
+                    "Previous",
                     [
                         f"{certificate['subject']}, SHA-256 {group_fingerprint(certificate['fingerprint'])}"
                         for certificate in entry["previous"]
@@ -119,9 +121,11 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
 )
 def download_certificate(
     alias: Alias,
-    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Where to [default: stdout].")] = None,
+    output: Annotated[
+        Path | None, Option("-o", "--output", metavar="FILE", help="Output file [default: standard output].")
+    ] = None,
 ) -> None:
-    """Write the certificates under ALIAS as PEM."""
+    """Download the certificates of ALIAS as PEM."""
     with connect() as client:
         answer = client.answer(
             "GET", f"{certificate_path(alias)}/content", headers={"Accept": "application/x-pem-file"}
@@ -145,10 +149,10 @@ def inspect_certificate(
     file: File, endpoint: OfEndpoint = "", password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """
-    Show what FILE contains, and whether a gateway would accept a backend with it. Nothing is sent anywhere.
+    Show the certificates in FILE, and whether a gateway would accept a backend with them. Works offline.
 
-    With --endpoint, the name is checked, too. Names, pins and CRLs that you set with `holdfast trust set` are not
-    known here: `holdfast endpoint test` asks the gateway itself.
+    With --endpoint, the host name is checked too. Settings from `holdfast trust set`, such as names, pins and CRLs,
+    aren't considered. To test with them, use `holdfast endpoint test`.
     """
     from holdfast.certificates.findings.rejection import reasons_to_reject  # cryptography loads slowly
     from holdfast.cli.trust.certificate_files import (
@@ -196,5 +200,5 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
 
 
 def certificate_path(alias: str) -> str:
-    """Give where REST has what is under *alias*."""
+    """Return the REST path of *alias*."""
     return f"{PATH}/{segment(alias)}"

@@ -1,5 +1,5 @@
 """
-Endpoints of a Holdfast as the command compares them: by origin, however their URLs are written.
+The origins of endpoint URLs, to compare them however they are written.
 """
 
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from holdfast.cli.failures import Misused
 
 
 def origin_of(url: str) -> Origin:
-    """Give the origin of a backend's URL (RFC 6454): scheme, host and effective port. Raises Misused."""
+    """Return the origin of a backend's URL (RFC 6454): scheme, host and effective port. Raises Misused."""
     try:
         return parse_endpoint(url).origin
     except InvalidField as error:
-        raise Misused(f"{url!r} is not the URL of an endpoint. {error}") from error
+        raise Misused(f"{url!r} isn't an endpoint URL. {error}") from error
 
 
 def origins_of(urls: Iterable[str | None]) -> set[Origin]:
-    """Give the origins of those of *urls* that can be read; an earlier version may have stored others."""
+    """Return the origins of the valid *urls*; earlier versions could store invalid ones."""
     origins = set()
     for url in urls:
         if url:

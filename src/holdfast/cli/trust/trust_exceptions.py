@@ -1,5 +1,5 @@
 """
-Exceptions: endpoints whose backends aren't verified, with a reason, an owner and an end.
+The commands of `holdfast trust` for exceptions, which turn off verification of an endpoint until they expire.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,7 @@ commands = typer.Typer()
 
 @commands.command("exceptions", epilog=ending("holdfast trust exceptions", "holdfast trust exceptions --json"))
 def show_exceptions(as_json: AsJson = False) -> None:
-    """List all endpoints whose backends aren't verified: why, who decided it, and until when."""
+    """List endpoints with verification turned off, with reason, owner and expiry."""
     with connect() as client:
         exceptions = list(client.listed(EXCEPTIONS, "list"))
     if as_json:
@@ -38,7 +38,7 @@ def show_exceptions(as_json: AsJson = False) -> None:
         (exception["origin"], format_date(exception["until"]), exception["owner"], exception["reason"])
         for exception in exceptions
     ]
-    write_table(["ORIGIN", "UNTIL (UTC)", "BY", "REASON"], rows, "No exceptions: every backend is verified.")
+    write_table(["ORIGIN", "EXPIRES (UTC)", "OWNER", "REASON"], rows, "No exceptions. Every backend is verified.")
 
 
 @commands.command(
@@ -49,15 +49,15 @@ def show_exceptions(as_json: AsJson = False) -> None:
 )
 def grant_exception(
     endpoint: EndpointArgument,
-    reason: Annotated[str, Option(metavar="TEXT", help="Why nothing else is possible.")],
+    reason: Annotated[str, Option(metavar="TEXT", help="Why verification must be off. Shown to everyone.")],
     for_: Annotated[
-        timedelta, Option("--for", parser=parse_duration, metavar="DURATION", help="Like 30m, 8h or 2d; at most 7d.")
+        timedelta, Option("--for", parser=parse_duration, metavar="DURATION", help="Such as 30m, 8h or 2d; up to 7d.")
     ],
     wait: Wait = False,
     within: Within = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Switch the verification of an endpoint off for a time; it ends by itself."""
+    """Turn off verification for an endpoint. It turns back on automatically."""
     until = datetime.now(UTC) + for_
     with connect() as client:
         body = {"reason": reason, "until": until.isoformat()}
@@ -69,14 +69,14 @@ def grant_exception(
 def end_exception(
     endpoint: EndpointArgument, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
 ) -> None:
-    """Switch the verification of an endpoint on again."""
+    """Turn verification for an endpoint back on."""
     with connect() as client:
         client.call("DELETE", EXCEPTION, params={"endpoint": endpoint})
         show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
 def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None) -> list[dict[str, Any]] | None:
-    """List the exceptions at *origins* (None: at all); None if whoever is signed in may not see them."""
+    """List the exceptions for *origins* (None: for all); None if the user lacks the permission."""
     from holdfast.cli.trust.origins import origins_of
 
     try:
@@ -93,6 +93,6 @@ def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None)
 
 
 def describe_exception(exception: dict[str, Any]) -> str:
-    """Write an exception as one line."""
-    until = f"until {format_date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
+    """Describe an exception in one line."""
+    until = f"until {format_date(exception['until'])} UTC. Reason ({exception['owner']}): {exception['reason']}"
     return f"Verification is off for {exception['origin']} {until}"

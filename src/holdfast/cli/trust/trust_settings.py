@@ -1,5 +1,5 @@
 """
-`holdfast trust`: how the backends of an endpoint's origin are verified.
+`holdfast trust`: manage trust settings and exceptions.
 """
 
 from functools import partial
@@ -34,12 +34,12 @@ EndpointArgument = Annotated[
     str,
     Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
 ]
-_NONE = " The word none takes all away."
+_NONE = " Use none to remove all."
 
 
 @commands.command("show", epilog=ending("holdfast trust show https://backend.example:8443"))
 def show_trust(endpoint: EndpointArgument, as_json: AsJson = False) -> None:
-    """Show what is decided for an endpoint, and what it means in words."""
+    """Show the trust settings of an endpoint and their effect."""
     with connect() as client:
         _show(client.get(SETTINGS, endpoint=endpoint), as_json=as_json)
 
@@ -59,23 +59,35 @@ def set_trust(
         str | None,
         Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completion.anchors),
     ] = None,
-    names: Annotated[list[str] | None, Option(metavar="NAME", help="Instead of the URL's host." + _NONE)] = None,
-    any_name: Annotated[bool | None, Option(help="Look at no name; only with a certificate pin.")] = None,
-    sni: Annotated[str | None, Option(metavar="NAME", help="Server name; host: the URL's, none: no name.")] = None,
-    pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the certificate." + _NONE)] = None,
-    spki_pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Of the public key." + _NONE)] = None,
-    crls: Annotated[str | None, Option(metavar="FILE", help="CRLs." + _NONE)] = None,
-    crls_of_path: Annotated[bool | None, Option(help="CRLs for all CAs of the path.")] = None,
-    tls_minimum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completion.tls_versions)] = None,
-    tls_maximum: Annotated[str | None, Option(metavar="1.2|1.3", autocompletion=completion.tls_versions)] = None,
+    names: Annotated[
+        list[str] | None, Option(metavar="NAME", help="Host name to accept instead of the URL's. Repeatable." + _NONE)
+    ] = None,
+    any_name: Annotated[bool | None, Option(help="Skip the host name check (requires a certificate pin).")] = None,
+    sni: Annotated[
+        str | None, Option(metavar="NAME", help="SNI to send: a name, host (the URL's host) or none.")
+    ] = None,
+    pin: Annotated[list[str] | None, Option(metavar="SHA256", help="Pin a certificate. Repeatable." + _NONE)] = None,
+    spki_pin: Annotated[
+        list[str] | None, Option(metavar="SHA256", help="Pin a public key. Repeatable." + _NONE)
+    ] = None,
+    crls: Annotated[str | None, Option(metavar="FILE", help="File with CRLs." + _NONE)] = None,
+    crls_of_path: Annotated[
+        bool | None, Option(help="Check revocation of the whole chain, or only of the backend's certificate.")
+    ] = None,
+    tls_minimum: Annotated[
+        str | None, Option(metavar="1.2|1.3", help="Minimum TLS version.", autocompletion=completion.tls_versions)
+    ] = None,
+    tls_maximum: Annotated[
+        str | None, Option(metavar="1.2|1.3", help="Maximum TLS version.", autocompletion=completion.tls_versions)
+    ] = None,
     wait: Wait = False,
     within: Within = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """
-    Decide how the backend of an endpoint is verified. What no option names stays as it is.
+    Change the trust settings of an endpoint. Settings without an option stay as they are.
 
-    --names, --pin and --spki-pin can be given several times; together they are all that there are afterwards.
+    --names, --pin and --spki-pin replace all existing values.
     """
     changes = {
         "anchors": anchors,
@@ -92,7 +104,7 @@ def set_trust(
     if sni is not None:
         body["sni"] = {"host": None, "none": ""}.get(sni, sni)
     if not body:
-        raise Misused("Nothing to change. Add an option; --help lists them.")
+        raise Misused("Nothing to change. Add an option; see --help.")
     with connect() as client:
         before, tag = client.read(SETTINGS, endpoint=endpoint)
         put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | body, tag)
@@ -101,16 +113,16 @@ def set_trust(
 
 def put_trust(client: Client, endpoint: str, settings: dict[str, Any], tag: str = "") -> None:
     """
-    Decide all about an endpoint; what *settings* leaves out has its default, but CRLs stay.
+    Replace the trust settings of an endpoint. Missing *settings* get their defaults, except that CRLs stay.
 
-    With *tag*, it is refused when somebody has changed the settings since they were read.
+    With *tag*, the change is rejected if the settings have changed since they were read.
     """
     headers = {"If-Match": tag} if tag else {}
     client.call("PUT", SETTINGS, params={"endpoint": endpoint}, json=settings, headers=headers)
 
 
 def show_when_settled(client: Client, endpoint: str, *, wait: bool, within: float, as_json: bool) -> None:
-    """Show what is decided for an endpoint, with *wait* once gateways have it in force."""
+    """Show the trust settings of an endpoint; with *wait*, once gateways enforce them."""
 
     def read() -> dict[str, Any]:
         return client.get(SETTINGS, endpoint=endpoint)
@@ -128,7 +140,7 @@ def _show(settings: dict[str, Any], *, as_json: bool) -> None:
         tell(f"{finding['severity']} {finding['code']}: {finding['message']} {finding['remedy']}")
     exception = settings["exception"]
     off = (
-        f"until {format_date(exception['until'])} UTC, by {exception['owner']}: {exception['reason']}"
+        f"until {format_date(exception['until'])} UTC. Reason ({exception['owner']}): {exception['reason']}"
         if exception
         else ""
     )
@@ -138,12 +150,12 @@ def _show(settings: dict[str, Any], *, as_json: bool) -> None:
             ("Verification off", off),
             ("Anchors", settings["anchors"]),
             ("Names", "any" if settings["anyName"] else settings["names"] or "the URL's host"),
-            ("Server name", {None: "the URL's host", "": "none"}.get(settings["sni"], settings["sni"])),
+            ("SNI", {None: "the URL's host", "": "none"}.get(settings["sni"], settings["sni"])),
             ("Certificate pins", settings["certificatePins"]),
             ("Public key pins", settings["spkiPins"]),
             ("CRLs", [f"{crl['issuer']}, SHA-256 {group_fingerprint(crl['fingerprint'])}" for crl in settings["crls"]]),
             ("TLS", f"{settings['tlsMinimum']} to {settings['tlsMaximum']}"),
-            ("In force", describe_enforcement(settings["enforcement"])),
+            ("Enforcement", describe_enforcement(settings["enforcement"])),
         ]
     )
 
