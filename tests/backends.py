@@ -28,7 +28,7 @@ from hypercorn.config import Config
 from issuing import Issued, server_context
 
 V4, V6 = "127.0.0.1", "::1"
-PATIENCE = 20.0  # seconds that a stream waits to be let on
+PATIENCE = 20.0  # seconds that a stream waits for `let_on`
 
 
 class Backend:
@@ -171,7 +171,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        # A peer that goes in the middle of anything is what many tests are about.
+        # Many tests close connections in the middle of something.
         with contextlib.suppress(OSError):
             if isinstance(request, ssl.SSLSocket):
                 request.do_handshake()
@@ -212,7 +212,7 @@ class _Exchange(BaseHTTPRequestHandler):
             status = int(segments[-1]) if "status" in segments else 200
             self._send(json.dumps(self._echo(body)).encode(), "application/json", status)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - as the base asks
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - names of the base class
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "") != "chunked":
@@ -256,7 +256,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base gives
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         """Log nothing."""
 
 
@@ -361,7 +361,7 @@ class ListeningBackend:
         self._listening = socket.create_server((V4, 0))
         self._thread = threading.Thread(target=self._serve)
         self.heard: list[bytes] = []
-        self.names: list[str | None] = []  # what it was asked for (SNI)
+        self.names: list[str | None] = []  # server names in handshakes (SNI)
         context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
 
     def __enter__(self) -> "ListeningBackend":

@@ -39,7 +39,7 @@ def main(wanted: dict[str, Any]) -> None:
 async def run(app: Any, wanted: dict[str, Any]) -> None:
     """Serve, and apply the lines of the input."""
     config, ended = Config(), asyncio.Event()
-    # It takes connections from now on, so nobody needs to try whether it does.
+    # It accepts connections from now on, so callers needn't poll.
     config.bind = [f"fd://{socket.create_server(('127.0.0.1', wanted['port'])).detach()}"]
     config.graceful_timeout = 0
     async with asyncio.TaskGroup() as tasks:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ports import free_addresses
 from running import wait_until
 
-# The first server hands on what it has decoded, and the second decodes that.
+# The first server passes on the decoded path, and the second decodes it again.
 _CONFIGURATION = """
 daemon off; master_process off; error_log stderr emerg; pid {directory}/nginx.pid;
 events {{ }}

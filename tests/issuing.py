@@ -146,7 +146,7 @@ class Algorithm:
     digest: hashes.HashAlgorithm
 
 
-MD5_WITH_RSA = Algorithm("1.2.840.113549.1.1.4", hashes.MD5())  # noqa: S303 - what is weak is what is tested
+MD5_WITH_RSA = Algorithm("1.2.840.113549.1.1.4", hashes.MD5())  # noqa: S303 - weak on purpose
 SHA1_WITH_RSA = Algorithm("1.2.840.113549.1.1.5", hashes.SHA1())  # noqa: S303
 
 
@@ -293,7 +293,7 @@ def server_context(
 def speak_only(context: ssl.SSLContext, version: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
     """Let the server of *context* speak one version, and in TLS 1.2 and before only *ciphers* if they are given."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old versions are what is asked for
+        warnings.simplefilter("ignore")  # old versions are used on purpose
         context.minimum_version = context.maximum_version = version
     if ciphers:
         context.set_ciphers(f"{ciphers}:@SECLEVEL=0")

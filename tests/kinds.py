@@ -48,15 +48,15 @@ BOTH = "its root and intermediate"
 class Kind:
     """The certificates of a backend, the file that is imported for it, its description, and the host of its URL."""
 
-    presented: Issued | None  # None: it speaks no TLS
+    presented: Issued | None  # None: no TLS
     imported: bytes = b""  # empty: nothing
     trusted: str = "its root"
     host: str = HOST
     password: str = ""  # of the file
-    tls: ssl.SSLContext | None = None  # if that is something special
-    settings: Mapping[str, object] = field(default_factory=dict)  # as REST takes them
-    place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend that presents something
-    begins: datetime | None = None  # when it is what it is called, if it takes time
+    tls: ssl.SSLContext | None = None  # if it differs from the default
+    settings: Mapping[str, object] = field(default_factory=dict)  # as in REST
+    place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend with *presented*
+    begins: datetime | None = None  # when it becomes this kind, if that takes time
 
     def backend(self) -> Backend:
         """Make the backend that presents it."""

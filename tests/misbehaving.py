@@ -22,16 +22,16 @@ from h2.errors import ErrorCodes
 from issuing import Issued, server_context
 
 V4 = "127.0.0.1"
-PATIENCE = 20.0  # seconds that a connection stays without a word
+PATIENCE = 20.0  # seconds that an idle connection stays open
 _OK = b"HTTP/1.1 200 OK\r\n"
-_RESET = b"reset"  # instead of an ordinary end of the connection
+_RESET = b"reset"  # instead of closing the connection normally
 
 
 def _fields(number: int) -> bytes:
     return b"".join(b"x-%d: 1\r\n" % each for each in range(number))
 
 
-# What is said before the connection ends.
+# What is sent before the connection is closed.
 HTTP1: dict[str, bytes] = {
     "ssh": b"SSH-2.0-OpenSSH_9.6\r\n",
     "smtp": b"220 mail.test ESMTP\r\n",
@@ -177,7 +177,7 @@ def _raw(data: bytes) -> Misbehaviour:
     return lambda *_: data
 
 
-# None: the connection stays; otherwise these bytes, then its end.
+# None: the connection stays open; otherwise it is closed after these bytes.
 HTTP2: dict[str, Misbehaviour] = {
     "refused": _reset(ErrorCodes.REFUSED_STREAM),
     "go-away": _go_away,

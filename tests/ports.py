@@ -11,7 +11,7 @@ from functools import cache
 from itertools import cycle
 from pathlib import Path
 
-FIRST, LAST = 10_000, 32_000  # outgoing connections get theirs from above
+FIRST, LAST = 10_000, 32_000  # outgoing connections use higher ones
 BLOCK = 200  # ports for one process
 
 

@@ -105,7 +105,7 @@ class ScriptedProvider:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_POST = do_GET  # noqa: N815 - the name that the library calls
+            do_POST = do_GET  # noqa: N815 - the name in the base class
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""

@@ -7,7 +7,7 @@ import pytest
 from test_docs import SOURCE
 
 CLOCKS = {"now", "utcnow", "today"}
-# The name of the copy that is made before the tables change.
+# For the name of the copy that is written before an upgrade.
 READS_IT = {"store/database.py"}
 BELOW = ("certificates", "apis", "network", "work", "store", "gateway", "openid", "services", "rest", "web")
 

@@ -51,7 +51,7 @@ def section(name: str, heading: str) -> str:
 
 def test_the_table_of_settings_has_every_setting_and_option_and_no_other():
     rows = re.findall(r"^\| (?:`(--[a-z-]+)`)? *\| `HOLDFAST_(\w+)` \|", page("reference/settings.md"), re.MULTILINE)
-    options = {option for each in COMMANDS["up"].params for option in each.opts} - {"--demo"}  # no setting
+    options = {option for each in COMMANDS["up"].params for option in each.opts} - {"--demo"}  # not a setting
     assert {variable.lower() for _, variable in rows} == set(Settings.model_fields)
     assert {option for option, _ in rows if option} == options
 

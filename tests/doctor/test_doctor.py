@@ -27,7 +27,7 @@ from running import write_identity
 from scripted_provider import ScriptedProvider
 from store.values import make_api, make_caller, make_entry, read
 
-NOW = datetime.now(UTC)  # for what is stored; files are newer than this, by minutes when many tests run
+NOW = datetime.now(UTC)  # for stored objects; files are newer, by minutes if many tests run
 ORIGIN = "https://pizza.test"
 
 
@@ -56,7 +56,7 @@ def test_a_low_limit_on_files_is_a_warning_with_the_connections_it_allows(unwell
             patched.setattr("holdfast.server.limits.resource.getrlimit", lambda _which: (256, 1024))
             outcome, text, advice = unwell()["connections"]
     finally:
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # it only looks
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # unchanged
     assert (outcome, text) == (
         "warning",
         "1024 open files allow 512 connections to the publisher (128 from one address) and 384 to the gateway.",
@@ -205,7 +205,7 @@ def test_tables_of_another_version_are_reported(data, unwell):
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()
         found = unwell()
-        assert found.keys() == {"tables"}  # what is in them, this version may not know how to read
+        assert found.keys() == {"tables"}  # this version may not be able to read the rows
         assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
 
 

@@ -124,7 +124,7 @@ def file_of(name, content, **fields):
     return made
 
 
-# By method and path; what is sent, so that an admin gets what they ask for.
+# By method and path: a request that succeeds for an admin.
 REQUESTS = {
     "GET /apis": nothing,
     "POST /apis": json_body(**api_body("Pasta")),

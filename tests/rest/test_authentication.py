@@ -44,7 +44,7 @@ def assert_token_refused(response):
 
 def test_every_operation_requires_authentication(client, anybody):
     paths = client.get("/openapi.json").json()["paths"]
-    # Who may ask for tokens is an application: test_oauth_door.py asks there.
+    # Applications request tokens; test_oauth_door.py covers them.
     calls = [(method, path) for path, operations in paths.items() for method in operations if "/oauth2/" not in path]
     assert len(calls) > 30
     for method, path in calls:

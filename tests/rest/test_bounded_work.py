@@ -12,7 +12,7 @@ from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body
 
 pytestmark = pytest.mark.long
-SMALLER = MAX_BODY - 4_096  # with what is around it in a form
+SMALLER = MAX_BODY - 4_096  # leaves room for the rest of a form
 PEM = issue("a.test").pem
 
 

@@ -82,7 +82,7 @@ def test_all_certificates_of_a_file_are_stored_and_described(client):
     ("start", "end", "status", "expiry", "finding"),
     [
         (-1, 300, "Active", "Active", []),
-        (-1, 20, "Active", "Expiring", ["expiring"]),  # scripts for WSO2 look for Active
+        (-1, 20, "Active", "Expiring", ["expiring"]),  # scripts for WSO2 test for Active
         (3, 300, "Not yet valid", "Not yet valid", ["not-yet-valid"]),
     ],
 )

@@ -32,7 +32,7 @@ def test_errors_are_problem_json_if_the_client_accepts_it(client, accept, kind):
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/apis/x/y", "/apis/", "/endpoint-certificates/a/b/c", "/../x"])
 def test_an_unknown_path_is_not_found(client, path):
     response = client.get(f"{PREFIX}{path}")
-    if response.is_redirect:  # a final slash too many
+    if response.is_redirect:  # a trailing slash
         assert response.headers["location"].endswith(f"{PREFIX}{path.rstrip('/')}")
     else:
         assert_problem(response, 404)

@@ -7,7 +7,7 @@ from odd_certificates import add_extension
 from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, replace, unchanged, upload
 
 NAME_CONSTRAINTS = "2.5.29.30"
-THREE_OCTETS = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))  # no IP address
+THREE_OCTETS = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))  # not an IP address
 
 
 def inspect(client, data, **fields):
@@ -40,7 +40,7 @@ def test_the_same_certificate_under_another_alias_is_reported_before_and_after_s
     twice = [("warning", "one.")]
     assert already_trusted(upload(client, one.pem, "one").json()) == []
     assert already_trusted(inspect(client, other.pem + one.pem, endpoint=URL).json()) == twice
-    assert already_trusted(upload(client, one.pem, "two").json()) == twice  # it is imported all the same
+    assert already_trusted(upload(client, one.pem, "two").json()) == twice  # the finding does not block it
     assert already_trusted(client.get(f"{CERTIFICATES}/two").json()) == twice
     assert already_trusted(client.get(f"{CERTIFICATES}/one").json()) == [("warning", "two.")]
     client.delete(f"{CERTIFICATES}/two")
@@ -136,7 +136,7 @@ def test_accepted_names_are_checked_instead_of_the_host(client, stranger):
     assert [each["code"] for each in upload(client, inside.pem).json()["findings"]] == ["name-mismatch"]
     decide(names=["a.internal", "b.internal"])
     assert (codes(inside.pem), codes(outside.pem)) == ([], ["name-mismatch"])
-    assert codes(inside.pem, stranger) == ["name-mismatch"]  # of another organization, which decided nothing
+    assert codes(inside.pem, stranger) == ["name-mismatch"]  # of another organization, which has no such settings
     assert client.get(f"{CERTIFICATES}/pizza-backend").json()["findings"] == []
     decide(anyName=True, certificatePins=["ab" * 32])
     assert (codes(inside.pem), codes(outside.pem)) == ([], [])

@@ -32,7 +32,7 @@ LINKED_NOWHERE = (
     "{api}/enforcement",
     "{api}/trust/production/exception",
 )
-# The current password is compared, which takes a while, between the two.
+# Between the two, the current password is compared, which takes a while.
 TWO_READS = {"PUT /account/password"}
 NEW = issue("pizza.test")
 
@@ -137,7 +137,7 @@ def test_a_script_reads_in_one_transaction_whatever_its_credentials(
     token = client.post(f"{PREFIX}/tokens", json=body).json()["token"]
     script = connect(shared_runtime)
     for options in ({"auth": (berta.name, password)}, {"headers": {"Authorization": f"Bearer {token}"}}):
-        # The first request checks the password, or writes down that the token is used; another time it is known.
+        # Only the first request checks the password, or records that the token is used.
         assert script.get(APIS, **options).status_code == 200
         begun, answer = transactions.of(script.get, APIS, **options)
         assert (begun, answer.status_code) == ("r", 200)

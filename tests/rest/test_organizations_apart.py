@@ -64,7 +64,7 @@ def test_objects_of_another_organization_are_not_found(victim, settle, operation
     for ids in (victim.ids, nothing):
         intruder, _ = settle()  # each is new, so that both get the same response
         response = victim.ask(intruder, operation, ids)
-        if operation != "POST /apis/import":  # which has sent it
+        if operation != "POST /apis/import":  # the request contains the marker
             assert MARKER not in response.text
         told.append(masked(response, ids))
     assert told[0] == told[1]

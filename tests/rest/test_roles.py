@@ -47,7 +47,7 @@ def responses(shared_runtime, enlist, sign_in, save):
     house = House(shared_runtime, sign_in(admin), clara)
     found = {}
     for role in Role:
-        # Organizations are made by admins of the default one.
+        # Only admins of the default organization can create organizations.
         by_organization = {name: sign_in(enlist(name, str(uuid.uuid4()), role)) for name in (organization, "default")}
         house.owned_by(by_organization[organization])
         put_back = save()

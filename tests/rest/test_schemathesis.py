@@ -1,8 +1,8 @@
 """
 Responses match /openapi.json, both for requests that match it and for requests that don't.
 
-Schemathesis makes the requests, for every operation that is described: nothing here names one. `make test` sends the
-same few each time; `make fuzz` sends many, and others each time.
+Schemathesis generates requests for every operation in the description. `make test` sends the same few each time;
+`make fuzz` sends many random ones.
 """
 
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.long
 
 DESCRIPTION = rest.create_door(SimpleNamespace()).openapi()
 OPERATIONS = [(path, method) for path, operations in DESCRIPTION["paths"].items() for method in operations]
-FUZZING = int(os.environ.get("HOLDFAST_FUZZ", "0"))  # requests for each operation, other ones each time
+FUZZING = int(os.environ.get("HOLDFAST_FUZZ", "0"))  # random requests for each operation
 HOW_MANY = settings(max_examples=FUZZING) if FUZZING else settings(max_examples=10, derandomize=True)
 
 
@@ -60,8 +60,8 @@ def described(shared_runtime):
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_operation_matches_its_description(described, cookies, known, path, method, mode):
     operation = described[path][method]
-    # Values that fit their schema can still be no host name, no certificate, no state of the lifecycle.
-    # Wrong passwords, which that check sends, are slowed down; test_authentication.py asks every operation without any.
+    # Values that match their schema can still be invalid host names, certificates or lifecycle states.
+    # That check sends wrong passwords, which are slowed down; test_authentication.py covers requests without any.
     excluded = [positive_data_acceptance, ignored_auth]
 
     @given(case=operation.as_strategy(generation_mode=mode))

@@ -40,7 +40,7 @@ def careful(headers):
     told = {name: headers.get(name) for name in EXPECTED}
     assert told == EXPECTED
     assert "server" not in headers
-    assert "strict-transport-security" not in headers  # over http it would mean nothing
+    assert "strict-transport-security" not in headers  # browsers ignore it over http
 
 
 @pytest.mark.parametrize("door", [web, rest], ids=["pages", "rest"])

@@ -64,7 +64,7 @@ def test_every_json_response_has_a_type(answers):
         if "application/json" in content
     }
     untyped = {operation for operation, schema in schemas.items() if "$ref" not in schema}
-    # A definition is any object, and so is the empty answer of RFC 7009.
+    # A definition is any object, and so is the empty response of RFC 7009.
     assert untyped == {"GET /apis/{api_id}/swagger", "PUT /apis/{api_id}/swagger", "POST /oauth2/revoke"}
     assert all(schemas[operation]["type"] == "object" for operation in untyped)
 

@@ -62,7 +62,7 @@ def test_every_operation_without_a_json_body_rejects_unknown_form_fields(house, 
 
 def test_unknown_parameters_of_token_requests_are_ignored_as_rfc_6749_says(house, client):
     for operation in OAUTH:
-        assert house.ask(client, operation, change=in_query).status_code in (401, 429)  # who asks is nobody
+        assert house.ask(client, operation, change=in_query).status_code in (401, 429)  # the credentials are invalid
 
 
 def test_of_many_unknown_parameters_the_first_are_named(client):

@@ -15,10 +15,10 @@ from rest.calls import create_api
 PREFIXES = ["/api/am/publisher/v4", "/api/am/publisher/v1", "/api/am/publisher"]
 DESCRIBED = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").read_bytes())
 DEFINITIONS, OPERATIONS = DESCRIBED["definitions"], DESCRIBED["operations"]
-# WSO2's description says 200, WSO2 answers 201 with Location; so do we.
+# WSO2's description says 200, but WSO2 responds 201 with Location, and so does Holdfast.
 OPERATIONS["post /endpoint-certificates"]["201"] = "CertMetadata"
 OPERATIONS["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
-# The description leaves out what a download is.
+# The description doesn't describe downloads.
 OPERATIONS["get /endpoint-certificates/{alias}/content"]["200"] = "file"
 OPERATIONS["get /apis/{apiId}/client-certificates/{alias}/content"]["200"] = "file"
 ALWAYS = dict.fromkeys(["400", "401", "404", "412", "415"], "Error")

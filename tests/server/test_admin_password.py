@@ -97,7 +97,7 @@ def spoil(_store, _accounts, directory):
     (directory / PASSWORD_FILE).write_bytes(b"\xff")
 
 
-# What happens one after the other, then whether a file is left and what it must open; None: it opens nothing.
+# A sequence of events, then whether a file is left, and the password that must work; None: no password works.
 SEQUENCES = {
     "without": ([without], True),
     "without, twice": ([without, without], True),

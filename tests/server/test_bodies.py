@@ -94,7 +94,7 @@ def test_a_large_body_is_read_only_from_a_user(declared):
     assert door.came == parts(LARGE * 3)
     stranger, sent = Door(nobody), parts(LARGE, LARGE, LARGE)
     assert (stranger.status(sent, **declared), stranger.came) == (401, [])
-    assert sent == []  # taken, so that the client looks for the answer
+    assert sent == []  # the body was read, so that the client reads the response
 
 
 def test_a_client_that_expects_100_continue_is_rejected_without_its_body():

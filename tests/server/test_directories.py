@@ -101,7 +101,7 @@ def test_files_are_private_whatever_the_umask(tmp_path):
     try:
         with data_directory(tmp_path / "data") as _:
             store = Store(tmp_path / "data" / "holdfast.sqlite")
-        # The database does not rely on what the directory does.
+        # The database is private even in another directory.
         single = Store(tmp_path / "single.sqlite")
         KeyFile(tmp_path / "data" / "sealing-key").read_or_make()
         files = [*(tmp_path / "data").iterdir(), *tmp_path.glob("single.sqlite*")]

@@ -218,7 +218,7 @@ def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             address = listening.getsockname()
             async with serving(nothing, [listening], files.context, connection_limits(1024)):
-                with pytest.raises(OSError):  # noqa: PT011 - asyncio ends the connection before the alert is sent
+                with pytest.raises(OSError):  # noqa: PT011 - asyncio closes the connection before it sends the alert
                     await presented(address, context)
                 reader, writer = await asyncio.open_connection(*address)
                 writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

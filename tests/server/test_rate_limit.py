@@ -97,7 +97,7 @@ def test_the_number_of_buckets_is_limited(monkeypatch):
     for key in "abcabcd":
         buckets.take(key)
     assert buckets.take("d") > 0
-    assert buckets.take("a") == 0  # forgotten
+    assert buckets.take("a") == 0  # its bucket was removed
 
 
 def test_a_rate_limit_error_has_the_format_of_all_errors(runtime, connect):

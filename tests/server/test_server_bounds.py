@@ -138,13 +138,13 @@ def test_connections_without_a_handshake_cost_little_memory():
 
     async def run():
         async with publisher(total=400, share=400, tls=server_context(issue("127.0.0.1"))) as server:
-            held = [await server.connect() for _ in range(100)]  # what is set up once
+            held = [await server.connect() for _ in range(100)]  # so that one-time allocations are done
             before = resident()
             held += [await server.connect() for _ in range(300)]
             await until(lambda: len(server.server.acceptor.open) == len(held))
             return (resident() - before) / 300
 
-    assert asyncio.run(run()) < 150  # KiB each, those of this client included
+    assert asyncio.run(run()) < 150  # KiB each, including this client's
 
 
 def test_without_free_files_connections_wait(monkeypatch):
