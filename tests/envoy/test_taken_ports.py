@@ -112,7 +112,7 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
         assert diagnosis(holdfast) == (
             "failed",
             problems[0],
-            "End the program that uses it. The gateway tries again every few seconds, without a restart.",
+            "Stop the program that uses it. The gateway retries every few seconds; a restart isn't needed.",
         )
         page = overview()
         assert all(problem in page for problem in problems)
