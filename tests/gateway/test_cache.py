@@ -52,6 +52,19 @@ def test_a_change_wakes_every_stream_until_the_stream_ends():
     asyncio.run(story())
 
 
+def test_each_stream_learns_once_which_resources_changed():
+    cache = Cache()
+    _, early = cache.connect("early")
+    cache.apply([A])
+    _, late = cache.connect("late")
+    cache.apply([B, Resource(SECRET, "s", "1", b"")], [(CLUSTER, "a"), (CLUSTER, "never there")])
+    assert list(early.take(CLUSTER)) == ["a", "never there", "b"]
+    assert list(late.take(CLUSTER)) == ["a", "never there", "b"]
+    assert list(early.take(SECRET)) == list(late.take(SECRET)) == ["s"]
+    assert not early.take(CLUSTER)
+    assert not early.take("nothing of this kind")
+
+
 def test_observers_are_woken_when_gateways_connect_and_disconnect():
     async def story():
         cache = Cache()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import MAX_RESPONSE_BYTES, Subscription
 from holdfast.gateway.resources.resource import CLUSTER, Resource
 
@@ -10,17 +11,34 @@ def resources(**versions):
     return {name: Resource(CLUSTER, name, version, b"") for name, version in versions.items()}
 
 
+class Stream(Subscription):
+    """A subscription that learns from a cache which names have changed."""
+
+    def __init__(self, type_url):
+        super().__init__(type_url)
+        self.cache = Cache()
+        self.watch = self.cache.connect("edge")[1]
+
+
 def subscribe(*names, has=None):
-    subscription = Subscription(CLUSTER)
-    subscription.request(names, (), has or {}, first=True)
-    return subscription
+    stream = Stream(CLUSTER)
+    stream.request(names, (), has or {}, first=True)
+    return stream
 
 
-def told(subscription, current):
+def updates(stream, current):
+    """Bring the cache to *current* by the smallest change, and return what the gateway is sent."""
+    before = dict(stream.cache.resources(CLUSTER))
+    upserts = [resource for name, resource in current.items() if before.get(name) != resource]
+    stream.cache.apply(upserts, [(CLUSTER, name) for name in before.keys() - current.keys()])
+    return stream.updates(stream.cache.resources(CLUSTER), stream.watch.take(CLUSTER))
+
+
+def told(stream, current):
     """Return what the gateway is sent: versions by name, and the names of removed resources."""
-    updates = subscription.updates(current)
-    changed = {resource.name: resource.version for update in updates for resource in update.resources}
-    return changed, sorted(name for update in updates for name in update.removed)
+    sent = updates(stream, current)
+    changed = {resource.name: resource.version for update in sent for resource in update.resources}
+    return changed, sorted(name for update in sent for name in update.removed)
 
 
 @pytest.mark.parametrize("names", [(), ("*",), ("*", "a")])
@@ -117,17 +135,17 @@ def test_names_that_a_gateway_still_has_are_not_sent_again():
 def test_large_updates_are_split():
     third = bytes(MAX_RESPONSE_BYTES // 3)
     current = {name: Resource(CLUSTER, name, "1", third) for name in "abcdefg"}
-    updates = subscribe("*").updates(current)
-    assert [len(update.resources) for update in updates] == [3, 3, 1]
-    assert len({update.nonce for update in updates}) == 3
-    assert {resource.name for update in updates for resource in update.resources} == set(current)
+    sent = updates(subscribe("*"), current)
+    assert [len(update.resources) for update in sent] == [3, 3, 1]
+    assert len({update.nonce for update in sent}) == 3
+    assert {resource.name for update in sent for resource in update.resources} == set(current)
 
 
 def test_a_resource_larger_than_the_limit_gets_its_own_update():
     sizes = {"a": 10, "b": MAX_RESPONSE_BYTES * 2, "c": 10}
     current = {name: Resource(CLUSTER, name, "1", bytes(size)) for name, size in sizes.items()}
-    updates = subscribe("*").updates(current)
-    assert [[resource.name for resource in update.resources] for update in updates] == [["a"], ["b"], ["c"]]
+    sent = updates(subscribe("*"), current)
+    assert [[resource.name for resource in update.resources] for update in sent] == [["a"], ["b"], ["c"]]
 
 
 def test_two_types_and_two_streams_share_nothing():

@@ -77,7 +77,7 @@ class ListeningGateway:
     def receive(self) -> list[tuple[str, Update]]:
         """Receive the pending response, without acknowledging it."""
         for kind in TYPES:
-            for update in self.subscriptions[kind].updates(self.cache.resources(kind)):
+            for update in self.subscriptions[kind].updates(self.cache.resources(kind), self.watch.take(kind)):
                 self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
                 self.waiting.append((kind, update))
         return self.waiting

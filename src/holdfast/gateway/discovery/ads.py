@@ -114,8 +114,9 @@ class _Stream:
         """Return the responses to send now; each resource comes before those that refer to it."""
         responses = []
         for type_url in _ORDER:
-            subscription = self._subscriptions.get(type_url)
-            for update in subscription.updates(self._cache.resources(type_url)) if subscription else ():
+            # Taken even without a subscription: a new one is compared with all resources.
+            subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
+            for update in subscription.updates(self._cache.resources(type_url), changed) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
                 responses.append(_response(type_url, update, self._now()))
         return responses

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from holdfast.gateway.discovery.watch import Watch
 from holdfast.gateway.resources.resource import Resource
 
 ResourceKey = tuple[str, str]  # type URL, name
@@ -62,17 +63,22 @@ class Cache:
         self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
         self._gateways: dict[int, Gateway] = {}
-        self._watches: set[asyncio.Event] = set()
+        self._watches: set[Watch] = set()
         self._observers: set[asyncio.Event] = set()
         self._telling: asyncio.TimerHandle | None = None
 
     def apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
-        """Replace and remove resources in one step and wake every stream."""
+        """Replace and remove resources in one step, and wake every stream with their names."""
+        changed: list[ResourceKey] = []
         for type_url, name in removals:
             self._resources.get(type_url, {}).pop(name, None)
+            changed.append((type_url, name))
         for resource in upserts:
             self._resources.setdefault(resource.type_url, {})[resource.name] = resource
+            changed.append((resource.type_url, resource.name))
         for watch in self._watches:
+            for type_url, name in changed:
+                watch.add(type_url, name)
             watch.set()
 
     def resources(self, type_url: str) -> dict[str, Resource]:
@@ -85,16 +91,16 @@ class Cache:
 
     # Streams
 
-    def connect(self, gateway_id: str) -> tuple[Gateway, asyncio.Event]:
-        """Register a stream; its event is set whenever resources have changed."""
+    def connect(self, gateway_id: str) -> tuple[Gateway, Watch]:
+        """Register a stream; its watch is set whenever resources have changed, and knows which."""
         warming = self._warming.get(gateway_id, nothing_warming)
-        gateway, watch = Gateway(gateway_id, self._clock(), warming), asyncio.Event()
+        gateway, watch = Gateway(gateway_id, self._clock(), warming), Watch()
         self._gateways[id(gateway)] = gateway
         self._watches.add(watch)
         self.tell_observers()
         return gateway, watch
 
-    def disconnect(self, gateway: Gateway, watch: asyncio.Event) -> None:
+    def disconnect(self, gateway: Gateway, watch: Watch) -> None:
         """Forget a stream that has ended."""
         self._gateways.pop(id(gateway), None)
         self._watches.discard(watch)

@@ -1,6 +1,8 @@
 """
 One resource type on one stream: what Envoy subscribed to, what it was sent, and what it acknowledged.
 
+A change costs as much as it changes: only names that changed, or that the gateway asked for, are compared.
+
 The rules of the incremental variant of the xDS protocol:
 https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
 """
@@ -35,6 +37,8 @@ class Subscription:
     names: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
+    _due: dict[str, None] = field(default_factory=dict)  # names to compare with the next updates
+    _compare_all: bool = True
     _nonces: "itertools.count[int]" = field(default_factory=itertools.count)
     _answered: bool = False
 
@@ -45,9 +49,12 @@ class Subscription:
         added = set(subscribe)
         if WILDCARD in added or (first and not added):
             self.wildcard = True  # a first request without names subscribes to everything
+            self._compare_all = True
         self.sent.update(has)
+        self._due.update(dict.fromkeys(has))
         for name in added - {WILDCARD}:
             self.names.add(name)
+            self._due[name] = None
             if name not in has:
                 self.sent.pop(name, None)  # subscribed again: must be sent again, even if unchanged
         for name in unsubscribe:
@@ -57,24 +64,42 @@ class Subscription:
             self.names.discard(name)
             # With a wildcard, this sends it once more: the gateway can't know that the wildcard includes it.
             self.sent.pop(name, None)
+            self._due[name] = None
 
     def forget(self, names: Iterable[str]) -> None:
         """Send *names* again with the next updates, even if they haven't changed."""
         for name in names:
             self.sent.pop(name, None)
+            self._due[name] = None
 
-    def updates(self, current: Mapping[str, Resource]) -> list[Update]:
-        """Return the updates, of limited size, that bring the gateway from what it was sent to *current*."""
-        wanted = current.keys() if self.wildcard else self.names & current.keys()
-        changed = [current[name] for name in wanted if self.sent.get(name) != current[name].version]
-        gone = [name for name, version in self.sent.items() if version and name not in current]
-        gone += [name for name in self.names - current.keys() if name not in self.sent]
-        responses = [self._send(tuple(piece), ()) for piece in _pieces(changed)]
+    def updates(self, current: Mapping[str, Resource], changed: Iterable[str]) -> list[Update]:
+        """
+        Return the updates, of limited size, that bring the gateway from what it was sent to *current*.
+
+        *changed* are the names of all resources that were added, changed or removed since the last call.
+        """
+        upserts, gone = [], []
+        for name in self._take_due(current, changed):
+            resource, version = current.get(name), self.sent.get(name)
+            if resource is None:
+                if version or (version is None and name in self.names):
+                    gone.append(name)
+            elif version != resource.version and (self.wildcard or name in self.names):
+                upserts.append(resource)
+        responses = [self._send(tuple(piece), ()) for piece in _pieces(upserts)]
         # A wildcard subscriber needs a response even if there are no resources: a starting Envoy waits two seconds.
         if gone or (self.wildcard and not responses and not self._answered):
             responses.append(self._send((), tuple(gone)))
         self._answered |= bool(responses)
         return responses
+
+    def _take_due(self, current: Mapping[str, Resource], changed: Iterable[str]) -> Iterable[str]:
+        due, self._due = self._due, {}
+        if self._compare_all:
+            self._compare_all = False
+            due.update(dict.fromkeys([*(current if self.wildcard else ()), *self.sent, *self.names]))
+        due.update(dict.fromkeys(changed))
+        return due
 
     def _send(self, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Update:
         update = Update(str(next(self._nonces)), resources, removed)
