@@ -21,7 +21,7 @@ REFERENCE = docs_site.DIRECTORY / "reference"
 
 @pytest.fixture(scope="module")
 def visitor(shared_runtime, connect):
-    """Somebody who hasn't signed in."""
+    """A browser without a session."""
     assert (docs_site.DIRECTORY / "index.html").is_file(), "The docs aren't built. Run make docs."
     return connect(shared_runtime)
 
