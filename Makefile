@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check prose bench lock vendor
+.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check bench lock vendor
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,13 +59,11 @@ docs: $(HELP)/index.html ## build the docs site, which the publisher serves unde
 $(HELP)/index.html: $(VENV)/installed mkdocs.yml tools/docs_hooks.py $(shell find docs -type f)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-check: install ## lint, types, layers
+check: install ## lint, types, layers, English
 	$(BIN)/ruff check src tests tools bench
 	$(BIN)/ruff format --check src tests tools bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-
-prose: install ## check the English of docs, templates and code
 	$(BIN)/python tools/prose.py
 
 bench: install ## measure time to trust, long lists and the start of the command; writes docs/reference/benchmarks.md

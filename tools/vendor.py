@@ -39,7 +39,7 @@ class Asset:
         return self.package.removeprefix("@").replace("/", "-")
 
     def matches(self, content: bytes) -> bool:
-        """Tell whether *content* has the recorded sum."""
+        """Return whether *content* has the recorded checksum."""
         return hashlib.sha256(content).hexdigest() == self.sha256
 
 
@@ -63,7 +63,7 @@ def check(assets: list[Asset]) -> list[str]:
 
 
 def fetch(assets: list[Asset], folder: Path) -> list[bytes]:
-    """Have npm bring the packages into *folder* and take every asset out of them."""
+    """Fetch the packages into *folder* with npm, and return each asset from them."""
     npm = shutil.which("npm")
     if npm is None:
         sys.exit("Fetching page assets needs npm. Install it, or use --check, which does without.")
