@@ -69,7 +69,7 @@ def _write_command(context: typer.Context) -> str:
 
 
 def write_operations() -> str:
-    """Return a section for each subject, with a table of its operations."""
+    """Return a section for each subject, with its operations."""
     description = rest.create_door(cast(Runtime, None)).openapi()  # describing it needs no runtime
     subjects = defaultdict[str, list[str]](list)
     for path, operations in description["paths"].items():
@@ -78,12 +78,7 @@ def write_operations() -> str:
         for method in METHODS:
             if method in operations:
                 subjects[subject].append(_write_operation(f"{method.upper()} {short}", operations[method], description))
-    return "\n".join(
-        f"## {subject}\n\n| operation | what it does | parameters | body |\n|---|---|---|---|\n"
-        + "\n".join(rows)
-        + "\n"
-        for subject, rows in subjects.items()
-    )
+    return "\n".join(f"## {subject}\n\n" + "\n".join(operations) + "\n" for subject, operations in subjects.items())
 
 
 def _write_operation(title: str, operation: dict[str, Any], description: dict[str, Any]) -> str:
@@ -97,7 +92,8 @@ def _write_operation(title: str, operation: dict[str, Any], description: dict[st
         _write_body(kind, content["schema"], description)
         for kind, content in operation.get("requestBody", {}).get("content", {}).items()
     ]
-    return f"| `{title}` | {_write_cell(text)} | {', '.join(parameters)} | {'; '.join(bodies)} |"
+    inputs = [f"Query: {', '.join(parameters)}"] * bool(parameters) + [f"Body: {' or '.join(bodies)}"] * bool(bodies)
+    return "- " + "<br>\n  ".join([f"`{title}`", _escape(" ".join(text.split())), *inputs])
 
 
 def _write_body(media_type: str, schema: dict[str, Any], description: dict[str, Any]) -> str:

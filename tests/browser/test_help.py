@@ -6,8 +6,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 def test_search_finds_a_code_and_leads_to_its_entry(page: Page):
     page.goto("/sign-in")
     page.get_by_role("link", name="Help").click()
+    expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")  # the index is loaded
     page.get_by_role("textbox", name="Search").press_sequentially("weak-key")
-    page.locator("[data-md-component=search-result]").get_by_role("link", name="Findings").first.click()
+    page.locator("[data-md-component=search-result] a", has_text="Findings").first.click()
     expect(page.get_by_role("heading", name="Findings", level=1)).to_be_visible()
     page.goto("/help/reference/findings/#weak-key")
     expect(page.locator("#weak-key")).to_be_in_viewport()
