@@ -23,10 +23,12 @@ COMMANDS, OPERATIONS = REFERENCE / "cli.md", REFERENCE / "rest-operations.md"
 MARK = "<!-- tools/reference.py writes everything below: run make reference. -->\n"
 INTRODUCTION = """# REST operations
 
-Every operation of the REST API, from `/openapi.json`. Paths without another prefix are below
-`/api/am/publisher/v4`. The publisher shows the same on the page <a href="/docs">/docs</a>, where you can try each
-operation. [REST API](rest.md) explains prefixes, errors and what is compatible with WSO2. Parameters and fields with a
-question mark are optional.
+Every operation of the REST API, generated from `/openapi.json`. [REST API](rest.md) explains authentication, errors,
+lists, and what is compatible with WSO2; [Roles](roles.md) lists who can call what.
+
+Paths are below `/api/am/publisher/v4`, except for `/metrics`, `/oauth2/...` and `/client-registration/...`. A `?` marks
+optional parameters and fields. The publisher shows the same on the page <a href="/docs">/docs</a>, where you can try
+each operation.
 
 """
 BAR = r"\|"  # within a table
