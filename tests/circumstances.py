@@ -56,7 +56,7 @@ def with_crl(words: str, *crls: Callable[[Kind], bytes], kind: Kind | None = Non
 def with_ending_crl() -> Kind:
     """A CRL that has ended is refused; one that is about to end isn't."""
     soon = timedelta(seconds=20)  # a loaded machine takes a while to import it
-    return replace(with_crl("an old CRL", lambda _: revoke(ROOT, end=soon)), begins=datetime.now(UTC) + soon)
+    return replace(with_crl("an expired CRL", lambda _: revoke(ROOT, end=soon)), begins=datetime.now(UTC) + soon)
 
 
 def revoking(kind: Kind) -> bytes:
@@ -75,42 +75,42 @@ OTHERWISE: Kinds = {
     "self-signed, nothing imported": lambda: NOTHING(issue(HOST)),
     "privately signed, nothing imported": lambda: NOTHING(issue(HOST, by=ROOT)),
     "keyUsage without digitalSignature": lambda: itself(issue(HOST, more=[key_usage()])),
-    "TLS 1.3 alone": lambda: speaking(V1_3),
-    "TLS 1.2 alone": lambda: speaking(V1_2),
-    "TLS 1.2 with ECDHE-RSA-CHACHA20-POLY1305 alone": lambda: speaking(
+    "TLS 1.3 only": lambda: speaking(V1_3),
+    "TLS 1.2 only": lambda: speaking(V1_2),
+    "TLS 1.2 with ECDHE-RSA-CHACHA20-POLY1305 only": lambda: speaking(
         V1_2, "ECDHE-RSA-CHACHA20-POLY1305", key=rsa_key()
     ),
-    "TLS 1.2 with AES128-GCM-SHA256 alone": lambda: speaking(V1_2, "AES128-GCM-SHA256", key=rsa_key()),
-    "TLS 1.1 alone": lambda: speaking(V1_1),
-    "TLS 1.2 alone where 1.3 is asked for": lambda: decided(speaking(V1_2), "TLS 1.3 at least", tlsMinimum="1.3"),
+    "TLS 1.2 with AES128-GCM-SHA256 only": lambda: speaking(V1_2, "AES128-GCM-SHA256", key=rsa_key()),
+    "TLS 1.1 only": lambda: speaking(V1_1),
+    "TLS 1.2 only, where 1.3 is required": lambda: decided(speaking(V1_2), "TLS 1.3 at least", tlsMinimum="1.3"),
     "Ed448": lambda: itself(issue(HOST, key=ed448_key())),
-    "client certificate asked for in TLS 1.2": lambda: asking_clients(V1_2),
-    "client certificate asked for in TLS 1.3": lambda: asking_clients(V1_3),
+    "client certificate required in TLS 1.2": lambda: asking_clients(V1_2),
+    "client certificate required in TLS 1.3": lambda: asking_clients(V1_3),
     "no TLS on this port": lambda: NOTHING(None),
-    "nobody listens": lambda: NOTHING(None, place=closed_port),
-    "listens and says nothing": lambda: NOTHING(None, place=silent_backend),
+    "nothing listens": lambda: NOTHING(None, place=closed_port),
+    "listens, but sends nothing": lambda: NOTHING(None, place=silent_backend),
     "resets connections": lambda: NOTHING(None, place=resetting_backend),
     "certificate pin": lambda: pinned(right=True),
     "certificate pin of another": lambda: pinned(right=False),
     "key pin": lambda: pinned(right=True, key=True),
     "key pin of another": lambda: pinned(right=False, key=True),
     "no usable name, but a certificate pin": without_name,
-    "name given by hand": lambda: with_names("b.internal", "a.internal", "b.internal"),
-    "other name than that given by hand": lambda: with_names(HOST, "a.internal"),
+    "name in the trust settings": lambda: with_names("b.internal", "a.internal", "b.internal"),
+    "other name than in the trust settings": lambda: with_names(HOST, "a.internal"),
     "wildcard": lambda: with_names("*.b.internal", "a.b.internal"),
     "wildcard for a part of a label": lambda: with_names("a*.b.internal", "ab.b.internal"),
     "wildcard for two labels": lambda: with_names("*.internal", "a.b.internal"),
     "CRL that does not list it": lambda: with_crl("a CRL", lambda _: revoke(ROOT)),
     "CRL that revokes it": lambda: with_crl("a CRL", revoking),
-    "CRL that has ended": with_ending_crl,
-    "CRL of the root alone, with an intermediate": lambda: with_crl("a CRL", lambda _: revoke(ROOT), kind=deep()),
+    "CRL that has expired": with_ending_crl,
+    "CRL of the root only, with an intermediate": lambda: with_crl("a CRL", lambda _: revoke(ROOT), kind=deep()),
     "intermediate that the root's CRL revokes": lambda: with_crl(
         "two CRLs", lambda _: revoke(ROOT, INTERMEDIATE), lambda _: revoke(INTERMEDIATE), kind=deep()
     ),
-    "imported, but public roots alone are believed": lambda: decided(
-        itself(issue(HOST)), "public roots alone", anchors="public"
+    "imported, but only public roots are trusted": lambda: decided(
+        itself(issue(HOST)), "only public roots", anchors="public"
     ),
-    "imported, and public roots beside": lambda: decided(
+    "imported, and public roots, too": lambda: decided(
         itself(issue(HOST)), "public roots too", anchors="imported-and-public"
     ),
 }

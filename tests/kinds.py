@@ -126,9 +126,9 @@ BELIEVED: Kinds = {
     "self-signed without basicConstraints": lambda: itself(issue(HOST, ca=None)),
     "self-signed, uploaded as DER": lambda: Kind(backend := issue(HOST), backend.der, "itself, as DER"),
     "self-signed, twice in the file": lambda: Kind(backend := issue(HOST), backend.pem * 2, "itself"),
-    "privately signed, leaf alone": lambda: itself(issue(HOST, by=ROOT)),
-    "below an intermediate, leaf alone": lambda: itself(issue(HOST, by=INTERMEDIATE)),
-    "leaf alone, its root expired": lambda: itself(issue(HOST, by=issue(ca=True, **EXPIRED))),
+    "privately signed, leaf only": lambda: itself(issue(HOST, by=ROOT)),
+    "below an intermediate, leaf only": lambda: itself(issue(HOST, by=INTERMEDIATE)),
+    "leaf only, its root expired": lambda: itself(issue(HOST, by=issue(ca=True, **EXPIRED))),
     "root, leaf below it": lambda: below(ROOT),
     "root of version 1, leaf below it": lambda: below(alter(issue(ca=True), version=b"", extensions=b"")),
     "root, chain served": lambda: Kind(issue(HOST, by=INTERMEDIATE), ROOT.pem),
@@ -145,10 +145,8 @@ BELIEVED: Kinds = {
     "root before intermediate, leaf served": lambda: Kind(
         issue(HOST, by=INTERMEDIATE).alone, bundle(ROOT, INTERMEDIATE), BOTH
     ),
-    "intermediate alone, chain served": lambda: Kind(
-        issue(HOST, by=INTERMEDIATE), INTERMEDIATE.pem, "its intermediate"
-    ),
-    "intermediate alone, leaf served": lambda: Kind(
+    "intermediate only, chain served": lambda: Kind(issue(HOST, by=INTERMEDIATE), INTERMEDIATE.pem, "its intermediate"),
+    "intermediate only, leaf served": lambda: Kind(
         issue(HOST, by=INTERMEDIATE).alone, INTERMEDIATE.pem, "its intermediate"
     ),
     "two roots, leaf below the second": second_of_two,
@@ -157,10 +155,10 @@ BELIEVED: Kinds = {
     ),
     "issuer with CA:FALSE that is imported": lambda: Kind((made := no_ca_above())[1].alone, made[0].pem, "its issuer"),
     "CA with an unknown critical extension": lambda: below(issue(ca=True, more=[(UNKNOWN_EXTENSION, True)])),
-    "beside an expired one in one file": lambda: Kind(
+    "together with an expired one in one file": lambda: Kind(
         backend := issue(HOST), issue(HOST, **EXPIRED).pem + backend.pem, "itself and an expired one"
     ),
-    "beside another of its name in one file": lambda: Kind(
+    "together with another of its name in one file": lambda: Kind(
         backend := issue(HOST), issue(HOST).pem + backend.pem, "itself and another"
     ),
     "PKCS#7 file": packed,
@@ -177,8 +175,8 @@ BELIEVED: Kinds = {
     "RSA-2048": lambda: itself(issue(HOST, key=rsa_key())),
     "RSA-1024": lambda: itself(issue(HOST, key=rsa_key(1024))),
     "signed with SHA-1": lambda: Kind(alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, SHA1_WITH_RSA), RSA_ROOT.pem),
-    "signed with MD5, leaf alone": lambda: itself(alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA)),
-    "for clients only, leaf alone": lambda: itself(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
+    "signed with MD5, leaf only": lambda: itself(alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA)),
+    "for clients only, without its issuer": lambda: itself(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
 }
 
 STILL_REFUSED: Kinds = {
@@ -190,18 +188,18 @@ STILL_REFUSED: Kinds = {
     ),
     "another leaf of the same root": lambda: Kind(issue(HOST, by=ROOT), issue(HOST, by=ROOT).pem, "another leaf"),
     "expired leaf below a trusted root": lambda: below(ROOT, **EXPIRED),
-    "expired leaf beside a good one": lambda: Kind(
+    "expired leaf together with a good one": lambda: Kind(
         backend := issue(HOST, **EXPIRED), backend.pem + issue("other.test").pem, "itself and another"
     ),
     "expired intermediate": lambda: Kind(issue(HOST, by=issue(by=ROOT, ca=True, **EXPIRED)), ROOT.pem),
-    "expired root beside another": lambda: Kind(
+    "expired root together with another": lambda: Kind(
         issue(HOST, by=(old := issue(ca=True, common_name="old", **EXPIRED))), bundle(old, ROOT), "two roots"
     ),
     "not yet valid": lambda: itself(issue(HOST, start=DAY)),
     "wrong DNS name": lambda: itself(issue("other.test"), "localhost"),
     "wrong IP address": lambda: itself(issue("127.0.0.2")),
-    "DNS name where an address is asked for": lambda: itself(issue("localhost")),
-    "address where a DNS name is asked for": lambda: itself(issue(HOST), "localhost"),
+    "DNS name where an address is required": lambda: itself(issue("localhost")),
+    "address where a DNS name is required": lambda: itself(issue(HOST), "localhost"),
     "name only in CN": lambda: itself(issue(common_name="localhost"), "localhost"),
     "address only in CN": lambda: itself(issue(common_name=HOST)),
     "name that the root may not issue for": lambda: Kind(

@@ -57,7 +57,7 @@ SEVERAL: Kinds = {
     "self-signed with the address as dNSName": lambda: NOTHING(with_dns_name()),
     "expired leaf, root sent, nothing imported": lambda: unknown(of(ROOT, **EXPIRED), ROOT),
     "expired root sent, nothing imported": lambda: unknown(of(OLD_ROOT), OLD_ROOT),
-    "expired root sent and imported beside another": lambda: Kind(
+    "expired root sent, and imported together with another": lambda: Kind(
         of(OLD_ROOT).followed_by(OLD_ROOT), OLD_ROOT.pem + ROOT.pem, "two roots"
     ),
     "chain and root sent, nothing imported": lambda: unknown(of(INTERMEDIATE), INTERMEDIATE, ROOT),
@@ -72,8 +72,8 @@ SEVERAL: Kinds = {
         alter(of(RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), RSA_ROOT
     ),
     "expired and for another name, root imported": lambda: Kind(of(ROOT, "other.test", **EXPIRED), ROOT.pem),
-    "imported, but public roots alone are believed, for another name": lambda: replace(
-        Kind(made := issue("other.test"), made.pem, "itself; public roots alone"), settings={"anchors": "public"}
+    "imported, but only public roots are trusted, for another name": lambda: replace(
+        Kind(made := issue("other.test"), made.pem, "itself; only public roots"), settings={"anchors": "public"}
     ),
     "cross-signed, the other CA's certificate first": lambda: Kind(
         of(BY_FIRST).followed_by(BY_FIRST, BY_SECOND), SECOND.pem, "the second root"

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.envoy
 ONE_FAULT = (
     "wrong self-signed",
     "another root of the same name",
-    "expired leaf beside a good one",
-    "expired root beside another",
+    "expired leaf together with a good one",
+    "expired root together with another",
     "wrong IP address",
-    "DNS name where an address is asked for",
+    "DNS name where an address is required",
     "name only in CN",
     "name that the root may not issue for",
     "a CA more than the path length allows",

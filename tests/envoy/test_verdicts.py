@@ -17,7 +17,7 @@ from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
-WAITING = ("listens and says nothing", "CRL that has ended")  # measuring these is waiting for some seconds
+WAITING = ("listens, but sends nothing", "CRL that has expired")  # measuring these is waiting for some seconds
 PAGE = Path(__file__).parents[2] / "docs/reference/verdicts.md"
 HEAD = """\
 # Verdicts by kind of backend
@@ -44,7 +44,7 @@ class Verdict:
     codes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "accepted" if self.accepted else "refused"
+        return "accepted" if self.accepted else "rejected"
 
 
 @dataclass(frozen=True, slots=True)
