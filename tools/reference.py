@@ -32,6 +32,7 @@ each operation.
 
 """
 BAR = r"\|"  # within a table
+CODE = re.compile(r"(?<![\w-])(--[a-z][a-z-]+|HOLDFAST_[A-Z_]+[A-Z](?:=\w+)?)(?![\w-])")
 METHODS = ("get", "head", "post", "put", "delete")
 
 
@@ -64,7 +65,7 @@ def _write_command(context: typer.Context) -> str:
     examples = re.findall(r"^  (holdfast.*)$", command.epilog or "", re.MULTILINE)
     parts = [f"### {name}\n", f"{_escape(command.help or '')}\n", f"```\n{usage}\n```\n"]
     if rows:
-        parts.append("| argument or option | |\n|---|---|\n" + "\n".join(rows) + "\n")
+        parts.append("| argument or option | description |\n|---|---|\n" + "\n".join(rows) + "\n")
     if examples:
         parts.append("```\n" + "\n".join(examples) + "\n```\n")
     return "\n".join(parts)
@@ -112,7 +113,10 @@ def _write_cell(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("<", "&lt;").replace("*", "\\*")
+    """Return *text* as Markdown: options and variables become code, and what already is code stays."""
+    parts = text.split("`")
+    parts[::2] = (CODE.sub(r"`\1`", part.replace("<", "&lt;").replace("*", "\\*")) for part in parts[::2])
+    return "`".join(parts)
 
 
 def main() -> None:
