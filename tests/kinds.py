@@ -1,11 +1,11 @@
 """
 Kinds of backend, and of trust for them. The gateway's verdict on each is in docs/reference/verdicts.md.
 
-    kind = BELIEVED["self-signed with CA:TRUE"]()
+    kind = ACCEPTED["self-signed with CA:TRUE"]()
     with kind.served() as url:
         holdfast.import_certificate(url, kind.imported)
 
-The kinds of BELIEVED are accepted once their file is imported, those of STILL_REFUSED are not; none is before.
+The kinds of ACCEPTED are accepted once their file is imported, those of REJECTED are not; none is before.
 Those in which more than a certificate decides are in circumstances.py.
 """
 
@@ -120,7 +120,7 @@ def no_ca_above() -> tuple[Issued, Issued]:
     return above, issue(HOST, by=above)
 
 
-BELIEVED: Kinds = {
+ACCEPTED: Kinds = {
     "self-signed with CA:TRUE": lambda: itself(issue(HOST, ca=True)),
     "self-signed with CA:FALSE": lambda: itself(issue(HOST, ca=False)),
     "self-signed without basicConstraints": lambda: itself(issue(HOST, ca=None)),
@@ -179,7 +179,7 @@ BELIEVED: Kinds = {
     "for clients only, without its issuer": lambda: itself(issue(HOST, by=ROOT, purpose=CLIENTS_ONLY)),
 }
 
-STILL_REFUSED: Kinds = {
+REJECTED: Kinds = {
     "root, intermediate not served": lambda: Kind(issue(HOST, by=INTERMEDIATE).alone, ROOT.pem),
     "wrong self-signed": lambda: Kind(issue(HOST), issue(HOST).pem, "another self-signed one"),
     "wrong root": lambda: Kind(issue(HOST, by=ROOT), issue(ca=True, common_name="other").pem, "another root"),

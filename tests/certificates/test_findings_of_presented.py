@@ -7,11 +7,11 @@ import pytest
 from holdfast.certificates.findings.examination import Code, Finding, Severity, examine_presented
 from holdfast.certificates.identity import reference_identifier
 from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
-from kinds import BELIEVED, HOST, INTERMEDIATE, ROOT, RSA_ROOT, STILL_REFUSED
+from kinds import ACCEPTED, HOST, INTERMEDIATE, REJECTED, ROOT, RSA_ROOT
 from presented import SEVERAL, chain_of
 
 NOW = datetime.now(UTC)
-KINDS = BELIEVED | STILL_REFUSED | SEVERAL
+KINDS = ACCEPTED | REJECTED | SEVERAL
 EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 

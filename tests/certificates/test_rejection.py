@@ -9,7 +9,7 @@ from holdfast.certificates.findings.rejection import reasons_to_reject
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import reference_identifier
 from issuing import DAY, issue, key_usage
-from kinds import BELIEVED, HOST, STILL_REFUSED, Kind
+from kinds import ACCEPTED, HOST, REJECTED, Kind
 
 # What real gateways do with these is in docs/reference/verdicts.md. In others, the file doesn't show what the
 # backend presents.
@@ -18,7 +18,7 @@ BY_THE_FILE = {
     "name constraints about addresses",
     "CA without keyCertSign",
     "secp256k1 in the CA",
-} | {name for name, kind in STILL_REFUSED.items() if kind().trusted == "itself"}
+} | {name for name, kind in REJECTED.items() if kind().trusted == "itself"}
 
 
 def codes(kind: Kind) -> list[str]:
@@ -27,14 +27,14 @@ def codes(kind: Kind) -> list[str]:
     return [finding.code.value for finding in found]
 
 
-@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("name", ACCEPTED)
 def test_files_whose_backend_gateways_accept_are_not_rejected(name):
-    assert codes(BELIEVED[name]()) == []
+    assert codes(ACCEPTED[name]()) == []
 
 
 @pytest.mark.parametrize("name", sorted(BY_THE_FILE))
 def test_files_whose_backend_gateways_reject_are_rejected(name):
-    assert codes(STILL_REFUSED[name]()) != []
+    assert codes(REJECTED[name]()) != []
 
 
 # A CA that signs for others need not name the host; a server's own certificate that calls itself a CA must.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kinds import BELIEVED, STILL_REFUSED
+from kinds import ACCEPTED, REJECTED
 from running import Holdfast, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -40,9 +40,9 @@ class Probe:
         return "200" if answer.is_success else refusal(answer)
 
 
-@pytest.mark.parametrize("kind", BELIEVED)
+@pytest.mark.parametrize("kind", ACCEPTED)
 def test_a_backend_is_trusted_as_long_as_its_certificate_is_imported(holdfast: Holdfast, kind: str):
-    case = BELIEVED[kind]()
+    case = ACCEPTED[kind]()
     with case.backend() as backend:
         endpoint = backend.url(host=case.host)
         with Probe(holdfast, holdfast.publish_api(endpoint).path) as probe:
@@ -61,9 +61,9 @@ def test_a_backend_is_trusted_as_long_as_its_certificate_is_imported(holdfast: H
             assert backend.requests == answered
 
 
-@pytest.mark.parametrize("kind", STILL_REFUSED)
+@pytest.mark.parametrize("kind", REJECTED)
 def test_a_backend_is_refused_although_a_certificate_is_imported(holdfast: Holdfast, kind: str):
-    case = STILL_REFUSED[kind]()
+    case = REJECTED[kind]()
     with case.backend() as backend:
         endpoint = backend.url(host=case.host)
         with Probe(holdfast, holdfast.publish_api(endpoint).path) as probe:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kinds import STILL_REFUSED, Kind
+from kinds import REJECTED, Kind
 from presented import SEVERAL, chain_of
 from running import Holdfast
 
@@ -26,7 +26,7 @@ ONE_FAULT = (
     "issuer with CA:FALSE that is served",
     "signed with MD5 below a trusted root",
 )
-KINDS = SEVERAL | {name: STILL_REFUSED[name] for name in ONE_FAULT}
+KINDS = SEVERAL | {name: REJECTED[name] for name in ONE_FAULT}
 MOST_STEPS = 4
 
 

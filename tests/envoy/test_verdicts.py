@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from circumstances import OTHERWISE
-from kinds import BELIEVED, STILL_REFUSED, Kind
+from kinds import ACCEPTED, REJECTED, Kind
 from presented import SEVERAL
 from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-EVERY = BELIEVED | STILL_REFUSED | OTHERWISE | SEVERAL
+EVERY = ACCEPTED | REJECTED | OTHERWISE | SEVERAL
 WAITING = ("listens, but sends nothing", "CRL that has expired")  # measuring these is waiting for some seconds
 PAGE = Path(__file__).parents[2] / "docs/reference/verdicts.md"
 HEAD = """\
@@ -179,8 +179,8 @@ def test_the_gateway_does_what_it_said_it_would(
     cells = [name, kind.trusted, str(before), str(through), codes, ", ".join(f"`{code}`" for code in kind.findings)]
     measured[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
     assert before == after == through
-    assert through.accepted or name not in BELIEVED
-    assert not through.accepted or name not in STILL_REFUSED
+    assert through.accepted or name not in ACCEPTED
+    assert not through.accepted or name not in REJECTED
     if "HOLDFAST_TABLES" not in os.environ:
         assert documented().get(name) == measured[name], DIFFERENT
 
