@@ -9,9 +9,10 @@ A distributor that follows a database, gateways that listen to it, and a loop wh
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from acting import context_of
@@ -72,6 +73,7 @@ class ListeningGateway:
 
     def __post_init__(self) -> None:
         self.gateway, self.watch = self.cache.connect(self.id)
+        self.gateway.started = True
         self.waiting: list[tuple[str, Update]] = []
 
     def receive(self) -> list[tuple[str, Update]]:
@@ -143,11 +145,15 @@ class ControlPlane:
 
 @asynccontextmanager
 async def control_plane(
-    store: Store, *, drain: float = 60.0, warming: Mapping[str, Warming] = NO_WARMING
+    store: Store,
+    *,
+    drain: float = 60.0,
+    warming: Mapping[str, Warming] = NO_WARMING,
+    on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
 ) -> AsyncIterator[ControlPlane]:
     """Run a distributor on *store* until the block ends."""
     cache = Cache(warming)
-    enforcements = Enforcements(cache, utc_now)
+    enforcements = Enforcements(cache, utc_now, on_enforced)
     distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING, now=utc_now)
     await distributor.begin()
     async with Background() as background:

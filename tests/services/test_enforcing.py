@@ -110,16 +110,14 @@ def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(sto
 
 def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_another):
     """A failure of the task that follows gateways must not leave changes pending forever."""
-    answers = [RuntimeError("the connection to the gateway was closed"), set()]
+    failures = [RuntimeError("this failed once")]
 
-    async def warming():
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def fail_once(*_):
+        if failures:
+            raise failures.pop()
 
     async def story():
-        async with control_plane(store, warming={"edge": warming}) as plane:
+        async with control_plane(store, on_enforced=fail_once) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
             import_another()

@@ -93,28 +93,21 @@ def test_a_silent_gateway_is_waited_for_within_the_time_limit(store):
 
 
 def test_a_gateway_is_asked_only_once_it_uses_the_resources(store):
-    looked = []
-
-    async def warming():
-        looked.append(len(looked))
-        return None if len(looked) == 1 else {name} if len(looked) < 4 else set()
-
     async def story():
-        nonlocal name
-        async with control_plane(store, warming={"embedded": warming}) as plane:
+        async with control_plane(store) as plane:
             gateway = plane.connect("embedded")
-            gateway.answer()
+            gateway.gateway.started = False
             asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
-            (_, name), _ = of_tests(plane)
-            assert not looked
             gateway.answer()
+            await until(lambda: not gateway.waiting)
+            assert not asking.done()
+            gateway.gateway.started = True
+            plane.cache.tell_observers()
             return (await asking).verdict
 
-    name = ""
     with Backend(PRESENTED) as backend:
         verdict = play(story())
-    assert len(looked) == 4
     assert verdict.reason.startswith("The gateway can't be reached")
 
 

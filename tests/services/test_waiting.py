@@ -1,54 +1,81 @@
 """Which gateways Holdfast waits for: new, leaving and warming ones."""
 
 import asyncio
+from collections.abc import Callable
+
+import structlog
+from structlog.testing import LogCapture
 
 from holdfast.apis.enforcement import Enforcement, Progress
-from services.control_plane import PATIENCE, control_plane, play
+from holdfast.services.publishing import enforcement
+from services.control_plane import PATIENCE, advance, control_plane, play
 
 ORIGIN = "https://pizza.test"
 
 
-def test_a_cluster_that_is_still_warming_is_waited_for(store, served, import_another):
-    cluster = f"default/{served.id}/production"
-    warming = {cluster}
-    looks = iter(range(3))
-    looked_often = asyncio.Event()
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.001)
 
-    async def look():
-        if next(looks, None) is None:
-            looked_often.set()
-        return warming
+
+def test_a_gateway_is_waited_for_until_its_initial_state_is_in_use(store, import_another):
+    """Until it requests listeners, Envoy acknowledges clusters before it uses them."""
 
     async def story():
-        async with control_plane(store, warming={"edge": look}) as plane:
+        async with control_plane(store) as plane:
             gateway = plane.connect("edge")
-            gateway.answer()
+            gateway.gateway.started = False
             import_another()
             await plane.published()
             gateway.answer()
-            async with asyncio.timeout(PATIENCE):
-                await looked_often.wait()
-            assert plane.enforcement(ORIGIN) == Enforcement(Progress.WAITING, 1, 1)
-            warming.clear()
-            return await plane.until(ORIGIN, Progress.ENFORCED)
+            waiting = plane.enforcement(ORIGIN)
+            gateway.gateway.started = True
+            plane.cache.tell_observers()
+            return waiting, await plane.until(ORIGIN, Progress.ENFORCED)
 
-    assert play(story()).enforced_on == 1
+    waiting, enforced = play(story())
+    assert waiting == Enforcement(Progress.WAITING, 1, 0)
+    assert enforced.enforced_on == 1
 
 
-def test_clusters_of_others_that_warm_are_not_waited_for(store, import_another):
+def test_a_gateway_is_asked_once_what_it_is_warming_and_only_if_its_ack_is_overdue(store, monkeypatch, import_another):
+    logs = LogCapture()  # the tests' configuration discards warnings
+    monkeypatch.setattr(
+        enforcement, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
+    )
+    monkeypatch.setattr(enforcement, "OVERDUE", 60.0)
+    looks = 0
+
     async def look():
+        nonlocal looks
+        looks += 1
         return {"default/else/production"}
 
     async def story():
-        async with control_plane(store, warming={"edge": look}) as plane:
-            gateway = plane.connect("edge")
-            gateway.answer()
-            import_another()
+        async with control_plane(store, warming={"slow": look, "quick": look}) as plane:
+            slow, quick = plane.connect("slow"), plane.connect("quick")
+            for gateway in (slow, quick):
+                gateway.answer()
+            import_another("a")
             await plane.published()
-            gateway.answer()
-            return await plane.until(ORIGIN, Progress.ENFORCED)
+            for gateway in (slow, quick):
+                gateway.answer()
+            await plane.until(ORIGIN, Progress.ENFORCED)
+            import_another("b")
+            await plane.published()
+            quick.answer()
+            assert looks == 0
+            advance(61)
+            await until(lambda: logs.entries)
+            advance(61)
+            quick.answer()  # wakes observers
+            slow.answer()
+            await plane.until(ORIGIN, Progress.ENFORCED)
 
-    assert play(story()).enforced_on == 1
+    play(story())
+    (entry,) = logs.entries
+    assert (entry["gateway"], entry["warming"], looks) == ("slow", ["default/else/production"], 1)
 
 
 def test_a_new_gateway_is_waited_for_and_one_that_left_is_not(store, import_another):

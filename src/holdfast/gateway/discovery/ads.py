@@ -83,6 +83,9 @@ class _Stream:
         if request.node.id:
             self.gateway.id = request.node.id
         first = request.type_url not in self._subscriptions
+        if request.type_url == LISTENER and not self.gateway.started:
+            self.gateway.started = True
+            self._cache.tell_observers()
         subscription = self._subscriptions.setdefault(request.type_url, Subscription(request.type_url))
         if request.response_nonce:
             self._answer(subscription, request)

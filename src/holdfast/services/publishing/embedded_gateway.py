@@ -2,7 +2,6 @@
 The gateway that tests backends: it gets the resources of a test, runs it, and the resources are removed.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ from holdfast.gateway.probing.connection import (
     probe_head,
 )
 from holdfast.gateway.probing.resources import ProbeResources
-from holdfast.services.publishing.enforcement import FIRST_LOOK, LONGEST_LOOK
 
 T = TypeVar("T")
 
@@ -79,20 +77,11 @@ class EmbeddedGateway:
                 observer.clear()
         finally:
             self._cache.stop_observing(observer)
-        pause = FIRST_LOOK
-        while await self._is_warming(probe):
-            self._raise_refusal(probe)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_LOOK)
-
-    async def _is_warming(self, probe: ProbeResources) -> bool:
-        answers = [await gateway.warming() for gateway in self._gateways]
-        return any(names is None or probe.cluster.name in names for names in answers)
 
     def _acknowledged(self, probe: ProbeResources) -> bool:
         if not self._gateways:
             raise NoAnswer("No gateway is connected.")
-        return any(gateway.has(probe.keys[0], probe.cluster.version) for gateway in self._gateways)
+        return any(gateway.started and gateway.has(probe.keys[0], probe.cluster.version) for gateway in self._gateways)
 
     def _raise_refusal(self, probe: ProbeResources) -> None:
         refused = (gateway.rejected.get(key) for gateway in self._gateways for key in probe.keys)

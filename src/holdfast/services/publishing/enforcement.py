@@ -4,22 +4,26 @@ Whether the last change of a policy is in force: only once every connected gatew
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+
+import structlog
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
 from holdfast.gateway.resources.apis import ApiResources
-from holdfast.gateway.resources.resource import CLUSTER, ROUTES
+from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import scope_name
 from holdfast.services.access.context import Context
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.store import journal
 from holdfast.store.journal import Change
 
+log = structlog.get_logger()
 PolicyKey = tuple[str, Policy]  # organization, policy
-FIRST_LOOK, LONGEST_LOOK = 0.002, 0.2  # seconds between checks for clusters that are still warming
+OVERDUE = 1.0  # seconds until gateways are asked why they haven't acknowledged a change, and between two such questions
 
 
 @dataclass(slots=True)
@@ -46,23 +50,24 @@ class Enforcements:
         self._sequence = 0
         self._parts: dict[PolicyKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
         self._changes: dict[PolicyKey, _Change] = {}
-        self._pending: set[PolicyKey] = set()
+        self._pending: dict[PolicyKey, float | None] = {}  # when it is overdue (time of the loop); None: reported
         self._unverified: set[PolicyKey] = set()
 
     async def follow(self) -> None:
         """Follow the gateways' acknowledgements, until cancelled."""
         observer = self._cache.observe()
-        look = FIRST_LOOK
+        next_look = 0.0
         try:
             while True:
                 observer.clear()
-                acknowledged = [key for key in self._pending if self._is_everywhere(key)]
-                settled = await self._without_warming(acknowledged)
-                self._settle(settled)
-                look = FIRST_LOOK if len(settled) == len(acknowledged) else min(look * 2, LONGEST_LOOK)
-                if len(settled) < len(acknowledged):
-                    asyncio.get_running_loop().call_later(look, observer.set)
-                await observer.wait()
+                self._settle([key for key in self._pending if self._is_everywhere(key)])
+                overdue = min((due for due in self._pending.values() if due is not None), default=None)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(None if overdue is None else max(overdue, next_look)):
+                        await observer.wait()
+                        continue
+                await self._report_overdue()
+                next_look = asyncio.get_running_loop().time() + OVERDUE
         finally:
             self._cache.stop_observing(observer)
 
@@ -85,7 +90,7 @@ class Enforcements:
         for change in snapshot.changes:
             for policy in _policies(change, before, after):
                 self._changes[change.organization, policy] = _Change(change.at)
-                self._pending.add((change.organization, policy))
+                self._pending[change.organization, policy] = asyncio.get_running_loop().time() + OVERDUE
         self._sequence = snapshot.sequence
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
@@ -140,7 +145,8 @@ class Enforcements:
         return frozenset().union(*self._parts.get(key, {}).values())
 
     def _has_acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
-        return all((version := self._version(key)) and gateway.has(key, version) for key in keys)
+        has_all = all((version := self._version(key)) and gateway.has(key, version) for key in keys)
+        return gateway.started and has_all
 
     def _read_rejection(self, gateway: Gateway, key: ResourceKey) -> str | None:
         rejection = gateway.rejected.get(key)
@@ -154,20 +160,30 @@ class Enforcements:
         gateways, keys = self._cache.gateways, self._resources(key)
         return not keys or (bool(gateways) and all(self._has_acknowledged(gateway, keys) for gateway in gateways))
 
-    async def _without_warming(self, policies: Collection[PolicyKey]) -> list[PolicyKey]:
-        """Return *policies* without those with a cluster that a gateway has acknowledged but doesn't use yet."""
-        if not policies:
-            return []
-        answers = await asyncio.gather(*(gateway.warming() for gateway in self._cache.gateways))
-        if None in answers:
-            return []
-        warming = {(CLUSTER, name) for names in answers for name in names or ()}
-        return [key for key in policies if not self._resources(key) & warming and self._is_everywhere(key)]
+    async def _report_overdue(self) -> None:
+        """Log which clusters are warming at the gateways that haven't acknowledged the overdue changes, once each."""
+        now = asyncio.get_running_loop().time()
+        overdue = [key for key, due in self._pending.items() if due is not None and due <= now]
+        self._pending.update(dict.fromkeys(overdue))
+        for gateway in self._cache.gateways:
+            late = [key for key in overdue if self._is_late(gateway, self._resources(key))]
+            if late:
+                warming = await gateway.warming()
+                log.warning(
+                    "gateway is late to apply changes",
+                    gateway=gateway.id,
+                    changes=len(late),
+                    warming=None if warming is None else sorted(warming),
+                )
+
+    def _is_late(self, gateway: Gateway, keys: Collection[ResourceKey]) -> bool:
+        refuses = any(self._read_rejection(gateway, key) for key in keys)
+        return not refuses and not self._has_acknowledged(gateway, keys)
 
     def _settle(self, policies: Collection[PolicyKey]) -> None:
         now = self._now()
         for key in policies:
-            self._pending.discard(key)
+            del self._pending[key]
             change = self._changes[key]
             for organization, api_id in self._parts.get(key, {}):
                 self._on_enforced(organization, api_id, now)
