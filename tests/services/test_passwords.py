@@ -1,9 +1,10 @@
 """The rules for new passwords."""
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 
 from holdfast.apis.errors import InvalidField
-from holdfast.services.access.passwords import MAX_PASSWORD, check_password
+from holdfast.services.access.passwords import MAX_PASSWORD, Passwords, check_password
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,10 @@ def test_easily_guessed_passwords_are_rejected(password, says):
 )
 def test_passphrases_are_accepted(password):
     assert check_password(password, "anna") == password
+
+
+def test_a_password_for_nobody_takes_the_same_work_to_reject():
+    passwords = Passwords()
+    assert extract_parameters(passwords.nobody) == extract_parameters(PasswordHasher().hash("another password"))
+    assert not passwords.matches(passwords.nobody, "another password")
+    assert passwords.nobody != Passwords().nobody

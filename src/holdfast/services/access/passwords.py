@@ -5,11 +5,13 @@ Passwords: which ones are allowed, and their hashes (argon2id).
 import re
 import secrets
 import threading
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from holdfast.apis.errors import InvalidField
 
@@ -52,7 +54,7 @@ class Passwords:
         self._hasher = PasswordHasher()  # argon2id, the library's parameters (RFC 9106, low-memory profile)
         self._turn = threading.BoundedSemaphore(AT_ONCE)
         # Compared with if the user doesn't exist, which takes just as long.
-        self.nobody = self.hash(secrets.token_urlsafe())
+        self.nobody = _make_unmatched_hash(self._hasher)
 
     def hash(self, password: str) -> str:
         """Return the hash to store."""
@@ -68,6 +70,15 @@ class Passwords:
                 return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _make_unmatched_hash(hasher: PasswordHasher) -> str:
+    """Return a well-formed hash that no known password has; making it takes no time, unlike hashing a random one."""
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (
+        b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"
 
 
 @cache
