@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
-PRELOADED = ("holdfast.cli.server.up", "holdfast.cli.server.process", "holdfast.store.migrating")
+PRELOADED = (
+    "holdfast.cli.server.up",
+    "holdfast.cli.server.process",
+    "holdfast.demo.story",
+    "holdfast.demo.tour",
+    "holdfast.gateway.process.admin",
+    "holdfast.openid.provider",
+    "holdfast.store.migrating",
+)
 
 
 class ForkedProcess:

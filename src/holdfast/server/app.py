@@ -53,6 +53,7 @@ class Instance:
     """A running Holdfast."""
 
     runtime: Runtime
+    process: EnvoyProcess
     publisher_url: str
     new_password: str | None  # of admin, if it was created at this start
     reload: Reload
@@ -157,7 +158,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             await parts.listeners.wait(data / ENVOY_LOG)
             url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
-                yield Instance(runtime, url, password, Reload(settings, presented, sso))
+                yield Instance(runtime, process, url, password, Reload(settings, presented, sso))
             finally:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:

@@ -4,12 +4,14 @@ The identity provider that the settings describe.
 
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.network.sockets import CannotStart
-from holdfast.openid.metadata import is_private
-from holdfast.openid.provider import Provider, ProviderSettings
 from holdfast.server.settings import Settings
 from holdfast.services.access.single_sign_on import SingleSignOn
+
+if TYPE_CHECKING:
+    from holdfast.openid.provider import Provider
 
 MAX_SECRET = 4096  # bytes
 
@@ -18,6 +20,10 @@ def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
     """Return single sign-on as configured, None without an issuer. Doesn't connect yet. Raises CannotStart."""
     if settings.oidc_issuer is None:
         return None
+    # The libraries for OpenID Connect take long to load, and most installations don't use them.
+    from holdfast.openid.metadata import is_private
+    from holdfast.openid.provider import Provider, ProviderSettings
+
     if not is_private(settings.oidc_issuer):
         raise CannotStart(f"HOLDFAST_OIDC_ISSUER: {settings.oidc_issuer!r} isn't an https URL.")
     if not settings.oidc_client_id:
@@ -38,7 +44,7 @@ def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
     return SingleSignOn(provider, settings.oidc_label, settings.oidc_organization, settings.oidc_roles)
 
 
-def read_again(settings: Settings, provider: Provider) -> None:
+def read_again(settings: Settings, provider: "Provider") -> None:
     """Reload the client secret and CA certificates of *provider* from their files. Raises CannotStart."""
     provider.change(_secret(settings), _tls(settings.oidc_ca_file))
 

@@ -8,10 +8,10 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from rich.console import Console
@@ -20,10 +20,6 @@ from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.local import failures_in_words, read_settings
-from holdfast.demo.story import play, stage
-from holdfast.demo.tour import Tour
-from holdfast.doctor import examine
-from holdfast.doctor.check import Check
 from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing
 from holdfast.network.sockets import CannotStart, has_terminal
 from holdfast.server.admin_password import PASSWORD_FILE
@@ -35,6 +31,9 @@ from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.principal import Principal
+
+if TYPE_CHECKING:
+    from holdfast.doctor.check import Check
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -53,6 +52,8 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
 
 def demonstrate() -> bool:
     """Run the demo once, and return whether each step succeeded."""
+    from holdfast.demo.story import stage  # `up` doesn't need it
+
     with _said(), stage() as options:
         return bool(_run(_once(read_settings(options), options["admin_password"])))
 
@@ -67,8 +68,11 @@ def reseal_keys(options: dict[str, Any]) -> bool:
     return not lost
 
 
-def diagnose(options: dict[str, Any]) -> list[Check]:
+def diagnose(options: dict[str, Any]) -> "list[Check]":
     """Run all checks; if the settings are invalid, that is the only one."""
+    from holdfast.doctor import examine  # `up` doesn't need it
+    from holdfast.doctor.check import Check
+
     try:
         settings = read_settings(options)
     except CannotStart as error:
@@ -142,20 +146,30 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
 
 
 async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
-    data, user = settings.data.expanduser(), Principal(DEFAULT_ORGANIZATION, ADMIN)
+    data = settings.data.expanduser()
     async with run(settings) as holdfast:
         _tell_ready(holdfast, data)
+        holdfast.process.load_admin()
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
-        tour = Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, _find_password(holdfast, data))
-        async with tour.begin() if demo else nullcontext():
+        async with _begin_tour(holdfast, data) if demo else nullcontext():
             # Everything allocated so far stays; scanning it at each collection would pause the process for 0.1 s.
             gc.collect()
             gc.freeze()
             await asyncio.Event().wait()
 
 
+def _begin_tour(holdfast: Instance, data: Path) -> AbstractAsyncContextManager[None]:
+    from holdfast.demo.tour import Tour  # only `--demo` needs it
+
+    user = Principal(DEFAULT_ORGANIZATION, ADMIN)
+    password = _find_password(holdfast, data)
+    return Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, password).begin()
+
+
 async def _once(settings: Settings, password: str) -> bool:
+    from holdfast.demo.story import play
+
     async with run(settings) as holdfast:
         gateway = holdfast.runtime.gateways["production"]
         return await play(console, holdfast.publisher_url, gateway, (ADMIN, password), settings.data)

@@ -8,24 +8,25 @@ import importlib.metadata
 import json
 import os
 import signal
-import ssl
 import time
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx2
 import structlog
 from google.protobuf.json_format import MessageToDict
 
 from holdfast.gateway.probing import resources
-from holdfast.gateway.process.draining import drain
 from holdfast.gateway.process.overload import describe_overload_manager
 from holdfast.gateway.resources.access_logs import CONTROL_PLANE
+
+if TYPE_CHECKING:
+    from holdfast.gateway.process.admin import Admin
 
 log = structlog.get_logger()
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # after running this long, pauses start over at FIRST_PAUSE
-ADMIN_ANSWERS_WITHIN = 2.0
 _OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 # Envoy's default limit of 100 guards against untrusted regular expressions; all of these are ours (`dot_segments.py`).
 _RUNTIME = {"re2.max_program_size.error_level": 1000}
@@ -132,11 +133,8 @@ class EnvoyProcess:
     def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
         """*sockets* is a directory with a short path, because the path of a unix socket has at most 107 bytes."""
         self.probe_socket = sockets / "probe"
-        configuration = write_bootstrap(node, sockets / "ads", sockets / "admin", self.probe_socket, max_connections)
-        # This is http over a socket; the default would spend 20 ms loading every public root.
-        no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        transport = httpx2.AsyncHTTPTransport(uds=str(sockets / "admin"), verify=no_tls)
-        self._admin = httpx2.AsyncClient(transport=transport, base_url="http://admin", timeout=ADMIN_ANSWERS_WITHIN)
+        self._admin_socket = sockets / "admin"
+        configuration = write_bootstrap(node, sockets / "ads", self._admin_socket, self.probe_socket, max_connections)
         self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
         self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
         self._log_file = log_file
@@ -166,11 +164,11 @@ class EnvoyProcess:
 
     async def drain(self, within: float) -> None:
         """Accept no new connections, and wait at most *within* seconds for requests in flight."""
-        await drain(self._admin, within)
+        await self._admin.drain(within)
 
     async def stop(self) -> None:
         """Stop Envoy and wait for it to end, which aborts open requests; cancel `keep` first, or it restarts Envoy."""
-        await self._admin.aclose()
+        await self._admin.close()
         process = self._process
         if process and process.returncode is None:
             process.send_signal(signal.SIGTERM)
@@ -188,14 +186,18 @@ class EnvoyProcess:
         Until its host is resolved and its secrets have arrived, the old version of a cluster stays in use. Each call
         stops Envoy while it walks through all statistics: for 3 ms with 300 APIs, for 20 ms with 2,000.
         """
-        try:
-            count = await self._admin.get("/stats", params={"filter": "^cluster_manager.warming_clusters$"})
-            if count.text.strip() == "cluster_manager.warming_clusters: 0":
-                return set()
-            dump = await self._admin.get("/config_dump", params={"resource": "dynamic_warming_clusters"})
-        except httpx2.HTTPError:
-            return None
-        return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
+        return await self._admin.warming()
+
+    def load_admin(self) -> None:
+        """Load the client that `warming` and `drain` use; later, an upgrade may have replaced its files on the disk."""
+        _ = self._admin
+
+    @cached_property
+    def _admin(self) -> "Admin":
+        # The start sends Envoy no request, and the HTTP client takes 0.1 s to load.
+        from holdfast.gateway.process.admin import Admin
+
+        return Admin(self._admin_socket)
 
     def _log_or_nothing(self) -> int:
         """Open the log, or discard Envoy's output if that fails, so that traffic never waits for a log."""

@@ -11,13 +11,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
-from holdfast.openid.identity import Identity
-from holdfast.openid.provider import Provider, SignIn
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.attempts import Attempts, client_key
 from holdfast.services.access.audit import SYSTEM, write_down
@@ -30,6 +29,10 @@ from holdfast.store.access.accounts import ConfirmedIdentity, User
 from holdfast.store.access.tokens import Kind
 from holdfast.store.audit import Action, UserRoles
 from holdfast.store.database import Store
+
+if TYPE_CHECKING:  # loaded only with single sign-on, because the libraries take long
+    from holdfast.openid.identity import Identity
+    from holdfast.openid.provider import Provider, SignIn
 
 log = structlog.get_logger()
 SIGN_IN_COOKIE = "holdfast_sign_in"
@@ -44,7 +47,7 @@ _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 class SingleSignOn:
     """The provider, the *label* of its button, and the *organization* and *roles* (by group) that its users get."""
 
-    provider: Provider
+    provider: "Provider"
     label: str
     organization: str
     roles: Sequence[tuple[str, Role]]
@@ -121,7 +124,7 @@ def finish(
     return admit(store, sso, identity, now, address)
 
 
-def admit(store: Store, sso: SingleSignOn, identity: Identity, now: datetime, address: str = "") -> User:
+def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, address: str = "") -> User:
     """
     Return the user of *identity*, updated or, on first sign-in, created; *address* is the client's.
 
@@ -157,7 +160,7 @@ def roles_of(sso: SingleSignOn, groups: frozenset[str]) -> frozenset[str]:
 def _create(
     session: Session,
     sso: SingleSignOn,
-    identity: Identity,
+    identity: "Identity",
     roles: frozenset[str],
     confirmed: ConfirmedIdentity,
     now: datetime,
@@ -203,8 +206,9 @@ def _free_name(session: Session, organization: str, wanted: str) -> str:
     raise ProviderSignInRefused(f"Too many users have the name {short}. Ask an administrator.")
 
 
-def _sign_in(secret: str, redirect_uri: str) -> SignIn:
+def _sign_in(secret: str, redirect_uri: str) -> "SignIn":
     """Derive state, nonce and verifier from the browser's secret, so that Holdfast doesn't have to store them."""
+    from holdfast.openid.provider import SignIn  # loaded already, with the provider
 
     def derive(purpose: str) -> str:
         return hashlib.sha256(f"{purpose} {secret}".encode()).hexdigest()
