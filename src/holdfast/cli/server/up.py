@@ -218,9 +218,10 @@ def _prepare_process() -> None:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """Disable garbage collection during imports: there is none to collect, and it takes a sixth of the time."""
+    """Disable garbage collection during imports: there is little to collect, and it takes a sixth of the time."""
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # otherwise, the next collections scan all modules, which never become garbage
         gc.enable()
