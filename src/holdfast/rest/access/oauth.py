@@ -7,7 +7,7 @@ import json
 from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.router import Router
 from holdfast.services.access import oauth
 from holdfast.services.access.oauth import ACCESS_LASTS, Grant, GrantRefused, TokenGrant, TokenRequest
 from holdfast.services.errors import TooManyAttempts
@@ -23,9 +24,9 @@ from holdfast.store.access.tokens import Application
 
 REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
-registration = APIRouter(tags=["Tokens"])
+registration = Router(tags=["Tokens"])
 # These two ignore unknown parameters (RFC 6749, sections 3.1 and 3.2).
-router = APIRouter(tags=["Tokens"])
+router = Router(tags=["Tokens"])
 Text = Annotated[str, Form()]
 _ERROR = {
     "description": "An error (RFC 6749, section 5.2).",

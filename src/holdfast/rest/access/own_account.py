@@ -2,7 +2,7 @@
 `/account`: the current user, their password and sessions.
 """
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.network.forwarded import address_of
@@ -10,10 +10,11 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import Account, Sessions
 from holdfast.rest.access.users import describe_user
 from holdfast.rest.prefixes import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.access import own_account
 from holdfast.services.access.password_threads import on_password_threads
 
-router = APIRouter(prefix=f"{PREFIX}/account", tags=["Account"])
+router = Router(prefix=f"{PREFIX}/account", tags=["Account"])
 
 
 class OwnPasswordBody(BaseModel):

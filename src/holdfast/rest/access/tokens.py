@@ -4,18 +4,19 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from holdfast.rest.access import responses
 from holdfast.rest.access.authentication import Bearer, RequestContext
 from holdfast.rest.access.responses import NewToken, Tokens
 from holdfast.rest.prefixes import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.access import tokens
 from holdfast.services.access.scopes import grantable_scopes
 from holdfast.store.access.tokens import Token
 
-router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
+router = Router(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
 
 
 class TokenBody(BaseModel):

@@ -2,7 +2,7 @@
 `/users` and `/organizations`, for admins.
 """
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.rest.access import responses
@@ -10,11 +10,12 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import NewOrganization, Organizations, Users
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.prefixes import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.access import users
 from holdfast.services.access.password_threads import on_password_threads
 from holdfast.store.access.accounts import User
 
-router = APIRouter(prefix=PREFIX, tags=["Users"])
+router = Router(prefix=PREFIX, tags=["Users"])
 
 
 class UserBody(BaseModel):

@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 
 from holdfast.apis.catalog.description import Described
@@ -29,13 +29,14 @@ from holdfast.rest.failures.failures import describe_failure
 from holdfast.rest.failures.responses import FailuresOfApi
 from holdfast.rest.inputs import ignores
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import api_names, apis, copies, deletion
 from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.trust.unused_trust import LeftBehind, UnusedTrust
 from holdfast.services.versions import make_api_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
+router = Router(prefix=f"{PREFIX}/apis", tags=["APIs"])
 MAX_EXPANDED = 100  # a full API can be large
 ApiId = Annotated[str, Query(alias="apiId")]
 DeleteUnused = Annotated[

@@ -5,7 +5,7 @@ OpenAPI definitions: of an API, to create an API from, and their validation.
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ValidationError
 
 from holdfast.apis.definitions.documents import MAX_BYTES, read_document
@@ -18,10 +18,11 @@ from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.rest.router import Router
 from holdfast.services.catalog import definitions
 from holdfast.services.versions import make_text_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["APIs"])
+router = Router(prefix=f"{PREFIX}/apis", tags=["APIs"])
 TextOrFile = UploadFile | str
 Definition = Annotated[UploadFile | None, File(description="The definition, in JSON or YAML.")]
 Address = Annotated[str, Form(description="Not supported: Holdfast doesn't fetch URLs. Send the file.")]

@@ -4,7 +4,7 @@ The lifecycle of APIs: actions, state and history.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.apis.definitions.documents import write_json
@@ -13,11 +13,12 @@ from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.responses import LifecycleHistory, LifecycleState, LifecycleStep, WorkflowResponse
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.catalog import api_names, lifecycle
 from holdfast.services.catalog.lifecycle import Step
 from holdfast.services.versions import make_api_tag, make_text_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["API lifecycle"])
+router = Router(prefix=f"{PREFIX}/apis", tags=["API lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
 
 

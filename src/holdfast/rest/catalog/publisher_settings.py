@@ -2,15 +2,14 @@
 `/settings`: settings of the publisher that WSO2's clients read first.
 """
 
-from fastapi import APIRouter
-
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.scopes import SCOPES
 
-router = APIRouter(prefix=f"{PREFIX}/settings", tags=["Settings"])
+router = Router(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
 
 @router.get("")

@@ -6,17 +6,18 @@ import re
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.description import to_search_result
 from holdfast.rest.catalog.responses import SearchResults
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.router import Router
 from holdfast.services.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 
-router = APIRouter(prefix=f"{PREFIX}/search", tags=["Search"])
+router = Router(prefix=f"{PREFIX}/search", tags=["Search"])
 _MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 
 

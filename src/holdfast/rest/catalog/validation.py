@@ -4,7 +4,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
@@ -13,13 +13,14 @@ from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.responses import EndpointValidation
 from holdfast.rest.catalog.searches import read_question
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.router import Router
 from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import connection_to
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.outcomes import CheckOutcome
 from holdfast.services.probing.terms import terms_to_call
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Validation"])
+router = Router(prefix=f"{PREFIX}/apis", tags=["Validation"])
 Question = Annotated[str, Query(description="A name, or `name:`, `context:` and `version:` with the whole value.")]
 
 

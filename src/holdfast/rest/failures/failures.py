@@ -2,8 +2,6 @@
 `/failures`: why requests to backends failed, for all APIs, and for a single request.
 """
 
-from fastapi import APIRouter
-
 from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
@@ -11,12 +9,13 @@ from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.failed_calls import FailedCall
 from holdfast.services.failures.failures import Failure
 
-router = APIRouter(prefix=f"{PREFIX}/failures", tags=["Failures"])
+router = Router(prefix=f"{PREFIX}/failures", tags=["Failures"])
 
 
 @router.get("")

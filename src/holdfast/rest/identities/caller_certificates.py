@@ -7,7 +7,7 @@ The certificates that gateways present to backends are at `/endpoints/client-cer
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import File, Form, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
@@ -21,12 +21,13 @@ from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import CallerCertificates, CallerCertificateSummary, EnforcedCallerCertificate
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import make_caller_tag
 
-router = APIRouter(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Caller certificates"])
+router = Router(prefix=f"{PREFIX}/apis/{{api_id}}/client-certificates", tags=["Caller certificates"])
 Upload = Annotated[UploadFile, File(description="A file with one certificate.")]
 Alias = Annotated[str, Form(description="A name for the certificate.")]
 Tier = Annotated[str, Form(description="Stored and returned; gateways don't use it.")]

@@ -6,7 +6,7 @@ No response ever contains a private key. The certificates of callers are at WSO2
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
@@ -22,13 +22,14 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import ImportedIdentity, SigningRequest
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_enforcement, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.identities import gateway_identities
 from holdfast.services.runtime import Runtime
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints/client-certificate", tags=["Gateway identities"])
+router = Router(prefix=f"{PREFIX}/endpoints/client-certificate", tags=["Gateway identities"])
 EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
 Chain = Annotated[UploadFile, File(description="The certificate and its chain, with or without the key.")]
 SignedCertificate = Annotated[UploadFile, File(description="The certificate that the CA signed, with its chain.")]

@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.certificates.certificate import Certificate
@@ -16,6 +16,7 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
@@ -23,7 +24,7 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.terms import Change, terms_to_test
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
+router = Router(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
 Url = Annotated[str, Form(description="An https URL. It needn't be an endpoint of an API.")]
 
 

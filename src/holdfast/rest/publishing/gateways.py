@@ -4,15 +4,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.publishing.responses import RouteEnforcement
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import write_enforcement
 from holdfast.services.publishing.routing import enforcement_of
 
-router = APIRouter(prefix=f"{PREFIX}/gateways", tags=["Gateways"])
+router = Router(prefix=f"{PREFIX}/gateways", tags=["Gateways"])
 
 
 @router.get("/enforcement")

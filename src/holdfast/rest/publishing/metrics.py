@@ -4,18 +4,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.responses import files
+from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, trust_settings
 
-router = APIRouter(tags=["Metrics"])
+router = Router(tags=["Metrics"])
 
 
 @router.get("/metrics", response_class=Response, responses=files("text/plain"))

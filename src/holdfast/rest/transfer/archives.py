@@ -5,7 +5,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response, UploadFile
+from fastapi import Query, Response, UploadFile
 from pydantic import ValidationError
 
 from holdfast.apis.definitions.openapi import parse_definition
@@ -18,10 +18,11 @@ from holdfast.rest.catalog.description import describe_api
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.rest.inputs import ignores
 from holdfast.rest.responses import files
+from holdfast.rest.router import Router
 from holdfast.services.catalog import api_names
 from holdfast.services.transfer import archives
 
-router = APIRouter(prefix=f"{PREFIX}/apis", tags=["Import and export"])
+router = Router(prefix=f"{PREFIX}/apis", tags=["Import and export"])
 MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; the size of bodies is already limited to this
 
 _NO_REVISIONS = "Holdfast has no revisions."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
+from fastapi import Form, Query, Request, Response, UploadFile
 
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.errors import InvalidField
@@ -19,6 +19,7 @@ from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import (
@@ -36,7 +37,7 @@ from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.services.trust.endpoint_certificates import Import
 from holdfast.services.versions import make_certificate_tag
 
-router = APIRouter(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint certificates"])
+router = Router(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint certificates"])
 Previous = Annotated[bool, Query(description="Download the previous certificates, which are trusted until retired.")]
 Password = Annotated[str, Form(description="The password of a PKCS#12 or Java truststore.")]
 _KEEP = {

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from holdfast.apis.errors import InvalidField
@@ -17,13 +17,14 @@ from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.router import Router
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.endpoint_certificates import describe_entry
 from holdfast.rest.trust.responses import EndpointCertificate, RemovedCertificates
 from holdfast.services.access.context import Context
 from holdfast.services.trust import removal
 
-router = APIRouter(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint certificates"])
+router = Router(prefix=f"{PREFIX}/removed-endpoint-certificates", tags=["Endpoint certificates"])
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _ALIAS_MEMBER = {"type": "string", "description": "A new alias. Default: the old one."}
 _ALIAS = {"schema": {"type": "object", "properties": {"alias": _ALIAS_MEMBER}}}

@@ -5,7 +5,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from holdfast.apis.enforcement import OriginTrust
@@ -19,6 +19,7 @@ from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
+from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_enforcement
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import Crl, InspectedTrustSettings, TrustExceptions, TrustSettings
@@ -28,7 +29,7 @@ from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
 from holdfast.services.versions import make_settings_tag
 
-router = APIRouter(prefix=f"{PREFIX}/endpoints", tags=["Trust settings"])
+router = Router(prefix=f"{PREFIX}/endpoints", tags=["Trust settings"])
 PEM = "application/x-pem-file"
 EndpointUrl = Annotated[str, Query(alias="endpoint", description="The URL of an https endpoint of an API.")]
 
