@@ -4,7 +4,7 @@ Endpoint certificates, removed certificates and trust settings.
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false
+from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from holdfast.store.tables.columns import Table
@@ -48,6 +48,7 @@ class TrustedCertificateRow(Table):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     der: Mapped[bytes]
     previous: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    __table_args__ = (Index("certificate_previous", "endpoint_certificate_id", sqlite_where=text("previous = 1")),)
 
 
 class RemovedCertificateRow(Table):

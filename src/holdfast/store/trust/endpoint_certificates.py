@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
 
@@ -85,17 +85,18 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     """Return the endpoint certificates for these origins, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
+    # Sorted here: for an ORDER BY, SQLite would read all endpoint certificates in the order of their aliases.
+    return [_entry(row) for row in sorted(session.scalars(query), key=lambda row: row.alias)]
 
 
 def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
     """Return what the origin of *entry* trusts besides *entry*: alias and certificate, ordered by alias."""
     table = EndpointCertificateRow
-    query = select(table.alias, TrustedCertificateRow.der).join(
+    query = select(table.alias, TrustedCertificateRow.position, TrustedCertificateRow.der).join(
         TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
     )
     query = query.where(table.organization_id == entry.organization, table.origin == entry.origin, table.id != entry.id)
-    rows = session.execute(query.order_by(table.alias, TrustedCertificateRow.position))
+    rows = sorted(session.execute(query), key=lambda row: (row.alias, row.position))
     return [(row.alias, _certificate(row.der)) for row in rows]
 
 
@@ -111,7 +112,8 @@ def aliases_with(
     query = query.where(TrustedCertificateRow.der.in_([certificate.der for certificate in certificates]))
     prints = {certificate.der: certificate.fingerprint for certificate in certificates}
     # If there are several, the first alias wins.
-    return {prints[row.der]: row.alias for row in session.execute(query.order_by(table.alias.desc()))}
+    rows = sorted(session.execute(query), key=lambda row: row.alias, reverse=True)
+    return {prints[row.der]: row.alias for row in rows}
 
 
 def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
@@ -121,8 +123,8 @@ def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[t
     Those that haven't been probed for the longest time come first; with *unseen*, only those never probed.
     """
     table = EndpointCertificateRow
-    previous = exists().where(TrustedCertificateRow.endpoint_certificate_id == table.id, TrustedCertificateRow.previous)
-    query = select(table.organization_id, table.id).where(previous)
+    previous = select(TrustedCertificateRow.endpoint_certificate_id).where(TrustedCertificateRow.previous)
+    query = select(table.organization_id, table.id).where(table.id.in_(previous))
     if unseen:
         query = query.where(table.looked_at.is_(None))
     rows = session.execute(query.order_by(table.looked_at.asc().nulls_first(), table.id).limit(limit))
