@@ -1,4 +1,4 @@
-"""What the tests start from: a clock, a database on disk, a running control plane, a client of it."""
+"""Shared fixtures: a clock, a database on disk, a control plane, and clients of it."""
 
 import gc
 import logging
@@ -34,7 +34,7 @@ from holdfast.store.sealing import Sealing
 # Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Modules and tests that are loaded stay: until all are, looking for garbage among them is in vain.
+# Modules and tests that are loaded stay: collecting garbage while they load finds nothing.
 gc.disable()
 # pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.
 for name in ("COLUMNS", "LINES"):
@@ -75,14 +75,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage from here on, but no longer among what was loaded."""
+    """Collect garbage again, except among the loaded modules and tests."""
     gc.collect()
     gc.freeze()
     gc.enable()
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until the test advances it."""
 
     def __init__(self) -> None:
         self.time = datetime.now(UTC)
@@ -91,7 +91,7 @@ class Clock:
         return self.time
 
     def advance(self, **by: float) -> datetime:
-        """Go on by so many days, hours, minutes, seconds."""
+        """Advance by the given days, hours, minutes or seconds."""
         self.time += timedelta(**by)
         return self.time
 
@@ -103,7 +103,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without rows; copying it is faster than making it."""
+    """A database without rows; a copy is faster than a new one."""
     path = tmp_path_factory.mktemp("template") / "empty.sqlite"
     Store(path).close()
     return path
@@ -123,7 +123,7 @@ def store(database: Path) -> Iterator[Store]:
 
 
 def enter(store: Store, organization: str, name: str) -> Principal:
-    """Make the organization of somebody who has already signed in."""
+    """Create an organization, and return one of its users."""
     with store.write() as session:
         accounts.insert_organization(session, organization, datetime.now(UTC))
     return Principal(organization, name)
@@ -136,12 +136,12 @@ def anna(store: Store) -> Principal:
 
 @pytest.fixture
 def otto(store: Store) -> Principal:
-    """Somebody of another organization."""
+    """A user of another organization."""
     return enter(store, "other", "otto")
 
 
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
-    """Put a control plane together that no gateway has called yet."""
+    """Build a control plane that no gateway has connected to."""
     cache = Cache()
     enforcements, failures = Enforcements(cache, now), Failures(cache.tell_observers, now)
     probes = Probes(cache, "embedded", Path("/nonexistent"), now=now)
@@ -151,7 +151,7 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
 
 @pytest.fixture
 def runtime(store: Store, clock: Clock) -> Runtime:
-    """A control plane of one's own; password hashing makes it slow, most tests share one."""
+    """A separate control plane; most tests use the shared one."""
     return run(store, clock)
 
 
@@ -165,7 +165,7 @@ def shared_runtime(tmp_path_factory: pytest.TempPathFactory, empty_database: Pat
 
 @pytest.fixture(scope="session")
 def shared_files(shared_runtime: Runtime) -> Callable[[], list[bytes]]:
-    """Read the files of the shared database, its log among them."""
+    """Return the files of the shared database, including its write-ahead log."""
 
     def read() -> list[bytes]:
         with shared_runtime.store.read() as session:
@@ -177,7 +177,7 @@ def shared_files(shared_runtime: Runtime) -> Callable[[], list[bytes]]:
 
 @pytest.fixture(scope="session")
 def connect() -> Iterator[Callable[..., TestClient]]:
-    """Make clients of a control plane; all of them share one event loop."""
+    """Create clients of a control plane; they share one event loop."""
     from holdfast.server.app import create_asgi
 
     made: dict[int, ASGIApp] = {}
@@ -195,13 +195,13 @@ def connect() -> Iterator[Callable[..., TestClient]]:
 
 @pytest.fixture
 def password() -> str:
-    """What users of tests sign in with."""
+    """The password of test users."""
     return PASSWORD
 
 
 @pytest.fixture(scope="session")
 def enlist(shared_runtime: Runtime) -> Callable[..., User]:
-    """Make a user of an organization, which is made where it is missing."""
+    """Create a user, and the organization if it is missing."""
 
     def enlist(organization: str, name: str, *roles: Role) -> User:
         user = User(str(uuid.uuid4()), organization, name, CHEAPLY.hash(PASSWORD), frozenset(roles))
@@ -216,7 +216,7 @@ def enlist(shared_runtime: Runtime) -> Callable[..., User]:
 
 @pytest.fixture(scope="session")
 def join(enlist: Callable[..., User]) -> Callable[[str], User]:
-    """Make an admin with an organization of their own, so that tests can share one control plane."""
+    """Create an admin in a new organization, so that tests can share one control plane."""
 
     def join(name: str) -> User:
         organization = str(uuid.uuid4())
@@ -232,7 +232,7 @@ def berta(join: Callable[[str], User]) -> User:
 
 @pytest.fixture(scope="session")
 def sign_in(shared_runtime: Runtime, connect: Callable[..., TestClient]) -> Callable[[User], TestClient]:
-    """Give a client that a user has signed in with."""
+    """Return a client that a user has signed in with."""
 
     def sign_in(user: User) -> TestClient:
         client = connect(shared_runtime, client=(user.organization, 50000))  # nobody else fails there
@@ -250,5 +250,5 @@ def client(sign_in: Callable[[User], TestClient], berta: User) -> TestClient:
 
 @pytest.fixture
 def stranger(sign_in: Callable[[User], TestClient], join: Callable[[str], User]) -> TestClient:
-    """A client that somebody of another organization has signed in with."""
+    """A client of a user of another organization."""
     return sign_in(join("carl"))

@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 
 
 def wait_until(condition: Callable[[], T], within: float = 5.0) -> T:
-    """Ask *condition* until what it says is true, and give that; fail after *within* seconds."""
+    """Call *condition* until its result is true, and return that; fail after *within* seconds."""
     end = time.monotonic() + within
     pause = 0.005
     while not (said := condition()):
@@ -50,7 +50,7 @@ def wait_until(condition: Callable[[], T], within: float = 5.0) -> T:
 
 
 def refusal(answer: httpx2.Response) -> str:
-    """Give the code of an answer that the gateway made itself, which says nothing else but what everybody may know."""
+    """Return status and code of an error response of the gateway, after checking that it reveals nothing else."""
     body = answer.json()
     assert sorted(body) == ["code", "message", "request_id"], body
     assert all(isinstance(value, str) and value for value in body.values()), body
@@ -80,11 +80,11 @@ class Holdfast:
         **environment: str,
     ) -> None:
         """
-        Everything is kept below *directory*; *environment* is added to the process's.
+        Everything is stored below *directory*; *environment* is added to the environment of the process.
 
-        With *ca* (PEM) the publisher is believed to speak TLS, with a certificate of this CA. With *gateway_identity*,
-        files of a certificate and its key, the gateway does, beside http. Without *forks*, each start runs a new
-        interpreter, as it does for users (see forking.py).
+        With *ca* (PEM), clients reach the publisher over TLS and trust this CA. With *gateway_identity*, the files of
+        a certificate and its key, the gateway listens for TLS as well as plain HTTP. Without *forks*, each start runs
+        a new interpreter, as it does for users (see forking.py).
         """
         self._ca = ca
         self.data = directory / "data"
@@ -162,17 +162,17 @@ class Holdfast:
         return found
 
     def speak_http_alone(self) -> None:
-        """Start the gateway without TLS from now on."""
+        """Start the gateway without TLS next time."""
         self._addresses = {name: each for name, each in self._addresses.items() if "-tls" not in name}
 
     def listen_by_name_and_on_ipv6(self) -> None:
-        """Start with `localhost` and `[::1]` from now on, on the same ports."""
+        """Listen on `localhost` and `[::1]` next time, on the same ports."""
         for name in ("publisher", "gateway", "sandbox"):
             port = self._addresses[name].rpartition(":")[2]
             self._several[name] = f"localhost:{port},[::1]:{port}"
 
     def refuse_to_start(self, **options: str) -> str:
-        """Run the command with *options* where it cannot start; see that it says so in one line and give the line."""
+        """Run the command where it can't start, check that it fails with one line, and return that line."""
         output, errors = (self.data.with_name(name) for name in ("refused-output", "refused-errors"))
         code = self._launch(["up", *self.options(**options)], output, errors).wait(START_WITHIN)
         assert (code, output.read_bytes()) == (1, b""), errors.read_text()
@@ -180,7 +180,7 @@ class Holdfast:
         return line
 
     def options(self, **others: str) -> list[str]:
-        """Give the options that name its data and its addresses, or *others*."""
+        """Return the options for its data directory and addresses, overridden by *others*."""
         every = {"data": str(self.data)} | self._addresses | self._several | others
         return [f"--{name}={value}" for name, value in every.items()]
 
@@ -227,7 +227,7 @@ class Holdfast:
             raise
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it by a signal and see that it ends well, and its Envoy with it."""
+        """Stop it by a signal, and check that it exits with 0 and its Envoy exits too."""
         assert self._process
         process, self._process = self._process, None
         envoys = children(process.pid, "envoy")
@@ -240,7 +240,7 @@ class Holdfast:
         assert not any(map(is_running, envoys)), "an Envoy was left behind"
 
     def kill(self) -> None:
-        """End it as a power cut would; its Envoy notices that and ends by itself."""
+        """Kill it, as a power failure would; its Envoy gets a signal from the kernel and exits."""
         assert self._process
         process, self._process = self._process, None
         envoys = children(process.pid, "envoy")
@@ -255,7 +255,7 @@ class Holdfast:
     # What a publisher does
 
     def publish_api(self, production: str | None = None, sandbox: str | None = None) -> PublishedApi:
-        """Create an API with these endpoints, publish it and wait until the gateways know it."""
+        """Create an API with these endpoints, publish it, and wait until the gateways serve it."""
         api = self.create_api(production, sandbox)
         self.change_lifecycle(api, "Publish")
         for in_sandbox, endpoint in enumerate((production, sandbox)):
@@ -276,7 +276,7 @@ class Holdfast:
         return PublishedApi(self._rest("POST", "/apis", json=body).json()["id"], name, f"/{name}/1.0")
 
     def change_endpoints(self, api: PublishedApi, production: str | None = None, sandbox: str | None = None) -> None:
-        """Give an API these endpoints instead of those that it has."""
+        """Replace the endpoints of an API."""
         self._rest("PUT", f"/apis/{api.id}", json={"endpointConfig": _config(production, sandbox)})
 
     def delete_api(self, api: PublishedApi) -> None:
@@ -288,7 +288,7 @@ class Holdfast:
         self._rest("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api.id})
 
     def import_certificate(self, endpoint: str, file: bytes, alias: str = "", password: str = "") -> str:
-        """Import *file* for *endpoint*, wait until it is enforced, and give its alias."""
+        """Import *file* for *endpoint*, wait until it is enforced, and return its alias."""
         alias = alias or f"alias{next(_numbers)}"
         self._rest(
             "POST",
@@ -300,19 +300,19 @@ class Holdfast:
         return alias
 
     def replace_certificate(self, alias: str, file: bytes, *, keep: bool = False) -> None:
-        """Put *file* in the place of what *alias* was, or beside it, and wait until it is enforced."""
+        """Replace the certificate of *alias*, or add *file* to it for a rotation, and wait until it is enforced."""
         path = f"/endpoint-certificates/{alias}?keepPrevious={keep}"
         self._rest("PUT", path, files={"certificate": ("certificate.crt", file)})
         self.wait_until_enforced(alias)
 
     def wait_until_enforced(self, alias: str) -> None:
-        """Wait until REST says that all gateways have put it in force."""
+        """Wait until REST reports it as enforced on all gateways."""
         wait_until(
             lambda: self._rest("GET", f"/endpoint-certificates/{alias}").json()["enforcement"]["progress"] == "enforced"
         )
 
     def wait_until_trust_is_enforced(self, endpoint: str) -> None:
-        """Wait until all gateways verify the backend of *endpoint* as is decided."""
+        """Wait until all gateways apply the trust settings of *endpoint*."""
         where = {"endpoint": endpoint}
         wait_until(
             lambda: (
@@ -322,29 +322,29 @@ class Holdfast:
         )
 
     def decide(self, endpoint: str, **settings: Any) -> None:
-        """Decide about the trust of *endpoint* (all else has its default), and wait until it is enforced."""
+        """Save trust settings for *endpoint* (defaults for the rest), and wait until they are enforced."""
         body = {"crls": ""} | settings
         self._rest("PUT", "/endpoints/trust-settings", params={"endpoint": endpoint}, json=body)
         self.wait_until_trust_is_enforced(endpoint)
 
     def present_nothing(self, endpoint: str) -> None:
-        """Let the gateways present no client certificate any longer; no answer says when they have followed."""
+        """Stop presenting a client certificate; no response says when the gateways have followed."""
         self._rest("DELETE", "/endpoints/client-certificate", params={"endpoint": endpoint})
 
     def wait_until_client_is_enforced(self, endpoint: str) -> None:
-        """Wait until REST says that all gateways present what is decided for the origin of *endpoint*."""
+        """Wait until all gateways present the gateway identity of *endpoint*'s origin."""
         path, where = "/endpoints/client-certificate", {"endpoint": endpoint}
         wait_until(lambda: self._rest("GET", path, params=where).json()["enforcement"]["progress"] == "enforced")
 
     def present(self, endpoint: str, file: bytes, password: str = "") -> None:
-        """Let the gateways present the key and chain in *file*, and wait until they do."""
+        """Present the key and chain in *file* to *endpoint*, and wait until all gateways do."""
         files, fields = {"certificate": ("client.pem", file)}, {"password": password}
         where = {"endpoint": endpoint}
         self._rest("PUT", "/endpoints/client-certificate", params=where, files=files, data=fields)
         self.wait_until_client_is_enforced(endpoint)
 
     def let_call(self, api: PublishedApi, file: bytes, alias: str = "") -> str:
-        """Let callers of *api* present the certificate in *file*, wait until that is enforced, and give its alias."""
+        """Accept callers of *api* that present the certificate in *file*, wait for that, and return its alias."""
         alias = alias or f"alias{next(_numbers)}"
         form, files = {"alias": alias, "tier": "Gold"}, {"certificate": ("caller.crt", file)}
         self._rest("POST", f"/apis/{api.id}/client-certificates", data=form, files=files)
@@ -352,16 +352,16 @@ class Holdfast:
         return alias
 
     def wait_until_callers_are_enforced(self, api: PublishedApi, alias: str) -> None:
-        """Wait until REST says that all gateways know who may call *api*."""
+        """Wait until all gateways know the caller certificates of *api*."""
         path = f"/apis/{api.id}/client-certificates/{alias}"
         wait_until(lambda: self._rest("GET", path).json()["enforcement"]["progress"] == "enforced")
 
     def let_call_no_more(self, api: PublishedApi, alias: str) -> None:
-        """Accept a certificate no longer; the gateways follow within milliseconds, but no answer says when."""
+        """Stop accepting a caller certificate; the gateways follow within milliseconds, but no response says when."""
         self._rest("DELETE", f"/apis/{api.id}/client-certificates/{alias}")
 
     def delete_certificate(self, alias: str) -> None:
-        """Delete it; the gateways follow within milliseconds, but no answer says when."""
+        """Delete it; the gateways follow within milliseconds, but no response says when."""
         self._rest("DELETE", f"/endpoint-certificates/{alias}")
 
     def _rest(self, method: str, path: str, **more: Any) -> httpx2.Response:
@@ -386,7 +386,7 @@ class Holdfast:
             return client.request(method, path, **more)
 
     def answers(self, api: PublishedApi, *, sandbox: bool = False) -> bool:
-        """Say whether the gateway is there and knows *api* and its backend."""
+        """Return whether the gateway runs and knows *api* and its backend."""
         try:
             answer = self.call(api.path, sandbox=sandbox)
         except httpx2.TransportError:
@@ -417,7 +417,7 @@ def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
 
 
 def children(parent: int, name: str) -> list[int]:
-    """Find the processes called *name* that *parent* has started."""
+    """Return the child processes of *parent* called *name*."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         pid, comm, _, started_by = _stat(stat)
@@ -427,18 +427,18 @@ def children(parent: int, name: str) -> list[int]:
 
 
 def kill(pid: int) -> None:
-    """End a process at once and wait for that."""
+    """Kill a process and wait for its end."""
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid))
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process is there and has not ended."""
+    """Return whether a process exists and hasn't ended."""
     return _stat(Path(f"/proc/{pid}/stat"))[2] not in "ZX"
 
 
 def _stat(file: Path) -> tuple[int, str, str, int]:
-    """Read process id, name, state and parent; state X for a process that is gone."""
+    """Read process ID, name, state and parent; the state is X if the process doesn't exist."""
     try:
         text = file.read_text()
     except OSError:

@@ -1,8 +1,7 @@
 """
-Check the English of docs, templates and code: prose.py [PATH...].
+Check the English of docs, templates and code: prose.py [PATH...], by default everything.
 
-Prints `FILE:LINE: phrase -> better` for each phrase of prose.toml, and what codespell and proselint report. Without a
-path, it checks everything but the files that prose.toml calls unfinished.
+Prints `FILE:LINE: phrase -> better` for each phrase of prose.toml, and what codespell and proselint report.
 """
 
 import re
@@ -20,6 +19,7 @@ from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
 
 LISTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+SKIPPED = re.compile("|".join(LISTS["skipped"]))
 SUFFIXES = {".py", ".md", ".html", ".js", ".lua", ".sh", ".toml", ".yml", ".yaml", ".service", ""}
 PROSELINT = Config(max_errors=1000, checks=LISTS["proselint"])
 CODESPELL = [sys.executable, "-m", "codespell_lib", "--ignore-words-list", ",".join(LISTS["words"])]
@@ -37,11 +37,11 @@ PYTHON = re.compile(
 )
 
 
-def files(paths: list[Path], skipped: re.Pattern[str]) -> Iterator[Path]:
-    """Yield the files of *paths*, and of folders among them, that contain prose and don't match *skipped*."""
+def files(paths: list[Path]) -> Iterator[Path]:
+    """Yield the files of *paths*, and of folders among them, that contain prose."""
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.suffix in SUFFIXES and not skipped.search(file.as_posix()):
+            if file.is_file() and file.suffix in SUFFIXES and not SKIPPED.search(file.as_posix()):
                 yield file
 
 
@@ -101,12 +101,11 @@ def problems(paths: list[Path]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Check the files that are named, or all that are finished."""
+    """Check the named files, or all."""
     names = sys.argv[1:] or LISTS["paths"]
     if missing := [name for name in names if not Path(name).exists()]:
         sys.exit(f"There is no {', '.join(missing)}.")
-    skipped = LISTS["skipped"] if sys.argv[1:] else [*LISTS["skipped"], *LISTS["unfinished"]]
-    paths = list(files([Path(name) for name in names], re.compile("|".join(skipped))))
+    paths = list(files([Path(name) for name in names]))
     with subprocess.Popen([*CODESPELL, *paths], stdout=subprocess.PIPE, text=True) as codespell:  # noqa: S603 - our own
         lines = list(problems(paths))
         spelling, _ = codespell.communicate()

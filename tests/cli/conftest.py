@@ -44,7 +44,7 @@ def holdfast(running_holdfast: Holdfast) -> Holdfast:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Command:
+def guest(tmp_path: Path) -> Command:
     """The command of a user who is not signed in."""
     return Command(tmp_path)
 

@@ -96,7 +96,7 @@ def test_lifecycle_and_deletion_wait_until_gateways_enforce_them(command, holdfa
     assert httpx2.get(f"{holdfast.gateway_url}/pasta/1.0/x").status_code == 404
 
 
-def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(alone):
+def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(guest):
     state = {"progress": "waiting", "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": ""}
     api = {
         "id": "1",
@@ -109,7 +109,7 @@ def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(alone):
     with answering(body=json.dumps({"list": [api], **api}).encode()) as server:
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
         for words in (("publish", "a"), ("delete", "a", "--yes")):
-            said = alone.refused("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
+            said = guest.refused("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
             assert said == "holdfast: Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2).\n"
 
 
@@ -187,15 +187,15 @@ def test_invalid_values_are_reported_by_field(command):
     assert "The context can't begin with /t/" in said
 
 
-def test_responses_cannot_send_control_characters_to_the_terminal(alone):
+def test_responses_cannot_send_control_characters_to_the_terminal(guest):
     name = "\\u001b[2JPizza\\u202e\\u0007"
     body = (
         f'{{"list": [{{"name": "{name}", "version": "1", "context": "/a", "lifeCycleStatus": "CREATED", "id": "1"}}]}}'
     )
     with answering(body=body.encode()) as server:
-        output = alone.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
+        output = guest.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
     with answering(body=body.encode()) as server:
-        machine = alone.done("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        machine = guest.done("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
     assert "\u202e" not in machine.output
     assert machine.json["list"][0]["name"] == "\x1b[2JPizza\u202e\x07"
     assert "\x1b" not in output

@@ -145,23 +145,23 @@ def test_a_truststore_is_opened_locally_and_its_password_is_not_sent(command, pu
         ("refused", "Saved, but a gateway rejects it: no room."),
     ],
 )
-def test_a_change_that_is_not_enforced_is_reported_in_time(alone, backend, progress, said):
+def test_a_change_that_is_not_enforced_is_reported_in_time(guest, backend, progress, said):
     state = {"progress": progress, "gateways": 2, "enforcedOn": 1, "milliseconds": None, "reason": "no room."}
     body = json.dumps({"alias": "a", "endpoint": "https://a", "findings": [], "enforcement": state}).encode()
     with answering(body=body) as server:
         arguments = ("certificate", "replace", "a", backend[1], "--wait", "--within", "0.1")
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-        assert alone.refused(*arguments, code=6, **environment) == f"holdfast: {said}\n"
-        ended = alone(*arguments, "--json", **environment)
+        assert guest.refused(*arguments, code=6, **environment) == f"holdfast: {said}\n"
+        ended = guest(*arguments, "--json", **environment)
         assert (ended.code, ended.json["enforcement"]["progress"]) == (6, progress)
 
 
-def test_a_file_with_a_private_key_is_not_sent(alone, backend, tmp_path):
+def test_a_file_with_a_private_key_is_not_sent(guest, backend, tmp_path):
     made, _ = backend
     (tmp_path / "both.pem").write_bytes(made.chain_pem + made.key_pem)
     with answering() as server:
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-        said = alone.refused("certificate", "add", "a", "https://a", tmp_path / "both.pem", **environment)
+        said = guest.refused("certificate", "add", "a", "https://a", tmp_path / "both.pem", **environment)
         assert server.asked == []
     assert said.startswith(f"holdfast: {tmp_path / 'both.pem'}: Block 2 of 2 is a private key.")
 
@@ -175,31 +175,31 @@ def test_a_file_with_a_private_key_is_not_sent(alone, backend, tmp_path):
         ("a\0b", "invalid file name"),
     ],
 )
-def test_a_path_that_is_not_a_readable_file_is_reported(alone, tmp_path, name, why):
+def test_a_path_that_is_not_a_readable_file_is_reported(guest, tmp_path, name, why):
     os.mkfifo(tmp_path / "pipe")
-    assert why in alone.refused("certificate", "inspect", f"{tmp_path}/{name}")
+    assert why in guest.refused("certificate", "inspect", f"{tmp_path}/{name}")
 
 
-def test_an_endless_file_is_read_up_to_the_limit(alone, tmp_path):
+def test_an_endless_file_is_read_up_to_the_limit(guest, tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 40)
-    assert "larger than 1024 KiB" in alone.refused("certificate", "inspect", tmp_path / "large")
+    assert "larger than 1024 KiB" in guest.refused("certificate", "inspect", tmp_path / "large")
 
 
-def test_inspect_needs_no_publisher(alone, backend):
-    shown = alone.done("certificate", "inspect", backend[1], "--endpoint", "https://127.0.0.1").output
+def test_inspect_needs_no_publisher(guest, backend):
+    shown = guest.done("certificate", "inspect", backend[1], "--endpoint", "https://127.0.0.1").output
     assert "Subject    CN=127.0.0.1" in shown.splitlines()
-    found = alone("certificate", "inspect", backend[1], "--endpoint", "https://x.example", "--json").json
+    found = guest("certificate", "inspect", backend[1], "--endpoint", "https://x.example", "--json").json
     assert "name-mismatch" in {each["code"] for each in found["findings"]}
 
 
 @pytest.mark.envoy
-def test_inspect_opens_a_file_with_many_hash_iterations(alone, backend, tmp_path):
+def test_inspect_opens_a_file_with_many_hash_iterations(guest, backend, tmp_path):
     protection = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(200_000).build(PASSWORD.encode())
     certificates = [pkcs12.PKCS12Certificate(backend[0].certificate, None)]
     (tmp_path / "slow.p12").write_bytes(pkcs12.serialize_java_truststore(certificates, protection))
     arguments = ("certificate", "inspect", tmp_path / "slow.p12", "--password-stdin")
-    assert "127.0.0.1" in alone.done(*arguments, stdin=PASSWORD.encode()).output
+    assert "127.0.0.1" in guest.done(*arguments, stdin=PASSWORD.encode()).output
 
 
 def test_inspect_describes_certificates_like_rest(command, backend, holdfast):
@@ -217,22 +217,22 @@ def test_inspect_describes_certificates_like_rest(command, backend, holdfast):
         ("a.example", 0, ""),
     ],
 )
-def test_inspect_rejects_a_certificate_with_the_wrong_name(alone, host, code, said):
+def test_inspect_rejects_a_certificate_with_the_wrong_name(guest, host, code, said):
     endpoint = f"https://{host}:8443"
     for form in ((), ("--json",)):
-        ended = alone("certificate", "inspect", "-", "--endpoint", endpoint, *form, stdin=issue("a.example").pem)
+        ended = guest("certificate", "inspect", "-", "--endpoint", endpoint, *form, stdin=issue("a.example").pem)
         assert (ended.code, said in ended.errors, bool(ended.errors)) == (code, True, code != 0)
 
 
-def test_inspect_fails_for_a_certificate_that_a_gateway_rejects(alone):
+def test_inspect_fails_for_a_certificate_that_a_gateway_rejects(guest):
     expired = issue("a.example", start=-10 * DAY, end=-DAY)
-    ended = alone("certificate", "inspect", "-", "--json", stdin=expired.pem)
+    ended = guest("certificate", "inspect", "-", "--json", stdin=expired.pem)
     assert (ended.code, ended.json["certificates"][0]["status"]) == (7, "Expired")
 
 
-def test_inspect_reports_an_invalid_endpoint(alone, backend):
-    assert "--endpoint: " in alone.refused("certificate", "inspect", backend[1], "--endpoint", "x", code=2)
+def test_inspect_reports_an_invalid_endpoint(guest, backend):
+    assert "--endpoint: " in guest.refused("certificate", "inspect", backend[1], "--endpoint", "x", code=2)
 
 
-def test_standard_input_cannot_be_both_file_and_password(alone):
-    assert "Name the file." in alone.refused("certificate", "inspect", "-", "--password-stdin", code=2)
+def test_standard_input_cannot_be_both_file_and_password(guest):
+    assert "Name the file." in guest.refused("certificate", "inspect", "-", "--password-stdin", code=2)

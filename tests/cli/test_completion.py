@@ -24,19 +24,19 @@ DETECT_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_installs_into_the_home_of_the_user(alone, shell):
-    ended = alone.process("--install-completion", shell, **DETECT_NO_SHELL)
+def test_completion_installs_into_the_home_of_the_user(guest, shell):
+    ended = guest.process("--install-completion", shell, **DETECT_NO_SHELL)
     assert ended.code == 0, ended
-    written = [file.read_text() for file in alone.home.rglob("*") if file.is_file()]
+    written = [file.read_text() for file in guest.home.rglob("*") if file.is_file()]
     assert any("_HOLDFAST_COMPLETE" in text for text in written)
 
 
 @pytest.mark.parametrize(
     ("typed", "offered"), [("holdfast cert", ["certificate"]), ("holdfast certificate rep", ["replace"])]
 )
-def test_bash_completes_commands(alone, typed, offered):
+def test_bash_completes_commands(guest, typed, offered):
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
-    assert alone.process(**words, _HOLDFAST_COMPLETE="complete_bash").output.split() == offered
+    assert guest.process(**words, _HOLDFAST_COMPLETE="complete_bash").output.split() == offered
 
 
 def completed(command, *typed, **environment):
@@ -83,12 +83,12 @@ SHELLS = {
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_completes_words_of_every_kind(alone, known, shell, monkeypatch):
+def test_every_shell_completes_words_of_every_kind(guest, known, shell, monkeypatch):
     monkeypatch.setattr(completion, "WITHIN", 30.0)
     keep_context(
         "staging",
         PublisherContext(Publisher("https://a"), Credentials("b", token="c", expires_at=LATER)),
-        alone.environment,
+        guest.environment,
     )
     for line, words in {
         "holdfast certi": ["certificate"],
@@ -108,7 +108,7 @@ def test_every_shell_completes_words_of_every_kind(alone, known, shell, monkeypa
         "holdfast context use s": ["staging"],
     }.items():
         environment = SHELLS[shell](line) | known | {"_HOLDFAST_COMPLETE": f"complete_{shell}"}
-        said = alone(**environment).output
+        said = guest(**environment).output
         if shell == "zsh":
             said = said.replace("\\\\:", ":")
             assert said.startswith("_arguments '*: :((")
@@ -118,15 +118,15 @@ def test_every_shell_completes_words_of_every_kind(alone, known, shell, monkeypa
         assert found == words, line
 
 
-def test_zsh_completes_at_the_first_tab(alone):
-    alone.process("--install-completion", "zsh", **DETECT_NO_SHELL)
-    written = (alone.home / ".zfunc/_holdfast").read_text()
+def test_zsh_completes_at_the_first_tab(guest):
+    guest.process("--install-completion", "zsh", **DETECT_NO_SHELL)
+    written = (guest.home / ".zfunc/_holdfast").read_text()
     # zsh loads the file as the function _holdfast at the first Tab.
     assert 'if [ "$funcstack[1]" = "_holdfast" ]; then\n  _holdfast_completion "$@"\n' in written
 
 
-def test_bash_completes_words_with_colons(alone, known):
-    script = alone.process("--show-completion", "bash", **DETECT_NO_SHELL).output
+def test_bash_completes_words_with_colons(guest, known):
+    script = guest.process("--show-completion", "bash", **DETECT_NO_SHELL).output
     program = """
 COMP_LINE="holdfast trust show https://a" COMP_POINT=29 COMP_WORDBREAKS=": "
 _holdfast_completion holdfast
@@ -136,7 +136,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     def offered() -> str:
         return subprocess.run(
             ["/bin/bash", "-c", f"complete() {{ :; }}\n{script}\n{program}"],
-            env=alone.environment | known | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
+            env=guest.environment | known | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
 
@@ -173,8 +173,8 @@ def test_invalid_responses_are_ignored_silently(offered, capfd, body):
     assert capfd.readouterr().err == ""
 
 
-def test_without_sign_in_nothing_is_completed(alone):
-    assert completed(alone, "certificate", "show", "x") == []
+def test_without_sign_in_nothing_is_completed(guest):
+    assert completed(guest, "certificate", "show", "x") == []
 
 
 def test_completions_contain_nothing_that_a_shell_would_run(offered):
@@ -182,10 +182,10 @@ def test_completions_contain_nothing_that_a_shell_would_run(offered):
     assert offered(json.dumps({"certificates": [{"alias": name} for name in names]}).encode()) == ["a.b-c_d"]
 
 
-def test_completion_does_not_wait_long_for_an_unresponsive_publisher(alone):
+def test_completion_does_not_wait_long_for_an_unresponsive_publisher(guest):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert completed(alone, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
+        assert completed(guest, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
         # Requests have 30 seconds, completion has one; the rest is for starting the command on a busy machine.
         assert time.monotonic() - began < 25

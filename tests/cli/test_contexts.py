@@ -48,11 +48,11 @@ def servers():
 
 
 @pytest.fixture
-def both(alone, servers):
+def both(guest, servers):
     """The command of a user who is signed in to two publishers, `a` and `b`; the last is current."""
-    sign_in(alone, servers[0], "--context", "a")
-    sign_in(alone, servers[1], "--context", "b")
-    return alone
+    sign_in(guest, servers[0], "--context", "a")
+    sign_in(guest, servers[1], "--context", "b")
+    return guest
 
 
 def test_a_login_to_another_publisher_keeps_the_token_of_the_first(both, servers):
@@ -122,12 +122,12 @@ def test_a_new_login_revokes_only_the_token_of_its_context(both, servers):
     assert f"Context a is for {servers[0].url}." in said
 
 
-def test_a_pasted_token_is_never_revoked(alone, servers):
+def test_a_pasted_token_is_never_revoked(guest, servers):
     for command in (("logout",), ("context", "delete", "a")):
-        alone.done("login", servers[0].url, "--context", "a", "--token-stdin", stdin="hfp_mine\n")
-        assert "it stays valid until" in alone.done(*command).output
-    alone.done("login", servers[0].url, "--token-stdin", stdin="hfp_mine\n")
-    sign_in(alone, servers[0])
+        guest.done("login", servers[0].url, "--context", "a", "--token-stdin", stdin="hfp_mine\n")
+        assert "it stays valid until" in guest.done(*command).output
+    guest.done("login", servers[0].url, "--token-stdin", stdin="hfp_mine\n")
+    sign_in(guest, servers[0])
     assert ended(*servers) == []
 
 
@@ -139,38 +139,38 @@ def test_a_login_lists_other_exposed_tokens(both, servers):
 
 
 @pytest.mark.parametrize(("name", "ends"), [("holdfast login, here", True), ("mine", False)])
-def test_a_file_from_before_contexts_is_read_and_its_token_revoked_if_login_created_it(alone, servers, name, ends):
+def test_a_file_from_before_contexts_is_read_and_its_token_revoked_if_login_created_it(guest, servers, name, ends):
     servers[0].body = body(name=name)
-    file = credentials_file(alone.environment)
+    file = credentials_file(guest.environment)
     file.parent.mkdir(parents=True)
     file.touch(mode=0o600)
     url, expires = servers[0].url, LATER.isoformat()
     file.write_text(f'url = "{url}"\nuser = "berta"\ntoken = "hfp_old"\nexpires = "{expires}"\n')
-    alone.done("api", "list")
+    guest.done("api", "list")
     assert asked(servers[0])[2] == "Bearer hfp_old"
     context = name_from_url(url)
-    assert [each["name"] for each in alone.done("context", "list", "--json").json["list"]] == [context]
-    sign_in(alone, servers[1], "--context", "b")
+    assert [each["name"] for each in guest.done("context", "list", "--json").json["list"]] == [context]
+    sign_in(guest, servers[1], "--context", "b")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    alone.done("logout", "--context", context)
+    guest.done("logout", "--context", context)
     assert ended(*servers) == (["Bearer hfp_old"] if ends else [])
 
 
-def test_concurrent_logins_are_all_stored(alone):
+def test_concurrent_logins_are_all_stored(guest):
     names = [f"c{number}" for number in range(12)]
     who = Credentials("berta", token="hfp_x", expires_at=LATER, by_login=True)
 
     def keep(name):
-        keep_context(name, PublisherContext(Publisher(f"https://{name}.example"), who), alone.environment)
+        keep_context(name, PublisherContext(Publisher(f"https://{name}.example"), who), guest.environment)
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(keep, names))
-    assert sorted(read_contexts(alone.environment).by_name) == sorted(names)
+    assert sorted(read_contexts(guest.environment).by_name) == sorted(names)
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "ä", "a" * 64, "a\nb"])
-def test_an_invalid_context_name_is_wrong_usage(alone, name):
-    said = alone.refused("login", "https://a.example", "--context", name or " ", "--token-stdin", code=2, stdin="x\n")
+def test_an_invalid_context_name_is_wrong_usage(guest, name):
+    said = guest.refused("login", "https://a.example", "--context", name or " ", "--token-stdin", code=2, stdin="x\n")
     assert "isn't a valid context name." in said
 
 

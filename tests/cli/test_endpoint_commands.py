@@ -47,13 +47,13 @@ ACCEPTED = found(accepted=True, message="A gateway calls this backend.")
 
 
 @pytest.fixture
-def look_with(alone):
+def look_with(guest):
     """Run the command with a prepared response, and return its result and the request."""
 
     def run(answer, *arguments, stdin=""):
         with answering(body=json.dumps(answer).encode()) as server:
             environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-            return alone("endpoint", "test", ENDPOINT, *arguments, stdin=stdin, **environment), server.asked[0]
+            return guest("endpoint", "test", ENDPOINT, *arguments, stdin=stdin, **environment), server.asked[0]
 
     return run
 
@@ -132,8 +132,8 @@ def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, 
 
 
 @pytest.mark.parametrize("options", [("--replaces", "pizza"), ("--keep-previous",)])
-def test_a_replacement_without_a_certificate_is_wrong_usage(alone, options):
-    ended = alone("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
+def test_a_replacement_without_a_certificate_is_wrong_usage(guest, options):
+    ended = guest("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
     assert ended.code == 2
     assert "--replaces needs --certificate" in ended.errors
 

@@ -42,34 +42,34 @@ GROUPS = [name for name, source in COMMANDS.items() if source.is_group]
 
 
 @pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
-def test_the_help_of_each_command_has_examples_and_exit_codes(alone, words):
-    said = alone.done(*words, "--help").output
+def test_the_help_of_each_command_has_examples_and_exit_codes(guest, words):
+    said = guest.done(*words, "--help").output
     codes = " ".join(said.rpartition("Exit codes: ")[2].split())
     examples = said.partition("  Examples:\n")[2].partition("\n\n")[0].splitlines()
     assert examples != []
     assert all(f"holdfast {' '.join(words)}" in example for example in examples)
     assert codes.startswith("0 ")
-    assert alone.done(*words, "-h").output == said
-    assert alone.done("help", *words).output == said
+    assert guest.done(*words, "-h").output == said
+    assert guest.done("help", *words).output == said
     assert ("--context NAME" in said) == ("4 not signed in" in codes)
     wait = "--wait" in said
     assert ("6 saved, but not enforced" in codes) == wait
 
 
 @pytest.mark.parametrize("words", [(), *((name,) for name in GROUPS)])
-def test_groups_show_the_same_help_for_every_form(alone, words):
-    said = alone.done(*words, "--help").output
-    assert alone.done(*words, "-h").output == said
-    assert alone.done("help", *words).output == said
+def test_groups_show_the_same_help_for_every_form(guest, words):
+    said = guest.done(*words, "--help").output
+    assert guest.done(*words, "-h").output == said
+    assert guest.done("help", *words).output == said
 
 
 @pytest.mark.parametrize("words", [("lst",), ("api", "lst"), ("api", "list", "all")])
-def test_help_for_a_command_that_does_not_exist_is_wrong_usage(alone, words):
-    alone.refused("help", *words, code=2)
+def test_help_for_a_command_that_does_not_exist_is_wrong_usage(guest, words):
+    guest.refused("help", *words, code=2)
 
 
-def test_help_lists_all_exit_codes(alone):
-    said = " ".join(alone.done("--help").output.split())
+def test_help_lists_all_exit_codes(guest):
+    said = " ".join(guest.done("--help").output.split())
     assert {code for code in ExitCode if f"{int(code)} {MEANINGS[code]}" not in said} == set()
 
 
@@ -104,11 +104,11 @@ def test_every_module_with_commands_is_listed():
         ([], {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": "holdfast certificate a", "COMP_CWORD": "2"}),
     ],
 )
-def test_local_commands_import_no_heavy_module(alone, arguments, environment):
+def test_local_commands_import_no_heavy_module(guest, arguments, environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *arguments],
-        env=clean | alone.environment | environment,
+        env=clean | guest.environment | environment,
         capture_output=True,
         text=True,
         check=True,

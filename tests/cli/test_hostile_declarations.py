@@ -27,14 +27,14 @@ def _both_readers(request, monkeypatch):
 
 
 @pytest.fixture
-def refusal(alone, tmp_path):
+def refusal(guest, tmp_path):
     """Apply a file; check that it is rejected without any request, and return the problems."""
 
     def refusal(text: str | bytes) -> list[str]:
         file = tmp_path / "a.yaml"
         file.write_bytes(text.encode() if isinstance(text, str) else text)
         with answering() as server:
-            said = alone.refused("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+            said = guest.refused("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
             assert server.asked == []
         first, *lines = said.splitlines()
         assert first == "holdfast: Nothing was changed."
@@ -166,15 +166,15 @@ def test_the_number_of_reported_problems_is_limited(refusal):
     assert (len(said), said[-1]) == (51, "and 950 more.")
 
 
-def test_a_file_that_is_too_large_is_not_read(alone, tmp_path):
+def test_a_file_that_is_too_large_is_not_read(guest, tmp_path):
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(1 << 40)
-    assert "larger than 16384 KiB" in alone.refused("apply", "-f", tmp_path / "a.yaml", "--yes")
+    assert "larger than 16384 KiB" in guest.refused("apply", "-f", tmp_path / "a.yaml", "--yes")
 
 
-def test_a_directory_without_files_is_reported(alone, tmp_path):
+def test_a_directory_without_files_is_reported(guest, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "has no .yaml or .yml files." in alone.refused("diff", "-f", tmp_path / "empty")
+    assert "has no .yaml or .yml files." in guest.refused("diff", "-f", tmp_path / "empty")
 
 
 def test_numbers_are_read_as_written():

@@ -35,45 +35,45 @@ def keep(publisher, who, environment):
 
 
 @pytest.fixture
-def signed_in(alone):
+def signed_in(guest):
     """The command of a user who is signed in to a publisher that is gone."""
-    keep(Publisher("https://publisher.example"), token(), alone.environment)
-    return alone
+    keep(Publisher("https://publisher.example"), token(), guest.environment)
+    return guest
 
 
 @pytest.mark.envoy
-def test_login_with_a_password_on_standard_input_stores_a_token_for_later_commands(alone, holdfast):
+def test_login_with_a_password_on_standard_input_stores_a_token_for_later_commands(guest, holdfast):
     url, password = holdfast.publisher_url, holdfast.admin_password
-    ended = alone.process("login", f"{url}/", "--user", "admin", "--password-stdin", stdin=f"{password}\n")
+    ended = guest.process("login", f"{url}/", "--user", "admin", "--password-stdin", stdin=f"{password}\n")
     assert (ended.code, ended.errors) == (0, "")
     end = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
     name = url.removeprefix("http://").replace(":", "-")
-    assert ended.output == f"Signed in to {url} as admin until {end} (context {name}, stored in {kept(alone)}).\n"
-    assert stat.S_IMODE(kept(alone).stat().st_mode) == 0o600
-    assert stat.S_IMODE(kept(alone).parent.stat().st_mode) == 0o700
-    assert password not in kept(alone).read_text()
-    asked = alone.process("whoami", "--json").json
+    assert ended.output == f"Signed in to {url} as admin until {end} (context {name}, stored in {kept(guest)}).\n"
+    assert stat.S_IMODE(kept(guest).stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept(guest).parent.stat().st_mode) == 0o700
+    assert password not in kept(guest).read_text()
+    asked = guest.process("whoami", "--json").json
     assert (asked["url"], asked["user"], asked["organization"], asked["roles"]) == (url, "admin", "default", ["admin"])
-    assert (asked["context"], asked["method"], asked["file"]) == (name, "token", str(kept(alone)))
+    assert (asked["context"], asked["method"], asked["file"]) == (name, "token", str(kept(guest)))
     assert asked["token"]["name"].startswith(f"holdfast login, {platform.node()[:20]}")
-    assert alone.process("api", "list").output == "No APIs.\n"
+    assert guest.process("api", "list").output == "No APIs.\n"
 
 
 @pytest.mark.envoy
-def test_a_typed_password_is_not_printed(alone, holdfast):
+def test_a_typed_password_is_not_printed(guest, holdfast):
     typed = f"admin\n{holdfast.admin_password}\n"
-    ended = alone.done("login", holdfast.publisher_url, stdin=typed)
+    ended = guest.done("login", holdfast.publisher_url, stdin=typed)
     assert holdfast.admin_password not in ended.output + ended.errors
-    assert alone.done("whoami").output.splitlines()[2].split() == ["User", "admin"]
+    assert guest.done("whoami").output.splitlines()[2].split() == ["User", "admin"]
 
 
 @pytest.mark.envoy
-def test_a_wrong_password_is_reported_and_not_stored(alone, holdfast):
+def test_a_wrong_password_is_reported_and_not_stored(guest, holdfast):
     arguments = ("login", holdfast.publisher_url, "--user", "otto", "--password-stdin")
-    said = alone.refused(*arguments, code=4, stdin="wrong horse\n")
+    said = guest.refused(*arguments, code=4, stdin="wrong horse\n")
     assert said.startswith("holdfast: The user name or the password is wrong. (GET /tokens: 401)\nRun `holdfast login`")
     assert "wrong horse" not in said
-    assert not kept(alone).exists()
+    assert not kept(guest).exists()
 
 
 def tokens(holdfast):
@@ -90,117 +90,121 @@ def sign_in(command, holdfast, *arguments):
 
 
 @pytest.mark.envoy
-def test_logout_revokes_and_deletes_the_token(alone, holdfast):
+def test_logout_revokes_and_deletes_the_token(guest, holdfast):
     before = tokens(holdfast)
-    sign_in(alone, holdfast)
+    sign_in(guest, holdfast)
     (made,) = tokens(holdfast).keys() - before.keys()
     assert tokens(holdfast)[made]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
-    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url} and revoked the token.\n"
+    assert guest.done("logout").output == f"Signed out of {holdfast.publisher_url} and revoked the token.\n"
     assert tokens(holdfast) == before
-    assert not kept(alone).exists()
-    assert alone.done("logout").output == "You weren't signed in.\n"
-    assert "Run `holdfast login`" in alone.refused("api", "list", code=4)
+    assert not kept(guest).exists()
+    assert guest.done("logout").output == "You weren't signed in.\n"
+    assert "Run `holdfast login`" in guest.refused("api", "list", code=4)
 
 
 @pytest.mark.envoy
-def test_a_new_login_revokes_the_previous_token(alone, holdfast):
+def test_a_new_login_revokes_the_previous_token(guest, holdfast):
     before = tokens(holdfast)
     for _ in range(3):  # names differ even within a second
-        sign_in(alone, holdfast)
+        sign_in(guest, holdfast)
     assert len(tokens(holdfast)) == len(before) + 1
-    alone.done("api", "list")
-    kept(alone).chmod(0o644)
-    sign_in(alone, holdfast)
+    guest.done("api", "list")
+    kept(guest).chmod(0o644)
+    sign_in(guest, holdfast)
     assert len(tokens(holdfast)) == len(before) + 1
-    alone.done("logout")
+    guest.done("logout")
 
 
 @pytest.mark.envoy
-def test_a_token_revoked_on_the_page_is_reported(alone, holdfast):
+def test_a_token_revoked_on_the_page_is_reported(guest, holdfast):
     before = tokens(holdfast)
-    sign_in(alone, holdfast)
+    sign_in(guest, holdfast)
     (made,) = tokens(holdfast).keys() - before.keys()
     holdfast.rest.delete(f"/tokens/{made}")
-    said = alone.refused("api", "list", code=4)
+    said = guest.refused("api", "list", code=4)
     assert "rejected the stored token: it expired, was revoked," in said
     assert f"Run `holdfast login {holdfast.publisher_url}`." in said
-    assert alone.done("logout").output == f"Signed out of {holdfast.publisher_url}.\n"
+    assert guest.done("logout").output == f"Signed out of {holdfast.publisher_url}.\n"
 
 
 @pytest.mark.envoy
-def test_a_token_from_the_page_is_stored_without_a_password(alone, holdfast):
+def test_a_token_from_the_page_is_stored_without_a_password(guest, holdfast):
     body = {"name": "mine", "scopes": ["apim:api_view"], "expiresTime": LATER.isoformat()}
     secret = holdfast.rest.post("/tokens", json=body).json()["token"]
     arguments = ("login", holdfast.publisher_url, "--token-stdin")
     for _ in range(2):  # storing the same token again does not revoke it
-        said = alone.done(*arguments, stdin=f"{secret}\n").output
+        said = guest.done(*arguments, stdin=f"{secret}\n").output
         assert said.startswith(f"Signed in to {holdfast.publisher_url} as admin until {LATER:%Y-%m-%d} ")
-    lines = [" ".join(line.split()) for line in alone.done("whoami").output.splitlines()]
-    assert lines[-3:] == [f"Token stored in {kept(alone)}", "Token name mine", f"Expires {LATER:%Y-%m-%d %H:%M} UTC"]
-    assert "apim:api_create" not in str(alone.done("whoami", "--json").json["token"])
-    said = alone.done("logout").output
+    lines = [" ".join(line.split()) for line in guest.done("whoami").output.splitlines()]
+    assert lines[-3:] == [
+        f"Token stored in {kept(guest)}",
+        "Token name mine",
+        f"Expires {LATER:%Y-%m-%d %H:%M} UTC",
+    ]
+    assert "apim:api_create" not in str(guest.done("whoami", "--json").json["token"])
+    said = guest.done("logout").output
     assert said.endswith(f" Login didn't create the token, so it stays valid until {LATER:%Y-%m-%d}.\n")
-    alone.done(*arguments, stdin=f"{secret}\n")
+    guest.done(*arguments, stdin=f"{secret}\n")
     # Replacing it does not revoke it, either.
-    sign_in(alone, holdfast)
-    assert alone.done("whoami", "--json", HOLDFAST_TOKEN=secret, HOLDFAST_URL=holdfast.publisher_url).json["token"]
-    alone.done("logout")
+    sign_in(guest, holdfast)
+    assert guest.done("whoami", "--json", HOLDFAST_TOKEN=secret, HOLDFAST_URL=holdfast.publisher_url).json["token"]
+    guest.done("logout")
 
 
 @pytest.mark.parametrize("given", ["", "\n", "x" * 2000])
-def test_standard_input_without_a_token_is_reported(alone, given):
-    assert "Expected a token" in alone.refused("login", "--token-stdin", code=2, stdin=given)
+def test_standard_input_without_a_token_is_reported(guest, given):
+    assert "Expected a token" in guest.refused("login", "--token-stdin", code=2, stdin=given)
 
 
-def test_a_missing_password_is_reported_without_a_terminal(alone):
-    ended = alone.process("login", "http://127.0.0.1:9", "--user", "berta")
+def test_a_missing_password_is_reported_without_a_terminal(guest):
+    ended = guest.process("login", "http://127.0.0.1:9", "--user", "berta")
     assert (ended.code, ended.output) == (1, "")
     assert ended.errors.splitlines()[-1].startswith("holdfast: No password entered. Nothing was changed.")
     assert "GetPassWarning" not in ended.errors
 
 
 @pytest.mark.parametrize("others", [("--user", "a"), ("--password-stdin",)])
-def test_a_token_cannot_be_combined_with_a_user_or_password(alone, others):
-    assert "can't be combined with --user or --password-stdin." in alone.refused(
+def test_a_token_cannot_be_combined_with_a_user_or_password(guest, others):
+    assert "can't be combined with --user or --password-stdin." in guest.refused(
         "login", "--token-stdin", *others, code=2
     )
 
 
-def test_a_token_that_cannot_be_revoked_is_reported_and_deleted(alone):
+def test_a_token_that_cannot_be_revoked_is_reported_and_deleted(guest):
     (address,) = free_addresses(1)
-    keep(Publisher(f"http://{address}"), token(), alone.environment)
-    ended = alone("logout")
+    keep(Publisher(f"http://{address}"), token(), guest.environment)
+    ended = guest("logout")
     assert (ended.code, ended.output) == (3, f"Signed out of http://{address}.\n")
     assert f"The stored token wasn't revoked: Can't reach http://{address}:" in ended.errors
     assert ended.errors.endswith(f"It stays valid until {LATER:%Y-%m-%d %H:%M} UTC. Revoke it on the Tokens page.\n")
-    assert not kept(alone).exists()
+    assert not kept(guest).exists()
 
 
-def test_a_new_login_reports_that_the_previous_token_was_not_revoked(alone, monkeypatch):
+def test_a_new_login_reports_that_the_previous_token_was_not_revoked(guest, monkeypatch):
     monkeypatch.setattr(tokens_kept, "TOLD_WITHIN", 0.0)  # the publisher responds too late
     with answering(body=BODY) as server:
-        keep(Publisher(server.url), token(), alone.environment)
-        ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        keep(Publisher(server.url), token(), guest.environment)
+        ended = guest.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
     assert f"The stored token wasn't revoked: Can't reach {server.url}:" in ended.errors
-    assert "hfp_new" in kept(alone).read_text()
+    assert "hfp_new" in kept(guest).read_text()
     assert "hfp_" not in ended.output + ended.errors
 
 
-def test_a_token_that_cannot_be_stored_is_revoked(alone):
-    alone.home.joinpath("config").write_text("a file where a directory should be")
+def test_a_token_that_cannot_be_stored_is_revoked(guest):
+    guest.home.joinpath("config").write_text("a file where a directory should be")
     with answering(body=BODY) as server:
-        said = alone.refused("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        said = guest.refused("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
         last = server.asked[-1]
     assert "Can't write" in said
     assert (last.method, last.headers["Authorization"]) == ("DELETE", "Bearer hfp_new")
     assert last.path.endswith("/tokens/current")
 
 
-def test_an_expired_token_is_reported(alone):
+def test_an_expired_token_is_reported(guest):
     ended = datetime.now(UTC) - timedelta(minutes=1)
     with answering(status=401, body=b"{}") as server:
-        keep(Publisher(server.url), token(expires_at=ended), alone.environment)
-        said = alone.refused("api", "list", code=4)
+        keep(Publisher(server.url), token(expires_at=ended), guest.environment)
+        said = guest.refused("api", "list", code=4)
     when = f"{ended:%Y-%m-%d %H:%M} UTC"
     assert said == f"holdfast: The stored token expired on {when}. Run `holdfast login {server.url}`.\n"
 
@@ -213,10 +217,10 @@ def test_a_password_stored_by_an_earlier_version_is_not_used(signed_in):
     assert signed_in.done("logout").output == "Signed out.\n"
 
 
-def test_a_stored_token_is_sent_as_bearer(alone):
+def test_a_stored_token_is_sent_as_bearer(guest):
     with answering() as server:
-        keep(Publisher(server.url), token("abc'\\\"#"), alone.environment)
-        alone.done("api", "list")
+        keep(Publisher(server.url), token("abc'\\\"#"), guest.environment)
+        guest.done("api", "list")
         assert server.asked[0].headers["Authorization"] == "Bearer abc'\\\"#"
 
 
@@ -235,20 +239,20 @@ def test_a_token_in_the_environment_takes_precedence(signed_in):
     assert (asked["url"], asked["method"], asked["file"]) == (server.url, "token", None)
 
 
-def test_a_token_with_a_line_end_is_rejected(alone):
-    said = alone.refused("whoami", code=2, HOLDFAST_TOKEN="abc\nX-Evil: 1")
+def test_a_token_with_a_line_end_is_rejected(guest):
+    said = guest.refused("whoami", code=2, HOLDFAST_TOKEN="abc\nX-Evil: 1")
     assert said == "holdfast: The token contains characters that tokens can't have. Copy it again.\n"
 
 
-def test_user_and_password_in_the_environment_require_each_other(alone):
-    assert "Set both HOLDFAST_USER and HOLDFAST_PASSWORD, or neither." in alone.refused(
+def test_user_and_password_in_the_environment_require_each_other(guest):
+    assert "Set both HOLDFAST_USER and HOLDFAST_PASSWORD, or neither." in guest.refused(
         "whoami", code=2, HOLDFAST_USER="berta"
     )
 
 
-def test_credentials_do_not_follow_redirects(alone):
+def test_credentials_do_not_follow_redirects(guest):
     with answering() as other, answering(status=307, headers={"Location": other.url}, body=b"") as server:
-        said = alone.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        said = guest.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
         assert other.asked == []
     assert said == f"holdfast: {server.url} redirects to another URL. Sign in with that URL.\n"
 
@@ -256,17 +260,17 @@ def test_credentials_do_not_follow_redirects(alone):
 @pytest.mark.parametrize(
     "url", ["http://publisher.example", "http://192.0.2.1:9080", "http://127.0.0.1.example", "http://[2001:db8::1]"]
 )
-def test_http_to_another_machine_is_rejected(alone, url):
-    said = alone.refused("login", url, "--user", "berta", "--password-stdin", code=2, stdin="secret\n")
+def test_http_to_another_machine_is_rejected(guest, url):
+    said = guest.refused("login", url, "--user", "berta", "--password-stdin", code=2, stdin="secret\n")
     assert said.startswith(f"holdfast: {url} isn't encrypted, so others on the network could read your password.")
-    assert alone.refused("api", "list", code=2, HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == said
+    assert guest.refused("api", "list", code=2, HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == said
 
 
-def test_http_to_another_machine_is_possible_with_insecure_http(alone):
+def test_http_to_another_machine_is_possible_with_insecure_http(guest):
     # This host name never resolves; the test only checks that the command tries to connect.
     (address,) = free_addresses(1)
     arguments = ("login", f"http://localhost.localdomain.invalid:{address.rpartition(':')[2]}", "--user", "berta")
-    said = alone.refused(*arguments, "--password-stdin", "--insecure-http", code=3, stdin="secret\n")
+    said = guest.refused(*arguments, "--password-stdin", "--insecure-http", code=3, stdin="secret\n")
     assert "Can't reach" in said
 
 
@@ -286,14 +290,14 @@ def test_http_to_another_machine_is_possible_with_insecure_http(alone):
         "https://a\x00b",
     ],
 )
-def test_an_invalid_url_is_reported(alone, url):
-    said = alone.refused("login", url, "--user", "berta", code=2)
+def test_an_invalid_url_is_reported(guest, url):
+    said = guest.refused("login", url, "--user", "berta", code=2)
     assert "isn't a publisher URL." in said
     assert "Use a form such as https://publisher.example." in said
 
 
-def test_a_password_in_a_url_is_rejected_and_not_printed(alone):
-    said = alone.refused("login", "https://berta:hunter2@publisher.example", "--user", "berta", code=2)
+def test_a_password_in_a_url_is_rejected_and_not_printed(guest):
+    said = guest.refused("login", "https://berta:hunter2@publisher.example", "--user", "berta", code=2)
     assert "hunter2" not in said
 
 
@@ -304,16 +308,16 @@ def test_a_file_that_other_users_can_read_is_rejected(signed_in):
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_the_token_in_a_file_that_other_users_can_change_is_not_sent(alone, mode):
+def test_the_token_in_a_file_that_other_users_can_change_is_not_sent(guest, mode):
     with answering(body=BODY) as server, answering(body=BODY) as other:
-        keep(Publisher(other.url), token(), alone.environment)
-        kept(alone).chmod(mode)
-        assert f"Other users can change {kept(alone)}." in alone.refused("whoami")
-        ended = alone.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
-        assert f"The stored token wasn't revoked: Other users can change {kept(alone)}." in ended.errors
-        kept(alone).chmod(mode)
-        assert "Other users can change" in alone.refused("logout")
-        assert not kept(alone).exists()
+        keep(Publisher(other.url), token(), guest.environment)
+        kept(guest).chmod(mode)
+        assert f"Other users can change {kept(guest)}." in guest.refused("whoami")
+        ended = guest.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
+        assert f"The stored token wasn't revoked: Other users can change {kept(guest)}." in ended.errors
+        kept(guest).chmod(mode)
+        assert "Other users can change" in guest.refused("logout")
+        assert not kept(guest).exists()
         assert other.asked == []
 
 
@@ -323,46 +327,46 @@ def test_a_damaged_file_is_reported(signed_in, content):
     assert signed_in.refused("whoami") == f"holdfast: {kept(signed_in)} is damaged. Run `holdfast login` again.\n"
 
 
-def test_an_unreachable_publisher_is_reported(alone):
+def test_an_unreachable_publisher_is_reported(guest):
     (address,) = free_addresses(1)
-    said = alone.refused("api", "list", code=3, HOLDFAST_URL=f"http://{address}", HOLDFAST_TOKEN="abc")
+    said = guest.refused("api", "list", code=3, HOLDFAST_URL=f"http://{address}", HOLDFAST_TOKEN="abc")
     assert said.startswith(f"holdfast: Can't reach http://{address}: ")
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b"<html>"), (200, b"[]"), (200, b"{}"), (500, b"<html>"), (404, b""), (200, b"\xff")]
 )
-def test_a_server_that_is_not_holdfast_is_reported(alone, status, body):
+def test_a_server_that_is_not_holdfast_is_reported(guest, status, body):
     with answering(status=status, body=body) as server:
-        said = alone.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        said = guest.refused("api", "list", code=3, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
     assert "isn't a Holdfast publisher. Check the URL." in said
 
 
-def test_the_certificate_of_a_publisher_is_verified(alone, tmp_path):
+def test_the_certificate_of_a_publisher_is_verified(guest, tmp_path):
     backend = issue("127.0.0.1")
     file = tmp_path / "ca.pem"
     file.write_bytes(backend.pem)
     with answering(tls=server_context(backend), body=BODY) as server:
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-        said = alone.refused("api", "list", code=3, **environment)
+        said = guest.refused("api", "list", code=3, **environment)
         assert server.asked == []
-        alone.done("api", "list", **environment, HOLDFAST_CA_FILE=str(file))
+        guest.done("api", "list", **environment, HOLDFAST_CA_FILE=str(file))
         login = ("login", server.url, "--user", "berta", "--password-stdin", "--ca-file", str(file))
-        alone.done(*login, stdin="secret\n")
-        alone.done("api", "list")
+        guest.done(*login, stdin="secret\n")
+        guest.done("api", "list")
     assert said.startswith(f"holdfast: The certificate of {server.url} can't be verified: self-signed certificate.")
     assert said.endswith("pass the CA with --ca-file.\n")
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "key.pem"])
-def test_an_invalid_ca_file_is_reported(alone, tmp_path, name):
+def test_an_invalid_ca_file_is_reported(guest, tmp_path, name):
     (tmp_path / "key.pem").write_bytes(issue("a").key_pem)
-    said = alone.refused("whoami", HOLDFAST_TOKEN="abc", HOLDFAST_CA_FILE=str(tmp_path / name))
+    said = guest.refused("whoami", HOLDFAST_TOKEN="abc", HOLDFAST_CA_FILE=str(tmp_path / name))
     assert "with --ca-file." in said
 
 
-def test_no_command_takes_a_password_as_an_argument(alone):
+def test_no_command_takes_a_password_as_an_argument(guest):
     reading = ("login", "certificate add", "certificate replace", "certificate inspect", "user create", "user password")
     for command in (*reading, "organization create"):
-        options = {word for word in alone.done(*command.split(), "--help").output.split() if word.startswith("--pass")}
+        options = {word for word in guest.done(*command.split(), "--help").output.split() if word.startswith("--pass")}
         assert options == {"--password-stdin"}

@@ -13,7 +13,7 @@ BODY = json.dumps({"list": [API], "count": 1}).encode()
 
 
 @pytest.fixture
-def shell(alone):
+def shell(guest):
     """Run a shell command line in which `holdfast` uses a publisher with one API."""
     with answering(body=BODY) as server:
 
@@ -21,7 +21,7 @@ def shell(alone):
             variables = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc", "PATH": f"{COMMAND.parent}:/bin:/usr/bin"}
             return subprocess.run(
                 ["/bin/sh", "-c", line],
-                env=alone.environment | variables | environment,
+                env=guest.environment | variables | environment,
                 capture_output=True,
                 check=False,
             )
@@ -57,8 +57,8 @@ def test_characters_that_the_encoding_lacks_are_escaped(shell):
     "arguments",
     [("api", "show", "x\udcff"), ("api", "create", "x\udcff", "/x", "1"), ("certificate", "show", "x\udcff")],
 )
-def test_an_argument_that_is_not_utf_8_is_wrong_usage(alone, arguments):
-    said = alone.refused(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
+def test_an_argument_that_is_not_utf_8_is_wrong_usage(guest, arguments):
+    said = guest.refused(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
     assert "isn't valid UTF-8, so it can't be sent." in said
 
 
@@ -78,17 +78,17 @@ def test_dots_are_valid_names_and_an_empty_name_is_wrong_usage(command):
         (("diff", "-f", "a.yaml"), {}),
     ],
 )
-def test_the_home_of_an_unknown_user_is_reported(alone, arguments, variables, tmp_path, monkeypatch):
+def test_the_home_of_an_unknown_user_is_reported(guest, arguments, variables, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     entry = "{alias: a, endpoint: 'https://a.example', file: ~nobody-has-this-name/a.pem}"
     (tmp_path / "a.yaml").write_text(f"holdfast: 1\ncertificates: [{entry}]\n")
-    said = alone.refused(*arguments, **variables)
+    said = guest.refused(*arguments, **variables)
     assert "Can't expand ~nobody-has-this-name/" in said
 
 
-def test_an_empty_file_name_is_rejected_with_its_line(alone, tmp_path):
+def test_an_empty_file_name_is_rejected_with_its_line(guest, tmp_path):
     (tmp_path / "a.yaml").write_text(
         "holdfast: 1\ncertificates:\n- {alias: a, endpoint: 'https://a.example', file: ''}\n"
     )
-    said = alone.refused("diff", "-f", tmp_path / "a.yaml")
+    said = guest.refused("diff", "-f", tmp_path / "a.yaml")
     assert "a.yaml:3: certificates[0].file: Name a file, or remove this field." in said

@@ -63,13 +63,13 @@ class Terminal:
 
 
 @pytest.fixture
-def listing(alone):
+def listing(guest):
     """Return the output of `holdfast api list` with these variables."""
 
     def listing(**environment):
         with answering(body=BODY) as server:
             ours = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-            terminal = Terminal("api", "list", environment=alone.environment | ours | environment)
+            terminal = Terminal("api", "list", environment=guest.environment | ours | environment)
             assert terminal.end() == 0
         return terminal.shown
 
@@ -84,9 +84,9 @@ def test_no_color_turns_colors_off(listing):
     assert "[32m" not in listing(NO_COLOR="1")
 
 
-def test_a_password_typed_at_a_terminal_is_not_printed(alone):
+def test_a_password_typed_at_a_terminal_is_not_printed(guest):
     with answering(body=TOKEN) as server:
-        terminal = Terminal("login", server.url, environment=alone.environment)
+        terminal = Terminal("login", server.url, environment=guest.environment)
         terminal.read_until("User [admin]: ")
         terminal.type("berta")
         terminal.read_until("Password of berta: ")
@@ -101,8 +101,8 @@ def test_a_password_typed_at_a_terminal_is_not_printed(alone):
     ("arguments", "question"),
     [(("login", "http://127.0.0.1:9"), "User [admin]: "), (("login", "--user", "berta"), "Password of berta: ")],
 )
-def test_ctrl_c_exits_with_130_without_a_traceback(alone, arguments, question):
-    terminal = Terminal(*arguments, environment=alone.environment)
+def test_ctrl_c_exits_with_130_without_a_traceback(guest, arguments, question):
+    terminal = Terminal(*arguments, environment=guest.environment)
     terminal.read_until(question)
     terminal.press_ctrl_c()
     assert terminal.end() == 130

@@ -54,7 +54,7 @@ CASES = {
         f"name constraints {each}": below(add_extension(issue(ca=True), NAME_CONSTRAINTS, bytes.fromhex(each)))
         for each in MALFORMED
     },
-    **{f"critical {oid}, alone": (leaf, [leaf]) for oid, leaf in CRITICAL.items()},
+    **{f"critical {oid}, leaf only": (leaf, [leaf]) for oid, leaf in CRITICAL.items()},
     **{f"critical {oid}, with its issuer": (leaf, [leaf, ROOT]) for oid, leaf in CRITICAL.items()},
     "described curve": (described := describe_curve(issue(V4)), [described]),
 }

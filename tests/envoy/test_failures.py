@@ -315,7 +315,7 @@ def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast
 
 
 def test_a_gateway_without_the_trust_of_an_endpoint_is_reported(tmp_path: Path):
-    """Holdfast never sends a cluster without its secret, so here the cluster goes out alone."""
+    """Holdfast never sends a cluster without its secret, so this test sends only the cluster."""
     with silent_backend() as url:
         found = asyncio.run(failure_at_edge(tmp_path, url, keep))
     assert (found.cause, found.latest.gateway) == (Cause.TRUST_NOT_READY, "edge")

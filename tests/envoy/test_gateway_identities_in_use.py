@@ -109,17 +109,17 @@ def test_a_removed_certificate_is_not_presented_on_open_connections(holdfast: Ho
 
 def test_another_origin_is_never_presented_the_certificate(holdfast: Holdfast):
     with mutual(holdfast) as (mine, api), mutual(holdfast, needed=False) as (other, other_api):
-        holdfast.present(mine.url(), both(client("for mine alone")))
-        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("for mine alone", None)
+        holdfast.present(mine.url(), both(client("only for mine")))
+        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("only for mine", None)
         holdfast.present(other.url(), both(client("for the other")))
-        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("for mine alone", "for the other")
+        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("only for mine", "for the other")
 
 
 def test_all_apis_of_an_origin_present_it(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(client("shared")))
-        beside = holdfast.publish_api(backend.url("/beside"))
-        assert (seen(holdfast, api), seen(holdfast, beside)) == ("shared", "shared")
+        second = holdfast.publish_api(backend.url("/second"))
+        assert (seen(holdfast, api), seen(holdfast, second)) == ("shared", "shared")
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048"])

@@ -121,13 +121,13 @@ CASES = {
     "a distribution point": point(POINT, finds="crl-partial"),
     "only CAs": point(tlv(0x82, b"\xff"), finds="crl-partial"),
     "only others": point(tlv(0x81, b"\xff"), finds="crl-partial"),
-    "only others, of the backend alone": point(tlv(0x81, b"\xff"), of_path=False),
+    "only others, of the backend only": point(tlv(0x81, b"\xff"), of_path=False),
     "without an end": of(NUMBER, end=None, finds="crl-without-end"),
     "far end": of(NUMBER, end=40 * 365 * DAY),
     "expired": of(NUMBER, end=-DAY, finds="crl-expired"),
-    "expired, beside a current one": together(of(NUMBER, end=-DAY), of(NUMBER), finds="crl-expired"),
-    "critical unknown extension, beside a good one": together(of(NUMBER, UNKNOWN), of(NUMBER), finds="crl-unusable"),
-    "expired, beside one of another CA of the same name": together(
+    "expired, and a current one": together(of(NUMBER, end=-DAY), of(NUMBER), finds="crl-expired"),
+    "critical unknown extension, and a good one": together(of(NUMBER, UNKNOWN), of(NUMBER), finds="crl-unusable"),
+    "expired, and one of another CA of the same name": together(
         of(NUMBER, end=-DAY), Case(write_crl(SAME_NAME)), finds="crl-expired crl-of-another-ca"
     ),
     "not yet valid": of(NUMBER, start=DAY, finds="crl-not-yet-valid"),
@@ -146,11 +146,11 @@ CASES = {
     "DSA": by(DSA, SHA256, finds="crl-unusable"),
     "both CAs, root imported": deep(ROOT, INTERMEDIATE, imported=(ROOT,), finds="crl-of-another-ca"),
     "both CAs, both imported": deep(ROOT, INTERMEDIATE, imported=(ROOT, INTERMEDIATE)),
-    "root alone, both imported": deep(ROOT, imported=(ROOT, INTERMEDIATE), finds="crl-missing"),
+    "root only, both imported": deep(ROOT, imported=(ROOT, INTERMEDIATE), finds="crl-missing"),
     "intermediate imported": deep(INTERMEDIATE, imported=(INTERMEDIATE,), finds="crl-missing"),
-    "intermediate imported, of the backend alone": deep(INTERMEDIATE, imported=(INTERMEDIATE,), of_path=False),
+    "intermediate imported, of the backend only": deep(INTERMEDIATE, imported=(INTERMEDIATE,), of_path=False),
     "leaf imported": Case(write_crl(ROOT), LEAF, (LEAF,), finds="crl-missing crl-of-another-ca"),
-    "leaf imported, of the backend alone": Case(write_crl(ROOT), LEAF, (LEAF,), False, "crl-missing crl-of-another-ca"),
+    "leaf imported, of the backend only": Case(write_crl(ROOT), LEAF, (LEAF,), False, "crl-missing crl-of-another-ca"),
     "leaf and root imported": Case(write_crl(ROOT), LEAF, (LEAF, ROOT)),
     "self-signed": Case(write_crl(OWN), OWN, (OWN,)),
     "self-signed without cRLSign": Case(

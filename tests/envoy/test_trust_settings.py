@@ -145,7 +145,7 @@ def test_tls_versions_are_those_that_were_chosen(holdfast: Holdfast):
 
 
 def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast):
-    with Backend(issue("somebody.else")) as backend:
+    with Backend(issue("other.test")) as backend:
         api = holdfast.publish_api(backend.url())
         assert becomes(holdfast, api, NOT_TRUSTED)
         grant(holdfast, backend.url(), timedelta(hours=1))
@@ -163,7 +163,7 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
 
 
 def test_an_exception_expires_automatically_even_for_open_connections(holdfast: Holdfast):
-    with Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
+    with Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
         grant(holdfast, backend.url(), timedelta(seconds=2))
         assert wait_until(lambda: caller.get(api.path).status_code == 200)
@@ -185,7 +185,7 @@ def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:
 
 
 def test_an_exception_expires_at_the_gateway_without_the_publisher(tmp_path: Path):
-    with Holdfast(tmp_path) as holdfast, Backend(issue("somebody.else")) as backend, holdfast.caller() as caller:
+    with Holdfast(tmp_path) as holdfast, Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
         grant(holdfast, backend.url(), timedelta(seconds=3))
         assert wait_until(lambda: caller.get(api.path).status_code == 200)

@@ -22,9 +22,9 @@ EXPECTED = {
 STREAM = "/live"
 
 
-def paths(door, runtime):
+def paths(layer, runtime):
     """Return the paths of all GET routes."""
-    return {path for path, operations in door.create_door(runtime).openapi()["paths"].items() if "get" in operations}
+    return {path for path, operations in layer.create_door(runtime).openapi()["paths"].items() if "get" in operations}
 
 
 def filled(path, api):
@@ -43,10 +43,10 @@ def careful(headers):
     assert "strict-transport-security" not in headers  # browsers ignore it over http
 
 
-@pytest.mark.parametrize("door", [web, rest], ids=["pages", "rest"])
-def test_every_path_has_the_security_headers(client, shared_runtime, api, door):
+@pytest.mark.parametrize("layer", [web, rest], ids=["pages", "rest"])
+def test_every_path_has_the_security_headers(client, shared_runtime, api, layer):
     upload(client, issue("pizza.test").pem, alias="backend")
-    found = sorted(path for path in paths(door, shared_runtime) if not path.endswith(STREAM))
+    found = sorted(path for path in paths(layer, shared_runtime) if not path.endswith(STREAM))
     assert len(found) > 10
     seen = []
     for path in found:
