@@ -55,7 +55,7 @@ def _find_commands(context: typer.Context) -> Iterator[typer.Context]:
 def _write_command(context: typer.Context) -> str:
     command = context.command
     name = context.command_path.removeprefix("holdfast ")
-    usage = re.sub(r"[{}]|\[(?=\[)|(?<=\.\.\.)\]\.\.\.", "", command.get_usage(context).removeprefix("Usage: "))
+    usage = command.get_usage(context).removeprefix("Usage: ")
     records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
     rows = [
         f"| `{re.sub(' <.*>$', '', names).replace('|', BAR)}` | {_write_cell(text)} |"

@@ -35,7 +35,7 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
 
 def test_the_effect_is_described_before_and_after_saving(endpoints: Page):
     section = endpoints.get_by_role("region", name="Trust settings")
-    expect(section).to_contain_text("for localhost and was issued by a public certification authority")
+    expect(section).to_contain_text("for localhost and was issued by a public CA")
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     assert violations(endpoints) == []
@@ -43,7 +43,7 @@ def test_the_effect_is_described_before_and_after_saving(endpoints: Page):
     expect(dialog.locator("#effect")).to_contain_text("for other.example or 192.0.2.1")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).not_to_be_visible()
-    expect(section).to_contain_text("for other.example or 192.0.2.1 and was issued by a public certification authority")
+    expect(section).to_contain_text("for other.example or 192.0.2.1 and was issued by a public CA")
     expect(section).to_contain_text(re.compile(r"Enforced on 1 gateway"))
 
 

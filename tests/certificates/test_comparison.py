@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.comparison import PUBLIC, Difference, Mismatch, compare, find_path
+from holdfast.certificates.comparison import FROM_PUBLIC, PUBLIC, Difference, Mismatch, compare, find_path
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet
@@ -78,7 +78,7 @@ def test_another_self_signed_certificate_differs_in_its_fingerprint():
 
 def test_a_self_signed_certificate_is_not_trusted_by_the_public_roots():
     presented = issue(HOST)
-    expected = Difference("fingerprint", PUBLIC, sent(presented)[0].fingerprint)
+    expected = Difference("fingerprint", FROM_PUBLIC, sent(presented)[0].fingerprint)
     assert difference(presented, trusting()) == ("self_signed_not_trusted", expected)
 
 

@@ -25,13 +25,13 @@ PIN = "ab" * 32
 @pytest.mark.parametrize(
     ("trust", "sentence"),
     [
-        (PUBLIC, "is valid for a.internal and was issued by a public certification authority."),
+        (PUBLIC, "is valid for a.internal and was issued by a public CA."),
         (BY_ROOT, "is valid for a.internal and was issued by CN=root."),
-        (replace(BY_ROOT, with_public_roots=True), "was issued by CN=root or a public certification authority."),
+        (replace(BY_ROOT, with_public_roots=True), "was issued by CN=root or a public CA."),
         (BY_LEAF, "is valid for a.internal and is, or was issued by, CN=a.internal."),
         (
             replace(BY_LEAF, with_public_roots=True),
-            "is, or was issued by, CN=a.internal, or was issued by a public certification authority.",
+            "is, or was issued by, CN=a.internal, or was issued by a public CA.",
         ),
         (
             replace(BY_ROOT, names=(reference_identifier("b.internal"), reference_identifier("192.0.2.1"))),

@@ -94,7 +94,7 @@ def test_help_of_demo_explains_once(run):
 
 def test_version_is_that_of_the_package(run):
     ended = run("--version")
-    assert (ended.code, ended.output) == (0, f"holdfast {importlib.metadata.version('holdfast')}\n")
+    assert (ended.code, ended.output) == (0, f"holdfast {importlib.metadata.version('holdfast-gateway')}\n")
 
 
 @pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
@@ -142,7 +142,7 @@ def test_a_directory_that_cannot_be_created_is_reported(run, tmp_path):
 def test_a_directory_in_use_is_reported(refusal, tmp_path):
     with data_directory(tmp_path / "data"):
         line = refusal()
-    assert line.startswith(f"holdfast: Holdfast is already running on {tmp_path / 'data'}.")
+    assert line.startswith(f"holdfast: Holdfast is already running with the data directory {tmp_path / 'data'}.")
 
 
 def test_a_missing_home_directory_is_reported(run):

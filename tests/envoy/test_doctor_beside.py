@@ -22,7 +22,7 @@ def test_a_running_holdfast_is_healthy(holdfast):
     assert (done.returncode, done.stderr) == (0, "")
     assert CheckResult.FAILED not in {each["outcome"] for each in found.values()}
     assert found["database"]["outcome"] == found["sealing key"]["outcome"] == CheckResult.OK
-    assert found["running"]["text"] == f"Holdfast is running on {holdfast.data}."
+    assert found["running"]["text"] == f"Holdfast is running with {holdfast.data}."
     assert found["health"]["outcome"] == CheckResult.OK
     assert found["publisher"]["text"].endswith("is in use, and Holdfast is running.")
     assert holdfast.rest.get("/apis").status_code == 200

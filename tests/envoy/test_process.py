@@ -195,7 +195,10 @@ def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
 
 def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path: Path):
     said = Holdfast(tmp_path).refuse_to_start(data=str(holdfast.data))
-    assert said == f"holdfast: Holdfast is already running on {holdfast.data}. Stop it, or choose another with --data."
+    text = (
+        f"Holdfast is already running with the data directory {holdfast.data}. Stop it, or choose another with --data."
+    )
+    assert said == f"holdfast: {text}"
 
 
 def test_a_missing_envoy_is_named_with_its_setting(tmp_path: Path):

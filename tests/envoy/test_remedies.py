@@ -84,7 +84,7 @@ def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
         return {"names": names[1].split(", ")[:1]} | ({"anchors": "public"} if kind.settings else {})
     if verdict["remedy"].startswith("Pin this certificate"):
         return {"anyName": True, "certificatePins": [next(iter(sent(kind)))]}
-    assert "only public certification authorities" in verdict["remedy"], verdict
+    assert "only public CAs" in verdict["remedy"], verdict
     return {"anchors": "imported-and-public", "names": ["other.test"]}
 
 

@@ -33,7 +33,7 @@ def test_a_backup_is_complete_after_a_kill_and_a_restore(
         kept = {api.name} | {holdfast.create_api(name=f"kept{number}").name for number in range(APIS)}
         backups.backup(str(backup), holdfast.data)
         assert f": {APIS + 1} APIs, " in capsys.readouterr().err
-        with pytest.raises(CommandFailed, match=r"^Holdfast is already running on "):
+        with pytest.raises(CommandFailed, match=r"^Holdfast is already running with the data directory "):
             backups.restore(backup, holdfast.data)
 
         holdfast.delete_api(api)

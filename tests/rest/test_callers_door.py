@@ -90,8 +90,8 @@ def test_a_file_of_any_format_with_one_certificate_is_accepted(client, api):
     ("data", "says"),
     [
         (ANNA.pem + OTHERS[0].pem, "The file contains 2 certificates"),
-        (issue(ca=True, by=CA, common_name="below").pem, "certification authority"),
-        (issue(common_name="signer", more=[key_usage(key_cert_sign=True)]).pem, "certification authority"),
+        (issue(ca=True, by=CA, common_name="below").pem, " is a CA, but "),
+        (issue(common_name="signer", more=[key_usage(key_cert_sign=True)]).pem, " is a CA, but "),
         (ANNA.pem + ANNA.key_pem, "private key"),
         (issue(start=-2 * DAY, end=-DAY).pem, "expired on"),
         (b"", "The file is empty"),

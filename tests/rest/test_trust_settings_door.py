@@ -46,7 +46,7 @@ def test_an_origin_without_settings_has_the_defaults(client):
     assert {name: body[name] for name in DEFAULTS} == DEFAULTS
     assert body.keys() == DEFAULTS.keys() | {"origin", "effect", "findings", "enforcement"}
     assert body["origin"] == "https://pizza.test:8443"
-    assert body["effect"][0].endswith("is valid for pizza.test and was issued by a public certification authority.")
+    assert body["effect"][0].endswith("is valid for pizza.test and was issued by a public CA.")
 
 
 def test_saved_settings_are_returned(client):

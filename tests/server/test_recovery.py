@@ -243,7 +243,9 @@ def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
     backups.backup(str(file), data)
     with data_directory(data):
         said = refusal(backups.restore, file, data)
-    assert said == f"Holdfast is already running on {data}. Stop it, or choose another with --data."
+    assert (
+        said == f"Holdfast is already running with the data directory {data}. Stop it, or choose another with --data."
+    )
 
 
 def make_old(path, revision):
@@ -264,10 +266,13 @@ UNUSABLE = {
     "missing": (Path.exists, "can't be restored: there is no such file."),
     "directory": (Path.mkdir, "can't be restored: it is not a file."),
     "empty": (Path.touch, "can't be restored: it is not a database of Holdfast."),
-    "text": (lambda path: path.write_text("Dear all, " * 900), "is damaged: file is not a database. Nothing was"),
+    "text": (
+        lambda path: path.write_text("Dear all, " * 900),
+        "can't be restored: it is damaged (file is not a database). Nothing was",
+    ),
     "cut off": (
         lambda path: path.write_bytes(make_old(path, "head").read_bytes()[:9000]),
-        "is damaged: database disk image is malformed. Nothing was changed.",
+        "can't be restored: it is damaged (database disk image is malformed). Nothing was changed.",
     ),
     "another program's": (
         lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(),

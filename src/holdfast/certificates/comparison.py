@@ -21,7 +21,8 @@ from holdfast.certificates.trust import TrustSet, could_have_issued
 
 SHOWN = 5  # names or anchors in one text
 MAX_TEXT = 1000  # characters; subjects are what backends say
-PUBLIC = "a public certification authority"
+PUBLIC = "a public CA"
+FROM_PUBLIC = f"a certificate from {PUBLIC}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     if path.is_anchored:
         return
     if _is_self_signed(path.leaf):
-        expected = _listed([anchor.fingerprint for anchor in trust.anchors]) or PUBLIC
+        expected = _listed([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
         yield _mismatch("self_signed_not_trusted", "fingerprint", expected, path.leaf.fingerprint)
         return
     top = path.top

@@ -28,7 +28,7 @@ def _names(trust: TrustSet) -> str:
 
 
 def _anchors(trust: TrustSet) -> str:
-    public = "a public certification authority" if trust.public_roots else ""
+    public = "a public CA" if trust.public_roots else ""
     if not trust.anchors:
         return f"was issued by {public}"
     subjects = _either(list(dict.fromkeys(anchor.subject or "an empty subject" for anchor in trust.anchors)))

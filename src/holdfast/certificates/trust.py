@@ -69,7 +69,7 @@ class TrustSet:
 
     @property
     def public_roots(self) -> bool:
-        """Whether the public certification authorities are trusted."""
+        """Whether the public CAs are trusted."""
         return self.with_public_roots or not self.anchors
 
     @property

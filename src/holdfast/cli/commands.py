@@ -18,6 +18,7 @@ from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted, Misused
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.terminal.completion_scripts import use_own_scripts
+from holdfast.cli.terminal.help import DocumentedCommand
 from holdfast.cli.terminal.streams import discard_output
 from holdfast.cli.terminal.text import make_plain
 
@@ -88,6 +89,8 @@ COMMANDS = {
 def _group(module: str) -> TyperGroup:
     commands: typer.Typer = import_module(f"holdfast.cli.{module}").commands
     commands.rich_markup_mode = None
+    for command in commands.registered_commands:
+        command.cls = DocumentedCommand
     return get_group(commands)
 
 

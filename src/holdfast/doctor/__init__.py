@@ -17,7 +17,9 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     """Yield the results of all checks for these settings."""
     data = settings.data.expanduser()
     running = is_held(data)
-    yield Check.ok("running", f"Holdfast is running on {data}." if running else f"Holdfast isn't running on {data}.")
+    yield Check.ok(
+        "running", f"Holdfast is running with {data}." if running else f"Holdfast isn't running with {data}."
+    )
     yield environment.platform()
     yield from environment.variables()
     yield files.clock(data, now)

@@ -185,5 +185,8 @@ def _lifetimes(name: str, certificates: Iterable[tuple[str, str, bytes]], now: d
     return (
         Check.warning(name, " ".join(sentences), advice)
         if sentences
-        else Check.ok(name, f"None of the {len(ends)} expires soon." if ends else "There are none.")
+        else Check.ok(
+            name,
+            f"{len(ends)} checked; none expires within {EXPIRING_WITHIN.days} days." if ends else "There are none.",
+        )
     )

@@ -63,7 +63,7 @@ class Provider:
     """The provider in *settings*. Its methods block, and are thread-safe."""
 
     def __init__(self, settings: ProviderSettings, tls: ssl.SSLContext | None = None) -> None:
-        """Verify the provider's certificate with *tls*, or with the public certification authorities if None."""
+        """Verify the provider's certificate with *tls*, or with the public CAs if None."""
         self.issuer = settings.issuer
         self._settings = settings
         self._http = _open_client(tls)

@@ -43,7 +43,7 @@ def data_directory(data: Path) -> Iterator[None]:
     Create the data directory, remove permissions of other users on it and its files, and lock it.
 
     Raises:
-        CannotStart: It isn't writable, belongs to or is shared with other users, or another Holdfast is running on it.
+        CannotStart: It isn't writable, belongs to or is shared with other users, or another Holdfast uses it.
     """
     with _private_umask():
         try:
@@ -54,7 +54,8 @@ def data_directory(data: Path) -> Iterator[None]:
             raise CannotStart(f"Can't write {data}: {error.strerror}. Choose another with --data.") from error
         try:
             if not _can_lock(descriptor, fcntl.LOCK_EX):
-                raise CannotStart(f"Holdfast is already running on {data}. Stop it, or choose another with --data.")
+                text = f"Holdfast is already running with the data directory {data}."
+                raise CannotStart(f"{text} Stop it, or choose another with --data.")
             _close_files(data)
             yield
         finally:
@@ -62,7 +63,7 @@ def data_directory(data: Path) -> Iterator[None]:
 
 
 def is_held(data: Path) -> bool:
-    """Return whether a Holdfast is running on the data directory; False if the lock file can't be read."""
+    """Return whether a running Holdfast uses the data directory; False if the lock file can't be read."""
     try:
         descriptor = os.open(data / LOCK_FILE, os.O_RDONLY)
     except OSError:

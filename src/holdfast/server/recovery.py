@@ -105,7 +105,7 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
         try:
             staged = stage(file, database)
         except StoreDamaged as error:
-            raise BackupUnusable(file, error.text) from error
+            raise _damaged(file, error) from error
         try:
             count, why = _lost_keys(settings, data, staged)
             if count and not without_keys:
@@ -120,6 +120,10 @@ def _exists(target: Path) -> CannotStart:
     return CannotStart(f"{target} already exists. Choose another name or remove it.")
 
 
+def _damaged(file: Path, error: StoreDamaged) -> BackupUnusable:
+    return BackupUnusable(file, f"it is damaged ({error.reason}).")
+
+
 def _check_backup(file: Path, database: Path) -> Contents:
     """Check, before anything is written, that *file* is a backup of this version or an earlier one."""
     if not file.is_file():
@@ -129,7 +133,9 @@ def _check_backup(file: Path, database: Path) -> Contents:
     try:
         check_log(file)
         return read_contents(file)
-    except (StoreDamaged, StoreMixed) as error:
+    except StoreDamaged as error:
+        raise _damaged(file, error) from error
+    except StoreMixed as error:
         raise BackupUnusable(file, error.text) from error
     except StoreForeign as error:
         raise BackupUnusable(file, "it is not a database of Holdfast.") from error

@@ -60,8 +60,8 @@ class StoreDamaged(StoreFailure):
     """The database file is damaged or incomplete."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        text = f"{path} is damaged: {reason}."
-        super().__init__(text, RESTORE)
+        super().__init__(f"{path} is damaged: {reason}.", RESTORE)
+        self.reason = reason
 
 
 class StoreMixed(StoreFailure):

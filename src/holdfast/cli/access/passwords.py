@@ -26,13 +26,15 @@ def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
         return read_first_line("password")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GetPassWarning)  # without a terminal, there is no echo
+            warnings.simplefilter("error", GetPassWarning)
             password: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=new)
+    except GetPassWarning as error:
+        typer.echo(err=True)  # end the line of the prompt
+        raise CommandFailed(f"{question}: there is no terminal to enter it. Use --password-stdin.") from error
     except typer.Abort as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise Interrupted("Interrupted.") from error
-        text = "No password entered. Nothing was changed. Use --password-stdin without a terminal."
-        raise CommandFailed(text) from error
+        raise CommandFailed("No password entered, so nothing was changed.") from error
     return password
 
 

@@ -18,7 +18,7 @@ commands = typer.Typer()
 Data = Annotated[Path | None, Option(metavar="DIR", help="Data directory [default: ~/.local/share/holdfast].")]
 Target = Annotated[
     str | None,
-    Argument(metavar="[FILE|-]", help="New file, or - for standard output [default: holdfast-TIME.sqlite]."),
+    Argument(metavar="FILE|-", help="New file, or - for standard output [default: holdfast-TIME.sqlite]."),
 ]
 Source = Annotated[Path, Argument(metavar="FILE", help="A backup, or a copy kept by an upgrade or restore.")]
 WithoutKeys = Annotated[

@@ -174,8 +174,8 @@ def read_caller(context: Context, data: bytes) -> Certificate:
     usage = certificate.extensions.key_usage
     if (certificate.is_ca and not certificate.is_self_issued) or (usage and usage.key_cert_sign):
         message = (
-            f"{certificate.subject} is a certification authority, but certificates that it issued would not be "
-            "accepted. Upload the callers' own certificates."
+            f"{certificate.subject} is a CA, but certificates that it issued would not be accepted. Upload the "
+            "callers' own certificates."
         )
         raise InvalidField("certificate", message)
     return certificate

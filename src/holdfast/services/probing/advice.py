@@ -99,7 +99,7 @@ def _choose_remedy(
     if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
         return _by_name(path, terms), SuggestedAction.CHANGE_TRUST_SETTINGS
     if cause in _OF_ISSUER and not terms.uses_imported:
-        remedy = "The trust settings trust only public certification authorities. Allow imported certificates there."
+        remedy = "The trust settings trust only public CAs. Allow imported certificates there."
         return remedy, SuggestedAction.CHANGE_TRUST_SETTINGS
     if EXPLANATIONS[cause].action not in {SuggestedAction.IMPORT_CERTIFICATE, SuggestedAction.REPLACE_CERTIFICATE}:
         return EXPLANATIONS[cause].remedy, EXPLANATIONS[cause].action

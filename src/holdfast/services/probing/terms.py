@@ -40,7 +40,7 @@ class Terms:
     The trust and the identity that the gateway uses in a test.
 
     *aliases* are those of the imported certificates, empty if a change to them is tested. Without *uses_imported*, the
-    trust settings trust only public certification authorities.
+    trust settings trust only public CAs.
     """
 
     trust: TrustSet
