@@ -30,7 +30,9 @@ PRELOADED = (
     "holdfast.demo.tour",
     "holdfast.gateway.process.admin",
     "holdfast.openid.provider",
+    "holdfast.rest",
     "holdfast.store.migrating",
+    "holdfast.web",
 )
 
 
