@@ -22,11 +22,14 @@ RESULTS = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
 
 
 @contextmanager
-def holdfast_up(data: Path, password: str, publisher: int, gateway: int, sandbox: int) -> Iterator[None]:
-    """Run `holdfast up` on these ports of 127.0.0.1 until the block ends."""
+def holdfast_up(
+    data: Path, password: str, publisher: int, gateway: int, sandbox: int, sources: Path | None = None
+) -> Iterator[int]:
+    """Run `holdfast up` (of *sources*) on these ports of 127.0.0.1 until the block ends; yield its process id."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     # Without the rate limit, which would limit what is measured.
     environment |= {"HOLDFAST_ADMIN_PASSWORD": password, "HOLDFAST_REQUESTS_PER_SECOND": "0"}
+    environment |= {"PYTHONPATH": str(sources)} if sources else {}
     command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data}"]
     for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
         command.append(f"--{name}=127.0.0.1:{port}")
@@ -35,9 +38,23 @@ def holdfast_up(data: Path, password: str, publisher: int, gateway: int, sandbox
             ready = holdfast.stdout.readline() if holdfast.stdout else ""
             if not ready.startswith("Ready"):
                 raise RuntimeError("Holdfast did not start. See its messages above.")
-            yield
+            yield holdfast.pid
         finally:
             holdfast.terminate()
+
+
+def cpu_time(pid: int) -> float:
+    """Return the CPU milliseconds that a process has used."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def child_of(pid: int) -> int:
+    """Return the id of the only child process of *pid*."""
+    (child,) = {
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    }
+    return child
 
 
 def free_ports(count: int) -> list[int]:

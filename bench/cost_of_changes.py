@@ -1,0 +1,179 @@
+"""
+CPU time that one change costs the publisher and Envoy, with few and with many published APIs, and their idle CPU.
+
+It uses a real `holdfast up` with its Envoy and a database that is filled beforehand. With `--before SOURCES`, it also
+measures another version, alternately, and prints both. `make bench` runs it and writes the table to
+docs/reference/benchmarks.md.
+"""
+
+import argparse
+import os
+import secrets
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+from sqlalchemy import insert
+
+from holdfast.apis.publisher_paths import PREFIX
+from holdfast.server.directories import DATABASE_FILE
+from holdfast.store.access import accounts
+from holdfast.store.database import Store
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from lists import KINDS, api, certificate, entry
+from measuring import Noise, child_of, cpu_time, free_ports, holdfast_up, machine, write
+
+SIZES = (100, 1_000, 5_000)
+ROUNDS = 30
+IDLE = 10.0  # seconds for which idle CPU is measured
+CALM = 8.0  # seconds after the start, until everything is served
+PAUSE = 0.1  # seconds from one change to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU milliseconds for each change, and the share of one CPU while idle, of publisher and Envoy."""
+
+    publisher: float
+    envoy: float
+    idle_publisher: float
+    idle_envoy: float
+
+
+def fill(path: Path, count: int) -> None:
+    """Create a database with *count* published APIs, each with its own https endpoint and one certificate."""
+    now, ders = datetime.now(UTC), [certificate(number) for number in range(min(count, KINDS))]
+    apis, entries, certificates = [], [], []
+    for number in range(count):
+        url = {"production_url": address(number), "production_origin": address(number)}
+        apis.append(api(number, now) | url | {"state": "PUBLISHED"})
+        entries.append(entry(number, now) | {"endpoint": address(number), "origin": address(number)})
+        certificates.append(
+            {
+                "endpoint_certificate_id": entries[-1]["id"],
+                "position": 0,
+                "organization_id": "default",
+                "der": ders[number % len(ders)],
+            }
+        )
+    store = Store(path)
+    with store.write() as session:
+        accounts.insert_organization(session, "default", now)
+        session.execute(insert(ApiRow), apis)
+        session.execute(insert(EndpointCertificateRow), entries)
+        session.execute(insert(TrustedCertificateRow), certificates)
+    store.close()
+
+
+def address(number: int) -> str:
+    """Return the endpoint of an API; nothing listens there."""
+    return f"https://127.1.{number // 250}.{number % 250 + 1}:9"
+
+
+def measure(size: int, rounds: int, sources: Path | None) -> Cost:
+    """Start Holdfast (of *sources*) with *size* APIs, and import and delete a certificate *rounds* times."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
+        data, password = Path(directory) / "data", secrets.token_urlsafe()
+        data.mkdir(mode=0o700)
+        _fill_with(sources, data / DATABASE_FILE, size)
+        publisher, gateway, sandbox = free_ports(3)
+        with holdfast_up(data, password, publisher, gateway, sandbox, sources) as pid:
+            pids = pid, child_of(pid)
+            time.sleep(CALM)
+            idle = _cpu_while(pids, lambda: time.sleep(IDLE))
+            with httpx2.Client(
+                base_url=f"http://127.0.0.1:{publisher}{PREFIX}", auth=("admin", password), trust_env=False, timeout=60
+            ) as client:
+                client.get("/settings").raise_for_status()
+                spent = _cpu_while(pids, lambda: _change(client, rounds, size))
+        seconds = rounds * 2 * PAUSE
+        shares = [milliseconds / 1000 / IDLE for milliseconds in idle]
+        each = [(used - share * seconds * 1000) / rounds / 2 for used, share in zip(spent, shares, strict=True)]
+        return Cost(*each, *shares)
+
+
+def _fill_with(sources: Path | None, path: Path, size: int) -> None:
+    # In a separate process, because another version has other tables.
+    environment = dict(os.environ) | ({"PYTHONPATH": str(sources)} if sources else {})
+    subprocess.run([sys.executable, __file__, "--fill", str(path), "--sizes", str(size)], env=environment, check=True)
+
+
+def _cpu_while(pids: Sequence[int], act: Callable[[], None]) -> list[float]:
+    before = [cpu_time(pid) for pid in pids]
+    act()
+    return [cpu_time(pid) - used for pid, used in zip(pids, before, strict=True)]
+
+
+def _change(client: httpx2.Client, rounds: int, size: int) -> None:
+    pem = ssl.DER_cert_to_PEM_cert(certificate(KINDS))
+    for number in range(rounds):
+        form = {"alias": "bench", "endpoint": address(number * 7 % size)}
+        client.post("/endpoint-certificates", data=form, files={"certificate": pem}).raise_for_status()
+        time.sleep(PAUSE)
+        client.delete("/endpoint-certificates/bench").raise_for_status()
+        time.sleep(PAUSE)
+
+
+def table(costs: Mapping[tuple[str, int], Cost]) -> list[str]:
+    """Return the table: one line for each version and number of APIs."""
+    lines = [
+        "| published APIs | publisher, per change | Envoy, per change | publisher, idle | Envoy, idle |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for (version, size), cost in costs.items():
+        name = f"{size:,} {version}".strip()
+        changes = f"{cost.publisher:.1f} ms | {cost.envoy:.1f} ms"
+        lines.append(f"| {name} | {changes} | {cost.idle_publisher:.1%} | {cost.idle_envoy:.1%} |")
+    return lines
+
+
+def report(costs: Mapping[tuple[str, int], Cost], others: float, rounds: int) -> str:
+    """Return the section for docs/reference/benchmarks.md."""
+    return "\n".join(
+        [
+            "## Cost of a change",
+            "",
+            f"CPU time of {rounds} imports and {rounds} deletions of a certificate, {PAUSE * 1000:.0f} ms apart,",
+            "for different APIs.",
+            "Each API is published and has its own https endpoint with one certificate. Idle is the share of one CPU,",
+            "without requests.",
+            "",
+            *table(costs),
+            "",
+            *machine(others),
+        ]
+    )
+
+
+def main() -> None:
+    """Measure, print the section, and write it to the page."""
+    parser = argparse.ArgumentParser(description="Measure the CPU time of a change with many published APIs.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of published APIs")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions")
+    parser.add_argument("--before", type=Path, help="the directory `src` of another version to compare with")
+    parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
+    parser.add_argument("--fill", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.fill:
+        fill(options.fill, options.sizes[0])
+        return
+    noise, costs = Noise(), {}
+    for size in options.sizes:
+        if options.before:
+            costs["before", size] = measure(size, options.rounds, options.before)
+        costs["", size] = measure(size, options.rounds, None)
+    section = report(costs, noise.others(), options.rounds)
+    print(section)
+    if not options.only_print:
+        write("cost_of_changes", section)
+
+
+if __name__ == "__main__":
+    main()
