@@ -81,7 +81,7 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         wait_until(lambda: f"{running} 0.0" in metrics())
         settings = Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://"))
         told = check(ask(settings, settings.publisher))
-        assert told.text.startswith("The Holdfast that runs is not ready: gateway")
+        assert told.text.startswith("The running Holdfast isn't ready: gateway")
         away.rename(envoy)
         wait_until(lambda: holdfast.answers(api))
         assert holdfast.call(api.path).status_code == 200
