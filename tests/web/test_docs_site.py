@@ -63,6 +63,14 @@ def test_addresses_of_nothing_answer_404(visitor, path):
     assert visitor.get(path).status_code == 404
 
 
+def test_files_and_the_site_accept_only_get_and_head(visitor, monkeypatch, tmp_path):
+    for path in ("/help/", "/help/nothing", "/static/app.css"):
+        answer = visitor.post(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), path
+    monkeypatch.setattr(docs_site, "DIRECTORY", tmp_path)
+    assert visitor.post("/help/").status_code == 405
+
+
 def test_a_development_clone_says_how_to_build_the_site(visitor, monkeypatch, tmp_path):
     monkeypatch.setattr(docs_site, "DIRECTORY", tmp_path)
     for path in ("/help/", "/help/reference/findings/"):

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 
+from holdfast.services.access.accounts import SESSION_COOKIE
 from rest.calls import URL, create_api
 
 NAME = "<b>Pizza</b> {name}"
@@ -53,3 +54,19 @@ def test_names_are_text_whatever_they_contain(client):
     page = client.get(client.post(path).headers["location"])
     assert notice_of(page) == f"Token {NAME} revoked"
     assert "<b>Pizza" not in page.text
+
+
+def test_over_https_neither_another_host_nor_an_http_page_can_set_a_notice(client):
+    site = "https://127.0.0.1:9080"
+    client.cookies.set(f"__Host-{SESSION_COOKIE}", client.cookies[SESSION_COOKIE])
+    form = {"name": "Pizza", "context": "/pizza", "version": "1", "endpoint": URL}
+    answer = client.post(f"{site}/apis/new", data=form)
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-holdfast_notice=api-created%3APizza%201; ")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+    address = answer.headers["location"]
+    first = client.get(f"{site}{address}")
+    assert notice_of(first) == "API Pizza 1 created"
+    assert first.headers["set-cookie"].startswith('__Host-holdfast_notice=""; ')
+    client.cookies.set("holdfast_notice", "api-created%3APizza%202")
+    assert notice_of(client.get(f"{site}{address}")) == ""

@@ -7,9 +7,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE
+from holdfast.web.notices import NOTICE_COOKIE
 
 PREFIX = "__Host-"  # RFC 6265bis, section 4.1.3.2: Secure, Path=/ and no Domain
-_OURS = (f"{SESSION_COOKIE}=", f"{SIGN_IN_COOKIE}=")
+_OURS = (f"{SESSION_COOKIE}=", f"{SIGN_IN_COOKIE}=", f"{NOTICE_COOKIE}=")
 _PREFIXED = tuple(f"{PREFIX}{name}" for name in _OURS)
 
 

@@ -25,7 +25,7 @@ _NAME_WITH_HASH = re.compile(r"\.[0-9a-f]{8}\.min\.(?:css|js)$")
 
 class _Site(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if not (DIRECTORY / "index.html").is_file():
+        if scope["method"] in {"GET", "HEAD"} and not (DIRECTORY / "index.html").is_file():
             return render(Request(scope), "help.html", section="help")
         return await super().get_response(path, scope)
 

@@ -115,7 +115,10 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
     if status == 404:
         title, message = "Page not found", "Check the address, or go to the list of APIs."
-    return await _show_page(request, status, title, message)
+    page = await _show_page(request, status, title, message)
+    if isinstance(error, HTTPException):
+        page.headers.update(error.headers or {})  # 405 needs Allow (RFC 9110, section 15.5.6)
+    return page
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:

@@ -44,7 +44,7 @@ NOTICES = {
     "user-password": "Password of {name} reset. The user was signed out and their tokens were revoked.",
     "user-deleted": "User {name} deleted",
 }
-_COOKIE = "holdfast_notice"
+NOTICE_COOKIE = "holdfast_notice"
 _LASTS = 60  # seconds until the browser has followed the redirect
 
 
@@ -58,13 +58,13 @@ def redirect(request: Request, path: str, done: str, name: str = "", **query: li
     response = RedirectResponse(f"{path}?{urlencode({'done': done} | query, doseq=True)}", 303)
     secure = request.url.scheme == "https"
     value = quote(f"{done}:{name}", safe="")
-    response.set_cookie(_COOKIE, value, max_age=_LASTS, httponly=True, samesite="lax", secure=secure)
+    response.set_cookie(NOTICE_COOKIE, value, max_age=_LASTS, httponly=True, samesite="lax", secure=secure)
     return response
 
 
 def read_notice(request: Request) -> str | None:
     """Write the message that this page shows; None if there is none, or if it was shown before."""
-    done, _, name = unquote(request.cookies.get(_COOKIE, "")).partition(":")
+    done, _, name = unquote(request.cookies.get(NOTICE_COOKIE, "")).partition(":")
     if done not in NOTICES or done != request.query_params.get("done"):
         return None
     return describe(done, name)
@@ -72,4 +72,4 @@ def read_notice(request: Request) -> str | None:
 
 def forget_notice(response: Response) -> None:
     """Delete the cookie, so that the message isn't shown again."""
-    response.delete_cookie(_COOKIE, httponly=True, samesite="lax")
+    response.delete_cookie(NOTICE_COOKIE, httponly=True, samesite="lax")
