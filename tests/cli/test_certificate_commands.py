@@ -94,7 +94,7 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
 
     assert "No answer." in command.refused("certificate", "delete", "pizza")
     said = command.done("certificate", "delete", "pizza", "--yes", "--wait").output
-    assert re.fullmatch(r"Deleted pizza: enforced on 1 gateway \(\d+ ms\)\.\n", said)
+    assert re.fullmatch(r"Deleted certificate pizza: enforced on 1 gateway \(\d+ ms\)\.\n", said)
     assert "404" in command.refused("certificate", "show", "pizza")
     command.done("certificate", "add", "pizza", published, "-", stdin=backend[0].pem)
     command.done("api", "delete", "Pizza", "--yes")
