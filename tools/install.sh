@@ -17,7 +17,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         exit 1
     fi
 fi
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+# An interrupted installation may leave one without pip; --clear removes what is left of it.
+"$venv/bin/pip" --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 echo "Installing packages into $venv; the first time, this takes a few minutes."
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes $(printf ' -r requirements/%s.txt' "$@")
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
