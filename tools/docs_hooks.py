@@ -43,7 +43,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Remove what the publisher doesn't serve: source maps, other languages, and a site map without addresses."""
-    Path(config.site_dir, "sitemap.xml").unlink(missing_ok=True)
+    for name in ("sitemap.xml", "sitemap.xml.gz"):
+        Path(config.site_dir, name).unlink(missing_ok=True)
     scripts = Path(config.site_dir) / "assets/javascripts"
     shutil.rmtree(scripts / "lunr", ignore_errors=True)
     for source_map in Path(config.site_dir, "assets").rglob("*.map"):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -33,7 +34,7 @@ def wheel(tmp_path_factory) -> Path:
     """A wheel that was built from the source distribution, as for a release."""
     clone = tmp_path_factory.mktemp("clone")
     shutil.copytree(ROOT / "src", clone / "src", ignore=NOT_SOURCES)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements/run.in"):
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "requirements/run.in", "tests/test_docs.py"):
         (clone / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
     run(UV, "build", "--quiet", "--offline", "--no-build-isolation", "--python", sys.executable, cwd=clone)
@@ -49,6 +50,11 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
     with ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("holdfast/")}
     assert packed == files
+
+
+def test_the_source_distribution_has_no_tests(wheel):
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as archive:
+        assert [name for name in archive.getnames() if "/tests" in name] == []
 
 
 def test_the_wheel_runs_the_demo_where_nothing_else_is_installed(wheel, tmp_path):
