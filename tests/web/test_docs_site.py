@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from starlette.testclient import TestClient
 
 from holdfast.certificates.findings.finding import Code
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.evidence import Evidence
 from holdfast.gateway.resources.local_replies import REPLIES
-from holdfast.web import docs_site
+from holdfast.web import create_door, docs_site
 from issuing import issue
 from rest.calls import create_api
 
@@ -63,20 +64,23 @@ def test_addresses_of_nothing_answer_404(visitor, path):
     assert visitor.get(path).status_code == 404
 
 
-def test_files_and_the_site_accept_only_get_and_head(visitor, monkeypatch, tmp_path):
+def test_files_and_the_site_accept_only_get_and_head(visitor):
     for path in ("/help/", "/help/nothing", "/static/app.css"):
         answer = visitor.post(path)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), path
-    monkeypatch.setattr(docs_site, "DIRECTORY", tmp_path)
-    assert visitor.post("/help/").status_code == 405
 
 
-def test_a_development_clone_says_how_to_build_the_site(visitor, monkeypatch, tmp_path):
-    monkeypatch.setattr(docs_site, "DIRECTORY", tmp_path)
+def test_without_the_site_help_says_how_to_build_it(shared_runtime, monkeypatch, tmp_path):
+    monkeypatch.setattr(docs_site, "DIRECTORY", tmp_path / "help")
+    visitor = TestClient(create_door(shared_runtime), "http://127.0.0.1:9080")
     for path in ("/help/", "/help/reference/findings/"):
         response = visitor.get(path)
         assert response.status_code == 200
         assert "<code>make docs</code>" in response.text
+    assert visitor.post("/help/").status_code == 405
+    (tmp_path / "help").mkdir()
+    (tmp_path / "help/index.html").write_text("built")
+    assert visitor.get("/help/").text == "built"
 
 
 def test_pages_load_nothing_from_other_hosts():

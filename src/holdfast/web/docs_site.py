@@ -24,6 +24,9 @@ _NAME_WITH_HASH = re.compile(r"\.[0-9a-f]{8}\.min\.(?:css|js)$")
 
 
 class _Site(StaticFiles):
+    async def check_config(self) -> None:
+        """Accept that the directory is missing: the site may not be built, or may be built later."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         if scope["method"] in {"GET", "HEAD"} and not (DIRECTORY / "index.html").is_file():
             return render(Request(scope), "help.html", section="help")
