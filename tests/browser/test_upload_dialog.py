@@ -135,7 +135,7 @@ def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfa
     dialog.get_by_text("Paste PEM text instead").click()
     dialog.get_by_label("PEM text").fill(presented.pem.decode())
     save(dialog)
-    expect(signed_in.get_by_role("listitem").filter(has_text="pasted")).to_contain_text("Enforced on 1 gateway")
+    expect(signed_in.locator(".certificate-row", has_text="pasted")).to_contain_text("Enforced on 1 gateway")
     holdfast.delete_certificate("pasted")
 
 
@@ -176,7 +176,7 @@ def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api:
     row.get_by_role("button", name="Replace certificate").click()
     dialog = signed_in.get_by_role("dialog", name="Replace Certificate")
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(issue("localhost", end=5 * DAY).pem))
-    dialog.get_by_text("Keep trusting the old certificate").click()
+    dialog.get_by_label("Keep trusting the old certificate").uncheck()
     save(dialog)
     expect(signed_in.get_by_text(f"Certificate {imported} replaced")).to_be_visible()
     expect(row).to_contain_text("Expiring")

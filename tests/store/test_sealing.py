@@ -111,7 +111,7 @@ def test_the_key_can_come_from_a_variable_or_a_file_but_not_both(tmp_path):
 
 
 def test_a_missing_or_damaged_key_file_is_reported_at_the_start(tmp_path):
-    with pytest.raises(CannotStart, match="cannot be read"):
+    with pytest.raises(CannotStart, match="Can't read "):
         open_sealing(Settings(sealing_key_file=tmp_path / "nothing"), tmp_path)
     (tmp_path / KEY_FILE).write_text("damaged")
     with pytest.raises(CannotStart, match="is not a sealing key"):
