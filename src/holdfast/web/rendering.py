@@ -28,6 +28,7 @@ from holdfast.web.static_files import get_static_url
 
 RESTORABLE = "You can restore deleted certificates for 30 days, but not trust settings or gateway identities."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
+_FINGERPRINT = re.compile(r"\b([0-9a-f]{64})\b")  # SHA-256
 _STATUS_ICONS = {
     Status.ACTIVE: "circle-check",
     Status.EXPIRING: "clock-exclamation",
@@ -106,9 +107,22 @@ def _group_digits(value: str) -> str:
     return ":".join(value[i : i + 2] for i in range(0, len(value), 2)).upper()
 
 
-def _write_hex(number: int) -> str:
+def _write_hex(number: int) -> Markup:
     text = f"{number:x}"
-    return _group_digits(text if len(text) % 2 == 0 else f"0{text}")
+    return _write_digits(text if len(text) % 2 == 0 else f"0{text}")
+
+
+def _write_digits(value: str) -> Markup:
+    """Write hex digits in pairs; lines break only between pairs."""
+    return Markup(":<wbr>").join(_group_digits(value).split(":"))
+
+
+def mark_up_fingerprints(text: str) -> Markup:
+    """Write the SHA-256 fingerprints in *text* in pairs and in the font of code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(_write_digits(part)) if _FINGERPRINT.fullmatch(part) else part
+        for part in _FINGERPRINT.split(text)
+    )
 
 
 def describe_sightings(failure: Failure) -> str:
@@ -124,12 +138,12 @@ def describe_difference(failure: Failure) -> str:
         return ""
     difference = probe.difference
     expected, presented = group_fingerprints(difference.expected), group_fingerprints(difference.presented)
-    return f"{difference.field}: expected {expected}, presented {presented}."
+    return f"Mismatch in {difference.field}: expected {expected}, presented {presented}."
 
 
 def group_fingerprints(text: str) -> str:
     """Write the SHA-256 fingerprints in *text* like openssl does: A1:B2:..."""
-    return re.sub(r"\b[0-9a-f]{64}\b", lambda match: _group_digits(match[0]), text)
+    return _FINGERPRINT.sub(lambda match: _group_digits(match[0]), text)
 
 
 def _escape_segment(text: str) -> str:
@@ -158,10 +172,10 @@ _environment.filters |= {
     "precise": _write_precise_time,
     "day": _write_day,
     "until": _describe_rest,
-    "grouped": _group_digits,
+    "grouped": _write_digits,
     "hex": _write_hex,
     "segment": _escape_segment,
     "seen": describe_sightings,
     "difference": describe_difference,
-    "with_grouped_fingerprints": group_fingerprints,
+    "with_grouped_fingerprints": mark_up_fingerprints,
 }

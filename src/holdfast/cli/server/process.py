@@ -186,7 +186,7 @@ def _tell_ready(holdfast: Instance, data: Path) -> None:
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):
-        addresses += f", over TLS {over_tls}"
+        addresses += f", and over TLS {over_tls}"
     console.print(f"Ready: {addresses}. Press Ctrl-C to stop.")
 
 
