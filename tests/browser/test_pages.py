@@ -75,7 +75,7 @@ def test_axe_finds_nothing_on_the_sign_in_page(page: Page):
     page.get_by_label("User name").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("The user name or the password is wrong.")
+    expect(page.get_by_role("alert")).to_contain_text("The user name or password is wrong.")
     assert violations_by_theme(page) == []
 
 

@@ -72,7 +72,7 @@ def test_a_typed_password_is_not_printed(guest, holdfast):
 def test_a_wrong_password_is_reported_and_not_stored(guest, holdfast):
     arguments = ("login", holdfast.publisher_url, "--user", "otto", "--password-stdin")
     said = guest.refused(*arguments, code=4, stdin="wrong horse\n")
-    assert said.startswith("holdfast: The user name or the password is wrong. (GET /tokens: 401)\nRun `holdfast login`")
+    assert said.startswith("holdfast: The user name or password is wrong. (GET /tokens: 401)\nCheck both")
     assert "wrong horse" not in said
     assert not kept(guest).exists()
 

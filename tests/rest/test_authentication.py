@@ -27,7 +27,7 @@ def basic(name, password):
     return {"authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def assert_unauthorized(response, *challenges, says="The user name or the password is wrong."):
+def assert_unauthorized(response, *challenges, says="The user name or password is wrong."):
     assert_problem(response, 401, says=says)
     assert response.headers.get_list("www-authenticate") == list(challenges or [BASIC])
     assert "set-cookie" not in response.headers

@@ -169,10 +169,10 @@ class TokenRefused(PermissionError):
 
 
 class SignInRefused(PermissionError):
-    """The user name or the password is wrong."""
+    """The user name or password is wrong."""
 
     def __init__(self) -> None:
-        super().__init__("The user name or the password is wrong.")
+        super().__init__("The user name or password is wrong.")
 
 
 class ProviderSignInRefused(PermissionError):

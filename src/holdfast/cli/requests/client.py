@@ -121,9 +121,10 @@ def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) 
     description = _text(body, "description") or _text(body, "message") or answer.reason_phrase
     text = f"{description} ({where}: {answer.status_code})"
     if answer.status_code == 401:
-        return SignInRequired(
-            f"{text}\nRun `holdfast login`, or check HOLDFAST_USER, HOLDFAST_PASSWORD and HOLDFAST_TOKEN."
+        advice = (
+            "Check both, and HOLDFAST_USER and HOLDFAST_PASSWORD if they are set. An admin can reset your password."
         )
+        return SignInRequired(f"{text}\n{advice}")
     details = body.get("error")
     for detail in details if isinstance(details, list) else []:
         if isinstance(detail, dict) and _text(detail, "message") not in description:
