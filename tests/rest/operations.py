@@ -216,8 +216,9 @@ REQUESTS = {
         "json": {"organization": f"o{uuid.uuid4().hex[:12]}", "admin": "eva", "password": PASSWORD}
     },
     "POST /client-registration/v0.17/register": json_body(clientName="script", grantType="password"),
-    "POST /oauth2/token": lambda *_: {"data": {"grant_type": "client_credentials"}, "auth": ("nobody", "x")},
-    "POST /oauth2/revoke": lambda *_: {"data": {"token": "x"}, "auth": ("nobody", "x")},
+    # New IDs, because failures of the same application are limited.
+    "POST /oauth2/token": lambda *_: {"data": {"grant_type": "client_credentials"}, "auth": (uuid.uuid4().hex, "x")},
+    "POST /oauth2/revoke": lambda *_: {"data": {"token": "x"}, "auth": (uuid.uuid4().hex, "x")},
 }
 
 
