@@ -22,7 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
-PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 PRELOADED = (
     "holdfast.cli.server.up",
     "holdfast.cli.server.process",
@@ -77,8 +77,7 @@ class ForkServer:
 
     def __init__(self) -> None:
         # A fork's parent ends at once; its next ancestor that reaps takes its place.
-        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         command = [sys.executable, __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -96,6 +95,11 @@ class ForkServer:
 def fork_server() -> ForkServer:
     """Return this process's fork server, which ends with it."""
     return ForkServer()
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
 def _preload() -> None:
@@ -117,12 +121,14 @@ def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
         reader, writer = os.pipe()
         parent = os.fork()
         if parent == 0:
+            between = os.getpid()
             pid = os.fork()
             if pid:
                 os.write(writer, b"%d\n" % pid)
                 os._exit(0)
             os.close(reader)
             os.close(writer)
+            _end_with_tests(between)
             return _become(**wish)
         os.close(writer)
         os.waitpid(parent, 0)
@@ -130,6 +136,13 @@ def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
         pids.flush()
         os.close(reader)
     os._exit(0)
+
+
+def _end_with_tests(between: int) -> None:
+    """Let the kernel stop this process when the process of the tests ends, even if that is killed."""
+    while os.getppid() == between:  # until it has ended, and the process of the tests is the parent
+        os.sched_yield()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _become(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:

@@ -1,0 +1,45 @@
+"""tests/forking.py leaves no process behind."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ports import free_addresses
+
+TESTS = Path(__file__).parents[1]
+# As a process of pytest: it starts a Holdfast, waits until it has an Envoy, and is killed.
+STARTS = """
+import os, sys, time
+from pathlib import Path
+from forking import fork_server
+process = fork_server().start(["up"], dict(os.environ), Path(sys.argv[1]), Path(sys.argv[1]))
+while "Ready" not in Path(sys.argv[1]).read_text():
+    assert process.poll() is None, Path(sys.argv[1]).read_text()
+    time.sleep(0.05)
+print(process.pid, flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.mark.envoy
+def test_a_holdfast_ends_when_the_process_of_its_tests_is_killed(tmp_path):
+    addresses = dict(zip(("PUBLISHER", "GATEWAY", "SANDBOX"), free_addresses(3), strict=True))
+    ours = {f"HOLDFAST_{name}": address for name, address in addresses.items()}
+    environment = os.environ | ours | {"HOLDFAST_DATA": str(tmp_path / "data"), "PYTHONPATH": str(TESTS)}
+    output = tmp_path / "output"
+    output.touch()
+    command = [sys.executable, "-c", STARTS, output]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as tests:
+        assert tests.stdout
+        holdfast = os.pidfd_open(int(tests.stdout.readline()))
+        tests.kill()
+    ended, _, _ = select.select([holdfast], [], [], 30)
+    if not ended:
+        signal.pidfd_send_signal(holdfast, signal.SIGKILL)
+    os.close(holdfast)
+    assert ended
