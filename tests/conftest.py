@@ -14,10 +14,10 @@ import anyio.from_thread
 import hypothesis
 import pytest
 import structlog
-from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from cheap_passwords import CHEAP, make_passwords_cheap
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.access.permissions import Role
@@ -48,8 +48,7 @@ structlog.configure(
     wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
 )
 PASSWORD = "crisp-thin-päsword"
-# Checking a password costs what its hash says: this one is made to be cheap, so that tests are fast.
-CHEAPLY = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+make_passwords_cheap()
 SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}
@@ -204,7 +203,7 @@ def enlist(shared_runtime: Runtime) -> Callable[..., User]:
     """Create a user, and the organization if it is missing."""
 
     def enlist(organization: str, name: str, *roles: Role) -> User:
-        user = User(str(uuid.uuid4()), organization, name, CHEAPLY.hash(PASSWORD), frozenset(roles))
+        user = User(str(uuid.uuid4()), organization, name, CHEAP.hash(PASSWORD), frozenset(roles))
         with shared_runtime.store.write() as session:
             if organization not in accounts.organizations(session):
                 accounts.insert_organization(session, organization, datetime.now(UTC))

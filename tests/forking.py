@@ -18,7 +18,7 @@ import select
 import signal
 import subprocess
 import sys
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -103,14 +103,11 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _preload() -> None:
-    import argon2
-
-    from holdfast.services.access import passwords
+    from cheap_passwords import make_passwords_cheap
 
     for name in PRELOADED:
         importlib.import_module(name)
-    cheap = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
-    passwords.PasswordHasher = partial(argon2.PasswordHasher, **cheap)  # type: ignore[misc,assignment]
+    make_passwords_cheap()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads don't survive a fork"
 
 

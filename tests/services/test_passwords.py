@@ -1,7 +1,7 @@
 """The rules for new passwords."""
 
 import pytest
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import PasswordHasher, Type, extract_parameters
 
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.passwords import MAX_PASSWORD, Passwords, check_password
@@ -39,6 +39,21 @@ def test_passphrases_are_accepted(password):
     assert check_password(password, "anna") == password
 
 
+@pytest.fixture
+def _costly(monkeypatch):
+    """Hashes that cost what they cost in production, unlike in other tests."""
+    monkeypatch.setattr("holdfast.services.access.passwords.PasswordHasher", PasswordHasher)
+
+
+@pytest.mark.usefixtures("_costly")
+def test_a_hash_costs_what_rfc_9106_recommends():
+    parameters = extract_parameters(Passwords().hash("correct horse battery staple"))
+    assert parameters.type is Type.ID
+    # Section 4: the second recommended option.
+    assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) >= (3, 64 * 1024, 4)
+
+
+@pytest.mark.usefixtures("_costly")
 def test_a_password_for_nobody_takes_the_same_work_to_reject():
     passwords = Passwords()
     assert extract_parameters(passwords.nobody) == extract_parameters(PasswordHasher().hash("another password"))
