@@ -8,6 +8,7 @@ import os
 import ssl
 import sys
 import urllib.request
+from http.client import HTTPException
 
 WITHIN = 4.0  # seconds
 
@@ -28,7 +29,7 @@ def main() -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
         opener.open(readiness_url(), timeout=WITHIN).close()
-    except OSError as error:
+    except (OSError, ValueError, HTTPException) as error:
         sys.exit(f"{readiness_url()}: {error}")
 
 
