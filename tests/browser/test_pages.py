@@ -114,6 +114,7 @@ def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
 ):
     api = holdfast.publish_api(backend.url(host="localhost"))
     page.goto(f"/apis/{api.id}/endpoints")
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type(holdfast.admin_password)
