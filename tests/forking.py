@@ -30,9 +30,7 @@ PRELOADED = (
     "holdfast.demo.tour",
     "holdfast.gateway.process.admin",
     "holdfast.openid.provider",
-    "holdfast.rest",
     "holdfast.store.migrating",
-    "holdfast.web",
 )
 
 

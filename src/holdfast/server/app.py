@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from starlette.types import ASGIApp
 
+from holdfast import rest, web
 from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
@@ -71,8 +71,6 @@ def create_asgi(
     *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
     *trusted_proxies* are trusted.
     """
-    from holdfast import rest, web  # loaded while Envoy starts, see `run`
-
     pages = web.create_door(runtime)
     doors = Doors(
         Door(rest.create_door(runtime), rest.refuse, rest.unexpected_error, partial(rest.sender, runtime)),
@@ -134,6 +132,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         parts = build_parts(settings, addresses, store, sealing, process, sso, presented)
         runtime = parts.runtime
         accounts, background = runtime.accounts, runtime.background
+        password = ensure_admin(accounts, settings, data)
 
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(store.close)
@@ -148,11 +147,6 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             follow_changes(background, runtime, parts.distributor)
             keep_books(background, runtime, settings.audit_retention)
             await keep_gateway(background, parts, f"unix:{sockets / 'ads'}")
-            # Meanwhile, Envoy starts. Loading REST and the pages and hashing a password take longest.
-            _, password = await asyncio.gather(
-                asyncio.to_thread(_load_doors),
-                asyncio.to_thread(ensure_admin, accounts, settings, data),
-            )
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
             readiness = _readiness(parts, addresses, presented)
@@ -170,11 +164,6 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 async with asyncio.TaskGroup() as draining:
                     draining.create_task(server.drain(settings.drain_timeout))
                     draining.create_task(process.drain(settings.drain_timeout))
-
-
-def _load_doors() -> None:
-    for name in ("holdfast.rest", "holdfast.web"):
-        import_module(name)
 
 
 def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -> None:

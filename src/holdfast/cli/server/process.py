@@ -147,7 +147,6 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
 
 async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data = settings.data.expanduser()
-    gc.disable()  # the start makes little garbage, and looking for it takes long while modules are loaded
     async with run(settings) as holdfast:
         _tell_ready(holdfast, data)
         holdfast.process.load_admin()
@@ -157,7 +156,6 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
             # Everything allocated so far stays; scanning it at each collection would pause the process for 0.1 s.
             gc.collect()
             gc.freeze()
-            gc.enable()
             await asyncio.Event().wait()
 
 
