@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.doctor import examine
+from holdfast.files.sealing_keys import KeyFile
 from holdfast.server.directories import DATABASE_FILE, data_directory
-from holdfast.server.sealing_keys import KEY_FILE, KeyFile
+from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.store.access import accounts
 from holdfast.store.database import Store

@@ -12,9 +12,10 @@ import pytest
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
 from holdfast.doctor import examine
+from holdfast.files.sealing_keys import KeyFile
 from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.directories import DATABASE_FILE, data_directory
-from holdfast.server.sealing_keys import KEY_FILE, KeyFile
+from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import CapturingLogger
 
+from holdfast.files.sealing_keys import KeyFile
 from holdfast.network.sockets import CannotStart
 from holdfast.server import directories
 from holdfast.server.directories import data_directory, temporary_directory
-from holdfast.server.sealing_keys import KeyFile
 from holdfast.store.database import Store
 
 HOLD = "from holdfast.server.directories import temporary_directory as t\nwith t() as d: print(d, flush=True); input()"

@@ -5,10 +5,11 @@ import os
 
 import pytest
 
+from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, read_keys
 from holdfast.network.sockets import CannotStart
-from holdfast.server.sealing_keys import KEY_FILE, KeyFile, open_sealing, rotate_key
+from holdfast.server.sealing_keys import KEY_FILE, open_sealing, rotate_key
 from holdfast.server.settings import Settings
-from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey, new_key, read_keys
+from holdfast.store.sealing import CannotUnseal, Sealing
 
 SECRET = b"the private key"
 

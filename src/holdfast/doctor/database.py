@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check, CheckResult, some
+from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.directories import database_in
 from holdfast.server.sealing_keys import open_sealing
@@ -30,7 +31,7 @@ from holdfast.store.recovery.integrity import find_damage, find_dangling
 from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
-from holdfast.store.sealing import CannotUnseal, UnusableSealingKey
+from holdfast.store.sealing import CannotUnseal
 from holdfast.store.sqlite import explain, open_to_read
 
 

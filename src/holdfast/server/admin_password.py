@@ -9,9 +9,9 @@ import structlog
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.errors import InvalidField
+from holdfast.files.replacement import replace_file
 from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
-from holdfast.server.directories import replace_file
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import ADMIN, Accounts
 from holdfast.services.access.passwords import check_password

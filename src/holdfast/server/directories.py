@@ -97,22 +97,6 @@ def open_files(data: Path) -> list[Path]:
     return sorted(paths)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file atomically, readable only for this user. Raises OSError."""
-    beside = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as output:
-        os.fchmod(output.fileno(), 0o600)
-        output.write(content)
-        output.flush()
-        os.fsync(output.fileno())
-    beside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
     """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.server.sealing_keys import open_sealing
@@ -21,7 +22,7 @@ from holdfast.store.recovery.contents import Contents, read_contents, sealed_key
 from holdfast.store.recovery.copies import copy_database, flush_directory
 from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.sealing import CannotUnseal, UnusableSealingKey
+from holdfast.store.sealing import CannotUnseal
 from holdfast.store.sqlite import make_file, open_to_read
 
 

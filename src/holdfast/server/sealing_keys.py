@@ -2,15 +2,14 @@
 The sealing keys: in a variable, in a file that is set, or in the data directory.
 """
 
-import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, read_keys
 from holdfast.network.sockets import CannotStart
-from holdfast.server.directories import replace_file
 from holdfast.server.settings import Settings
-from holdfast.store.sealing import Sealing, UnusableSealingKey, new_key, read_keys
+from holdfast.store.sealing import Sealing
 
 KEY_FILE = "sealing-key"
 
@@ -68,33 +67,3 @@ def _from_variable(settings: Settings) -> tuple[bytes, ...]:
     if settings.sealing_key is None:
         return ()
     return read_keys(settings.sealing_key.get_secret_value(), "HOLDFAST_SEALING_KEY")
-
-
-class KeyFile:
-    """A file of sealing keys, one per line, readable only for its owner."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(self) -> tuple[bytes, ...]:
-        """Read the keys. Raises UnusableSealingKey."""
-        try:
-            return read_keys(self.path.read_text("ascii"), str(self.path))
-        except OSError as error:
-            raise UnusableSealingKey(f"Can't read {self.path}: {error.strerror}.") from error
-        except UnicodeDecodeError:
-            raise UnusableSealingKey(f"{self.path} doesn't contain sealing keys.") from None
-
-    def read_if_there(self) -> tuple[bytes, ...]:
-        """Read the keys, none if there is no file. Raises UnusableSealingKey."""
-        return self.read() if self.path.exists() else ()
-
-    def read_or_make(self) -> tuple[bytes, ...]:
-        """Read the keys; create the file with a new key if there is none. Raises UnusableSealingKey."""
-        if not self.path.exists():
-            self.write([new_key()])
-        return self.read()
-
-    def write(self, keys: Sequence[bytes]) -> None:
-        """Replace the content of the file by *keys*, atomically. Raises OSError."""
-        replace_file(self.path, b"".join(base64.b64encode(key) + b"\n" for key in keys))

@@ -11,8 +11,9 @@ from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.identities.gateway_identity import GatewayIdentity, UnsealedIdentity
 from holdfast.certificates.formats.private_keys import open_key
 from holdfast.certificates.trust import TrustSet
+from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.store.identities import gateway_identities
-from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
+from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
 _CHUNK = 500  # origins in one query

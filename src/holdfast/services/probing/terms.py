@@ -15,13 +15,14 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
+from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities.unsealing import identity_of
 from holdfast.services.trust import admission
 from holdfast.services.trust.uploads import open_upload
-from holdfast.store.sealing import CannotUnseal, Sealing, UnusableSealingKey
+from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
 
