@@ -282,6 +282,8 @@ def http2_backend(presented: Issued | None, protocols: Sequence[str] = ("h2", "h
     """
     Run a server that offers *protocols* (ALPN), answers like Backend (and says `http`), and give its URL.
 
+    It also accepts websockets, and sends back each message with the HTTP version before it.
+
     It speaks TLS, or, unless anything is *presented*, HTTP/1.1 and, with prior knowledge, HTTP/2 in the clear.
     """
     listening, end = socket.create_server((V4, 0)), threading.Event()
@@ -315,6 +317,12 @@ class _Http2Config(Config):
 
 
 async def _asgi_echo(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": f"{scope['http_version']} {message['text']}"})
+        return
     if scope["type"] != "http":
         return
     body, more = b"", True

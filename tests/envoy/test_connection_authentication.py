@@ -13,7 +13,7 @@ import pytest
 
 from backends import V4, Backend
 from issuing import issue, server_context
-from running import Holdfast, PublishedApi, wait_until
+from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 PRESENTED = issue(V4)
@@ -194,3 +194,19 @@ def test_with_one_connection_per_caller_callers_are_never_mixed_up(holdfast: Hol
     with ThreadPoolExecutor(8) as pool:
         for name, seen in pool.map(call, range(20)):
             assert seen == {(200 if name else 401, name)}
+
+
+def test_with_one_connection_per_caller_a_websocket_uses_the_authenticated_connection(
+    holdfast: Holdfast, backend: AuthenticatingBackend
+):
+    backend.challenges, backend.field = CHALLENGE, "www-authenticate"
+    api = holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
+    set_connection(holdfast, api, backend.url, connectionPerCaller=True)
+    wait_until(lambda: holdfast.call(api.path).headers.get_list("www-authenticate") == CHALLENGE)
+    upgrade = {"connection": "upgrade", "upgrade": "websocket"}
+    with caller(holdfast) as client:
+        assert client.get(api.path, headers={"authorization": "NTLM anna"}).status_code == 200
+        # The backend has no websockets, but it knows the user, and doesn't answer 401.
+        assert refusal(client.get(api.path, headers=upgrade)) == "502 not_a_websocket"
+    with caller(holdfast) as client:
+        assert client.get(api.path, headers=upgrade).status_code == 401

@@ -43,6 +43,38 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
             assert socket.recv(timeout=5) == "/base/chat?room=1 hello"
 
 
+@pytest.mark.parametrize("protocol", ["auto", "http1", "http2"])
+def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, protocol: str):
+    with http2_backend(PRESENTED) as url:
+        api = holdfast.publish_trusted_api(url, PRESENTED.pem)
+        endpoint = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
+        holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
+        expected = "1.1" if protocol == "http1" else "2"
+        wait_until(lambda: (said := holdfast.call(api.path)).is_success and said.json()["http"] == expected)
+        target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
+        with connect(target) as first, connect(target) as second:
+            for socket in (first, second):
+                socket.send("hello")
+                assert socket.recv(timeout=5) == "1.1 hello"
+            assert holdfast.call(api.path).json()["http"] == expected
+
+
+def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
+    with http2_backend(PRESENTED) as url:
+        api = holdfast.publish_api(url)
+        alias = holdfast.import_certificate(url, PRESENTED.pem)
+        target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
+        with connect(target) as open_before:
+            holdfast.delete_certificate(alias)
+            wait_until(lambda: not holdfast.call(api.path).is_success)
+            for _ in range(5):
+                with pytest.raises(InvalidStatus) as refused:
+                    connect(target)
+                assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+            open_before.send("in progress")
+            assert open_before.recv(timeout=5) == "1.1 in progress"
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [

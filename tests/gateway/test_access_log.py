@@ -105,7 +105,7 @@ def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expec
 
 def test_texts_flags_and_numbers_of_envoy_become_evidence(tmp_path):
     told = entry("r1", details="upstream_reset_before_response_started{protocol_error}", upstream_protocol_error=True)
-    told.common_properties.upstream_cluster = f"{CLUSTER}/upgrade"
+    told.common_properties.custom_tags["upgrade"] = "WebSocket"
     told.common_properties.upstream_wire_bytes_received = 300
     told.common_properties.custom_tags["upstream_protocol"] = "HTTP/2"
     told.common_properties.custom_tags["decoded_header"] = "100"

@@ -29,9 +29,7 @@ def test_each_environment_has_its_own_clusters_and_routes():
     base = f"default/{api.id}"
     assert [cluster.name for cluster in built.clusters] == [
         f"{base}/production",
-        f"{base}/production/upgrade",
         f"{base}/sandbox",
-        f"{base}/sandbox/upgrade",
     ]
     assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [6, 6]
     assert built.all == built.secrets + built.clusters
@@ -42,17 +40,17 @@ def test_two_environments_at_one_origin_share_its_secret():
     built = build(api, issue("pizza.test"))
     assert len(built.secrets) == 1
     assert {kind for kind, _ in built.by_policy[OriginTrust("https://pizza.test")]} == {CLUSTER, SECRET}
-    assert len(built.by_policy[OriginTrust("https://pizza.test")]) == 5
+    assert len(built.by_policy[OriginTrust("https://pizza.test")]) == 3
 
 
 def test_the_resources_that_enforce_an_origins_trust_are_listed():
     built = build(make_api(production="https://a.test", sandbox="http://b.test"))
     assert built.by_policy.keys() == {OriginTrust("https://a.test"), OriginTrust("http://b.test")}
     assert built.by_policy[OriginTrust("https://a.test")] == {
-        *((CLUSTER, cluster.name) for cluster in built.clusters[:2]),
+        (CLUSTER, built.clusters[0].name),
         (SECRET, built.secrets[0].name),
     }
-    assert built.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, cluster.name) for cluster in built.clusters[2:]}
+    assert built.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, built.clusters[1].name)}
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])

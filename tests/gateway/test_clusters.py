@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.base_pb2 import RoutingPriority
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
@@ -65,41 +66,36 @@ def test_only_a_name_is_sent_as_sni():
         assert {tls(cluster).sni for cluster in make(url)} == {""}
 
 
-def test_an_https_backend_has_a_separate_cluster_for_upgrades_with_http_1_only():
-    both, upgrade = make("https://backend.test")
-    assert [both.name, upgrade.name] == ["name", "name/upgrade"]
-    assert list(tls(both).common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
-    assert protocol(both).WhichOneof("upstream_protocol_options") == "auto_config"
-    assert list(tls(upgrade).common_tls_context.alpn_protocols) == ["http/1.1"]
-    assert protocol(upgrade).explicit_http_config.HasField("http_protocol_options")
-    assert upgrade_cluster_name("name", parse_endpoint("https://backend.test")) == upgrade.name
+def test_an_https_backend_chooses_the_protocol():
+    (cluster,) = make("https://backend.test")
+    assert list(tls(cluster).common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
+    assert protocol(cluster).WhichOneof("upstream_protocol_options") == "auto_config"
+    assert upgrade_cluster_name("name", parse_endpoint("https://backend.test")) == cluster.name == "name"
 
 
-def test_the_clusters_of_an_http_backend_have_no_tls():
-    plain, upgrade = make("http://backend.test")
-    endpoint = parse_endpoint("http://backend.test")
-    assert [plain.name, upgrade.name] == ["name", upgrade_cluster_name("name", endpoint)]
-    for cluster in (plain, upgrade):
-        assert not cluster.HasField("transport_socket")
-        assert protocol(cluster).explicit_http_config.HasField("http_protocol_options")
+def test_the_cluster_of_an_http_backend_has_no_tls():
+    (cluster,) = make("http://backend.test")
+    assert not cluster.HasField("transport_socket")
+    assert protocol(cluster).explicit_http_config.HasField("http_protocol_options")
 
 
 def test_requests_and_websockets_have_separate_limits():
     limits = BackendLimits(requests=1, connections=2, pending=3, websockets=4, header_fields=5, header_kib=6)
-    made = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
-    plain, upgrade = (Cluster.FromString(resource.body) for resource in made)
-    for cluster, requests in ((plain, 1), (upgrade, 4)):
-        (thresholds,) = cluster.circuit_breakers.thresholds
+    (made,) = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
+    cluster = Cluster.FromString(made.body)
+    for_requests, for_websockets = cluster.circuit_breakers.thresholds
+    assert (for_requests.priority, for_websockets.priority) == (RoutingPriority.DEFAULT, RoutingPriority.HIGH)
+    for thresholds, requests in ((for_requests, 1), (for_websockets, 4)):
         assert thresholds.max_requests.value == requests
         assert (thresholds.max_connections.value, thresholds.max_pending_requests.value) == (2, 3)
-        common = protocol(cluster).common_http_protocol_options
-        assert (common.max_headers_count.value, common.max_response_headers_kb.value) == (5, 6)
+    common = protocol(cluster).common_http_protocol_options
+    assert (common.max_headers_count.value, common.max_response_headers_kb.value) == (5, 6)
 
 
 @pytest.mark.parametrize(
     ("url", "settings", "alpn", "options"),
     [
-        ("https://backend.test", {"protocol": "http1"}, [["http/1.1"]] * 2, ["http_protocol_options"] * 2),
+        ("https://backend.test", {"protocol": "http1"}, [["http/1.1"]], ["http_protocol_options"]),
         (
             "https://backend.test",
             {"protocol": "http2"},
@@ -107,7 +103,7 @@ def test_requests_and_websockets_have_separate_limits():
             ["http2_protocol_options", "http_protocol_options"],
         ),
         ("https://backend.test", {"connection_per_caller": True}, [["http/1.1"]], ["http_protocol_options"]),
-        ("http://backend.test", {"protocol": "http1"}, [[], []], ["http_protocol_options"] * 2),
+        ("http://backend.test", {"protocol": "http1"}, [[]], ["http_protocol_options"]),
         ("http://backend.test", {"protocol": "http2"}, [[], []], ["http2_protocol_options", "http_protocol_options"]),
     ],
 )

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from envoy.config.core.v3.base_pb2 import RoutingPriority
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
-from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.gateway.resources.resource import ROUTES
@@ -44,21 +45,23 @@ def matched(api, environment="production"):
 def test_context_and_version_become_the_base_path(url, exact, below):
     api = make_api(context="/pizza", version="1.0.0", production=url)
     assert matched(api) == [
-        ("/pizza/1.0.0", True, exact, "production/upgrade"),
-        ("/pizza/1.0.0/*", True, below, "production/upgrade"),
-        *[("/pizza/1.0.0", False, exact, "production"), ("/pizza/1.0.0/*", False, below, "production")] * 2,
+        (path, is_upgrade, rewrite, "production")
+        for is_upgrade in (True, False, False)
+        for path, rewrite in (("/pizza/1.0.0", exact), ("/pizza/1.0.0/*", below))
     ]
 
 
-def test_upgrades_to_an_http_backend_have_a_separate_cluster_too():
-    targets = {target for *_, target in matched(make_api(production="http://pizza.test"))}
-    assert targets == {"production", "production/upgrade"}
+def test_upgrades_have_separate_limits_and_a_second_cluster_if_all_requests_use_http_2():
+    endpoint = replace(parse_endpoint("http://pizza.test"), connection=ConnectionSettings(protocol=Protocol.HTTP2))
+    routes = build_routes(replace(make_api(), production=endpoint), "production")
+    assert [route.route.priority for route in routes] == [RoutingPriority.HIGH] * 2 + [RoutingPriority.DEFAULT] * 4
+    assert [route.route.cluster.rpartition("/")[2] for route in routes] == ["upgrade"] * 2 + ["production"] * 4
 
 
 def test_an_environment_without_an_endpoint_has_no_routes():
     api = make_api(production=None, sandbox="https://sandbox.test")
     assert matched(api, "production") == []
-    assert {target for *_, target in matched(api, "sandbox")} == {"sandbox", "sandbox/upgrade"}
+    assert {target for *_, target in matched(api, "sandbox")} == {"sandbox"}
 
 
 @pytest.mark.parametrize("state", State)

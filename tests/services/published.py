@@ -13,8 +13,8 @@ def names(resources, kind):
 
 
 def clusters_of(api, environment="production"):
-    """Return the names of the clusters of an API with a secure backend."""
-    return {f"{api.organization}/{api.id}/{environment}{kind}" for kind in ("", "/upgrade")}
+    """Return the names of an API's clusters."""
+    return {f"{api.organization}/{api.id}/{environment}"}
 
 
 def paths(resources, environment="production"):

@@ -38,7 +38,7 @@ def test_everything_is_published_at_start(store, anna, otto, clock, publish):
     assert names(resources, LISTENER) == {"production", "sandbox"}
     assert names(resources, ROUTES) == {"production/pizza", "sandbox/pizza", "production/t"}
     sandbox = f"default/{pizza.id}/sandbox"
-    expected = clusters_of(pizza) | {sandbox, f"{sandbox}/upgrade"} | clusters_of(theirs)
+    expected = clusters_of(pizza) | {sandbox} | clusters_of(theirs)
     assert names(resources, CLUSTER) == expected
     assert paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
     assert paths(resources, "sandbox") == {"/pizza/1"}

@@ -17,10 +17,10 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 )
 
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
-from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, REJECTIONS
-from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
+from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, REJECTIONS, UPGRADE_TAG
 from holdfast.gateway.resources.connection_authentication import was_challenged
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
+from holdfast.gateway.resources.websockets import WEBSOCKET
 
 MAX_REASON = 1000  # characters; backends control this text and its length
 MAX_ID = 200  # characters of a request, gateway or cluster id
@@ -113,7 +113,7 @@ def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
         status=response.response_code.value,
         http2=common.custom_tags.get(PROTOCOL_TAG, "") == "HTTP/2",
         challenged=was_challenged(common),
-        websocket=common.upstream_cluster.endswith(WEBSOCKET_SUFFIX),
+        websocket=common.custom_tags.get(UPGRADE_TAG, "").lower() == WEBSOCKET,
         attempts=max(common.upstream_request_attempt_count, 1),
         received=common.upstream_wire_bytes_received,
         received_header=response.upstream_header_bytes_received,

@@ -25,8 +25,12 @@ _REJECTED = (
     "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
 )
 # Values for which a log entry has no field.
-PROTOCOL_TAG, DECODED_TAG = "upstream_protocol", "decoded_header"
-_TAGS = {PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%", DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%"}
+PROTOCOL_TAG, DECODED_TAG, UPGRADE_TAG = "upstream_protocol", "decoded_header", "upgrade"
+_TAGS = {
+    PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%",
+    DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%",
+    UPGRADE_TAG: "%REQ(UPGRADE):16%",
+}
 
 
 def report_failures() -> AccessLog:

@@ -8,7 +8,7 @@ from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-WEBSOCKET = "websocket"
+from holdfast.gateway.resources.websockets import WEBSOCKET
 
 
 def build_http1_options(host: str, port: int) -> Http1ProtocolOptions:

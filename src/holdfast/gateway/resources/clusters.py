@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.base_pb2 import RoutingPriority
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
@@ -28,7 +29,7 @@ from holdfast.gateway.resources.retries import build_retry_budget
 from holdfast.gateway.resources.tls import build_upstream_tls
 
 CONNECT_TIMEOUT = Duration(seconds=5)
-WEBSOCKET_SUFFIX = "/upgrade"
+WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/upgrade", RoutingPriority.HIGH
 # A response whose caller doesn't read it fills its stream's window. The connection's window holds the windows of all
 # streams, so slow callers never stall the others; with Envoy's defaults, two slow callers stall all (measured).
 _STREAMS, _STREAM_WINDOW = 100, 1024 * 1024
@@ -56,22 +57,22 @@ def build_clusters(
     """
     Build the clusters of one endpoint; an https endpoint needs *trust* and may have *identity*, others have neither.
 
-    Upgrades have their own cluster, so that open websockets don't count against the backend's request limit, and
-    because they need HTTP/1.1 while other requests may use HTTP/2. With one connection per caller, upgrades share the
-    request's cluster, because the backend may have authenticated the connection.
+    Open websockets don't count against the backend's request limit, because their routes have another priority than
+    those of requests, and each priority has its own limits and connections. Only an endpoint that always uses HTTP/2
+    has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others.
     """
     if endpoint.origin.is_secure != (trust is not None):
         raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint can't have one")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    resources = [_cluster(name, endpoint, trust, identity, limits, limits.requests, protocol)]
+    resources = [_cluster(name, endpoint, trust, identity, limits, protocol)]
     if upgrades != name:
-        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, limits.websockets, Protocol.HTTP1))
+        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1))
     return resources
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     """Return the name of the cluster for protocol upgrades to *endpoint*."""
-    return name if endpoint.connection.connection_per_caller else name + WEBSOCKET_SUFFIX
+    return name + WEBSOCKET_SUFFIX if protocol_of(endpoint) is Protocol.HTTP2 else name
 
 
 def protocol_of(endpoint: Endpoint) -> Protocol:
@@ -90,13 +91,17 @@ def _cluster(
     trust: TrustSet | None,
     identity: UnsealedIdentity | None,
     limits: BackendLimits,
-    requests: int,
     protocol: Protocol,
 ) -> Resource:
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
-        circuit_breakers=CircuitBreakers(thresholds=[_thresholds(limits, requests)]),
+        circuit_breakers=CircuitBreakers(
+            thresholds=[
+                _thresholds(limits, RoutingPriority.DEFAULT, limits.requests),
+                _thresholds(limits, WEBSOCKET_PRIORITY, limits.websockets),
+            ]
+        ),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
         connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
@@ -111,8 +116,9 @@ def _cluster(
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
 
 
-def _thresholds(limits: BackendLimits, requests: int) -> CircuitBreakers.Thresholds:
+def _thresholds(limits: BackendLimits, priority: RoutingPriority, requests: int) -> CircuitBreakers.Thresholds:
     return CircuitBreakers.Thresholds(
+        priority=priority,
         max_requests=UInt32Value(value=requests),
         max_connections=UInt32Value(value=limits.connections),
         max_pending_requests=UInt32Value(value=limits.pending),

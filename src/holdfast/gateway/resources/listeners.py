@@ -21,7 +21,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.resources.access_logs import report_failures, report_rejections
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.caller_http import WEBSOCKET, build_http1_options
+from holdfast.gateway.resources.caller_http import build_http1_options
 from holdfast.gateway.resources.connection_authentication import build_connection_filters
 from holdfast.gateway.resources.downstream import build_downstream_tls
 from holdfast.gateway.resources.forwarding import forward
@@ -32,6 +32,7 @@ from holdfast.gateway.resources.response_rewriting import build_rewriting_filter
 from holdfast.gateway.resources.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.resources.tls import fetch_by_ads
 from holdfast.gateway.resources.trailers import build_trailer_filter
+from holdfast.gateway.resources.websockets import build_upgrade
 from holdfast.network.addresses import Network
 
 # Time limits for callers, and limits for one HTTP/2 connection. Envoy's defaults are for trusted callers: no limit for
@@ -94,17 +95,18 @@ def _chain(
     tls: bool,
     by_proxy: bool = False,
 ) -> FilterChain:
+    filters = [
+        build_refusal_filter(),
+        build_trailer_filter(),
+        *build_connection_filters(),
+        build_rewriting_filter(),
+        _router(),
+    ]
     manager = HttpConnectionManager(
         stat_prefix=environment,
         scoped_routes=_scoped_routes(),
-        http_filters=[
-            build_refusal_filter(),
-            build_trailer_filter(),
-            *build_connection_filters(),
-            build_rewriting_filter(),
-            _router(),
-        ],
-        upgrade_configs=[HttpConnectionManager.UpgradeConfig(upgrade_type=WEBSOCKET)],
+        http_filters=filters,
+        upgrade_configs=[build_upgrade(filters)],
         http_protocol_options=options,
         http2_protocol_options=_HTTP2,
         common_http_protocol_options=HttpProtocolOptions(

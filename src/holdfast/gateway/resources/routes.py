@@ -4,7 +4,7 @@ Envoy routes, built from APIs: `/context/version/rest` becomes `/base/rest` at t
 
 from collections.abc import Collection, Iterable, Sequence
 
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption, RoutingPriority
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -21,18 +21,18 @@ from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
-from holdfast.gateway.resources.clusters import upgrade_cluster_name
+from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, upgrade_cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import build_mapping
 from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, build_retry_policy
+from holdfast.gateway.resources.websockets import UPGRADE, share_connections
 
 # Every listener receives all scopes, and finds its own by this header, which it sets itself.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
 # The SHA-256 of the caller's certificate, whose key the handshake has proven; listeners set it, so callers can't.
 CALLER_HEADER = "x-holdfast-caller"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
-_UPGRADE = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
 IDLE_TIMEOUT = Duration(seconds=60)
 
 
@@ -80,10 +80,12 @@ def build_refusals(api: Api, environment: Environment) -> list[Route]:
 
 
 def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
+    priority = RoutingPriority.DEFAULT if endpoint.connection.connection_per_caller else WEBSOCKET_PRIORITY
+    upgrade = RouteAction(cluster=upgrade_cluster_name(cluster, endpoint), priority=priority)
     kinds = (
-        ([*who, _UPGRADE], upgrade_cluster_name(cluster, endpoint), build_retry_policy(idempotent=False)),
-        ([*who, IDEMPOTENT_METHODS], cluster, build_retry_policy(idempotent=True)),
-        (who, cluster, build_retry_policy(idempotent=False)),
+        ([*who, UPGRADE], upgrade, build_retry_policy(idempotent=False)),
+        ([*who, IDEMPOTENT_METHODS], RouteAction(cluster=cluster), build_retry_policy(idempotent=True)),
+        (who, RouteAction(cluster=cluster), build_retry_policy(idempotent=False)),
     )
     below = f"{api.path}/"
     return [
@@ -96,9 +98,10 @@ def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderM
     ]
 
 
-def _action(cluster: str, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) -> RouteAction:
+def _action(target: RouteAction, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) -> RouteAction:
     return RouteAction(
-        cluster=cluster,
+        cluster=target.cluster,
+        priority=target.priority,
         prefix_rewrite=rewrite,
         host_rewrite_literal=endpoint.origin.authority,
         append_x_forwarded_host=True,
@@ -117,6 +120,7 @@ def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: R
         route.metadata.CopyFrom(metadata)
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
+        share_connections(route)
     return route
 
 
