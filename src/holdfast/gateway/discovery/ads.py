@@ -22,7 +22,6 @@ from google.protobuf.any_pb2 import Any
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.discovery.listener_retry import ListenerRetry
 from holdfast.gateway.discovery.subscription import Subscription, Update
-from holdfast.gateway.failures.access_log import FailedRequest, add_access_log
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 log = structlog.get_logger()
@@ -30,7 +29,7 @@ _SHORTEST_LIFE = timedelta(milliseconds=1)
 SILENT_AFTER = 5.0  # seconds without a message from a gateway until it is pinged
 ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
 # Make before break: a resource is sent before those that refer to it.
-_ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 
 
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
@@ -98,6 +97,9 @@ class _Stream:
             )
             for name, version in request.initial_resource_versions.items():
                 self.gateway.acknowledged[request.type_url, name] = version
+            for name in request.resource_names_unsubscribe:  # the gateway drops them
+                self.gateway.acknowledged.pop((request.type_url, name), None)
+                self.gateway.rejected.pop((request.type_url, name), None)
             self.watch.set()
         if request.node.id or request.initial_resource_versions:
             # A reconnecting gateway that has everything is sent nothing, so no ACK would wake the observers.
@@ -116,7 +118,7 @@ class _Stream:
     def due(self) -> list[DeltaDiscoveryResponse]:
         """Return the responses to send now; each resource comes before those that refer to it."""
         responses = []
-        for type_url in _ORDER:
+        for type_url in ORDER:
             # Taken even without a subscription: a new one is compared with all resources.
             subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
             for update in subscription.updates(self._cache.resources(type_url), changed) if subscription else ():
@@ -145,10 +147,13 @@ def _wire(type_url: str, resource: Resource, now: datetime) -> WireResource:
 
 
 async def serve(
-    cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None] = lambda _: None
+    cache: Cache,
+    address: str,
+    now: Callable[[], datetime],
+    register: Callable[[grpc.aio.Server], None] = lambda _: None,
 ) -> grpc.aio.Server:
     """
-    Start the service on *address* (`unix:PATH`) and pass failed requests to *take*.
+    Start the service, and those that *register* adds to its server, on *address* (`unix:PATH`).
 
     Messages have no size limit, because a reconnecting gateway with 60,000 clusters sends all their names and versions
     in one message. A gateway that stops answering is disconnected after SILENT_AFTER plus ANSWERS_WITHIN.
@@ -159,20 +164,21 @@ async def serve(
         ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
         ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
         ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
     ]
     server = grpc.aio.server(options=options)
     add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache, now), server)
-    add_access_log(server, take, now)
+    register(server)
     server.add_insecure_port(address)
     await server.start()
     return server
 
 
 async def keep_serving(
-    cache: Cache, address: str, now: Callable[[], datetime], take: Callable[[FailedRequest], None]
+    cache: Cache, address: str, now: Callable[[], datetime], register: Callable[[grpc.aio.Server], None]
 ) -> None:
     """Start the service as `serve` does, and run it until cancelled."""
-    server = await serve(cache, address, now, take)
+    server = await serve(cache, address, now, register)
     try:
         await server.wait_for_termination()
     finally:

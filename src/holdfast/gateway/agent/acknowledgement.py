@@ -1,0 +1,84 @@
+"""
+Which updates of a control plane can be acknowledged: only those that this gateway's Envoy uses completely.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+
+from holdfast.gateway.agent.in_force import State, progress_of
+from holdfast.gateway.discovery.cache import Cache, ResourceKey
+
+INTERNAL = 13  # google.rpc.Code; Envoy's own NACKs have it, too
+
+
+@dataclass(slots=True)
+class _Update:
+    nonce: str
+    type_url: str
+    saving: "asyncio.Future[None]"
+    waiting: dict[ResourceKey, str]  # the versions that aren't settled; "": removed
+    messages: list[str] = field(default_factory=list)  # why Envoy rejected resources
+
+
+class Acknowledgements:
+    """The updates of one stream that aren't answered yet."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._updates: dict[tuple[str, str], _Update] = {}  # by type URL and nonce
+        self._unused: dict[ResourceKey, str] = {}  # secrets that were acknowledged before any cluster named them
+        self._rejected: dict[ResourceKey, str] = {}  # versions with a NACK
+
+    def expect(self, response: DeltaDiscoveryResponse, saving: "asyncio.Future[None]") -> None:
+        """Answer *response* once Envoy uses its resources and *saving* has ended, which wakes the cache's observers."""
+        type_url = response.type_url
+        waiting = {(type_url, each.name): each.version for each in response.resources}
+        waiting |= {(type_url, name): "" for name in response.removed_resources}
+        self._updates[type_url, response.nonce] = _Update(response.nonce, type_url, saving, waiting)
+        saving.add_done_callback(lambda _: self._cache.tell_observers())
+
+    def take_due(self) -> Iterator[DeltaDiscoveryRequest]:
+        """Return the ACKs and NACKs that are due now, and requests for resources whose last answer became wrong."""
+        for update in list(self._updates.values()):
+            self._settle(update)
+            if not update.waiting and update.saving.done():
+                del self._updates[update.type_url, update.nonce]
+                yield _answer(update)
+        yield from self._corrections()
+
+    def _settle(self, update: _Update) -> None:
+        for key, version in list(update.waiting.items()):
+            progress = progress_of(self._cache, key, version)
+            self._rejected.pop(key, None)
+            match progress.state:
+                case State.PENDING:
+                    continue
+                case State.UNUSED:
+                    self._unused[key] = version
+                case State.REJECTED:
+                    self._rejected[key] = version
+                    update.messages.append(f"{key[1]}: {progress.message}")
+            del update.waiting[key]
+
+    def _corrections(self) -> Iterator[DeltaDiscoveryRequest]:
+        """Subscribe again to what was answered differently: only a new response can get another answer."""
+        for answers, opposite in ((self._unused, State.REJECTED), (self._rejected, State.IN_FORCE)):
+            for key, version in list(answers.items()):
+                current = self._cache.get(*key)
+                state = progress_of(self._cache, key, version).state
+                is_current = current is not None and current.version == version
+                if not is_current or state in {opposite, State.IN_FORCE}:
+                    del answers[key]
+                if is_current and state is opposite:
+                    yield DeltaDiscoveryRequest(type_url=key[0], resource_names_subscribe=[key[1]])
+
+
+def _answer(update: _Update) -> DeltaDiscoveryRequest:
+    request = DeltaDiscoveryRequest(type_url=update.type_url, response_nonce=update.nonce)
+    if update.messages:
+        request.error_detail.code = INTERNAL
+        request.error_detail.message = "\n".join(update.messages)
+    return request

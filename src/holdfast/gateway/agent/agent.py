@@ -1,0 +1,59 @@
+"""
+The agent's parts, connected: a control plane on one side, an Envoy on the other, and a cache in between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import grpc.aio
+
+from holdfast.gateway.agent.access_logs import AccessLogForwarder
+from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.discovery.ads import serve
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.process.envoy import EnvoyProcess
+
+LONGEST_RECONNECT = 1000  # milliseconds until gRPC tries to connect again; `Upstream` waits between streams
+SILENT_AFTER, ANSWERS_WITHIN = 5000, 5000  # milliseconds until a silent control plane is pinged; for its answer
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """Return a channel to the control plane at *address* (`unix:PATH`)."""
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT),
+        ("grpc.keepalive_time_ms", SILENT_AFTER),
+        ("grpc.keepalive_timeout_ms", ANSWERS_WITHIN),
+        ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
+    ]
+    return grpc.aio.insecure_channel(address, options=options)
+
+
+@asynccontextmanager
+async def run_agent(
+    name: str, process: EnvoyProcess, sockets: Path, control_plane: str, now: Callable[[], datetime]
+) -> AsyncIterator[Upstream]:
+    """Run the gateway *name* until the block ends; Envoy keeps running."""
+    cache = Cache({name: process.warming})
+    expiries = Expiries(cache, now)
+    upstream = Upstream(cache, name, now, expiries)
+    async with open_channel(control_plane) as channel:
+        server = await serve(cache, f"unix:{sockets / 'ads'}", now, AccessLogForwarder(channel).register)
+        try:
+            await process.start()
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(each) for each in (process.keep(), expiries.follow(), upstream.follow(channel))
+                ]
+                yield upstream
+                for task in running:
+                    task.cancel()
+        finally:
+            await server.stop(0)

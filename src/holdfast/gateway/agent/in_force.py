@@ -1,0 +1,61 @@
+"""
+Whether this gateway's Envoy uses the resources that a control plane sent.
+"""
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
+from holdfast.gateway.resources.resource import SECRET
+
+
+class State(enum.Enum):
+    """The state of one version of a resource at this gateway."""
+
+    PENDING = enum.auto()
+    IN_FORCE = enum.auto()  # or superseded, so that it no longer matters
+    UNUSED = enum.auto()  # a secret that no cluster in force names
+    REJECTED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of a version, and Envoy's message if it was rejected."""
+
+    state: State
+    message: str = ""
+
+
+PENDING, IN_FORCE, UNUSED = Progress(State.PENDING), Progress(State.IN_FORCE), Progress(State.UNUSED)
+
+
+def progress_of(cache: Cache, key: ResourceKey, version: str) -> Progress:
+    """
+    Return the state of *version* of a resource; an empty *version* means that the resource was removed.
+
+    While an Envoy replaces another one (hot restart), both count, the new one as soon as its initial state is in use.
+    """
+    envoys = started_envoys(cache)
+    current = cache.get(*key)
+    if current is None and not version:
+        return IN_FORCE if envoys and not any(key in envoy.acknowledged for envoy in envoys) else PENDING
+    if current is None or current.version != version:
+        return IN_FORCE
+    rejections = (envoy.rejected.get(key) for envoy in envoys)
+    if rejection := next((each for each in rejections if each and each.version == version), None):
+        return Progress(State.REJECTED, rejection.message)
+    if envoys and all(envoy.has(key, version) for envoy in envoys):
+        return IN_FORCE
+    # Envoy requests a secret when it gets a cluster that names it, and then isn't done with the cluster before it has
+    # the secret. So the ACK of the cluster is what counts.
+    return UNUSED if envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys) else PENDING
+
+
+def started_envoys(cache: Cache) -> Collection[Gateway]:
+    """Return the connected Envoys that use their initial state."""
+    return [envoy for envoy in cache.gateways if envoy.started]
+
+
+def _requested(envoy: Gateway, key: ResourceKey) -> bool:
+    return key in envoy.unanswered or key in envoy.acknowledged or key in envoy.rejected

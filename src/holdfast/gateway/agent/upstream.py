@@ -1,0 +1,157 @@
+"""
+The connection to a control plane: an incremental xDS client that keeps a cache up to date.
+
+An update is acknowledged when this gateway's Envoy uses it and it is stored, so that an ACK means "in force here".
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+
+import grpc.aio
+import structlog
+from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
+
+from holdfast.gateway.agent.acknowledgement import Acknowledgements
+from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.in_force import State, progress_of, started_envoys
+from holdfast.gateway.discovery.ads import ORDER
+from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.resources.resource import Resource
+
+log = structlog.get_logger()
+Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to connect
+SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
+# The version of a resource that is here but not in force: the control plane then sends or removes it.
+_NOT_IN_FORCE = "not in force"
+
+
+async def save_nothing(_upserts: Iterable[Resource], _removals: Iterable[ResourceKey]) -> None:
+    """Store no resources."""
+
+
+class Upstream:
+    """Follows a control plane. Lives on one event loop."""
+
+    def __init__(
+        self, cache: Cache, node: str, now: Callable[[], datetime], expiries: Expiries, save: Save = save_nothing
+    ) -> None:
+        """*save* stores changed and removed resources; it returns once a power failure couldn't lose them."""
+        self._cache = cache
+        self._expiries = expiries
+        self._node = node
+        self._now = now
+        self._save = save
+        self.stale_since: datetime | None = now()  # without a control plane; None: connected
+
+    async def follow(self, channel: grpc.aio.Channel) -> None:
+        """Apply what the control plane sends, and connect again whenever the stream ends, until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            await self._until_envoy_runs()
+            if await self._run(channel):
+                pause = FIRST_PAUSE
+            # Gateways that lost their control plane at the same moment must not return at the same moment.
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _until_envoy_runs(self) -> None:
+        """
+        Wait until Envoy uses its initial state, and, within limits, until it has confirmed all resources.
+
+        Without a running Envoy nothing is in force, so there is nothing to tell a control plane.
+        """
+        observer = self._cache.observe()
+        try:
+            while not started_envoys(self._cache):
+                observer.clear()
+                await observer.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLES_WITHIN):
+                    while any(envoy.unanswered for envoy in started_envoys(self._cache)):
+                        observer.clear()
+                        await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
+
+    async def _run(self, channel: grpc.aio.Channel) -> bool:
+        """Run one stream until it or Envoy ends; return whether the control plane answered."""
+        requests: asyncio.Queue[DeltaDiscoveryRequest] = asyncio.Queue()
+        for request in self._first_requests():
+            requests.put_nowait(request)
+        stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(_drain(requests))
+        acknowledgements = Acknowledgements(self._cache)
+        answering = asyncio.create_task(self._answer(acknowledgements, requests))
+        # Without an Envoy, nothing is in force, so the control plane must not count this gateway.
+        answering.add_done_callback(lambda _: stream.cancel())
+        is_connected = False
+        try:
+            async for response in stream:
+                if not is_connected:
+                    is_connected, self.stale_since = True, None
+                    log.info("connected to the control plane", gateway=self._node)
+                self._take(response, acknowledgements)
+        except grpc.aio.AioRpcError as error:
+            if is_connected:
+                log.warning("lost the control plane", gateway=self._node, why=error.details())
+        except asyncio.CancelledError:
+            if not answering.done():
+                raise
+            log.warning("left the control plane", gateway=self._node, why="Envoy isn't running")
+        finally:
+            answering.cancel()
+            stream.cancel()
+            self.stale_since = self.stale_since or self._now()
+        return is_connected
+
+    def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
+        for type_url in ORDER:
+            request = DeltaDiscoveryRequest(type_url=type_url)
+            request.node.id = self._node
+            for name, resource in self._cache.resources(type_url).items():
+                state = progress_of(self._cache, (type_url, name), resource.version).state
+                is_here = state in {State.IN_FORCE, State.UNUSED}
+                request.initial_resource_versions[name] = resource.version if is_here else _NOT_IN_FORCE
+            yield request
+
+    def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
+        upserts = [_read(response.type_url, each, self._now()) for each in response.resources]
+        removals = [(response.type_url, name) for name in response.removed_resources]
+        # Storing and applying take place at the same time; the ACK waits for both.
+        saving = asyncio.ensure_future(self._save(upserts, removals))
+        acknowledgements.expect(response, saving)
+        new = [each for each in upserts if not self._has(each)]
+        self._cache.apply(new, removals)
+        self._expiries.watch(new)
+        self._cache.tell_observers()
+
+    def _has(self, resource: Resource) -> bool:
+        current = self._cache.get(resource.type_url, resource.name)
+        return current is not None and current.version == resource.version
+
+    async def _answer(self, acknowledgements: Acknowledgements, requests: asyncio.Queue[DeltaDiscoveryRequest]) -> None:
+        """Send ACKs and NACKs when they are due, as long as an Envoy runs."""
+        observer = self._cache.observe()
+        try:
+            while started_envoys(self._cache):
+                observer.clear()
+                for request in acknowledgements.take_due():
+                    requests.put_nowait(request)
+                await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
+
+
+async def _drain(queue: asyncio.Queue[DeltaDiscoveryRequest]) -> AsyncIterator[DeltaDiscoveryRequest]:
+    while True:
+        yield await queue.get()
+
+
+def _read(type_url: str, wire: WireResource, now: datetime) -> Resource:
+    expires_at = now + wire.ttl.ToTimedelta() if wire.HasField("ttl") else None
+    return Resource(type_url, wire.name, wire.version, wire.resource.value, expires_at)

@@ -1,0 +1,225 @@
+"""An agent between a control plane and an Envoy, over real streams; an `Edge` speaks as Envoy does."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from gateway.edge import PATIENCE, Edge, discovery
+from holdfast.gateway.agent.agent import open_channel
+from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
+from holdfast.server.clock import utc_now
+
+
+def make(name, version="1", type_url=CLUSTER, **more):
+    return Resource(type_url, name, version, b"", **more)
+
+
+class Agent:
+    """An agent, what it stored, and the Envoy that speaks to it."""
+
+    def __init__(self, cache, directory):
+        self.cache, self.saved = cache, []
+        self.address = f"unix:{directory / 'control' / 'ads'}"
+        self.expiries = Expiries(cache, utc_now)
+        self.upstream = Upstream(cache, "eu-1", utc_now, self.expiries, self.save)
+
+    async def save(self, upserts, removals):
+        self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
+
+    @asynccontextmanager
+    async def running(self):
+        async with open_channel(self.address) as channel:
+            tasks = [asyncio.create_task(self.upstream.follow(channel)), asyncio.create_task(self.expiries.follow())]
+            try:
+                yield self
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def until(true):
+    """Wait for a condition that no observer is woken for."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110 - nothing sets an event
+            await asyncio.sleep(0.002)
+
+
+async def start_envoy(connect) -> Edge:
+    """Connect as Envoy does: it requests listeners once it uses its clusters."""
+    envoy = await connect("eu-1")
+    await envoy.ask(CLUSTER)
+    await envoy.take()
+    await envoy.ask(LISTENER)
+    await envoy.take()
+    return envoy
+
+
+async def take_changes(envoy, number):
+    """Acknowledge responses until they contain *number* changes, and return these."""
+    changes = {}
+    while len(changes) < number:
+        changes |= await envoy.take()
+    return changes
+
+
+def make_directory(tmp_path, name):
+    directory = tmp_path / name
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+async def begin(stack, tmp_path):
+    """Start an agent and its Envoy; the control plane comes and goes in `control`."""
+    make_directory(tmp_path, "control")
+    own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+    agent = await stack.enter_async_context(Agent(own, tmp_path).running())
+    return await start_envoy(connect), agent
+
+
+@asynccontextmanager
+async def chain(tmp_path):
+    """A control plane's cache, an agent, and its Envoy, connected."""
+    async with AsyncExitStack() as stack:
+        envoy, agent = await begin(stack, tmp_path)
+        cache, _ = await stack.enter_async_context(discovery(tmp_path / "control"))
+        await until(lambda: cache.gateways and cache.gateways[0].started)
+        yield cache, agent, envoy
+
+
+def test_an_update_is_acknowledged_once_envoy_has_acknowledged_it(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            cache.apply([make("a")])
+            response = await envoy.receive()
+            (gateway,) = cache.gateways
+            assert not gateway.has((CLUSTER, "a"), "1")
+            await envoy.answer(response)
+            await until(lambda: gateway.has((CLUSTER, "a"), "1"))
+
+    asyncio.run(story())
+
+
+def test_a_rejection_reaches_the_control_plane_and_names_only_what_envoy_rejected(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            cache.apply([make("good"), make("bad")])
+            await envoy.answer(await envoy.receive(), "bad: no such thing")
+            (gateway,) = cache.gateways
+            await until(lambda: gateway.rejected)
+            assert {key: each.message for key, each in gateway.rejected.items()} == {
+                (CLUSTER, "bad"): "bad: bad: no such thing"
+            }
+            assert gateway.has((CLUSTER, "good"), "1")
+
+    asyncio.run(story())
+
+
+def test_a_newer_version_answers_for_the_older_one(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, agent, envoy):
+            cache.apply([make("a")])
+            first = await envoy.receive()
+            cache.apply([make("a", "2")])
+            await until(lambda: ("a", "2") in agent.saved)
+            await envoy.answer(first)
+            await envoy.take()
+            await until(lambda: cache.gateways[0].has((CLUSTER, "a"), "2"))
+            assert not cache.gateways[0].unanswered
+
+    asyncio.run(story())
+
+
+def test_a_removal_is_acknowledged_once_envoy_has_removed_it(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            cache.apply([make("a")])
+            await envoy.take()
+            (gateway,) = cache.gateways
+            await until(lambda: gateway.has((CLUSTER, "a"), "1"))
+            cache.apply([], [(CLUSTER, "a")])
+            response = await envoy.receive()
+            assert (CLUSTER, "a") in gateway.acknowledged
+            await envoy.answer(response)
+            await until(lambda: not gateway.acknowledged)
+
+    asyncio.run(story())
+
+
+def test_a_secret_that_no_cluster_names_holds_nothing_back_and_can_still_be_rejected(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            cache.apply([make("trust/1", type_url=SECRET)])
+            (gateway,) = cache.gateways
+            await until(lambda: gateway.has((SECRET, "trust/1"), "1"))
+            await envoy.ask(SECRET, "trust/1")
+            await envoy.answer(await envoy.receive(), "trust/1: unreadable")
+            await until(lambda: (SECRET, "trust/1") in gateway.rejected)
+
+    asyncio.run(story())
+
+
+def test_a_control_plane_that_returns_is_asked_for_differences_only(tmp_path):
+    async def story():
+        async with AsyncExitStack() as stack:
+            envoy, agent = await begin(stack, tmp_path)
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a"), make("b"), make("c")])
+                await envoy.take()
+                await until(lambda: cache.gateways and cache.gateways[0].has((CLUSTER, "c"), "1"))
+            await until(lambda: agent.upstream.stale_since)
+            agent.saved.clear()
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a"), make("b", "2")])
+                await until(lambda: cache.gateways and cache.gateways[0].has((CLUSTER, "a"), "1"))
+                assert await take_changes(envoy, 2) == {"b": "2", "c": ""}
+                await until(lambda: cache.gateways[0].has((CLUSTER, "b"), "2"))
+            assert sorted(agent.saved) == [("b", "2"), ("c", "")]
+
+    asyncio.run(story())
+
+
+def test_a_rejected_resource_that_the_control_plane_no_longer_has_is_removed(tmp_path):
+    async def story():
+        async with AsyncExitStack() as stack:
+            envoy, agent = await begin(stack, tmp_path)
+            agent.cache.apply([make("bad")])
+            await envoy.answer(await envoy.receive(), "bad: no such thing")
+            async with discovery(tmp_path / "control"):
+                assert await envoy.take() == {"bad": ""}
+
+    asyncio.run(story())
+
+
+def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
+    async def story():
+        async with AsyncExitStack() as stack:
+            control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
+            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            await stack.enter_async_context(Agent(own, tmp_path).running())
+            envoy = await start_envoy(connect)
+            await until(lambda: control.gateways)
+            envoy.disconnect()
+            await until(lambda: not control.gateways)
+            control.apply([make("a")])
+            envoy = await start_envoy(connect)
+            await envoy.take()
+            await until(lambda: control.gateways and control.gateways[0].has((CLUSTER, "a"), "1"))
+
+    asyncio.run(story())
+
+
+def test_a_resource_expires_without_a_control_plane(tmp_path):
+    async def story():
+        async with AsyncExitStack() as stack:
+            envoy, agent = await begin(stack, tmp_path)
+            async with discovery(tmp_path / "control") as (cache, _):
+                soon = utc_now() + timedelta(seconds=0.5)
+                cache.apply([make("exception", expires_at=soon), make("endless")])
+                assert await envoy.take() == {"exception": "1", "endless": "1"}
+            await until(lambda: agent.upstream.stale_since)
+            assert await envoy.take() == {"exception": ""}
+            assert list(agent.cache.resources(CLUSTER)) == ["endless"]
+
+    asyncio.run(story())
