@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from cheap_passwords import CHEAP, make_passwords_cheap
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.principal import Principal
@@ -141,11 +141,11 @@ def otto(store: Store) -> Principal:
 
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Build a control plane that no gateway has connected to."""
-    cache = Cache()
-    enforcements, failures = Enforcements(cache, now), Failures(cache.tell_observers, now)
-    probes = Probes(cache, "embedded", Path("/nonexistent"), now=now)
+    groups = Groups()
+    enforcements, failures = Enforcements(groups, now), Failures(groups.tell_observers, now)
+    probes = Probes(groups.default, "embedded", Path("/nonexistent"), now=now)
     accounts_of = Accounts(store)
-    return Runtime(store, accounts_of, enforcements, failures, cache, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
+    return Runtime(store, accounts_of, enforcements, failures, groups, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
 
 
 @pytest.fixture

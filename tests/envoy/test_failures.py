@@ -19,8 +19,8 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 
 from backends import Backend, closed_port, resetting_backend, silent_backend
 from damaged import damaged_backend
+from gateway.edge import serve_cache
 from holdfast.certificates.certificate import read_certificate
-from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
@@ -355,7 +355,7 @@ async def failure_at_edge(
     routes = build_scoped_routes("production", scope_of(api), [build_routes(api, "production")])
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
-    server = await serve(cache, f"unix:{directory / 'ads'}", utc_now, failures.record)
+    server = await serve_cache(cache, f"unix:{directory / 'ads'}", failures.record)
     process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
     await process.start()
     try:

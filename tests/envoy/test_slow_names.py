@@ -12,17 +12,15 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 from google.protobuf.wrappers_pb2 import UInt64Value
 
 from acting import context_of
-from gateway.edge import until
+from gateway.edge import serve_cache, until
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.enforcement import Progress
-from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import build_probe
 from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
 from holdfast.gateway.resources import clusters
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS
 from holdfast.gateway.resources.resource import CLUSTER
-from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.trust import endpoint_certificates
@@ -94,7 +92,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
     process = EnvoyProcess(find_envoy(), "embedded", directory, directory / "log", 1000)
     async with AsyncExitStack() as stack:
         if serves:
-            server = await serve(cache, f"unix:{directory / 'ads'}", utc_now)
+            server = await serve_cache(cache, f"unix:{directory / 'ads'}")
             stack.push_async_callback(server.stop, 0)
         stack.push_async_callback(process.stop)
         await process.start()
@@ -174,14 +172,14 @@ def test_a_reconnecting_gateway_does_not_count_while_a_cluster_is_warming(tmp_pa
 
     async def story():
         async with slow_names(monkeypatch) as names, AsyncExitStack() as stack:
-            server = await serve(cache, f"unix:{tmp_path / 'ads'}", utc_now)
+            server = await serve_cache(cache, f"unix:{tmp_path / 'ads'}")
             process = await stack.enter_async_context(envoy(cache, tmp_path, serves=False))
             await until(cache, lambda gateways: gateways and gateways[0].started)
             cache.apply([cluster("a")])
             await asked(lambda: is_warming(process, "a"))
             await server.stop(0)
             await until(cache, lambda gateways: not gateways)
-            server = await serve(cache, f"unix:{tmp_path / 'ads'}", utc_now)
+            server = await serve_cache(cache, f"unix:{tmp_path / 'ads'}")
             stack.push_async_callback(server.stop, 0)
             await until(cache, lambda gateways: gateways and gateways[0].started)
             assert await is_warming(process, "a")

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 from envoy.config.core.v3.base_pb2 import Node
@@ -19,8 +20,11 @@ from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceSt
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from google.rpc.status_pb2 import Status
 
-from holdfast.gateway.discovery.ads import serve
+from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
+from holdfast.gateway.peer import Peer
 from holdfast.server.clock import utc_now
 
 PATIENCE = 10  # seconds until a wait in a test fails
@@ -29,8 +33,12 @@ PATIENCE = 10  # seconds until a wait in a test fails
 class Edge:
     """A gateway's stream; as with Envoy, only the first request identifies the node."""
 
-    def __init__(self, channel: grpc.aio.Channel, node: str) -> None:
-        self._call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
+    def __init__(
+        self, channel: grpc.aio.Channel, node: str, metadata: tuple[tuple[str, str], ...] | None = None
+    ) -> None:
+        self._call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(
+            metadata=metadata or name_of(node)
+        )
         self._node: Node | None = Node(id=node)
 
     async def ask(
@@ -89,12 +97,31 @@ async def until(cache: Cache, true: Callable[[list[Gateway]], object]) -> None:
     cache.stop_observing(observer)
 
 
+def name_of(gateway: str, group: str = DEFAULT_GROUP) -> tuple[tuple[str, str], ...]:
+    """Return the metadata that names a gateway to a test's server."""
+    return (("gateway", gateway), ("group", group))
+
+
+def identify(context: grpc.aio.ServicerContext[Any, Any]) -> Peer | None:
+    """Identify a gateway by its stream's metadata; a stream without is that of `edge`."""
+    metadata = dict(context.invocation_metadata() or ())
+    return Peer(str(metadata.get("gateway", "edge")), str(metadata.get("group", DEFAULT_GROUP)))
+
+
+async def serve_cache(
+    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None
+) -> grpc.aio.Server:
+    """Serve one cache to every gateway, and pass failed requests to *take*."""
+    access_log = AccessLog(identify, lambda _, request: take(request), utc_now)
+    return await serve(address, DiscoveryService(identify, lambda _: cache, utc_now).register, access_log.register)
+
+
 @asynccontextmanager
 async def discovery(directory: Path) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
     """Serve a cache on a socket in *directory*, and yield it with a function that connects to it."""
     cache, address = Cache(), f"unix:{directory / 'ads'}"
     async with AsyncExitStack() as stack:
-        server = await serve(cache, address, utc_now)
+        server = await serve_cache(cache, address)
         stack.push_async_callback(server.stop, 0)
 
         async def connect(node: str) -> Edge:

@@ -18,7 +18,7 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from holdfast.gateway.discovery.ads import serve
+from gateway.edge import name_of, serve_cache
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.access_log import (
     MAX_ID,
@@ -28,7 +28,6 @@ from holdfast.gateway.failures.access_log import (
 )
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
 from holdfast.gateway.resources.access_logs import REJECTIONS
-from holdfast.server.clock import utc_now
 
 CLUSTER = "default/pizza/production"
 
@@ -63,9 +62,9 @@ def stream(tmp_path, *messages):
     async def story():
         taken: list[FailedRequest] = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, utc_now, taken.append)
+        server = await serve_cache(Cache(), address, taken.append)
         async with grpc.aio.insecure_channel(address) as channel:
-            call = AccessLogServiceStub(channel).StreamAccessLogs()
+            call = AccessLogServiceStub(channel).StreamAccessLogs(metadata=name_of("edge-1"))
             for each in messages:
                 await call.write(each)
             await call.done_writing()
@@ -76,8 +75,8 @@ def stream(tmp_path, *messages):
     return asyncio.run(story())
 
 
-def test_only_the_first_message_of_a_stream_identifies_the_gateway(tmp_path):
-    taken = stream(tmp_path, message(entry("r1"), node="edge-1"), message(entry("r2")))
+def test_only_the_transport_identifies_the_gateway(tmp_path):
+    taken = stream(tmp_path, message(entry("r1"), node="another"), message(entry("r2")))
     assert [(each.gateway, each.request_id) for each in taken] == [("edge-1", "r1"), ("edge-1", "r2")]
 
 
@@ -139,8 +138,8 @@ def test_the_request_id_in_the_response_takes_precedence_over_the_callers(tmp_pa
 def test_long_texts_are_truncated(tmp_path):
     long = "x" * 100_000
     told = entry(long, reason=long, address=long, port=1, cluster=long)
-    (taken,) = stream(tmp_path, message(told, node=long))
-    assert (len(taken.request_id), len(taken.evidence.reason), len(taken.gateway)) == (MAX_ID, MAX_REASON, MAX_ID)
+    (taken,) = stream(tmp_path, message(told))
+    assert (len(taken.request_id), len(taken.evidence.reason)) == (MAX_ID, MAX_REASON)
     assert len(taken.cluster) == MAX_ID
     assert len(taken.upstream) < MAX_ID + 10
 
@@ -157,7 +156,7 @@ def test_rejections_are_read_at_a_limited_rate_and_failures_are_not(tmp_path):
     async def story():
         taken = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, utc_now, taken.append)
+        server = await serve_cache(Cache(), address, taken.append)
         rejections = message(*[entry(f"r{number}", cluster="") for number in range(REJECTIONS_PER_SECOND)])
         rejections.identifier.log_name = REJECTIONS
         async with grpc.aio.insecure_channel(address) as channel:
@@ -193,7 +192,7 @@ def test_a_large_message_does_not_block_the_event_loop(tmp_path):
             at_beat.append(beats)
 
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve(Cache(), address, utc_now, take)
+        server = await serve_cache(Cache(), address, take)
         heart = asyncio.create_task(beat())
         async with grpc.aio.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
             call = AccessLogServiceStub(channel).StreamAccessLogs()

@@ -5,7 +5,8 @@ import contextlib
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
-from holdfast.gateway.discovery.cache import SOON, Cache
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.observers import SOON
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
 
 A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")

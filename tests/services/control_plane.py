@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 
 from acting import context_of
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Progress
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from holdfast.server.clock import utc_now
@@ -102,23 +104,21 @@ class ControlPlane:
     """A control plane without REST and pages."""
 
     store: Store
-    cache: Cache
+    groups: Groups
     enforcements: Enforcements
 
-    def connect(self, gateway: str) -> ListeningGateway:
+    @property
+    def cache(self) -> Cache:
+        """The cache of the default group."""
+        return self.groups.default
+
+    def connect(self, gateway: str, group: str = DEFAULT_GROUP) -> ListeningGateway:
         """Connect a gateway."""
-        return ListeningGateway(self.cache, gateway)
+        return ListeningGateway(self.groups.caches[group], gateway)
 
     async def published(self) -> dict[tuple[str, str], Resource]:
         """Wait until everything in the database is published; return the resources."""
-        _, watch = connected = self.cache.connect("a test")
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while self.enforcement("nowhere").progress is not Progress.NOT_SERVED:
-                    await watch.wait()
-                    watch.clear()
-        finally:
-            self.cache.disconnect(*connected)
+        await self.until("nowhere", Progress.NOT_SERVED)
         return self.resources
 
     @property
@@ -132,14 +132,14 @@ class ControlPlane:
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
         """Wait until the enforcement of an origin's trust has reached *progress*."""
-        observer = self.cache.observe()
+        observer = self.groups.observe()
         try:
             async with asyncio.timeout(PATIENCE):
                 while self.enforcement(origin).progress is not progress:
                     await observer.wait()
                     observer.clear()
         finally:
-            self.cache.stop_observing(observer)
+            self.groups.stop_observing(observer)
         return self.enforcement(origin)
 
 
@@ -152,11 +152,11 @@ async def control_plane(
     on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
 ) -> AsyncIterator[ControlPlane]:
     """Run a distributor on *store* until the block ends."""
-    cache = Cache(warming)
-    enforcements = Enforcements(cache, utc_now, on_enforced)
-    distributor = Distributor(store, cache, enforcements, LISTENERS, drain, sealing=SEALING, now=utc_now)
+    groups = Groups(warming)
+    enforcements = Enforcements(groups, utc_now, on_enforced)
+    distributor = Distributor(store, groups, enforcements, LISTENERS, drain, sealing=SEALING, now=utc_now)
     await distributor.begin()
     async with Background() as background:
         background.start("publisher", distributor.follow)
         background.start("enforcement", enforcements.follow)
-        yield ControlPlane(store, cache, enforcements)
+        yield ControlPlane(store, groups, enforcements)

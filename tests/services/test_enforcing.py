@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from acting import context_of
 from holdfast.apis.enforcement import Enforcement, Progress
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
@@ -132,9 +132,9 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_ano
 
 def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna, import_another):
     """Nothing follows the database here, so the rebuild never happens."""
-    cache = Cache()
-    enforcements = Enforcements(cache, utc_now)
-    ListeningGateway(cache, "edge").answer()
+    groups = Groups()
+    enforcements = Enforcements(groups, utc_now)
+    ListeningGateway(groups.default, "edge").answer()
     import_another()
     assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
 

@@ -28,7 +28,7 @@ def test_a_live_page_holds_no_transaction_between_changes(client, berta, shared_
             before = await anext(events)
             connections = shared_runtime.store.connections
             await asyncio.to_thread(client.put, f"{APIS}/{api['id']}", json=api_body(production=OTHER))
-            shared_runtime.cache.tell_observers()
+            shared_runtime.groups.tell_observers()
             return before, connections, await anext(events)
         finally:
             await events.aclose()

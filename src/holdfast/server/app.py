@@ -175,8 +175,8 @@ def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -
 
 
 def _readiness(parts: Parts, addresses: ListenAddresses, presented: Sequence[CertificateFiles[Any]]) -> Readiness:
-    cache, background = parts.runtime.cache, parts.runtime.background
-    conditions = {"gateway": lambda: bool(cache.gateways), "background tasks": lambda: not background.failing}
+    groups, background = parts.runtime.groups, parts.runtime.background
+    conditions = {"gateway": lambda: bool(groups.gateways), "background tasks": lambda: not background.failing}
     options = [listener.option for listener in addresses.gateway]
     conditions |= {f"listener {option}": partial(parts.listeners.holds, option) for option in options}
     return Readiness(conditions, partial(_degraded, presented))

@@ -8,7 +8,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.ads import DiscoveryService, Register
+from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
+from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
@@ -40,6 +43,7 @@ class Parts:
     process: EnvoyProcess
     distributor: Distributor
     listeners: Listeners
+    services: Sequence[Register]  # for gateways
 
 
 def build_parts(
@@ -52,13 +56,13 @@ def build_parts(
     presented: Sequence[CertificateFiles[Any]],
 ) -> Parts:
     """Build the components. *presented* are the certificates of the publisher and the gateways."""
-    cache = Cache({EMBEDDED: process.warming})
+    groups = Groups({EMBEDDED: process.warming})
     to_backends = backend_limits(settings)
-    failures = Failures(cache.tell_observers_soon, utc_now, partial(_presents_identity, cache), to_backends)
-    enforcements = Enforcements(cache, utc_now, failures.forget)
+    failures = Failures(groups.tell_observers_soon, utc_now, partial(_presents_identity, groups), to_backends)
+    enforcements = Enforcements(groups, utc_now, failures.forget)
     distributor = Distributor(
         store,
-        cache,
+        groups,
         enforcements,
         addresses.by_environment(tls=False),
         settings.backend_drain,
@@ -68,9 +72,9 @@ def build_parts(
         limits=to_backends,
         trusted_proxies=settings.trusted_proxies,
     )
-    listeners = Listeners(cache, addresses.gateway)
+    listeners = Listeners(groups.default, addresses.gateway)
     probes = Probes(
-        cache,
+        groups.default,
         EMBEDDED,
         process.probe_socket,
         settings.probe_networks,
@@ -83,7 +87,7 @@ def build_parts(
         Accounts(store),
         enforcements,
         failures,
-        cache,
+        groups,
         probes,
         sealing,
         addresses.urls(tls=False),
@@ -94,7 +98,11 @@ def build_parts(
         server_certificates=lambda now: [files.presented(now) for files in presented],
         retire_after=timedelta(seconds=settings.retire_after),
     )
-    return Parts(runtime, process, distributor, listeners)
+    services = (
+        DiscoveryService(_identify, groups.find_cache, utc_now).register,
+        AccessLog(_identify, partial(_record, groups, failures), utc_now).register,
+    )
+    return Parts(runtime, process, distributor, listeners, services)
 
 
 def backend_limits(settings: Settings) -> BackendLimits:
@@ -110,6 +118,18 @@ def backend_limits(settings: Settings) -> BackendLimits:
     )
 
 
-def _presents_identity(cache: Cache, cluster: str) -> bool:
-    resource = cache.get(CLUSTER, cluster)
-    return resource is not None and presents_identity(resource)
+def _identify(_: object) -> Peer:
+    """Return the embedded gateway: only this user can open its socket."""
+    return Peer(EMBEDDED)
+
+
+def _record(groups: Groups, failures: Failures, peer: Peer, request: FailedRequest) -> None:
+    """Record a failed request, unless it is of an API that the reporting gateway doesn't serve."""
+    cache = groups.find_cache(peer)
+    if cache and (not request.cluster or cache.get(CLUSTER, request.cluster)):
+        failures.record(request)
+
+
+def _presents_identity(groups: Groups, cluster: str) -> bool:
+    resources = (cache.get(CLUSTER, cluster) for cache in groups.caches.values())
+    return any(resource is not None and presents_identity(resource) for resource in resources)

@@ -5,7 +5,6 @@ The background tasks of a running Holdfast.
 from functools import partial
 
 from holdfast.gateway.discovery.ads import keep_serving
-from holdfast.gateway.failures.access_log import add_access_log
 from holdfast.server.clock import utc_now
 from holdfast.server.parts import Parts
 from holdfast.services.background import Background
@@ -51,8 +50,7 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int) -> Non
 
 async def keep_gateway(background: Background, parts: Parts, discovery: str) -> None:
     """Start the gateway, which connects to the address *discovery*, and keep it running."""
-    register = partial(add_access_log, take=parts.runtime.failures.record, now=utc_now)
-    background.start("discovery", partial(keep_serving, parts.runtime.cache, discovery, utc_now, register))
+    background.start("discovery", partial(keep_serving, discovery, *parts.services))
     background.start("listeners", parts.listeners.follow)
     await parts.process.start()
     background.start("gateway process", parts.process.keep)

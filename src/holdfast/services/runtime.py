@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -33,7 +33,7 @@ class Runtime:
     accounts: Accounts
     enforcements: Enforcements
     failures: Failures
-    cache: Cache
+    groups: Groups
     probes: Probes
     sealing: Sealing
     gateways: dict[Environment, str]  # the URL that callers use

@@ -13,8 +13,9 @@ import grpc.aio
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.upstream import Upstream
-from holdfast.gateway.discovery.ads import serve
+from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.envoy import EnvoyProcess
 
 LONGEST_RECONNECT = 1000  # milliseconds until gRPC tries to connect again; `Upstream` waits between streams
@@ -45,7 +46,8 @@ async def run_agent(
     expiries = Expiries(cache, now)
     upstream = Upstream(cache, name, now, expiries)
     async with open_channel(control_plane) as channel:
-        server = await serve(cache, f"unix:{sockets / 'ads'}", now, AccessLogForwarder(channel).register)
+        discovery = DiscoveryService(lambda _: Peer(name), lambda _: cache, now)
+        server = await serve(f"unix:{sockets / 'ads'}", discovery.register, AccessLogForwarder(channel).register)
         try:
             await process.start()
             async with asyncio.TaskGroup() as tasks:

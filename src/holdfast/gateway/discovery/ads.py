@@ -22,6 +22,7 @@ from google.protobuf.any_pb2 import Any
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.discovery.listener_retry import ListenerRetry
 from holdfast.gateway.discovery.subscription import Subscription, Update
+from holdfast.gateway.peer import Identify, Peer
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 log = structlog.get_logger()
@@ -30,22 +31,38 @@ SILENT_AFTER = 5.0  # seconds without a message from a gateway until it is pinge
 ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
 # Make before break: a resource is sent before those that refer to it.
 ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+Register = Callable[[grpc.aio.Server], None]
 
 
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
-    """The service that sends the cache's resources to gateways and records their ACKs and NACKs."""
+    """
+    The service that sends resources to gateways and records their ACKs and NACKs.
 
-    def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:
-        self._cache = cache
+    A stream is bound to one cache, which depends only on the gateway that the transport identifies.
+    """
+
+    def __init__(
+        self, identify: Identify, find_cache: Callable[[Peer], Cache | None], now: Callable[[], datetime]
+    ) -> None:
+        self._identify = identify
+        self._find_cache = find_cache
         self._now = now
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Register the service with *server*."""
+        add_AggregatedDiscoveryServiceServicer_to_server(self, server)
 
     async def DeltaAggregatedResources(  # noqa: N802 - the name in the protocol
         self,
         requests: AsyncIterator[DeltaDiscoveryRequest],
         context: grpc.aio.ServicerContext[DeltaDiscoveryRequest, DeltaDiscoveryResponse],
     ) -> AsyncIterator[DeltaDiscoveryResponse]:
-        """Run one stream until the gateway or the server ends it."""
-        stream = _Stream(self._cache, context.peer() or "unknown", self._now)
+        """Run one stream until the gateway or the server ends it. Reject a stream that no gateway may open."""
+        peer = self._identify(context)
+        cache = self._find_cache(peer) if peer else None
+        if peer is None or cache is None:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
+        stream = _Stream(cache, peer.name, self._now)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -55,16 +72,16 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
                     yield update
         finally:
             reader.cancel()
-            self._cache.disconnect(stream.gateway, stream.watch)
+            cache.disconnect(stream.gateway, stream.watch)
             log.info("gateway disconnected", gateway=stream.gateway.id)
 
 
 class _Stream:
-    def __init__(self, cache: Cache, peer: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, cache: Cache, name: str, now: Callable[[], datetime]) -> None:
         self._now = now
         self._cache = cache
         self.gateway: Gateway
-        self.gateway, self.watch = cache.connect(peer)
+        self.gateway, self.watch = cache.connect(name)
         self.ended = False
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
@@ -79,8 +96,6 @@ class _Stream:
             self.watch.set()
 
     def _take(self, request: DeltaDiscoveryRequest) -> None:
-        if request.node.id:
-            self.gateway.id = request.node.id
         first = request.type_url not in self._subscriptions
         if request.type_url == LISTENER and not self.gateway.started:
             self.gateway.started = True
@@ -146,14 +161,9 @@ def _wire(type_url: str, resource: Resource, now: datetime) -> WireResource:
     return message
 
 
-async def serve(
-    cache: Cache,
-    address: str,
-    now: Callable[[], datetime],
-    register: Callable[[grpc.aio.Server], None] = lambda _: None,
-) -> grpc.aio.Server:
+async def serve(address: str, *services: Register) -> grpc.aio.Server:
     """
-    Start the service, and those that *register* adds to its server, on *address* (`unix:PATH`).
+    Start *services*, given by the functions that register them, on *address* (`unix:PATH`).
 
     Messages have no size limit, because a reconnecting gateway with 60,000 clusters sends all their names and versions
     in one message. A gateway that stops answering is disconnected after SILENT_AFTER plus ANSWERS_WITHIN.
@@ -167,18 +177,16 @@ async def serve(
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
     ]
     server = grpc.aio.server(options=options)
-    add_AggregatedDiscoveryServiceServicer_to_server(DiscoveryService(cache, now), server)
-    register(server)
+    for register in services:
+        register(server)
     server.add_insecure_port(address)
     await server.start()
     return server
 
 
-async def keep_serving(
-    cache: Cache, address: str, now: Callable[[], datetime], register: Callable[[grpc.aio.Server], None]
-) -> None:
-    """Start the service as `serve` does, and run it until cancelled."""
-    server = await serve(cache, address, now, register)
+async def keep_serving(address: str, *services: Register) -> None:
+    """Start *services* as `serve` does, and run them until cancelled."""
+    server = await serve(address, *services)
     try:
         await server.wait_for_termination()
     finally:

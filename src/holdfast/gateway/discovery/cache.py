@@ -4,18 +4,17 @@ Current xDS resources, and the versions that each gateway has acknowledged.
 Everything runs on one event loop, and a change is applied in one step, so no gateway ever sees half of it.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from holdfast.gateway.discovery.observers import Observers
 from holdfast.gateway.discovery.watch import Watch
 from holdfast.gateway.resources.resource import Resource
 
 ResourceKey = tuple[str, str]  # type URL, name
 Warming = Callable[[], Awaitable[Collection[str] | None]]
-SOON = 0.1  # seconds
 
 
 async def nothing_warming() -> Collection[str]:
@@ -60,18 +59,22 @@ class Gateway:
         return key not in self.unanswered and self.acknowledged.get(key) == version
 
 
-class Cache:
+class Cache(Observers):
     """The current resources by type and name, and the connected gateways."""
 
-    def __init__(self, warming: Mapping[str, Warming] = NO_WARMING, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        warming: Mapping[str, Warming] = NO_WARMING,
+        clock: Callable[[], float] = time.time,
+        parent: Observers | None = None,
+    ) -> None:
         """*warming* maps a gateway's id to the function that returns its warming clusters."""
+        super().__init__(parent)
         self._warming = warming
         self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
         self._gateways: dict[int, Gateway] = {}
         self._watches: set[Watch] = set()
-        self._observers: set[asyncio.Event] = set()
-        self._telling: asyncio.TimerHandle | None = None
 
     def apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
         """Replace and remove resources in one step, and wake every stream with their names."""
@@ -116,29 +119,3 @@ class Cache:
     def gateways(self) -> list[Gateway]:
         """The connected gateways."""
         return list(self._gateways.values())
-
-    # Observers: tasks that show what gateways have
-
-    def observe(self) -> asyncio.Event:
-        """Return an event that is set whenever a gateway connects, disconnects, acknowledges or rejects."""
-        observer = asyncio.Event()
-        self._observers.add(observer)
-        return observer
-
-    def stop_observing(self, observer: asyncio.Event) -> None:
-        """Forget *observer*."""
-        self._observers.discard(observer)
-
-    def tell_observers(self) -> None:
-        """Wake all observers."""
-        for observer in self._observers:
-            observer.set()
-
-    def tell_observers_soon(self) -> None:
-        """Wake all observers within SOON; further calls until then have no effect."""
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(SOON, self._tell_now)
-
-    def _tell_now(self) -> None:
-        self._telling = None
-        self.tell_observers()

@@ -17,6 +17,7 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 )
 
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
+from holdfast.gateway.peer import Identify, Peer
 from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, REJECTIONS, UPGRADE_TAG
 from holdfast.gateway.resources.connection_authentication import was_challenged
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
@@ -32,7 +33,7 @@ _AT_ONCE = 100  # entries of one message, before other tasks get a turn
 class FailedRequest:
     """A request without a complete response from a backend; texts are truncated to MAX_REASON and MAX_ID."""
 
-    gateway: str  # its node id
+    gateway: str  # its name
     cluster: str  # of the API's environment, whichever of its clusters carried the request; empty: no API
     upstream: str  # address and port of the backend; empty if none was chosen
     request_id: str
@@ -41,25 +42,37 @@ class FailedRequest:
 
 
 class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
-    """The access log service; it passes each failed request to *take*."""
+    """
+    The access log service; it passes each failed request to *take*, with the gateway that reports it.
 
-    def __init__(self, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
+    The gateway is the one that the transport identifies: a gateway can't report failures in another one's name.
+    """
+
+    def __init__(
+        self, identify: Identify, take: Callable[[Peer, FailedRequest], None], now: Callable[[], datetime]
+    ) -> None:
+        self._identify = identify
         self._take = take
         self._now = now
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Register the service with *server*."""
+        add_AccessLogServiceServicer_to_server(self, server)
 
     async def StreamAccessLogs(  # noqa: N802 - the name in the protocol
         self,
         messages: AsyncIterator[StreamAccessLogsMessage],
         context: grpc.aio.ServicerContext[StreamAccessLogsMessage, StreamAccessLogsResponse],
     ) -> StreamAccessLogsResponse:
-        """Read one stream until the gateway ends it; only the first message identifies the gateway."""
-        gateway, rejections = context.peer() or "unknown", _Budget(REJECTIONS_PER_SECOND)
+        """Read one stream until the gateway ends it. Reject a stream that no gateway may open."""
+        peer, rejections = self._identify(context), _Budget(REJECTIONS_PER_SECOND)
+        if peer is None:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
         limited = False
         async for message in messages:
-            gateway = message.identifier.node.id[:MAX_ID] or gateway
             limited = limited or message.identifier.log_name == REJECTIONS
             for number, entry in enumerate(message.http_logs.log_entry, 1):
-                self._take(_failed_request(gateway, entry, self._now()))
+                self._take(peer, _failed_request(peer.name, entry, self._now()))
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
             if limited:
@@ -84,11 +97,6 @@ class _Budget:
         self._spent += number
         if self._spent >= self._per_second:
             await asyncio.sleep(self._ends - now)
-
-
-def add_access_log(server: grpc.aio.Server, take: Callable[[FailedRequest], None], now: Callable[[], datetime]) -> None:
-    """Register the access log service with *server*."""
-    add_AccessLogServiceServicer_to_server(AccessLog(take, now), server)
 
 
 def _failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> FailedRequest:

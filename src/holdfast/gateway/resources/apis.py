@@ -32,6 +32,7 @@ class ApiResources:
     routes: Mapping[Environment, list[Route]]
     # The resources that enforce a policy, by type URL and name: an origin's clusters and secrets, or callers' routes.
     by_policy: Mapping[Policy, frozenset[tuple[str, str]]]
+    groups: frozenset[str]  # that the API is deployed to
 
     @property
     def all(self) -> tuple[Resource, ...]:
@@ -80,4 +81,4 @@ def build_api(
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
         by_policy[ApiCallers(api.id)] = keys
-    return ApiResources(tuple(resources), tuple(secrets.values()), scope_of(api), routes, by_policy)
+    return ApiResources(tuple(resources), tuple(secrets.values()), scope_of(api), routes, by_policy, api.groups)

@@ -44,7 +44,7 @@ class _Metrics(Collector):
         """Read the current values."""
         runtime = self._runtime
         yield GaugeMetricFamily(
-            "holdfast_gateways_connected", "Number of connected gateways.", value=len(runtime.cache.gateways)
+            "holdfast_gateways_connected", "Number of connected gateways.", value=len(runtime.groups.gateways)
         )
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",

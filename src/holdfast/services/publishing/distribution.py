@@ -3,8 +3,7 @@ Distribution: rebuilds the resources that change rows name, and sends them to th
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -14,16 +13,16 @@ import structlog
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.formats.credentials import Credential
-from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.downstream import build_gateway_secret
 from holdfast.gateway.resources.listeners import build_listener
-from holdfast.gateway.resources.resource import CLUSTER, Resource
-from holdfast.gateway.resources.scopes import Scopes
+from holdfast.gateway.resources.resource import Resource
 from holdfast.network.addresses import Network
 from holdfast.services.background import wake_on_write
 from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.served_group import ServedGroup
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed, read_everything
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
@@ -36,12 +35,12 @@ NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
 
 
 class Distributor:
-    """Keeps the cache up to date with the database. Lives on one event loop."""
+    """Keeps the cache of each group up to date with the database. Lives on one event loop."""
 
     def __init__(
         self,
         store: Store,
-        cache: Cache,
+        groups: Groups,
         enforcements: Enforcements,
         listeners: Mapping[Environment, Addresses],
         drain: float = DRAIN,
@@ -60,32 +59,33 @@ class Distributor:
         self._store = store
         self._sealing = sealing
         self._now = now
-        self._cache = cache
+        self._groups = groups
         self._enforcements = enforcements
-        self._listeners = listeners
         self._tls_listeners = tls_listeners
         self._listener = partial(build_listener, limits=limits, trusted_proxies=trusted_proxies)
+        # The same objects for every group.
+        self._plain = [self._listener(environment, addresses) for environment, addresses in listeners.items()]
+        self._tls: list[Resource] = []  # once there is a certificate
         self._drain = drain
         self._limits = limits
-        self._scopes = Scopes()
         self._built: dict[ApiKey, ApiResources] = {}
-        self._users: Counter[ResourceKey] = Counter()  # how many APIs use a cluster or secret
-        self._due: dict[ResourceKey, float] = {}  # when an unused cluster or secret can be removed
+        self._served: dict[str, ServedGroup] = {}
         self._sequence = 0
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
         """Publish everything once."""
         everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
-        fixed = [self._listener(environment, addresses) for environment, addresses in self._listeners.items()]
-        self._take(everything, fixed)
+        self._take(everything)
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on new connections."""
         every = [
             self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
         ]
-        self._cache.apply([build_gateway_secret(credential), *every])
+        self._tls = [build_gateway_secret(credential), *every]
+        for served in self._served.values():
+            served.apply(*self._tls)
 
     async def follow(self) -> None:
         """Publish changes as they happen, until cancelled."""
@@ -95,45 +95,37 @@ class Distributor:
             self._take(changed)
             await self._wake.wait()
 
-    def _take(self, snapshot: Snapshot, fixed: Iterable[Resource] = ()) -> None:
+    def _take(self, snapshot: Snapshot) -> None:
         """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
-        upserts = list(fixed)
+        for group in snapshot.groups:
+            self._serve(group)
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
+        concerned: dict[str, None] = {}
         for key, api in snapshot.apis.items():
             before = old.get(key)
             self._built.pop(key, None)
             after = _build(api, snapshot, self._limits) if api else None
             if after and after.clusters:
                 self._built[key] = after
-                upserts += after.all
-                self._users.update((r.type_url, r.name) for r in after.all)
-            if before:
-                self._users.subtract((r.type_url, r.name) for r in before.all)
-                self._retire_later([(r.type_url, r.name) for r in before.all])
-            self._scopes.replace(key, before, after)
-        routes, routeless = self._scopes.take_changes()
+            groups = (before.groups if before else frozenset()) | (after.groups if after else frozenset())
+            for group in sorted(groups & self._served.keys()):
+                self._served[group].replace(key, _within(before, group), _within(after, group))
+                concerned[group] = None
         self._sequence = snapshot.sequence
         self._enforcements.take_resources(snapshot, old, self._built)
-        self._cache.apply(upserts + routes, routeless)
-        self._cache.tell_observers()
-        log.info("published", apis=len(snapshot.apis), resources=len(upserts), sequence=snapshot.sequence)
+        resources = sum(self._served[group].apply() for group in concerned)
+        self._groups.tell_observers()
+        log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
 
-    def _retire_later(self, keys: list[ResourceKey]) -> None:
-        unused = [key for key in keys if self._users[key] <= 0]
-        if unused:
-            loop = asyncio.get_running_loop()
-            due = loop.time() + self._drain
-            self._due.update(dict.fromkeys(unused, due))
-            loop.call_at(due, self._retire, unused, due)
+    def _serve(self, group: str) -> None:
+        """Send listeners to the gateways of *group* if it is new."""
+        if group not in self._served:
+            served = self._served[group] = ServedGroup(self._groups, group, self._drain)
+            served.apply(*self._plain, *self._tls)
 
-    def _retire(self, keys: list[ResourceKey], due: float) -> None:
-        # If a resource was used again in the meantime, it has users or another time.
-        unused = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
-        # Envoy drops a secret together with the cluster that names it, so both can be removed in one step.
-        for key in unused:
-            del self._users[key], self._due[key]
-        self._cache.apply([], unused)
-        log.info("retired", clusters=sum(key[0] == CLUSTER for key in unused))
+
+def _within(resources: ApiResources | None, group: str) -> ApiResources | None:
+    return resources if resources and group in resources.groups else None
 
 
 def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:

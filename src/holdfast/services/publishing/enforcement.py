@@ -3,7 +3,8 @@ Whether the last change of a policy is in force: only once every connected gatew
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +13,13 @@ import structlog
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
-from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import scope_name
 from holdfast.services.access.context import Context
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
+from holdfast.services.publishing.target import Target
 from holdfast.store import journal
 from holdfast.store.journal import Change
 
@@ -39,23 +41,23 @@ class Enforcements:
 
     def __init__(
         self,
-        cache: Cache,
+        groups: Groups,
         now: Callable[[], datetime],
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
     ) -> None:
         """*on_enforced* is called with organization and id of an API, and the time, when a change of it is enforced."""
-        self._cache = cache
+        self._groups = groups
         self._now = now
         self._on_enforced = on_enforced
         self._sequence = 0
-        self._parts: dict[PolicyKey, dict[ApiKey, frozenset[ResourceKey]]] = {}
+        self._parts: dict[PolicyKey, dict[ApiKey, ApiResources]] = {}
         self._changes: dict[PolicyKey, _Change] = {}
         self._pending: dict[PolicyKey, float | None] = {}  # when it is overdue (time of the loop); None: reported
         self._unverified: set[PolicyKey] = set()
 
     async def follow(self) -> None:
         """Follow the gateways' acknowledgements, until cancelled."""
-        observer = self._cache.observe()
+        observer = self._groups.observe()
         next_look = 0.0
         try:
             while True:
@@ -69,7 +71,7 @@ class Enforcements:
                 await self._report_overdue()
                 next_look = asyncio.get_running_loop().time() + OVERDUE
         finally:
-            self._cache.stop_observing(observer)
+            self._groups.stop_observing(observer)
 
     def take_resources(
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
@@ -81,8 +83,8 @@ class Enforcements:
                 parts.pop(api, None)
                 if parts:
                     self._parts[api[0], policy] = parts
-            for policy, keys in after[api].by_policy.items() if api in after else ():
-                self._parts[api[0], policy] = self._parts.get((api[0], policy), {}) | {api: keys}
+            for policy in after[api].by_policy if api in after else ():
+                self._parts[api[0], policy] = self._parts.get((api[0], policy), {}) | {api: after[api]}
         for organization, sets in snapshot.trust.items():
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
             unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
@@ -103,82 +105,83 @@ class Enforcements:
         return self._of((context.user.organization, policy), behind=self._is_behind(context))
 
     def of_path(self, context: Context, path: str) -> Enforcement:
-        """Return whether every connected gateway has the current routes below *path*, or none if there are none."""
-        behind, gateways = self._is_behind(context), self._cache.gateways
+        """
+        Return whether the gateways have the current routes below *path*, or none if there are none.
+
+        Gateways of groups without such routes count until they have none; if nobody has any, all gateways count.
+        """
+        behind = self._is_behind(context)
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
-        following = [gateway for gateway in gateways if not behind and all(self._follows(gateway, key) for key in keys)]
-        refused = [reason for gateway in gateways for key in keys if (reason := self._read_rejection(gateway, key))]
-        if not gateways:
+        every = [Target(gateway, cache, keys) for cache in self._groups.caches.values() for gateway in cache.gateways]
+        targets = [target for target in every if target.is_concerned] or every
+        following = [target for target in targets if not behind and target.follows]
+        refused = next((reason for target in targets if (reason := target.rejection)), None)
+        if not targets:
             return Enforcement(Progress.NO_GATEWAY)
         if refused:
-            return Enforcement(Progress.REFUSED, len(gateways), len(following), reason=refused[0])
-        progress = Progress.ENFORCED if len(following) == len(gateways) else Progress.WAITING
-        return Enforcement(progress, len(gateways), len(following))
+            return Enforcement(Progress.REFUSED, len(targets), len(following), reason=refused)
+        progress = Progress.ENFORCED if len(following) == len(targets) else Progress.WAITING
+        return Enforcement(progress, len(targets), len(following))
 
     def _is_behind(self, context: Context) -> bool:
         """Return whether the database, as *context* sees it, has changes that the distributor hasn't sent."""
         with context.read() as session:
             return journal.last_change(session) > self._sequence
 
-    def _follows(self, gateway: Gateway, key: ResourceKey) -> bool:
-        version = self._version(key)
-        return gateway.has(key, version) if version else key not in gateway.acknowledged
-
     def _of(self, key: PolicyKey, *, behind: bool) -> Enforcement:
-        resources, gateways, change = self._resources(key), self._cache.gateways, self._changes.get(key)
-        has = [gateway for gateway in gateways if self._has_acknowledged(gateway, resources)]
-        refused = [
-            reason for gateway in gateways for part in resources if (reason := self._read_rejection(gateway, part))
-        ]
-        if not resources and not behind:
-            return Enforcement(Progress.NOT_SERVED)
-        if not gateways:
+        if not self._is_used(key):
+            gateways = self._groups.gateways
+            progress = Progress.WAITING if gateways else Progress.NO_GATEWAY
+            return Enforcement(progress, len(gateways)) if behind else Enforcement(Progress.NOT_SERVED)
+        targets, change = self._targets(key), self._changes.get(key)
+        has = [target for target in targets if target.has_all]
+        refused = next((reason for target in targets if (reason := target.rejection)), None)
+        if not targets:
             return Enforcement(Progress.NO_GATEWAY)
         if refused:
-            return Enforcement(Progress.REFUSED, len(gateways), len(has), reason=refused[0])
-        if behind or key in self._pending or len(has) < len(gateways):
-            return Enforcement(Progress.WAITING, len(gateways), 0 if behind else len(has))
+            return Enforcement(Progress.REFUSED, len(targets), len(has), reason=refused)
+        if behind or key in self._pending or len(has) < len(targets):
+            return Enforcement(Progress.WAITING, len(targets), 0 if behind else len(has))
         progress = Progress.UNVERIFIED if key in self._unverified else Progress.ENFORCED
-        return Enforcement(progress, len(gateways), len(has), change.milliseconds if change else None)
+        return Enforcement(progress, len(targets), len(has), change.milliseconds if change else None)
 
-    def _resources(self, key: PolicyKey) -> frozenset[ResourceKey]:
-        return frozenset().union(*self._parts.get(key, {}).values())
+    def _is_used(self, key: PolicyKey) -> bool:
+        return any(resources.groups for resources in self._parts.get(key, {}).values())
 
-    def _has_acknowledged(self, gateway: Gateway, keys: Iterable[ResourceKey]) -> bool:
-        has_all = all((version := self._version(key)) and gateway.has(key, version) for key in keys)
-        return gateway.started and has_all
-
-    def _read_rejection(self, gateway: Gateway, key: ResourceKey) -> str | None:
-        rejection = gateway.rejected.get(key)
-        return rejection.message if rejection and rejection.version == self._version(key) else None
-
-    def _version(self, key: ResourceKey) -> str | None:
-        resource = self._cache.get(*key)
-        return resource.version if resource else None
+    def _targets(self, key: PolicyKey) -> list[Target]:
+        """Return the connected gateways of the groups in which a policy is used, each with the resources it needs."""
+        parts = self._parts.get(key, {}).values()
+        targets = []
+        for group, cache in self._groups.caches.items():
+            used = [part.by_policy[key[1]] for part in parts if group in part.groups] if cache.gateways else []
+            if used:
+                keys = frozenset().union(*used)
+                targets += [Target(gateway, cache, keys) for gateway in cache.gateways]
+        return targets
 
     def _is_everywhere(self, key: PolicyKey) -> bool:
-        gateways, keys = self._cache.gateways, self._resources(key)
-        return not keys or (bool(gateways) and all(self._has_acknowledged(gateway, keys) for gateway in gateways))
+        targets = self._targets(key)
+        return not self._is_used(key) or (bool(targets) and all(target.has_all for target in targets))
 
     async def _report_overdue(self) -> None:
         """Log which clusters are warming at the gateways that haven't acknowledged the overdue changes, once each."""
         now = asyncio.get_running_loop().time()
         overdue = [key for key, due in self._pending.items() if due is not None and due <= now]
         self._pending.update(dict.fromkeys(overdue))
-        for gateway in self._cache.gateways:
-            late = [key for key in overdue if self._is_late(gateway, self._resources(key))]
-            if late:
-                warming = await gateway.warming()
-                log.warning(
-                    "gateway is late to apply changes",
-                    gateway=gateway.id,
-                    changes=len(late),
-                    warming=None if warming is None else sorted(warming),
-                )
-
-    def _is_late(self, gateway: Gateway, keys: Collection[ResourceKey]) -> bool:
-        refuses = any(self._read_rejection(gateway, key) for key in keys)
-        return not refuses and not self._has_acknowledged(gateway, keys)
+        late: dict[int, list[Target]] = defaultdict(list)
+        for key in overdue:
+            for target in self._targets(key):
+                if target.is_late:
+                    late[id(target.gateway)].append(target)
+        for changes in late.values():
+            gateway = changes[0].gateway
+            warming = await gateway.warming()
+            log.warning(
+                "gateway is late to apply changes",
+                gateway=gateway.id,
+                changes=len(changes),
+                warming=None if warming is None else sorted(warming),
+            )
 
     def _settle(self, policies: Collection[PolicyKey]) -> None:
         now = self._now()
@@ -189,7 +192,7 @@ class Enforcements:
                 self._on_enforced(organization, api_id, now)
             change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
         if policies:
-            self._cache.tell_observers()
+            self._groups.tell_observers()
 
 
 def _policies(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[Policy]:

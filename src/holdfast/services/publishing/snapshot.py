@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Origin
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
@@ -39,7 +40,8 @@ class Snapshot:
 
     *apis* has None for a deleted API. *trust* has a trust set for each https origin, by organization; origins are left
     out if a certificate can't be read or the key can't be decrypted. *identities* are what gateways present to origins.
-    *callers* has the fingerprints of the currently valid caller certificates, for APIs that require one.
+    *callers* has the fingerprints of the currently valid caller certificates, for APIs that require one. *groups* are
+    all groups of gateways.
 
     *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
     """
@@ -50,6 +52,7 @@ class Snapshot:
     callers: Mapping[ApiKey, frozenset[str]]
     changes: Sequence[Change]
     sequence: int
+    groups: frozenset[str] = frozenset({DEFAULT_GROUP})
 
 
 def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:

@@ -51,7 +51,7 @@ async def stream_enforcement(
 
 
 async def _write_events(request: Request, runtime: Runtime, user: Principal, api_id: str) -> AsyncIterator[str]:
-    observer = runtime.cache.observe()
+    observer = runtime.groups.observe()
     runtime.live_pages[user.account] += 1
     latest = None
     try:
@@ -70,7 +70,7 @@ async def _write_events(request: Request, runtime: Runtime, user: Principal, api
     except (NotSignedIn, NotFound):
         return  # the session has ended, or the API was deleted
     finally:
-        runtime.cache.stop_observing(observer)
+        runtime.groups.stop_observing(observer)
         runtime.live_pages[user.account] -= 1
         if not runtime.live_pages[user.account]:
             del runtime.live_pages[user.account]

@@ -1,0 +1,3 @@
+"""
+Gateways and their groups: names and rules.
+"""
