@@ -81,6 +81,7 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
     command.done("certificate", "undo", "pizza")
     assert command.done("certificate", "download", "pizza").output.encode() == backend[0].pem
     command.done("certificate", "replace", "pizza", "-", "--keep-previous", stdin=other.pem)
+    assert re.search(r"In use +not known yet", command.done("certificate", "show", "pizza").output)
     command.done("certificate", "retire", "pizza", "--wait")
     assert command.done("certificate", "show", "pizza", "--json").json["previous"] == []
     command.done("certificate", "replace", "pizza", "-", stdin=backend[0].pem)

@@ -55,6 +55,12 @@ def test_a_new_password_is_prompted_for_twice(command):
     assert PASSWORD not in ended.output + ended.errors
 
 
+def test_an_unknown_role_is_rejected_before_the_password_is_read(command, name):
+    said = command.refused("user", "create", f"{name}2", "--role", "boss", code=2, stdin="")
+    assert "boss" in said
+    assert "Password" not in said
+
+
 def test_invalid_users_are_reported(command, name):
     assert "--help lists them" in command.refused("user", "change", name, code=2)
     assert "Choose one or more of admin," in command.refused("user", "change", name, "--role", "king")

@@ -71,6 +71,8 @@ def list_users(as_json: AsJson = False) -> None:
 )
 def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """Create a user. Prompts for the password."""
+    for wrong in set(role) - set(completion.ROLES):  # before anyone types a password
+        raise Misused(f"The role {wrong} doesn't exist. Choose one or more of {', '.join(completion.ROLES)}.")
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
         created = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})

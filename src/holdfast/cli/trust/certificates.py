@@ -29,6 +29,13 @@ from holdfast.cli.terminal.output import (
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
 
 PATH = "/endpoint-certificates"
+IN_USE = {  # during a rotation, by the member `inUse` of REST
+    "current": "the current certificate",
+    "previous": "the previous certificate",
+    "both": "a certificate that both trust",
+    "neither": "a certificate that neither trusts",
+    "unknown": "not known yet",
+}
 commands = typer.Typer(no_args_is_help=True)
 
 Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completion.aliases)]
@@ -106,6 +113,7 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
                         for certificate in entry["previous"]
                     ],
                 ),
+                ("In use", IN_USE[entry["inUse"]] if entry["previous"] else []),
                 ("Used by", [f"{api['name']} {api['version']}" for api in usage] or "no API"),
             ]
         )
