@@ -20,6 +20,7 @@ AXE = Axe().axe_script
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 # Chromium's sandbox doesn't work as root; all pages are ours.
 ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+ENFORCED = "[data-progress=enforced]"  # the status of a policy that every gateway enforces
 TIMEOUT = 30_000  # milliseconds per step and expectation: a bound for busy machines
 expect.set_options(timeout=TIMEOUT)
 

@@ -6,8 +6,11 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
-from browser.conftest import violations
+from browser.conftest import ENFORCED, violations
 from damaged import damaged_backend
+from holdfast.apis.wso2_wording import ADD_CERTIFICATE, REPLACE_CERTIFICATE, UPLOAD_CERTIFICATE
+from holdfast.services.probing.acceptance import STILL_PRESENTED, Result
+from holdfast.web.notices import describe
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -40,8 +43,8 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
 
 
 def upload(endpoints: Page) -> Locator:
-    endpoints.get_by_role("button", name="Add Certificate").click()
-    return endpoints.get_by_role("dialog", name="Upload Certificate")
+    endpoints.get_by_role("button", name=ADD_CERTIFICATE).click()
+    return endpoints.get_by_role("dialog", name=UPLOAD_CERTIFICATE)
 
 
 def row(endpoints: Page, alias: str) -> Locator:
@@ -55,7 +58,7 @@ def answers(holdfast: Holdfast, api: PublishedApi, status: int) -> bool:
 def test_the_backend_is_tested_with_the_current_trust_settings(endpoints: Page):
     endpoints.get_by_role("button", name="Test against the endpoint").click()
     dialog = endpoints.get_by_role("dialog", name="Test against the endpoint")
-    expect(dialog).to_contain_text("The gateway rejects this backend with the current trust settings.")
+    expect(dialog.locator("[data-result=rejected]")).to_be_visible()
     expect(dialog.get_by_role("listitem")).to_have_count(3)
     expect(dialog.get_by_role("listitem").first).to_contain_text("CN=backend")
     assert violations(endpoints) == []
@@ -64,12 +67,11 @@ def test_the_backend_is_tested_with_the_current_trust_settings(endpoints: Page):
 def test_a_file_is_tested_without_being_saved(endpoints: Page, holdfast: Holdfast, api: PublishedApi):
     dialog = upload(endpoints)
     verdict = dialog.locator("#verdict")
-    refuses = "The gateway rejects this backend with this certificate."
-    for issued, said in ((issue("localhost"), refuses), (ROOT, "accepts this backend because of this certificate.")):
+    for issued, result in ((issue("localhost"), Result.REJECTED), (ROOT, Result.BY_UPLOAD)):
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(issued))
         expect(verdict).to_have_text("")
         dialog.get_by_role("button", name="Test against the endpoint").click()
-        expect(verdict).to_contain_text(said)
+        expect(verdict.locator(f"[data-result={result}]")).to_be_visible()
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 503
 
@@ -81,15 +83,15 @@ def test_unreadable_certificates_are_shown_with_their_position(signed_in: Page, 
         signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
         signed_in.get_by_role("button", name="Test against the endpoint").click()
         dialog = signed_in.get_by_role("dialog", name="Test against the endpoint")
-        expect(dialog).to_contain_text("Certificate 2 of 22 can't be read: it doesn't begin like a certificate.")
-        expect(dialog).to_contain_text("The gateway rejects this backend with the current trust settings.")
-        expect(dialog).to_contain_text("The backend sends 22 certificates. The first 20 are shown.")
+        expect(dialog.locator("[data-unreadable='2']")).to_contain_text("2 of 22")
+        expect(dialog.locator("[data-result=rejected]")).to_be_visible()
+        expect(dialog.locator("[data-beyond='2']")).to_be_visible()
         expect(dialog.get_by_role("listitem")).to_have_count(19)
         assert violations(signed_in) == []
         dialog.get_by_role("button", name="Close").click()
         dialog = upload(signed_in)
         dialog.get_by_role("button", name="Fetch from endpoint").click()
-        expect(dialog.locator("#fetched")).to_contain_text("Certificate 2 of 22 can't be read")
+        expect(dialog.locator("#fetched [data-unreadable='2']")).to_contain_text("2 of 22")
         expect(dialog.get_by_role("radio")).to_have_count(1)
         assert violations(signed_in) == []
 
@@ -100,15 +102,15 @@ def test_a_presented_certificate_is_fetched_chosen_tested_and_saved(
     dialog = upload(endpoints)
     dialog.get_by_label("Alias").fill("fetched")
     dialog.get_by_role("button", name="Fetch from endpoint").click()
-    expect(dialog.locator("#fetched")).to_contain_text("hasn't been verified")
+    expect(dialog.locator("#unverified")).to_be_visible()
     expect(dialog.get_by_role("radio")).to_have_count(3)
     assert violations(endpoints) == []
     expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
     dialog.get_by_role("radio", name="The issuing CA").check()
     dialog.get_by_role("button", name="Test against the endpoint").click()
-    expect(dialog.locator("#verdict")).to_contain_text("The gateway accepts this backend because of this certificate.")
+    expect(dialog.locator(f"#verdict [data-result={Result.BY_UPLOAD}]")).to_be_visible()
     dialog.get_by_role("button", name="Save").click()
-    expect(row(endpoints, "fetched")).to_contain_text("Enforced")
+    expect(row(endpoints, "fetched").locator(ENFORCED)).to_be_visible()
     assert answers(holdfast, api, 200)
     holdfast.delete_certificate("fetched")
 
@@ -119,48 +121,49 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     alias = holdfast.import_certificate(own.url(host="localhost"), ISSUER.pem, "rotated")
     endpoints.reload()
     rotated = row(endpoints, alias)
+    previous = rotated.locator("[data-in-use]")  # shown while the previous certificate is trusted
 
     def replace(by: Issued) -> None:
         rotated.get_by_role("button", name="Replace certificate").click()
-        dialog = endpoints.get_by_role("dialog", name="Replace Certificate")
+        dialog = endpoints.get_by_role("dialog", name=REPLACE_CERTIFICATE)
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(by))
         dialog.get_by_role("button", name="Save").click()
-        expect(rotated).to_contain_text("The previous certificate is still trusted")
+        expect(previous).to_be_visible()
 
     new = issue("localhost", common_name="new backend")
     rotated.get_by_role("button", name="Replace certificate").click()
-    dialog = endpoints.get_by_role("dialog", name="Replace Certificate")
+    dialog = endpoints.get_by_role("dialog", name=REPLACE_CERTIFICATE)
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(new))
     verdict, test = dialog.locator("#verdict"), dialog.get_by_role("button", name="Test against the endpoint")
     test.click()
-    expect(verdict).to_contain_text("the previous certificate of rotated stays trusted")
+    expect(verdict.locator(f"[data-result={Result.ANYWAY}]")).to_contain_text(alias)
     assert violations(endpoints) == []
     dialog.get_by_role("checkbox").uncheck()
     expect(verdict).to_have_text("")
     test.click()
-    expect(verdict).to_contain_text("The backend still presents a certificate")
+    expect(verdict).to_contain_text(STILL_PRESENTED)
     dialog.get_by_role("button", name="Close").click()
 
     replace(new)
-    expect(rotated).to_contain_text("The backend still uses the previous one.", timeout=20_000)
+    expect(rotated.locator("[data-in-use=previous]")).to_be_visible()
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 200
 
     rotated.get_by_role("button", name="Undo").click()
-    expect(rotated).not_to_contain_text("The previous certificate is still trusted")
+    expect(previous).to_have_count(0)
     assert answers(holdfast, api, 200)
 
     replace(new)
     own.present(new)
     rotated.get_by_role("button", name="Retire previous").click()
-    expect(endpoints.get_by_text("Previous certificate of rotated retired")).to_be_visible()
+    expect(endpoints.get_by_text(describe("certificate-retired", alias))).to_be_visible()
     assert answers(holdfast, api, 200)
 
     endpoints.get_by_text("Removed certificates").click()
     dialog = endpoints.get_by_role("dialog", name="Removed certificates")
     assert violations(endpoints) == []
     dialog.get_by_role("listitem").filter(has_text="Retired").get_by_role("button", name="Restore").click()
-    expect(rotated).to_contain_text("The previous certificate is still trusted")
+    expect(previous).to_be_visible()
     holdfast.delete_certificate(alias)
 
 
@@ -173,6 +176,6 @@ def test_a_deleted_certificate_is_restored_and_the_backend_answers_again(
     endpoints.reload()
     endpoints.get_by_text("Removed certificates: 1").click()
     endpoints.get_by_role("dialog").get_by_role("button", name="Restore").click()
-    expect(row(endpoints, "deleted")).to_contain_text("Enforced")
+    expect(row(endpoints, "deleted").locator(ENFORCED)).to_be_visible()
     assert answers(holdfast, api, 200)
     holdfast.delete_certificate("deleted")

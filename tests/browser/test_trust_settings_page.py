@@ -1,13 +1,13 @@
 """Trust settings: their effect is described and changed, and exceptions appear on every page."""
 
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from backends import Backend
-from browser.conftest import violations
+from browser.conftest import ENFORCED, violations
+from holdfast.certificates.findings.finding import Code
 from issuing import DAY, issue, revoke
 from revoking import write_crl
 from running import Holdfast, PublishedApi, wait_until
@@ -35,16 +35,20 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
 
 def test_the_effect_is_described_before_and_after_saving(endpoints: Page):
     section = endpoints.get_by_role("region", name="Trust settings")
-    expect(section).to_contain_text("for localhost and was issued by a public CA")
+    effect = section.get_by_role("listitem").first
+    expect(effect).to_contain_text("localhost")
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     assert violations(endpoints) == []
     dialog.get_by_label("Names").fill("other.example\n192.0.2.1")
-    expect(dialog.locator("#effect")).to_contain_text("for other.example or 192.0.2.1")
+    for name in ("other.example", "192.0.2.1"):
+        expect(dialog.locator("#effect")).to_contain_text(name)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).not_to_be_visible()
-    expect(section).to_contain_text("for other.example or 192.0.2.1 and was issued by a public CA")
-    expect(section).to_contain_text(re.compile(r"Enforced on 1 gateway"))
+    for name in ("other.example", "192.0.2.1"):
+        expect(effect).to_contain_text(name)
+    expect(effect).not_to_contain_text("localhost")
+    expect(section.locator(ENFORCED)).to_be_visible()
 
 
 def test_an_invalid_value_is_explained_and_the_input_is_kept(endpoints: Page):
@@ -53,8 +57,8 @@ def test_an_invalid_value_is_explained_and_the_input_is_kept(endpoints: Page):
     dialog.get_by_label("Names").fill("two words?")
     dialog.get_by_label("Skip the host name check").click()
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.locator("#names-error")).to_contain_text("'words?' is neither a host name nor an IP address")
-    expect(dialog.locator("#anyName-error")).to_contain_text("requires a certificate pin")
+    expect(dialog.locator("#names-error")).to_contain_text("'words?'")
+    expect(dialog.locator("#anyName-error")).not_to_be_empty()
     expect(dialog.get_by_label("Names")).to_have_value("two words?")
 
 
@@ -63,15 +67,16 @@ def test_crls_are_checked_before_they_are_saved(endpoints: Page):
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
     dialog.get_by_text("Revocation", exact=True).click()
     root = issue(ca=True, common_name="Root")
-    for crl, told in ((revoke(root, end=-DAY), "expired on"), (write_crl(root, end=None), "has no nextUpdate")):
+    for crl, code in ((revoke(root, end=-DAY), Code.CRL_EXPIRED), (write_crl(root, end=None), Code.CRL_WITHOUT_END)):
         dialog.get_by_label("CRLs").set_input_files({"name": "a.crl", "mimeType": "", "buffer": crl})
-        expect(dialog.locator("#effect .finding").first).to_contain_text(f"The CRL of CN=Root {told}")
+        expect(dialog.locator("#effect .finding").first).to_contain_text("CN=Root")
         assert violations(endpoints) == []
         dialog.get_by_role("button", name="Save").click()
-        if "expired" in told:
-            expect(dialog.locator("#crls-error")).to_contain_text(told)
+        if code is Code.CRL_EXPIRED:
+            expect(dialog.locator("#crls-error")).to_contain_text("CN=Root")
     expect(dialog).not_to_be_visible()
-    expect(endpoints.get_by_role("region", name="Trust settings")).to_contain_text("has no nextUpdate")
+    section = endpoints.get_by_role("region", name="Trust settings")
+    expect(section.get_by_role("link", name=Code.CRL_WITHOUT_END, exact=True)).to_be_visible()
 
 
 def test_an_exception_is_shown_on_every_page_until_it_ends(endpoints: Page, holdfast: Holdfast, api: PublishedApi):
@@ -79,18 +84,19 @@ def test_an_exception_is_shown_on_every_page_until_it_ends(endpoints: Page, hold
     dialog = endpoints.get_by_role("dialog", name="Turn off verification")
     expect(dialog.get_by_label("Reason")).to_be_focused()
     dialog.get_by_role("button", name="Turn off verification").click()
-    expect(dialog.locator("#reason-error")).to_contain_text("in 10 to 500 characters")
+    expect(dialog.locator("#reason-error")).to_contain_text("10 to 500")
     assert violations(endpoints) == []
-    dialog.get_by_label("Reason").fill("the backend's team renews it today")
+    reason = "the backend's team renews it today"
+    dialog.get_by_label("Reason").fill(reason)
     dialog.get_by_label("Duration").select_option("8 hours")
     dialog.get_by_role("button", name="Turn off verification").click()
     banner = endpoints.locator("#exceptions")
-    expect(banner).to_contain_text("the backend's team renews it today")
-    expect(endpoints.get_by_text("Verification is off on 1 gateway")).to_be_visible()
+    expect(banner).to_contain_text(reason)
+    expect(endpoints.locator("[data-progress=unverified]")).to_be_visible()
     assert holdfast.call(api.path).status_code == 200
     assert violations(endpoints) == []
     endpoints.goto("/apis")
-    expect(banner).to_contain_text("Verification is off")
+    expect(banner.locator("[data-unverified]")).to_be_visible()
     endpoints.goto(f"/apis/{api.id}/endpoints?certificates")
     endpoints.get_by_role("button", name="Turn on verification").click()
     expect(banner).to_have_text("")

@@ -11,7 +11,8 @@ from textwrap import dedent
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import TIMEOUT
+from browser.conftest import ENFORCED, TIMEOUT
+from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
 from ports import free_addresses
 from running import COMMAND, START_WITHIN, wait_until
 
@@ -98,8 +99,8 @@ def import_certificate(page: Page, demo: Demo) -> None:
     page.get_by_role("link", name="APIs", exact=True).first.click()
     page.get_by_role("link", name="Pizza Shack").click()
     page.get_by_role("link", name="Endpoints").click()
-    page.get_by_text("General Endpoint Configurations").click()
-    page.get_by_role("button", name="Add Certificate").click()
+    page.get_by_text(GENERAL_ENDPOINT_CONFIGURATIONS).click()
+    page.get_by_role("button", name=ADD_CERTIFICATE).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Alias").fill("pizza-shack")
     certificate = demo.home / ".local/share/holdfast/demo/backend.pem"
@@ -111,7 +112,7 @@ def import_certificate(page: Page, demo: Demo) -> None:
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
     row = page.get_by_role("listitem").filter(has_text="pizza-shack")
-    expect(row).to_contain_text("Enforced on 1 gateway")
+    expect(row.locator(ENFORCED)).to_be_visible()
     page.goto(f"{page.url.partition('?')[0]}?certificates")
     row.scroll_into_view_if_needed()
     take_picture(page, demo.pictures / "certificates.png")
@@ -140,7 +141,7 @@ def publish_api(page: Page, demo: Demo) -> None:
 def stop_trusting(page: Page, demo: Demo) -> None:
     """Delete the certificate, which both APIs use, and restore it."""
     page.get_by_role("link", name="Endpoints").click()
-    page.get_by_text("General Endpoint Configurations").click()
+    page.get_by_text(GENERAL_ENDPOINT_CONFIGURATIONS).click()
     page.get_by_role("button", name="Delete certificate").click()
     dialog = page.get_by_role("dialog")
     for name in ("Pizza Shack 1.0.0", "Lunch 1.0.0"):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import violations
+from holdfast.web.notices import describe
 from issuing import issue
 from running import Holdfast, PublishedApi
 
@@ -61,7 +62,7 @@ def test_a_certificate_is_deleted_with_its_api_or_later_on_the_page_of_unused_on
     expect(box).to_be_checked()
     box.press("Space")
     dialog.get_by_role("button", name="Delete").press("Enter")
-    expect(signed_in.get_by_text("Its certificates stay trusted, but no API uses them.")).to_be_visible()
+    expect(signed_in.get_by_text(describe("api-deleted-unused", f"{api.name} 1.0"))).to_be_visible()
     look(signed_in)
     signed_in.get_by_role("link", name="Unused certificates").press("Enter")
     region = signed_in.get_by_role("region", name=BACKEND)

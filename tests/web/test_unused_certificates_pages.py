@@ -5,6 +5,7 @@ import re
 import pytest
 
 from holdfast.services.access.permissions import Role
+from holdfast.web.notices import describe
 from issuing import identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, URL, create_api, upload
 from web.crawling import Sent, read_page
@@ -40,12 +41,12 @@ def test_the_delete_dialog_of_an_api_lists_certificates_that_only_it_uses(client
 def test_an_api_is_deleted_with_or_without_its_certificates_and_the_notice_says_which(client, pizza):
     answer = client.post(f"{pizza}/delete")
     said = text_of(client.get(answer.headers["location"]))
-    assert "API Pizza 1.0.0 deleted. Its certificates stay trusted, but no API uses them." in said
+    assert describe("api-deleted-unused", "Pizza 1.0.0") in said
     assert "Unused certificates: 1 endpoint" in said
     again = create_api(client)
     answer = client.post(f"/apis/{again['id']}/delete", data={"delete_unused": "true"})
     said = text_of(client.get(answer.headers["location"]))
-    assert "API Pizza 1.0.0 and its certificates deleted" in said
+    assert describe("api-deleted-with-trust", "Pizza 1.0.0") in said
     assert "Unused certificates" not in said
     assert aliases(client) == []
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
+from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
 from holdfast.demo.backend import MENU, PORT, Backend, serving
 from holdfast.demo.caller import ask
 from holdfast.network.public_trust import make_public_context
@@ -104,7 +105,7 @@ class Tour:
     def _print_steps(self, api: Api, backend: Backend) -> None:
         self._print("\nMake it work", style="bold")
         self._print(f"  1  Open {self.publisher_url} and sign in as {self.user.name} with {self.password}.")
-        self._print(f"  2  Open {api.name} > Endpoints > General Endpoint Configurations > Add Certificate.")
+        self._print(f"  2  Open {api.name} > Endpoints > {GENERAL_ENDPOINT_CONFIGURATIONS} > {ADD_CERTIFICATE}.")
         self._print(f"  3  Select the endpoint {backend.url}, enter an alias, drop the certificate file, and save.")
         self._print(
             f"  4  Repeat the request. The backend answers: 200 {json.dumps({'menu': MENU}, separators=(',', ':'))}"

@@ -21,6 +21,7 @@ from holdfast.apis.errors import (
     TransitionRefused,
     UnreadableArchive,
 )
+from holdfast.apis.wso2_wording import CERTIFICATE_EXPIRED
 from holdfast.certificates.errors import CertificateError
 from holdfast.refusals import Busy, Refusal, TryLater
 from holdfast.rest.challenges import challenges
@@ -67,7 +68,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     Busy: BUSY,
     CannotUnseal: Problem(409, "key-lost", "Private key can't be decrypted"),
     CertificateError: Problem(400, "certificate-unusable", "Invalid certificate file"),
-    CertificateExpired: Problem(400, "certificate-expired", "Certificate Expired"),
+    CertificateExpired: Problem(400, "certificate-expired", CERTIFICATE_EXPIRED),
     Conflict: Problem(409, "conflict", "Conflict"),
     ContentChanged: Problem(412, "precondition-failed", "Precondition Failed"),
     EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "Endpoint doesn't use TLS"),

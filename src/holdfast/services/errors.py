@@ -5,6 +5,7 @@ Errors of use cases, raised before anything is changed. The messages are for use
 from collections.abc import Sequence
 from datetime import datetime
 
+from holdfast.apis.wso2_wording import MUTUAL_SSL_UNSUPPORTED
 from holdfast.refusals import Refusal, TryLater
 
 
@@ -46,7 +47,7 @@ class MutualTlsMissing(Refusal):
 
     def __init__(self) -> None:
         super().__init__(
-            "The server is not configured to support mutual SSL authentication: its gateways serve only http, so "
+            f"{MUTUAL_SSL_UNSUPPORTED}: its gateways serve only http, so "
             "callers can't present a certificate. Nothing was saved. Start Holdfast with --gateway-tls, "
             "--gateway-tls-cert and --gateway-tls-key."
         )

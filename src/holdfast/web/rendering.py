@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.validity import Status, status_of
@@ -166,6 +167,7 @@ _environment.globals |= {
     "restorable": RESTORABLE,
     "find_button": find_button,
     "as_commands": build_commands,
+    "wso2": wso2_wording,
 }
 _environment.filters |= {
     "time": _write_time,

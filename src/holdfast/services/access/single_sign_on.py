@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # loaded only with single sign-on, because the libraries take
 
 log = structlog.get_logger()
 SIGN_IN_COOKIE = "holdfast_sign_in"
+NO_ROLE = "None of your groups has a role in Holdfast. Ask an administrator."
+DISABLED = "Your account is disabled. Ask an administrator."
 EVERYBODY = "*"  # instead of a group: everyone who can sign in at the provider
 MAX_NAME = 60  # characters, so that a number can be appended
 SAME_NAMES = 1_000
@@ -146,9 +148,9 @@ def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, 
     if user is None or not user.roles:
         groups = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
         log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, groups=groups)
-        raise ProviderSignInRefused("None of your groups has a role in Holdfast. Ask an administrator.")
+        raise ProviderSignInRefused(NO_ROLE)
     if user.disabled:
-        raise ProviderSignInRefused("Your account is disabled. Ask an administrator.")
+        raise ProviderSignInRefused(DISABLED)
     return user
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.services.access.audit import NOTHING, SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.passwords import Passwords, check_password
@@ -23,6 +24,7 @@ from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
 from holdfast.store.audit import Action, Details, NewOrganization, UserRoles
 
+LAST_ADMIN = "No admin with a password would be left. Make another user with a password an admin first."
 MAX_USERS = 10_000  # per organization
 MAX_ORGANIZATIONS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -77,7 +79,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
         if accounts.user_in(session, context.user.organization, name):
-            raise Conflict("name", f"A user named {name} already exists.")
+            raise Conflict("name", f"A user named {name} {ALREADY_EXISTS}.")
         if accounts.count_users(session, context.user.organization) >= MAX_USERS:
             raise Conflict("name", f"There are {MAX_USERS} users, which is the limit. Delete some who have left.")
         user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
@@ -176,7 +178,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
     with context.write() as session:
         present = accounts.organizations(session)
         if organization in present:
-            raise Conflict("organization", f"An organization named {organization} already exists.")
+            raise Conflict("organization", f"An organization named {organization} {ALREADY_EXISTS}.")
         if len(present) >= MAX_ORGANIZATIONS:
             raise Conflict("organization", f"There are {MAX_ORGANIZATIONS} organizations, which is the limit.")
         accounts.insert_organization(session, organization, context.now)
@@ -216,9 +218,7 @@ def _refuse_no_admin(session: Session, context: Context) -> None:
     Admins of an identity provider don't count: their groups can change at any time, and the provider can be down.
     """
     if not accounts.has_password_user(session, context.user.organization, Role.ADMIN):
-        raise Conflict(
-            "roles", "No admin with a password would be left. Make another user with a password an admin first."
-        )
+        raise Conflict("roles", LAST_ADMIN)
 
 
 def _record(session: Session, context: Context, action: Action, user: User, details: Details = NOTHING) -> None:

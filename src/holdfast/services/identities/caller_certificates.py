@@ -19,6 +19,7 @@ from holdfast.apis.identities.caller_certificate import (
     require_certificate,
 )
 from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.certificates.certificate import Certificate
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
@@ -92,7 +93,7 @@ def add_certificate(
 ) -> CallerCertificate:
     """Add a checked certificate to *api*, in the caller's transaction. Raises Conflict, TooManyCallers."""
     if caller_certificates.get(session, context.user.organization, api.id, alias):
-        raise Conflict("alias", f"The alias {alias} already exists. Choose another one, or replace its certificate.")
+        raise Conflict("alias", f"The alias {alias} {ALREADY_EXISTS}. Choose another one, or replace its certificate.")
     if caller_certificates.find(session, context.user.organization, api.id, limit=0)[1] >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
     entry = CallerCertificate(

@@ -18,6 +18,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import check_tier, require_certificate
 from holdfast.apis.transfer.archive import ArchivedCaller, ArchivedCertificate
 from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import Upload
 from holdfast.services.access.context import Context
@@ -134,7 +135,7 @@ def import_api(
         present = _find_present(session, context, described)
         if present and not overwrite:
             api = present.api
-            raise Conflict("name", f"{api.name} {api.version} already exists. Set overwrite=true to update it.")
+            raise Conflict("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Set overwrite=true to update it.")
         if present:
             described = _overwrite(session, context, present, described)
         else:

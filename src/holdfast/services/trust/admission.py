@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import find_indistinguishable
 from holdfast.certificates.validity import Status, status_of
@@ -58,7 +59,7 @@ def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
 def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: str) -> None:
     """Raise Conflict if *alias* is taken; *remedy* says what to do."""
     if endpoint_certificates.get(session, context.user.organization, alias):
-        raise Conflict("alias", f"The alias {alias} already exists. {remedy}")
+        raise Conflict("alias", f"The alias {alias} {ALREADY_EXISTS}. {remedy}")
 
 
 def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:

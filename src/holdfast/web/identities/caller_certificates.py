@@ -29,6 +29,7 @@ class CallerRow:
 class Callers:
     """A description of who can call an API, the certificates, and their progress at the gateways."""
 
+    accepted: int  # how many certificates callers can present now
     sentence: str
     rows: Sequence[CallerRow]
     enforcement: Enforcement | None  # None: anyone can call it
@@ -40,9 +41,9 @@ def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in entries]
     accepted = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
-        return Callers("Anyone who can reach the gateway can call this API.", rows, None)
+        return Callers(accepted, "Anyone who can reach the gateway can call this API.", rows, None)
     enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
-    return Callers(_describe_callers(accepted, asks=context.asks_callers), rows, enforcement)
+    return Callers(accepted, _describe_callers(accepted, asks=context.asks_callers), rows, enforcement)
 
 
 def _describe_callers(accepted: int, *, asks: bool) -> str:

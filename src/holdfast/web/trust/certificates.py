@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
 
+from holdfast.apis import wso2_wording
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.refusals import Refusal
 from holdfast.services.catalog import apis
@@ -111,7 +112,7 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
         request,
         context,
         "certificates/_details.html",
-        title=f"Details of {alias}",
+        title=wso2_wording.DETAILS_OF.format(alias=alias),
         api=api,
         entry=entry,
         findings=endpoint_certificates.examine_entry(context, entry),

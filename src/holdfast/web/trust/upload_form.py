@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, UploadFile
 from starlette.responses import Response
 
+from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS
@@ -61,7 +62,7 @@ def show_upload_form(
         request,
         context,
         "certificates/_upload.html",
-        title="Replace Certificate" if purpose == "replace" else "Upload Certificate",
+        title=wso2_wording.REPLACE_CERTIFICATE if purpose == "replace" else wso2_wording.UPLOAD_CERTIFICATE,
         fields=("endpoint", "alias", "certificate"),
         errors=errors,
         api=api,

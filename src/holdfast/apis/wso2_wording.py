@@ -1,0 +1,24 @@
+"""
+The texts that WSO2's instructions, scripts and clients depend on, kept here only; names in braces are replaced.
+
+Sources: WSO2's page "Manage Endpoint Certificates", its publisher portal, and error responses that its clients search.
+"""
+
+# Pages
+SIGN_IN = "Sign in to the API Publisher"
+PRODUCTION_ENDPOINT = "Production Endpoint"
+SANDBOX_ENDPOINT = "Sandbox Endpoint"
+GENERAL_ENDPOINT_CONFIGURATIONS = "General Endpoint Configurations"
+CERTIFICATE_COUNT = "Certificates: {count}"
+ADD_CERTIFICATE = "Add Certificate"
+UPLOAD_CERTIFICATE = "Upload Certificate"
+REPLACE_CERTIFICATE = "Replace Certificate"
+DROP_CERTIFICATE = "Click or drag the certificate file to upload."
+DETAILS_OF = "Details of {alias}"
+CONFIRM_DELETION = "Are you sure you want to delete {name}?"
+DELETE_WITH_CAUTION = "Delete with caution! {alias} is used by {count} APIs."
+
+# REST
+CERTIFICATE_EXPIRED = "Certificate Expired"
+MUTUAL_SSL_UNSUPPORTED = "The server is not configured to support mutual SSL authentication"
+ALREADY_EXISTS = "already exists"
