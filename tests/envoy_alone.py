@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from backends import V4
-from holdfast.gateway.process.envoy import find_envoy
+from holdfast.gateway.process.binary import find_envoy
 from ports import free_addresses
 from running import wait_until
 
@@ -73,7 +73,7 @@ def configuration(address: str, clusters: Mapping[str, dict[str, Any]]) -> dict[
 @contextmanager
 def envoy(file: Path) -> Iterator[None]:
     """Run Envoy on its own with the configuration in *file*."""
-    command = [str(find_envoy()), "--config-path", str(file), "--log-level", "off", "--use-dynamic-base-id"]
+    command = [str(find_envoy()), "--config-path", str(file), "--log-level", "off", "--disable-hot-restart"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield

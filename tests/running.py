@@ -24,6 +24,10 @@ from typing import Any, TypeVar
 import httpx2
 
 from forking import ForkedProcess, fork_server
+from holdfast.files.locks import is_locked
+from holdfast.gateway.process.directory import ENVOY_LOCK, RECORD_FILE
+from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.record import read_record
 from holdfast.server.variables import unknown_variables
 from issuing import Issued
 from ports import free_addresses
@@ -115,6 +119,8 @@ class Holdfast:
         self.rest.close()
         if self._process:
             self.stop()
+        elif self.gateway.exists():
+            self.kill_envoy()
 
     # The process
 
@@ -156,10 +162,19 @@ class Holdfast:
 
     @property
     def envoy(self) -> int:
-        """The process id of its Envoy."""
-        assert self._process
-        (found,) = children(self._process.pid, "envoy")
-        return found
+        """The process id of its Envoy, which may outlive the control plane."""
+        pid = self._running_envoy()
+        assert pid, "no Envoy is running"
+        return pid
+
+    @property
+    def gateway(self) -> Path:
+        """The data directory of its gateway."""
+        return self.data / "gateway"
+
+    def _running_envoy(self) -> int | None:
+        record = read_record(self.gateway / RECORD_FILE)
+        return record.pid if record and record.is_running else None
 
     def speak_http_alone(self) -> None:
         """Start the gateway without TLS next time."""
@@ -230,27 +245,35 @@ class Holdfast:
         """Stop it by a signal, and check that it exits with 0 and its Envoy exits too."""
         assert self._process
         process, self._process = self._process, None
-        envoys = children(process.pid, "envoy")
         process.send_signal(number)
         try:
             code = process.wait(15)
         finally:
             process.kill()  # only if it is still there
         assert code == 0, f"exit code {code}: {self.output.read_text()}"
-        assert not any(map(is_running, envoys)), "an Envoy was left behind"
+        assert not is_locked(self.gateway / ENVOY_LOCK), "an Envoy was left behind"
 
     def kill(self) -> None:
-        """Kill it, as a power failure would; its Envoy gets a signal from the kernel and exits."""
+        """Kill it and its Envoy, as a power failure would."""
+        self.kill_publisher()
+        self.kill_envoy()
+
+    def kill_publisher(self) -> None:
+        """Kill the control plane; its Envoy continues."""
         assert self._process
         process, self._process = self._process, None
-        envoys = children(process.pid, "envoy")
         process.kill()
         process.wait(15)
-        try:
-            wait_until(lambda: not any(map(is_running, envoys)))
-        finally:
-            for envoy in filter(is_running, envoys):
+
+    def kill_envoy(self) -> None:
+        """Kill its Envoy, including one that is just being started."""
+
+        def ended() -> bool:
+            if envoy := self._running_envoy():
                 kill(envoy)
+            return not is_locked(self.gateway / ENVOY_LOCK)
+
+        wait_until(ended)
 
     # What a publisher does
 
@@ -416,16 +439,6 @@ def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
     return certificate, key
 
 
-def children(parent: int, name: str) -> list[int]:
-    """Return the child processes of *parent* called *name*."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        pid, comm, _, started_by = _stat(stat)
-        if comm == name and started_by == parent:
-            found.append(pid)
-    return found
-
-
 def kill(pid: int) -> None:
     """Kill a process and wait for its end."""
     os.kill(pid, signal.SIGKILL)
@@ -434,16 +447,4 @@ def kill(pid: int) -> None:
 
 def is_running(pid: int) -> bool:
     """Return whether a process exists and hasn't ended."""
-    return _stat(Path(f"/proc/{pid}/stat"))[2] not in "ZX"
-
-
-def _stat(file: Path) -> tuple[int, str, str, int]:
-    """Read process ID, name, state and parent; the state is X if the process doesn't exist."""
-    try:
-        text = file.read_text()
-    except OSError:
-        return 0, "", "X", 0
-    pid, _, rest = text.partition(" (")
-    comm, _, fields = rest.rpartition(") ")
-    state, parent = fields.split()[:2]
-    return int(pid), comm, state, int(parent)
+    return start_time(pid) is not None

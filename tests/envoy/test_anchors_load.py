@@ -10,7 +10,7 @@ import pytest
 from certificates.test_names import DAMAGED, UNUSUAL, attribute, name
 from holdfast.certificates import names
 from holdfast.certificates.formats import der
-from holdfast.gateway.process.envoy import find_envoy
+from holdfast.gateway.process.binary import find_envoy
 from issuing import altered, issue
 
 pytestmark = pytest.mark.envoy

@@ -24,7 +24,9 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
-from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
@@ -355,19 +357,20 @@ async def failure_at_edge(
     routes = build_scoped_routes("production", scope_of(api), [build_routes(api, "production")])
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
-    server = await serve_cache(cache, f"unix:{directory / 'ads'}", failures.record)
-    process = EnvoyProcess(find_envoy(), "edge", directory, directory / "envoy.log", 1000)
-    await process.start()
-    try:
-        async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
-            while not failures.of(api):
-                with contextlib.suppress(httpx2.TransportError):
-                    if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
-                        cache.apply(served)
-                await asyncio.sleep(0.02)
-    finally:
-        await process.stop()
-        await server.stop(0)
+    with gateway_directory(directory) as own:
+        process = EnvoyProcess(find_envoy(), "edge", own, directory / "envoy.log", 1000)
+        server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", failures.record)
+        await process.start()
+        try:
+            async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
+                while not failures.of(api):
+                    with contextlib.suppress(httpx2.TransportError):
+                        if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
+                            cache.apply(served)
+                    await asyncio.sleep(0.02)
+        finally:
+            await process.stop()
+            await server.stop(0)
     return failures.of(api)["production"]
 
 

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from backends import Backend, websocket_backend
 from holdfast.doctor.health import ask, check
-from holdfast.gateway.process.envoy import find_envoy
+from holdfast.gateway.process.binary import find_envoy
 from holdfast.server.settings import Settings
 from issuing import issue
 from running import Holdfast, PublishedApi, is_running, refusal, wait_until
@@ -129,10 +129,13 @@ def test_acknowledged_changes_survive_a_kill_at_the_same_moment(own: Holdfast, b
 
 
 def test_only_its_user_can_read_the_files_of_a_running_holdfast(holdfast: Holdfast):
-    files = {path.name: path.stat().st_mode & 0o777 for path in holdfast.data.iterdir()}
+    files, directories = {}, {}
+    for path in [holdfast.data, *holdfast.data.rglob("*")]:
+        (directories if path.is_dir() else files)[path.name] = path.stat().st_mode & 0o777
     assert files.keys() >= {"holdfast.sqlite", "holdfast.sqlite-wal", "holdfast.sqlite-shm", "envoy.log", "lock"}
+    assert files.keys() >= {"envoy.json", "envoy.lock"}
     assert set(files.values()) == {0o600}
-    assert holdfast.data.stat().st_mode & 0o777 == 0o700
+    assert set(directories.values()) == {0o700}
 
 
 def test_a_holdfast_without_apis_starts_without_waiting_for_them(holdfast: Holdfast):

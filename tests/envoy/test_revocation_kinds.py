@@ -21,7 +21,7 @@ from holdfast.certificates.findings.examination import Code, Severity, judge_rev
 from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.revocation import NotRevocationLists, read_revocation_lists
 from holdfast.certificates.trust import TrustSet, deduplicate
-from holdfast.gateway.process.envoy import find_envoy
+from holdfast.gateway.process.binary import find_envoy
 from issuing import DAY, Issued, dsa_key, ed25519_key, issue, key_usage, rsa_key, tlv
 from revoking import NUMBER, extension, write_crl
 

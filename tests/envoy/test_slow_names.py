@@ -17,7 +17,9 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.enforcement import Progress
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import build_probe
-from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources import clusters
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS
 from holdfast.gateway.resources.resource import CLUSTER
@@ -89,10 +91,11 @@ async def slow_names(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Names]:
 @asynccontextmanager
 async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncIterator[EnvoyProcess]:
     """Run an Envoy that *cache* configures; unless *serves*, the test serves the cache itself."""
-    process = EnvoyProcess(find_envoy(), "embedded", directory, directory / "log", 1000)
     async with AsyncExitStack() as stack:
+        own = stack.enter_context(gateway_directory(directory))
+        process = EnvoyProcess(find_envoy(), "embedded", own, directory / "log", 1000)
         if serves:
-            server = await serve_cache(cache, f"unix:{directory / 'ads'}")
+            server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}")
             stack.push_async_callback(server.stop, 0)
         stack.push_async_callback(process.stop)
         await process.start()
@@ -172,14 +175,15 @@ def test_a_reconnecting_gateway_does_not_count_while_a_cluster_is_warming(tmp_pa
 
     async def story():
         async with slow_names(monkeypatch) as names, AsyncExitStack() as stack:
-            server = await serve_cache(cache, f"unix:{tmp_path / 'ads'}")
             process = await stack.enter_async_context(envoy(cache, tmp_path, serves=False))
+            address = f"unix:{process.sockets / 'ads'}"
+            server = await serve_cache(cache, address)
             await until(cache, lambda gateways: gateways and gateways[0].started)
             cache.apply([cluster("a")])
             await asked(lambda: is_warming(process, "a"))
             await server.stop(0)
             await until(cache, lambda gateways: not gateways)
-            server = await serve_cache(cache, f"unix:{tmp_path / 'ads'}")
+            server = await serve_cache(cache, address)
             stack.push_async_callback(server.stop, 0)
             await until(cache, lambda gateways: gateways and gateways[0].started)
             assert await is_warming(process, "a")

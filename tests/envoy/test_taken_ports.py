@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from backends import Backend
-from holdfast.gateway.process.envoy import find_envoy
+from holdfast.gateway.process.binary import find_envoy
 from issuing import issue
 from running import COMMAND, START_WITHIN, Holdfast, is_running, wait_until, write_identity
 

@@ -8,7 +8,10 @@ from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401 - ParseDict looks for it
 from google.protobuf.json_format import ParseDict
 
-from holdfast.gateway.process.envoy import EnvoyMissing, EnvoyProcess, find_envoy, write_bootstrap
+from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
+from holdfast.gateway.process.bootstrap import write_bootstrap
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess
 
 
 def test_the_bootstrap_is_valid_and_has_no_tcp_port(tmp_path):
@@ -80,4 +83,6 @@ def test_a_package_without_its_binary_counts_as_missing(tmp_path, monkeypatch):
 
 
 def test_a_process_that_was_not_started_has_no_pid(tmp_path):
-    assert EnvoyProcess(tmp_path / "envoy", "edge", tmp_path, tmp_path / "log", 1000).pid is None
+    with gateway_directory(tmp_path) as directory:
+        process = EnvoyProcess(tmp_path / "envoy", "edge", directory, tmp_path / "log", 1000)
+    assert (process.pid, process.version) == (None, None)

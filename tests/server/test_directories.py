@@ -13,12 +13,16 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from holdfast.files.sealing_keys import KeyFile
+from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.sockets import CannotStart
 from holdfast.server import directories
-from holdfast.server.directories import data_directory, temporary_directory
+from holdfast.server.directories import data_directory
 from holdfast.store.database import Store
 
-HOLD = "from holdfast.server.directories import temporary_directory as t\nwith t() as d: print(d, flush=True); input()"
+HOLD = """
+from holdfast.gateway.process.socket_directories import temporary_directory
+with temporary_directory() as directory: print(directory, flush=True); input()
+"""
 
 
 def mode(path):

@@ -17,8 +17,8 @@ from rich.console import Console
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import Backend, serving
 from holdfast.demo.caller import Seen, ask
+from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.public_trust import make_public_context
-from holdfast.server.directories import temporary_directory
 
 ALIAS = "pizza-shack"
 API = {"name": "Pizza Shack", "context": "/pizzashack", "version": "1.0.0"}

@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from holdfast.doctor.check import Check
-from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing, find_envoy, open_log
+from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
+from holdfast.gateway.process.log_file import EnvoyLogUnusable, open_log
+from holdfast.gateway.process.socket_directories import sockets_problem
 from holdfast.server.app import ENVOY_LOG
-from holdfast.server.directories import sockets_problem
 from holdfast.server.settings import Settings
 
 TESTED = "1.40"  # what Holdfast is tested with

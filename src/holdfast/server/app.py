@@ -13,7 +13,9 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from holdfast import rest, web
-from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.sockets import CannotStart, listen, make_url
@@ -21,7 +23,7 @@ from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
-from holdfast.server.directories import data_directory, database_in, temporary_directory
+from holdfast.server.directories import data_directory, database_in
 from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
@@ -46,6 +48,7 @@ from holdfast.store.database import Store
 from holdfast.work.shares import Shares
 
 ENVOY_LOG = "envoy.log"
+GATEWAY = "gateway"  # the data directory of the embedded gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +125,14 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     limits = connection_limits(raise_file_limit())
     with (
         data_directory(data),
-        temporary_directory() as sockets,
+        gateway_directory(data / GATEWAY) as gateway,
         listen(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
-        addresses.check_free()
+        if not gateway.running:  # it listens there
+            addresses.check_free()
         sealing = open_sealing(settings, data)
         store = Store(database_in(data))
-        process = EnvoyProcess(envoy, EMBEDDED, sockets, data / ENVOY_LOG, limits.gateway)
+        process = EnvoyProcess(envoy, EMBEDDED, gateway, data / ENVOY_LOG, limits.gateway)
         parts = build_parts(settings, addresses, store, sealing, process, sso, presented)
         runtime = parts.runtime
         accounts, background = runtime.accounts, runtime.background
@@ -146,7 +150,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             _present(of_gateways, parts.distributor)
             follow_changes(background, runtime, parts.distributor)
             keep_books(background, runtime, settings.audit_retention)
-            await keep_gateway(background, parts, f"unix:{sockets / 'ads'}")
+            await keep_gateway(background, parts, f"unix:{process.sockets / 'ads'}")
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
             readiness = _readiness(parts, addresses, presented)

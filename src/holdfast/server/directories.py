@@ -1,29 +1,23 @@
 """
-The data directory and temporary directories: locked by one process, and inaccessible to other users.
+The data directory: locked by one process, and inaccessible to other users.
 """
 
 import fcntl
 import os
 import pwd
-import shutil
-import socket
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
+from holdfast.files.locks import LOCK_FILE, can_lock
 from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
 OTHERS = 0o077  # the permission bits of group and others
 DATABASE_FILE = "holdfast.sqlite"
-LOCK_FILE = "lock"
-_PREFIX = "holdfast-"
-_RANDOM = 8  # characters that `tempfile` adds
-_MAX_PATH = 100  # bytes: a socket's path has at most 107, including its name and a slash (6)
 _OWN = (DATABASE_FILE, LOCK_FILE)  # a directory that contains one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
 
@@ -53,7 +47,7 @@ def data_directory(data: Path) -> Iterator[None]:
         except OSError as error:
             raise CannotStart(f"Can't write {data}: {error.strerror}. Choose another with --data.") from error
         try:
-            if not _can_lock(descriptor, fcntl.LOCK_EX):
+            if not can_lock(descriptor):
                 text = f"Holdfast is already running with the data directory {data}."
                 raise CannotStart(f"{text} Stop it, or choose another with --data.")
             _close_files(data)
@@ -69,7 +63,7 @@ def is_held(data: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _can_lock(descriptor)
+        return not can_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -95,57 +89,6 @@ def open_files(data: Path) -> list[Path]:
             if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & OTHERS:
                 paths.append(Path(entry.path))
     return sorted(paths)
-
-
-@contextmanager
-def temporary_directory() -> Iterator[Path]:
-    """
-    Create a directory for this user with a path that is short enough for unix sockets; remove it at the end.
-
-    First removes directories that killed processes of this user have left behind. Raises CannotStart.
-    """
-    try:
-        _remove_abandoned()
-        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    except OSError as error:
-        raise CannotStart(_no_directory(error)) from error
-    try:
-        if too_long := _too_long(directory):
-            raise CannotStart(too_long)
-        # Lock the file before it gets its name, so that other processes never see it unlocked.
-        new = directory / ".new"
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            new.rename(directory / LOCK_FILE)
-            yield directory
-        finally:
-            os.close(descriptor)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def sockets_problem() -> str | None:
-    """Return why the next start can't create its directory for unix sockets, None if it can."""
-    try:
-        parent = Path(tempfile.gettempdir())
-    except OSError as error:
-        return _no_directory(error)
-    return _too_long(parent / f"{_PREFIX}{'x' * _RANDOM}")
-
-
-def _no_directory(error: OSError) -> str:
-    text = f"Can't create a directory for unix sockets ({error.strerror})."
-    return f"{text} Set TMPDIR to a writable directory with free space."
-
-
-def _too_long(directory: Path) -> str | None:
-    if len(os.fsencode(directory)) <= _MAX_PATH:
-        return None
-    return (
-        f"Can't create unix sockets in {directory}: its path is longer than {_MAX_PATH} bytes. "
-        "Set TMPDIR to a shorter path."
-    )
 
 
 @contextmanager
@@ -192,50 +135,3 @@ def _close_files(data: Path) -> None:
         mode = stat.S_IMODE(path.lstat().st_mode)
         path.chmod(0o600)
         log.warning("file closed to others", file=str(path), mode_before=f"{mode:04o}")
-
-
-def _can_lock(descriptor: int, how: int = fcntl.LOCK_SH) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _remove_abandoned() -> None:
-    for entry in os.scandir(tempfile.gettempdir()):
-        if entry.name.startswith(_PREFIX) and _is_own_directory(entry) and _is_abandoned(directory := Path(entry.path)):
-            shutil.rmtree(directory, ignore_errors=True)  # doesn't follow symbolic links
-            log.info("directory of a killed process removed", directory=str(directory))
-
-
-def _is_own_directory(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
-    except FileNotFoundError:  # another process has just removed it
-        return False
-
-
-def _is_abandoned(directory: Path) -> bool:
-    try:
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return _is_deaf(directory / "ads")
-    except OSError:
-        return False
-    try:
-        return _can_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_deaf(path: Path) -> bool:
-    """Return whether no process listens on a unix socket: earlier versions didn't lock the directory."""
-    with closing(socket.socket(socket.AF_UNIX)) as asking:
-        try:
-            asking.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False

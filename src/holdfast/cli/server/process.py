@@ -20,7 +20,8 @@ from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.local import failures_in_words, read_settings
-from holdfast.gateway.process.envoy import EnvoyLogUnusable, EnvoyMissing
+from holdfast.gateway.process.binary import EnvoyMissing
+from holdfast.gateway.process.log_file import EnvoyLogUnusable
 from holdfast.network.sockets import CannotStart, has_terminal
 from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.app import Instance, rotate_sealing_key, run

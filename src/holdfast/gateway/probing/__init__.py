@@ -1,3 +1,3 @@
 """
-Probes of backends through Envoy.
+Probes of backends through the embedded gateway.
 """

