@@ -18,7 +18,9 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from cheap_passwords import CHEAP, make_passwords_cheap
+from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.peer import Peer
 from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.principal import Principal
@@ -143,7 +145,7 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Build a control plane that no gateway has connected to."""
     groups = Groups()
     enforcements, failures = Enforcements(groups, now), Failures(groups.tell_observers, now)
-    probes = Probes(groups.default, "embedded", Path("/nonexistent"), now=now)
+    probes = Probes(Control(lambda _: Peer("local")), "local", now=now)
     accounts_of = Accounts(store)
     return Runtime(store, accounts_of, enforcements, failures, groups, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
 

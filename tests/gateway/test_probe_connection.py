@@ -30,7 +30,12 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
     async def story() -> tuple[Answer, bool]:
         server = await asyncio.start_unix_server(serve, directory / "probe")
         async with server, connect(directory / "probe", "probe/1") as made:
-            return made.answer, await made.ends_within(0.05)
+            try:
+                async with asyncio.timeout(0.05):
+                    await made.until_closed()
+            except TimeoutError:
+                return made.answer, False
+            return made.answer, True
 
     answer, ended = asyncio.run(story())
     return answer, ended, asked

@@ -88,7 +88,7 @@ def test_probes_connect_only_to_the_resolved_addresses():
 
 def test_all_resources_of_a_probe_are_removed():
     _, _, made, _ = asked("https://backend.test")
-    assert set(made.keys) == {(each.type_url, each.name) for each in (made.cluster, made.secrets[0])}
+    assert made.resources == (made.cluster, *made.secrets)
 
 
 def test_only_this_user_can_probe_and_probes_are_not_reported_as_failed_requests(tmp_path):

@@ -8,6 +8,7 @@ from gateway.edge import PATIENCE, Edge, discovery
 from holdfast.gateway.agent.agent import open_channel
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
 from holdfast.server.clock import utc_now
 
@@ -221,5 +222,24 @@ def test_a_resource_expires_without_a_control_plane(tmp_path):
             await until(lambda: agent.upstream.stale_since)
             assert await envoy.take() == {"exception": ""}
             assert list(agent.cache.resources(CLUSTER)) == ["endless"]
+
+    asyncio.run(story())
+
+
+def test_the_resources_of_a_probe_stay_when_the_agent_connects_again(tmp_path):
+    """The control plane doesn't know them, so it would remove them if the agent named them."""
+    name = new_name()
+
+    async def story():
+        async with AsyncExitStack() as stack:
+            envoy, agent = await begin(stack, tmp_path)
+            agent.cache.apply([make(name)])
+            assert await envoy.take() == {name: "1"}
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a")])
+                assert await envoy.take() == {"a": "1"}
+                await until(lambda: cache.gateways[0].has((CLUSTER, "a"), "1"))
+                assert set(cache.gateways[0].acknowledged) == {(CLUSTER, "a")}
+                assert agent.cache.get(CLUSTER, name)
 
     asyncio.run(story())

@@ -3,13 +3,14 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from backends import Backend, closed_port, silent_backend
 from damaged import damaged_backend
 from holdfast.certificates.formats.parsing import MAX_BYTES
+from holdfast.gateway.control.service import Control
+from holdfast.gateway.peer import Peer
 from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.probing.probes import PLACES_OF_USER, Probes
@@ -67,7 +68,7 @@ def test_without_a_gateway_the_verdict_is_unknown(client):
     verdict = body["verdict"]
     assert (verdict["accepted"], verdict["answeredBy"], verdict["code"]) == (False, "none", None)
     assert "No gateway" in verdict["message"]
-    assert verdict["reason"] == "No gateway is connected."
+    assert verdict["reason"] == "The gateway local isn't connected."
     assert verdict["remedy"]
     assert len(body["presented"]) == 2
     assert body["findings"] == []
@@ -139,7 +140,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
 
 
 def test_too_many_waiting_probes_get_429_with_retry_after(shared_runtime, connect, berta):
-    probes = Probes(shared_runtime.groups.default, "embedded", Path("/nonexistent"), seconds=0.3, now=utc_now)
+    probes = Probes(Control(lambda _: Peer("local")), "local", seconds=0.3, now=utc_now)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
     count = PLACES_OF_USER + 4

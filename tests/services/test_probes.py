@@ -2,20 +2,22 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from acting import context_of
 from backends import V4, Backend, closed_port
+from following import GATEWAY, following
 from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.identity import reference_identifier
+from holdfast.gateway.control.service import Control
 from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.peer import Peer
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.network.backend import Obstacle, Presentation, Unseen
 from holdfast.server.clock import utc_now
@@ -30,7 +32,7 @@ from holdfast.services.probing.probes import (
 )
 from holdfast.services.probing.terms import Change, Terms, terms_to_test
 from issuing import issue
-from services.control_plane import SEALING, ListeningGateway, advance, control_plane, play
+from services.control_plane import SEALING, ControlPlane, advance, control_plane, play
 from store.values import read
 from trusting import trust_set
 
@@ -42,8 +44,11 @@ NOTHING = trust_set((), reference_identifier(HOST))
 TERMS = Terms(NOTHING)
 
 
-def probes(plane, **options) -> Probes:
-    return Probes(plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: [V4], **options)
+@asynccontextmanager
+async def probing(store, directory, resolver=lambda _: [V4]) -> AsyncIterator[tuple[ControlPlane, Probes]]:
+    """Run a control plane and an agent, to which no Envoy has connected yet."""
+    async with control_plane(store) as plane, following(plane.cache, directory) as control:
+        yield plane, Probes(control, GATEWAY, now=utc_now, resolver=resolver)
 
 
 def of_tests(plane) -> list[tuple[str, str]]:
@@ -62,42 +67,41 @@ def url(backend: Backend) -> str:
     return backend.url(host=HOST)
 
 
-def test_without_a_gateway_only_the_presented_chain_is_known(store):
+def test_without_a_gateway_only_the_presented_chain_is_known():
     async def story():
-        async with control_plane(store) as plane:
-            ListeningGateway(plane.cache, "another").answer()
-            return await probes(plane).probe(ANNA, url(backend), TERMS), of_tests(plane)
+        nowhere = Probes(Control(lambda _: Peer(GATEWAY)), GATEWAY, now=utc_now, resolver=lambda _: [V4])
+        return await nowhere.probe(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:
-        probed, left = play(story())
+        probed = play(story())
     assert isinstance(probed.presented, Presentation)
     assert (probed.verdict.accepted, probed.verdict.cause, probed.verdict.by) == (False, None, "none")
-    assert probed.verdict.reason == "No gateway is connected."
+    assert probed.verdict.reason == f"The gateway {GATEWAY} isn't connected."
     assert "don't know" in probed.verdict.explanation.sentence
-    assert left == []
 
 
-def test_a_silent_gateway_is_waited_for_within_the_time_limit(store):
+def test_a_silent_gateway_is_waited_for_within_the_time_limit(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            plane.connect("embedded").answer()
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
+        async with probing(store, tmp_path) as (plane, tester):
+            plane.connect("envoy").answer()
+            asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             advance(WITHIN)
-            return await asking, of_tests(plane)
+            outcome = await asking
+            await until(lambda: not of_tests(plane))
+            return outcome
 
     with Backend(PRESENTED) as backend:
-        probed, left = play(story())
+        probed = play(story())
     assert (probed.verdict.by, probed.verdict.reason) == ("none", "The gateway didn't answer in time.")
-    assert left == []
 
 
-def test_a_gateway_is_asked_only_once_it_uses_the_resources(store):
+def test_a_gateway_is_asked_only_once_it_uses_the_resources(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            gateway = plane.connect("embedded")
+        async with probing(store, tmp_path) as (plane, tester):
+            gateway = plane.connect("envoy")
             gateway.gateway.started = False
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
+            asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             gateway.answer()
             await until(lambda: not gateway.waiting)
@@ -111,57 +115,57 @@ def test_a_gateway_is_asked_only_once_it_uses_the_resources(store):
     assert verdict.reason.startswith("The gateway can't be reached")
 
 
-def test_resources_that_a_gateway_rejects_are_its_verdict(store):
+def test_resources_that_a_gateway_rejects_are_its_verdict(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            gateway = plane.connect("embedded")
+        async with probing(store, tmp_path) as (plane, tester):
+            gateway = plane.connect("envoy")
             gateway.answer()
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
+            asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             gateway.answer("no such curve", only=CLUSTER)
-            return (await asking).verdict, of_tests(plane)
+            verdict = (await asking).verdict
+            await until(lambda: not of_tests(plane))
+            return verdict
 
     with Backend(PRESENTED) as backend:
-        verdict, left = play(story())
+        verdict = play(story())
     assert (verdict.accepted, verdict.by, verdict.cause, verdict.reason) == (
         False,
         "gateway",
         Cause.OTHER,
         "no such curve",
     )
-    assert left == []
 
 
-def test_a_cancelled_test_leaves_no_resources(store):
+def test_a_cancelled_test_leaves_no_resources(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            plane.connect("embedded").answer()
-            tester = probes(plane)
+        async with probing(store, tmp_path) as (plane, tester):
+            plane.connect("envoy").answer()
             asking = [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_tests(plane), await tester.fetch(ANNA, url(backend), NOTHING)
+            await until(lambda: not of_tests(plane))
+            return await tester.fetch(ANNA, url(backend), NOTHING)
 
     with Backend(PRESENTED) as backend:
-        left, seen = play(story())
-    assert left == []
+        seen = play(story())
     assert isinstance(seen, Presentation)  # it got its turn
 
 
-def test_a_test_does_not_change_the_enforcement_of_traffic(store, served, import_another):
+def test_a_test_does_not_change_the_enforcement_of_traffic(store, tmp_path, served, import_another):
     del served
 
     async def story():
-        async with control_plane(store) as plane:
-            gateway = plane.connect("embedded")
+        async with probing(store, tmp_path) as (plane, tester):
+            gateway = plane.connect("envoy")
             gateway.answer()
             import_another()
             await plane.published()
             gateway.answer()
             before = await plane.until(PIZZA, Progress.ENFORCED)
-            asking = asyncio.create_task(probes(plane).probe(ANNA, url(backend), TERMS))
+            asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
             await until(lambda: of_tests(plane))
             gateway.receive()
             during = plane.enforcement(PIZZA)
@@ -174,11 +178,10 @@ def test_a_test_does_not_change_the_enforcement_of_traffic(store, served, import
     assert before.progress is during.progress is after.progress is Progress.ENFORCED
 
 
-def test_tests_at_once_are_limited_overall_and_per_user(store):
+def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            plane.connect("embedded").answer()
-            tester = probes(plane)
+        async with probing(store, tmp_path) as (plane, tester):
+            plane.connect("envoy").answer()
 
             def begin(who, count):
                 return [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for _ in range(count)]
@@ -207,10 +210,9 @@ def test_tests_at_once_are_limited_overall_and_per_user(store):
     assert isinstance(afterwards, Presentation)
 
 
-def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store):
+def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            nowhere = Probes(plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: [])
+        async with probing(store, tmp_path, lambda _: []) as (_, nowhere):
             return await nowhere.probe(ANNA, f"https://{HOST}", TERMS), await nowhere.fetch(
                 ANNA, f"https://{HOST}", NOTHING
             )
@@ -220,12 +222,9 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store):
     assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
 
-def test_a_refused_address_is_not_in_the_message(store):
+def test_a_refused_address_is_not_in_the_message(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            inside = Probes(
-                plane.cache, "embedded", Path("/nonexistent"), now=utc_now, resolver=lambda _: ["169.254.169.254"]
-            )
+        async with probing(store, tmp_path, lambda _: ["169.254.169.254"]) as (_, inside):
             for asking in (
                 inside.probe(ANNA, f"https://{HOST}", TERMS),
                 inside.fetch(ANNA, f"https://{HOST}", NOTHING),
@@ -239,12 +238,12 @@ def test_a_refused_address_is_not_in_the_message(store):
     play(story())
 
 
-def test_only_the_backends_own_certificate_is_checked_for_names(store):
+def test_only_the_backends_own_certificate_is_checked_for_names(store, tmp_path):
     root = issue(ca=True, common_name="root")
 
     async def story():
-        async with control_plane(store) as plane:
-            return await probes(plane).probe(ANNA, url(backend), TERMS)
+        async with probing(store, tmp_path) as (_, tester):
+            return await tester.probe(ANNA, url(backend), TERMS)
 
     with Backend(issue("other.test", by=root).followed_by(root)) as backend:
         probed = play(story())
@@ -252,10 +251,10 @@ def test_only_the_backends_own_certificate_is_checked_for_names(store):
     assert [finding.code for finding in probed.findings if finding.code in about_names] == ["name-mismatch"]
 
 
-def test_a_failed_fetch_has_no_findings(store):
+def test_a_failed_fetch_has_no_findings(store, tmp_path):
     async def story():
-        async with control_plane(store) as plane:
-            return await probes(plane).probe(ANNA, closed, TERMS)
+        async with probing(store, tmp_path) as (_, tester):
+            return await tester.probe(ANNA, closed, TERMS)
 
     with closed_port() as closed:
         probed = play(story())

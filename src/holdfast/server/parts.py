@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, Register
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
@@ -73,10 +74,10 @@ def build_parts(
         trusted_proxies=settings.trusted_proxies,
     )
     listeners = Listeners(groups.default, addresses.gateway)
+    control = Control(_identify)
     probes = Probes(
-        groups.default,
+        control,
         EMBEDDED,
-        process.probe_socket,
         settings.probe_networks,
         limits=to_backends,
         rejects_http2=partial(remember_http1, store, utc_now),
@@ -101,6 +102,7 @@ def build_parts(
     services = (
         DiscoveryService(_identify, groups.find_cache, utc_now).register,
         AccessLog(_identify, partial(_record, groups, failures), utc_now).register,
+        control.register,
     )
     return Parts(runtime, process, distributor, listeners, services)
 

@@ -13,6 +13,8 @@ import grpc.aio
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.control.client import ControlClient
+from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
@@ -45,15 +47,15 @@ async def run_agent(
     cache = Cache({name: process.warming})
     expiries = Expiries(cache, now)
     upstream = Upstream(cache, name, now, expiries)
+    control = ControlClient(EnvoyProbes(cache, process.probe_socket))
     async with open_channel(control_plane) as channel:
         discovery = DiscoveryService(lambda _: Peer(name), lambda _: cache, now)
         server = await serve(f"unix:{sockets / 'ads'}", discovery.register, AccessLogForwarder(channel).register)
         try:
             await process.start()
             async with asyncio.TaskGroup() as tasks:
-                running = [
-                    tasks.create_task(each) for each in (process.keep(), expiries.follow(), upstream.follow(channel))
-                ]
+                parts = (process.keep(), expiries.follow(), upstream.follow(channel), control.keep(channel))
+                running = [tasks.create_task(part) for part in parts]
                 yield upstream
                 for task in running:
                     task.cancel()

@@ -21,6 +21,7 @@ from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import State, progress_of, started_envoys
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.probing.resources import PREFIX
 from holdfast.gateway.resources.resource import Resource
 
 log = structlog.get_logger()
@@ -114,6 +115,8 @@ class Upstream:
             request = DeltaDiscoveryRequest(type_url=type_url)
             request.node.id = self._node
             for name, resource in self._cache.resources(type_url).items():
+                if name.startswith(PREFIX):
+                    continue  # the control plane doesn't know it, and would remove it
                 state = progress_of(self._cache, (type_url, name), resource.version).state
                 is_here = state in {State.IN_FORCE, State.UNUSED}
                 request.initial_resource_versions[name] = resource.version if is_here else _NOT_IN_FORCE

@@ -22,10 +22,13 @@ from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, RE
 from holdfast.gateway.resources.connection_authentication import was_challenged
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.websockets import WEBSOCKET
+from holdfast.work.budget import Budget
 
 MAX_REASON = 1000  # characters; backends control this text and its length
 MAX_ID = 200  # characters of a request, gateway or cluster id
-REJECTIONS_PER_SECOND = 500  # from one thread of a gateway; Envoy drops entries that aren't read
+# From one thread of a gateway, because unauthenticated callers decide how many there are. Envoy drops entries that
+# aren't read.
+REJECTIONS_PER_SECOND = 500
 _AT_ONCE = 100  # entries of one message, before other tasks get a turn
 
 
@@ -65,7 +68,7 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
         context: grpc.aio.ServicerContext[StreamAccessLogsMessage, StreamAccessLogsResponse],
     ) -> StreamAccessLogsResponse:
         """Read one stream until the gateway ends it. Reject a stream that no gateway may open."""
-        peer, rejections = self._identify(context), _Budget(REJECTIONS_PER_SECOND)
+        peer, rejections = self._identify(context), Budget(REJECTIONS_PER_SECOND)
         if peer is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
         limited = False
@@ -78,25 +81,6 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
             if limited:
                 await rejections.spend(len(message.http_logs.log_entry))
         return StreamAccessLogsResponse()
-
-
-class _Budget:
-    """A limit on entries per second, needed because unauthenticated callers decide how many there are."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._ends = 0.0  # when the current second ends, on the event loop's clock
-        self._spent = 0
-
-    async def spend(self, number: int) -> None:
-        """Count *number* entries, and wait for the next second if the limit is reached."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now >= self._ends:
-            self._ends, self._spent = now + 1, 0
-        self._spent += number
-        if self._spent >= self._per_second:
-            await asyncio.sleep(self._ends - now)
 
 
 def _failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> FailedRequest:

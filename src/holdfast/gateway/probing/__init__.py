@@ -1,3 +1,3 @@
 """
-Probes of backends through the embedded gateway.
+Probes of backends through Envoy.
 """

@@ -1,5 +1,5 @@
 """
-Connections to backends through the embedded gateway's probe listener, a unix socket.
+Connections to backends through Envoy's probe listener, a unix socket.
 """
 
 import asyncio
@@ -30,6 +30,10 @@ class NoAnswer(RuntimeError):
     """The gateway can't be reached, or its answer can't be read."""
 
 
+class ProbeRejected(RuntimeError):
+    """Envoy rejected the resources of a probe; the text is Envoy's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The gateway's result: connected, with details of the connection, or failed, with its reason and flags."""
@@ -58,17 +62,11 @@ class Connection:
         self.answer = answer
         self._reader = reader
 
-    async def ends_within(self, seconds: float) -> bool:
-        """Return whether the backend closes the connection within *seconds*; anything that it sends is discarded."""
-        try:
-            async with asyncio.timeout(seconds):
-                while await self._reader.read(_PIECE):
-                    pass
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
-        return True
+    async def until_closed(self) -> None:
+        """Wait until the backend closes the connection; anything that it sends is discarded."""
+        with contextlib.suppress(OSError):
+            while await self._reader.read(_PIECE):
+                pass
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
 """
-The embedded gateway's resources for probes: one listener, and a cluster for each probe. Pure.
+A gateway's resources for probes: one listener, and a cluster for each probe. Pure.
 
 A probe is a CONNECT request (RFC 9110, section 9.3.6), for which the gateway opens and verifies a connection and sends
 nothing on it, or a HEAD request, which it sends as it sends callers' requests, over the cluster's protocol.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,6 @@ from google.protobuf.wrappers_pb2 import BoolValue
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
-from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.local_replies import SLOW_CONNECTION, match_expression
@@ -51,6 +51,7 @@ from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 
 LISTENER_NAME = "probe"
+PREFIX = "probe/"  # of the names of a probe's resources
 IDENTITY_SUFFIX = "/client"
 CLUSTER_HEADER = "x-holdfast-probe"  # names the cluster to probe
 SEEN_HEADERS = {
@@ -78,9 +79,14 @@ class ProbeResources:
     server_name: str  # the SNI that the gateway sends; empty: none
 
     @property
-    def keys(self) -> tuple[ResourceKey, ...]:
-        """The resources to remove afterwards, the cluster first."""
-        return (CLUSTER, self.cluster.name), *((SECRET, secret.name) for secret in self.secrets)
+    def resources(self) -> tuple[Resource, ...]:
+        """All of them, the cluster first."""
+        return self.cluster, *self.secrets
+
+
+def new_name() -> str:
+    """Return the name for another probe."""
+    return f"{PREFIX}{secrets.token_hex(8)}"
 
 
 def build_probe(

@@ -3,14 +3,12 @@ Tests of a backend: what it presents, and whether the gateway would accept it, w
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,10 +23,10 @@ from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import parse_url
 from holdfast.certificates.trust import TrustSet
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.control.service import Connection, Control
 from holdfast.gateway.failures.causes import Cause, classify_reason
-from holdfast.gateway.probing.connection import Connection, NoAnswer
-from holdfast.gateway.probing.resources import ProbeResources, build_probe
+from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+from holdfast.gateway.probing.resources import ProbeResources, build_probe, new_name
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import protocol_of
 from holdfast.network.addresses import (
@@ -58,7 +56,6 @@ from holdfast.services.probing.verdicts import (
     judge_refusal,
     refine,
 )
-from holdfast.services.publishing.embedded_gateway import EmbeddedGateway, ProbeRefused
 from holdfast.work.shares import Shares
 
 T = TypeVar("T")
@@ -72,17 +69,12 @@ RESOLVED_WITHIN = 2.5
 
 
 class Probes:
-    """
-    Fetches what backends present, and asks the embedded gateway for its verdict. Lives on one event loop.
-
-    The gateway has the resources of a test only while the test runs.
-    """
+    """Fetches what backends present, and asks a gateway for its verdict. Lives on one event loop."""
 
     def __init__(
         self,
-        cache: Cache,
+        control: Control,
         gateway: str,
-        socket: Path,
         networks: Sequence[Network] = EVERYWHERE,
         *,
         limits: BackendLimits = DEFAULT_LIMITS,
@@ -92,13 +84,14 @@ class Probes:
         now: Callable[[], datetime],
     ) -> None:
         """
-        *gateway* is the id of the one that listens on *socket*; *limits* are those for traffic; *seconds* is the time
-        limit for fetching what a backend presents.
+        *gateway* is the name of the one that is asked; *limits* are those for traffic; *seconds* is the time limit for
+        fetching what a backend presents.
 
         *rejects_http2* is called in a thread, with organization and endpoint, if a backend negotiates HTTP/2 but
         responds to a check only over HTTP/1.1.
         """
-        self._gateway = EmbeddedGateway(cache, gateway, socket)
+        self._control = control
+        self._gateway = gateway
         self._networks = networks
         self._limits = limits
         self._resolver = resolver
@@ -126,7 +119,7 @@ class Probes:
             if isinstance(addresses, Unseen):
                 unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
                 return ProbeOutcome(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
-            probe = build_probe(_new_name(), target, terms.trust, addresses, terms.identity, self._limits)
+            probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
             looking = asyncio.ensure_future(self._look(addresses, target, probe.server_name))
             try:
                 judge = partial(judge_connection, looking=looking, presents=terms.identity is not None)
@@ -135,7 +128,7 @@ class Probes:
                 without = None
                 if needs_second_answer(verdict, terms):
                     rest = build_probe(
-                        _new_name(), target, terms.without_upload, addresses, terms.identity, self._limits
+                        new_name(), target, terms.without_upload, addresses, terms.identity, self._limits
                     )
                     without = await self._probe_until(end, rest, judge)
             finally:
@@ -202,20 +195,23 @@ class Probes:
     async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
         """Send one HEAD request; return its status, or why there is none by *end* (of the event loop's clock)."""
         trust, identity = (terms.trust, terms.identity) if terms else (None, None)
-        probe = build_probe(_new_name(), target, trust, addresses, identity, self._limits)
+
+        def build() -> ProbeResources:
+            return build_probe(new_name(), target, trust, addresses, identity, self._limits)
+
         try:
             async with asyncio.timeout_at(end - MOMENT):
-                answer = await self._gateway.head(probe, parse_url(target.url).path or "/")
+                answer = await self._control.head(self._gateway, build(), parse_url(target.url).path or "/")
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
-        except (ProbeRefused, NoAnswer) as error:
+        except (ProbeRejected, NoAnswer) as error:
             return _unasked(error)
         if answer.status:
             return answer.status
         if verdict := judge_head(answer):
             return verdict
         # There was no connection, and only the response to CONNECT says why.
-        return await self._probe_until(end, probe, partial(judge_refusal, presents=identity is not None))
+        return await self._probe_until(end, build(), partial(judge_refusal, presents=identity is not None))
 
     @asynccontextmanager
     async def _turn(self, user: Principal) -> AsyncIterator[None]:
@@ -264,7 +260,7 @@ class Probes:
             return verdict
         offer, asked_all = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
-            probe = build_probe(_new_name(), target, trust, addresses, terms.identity, self._limits)
+            probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
@@ -277,17 +273,13 @@ class Probes:
         self, end: float, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]
     ) -> T | Verdict:
         try:
-            async with asyncio.timeout_at(end):
-                return await self._gateway.probe(probe, judge)
-        except (ProbeRefused, NoAnswer, TimeoutError) as error:
+            async with asyncio.timeout_at(end), self._control.connect(self._gateway, probe) as connection:
+                return await judge(connection)
+        except (ProbeRejected, NoAnswer, TimeoutError) as error:
             return _unasked(error)
 
 
 def _unasked(error: Exception) -> Verdict:
-    if isinstance(error, ProbeRefused):
+    if isinstance(error, ProbeRejected):
         return Verdict(False, classify_reason(str(error)), str(error))
     return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
-
-
-def _new_name() -> str:
-    return f"probe/{secrets.token_hex(8)}"

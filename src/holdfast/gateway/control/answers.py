@@ -1,0 +1,114 @@
+"""
+Answers of an agent: the results of probes. They come from another machine, so each value is limited.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from holdfast.gateway.control.messages import Members
+from holdfast.gateway.probing.connection import MAX_REASON, Answer, HeadAnswer
+
+MAX_ANSWER = 256 * 1024  # bytes
+_FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
+_WORD = 100  # characters
+_MAX_FLAGS = 20
+_HIGHEST_STATUS = 599
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The gateway's result of `Connect`: it is connected, or the connection failed."""
+
+    KIND: ClassVar[str] = "connected"
+    id: int
+    answer: Answer
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        answer = self.answer
+        return {
+            "id": self.id,
+            "connected": answer.connected,
+            "reason": answer.reason,
+            "flags": answer.flags,
+            "address": answer.address,
+            "tlsVersion": answer.tls_version,
+            "cipher": answer.cipher,
+            "fingerprint": answer.fingerprint,
+        }
+
+    @classmethod
+    def read(cls, members: Members) -> "Connected":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        answer = Answer(
+            members.flag("connected"),
+            members.text("reason", MAX_REASON),
+            members.text("flags", _WORD),
+            members.text("address", _WORD),
+            members.text("tlsVersion", _WORD),
+            members.text("cipher", _WORD),
+            members.matching("fingerprint", _FINGERPRINT, 64),
+        )
+        return cls(members.number("id"), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The backend has closed the connection of this probe."""
+
+    KIND: ClassVar[str] = "closed"
+    id: int
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {"id": self.id}
+
+    @classmethod
+    def read(cls, members: Members) -> "Closed":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        return cls(members.number("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Headed:
+    """The gateway's result of `Head`."""
+
+    KIND: ClassVar[str] = "headed"
+    id: int
+    answer: HeadAnswer
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {"id": self.id, "status": self.answer.status, "flags": sorted(self.answer.flags)}
+
+    @classmethod
+    def read(cls, members: Members) -> "Headed":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        flags = frozenset(members.texts("flags", _MAX_FLAGS, _WORD))
+        return cls(members.number("id"), HeadAnswer(members.number("status", _HIGHEST_STATUS), flags))
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no result: Envoy *rejected* the resources, or it didn't answer; *reason* says why."""
+
+    KIND: ClassVar[str] = "failed"
+    id: int
+    rejected: bool
+    reason: str
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {"id": self.id, "rejected": self.rejected, "reason": self.reason[:MAX_REASON]}
+
+    @classmethod
+    def read(cls, members: Members) -> "Failed":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        return cls(members.number("id"), members.flag("rejected"), members.text("reason", MAX_REASON))
+
+
+Result = Connected | Headed | Failed
+AgentMessage = Result | Closed
+ANSWERS: Mapping[str, type[AgentMessage]] = {kind.KIND: kind for kind in (Connected, Closed, Headed, Failed)}

@@ -1,0 +1,117 @@
+"""
+The agent's end of the control stream: it runs the probes that the control plane asks for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc.aio
+import structlog
+
+from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
+from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
+from holdfast.gateway.control.probes import EnvoyProbes
+from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Probe
+from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+
+log = structlog.get_logger()
+MAX_PROBES = 16  # at once
+LONGEST = 15.0  # seconds that a probe may take, if the control plane doesn't end it
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before the stream is opened again
+
+
+class ControlClient:
+    """Follows the control plane, and runs its probes. Lives on one event loop."""
+
+    def __init__(self, probes: EnvoyProbes) -> None:
+        self._probes = probes
+
+    async def keep(self, channel: grpc.aio.Channel) -> None:
+        """Follow the control plane at the other end of *channel*, until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                if await self.follow(channel):
+                    pause = FIRST_PAUSE
+            except MalformedMessage as error:
+                log.error("message of the control plane cannot be read", reason=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def follow(self, channel: grpc.aio.Channel) -> bool:
+        """
+        Follow until the stream ends, which cancels all probes; return whether there was a stream.
+
+        Raises:
+            MalformedMessage: The control plane sent something that can't be read.
+        """
+        stream = _Stream(self._probes)
+        call = channel.stream_stream(METHOD, None, None)(stream.outgoing(), wait_for_ready=True)
+        opened = False
+        try:
+            await call.initial_metadata()
+            opened = True
+            async for data in call:
+                stream.take(data)
+        except grpc.aio.AioRpcError as error:
+            log.debug("control stream ended", code=error.code().name, details=error.details())
+        finally:
+            call.cancel()
+            await stream.end()
+        return opened
+
+
+class _Stream:
+    def __init__(self, probes: EnvoyProbes) -> None:
+        self._probes = probes
+        self._queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    async def outgoing(self) -> AsyncIterator[bytes]:
+        while True:
+            yield write(await self._queue.get())
+
+    def take(self, data: bytes) -> None:
+        request = read(data, REQUESTS, MAX_REQUEST)
+        if isinstance(request, End):
+            if running := self._running.get(request.id):
+                running.cancel()
+        elif request is not None:
+            self._begin(request)
+
+    def _begin(self, probe: Probe) -> None:
+        if len(self._running) >= MAX_PROBES or probe.id in self._running:
+            self._queue.put_nowait(Failed(probe.id, False, "The gateway runs too many probes."))
+            return
+        task = self._running[probe.id] = asyncio.create_task(self._run(probe))
+        task.add_done_callback(lambda _: self._running.pop(probe.id))
+
+    async def _run(self, probe: Probe) -> None:
+        try:
+            async with asyncio.timeout(LONGEST):
+                await (self._connect(probe) if isinstance(probe, Connect) else self._head(probe))
+        except ProbeRejected as error:
+            self._queue.put_nowait(Failed(probe.id, True, str(error)))
+        except (NoAnswer, TimeoutError) as error:
+            self._queue.put_nowait(Failed(probe.id, False, str(error) or "Envoy didn't answer in time."))
+        except Exception:
+            # One probe must not end the others.
+            log.exception("probe failed")
+            self._queue.put_nowait(Failed(probe.id, False, "The gateway's agent failed; its log says why."))
+
+    async def _connect(self, probe: Connect) -> None:
+        async with self._probes.connect(probe) as connection:
+            self._queue.put_nowait(Connected(probe.id, connection.answer))
+            if connection.answer.connected:
+                await connection.until_closed()
+                self._queue.put_nowait(Closed(probe.id))
+
+    async def _head(self, probe: Head) -> None:
+        self._queue.put_nowait(Headed(probe.id, await self._probes.head(probe)))
+
+    async def end(self) -> None:
+        """Cancel all probes, and wait until their resources are removed."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

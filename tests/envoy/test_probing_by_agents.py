@@ -1,0 +1,82 @@
+"""Probes by the agent of another gateway: a real Envoy, which is reached only over the control stream."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from backends import V4, Backend
+from following import GATEWAY, PATIENCE, until_connected
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.certificates.certificate import read_certificate
+from holdfast.gateway.agent.agent import run_agent
+from holdfast.gateway.control.service import Control
+from holdfast.gateway.discovery.ads import DiscoveryService, serve
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.peer import Peer
+from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+from holdfast.gateway.probing.resources import build_probe, new_name
+from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.server.clock import utc_now
+from issuing import issue
+from trusting import trust_set
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue(V4)
+
+
+@asynccontextmanager
+async def gateway(directory):
+    """Run a control plane without a database, and a gateway; yield the control streams, and the cache."""
+    cache, control = Cache(), Control(lambda _: Peer(GATEWAY))
+    discovery = DiscoveryService(lambda _: Peer(GATEWAY), lambda _: cache, utc_now)
+    address = f"unix:{directory / 'discovery'}"
+    server = await serve(address, discovery.register, control.register)
+    process = EnvoyProcess(find_envoy(), GATEWAY, directory, directory / "envoy.log", 100)
+    try:
+        async with run_agent(GATEWAY, process, directory, address, utc_now):
+            await until_connected(control)
+            async with asyncio.timeout(PATIENCE):
+                while not (cache.gateways and cache.gateways[0].started):  # noqa: ASYNC110 - it is another process
+                    await asyncio.sleep(0.01)
+            yield control, cache
+    finally:
+        await process.stop()
+        await server.stop(0)
+
+
+def probe_of(backend, *trusted):
+    endpoint = parse_endpoint(backend.url())
+    anchors = [read_certificate(each.der) for each in trusted]
+    return build_probe(new_name(), endpoint, trust_set(anchors, endpoint.origin.reference), [V4])
+
+
+async def ask(control, probe, seconds=0.1):
+    async with asyncio.timeout(PATIENCE), control.connect(GATEWAY, probe) as connection:
+        return connection.answer, connection.answer.connected and await connection.ends_within(seconds)
+
+
+def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path):
+    other = issue(V4)
+
+    async def story():
+        async with gateway(tmp_path) as (control, cache):
+            with Backend(PRESENTED) as backend:
+                good = probe_of(backend, PRESENTED)
+                answer, ended = await ask(control, good)
+                assert (answer.connected, answer.address, ended) == (True, f"{V4}:{backend.port}", False)
+                assert answer.fingerprint == read_certificate(PRESENTED.der).fingerprint
+                answer, _ = await ask(control, probe_of(backend, other))
+                assert (answer.connected, answer.flags) == (False, "UF")
+                assert "CERTIFICATE_VERIFY_FAILED" in answer.reason
+                broken = probe_of(backend, PRESENTED)
+                object.__setattr__(broken.cluster, "body", broken.cluster.body[:20])
+                with pytest.raises((ProbeRejected, NoAnswer)):
+                    await ask(control, broken)
+                answer = await control.head(GATEWAY, probe_of(backend, PRESENTED), "/base")
+                assert answer.status == 200
+            assert [cache.resources(kind) for kind in (CLUSTER, SECRET)] == [{}, {}]
+            assert not cache.gateways[0].acknowledged
+
+    asyncio.run(story())

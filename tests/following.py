@@ -1,0 +1,55 @@
+"""
+A control stream over a real unix socket, between a control plane and an agent in this process.
+
+    async with following(cache, tmp_path) as control:
+        async with control.connect(GATEWAY, build_probe(...)) as connection: ...
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc.aio
+
+from holdfast.gateway.control.client import ControlClient
+from holdfast.gateway.control.probes import EnvoyProbes
+from holdfast.gateway.control.service import Control
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.peer import Peer
+
+GATEWAY = "eu-1"
+PATIENCE = 10  # seconds until a test that waits for something fails
+
+
+@asynccontextmanager
+async def serving(directory: Path) -> AsyncIterator[tuple[Control, grpc.aio.Channel]]:
+    """Serve the control plane's end on a socket in *directory*; yield it with a channel to it."""
+    control, server = Control(lambda _: Peer(GATEWAY)), grpc.aio.server()
+    control.register(server)
+    address = f"unix:{directory / 'control'}"
+    server.add_insecure_port(address)
+    await server.start()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.stop, 0)
+        yield control, await stack.enter_async_context(grpc.aio.insecure_channel(address))
+
+
+@asynccontextmanager
+async def following(cache: Cache, directory: Path) -> AsyncIterator[Control]:
+    """Let an agent follow until the block ends; its Envoy follows *cache*, and takes probes at *directory* / probe."""
+    async with serving(directory) as (control, channel):
+        agent = asyncio.create_task(ControlClient(EnvoyProbes(cache, directory / "probe")).keep(channel))
+        try:
+            await until_connected(control)
+            yield control
+        finally:
+            agent.cancel()
+            await asyncio.gather(agent, return_exceptions=True)
+
+
+async def until_connected(control: Control) -> None:
+    """Wait until a gateway follows."""
+    async with asyncio.timeout(PATIENCE):
+        while not control.gateways:  # noqa: ASYNC110 - connecting sets no event
+            await asyncio.sleep(0.001)

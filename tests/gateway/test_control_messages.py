@@ -1,0 +1,112 @@
+"""Messages of the control stream, including those of malicious agents and of other versions."""
+
+import json
+
+import pytest
+
+from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, Closed, Connected, Failed, Headed
+from holdfast.gateway.control.messages import MalformedMessage, read, write
+from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head
+from holdfast.gateway.probing.connection import Answer, HeadAnswer
+from holdfast.gateway.probing.resources import new_name
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
+
+NAME = new_name()
+RESOURCES = (Resource(CLUSTER, NAME, "1", b"\x00\xff"), Resource(SECRET, f"{NAME}/client", "2", b"key"))
+CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "ab" * 32))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CONNECTED,
+        Closed(2),
+        Headed(3, HeadAnswer(0, frozenset({"UPE", "HTTP/2"}))),
+        Failed(4, True, "ä\n"),
+        Connect(1, RESOURCES),
+        Head(2, RESOURCES[:1], "backend.test:8443", "/a?b=c"),
+        End(2**53 - 1),
+    ],
+    ids=lambda message: message.KIND,
+)
+def test_a_message_is_read_as_it_was_written(message):
+    kinds, longest = (ANSWERS, MAX_ANSWER) if message.KIND in ANSWERS else (REQUESTS, MAX_REQUEST)
+    assert read(write(message), kinds, longest) == message
+    newer = json.loads(write(message)) | {"addedLater": [{}]}
+    assert read(json.dumps(newer).encode(), kinds, longest) == message
+
+
+def test_a_kind_of_another_version_is_ignored():
+    assert read(b'{"kind":"added later","id":-1}', ANSWERS, MAX_ANSWER) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"kind":1}',
+        b'{"kind":null,"id":1}',
+        b"[" * 200_000,
+        b'{"kind":"closed","id":' + b"[" * 100_000,
+        b'{"kind":"closed","id":' + b"9" * 10_000 + b"}",
+        b'{"kind":"closed"}',
+        b'{"kind":"closed","id":-1}',
+        b'{"kind":"closed","id":true}',
+        b'{"kind":"closed","id":1.0}',
+        b'{"kind":"closed","id":9007199254740992}',
+        b'{"kind":"closed","id":NaN}',
+        b'{"kind":"closed","id":1,"x":1e999}',
+        b'{"kind":"closed","id":1}' + b" " * MAX_ANSWER,
+        b'{"kind":"failed","id":1,"rejected":"yes","reason":""}',
+        b'{"kind":"failed","id":1,"rejected":true,"reason":"' + b"x" * 1001 + b'"}',
+        b'{"kind":"headed","id":1,"status":600,"flags":[]}',
+        b'{"kind":"headed","id":1,"status":200,"flags":["x",1]}',
+        b'{"kind":"headed","id":1,"status":200,"flags":' + json.dumps(["x"] * 21).encode() + b"}",
+        json.dumps(json.loads(write(CONNECTED)) | {"fingerprint": "AB" * 32}).encode(),
+        json.dumps(json.loads(write(CONNECTED)) | {"address": {"x": 1}}).encode(),
+    ],
+    ids=lambda data: data[:60].decode("latin-1"),
+)
+def test_an_answer_that_is_malformed_or_too_long_is_rejected(data):
+    with pytest.raises(MalformedMessage):
+        read(data, ANSWERS, MAX_ANSWER)
+
+
+def test_text_that_utf_8_cannot_hold_is_replaced():
+    message = read(rb'{"kind":"failed","id":1,"rejected":false,"reason":"a\ud800b"}', ANSWERS, MAX_ANSWER)
+    assert message == Failed(1, False, "a?b")
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        (),
+        RESOURCES[1:],
+        RESOURCES[:1] * 2,
+        (*RESOURCES, *RESOURCES[1:] * 2),
+        (Resource(LISTENER, NAME, "1", b""), *RESOURCES),
+        (Resource(CLUSTER, "default/pizza/production", "1", b""),),
+        (Resource(CLUSTER, f"{NAME}/../x", "1", b""),),
+    ],
+)
+def test_an_agent_accepts_only_resources_of_probes(resources):
+    """Otherwise they could replace the resources of traffic."""
+    with pytest.raises(MalformedMessage):
+        read(write(Connect(1, resources)), REQUESTS, MAX_REQUEST)
+
+
+@pytest.mark.parametrize(("authority", "path"), [("a b", "/"), ("a", "x"), ("a", "/\r\nx: y"), ("a", "/ä"), ("", "/")])
+def test_an_agent_sends_no_request_that_it_would_have_to_escape(authority, path):
+    with pytest.raises(MalformedMessage):
+        read(write(Head(1, RESOURCES, authority, path)), REQUESTS, MAX_REQUEST)
+
+
+def test_data_that_is_not_base64_is_rejected():
+    message = json.loads(write(Connect(1, RESOURCES)))
+    message["resources"][0]["body"] = "ä==="
+    with pytest.raises(MalformedMessage):
+        read(json.dumps(message).encode(), REQUESTS, MAX_REQUEST)
