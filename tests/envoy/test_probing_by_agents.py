@@ -16,7 +16,9 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 from holdfast.gateway.probing.resources import build_probe, new_name
-from holdfast.gateway.process.envoy import EnvoyProcess, find_envoy
+from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.server.clock import utc_now
 from issuing import issue
@@ -33,17 +35,18 @@ async def gateway(directory):
     discovery = DiscoveryService(lambda _: Peer(GATEWAY), lambda _: cache, utc_now)
     address = f"unix:{directory / 'discovery'}"
     server = await serve(address, discovery.register, control.register)
-    process = EnvoyProcess(find_envoy(), GATEWAY, directory, directory / "envoy.log", 100)
-    try:
-        async with run_agent(GATEWAY, process, directory, address, utc_now):
-            await until_connected(control)
-            async with asyncio.timeout(PATIENCE):
-                while not (cache.gateways and cache.gateways[0].started):  # noqa: ASYNC110 - it is another process
-                    await asyncio.sleep(0.01)
-            yield control, cache
-    finally:
-        await process.stop()
-        await server.stop(0)
+    with gateway_directory(directory / "gateway") as own:
+        process = EnvoyProcess(find_envoy(), GATEWAY, own, directory / "envoy.log", 100)
+        try:
+            async with run_agent(GATEWAY, process, process.sockets, address, utc_now):
+                await until_connected(control)
+                async with asyncio.timeout(PATIENCE):
+                    while not (cache.gateways and cache.gateways[0].started):  # noqa: ASYNC110 - it is another process
+                        await asyncio.sleep(0.01)
+                yield control, cache
+        finally:
+            await process.stop()
+            await server.stop(0)
 
 
 def probe_of(backend, *trusted):
