@@ -11,8 +11,13 @@ import uuid
 import zipfile
 from datetime import timedelta
 
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.evidence import Evidence
+from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
+from holdfast.services.gateways.enrollment import create_join_token
+from holdfast.store.access import accounts
 from issuing import answer, identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
 
@@ -51,6 +56,7 @@ class House:
         body = {"reason": f"because of {self.marker}", "until": self.later(hours=1)}
         assert owner.put(f"{ENDPOINTS}/trust-exception", params=WHERE, json=body).status_code == 200
         self.ids["request_id"] = self._failure()
+        self.ids["gateway"] = self._gateway()
         self.owned_by(owner)
 
     def owned_by(self, client):
@@ -88,6 +94,15 @@ class House:
         made = self.owner.post(f"{path}/request", params=WHERE, json={"subject": "me"})
         assert made.status_code == 201, made.text
         self.answer = answer(made.json()["csr"], CA).pem
+
+    def _gateway(self):
+        name = f"g-{uuid.uuid4().hex[:12]}"
+        with self.runtime.store.write() as session:
+            if DEFAULT_ORGANIZATION not in accounts.organizations(session):
+                accounts.insert_organization(session, DEFAULT_ORGANIZATION, self.runtime.now())
+        operator = Principal(DEFAULT_ORGANIZATION, "operator")
+        create_join_token(Context(self.runtime.store, operator, self.runtime.now()), name)
+        return name
 
     def _failure(self):
         request_id = str(uuid.uuid4())
@@ -190,6 +205,12 @@ REQUESTS = {
     },
     "GET /failures": nothing,
     "GET /failures/{request_id}": nothing,
+    "GET /gateways": nothing,
+    "POST /gateways": lambda *_: {"json": {"name": f"n-{uuid.uuid4().hex[:12]}", "labels": {"region": "eu"}}},
+    "GET /gateways/{gateway}": nothing,
+    "DELETE /gateways/{gateway}": nothing,
+    # The token is the only credential, so no role matters.
+    "POST /gateways/join": json_body(token="hfg_unknown", csr=""),
     "GET /gateways/enforcement": lambda *_: {"params": {"context": "/pizza", "version": "1.0"}},
     "GET /search": lambda *_: {"params": {"query": "pizza"}},
     "GET /settings": nothing,

@@ -107,7 +107,7 @@ def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_w
     assert set(reads.values()) == {"r"}
     beyond = {operation: kinds for operation, kinds in begun.items() if not re.fullmatch("r?(wr?)?", kinds)}
     assert beyond.keys() == TWO_READS
-    assert sum(status < 300 for status in statuses) > len(statuses) * 0.8
+    assert sum(status < 300 for status in statuses) > len(statuses) * 0.75
 
 
 def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(client, api, transactions):

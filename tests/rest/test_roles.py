@@ -1,6 +1,7 @@
 """The permissions of each role: every operation of REST is tried as every role, and docs/reference/roles.md agrees."""
 
 import os
+import re
 import sqlite3
 import uuid
 from contextlib import closing
@@ -14,11 +15,13 @@ from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
 PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
-# Applications authenticate here with an ID and a secret, and have no role.
-FOR_APPLICATIONS = {"POST /oauth2/token", "POST /oauth2/revoke"}
+# Applications authenticate here with an ID and a secret, gateways with a join token; neither has a role.
+WITHOUT_ROLES = {"POST /oauth2/token", "POST /oauth2/revoke", "POST /gateways/join"}
+# Only admins of the default organization can use these.
+FOR_OPERATORS = re.compile(r".* /(organizations|gateways|gateways/\{gateway\})")
 # Not a success even for an admin: a session is not a token.
 OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
-OPERATIONS = [operation for operation in REQUESTS if operation not in FOR_APPLICATIONS]
+OPERATIONS = [operation for operation in REQUESTS if operation not in WITHOUT_ROLES]
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,11 @@ def responses(shared_runtime, enlist, sign_in, save):
     house = House(shared_runtime, sign_in(admin), clara)
     found = {}
     for role in Role:
-        # Only admins of the default organization can create organizations.
         by_organization = {name: sign_in(enlist(name, str(uuid.uuid4()), role)) for name in (organization, "default")}
         house.owned_by(by_organization[organization])
         put_back = save()
         for operation in OPERATIONS:
-            client = by_organization["default" if operation.endswith("/organizations") else organization]
+            client = by_organization["default" if FOR_OPERATORS.fullmatch(operation) else organization]
             response = found[operation, role] = house.ask(client, operation)
             if response.status_code != 403 and not operation.startswith("GET"):
                 put_back()

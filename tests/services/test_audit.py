@@ -20,6 +20,11 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://pizza.test"
 WORDS = [
     (audit.NoDetails(), ""),
+    (audit.CertificateFingerprint("aa"), "SHA-256 aa"),
+    (audit.CertificateFingerprint(""), "no certificate"),
+    (audit.NewJoinToken("Europe", NOW), "group Europe, join token expires 2026-06-01 12:00 UTC"),
+    (audit.GatewayCertificateOf("aa", NOW, ""), "SHA-256 aa, expires 2026-06-01 12:00 UTC"),
+    (audit.GatewayCertificateOf("aa", NOW, "bb"), "SHA-256 aa, expires 2026-06-01 12:00 UTC, before bb"),
     (audit.CertificatesOf(URL, ("aa", "bb")), f"{URL} SHA-256 aa bb"),
     (audit.CertificatesOf(URL, ("aa",), ("bb",), ("cc",)), f"{URL} SHA-256 aa, previous bb, removed cc"),
     (audit.Unused(), "no API uses it"),

@@ -18,8 +18,9 @@ from holdfast.rest.catalog import (
 from holdfast.rest.errors import refuse as refuse
 from holdfast.rest.errors import unexpected_error as unexpected_error
 from holdfast.rest.failures import failures
+from holdfast.rest.gateways import gateways as enrolled_gateways
 from holdfast.rest.identities import caller_certificates, gateway_identities
-from holdfast.rest.inputs import refuse_unknown_inputs
+from holdfast.rest.inputs import refuse_unknown_inputs, refuse_unknown_query
 from holdfast.rest.json_limit import JsonLimit
 from holdfast.rest.prefixes import Prefixes
 from holdfast.rest.probing import probes
@@ -59,6 +60,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         gateway_identities,
         failures,
         gateways,
+        enrolled_gateways,
         searches,
         publisher_settings,
         metrics,
@@ -69,6 +71,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         door.include_router(part.router, dependencies=strict)
     door.include_router(oauth.registration, dependencies=strict)
     door.include_router(oauth.router)
+    door.include_router(enrolled_gateways.joining, dependencies=[Depends(refuse_unknown_query)])
     errors.install(door)
     self_description.install(door)
     door.add_middleware(JsonLimit)

@@ -23,6 +23,7 @@ from holdfast.apis.errors import (
 )
 from holdfast.apis.wso2_wording import CERTIFICATE_EXPIRED
 from holdfast.certificates.errors import CertificateError
+from holdfast.certificates.gateway_certificates import UnusableRequest
 from holdfast.refusals import Busy, Refusal, TryLater
 from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
@@ -33,11 +34,13 @@ from holdfast.services.errors import (
     CredentialsMissing,
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
+    JoinRefused,
     MutualTlsMissing,
     NoPersonalToken,
     NotFound,
     NothingBefore,
     NotPermitted,
+    RenewedJustNow,
     ScopeMissing,
     SignInRefused,
     TokenRefused,
@@ -76,12 +79,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
     InvalidDefinition: Problem(400, "definition-invalid", "Invalid definition"),
     InvalidField: Problem(400, "invalid-field", "Invalid value"),
     InvalidFields: Problem(400, "invalid-field", "Invalid values"),
+    JoinRefused: Problem(403, "join-refused", "Join token rejected"),
     MutualTlsMissing: Problem(400, "mutual-tls-missing", "Gateways don't ask for client certificates"),
     NoPersonalToken: Problem(404, "not-found", "Not Found"),
     NotFound: Problem(404, "not-found", "Not Found"),
     NothingBefore: Problem(409, "no-previous-certificate", "No previous certificate"),
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
+    RenewedJustNow: Problem(429, "renewed-just-now", "Too Many Requests"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
     StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
     StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
@@ -91,6 +96,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     TooManyCallers: Problem(409, "too-many-client-certificates", "Too many client certificates"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "Lifecycle action not allowed"),
+    UnusableRequest: Problem(400, "signing-request-unusable", "Invalid signing request"),
     UnreadableArchive: Problem(400, "archive-unusable", "Invalid archive"),
 }
 

@@ -40,14 +40,23 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     if not isinstance(route, APIRoute):
         return
     extra = route.openapi_extra or {}
-    query = _declared(route.dependant, "query_params") | {
-        parameter["name"]: str for parameter in extra.get("parameters", [])
-    }
-    problems = list(_problems("query parameter", request.query_params.multi_items(), query))
+    problems = _query_problems(request, route)
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
         problems += _problems("form field", await _sent(request, context, route), _form_fields(route, extra))
     if problems:
         raise RequestValidationError(problems[:MAX_PROBLEMS])
+
+
+def refuse_unknown_query(request: Request) -> None:
+    """Reject query parameters that an operation without sign-in doesn't take. Raises RequestValidationError."""
+    if problems := _query_problems(request, request.scope["route"]):
+        raise RequestValidationError(problems[:MAX_PROBLEMS])
+
+
+def _query_problems(request: Request, route: APIRoute) -> list[dict[str, Any]]:
+    described = (route.openapi_extra or {}).get("parameters", [])
+    query = _declared(route.dependant, "query_params") | {parameter["name"]: str for parameter in described}
+    return list(_problems("query parameter", request.query_params.multi_items(), query))
 
 
 async def _sent(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.credentials import Credential, read_credential
@@ -30,6 +31,7 @@ class Loaded(Generic[T]):
     content: T
     not_before: datetime
     not_after: datetime
+    spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
 
 
 def load_for_gateway(certificate: Path, key: Path) -> Loaded[Credential]:
@@ -47,7 +49,7 @@ def load_for_gateway(certificate: Path, key: Path) -> Loaded[Credential]:
     except CertificateError as error:
         raise UnusableCertificate(f"The gateway can't use {certificate} and {key}. {error}") from error
     own = credential.chain[0]
-    return Loaded(_identity(*contents), credential, own.not_before, own.not_after)
+    return Loaded(_identity(*contents), credential, own.not_before, own.not_after, own.spki_fingerprint)
 
 
 def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
@@ -77,7 +79,9 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
         else:
             text = f"{certificate} and {key} can't be used: {getattr(error, 'reason', None) or error}."
         raise UnusableCertificate(text) from None
-    return Loaded(_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc)
+    spki = own.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    fingerprint = hashlib.sha256(spki).hexdigest()
+    return Loaded(_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint)
 
 
 def wrong_time(certificate: Path, loaded: Loaded[T], now: datetime) -> str:

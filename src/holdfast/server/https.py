@@ -137,6 +137,11 @@ class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
         self.context = new_context()
         self.context.sni_callback = self._hand_over
 
+    @property
+    def pin(self) -> bytes | None:
+        """The SHA-256 of the key (SubjectPublicKeyInfo) that is presented; None if none is."""
+        return bytes.fromhex(self._loaded.spki_fingerprint) if self._loaded else None
+
     def _load(self, certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
         return load(certificate, key)
 

@@ -18,13 +18,14 @@ from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.gateway.resources.tls import presents_identity
 from holdfast.server.clock import utc_now
-from holdfast.server.https import CertificateFiles
+from holdfast.server.https import CertificateFiles, PublisherCertificate
 from holdfast.server.listen_addresses import ListenAddresses
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.single_sign_on import SingleSignOn
 from holdfast.services.catalog.http1_fallback import remember_http1
 from holdfast.services.failures.failures import Failures
+from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
@@ -45,6 +46,7 @@ class Parts:
     distributor: Distributor
     listeners: Listeners
     services: Sequence[Register]  # for gateways
+    admissions: Admissions
 
 
 def build_parts(
@@ -97,6 +99,7 @@ def build_parts(
         single_sign_on=sso,
         listening=listeners,
         server_certificates=lambda now: [files.presented(now) for files in presented],
+        publisher_pin=partial(_find_pin, presented),
         retire_after=timedelta(seconds=settings.retire_after),
     )
     services = (
@@ -104,7 +107,7 @@ def build_parts(
         AccessLog(_identify, partial(_record, groups, failures), utc_now).register,
         control.register,
     )
-    return Parts(runtime, process, distributor, listeners, services)
+    return Parts(runtime, process, distributor, listeners, services, Admissions(store, utc_now))
 
 
 def backend_limits(settings: Settings) -> BackendLimits:
@@ -118,6 +121,10 @@ def backend_limits(settings: Settings) -> BackendLimits:
         header_fields=settings.header_fields,
         header_kib=settings.header_kib,
     )
+
+
+def _find_pin(presented: Sequence[CertificateFiles[Any]]) -> bytes | None:
+    return next((files.pin for files in presented if isinstance(files, PublisherCertificate)), None)
 
 
 def _identify(_: object) -> Peer:

@@ -57,6 +57,7 @@ async def keep_gateway(background: Background, parts: Parts, discovery: str) -> 
     background.start("discovery", partial(keep_serving, discovery, *parts.services))
     client = ControlClient(EnvoyProbes(parts.runtime.groups.default, parts.process.probe_socket))
     background.start("control stream", partial(_follow, client, discovery))
+    background.start("admission of gateways", parts.admissions.follow)
     background.start("listeners", parts.listeners.follow)
     await parts.process.start()
     background.start("gateway process", parts.process.keep)

@@ -169,6 +169,30 @@ class TokenRefused(PermissionError):
         super().__init__("The token is unknown, expired or revoked.")
 
 
+class JoinRefused(PermissionError):
+    """A join token isn't valid; the message doesn't say why, so that it reveals nothing about tokens."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The join token is unknown, expired or used. Create another one with `holdfast gateway enroll NAME`."
+        )
+
+
+class RenewalRefused(PermissionError):
+    """The certificate of a gateway that asks for another one is expired, replaced or revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("The gateway's certificate is no longer accepted. Join again with a new join token.")
+
+
+class RenewedJustNow(TryLater):
+    """A gateway got a certificate less than *seconds* ago."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"The gateway got a certificate less than {seconds} seconds ago. Use that one.")
+
+
 class SignInRefused(PermissionError):
     """The user name or password is wrong."""
 

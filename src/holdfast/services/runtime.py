@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.network.addresses import Address
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -43,6 +44,8 @@ class Runtime:
     single_sign_on: SingleSignOn | None = None
     listening: Listeners | None = None  # None: no gateway listens, as in tests without Envoy
     server_certificates: ServerCertificates = present_nothing
+    publisher_pin: Callable[[], bytes | None] = lambda: None  # SHA-256 of its TLS key; None: http
+    discovery: Address | None = None  # where remote gateways connect; None: nowhere
     live_pages: Counter[str] = field(default_factory=Counter)  # open event streams by account
     retire_after: timedelta = timedelta(days=1)  # without use, after which pages suggest retiring previous certificates
 

@@ -40,6 +40,11 @@ class Action(StrEnum):
     DELETE_API = "delete API"
     CHANGE_LIFECYCLE = "change lifecycle"
     SWITCH_TO_HTTP1 = "switch to HTTP/1.1"
+    CREATE_GATEWAY_CA = "create gateway CA"
+    ENROLL_GATEWAY = "enroll gateway"
+    JOIN_GATEWAY = "join gateway"
+    RENEW_GATEWAY = "renew gateway certificate"
+    REVOKE_GATEWAY = "revoke gateway"
     CREATE_ORGANIZATION = "create organization"
     CREATE_USER = "create user"
     CHANGE_USER = "change user"
@@ -215,6 +220,30 @@ class NewApplication:
     grants: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateFingerprint:
+    """A certificate as its SHA-256 fingerprint; empty: there was none."""
+
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewJoinToken:
+    """A join token for a gateway of *group*, and its expiry (aware)."""
+
+    group: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCertificateOf:
+    """A certificate that a gateway got, its expiry (aware), and the one that it had before; empty: none."""
+
+    certificate: str
+    until: datetime
+    before: str
+
+
 Details = (
     NoDetails
     | CertificatesOf
@@ -234,6 +263,9 @@ Details = (
     | NewToken
     | TokenEnd
     | NewApplication
+    | CertificateFingerprint
+    | NewJoinToken
+    | GatewayCertificateOf
 )
 
 

@@ -17,6 +17,7 @@ from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
     EndpointCertificateRow,
+    GatewayAuthorityRow,
     GatewayIdentityRow,
     IdentityChainRow,
     TrustedCertificateRow,
@@ -38,12 +39,15 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield each sealed key: organization, row id, origin, sealed bytes."""
+    """Yield each sealed key: organization, row id, what it is for (an origin or "gateway CA"), sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
         for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
             yield row[0], row[1], row[2], row[3] or b""
+    authority = GatewayAuthorityRow
+    for ca in session.execute(select(authority.organization_id, authority.id, authority.sealed_key)):
+        yield ca[0], ca[1], "gateway CA", ca[2]
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:

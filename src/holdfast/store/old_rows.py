@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from holdfast.store.tables import (
     AuditEventRow,
     ChangeRow,
+    JoinTokenRow,
     OrganizationRow,
     RemovedCertificateRow,
     SessionRow,
@@ -24,6 +25,7 @@ from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 
 BATCH = 500
 KEEP_CHANGES = timedelta(days=1)  # publishers read change rows within milliseconds
+KEEP_JOIN_TOKENS = timedelta(days=1)  # after expiry, so that the log can say why one was rejected
 _Key = InstrumentedAttribute[Any]
 
 
@@ -47,6 +49,10 @@ def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldR
     ended = [
         OldRows(removed.id, select(removed.id).where(every_organization, removed.removed_at <= now - KEEP_REMOVED)),
         OldRows(SessionRow.token_hash, select(SessionRow.token_hash).where(SessionRow.expires_at <= now)),
+        OldRows(
+            JoinTokenRow.token_hash,
+            select(JoinTokenRow.token_hash).where(JoinTokenRow.expires_at <= now - KEEP_JOIN_TOKENS),
+        ),
         OldRows(TokenRow.id, select(TokenRow.id).where(TokenRow.expires_at <= now)),
     ]
     past = [_before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES)]

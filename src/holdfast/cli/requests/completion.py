@@ -65,6 +65,11 @@ def users(incomplete: str) -> list[str]:
     return _asked(incomplete, lambda client: _named(client.get("/users", limit=PAGE), "name"))
 
 
+def gateways(incomplete: str) -> list[str]:
+    """Complete names of gateways."""
+    return _asked(incomplete, lambda client: _named(client.get("/gateways", limit=PAGE), "name"))
+
+
 def endpoints(incomplete: str) -> list[str]:
     """Complete the endpoint URLs of APIs."""
 

@@ -89,6 +89,12 @@ def describe_details(details: Details) -> str:
             return "signed in with this token" if by_itself else ""
         case audit.NewApplication(name, grants):
             return f"{name}: {' '.join(grants)}"
+        case audit.CertificateFingerprint(certificate):
+            return f"SHA-256 {certificate}" if certificate else "no certificate"
+        case audit.NewJoinToken(group, until):
+            return f"group {group}, join token expires {_minute(until)}"
+        case audit.GatewayCertificateOf(certificate, until, before):
+            return f"SHA-256 {certificate}, expires {_minute(until)}{f', before {before}' if before else ''}"
 
 
 def _certificates(details: audit.CertificatesOf) -> str:

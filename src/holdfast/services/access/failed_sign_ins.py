@@ -22,6 +22,7 @@ from holdfast.services.access.attempts import client_key
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
+    JoinRefused,
     ProviderSignInRefused,
     SignInRefused,
     TokenRefused,
@@ -51,6 +52,7 @@ class Way(StrEnum):
     PASSWORD_GRANT = "password grant"  # noqa: S105
     REFRESH_TOKEN = "refresh token"  # noqa: S105
     SINGLE_SIGN_ON = "single sign-on"
+    JOINING_GATEWAY = "gateway join"
     PASSWORD_CHANGE = "change of password"  # noqa: S105
 
 
@@ -58,6 +60,7 @@ _REASONS: dict[type[Exception], str] = {
     SignInRefused: "wrong name or password",
     TokenRefused: "unknown or expired",
     ProviderSignInRefused: "refused",
+    JoinRefused: "unknown, expired or used",
     TooManyAttempts: "too many attempts",
 }
 

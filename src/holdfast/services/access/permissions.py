@@ -24,6 +24,7 @@ class Permission(StrEnum):
     GRANT_TRUST_EXCEPTIONS = "trust_exceptions"
     TEST_ENDPOINTS = "test_endpoints"
     MANAGE_GATEWAY_IDENTITIES = "client_certificates"
+    MANAGE_GATEWAYS = "gateways"
     MANAGE_USERS = "users"
     MANAGE_ORGANIZATIONS = "organizations"
     MANAGE_OWN_ACCOUNT = "own_account"

@@ -47,6 +47,7 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "holdfast:trust_settings": frozenset({Permission.CHANGE_TRUST_SETTINGS}),
     "holdfast:trust_exceptions": frozenset({Permission.GRANT_TRUST_EXCEPTIONS}),
     "holdfast:client_certificates": frozenset({Permission.MANAGE_GATEWAY_IDENTITIES}),
+    "holdfast:gateways": frozenset({Permission.MANAGE_GATEWAYS}),
     "holdfast:users": frozenset({Permission.MANAGE_USERS}),
     "holdfast:organizations": frozenset({Permission.MANAGE_ORGANIZATIONS}),
 }

@@ -37,6 +37,7 @@ from holdfast.store.access import accounts
 from holdfast.store.audit import Action, CertificateRequest, CertificatesOf, DiscardedRequest
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
+from holdfast.store.gateways import authorities
 from holdfast.store.identities import gateway_identities
 from holdfast.store.journal import ChangeKind
 from holdfast.store.sealing import CannotUnseal, Sealing
@@ -211,6 +212,7 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
                 return sealing.seal(opened, organization, row)
 
             gateway_identities.replace_sealed_keys(session, organization, reseal)
+            authorities.replace_sealed_keys(session, organization, reseal)
             write_down(session, Principal(organization, SYSTEM), now, Action.ROTATE_SEALING_KEY, "")
     return sealed, lost
 

@@ -12,7 +12,11 @@ from holdfast.store.revisions import known_revisions, revision_of, tables_of
 from holdfast.store.sqlite import open_to_read
 
 _ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
-_KEYS = ("sealed_key", "request_sealed_key")
+_KEYS = (
+    ("client_certificate", "sealed_key"),
+    ("client_certificate", "request_sealed_key"),
+    ("gateway_authority", "sealed_key"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,10 @@ def read_contents(path: Path) -> Contents:
 
 def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
     """Yield all sealed private keys."""
-    if "client_certificate" not in tables_of(connection):
-        return
-    for column in _KEYS:
-        query = f"SELECT organization_id, id, {column} FROM client_certificate WHERE {column} IS NOT NULL"  # noqa: S608
+    tables = tables_of(connection)
+    for table, column in _KEYS:
+        if table not in tables:
+            continue
+        query = f"SELECT organization_id, id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
         for row in connection.execute(query):
             yield SealedKey(*row)

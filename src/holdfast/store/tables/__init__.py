@@ -8,6 +8,7 @@ targets.
 from holdfast.store.tables.access import ApplicationRow, OrganizationRow, SessionRow, TokenRow, UserRow
 from holdfast.store.tables.catalog import ApiDocumentRow, ApiRow, Http1OriginRow
 from holdfast.store.tables.columns import Table
+from holdfast.store.tables.gateways import GatewayAuthorityRow, GatewayCertificateRow, GatewayRow, JoinTokenRow
 from holdfast.store.tables.identities import CallerCertificateRow, GatewayIdentityRow, IdentityChainRow
 from holdfast.store.tables.journal import AuditEventRow, ChangeRow
 from holdfast.store.tables.trust import (
@@ -26,9 +27,13 @@ __all__ = [
     "CallerCertificateRow",
     "ChangeRow",
     "EndpointCertificateRow",
+    "GatewayAuthorityRow",
+    "GatewayCertificateRow",
     "GatewayIdentityRow",
+    "GatewayRow",
     "Http1OriginRow",
     "IdentityChainRow",
+    "JoinTokenRow",
     "OrganizationRow",
     "RemovedCertificateRow",
     "RevocationListRow",

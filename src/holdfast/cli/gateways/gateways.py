@@ -1,0 +1,131 @@
+"""
+`holdfast gateway`: enroll, list and revoke gateways, for admins of the default organization.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.failures import Misused
+from holdfast.cli.requests import completion
+from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.output import (
+    AsJson,
+    Yes,
+    confirm,
+    format_date,
+    group_fingerprint,
+    say,
+    tell,
+    write_facts,
+    write_json,
+    write_table,
+)
+
+PATH = "/gateways"
+commands = typer.Typer(no_args_is_help=True)
+STATES = {
+    "WAITING": "waiting to join",
+    "NOT_JOINED": "join token expired",
+    "ENROLLED": "enrolled",
+    "EXPIRED": "certificate expired",
+}
+
+Name = Annotated[str, Argument(metavar="NAME", help="Name of the gateway.", autocompletion=completion.gateways)]
+NewName = Annotated[str, Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
+Group = Annotated[str, Option(metavar="GROUP", help="Group whose APIs the gateway serves.")]
+Labels = Annotated[list[str] | None, Option("--label", metavar="KEY=VALUE", help="Label. Repeatable.")]
+
+
+@commands.command("list", epilog=ending("holdfast gateway list", "holdfast gateway list --json"))
+def list_gateways(as_json: AsJson = False) -> None:
+    """List enrolled gateways by name."""
+    with connect() as client:
+        gateways = list(client.listed(PATH, "list"))
+    if as_json:
+        write_json({"count": len(gateways), "list": gateways})
+        return
+    rows = [(each["name"], each["group"], _state(each), _expiry(each)) for each in gateways]
+    nothing = "No gateways are enrolled. Run `holdfast gateway enroll NAME` to add one."
+    write_table(["NAME", "GROUP", "STATE", "CERTIFICATE EXPIRES"], rows, nothing)
+
+
+@commands.command("show", epilog=ending("holdfast gateway show eu-1", "holdfast gateway show eu-1 --json"))
+def show_gateway(name: Name, as_json: AsJson = False) -> None:
+    """Show a gateway's group, labels and certificate."""
+    with connect() as client:
+        gateway = client.get(_path(name))
+    if as_json:
+        write_json(gateway)
+        return
+    certificate = gateway["certificate"]
+    write_facts(
+        [
+            ("Name", gateway["name"]),
+            ("Group", gateway["group"]),
+            ("Labels", [f"{key}={value}" for key, value in gateway["labels"].items()]),
+            ("State", _state(gateway)),
+            ("Joined", format_date(gateway["enrolledTime"] or "")),
+            ("Join before", format_date(gateway["joinBefore"] or "")),
+            ("Certificate expires", _expiry(gateway)),
+            ("SHA-256", group_fingerprint(certificate["fingerprint"]) if certificate else ""),
+        ]
+    )
+
+
+@commands.command(
+    "enroll",
+    epilog=ending(
+        "holdfast gateway enroll eu-1",
+        "holdfast gateway enroll eu-1 --group Production --label region=eu",
+        "holdfast gateway enroll eu-1 --json",
+    ),
+)
+def enroll_gateway(name: NewName, group: Group = "Default", label: Labels = None, as_json: AsJson = False) -> None:
+    """Create a token with which one machine can join as a gateway, once, within an hour."""
+    with connect() as client:
+        body = {"name": name, "group": group, "labels": _read_labels(label or [])}
+        enrolled = client.call("POST", PATH, json=body)
+        url = client.url
+    if as_json:
+        write_json(enrolled)
+        return
+    if enrolled["certificate"]:
+        tell(f"{name} has joined before. Its certificate stays valid until another machine joins with this token.")
+    tell(f"On the other machine, run this before {format_date(enrolled['joinBefore'])} UTC:")
+    say(f"holdfast gateway join {url} {enrolled['token']}")
+
+
+@commands.command("revoke", epilog=ending("holdfast gateway revoke eu-1", "holdfast gateway revoke eu-1 --yes"))
+def revoke_gateway(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Reject a gateway's certificate and join token, and end its connection."""
+    with connect() as client:
+        gateway = client.get(_path(name))
+        confirm(f"Revoke gateway {gateway['name']} ({_state(gateway)})?", yes=yes)
+        client.call("DELETE", _path(name))
+    if as_json:
+        write_json(gateway)
+    else:
+        say(f"Revoked gateway {gateway['name']}.")
+
+
+def _read_labels(labels: list[str]) -> dict[str, str]:
+    pairs = [label.partition("=") for label in labels]
+    for key, equals, _ in pairs:
+        if not key or not equals:
+            raise Misused("Labels are KEY=VALUE, such as --label region=eu.")
+    return {key: value for key, _, value in pairs}
+
+
+def _state(gateway: dict[str, Any]) -> str:
+    return STATES.get(gateway["state"], str(gateway["state"]))
+
+
+def _expiry(gateway: dict[str, Any]) -> str:
+    return format_date(gateway["certificate"]["notAfter"]) if gateway["certificate"] else ""
+
+
+def _path(name: str) -> str:
+    return f"{PATH}/{segment(name)}"

@@ -1,0 +1,3 @@
+"""
+Use cases about gateways: enrolling, joining, renewing, revoking, and who may connect.
+"""

@@ -1,0 +1,3 @@
+"""
+Queries for gateways, their certificates, join tokens and CA.
+"""

@@ -1,0 +1,127 @@
+"""`/gateways`: enrolling, joining with nothing but a token, listing and revoking."""
+
+import uuid
+
+import pytest
+from cryptography import x509
+
+from enrolling import Machine
+from holdfast.services.access.attempts import FREE
+from holdfast.services.access.permissions import Role
+from rest.calls import PREFIX, assert_problem
+
+GATEWAYS = f"{PREFIX}/gateways"
+
+
+@pytest.fixture(scope="module")
+def operator(enlist, sign_in):
+    """A client of an admin of the default organization."""
+    return sign_in(enlist("default", str(uuid.uuid4()), Role.ADMIN))
+
+
+@pytest.fixture
+def machine(connect, shared_runtime):
+    """A client without credentials, at its own address."""
+    return connect(shared_runtime, client=(str(uuid.uuid4()), 50000))
+
+
+@pytest.fixture
+def name():
+    return f"eu-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def token(operator, name):
+    return enroll(operator, name).json()["token"]
+
+
+def enroll(operator, name, **more):
+    response = operator.post(GATEWAYS, json={"name": name} | more)
+    assert response.status_code == 201, response.text
+    return response
+
+
+def join(machine, token, csr=None):
+    return machine.post(f"{GATEWAYS}/join", json={"token": token, "csr": csr or Machine().request()})
+
+
+def test_a_machine_joins_with_nothing_but_the_token(operator, machine, name):
+    enrolled = enroll(operator, name, group="Europe", labels={"region": "eu"}).json()
+    assert (enrolled["state"], enrolled["certificate"], enrolled["enrolledTime"]) == ("WAITING", None, None)
+    answer = join(machine, enrolled["token"])
+    assert answer.status_code == 200, answer.text
+    member = answer.json()
+    assert (member["name"], member["group"], member["discovery"]) == (name, "Europe", None)
+    certificate = x509.load_pem_x509_certificate(member["certificate"].encode())
+    shown = operator.get(f"{GATEWAYS}/{name}").json()
+    assert shown["certificate"]["fingerprint"] == certificate.fingerprint(certificate.signature_hash_algorithm).hex()
+    assert (shown["state"], shown["labels"], shown["joinBefore"]) == ("ENROLLED", {"region": "eu"}, None)
+    assert shown in operator.get(GATEWAYS, params={"limit": 1000}).json()["list"]
+    assert "token" not in shown
+
+
+def test_a_token_that_was_used_and_an_unknown_one_get_the_same_answer(machine, token):
+    assert join(machine, token).status_code == 200
+    refused = [assert_problem(join(machine, each), 403, says="Create another one") for each in (token, "hfg_unknown")]
+    assert refused[0] == refused[1]
+    assert refused[0]["type"] == "/problems/join-refused"
+
+
+def test_guessing_is_slowed_down(machine):
+    for _ in range(FREE + 1):
+        assert_problem(join(machine, "hfg_guess"), 403)
+    slowed = join(machine, "hfg_guess")
+    assert_problem(slowed, 429)
+    assert slowed.headers["retry-after"] == "1"
+
+
+def test_a_request_that_cannot_be_used_is_rejected_by_name(machine, token):
+    answer = join(machine, token, "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----")
+    assert_problem(answer, 400, "csr", says="can't be read")
+    assert join(machine, token).status_code == 200
+
+
+def test_large_and_unknown_values_are_rejected_without_quoting_the_token(machine, token):
+    path = f"{GATEWAYS}/join"
+    assert_problem(join(machine, token, "x" * 9000), 400, "csr")
+    assert_problem(machine.post(path, json={"token": "x" * 201, "csr": ""}), 400, "token")
+    assert_problem(machine.post(path, json={"token": token, "csr": "", "name": "eu-2"}), 400, "name")
+    in_query = machine.post(path, params={"token": token}, json={"token": token, "csr": ""})
+    assert_problem(in_query, 400, "token", says="has no such query parameter")
+    assert token not in in_query.text
+
+
+def test_a_revoked_gateway_is_not_found_and_its_token_is_rejected(operator, machine, name, token):
+    assert operator.delete(f"{GATEWAYS}/{name}").status_code == 204
+    assert_problem(join(machine, token), 403)
+    assert_problem(operator.get(f"{GATEWAYS}/{name}"), 404)
+    assert_problem(operator.delete(f"{GATEWAYS}/{name}"), 404)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "Eu-1", "-eu", "eu-", "e" * 64, "eu.1", "ü", "eu_1", "eu 1", "eu\n", "local", "join"]
+)
+def test_a_name_that_could_mean_something_else_is_rejected(operator, wrong):
+    assert_problem(operator.post(GATEWAYS, json={"name": wrong}), 400, "name")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"group": "g" * 61},
+        {"group": "Eu\u202erope"},
+        {"labels": {"": "eu"}},
+        {"labels": {"region": "e" * 64}},
+        {"labels": {"region": "a b"}},
+        {"labels": {str(number): "" for number in range(17)}},
+    ],
+)
+def test_a_group_or_label_that_is_not_plain_text_is_rejected(operator, name, more):
+    assert_problem(operator.post(GATEWAYS, json={"name": name} | more), 400, *more)
+
+
+def test_an_admin_of_another_organization_gets_403(client, name):
+    assert_problem(client.post(GATEWAYS, json={"name": name}), 403)
+    assert_problem(client.get(GATEWAYS), 403)
+    assert_problem(client.get(f"{GATEWAYS}/{name}"), 403)
+    assert_problem(client.delete(f"{GATEWAYS}/{name}"), 403)
