@@ -145,7 +145,7 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Build a control plane that no gateway has connected to."""
     groups = Groups()
     enforcements, failures = Enforcements(groups, now), Failures(groups.tell_observers, now)
-    probes = Probes(Control(lambda _: Peer("local")), "local", now=now)
+    probes = Probes(Control(lambda _: Peer("local"), now), "local", now=now)
     accounts_of = Accounts(store)
     return Runtime(store, accounts_of, enforcements, failures, groups, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
 

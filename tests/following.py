@@ -6,7 +6,7 @@ A control stream over a real unix socket, between a control plane and an agent i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,9 +14,11 @@ import grpc.aio
 
 from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
+from holdfast.gateway.control.reports import Report
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
+from holdfast.server.clock import utc_now
 
 GATEWAY = "eu-1"
 PATIENCE = 10  # seconds until a test that waits for something fails
@@ -25,7 +27,7 @@ PATIENCE = 10  # seconds until a test that waits for something fails
 @asynccontextmanager
 async def serving(directory: Path) -> AsyncIterator[tuple[Control, grpc.aio.Channel]]:
     """Serve the control plane's end on a socket in *directory*; yield it with a channel to it."""
-    control, server = Control(lambda _: Peer(GATEWAY)), grpc.aio.server()
+    control, server = Control(lambda _: Peer(GATEWAY), utc_now), grpc.aio.server()
     control.register(server)
     address = f"unix:{directory / 'control'}"
     server.add_insecure_port(address)
@@ -36,10 +38,13 @@ async def serving(directory: Path) -> AsyncIterator[tuple[Control, grpc.aio.Chan
 
 
 @asynccontextmanager
-async def following(cache: Cache, directory: Path) -> AsyncIterator[Control]:
+async def following(
+    cache: Cache, directory: Path, report: Callable[[], Awaitable[Report]] | None = None
+) -> AsyncIterator[Control]:
     """Let an agent follow until the block ends; its Envoy follows *cache*, and takes probes at *directory* / probe."""
     async with serving(directory) as (control, channel):
-        agent = asyncio.create_task(ControlClient(EnvoyProbes(cache, directory / "probe")).keep(channel))
+        client = ControlClient(EnvoyProbes(cache, directory / "probe"), report)
+        agent = asyncio.create_task(client.keep(channel))
         try:
             await until_connected(control)
             yield control

@@ -140,7 +140,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
 
 
 def test_too_many_waiting_probes_get_429_with_retry_after(shared_runtime, connect, berta):
-    probes = Probes(Control(lambda _: Peer("local")), "local", seconds=0.3, now=utc_now)
+    probes = Probes(Control(lambda _: Peer("local"), utc_now), "local", seconds=0.3, now=utc_now)
     client = connect(replace(shared_runtime, probes=probes))
     client.cookies.set(SESSION_COOKIE, shared_runtime.accounts.start_session(berta, shared_runtime.now()))
     count = PLACES_OF_USER + 4

@@ -69,7 +69,7 @@ def url(backend: Backend) -> str:
 
 def test_without_a_gateway_only_the_presented_chain_is_known():
     async def story():
-        nowhere = Probes(Control(lambda _: Peer(GATEWAY)), GATEWAY, now=utc_now, resolver=lambda _: [V4])
+        nowhere = Probes(Control(lambda _: Peer(GATEWAY), utc_now), GATEWAY, now=utc_now, resolver=lambda _: [V4])
         return await nowhere.probe(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:

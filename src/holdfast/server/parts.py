@@ -76,7 +76,7 @@ def build_parts(
         trusted_proxies=settings.trusted_proxies,
     )
     listeners = Listeners(groups.default, addresses.gateway)
-    control = Control(_identify)
+    control = Control(_identify, utc_now, groups.tell_observers_soon)
     probes = Probes(
         control,
         EMBEDDED,

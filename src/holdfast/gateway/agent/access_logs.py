@@ -1,46 +1,124 @@
 """
-Envoy's access log, passed on to the control plane unread.
+Envoy's reports of failed requests, passed on to the control plane unread.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import grpc.aio
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+from google.protobuf.message import DecodeError
 
+from holdfast.gateway.resources.access_logs import FAILURES, REJECTIONS
+
+MAX_WAITING = 1024 * 1024  # bytes of each log that wait for the control plane; the oldest are dropped
+PAUSE = 1.0  # seconds before a stream to the control plane is opened again
 _SERVICE, _METHOD = "envoy.service.accesslog.v3.AccessLogService", "StreamAccessLogs"
 
 
 class AccessLogForwarder:
-    """The access log service that Envoy sends failed requests to; they are lost while there is no control plane."""
+    """
+    The access log service that Envoy sends failed requests to. Lives on one event loop.
+
+    Each log has its own buffer: callers can cause rejections at will, and they must not push out requests
+    that a backend failed. While the control plane is away, the latest messages are kept.
+    """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._send = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)
+        self._open = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)
+        self._waiting = {name: _Waiting() for name in (FAILURES, REJECTIONS)}
+
+    @property
+    def lost(self) -> int:
+        """The number of messages that were dropped, each with one or more failed requests."""
+        return sum(waiting.lost for waiting in self._waiting.values())
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the service to *server*."""
-        handler = grpc.stream_unary_rpc_method_handler(self._forward)
+        handler = grpc.stream_unary_rpc_method_handler(self._receive)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
 
-    async def _forward(self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        identifier, call = b"", None
+    async def follow(self) -> None:
+        """Pass on what Envoy reports, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for name, waiting in self._waiting.items():
+                tasks.create_task(self._keep_sending(name, waiting))
+
+    async def _receive(self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        waiting = None
         async for message in messages:
-            if not identifier:
-                identifier = _identifier(message)
-            for _ in range(2):  # the second attempt is with a new stream
-                try:
-                    if call is None:
-                        call = self._send(None)
-                        await call.write(identifier)
-                    await call.write(message)
-                    break
-                except grpc.aio.AioRpcError:
-                    call = None
-        if call is not None:
-            call.cancel()
+            # Only the first message of a stream names its log.
+            waiting = waiting or self._waiting.get(_read_log_name(message))
+            if waiting:
+                waiting.add(message)
         return b""
 
+    async def _keep_sending(self, name: str, waiting: "_Waiting") -> None:
+        while True:
+            await waiting.until_any()
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the latter: the stream has ended
+                await self._send(name, waiting)
+            await asyncio.sleep(PAUSE)
 
-def _identifier(message: bytes) -> bytes:
-    """Return a message with the identifier of the stream only, which its first message contains."""
-    first = StreamAccessLogsMessage.FromString(message)
-    return bytes(StreamAccessLogsMessage(identifier=first.identifier).SerializeToString())
+    async def _send(self, name: str, waiting: "_Waiting") -> None:
+        call = self._open(None, wait_for_ready=True)
+        try:
+            await call.write(_name_log(name))
+            while True:
+                await waiting.until_any()
+                message = waiting.first()
+                await call.write(message)
+                waiting.remove(message)
+        finally:
+            call.cancel()
+
+
+class _Waiting:
+    """Messages that wait to be sent, of limited size."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._messages: deque[bytes] = deque()
+        self._size = 0
+        self._any = asyncio.Event()
+
+    def add(self, message: bytes) -> None:
+        """Add a message, and drop the oldest ones that have no place."""
+        self._messages.append(message)
+        self._size += len(message)
+        while self._size > MAX_WAITING:
+            self.remove(self._messages[0])
+            self.lost += 1
+        if self._messages:
+            self._any.set()
+
+    def first(self) -> bytes:
+        """Return the oldest message."""
+        return self._messages[0]
+
+    def remove(self, message: bytes) -> None:
+        """Remove the oldest message, unless *message* was dropped in the meantime."""
+        if self._messages and self._messages[0] is message:
+            self._messages.popleft()
+            self._size -= len(message)
+        if not self._messages:
+            self._any.clear()
+
+    async def until_any(self) -> None:
+        """Wait until there is a message."""
+        await self._any.wait()
+
+
+def _name_log(name: str) -> bytes:
+    message = StreamAccessLogsMessage()
+    message.identifier.log_name = name
+    return bytes(message.SerializeToString())
+
+
+def _read_log_name(message: bytes) -> str:
+    try:
+        return str(StreamAccessLogsMessage.FromString(message).identifier.log_name)
+    except DecodeError:
+        return ""

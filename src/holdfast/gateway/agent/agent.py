@@ -12,6 +12,7 @@ import grpc.aio
 
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
@@ -47,15 +48,25 @@ async def run_agent(
     cache = Cache({name: process.warming})
     expiries = Expiries(cache, now)
     upstream = Upstream(cache, name, now, expiries)
-    control = ControlClient(EnvoyProbes(cache, process.probe_socket))
     async with open_channel(control_plane) as channel:
+        forwarder = AccessLogForwarder(channel)
+        reporter = Reporter(
+            cache, process, now, stale_since=lambda: upstream.stale_since, lost_reports=lambda: forwarder.lost
+        )
+        control = ControlClient(EnvoyProbes(cache, process.probe_socket), reporter.build)
         discovery = DiscoveryService(lambda _: Peer(name), lambda _: cache, now)
-        server = await serve(f"unix:{sockets / 'ads'}", discovery.register, AccessLogForwarder(channel).register)
+        server = await serve(f"unix:{sockets / 'ads'}", discovery.register, forwarder.register)
         try:
             await process.start()
             async with asyncio.TaskGroup() as tasks:
-                parts = (process.keep(), expiries.follow(), upstream.follow(channel), control.keep(channel))
-                running = [tasks.create_task(part) for part in parts]
+                work = (
+                    process.keep(),
+                    expiries.follow(),
+                    upstream.follow(channel),
+                    control.keep(channel),
+                    forwarder.follow(),
+                )
+                running = [tasks.create_task(each) for each in work]
                 yield upstream
                 for task in running:
                     task.cancel()

@@ -3,7 +3,7 @@ The agent's end of the control stream: it runs the probes that the control plane
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc.aio
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
 from holdfast.gateway.control.probes import EnvoyProbes
+from holdfast.gateway.control.reports import EVERY, Report
 from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Probe
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 
@@ -21,10 +22,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before the stream is opened aga
 
 
 class ControlClient:
-    """Follows the control plane, and runs its probes. Lives on one event loop."""
+    """Follows the control plane, runs its probes and reports to it. Lives on one event loop."""
 
-    def __init__(self, probes: EnvoyProbes) -> None:
+    def __init__(self, probes: EnvoyProbes, report: Callable[[], Awaitable[Report]] | None = None) -> None:
+        """*report* builds a report."""
         self._probes = probes
+        self._report = report
 
     async def keep(self, channel: grpc.aio.Channel) -> None:
         """Follow the control plane at the other end of *channel*, until cancelled."""
@@ -51,6 +54,8 @@ class ControlClient:
         try:
             await call.initial_metadata()
             opened = True
+            if self._report:
+                stream.begin_reporting(self._report)
             async for data in call:
                 stream.take(data)
         except grpc.aio.AioRpcError as error:
@@ -66,10 +71,25 @@ class _Stream:
         self._probes = probes
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._reporting: asyncio.Task[None] | None = None
 
     async def outgoing(self) -> AsyncIterator[bytes]:
         while True:
             yield write(await self._queue.get())
+
+    def begin_reporting(self, build: Callable[[], Awaitable[Report]]) -> None:
+        self._reporting = asyncio.create_task(self._report(build))
+
+    async def _report(self, build: Callable[[], Awaitable[Report]]) -> None:
+        while True:
+            try:
+                report = await build()
+                if self._queue.empty():  # else the control plane takes nothing
+                    self._queue.put_nowait(report)
+            except Exception:
+                # The control stream has other uses.
+                log.exception("report failed")
+            await asyncio.sleep(EVERY)
 
     def take(self, data: bytes) -> None:
         request = read(data, REQUESTS, MAX_REQUEST)
@@ -111,7 +131,7 @@ class _Stream:
 
     async def end(self) -> None:
         """Cancel all probes, and wait until their resources are removed."""
-        running = list(self._running.values())
+        running = [*self._running.values(), *filter(None, [self._reporting])]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

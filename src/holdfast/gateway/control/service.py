@@ -4,9 +4,10 @@ The control plane's end of the control streams: it asks connected gateways to ru
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 import grpc
@@ -24,7 +25,9 @@ from holdfast.gateway.control.answers import (
     Result,
 )
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
+from holdfast.gateway.control.reports import REPORTS, Report
 from holdfast.gateway.control.requests import Connect, End, Head
+from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.peer import Identify
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, ProbeRejected
 from holdfast.gateway.probing.resources import ProbeResources
@@ -35,6 +38,7 @@ MAX_STREAMS = 4  # of one gateway: an agent that restarts, while its earlier str
 MAX_PROBES = 16  # of one gateway at once
 MAX_UNSENT = 64  # messages; an agent that takes no more is disconnected
 MESSAGES_PER_SECOND = 200
+_KINDS: Mapping[str, type[AgentMessage | Report]] = {**ANSWERS, **REPORTS}
 
 
 class Connection:
@@ -62,8 +66,14 @@ class Connection:
 class Control:
     """The control streams of connected gateways. Lives on one event loop."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(
+        self, identify: Identify, now: Callable[[], datetime], tell: Callable[[], None] = lambda: None
+    ) -> None:
+        """*tell* is called whenever a gateway connects or disconnects, or something else than its traffic changes."""
+        self.states = GatewayStates()
         self._identify = identify
+        self._now = now
+        self._tell = tell
         self._streams: dict[str, list[_Stream]] = {}  # by gateway, the newest last
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -131,12 +141,14 @@ class Control:
         peer = self._identify(context)
         if peer is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        stream = _Stream(peer.name)
+        stream = _Stream(peer.name, self._take_report)
         await context.send_initial_metadata(())  # tells the agent that it is connected
         if self.streams(stream.gateway) >= MAX_STREAMS:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many control streams.")
         streams = self._streams.setdefault(stream.gateway, [])
         streams.append(stream)
+        self.states.connect(peer, context.peer() or "", self._now())
+        self._tell()
         log.info("gateway follows", gateway=stream.gateway)
         try:
             await stream.run(messages, context)
@@ -144,9 +156,17 @@ class Control:
             streams.remove(stream)
             if not streams:
                 self._streams.pop(stream.gateway, None)
+                self.states.disconnect(peer.name, self._now())
+                self._tell()
             log.info("gateway no longer follows", gateway=stream.gateway)
         if stream.fault:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, stream.fault)
+
+    def _take_report(self, gateway: str, report: Report) -> None:
+        before = self.states.of(gateway)
+        self.states.take(gateway, report, self._now())
+        if before is None or before.report is None or before.report.differs_from(report):
+            self._tell()
 
 
 @dataclass(slots=True)
@@ -193,8 +213,9 @@ class _Exchange:
 class _Stream:
     """One control stream."""
 
-    def __init__(self, gateway: str) -> None:
+    def __init__(self, gateway: str, take_report: Callable[[str, Report], None]) -> None:
         self.gateway = gateway
+        self._take_report = take_report
         self.exchanges: dict[int, _Exchange] = {}
         self.numbers = itertools.count(1)
         self.fault = ""
@@ -236,7 +257,9 @@ class _Stream:
             await context.write(await self._unsent.get())
 
     def _take(self, data: bytes) -> None:
-        message = read(data, ANSWERS, MAX_ANSWER)
+        message = read(data, _KINDS, MAX_ANSWER)
+        if isinstance(message, Report):
+            self._take_report(self.gateway, message)
         # What is late concerns a probe that has ended.
-        if message is not None and (exchange := self.exchanges.get(message.id)):
+        elif message is not None and (exchange := self.exchanges.get(message.id)):
             exchange.take(message)

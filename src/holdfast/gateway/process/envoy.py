@@ -53,11 +53,13 @@ class EnvoyProcess:
         """*max_connections* limits callers' connections, over all listeners."""
         self.sockets = directory.sockets
         self.probe_socket = self.sockets / "probe"
+        self.admin_socket = self.sockets / "admin"
         self.adopted = False  # whether Envoy was already running when `start` was called
-        self._admin_socket = self.sockets / "admin"
+        self.restarts = 0  # because it had ended
+        self.ended_at: float | None = None  # when it last ended, in seconds since 1970
         self._directory = directory
         self._binary = binary
-        bootstrap = write_bootstrap(node, self.sockets / "ads", self._admin_socket, self.probe_socket, max_connections)
+        bootstrap = write_bootstrap(node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections)
         self._options = ["--config-yaml", bootstrap, *_OPTIONS, *_HOT_RESTART]
         self._log_file = log_file
         # Read now, because an upgrade may replace the file while this process runs.
@@ -97,6 +99,7 @@ class EnvoyProcess:
         while self._process:
             started = time.monotonic()
             await self._process.ended.wait()
+            self.restarts, self.ended_at = self.restarts + 1, time.time()
             if time.monotonic() - started > CALM_AFTER:
                 pause = FIRST_PAUSE
             log.error("gateway process ended", again_in_seconds=pause, log=str(self._log_file))
@@ -136,7 +139,7 @@ class EnvoyProcess:
         # The start sends Envoy no request, and the HTTP client takes 0.1 s to load.
         from holdfast.gateway.process.admin import Admin
 
-        return Admin(self._admin_socket)
+        return Admin(self.admin_socket)
 
     async def _adopt(self, running: EnvoyRecord) -> bool:
         """Supervise an Envoy that is running, if it has this configuration; otherwise, stop it."""

@@ -14,7 +14,8 @@ from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.local_replies import match_expression, match_flags
 
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
-REJECTIONS = "rejections"  # the name of the log of requests that the gateway rejected
+# The names of the logs: requests that a backend failed, and requests that the gateway rejected.
+FAILURES, REJECTIONS = "failures", "rejections"
 TIMEOUT_FLAGS = frozenset({"UT", "SI", "DT", "UMSDR"})
 # Flags that Envoy sets only on requests for a backend.
 BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF"}
@@ -35,9 +36,7 @@ _TAGS = {
 
 def report_failures() -> AccessLog:
     """Return the log of requests that failed at a backend, or whose response lost a challenge."""
-    return _log(
-        "failures", AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()]))
-    )
+    return _log(FAILURES, AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()])))
 
 
 def report_rejections() -> AccessLog:

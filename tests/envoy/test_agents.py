@@ -1,7 +1,11 @@
-"""Probes by the agent of another gateway: a real Envoy, which is reached only over the control stream."""
+"""An agent with a real Envoy, which the control plane reaches only through streams: probes and reports."""
 
 import asyncio
+import os
+import signal
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,8 @@ from following import GATEWAY, PATIENCE, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.agent.agent import run_agent
+from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
+from holdfast.gateway.control import client
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
@@ -19,9 +25,11 @@ from holdfast.gateway.probing.resources import build_probe, new_name
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.process.record import read_record
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.server.clock import utc_now
 from issuing import issue
+from running import Holdfast
 from trusting import trust_set
 
 pytestmark = pytest.mark.envoy
@@ -31,7 +39,7 @@ PRESENTED = issue(V4)
 @asynccontextmanager
 async def gateway(directory):
     """Run a control plane without a database, and a gateway; yield the control streams, and the cache."""
-    cache, control = Cache(), Control(lambda _: Peer(GATEWAY))
+    cache, control = Cache(), Control(lambda _: Peer(GATEWAY), utc_now)
     discovery = DiscoveryService(lambda _: Peer(GATEWAY), lambda _: cache, utc_now)
     address = f"unix:{directory / 'discovery'}"
     server = await serve(address, discovery.register, control.register)
@@ -58,6 +66,51 @@ def probe_of(backend, *trusted):
 async def ask(control, probe, seconds=0.1):
     async with asyncio.timeout(PATIENCE), control.connect(GATEWAY, probe) as connection:
         return connection.answer, connection.answer.connected and await connection.ends_within(seconds)
+
+
+def test_a_gateway_reports_its_versions_and_restarts_of_its_envoy(tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "EVERY", 0.05)
+
+    async def story():
+        async with gateway(tmp_path) as (control, _):
+
+            async def until(condition):
+                async with asyncio.timeout(PATIENCE):
+                    while not ((report := control.states.of(GATEWAY).report) and condition(report)):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                return report
+
+            report = await until(lambda report: report.envoy_version and report.stale_since is None)
+            assert report.envoy_version == "1.40.0"
+            assert (report.envoy_restarts, report.envoy_ended_at, report.problems) == (0, None, ())
+            assert abs(control.states.of(GATEWAY).clock_offset) < timedelta(seconds=PATIENCE)
+            assert abs(report.envoy_started_at - utc_now()) < timedelta(minutes=1)
+            envoy = read_record(tmp_path / "gateway" / "envoy.json")
+            os.kill(envoy.pid, signal.SIGKILL)
+            report = await until(lambda report: report.envoy_restarts)
+            assert abs(report.envoy_ended_at - utc_now()) < timedelta(seconds=PATIENCE)
+            report = await until(lambda report: report.envoy_version)
+
+    asyncio.run(story())
+
+
+def test_the_traffic_of_a_gateway_is_counted_by_environment(holdfast: Holdfast):
+    (admin,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
+    before = {each.environment: each for each in read_traffic(admin)}
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_api(backend.url())
+        for _ in range(3):
+            assert holdfast.call(api.path).status_code == 503  # its certificate isn't trusted
+    holdfast.call("/nothing-is-here")
+    after = {each.environment: each for each in read_traffic(admin)}
+    assert after["production"].failures - before["production"].failures >= 3
+    assert after["production"].requests - before["production"].requests >= 4
+    assert set(after) == {"production", "sandbox"}
+
+
+def test_an_envoy_that_does_not_answer_has_neither_version_nor_traffic(tmp_path):
+    assert read_envoy(tmp_path / "admin", utc_now()) is None
+    assert read_traffic(tmp_path / "admin") == ()
 
 
 def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path):

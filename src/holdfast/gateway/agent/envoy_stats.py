@@ -1,0 +1,80 @@
+"""
+Version, start and traffic of a running Envoy, from its admin interface.
+"""
+
+import http.client
+import json
+import re
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.gateway.control.reports import Traffic
+
+ANSWERS_WITHIN = 2.0  # seconds
+_MAX_BYTES = 256 * 1024
+_COUNTERS = f"^http\\.({'|'.join(ENVIRONMENTS)})\\.downstream_rq_(total|5xx)$"
+_COUNTER = re.compile(r"^http\.(\w+)\.downstream_rq_(total|5xx): (\d+)$", re.MULTILINE)
+_VERSION = re.compile(r"[0-9a-f]+/([^/]+)/")  # commit, version, and how it was built
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEnvoy:
+    """A running Envoy: its version, and when it started; a hot restart isn't a start."""
+
+    version: str
+    started_at: datetime
+
+
+def read_envoy(admin: Path, now: datetime) -> RunningEnvoy | None:
+    """Return what the Envoy with the admin socket *admin* says about itself; None if it doesn't answer. Blocks."""
+    try:
+        information = json.loads(_get(admin, "/server_info"))
+        uptime = timedelta(seconds=float(information["uptime_all_epochs"].rstrip("s")))
+        version = _VERSION.match(information["version"])
+    except (OSError, http.client.HTTPException, LookupError, ValueError):
+        return None
+    return RunningEnvoy(version[1] if version else "", now - uptime)
+
+
+def read_traffic(admin: Path) -> tuple[Traffic, ...]:
+    """
+    Return the traffic since Envoy started; nothing if it doesn't answer. Blocks.
+
+    This stops Envoy's main thread (not its workers) while it walks all its statistics: 3 ms with 300 APIs, 20 ms with
+    2,000.
+    """
+    try:
+        counters = _get(admin, f"/stats?type=Counters&filter={_COUNTERS}").decode("ascii", "replace")
+    except (OSError, http.client.HTTPException):
+        return ()
+    counted = {(environment, name): int(count) for environment, name, count in _COUNTER.findall(counters)}
+    return tuple(
+        Traffic(environment, requests, min(counted.get((environment, "5xx"), 0), requests))
+        for environment in ENVIRONMENTS
+        if (requests := counted.get((environment, "total"))) is not None
+    )
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket; the client of `gateway/process/admin.py` would need more memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("admin", timeout=ANSWERS_WITHIN)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _get(admin: Path, target: str) -> bytes:
+    connection = _Connection(admin)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().read(_MAX_BYTES)
+    finally:
+        connection.close()

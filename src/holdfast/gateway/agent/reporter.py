@@ -1,0 +1,89 @@
+"""
+The agent's reports about itself and its Envoy.
+"""
+
+import asyncio
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
+from holdfast.gateway.control.reports import Problem, ProblemKind, Report, Traffic
+from holdfast.gateway.discovery.bind_failure import read_bind_failures
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.resources.resource import LISTENER
+from holdfast.network.sockets import explain_failed_listen
+
+# Envoy's main thread stops while its counters are read, so the next reading waits for this multiple of the time.
+_PAUSE = 1000
+_PACKAGE = "holdfast-gateway"
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Reporter:
+    """
+    Builds reports. Lives on one event loop.
+
+    The functions return the current value of what a report contains.
+    """
+
+    cache: Cache
+    process: EnvoyProcess
+    now: Callable[[], datetime]
+    stale_since: Callable[[], datetime | None] = _nothing
+    certificate_expires_at: Callable[[], datetime | None] = _nothing
+    state_problem: Callable[[], str | None] = _nothing
+    lost_reports: Callable[[], int] = lambda: 0
+    started_at: datetime = field(init=False)
+    _version: str = field(init=False)
+    _traffic: tuple[Traffic, ...] = ()
+    _read_again_at: float = 0.0  # monotonic
+
+    def __post_init__(self) -> None:
+        """Remember the start."""
+        self.started_at = self.now()
+        # Now, because an upgrade may replace the files while this process runs.
+        self._version = importlib.metadata.version(_PACKAGE)
+
+    async def build(self) -> Report:
+        """Return a report."""
+        envoy = await asyncio.to_thread(read_envoy, self.process.admin_socket, self.now())
+        if envoy and time.monotonic() >= self._read_again_at:
+            await self._read_traffic()
+        return Report(
+            sent_at=self.now(),
+            started_at=self.started_at,
+            version=self._version,
+            envoy_version=envoy.version if envoy else "",
+            envoy_started_at=envoy.started_at if envoy else None,
+            envoy_restarts=self.process.restarts,
+            envoy_ended_at=datetime.fromtimestamp(ended, UTC) if (ended := self.process.ended_at) else None,
+            stale_since=self.stale_since(),
+            certificate_expires_at=self.certificate_expires_at(),
+            lost_reports=self.lost_reports(),
+            problems=tuple(self._find_problems()),
+            traffic=self._traffic if envoy else (),
+        )
+
+    async def _read_traffic(self) -> None:
+        began = time.monotonic()
+        self._traffic = await asyncio.to_thread(read_traffic, self.process.admin_socket)
+        ended = time.monotonic()
+        self._read_again_at = ended + _PAUSE * (ended - began)
+
+    def _find_problems(self) -> Iterable[Problem]:
+        for envoy in self.cache.gateways:
+            for (type_url, name), rejection in envoy.rejected.items():
+                if type_url == LISTENER:
+                    failure = read_bind_failures(rejection.message).get(name)
+                    text = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
+                    yield Problem(ProblemKind.LISTENER, text)
+        if problem := self.state_problem():
+            yield Problem(ProblemKind.STATE, problem)

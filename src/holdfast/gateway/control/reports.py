@@ -1,0 +1,133 @@
+"""
+Reports of gateways: how each is doing. An agent sends one when it connects, and then regularly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from holdfast.gateway.control.messages import MalformedMessage, Members
+
+EVERY = 10.0  # seconds between reports
+MAX_PROBLEMS = 20
+MAX_TEXT = 500  # characters of a problem
+_MAX_ENVIRONMENTS = 4
+_WORD = 100
+
+
+class ProblemKind(StrEnum):
+    """The kinds of problems of a gateway."""
+
+    LISTENER = "listener"  # it can't listen on an address
+    STATE = "state"  # what it serves can't be stored, so it can't start without a control plane
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem of a gateway, with the agent's sentence about it."""
+
+    kind: ProblemKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests to one environment since Envoy started: all, and those answered with 5xx."""
+
+    environment: str
+    requests: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The state of a gateway, in its own words. Times are aware (UTC), by the gateway's clock."""
+
+    KIND: ClassVar[str] = "report"
+    sent_at: datetime
+    started_at: datetime  # the agent
+    version: str  # of Holdfast
+    envoy_version: str = ""  # empty: unknown, because Envoy doesn't answer
+    envoy_started_at: datetime | None = None
+    envoy_restarts: int = 0  # since the agent started, because Envoy had ended
+    envoy_ended_at: datetime | None = None  # when it last ended
+    stale_since: datetime | None = None  # since when the agent has had no configuration from the control plane
+    certificate_expires_at: datetime | None = None  # the gateway's own; None: it needs none, on a unix socket
+    lost_reports: int = 0  # messages about failed requests that were dropped, because the control plane was away
+    problems: tuple[Problem, ...] = ()
+    traffic: tuple[Traffic, ...] = ()
+
+    def differs_from(self, other: "Report") -> bool:
+        """Return whether the gateway's state differs, and not only its traffic."""
+        return replace(self, sent_at=other.sent_at, traffic=(), envoy_started_at=None) != replace(
+            other, traffic=(), envoy_started_at=None
+        )
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {
+            "sentAt": self.sent_at.timestamp(),
+            "startedAt": self.started_at.timestamp(),
+            "version": self.version,
+            "envoyVersion": self.envoy_version,
+            "envoyStartedAt": _seconds(self.envoy_started_at),
+            "envoyRestarts": self.envoy_restarts,
+            "envoyEndedAt": _seconds(self.envoy_ended_at),
+            "staleSince": _seconds(self.stale_since),
+            "certificateExpiresAt": _seconds(self.certificate_expires_at),
+            "lostReports": self.lost_reports,
+            "problems": [
+                {"kind": problem.kind.value, "text": problem.text[:MAX_TEXT]}
+                for problem in self.problems[:MAX_PROBLEMS]
+            ],
+            "traffic": [
+                {"environment": each.environment, "requests": each.requests, "failures": each.failures}
+                for each in self.traffic
+            ],
+        }
+
+    @classmethod
+    def read(cls, members: Members) -> "Report":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        return cls(
+            sent_at=members.time("sentAt"),
+            started_at=members.time("startedAt"),
+            version=members.text("version", _WORD),
+            envoy_version=members.text("envoyVersion", _WORD),
+            envoy_started_at=_time(members, "envoyStartedAt"),
+            envoy_restarts=members.number("envoyRestarts"),
+            envoy_ended_at=_time(members, "envoyEndedAt"),
+            stale_since=_time(members, "staleSince"),
+            certificate_expires_at=_time(members, "certificateExpiresAt"),
+            lost_reports=members.number("lostReports"),
+            problems=tuple(
+                problem for each in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(each))
+            ),
+            traffic=tuple(_read_traffic(each) for each in members.objects("traffic", _MAX_ENVIRONMENTS)),
+        )
+
+
+REPORTS: Mapping[str, type[Report]] = {Report.KIND: Report}
+
+
+def _seconds(time: datetime | None) -> float | None:
+    return time.timestamp() if time else None
+
+
+def _time(members: Members, name: str) -> datetime | None:
+    return None if members.values.get(name) is None else members.time(name)
+
+
+def _read_problem(members: Members) -> Problem | None:
+    """Return a problem; None if it is of a kind that another version knows."""
+    kind, text = members.text("kind", _WORD), members.text("text", MAX_TEXT)
+    return Problem(ProblemKind(kind), text) if kind in set(ProblemKind) else None
+
+
+def _read_traffic(members: Members) -> Traffic:
+    traffic = Traffic(members.text("environment", _WORD), members.number("requests"), members.number("failures"))
+    if traffic.failures > traffic.requests:
+        raise MalformedMessage("failures exceed requests")
+    return traffic
