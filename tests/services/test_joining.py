@@ -29,8 +29,13 @@ from holdfast.services.gateways import enrollment, joining
 from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.gateways.authority import get_authority, issue_server_credential
 from holdfast.services.gateways.joining import join, renew
-from holdfast.store import journal
+from holdfast.services.identities.gateway_identities import reseal_keys
+from holdfast.store import inspection, journal
 from holdfast.store.gateways import authorities
+from holdfast.store.inspection import open_to_inspect
+from holdfast.store.recovery.contents import sealed_keys
+from holdfast.store.sealing import Sealing
+from holdfast.store.sqlite import open_to_read
 
 HOUR = timedelta(hours=1)
 
@@ -275,6 +280,17 @@ def test_the_ca_is_created_once_and_its_key_is_sealed(store, clock, database):
         sealed = authorities.get(session, "default")
     assert SEALING.open(sealed.sealed_key, "default", sealed.id) == made[0].key.der
     assert made[0].key.der not in b"".join(path.read_bytes() for path in database.parent.iterdir())
+
+
+def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, joined, database):
+    old, new = bytes(32), b"n" * 32
+    assert reseal_keys(store, Sealing(lambda: (new, old)), clock()) == (1, 0)
+    assert get_authority(store, Sealing(lambda: (new,)), clock()).pem == joined.authority
+    with open_to_read(database) as connection:
+        (sealed,) = sealed_keys(connection)
+    assert Sealing(lambda: (new,)).open(sealed.sealed, sealed.organization, sealed.row)
+    with open_to_inspect(database) as session:
+        assert [entry[2] for entry in inspection.sealed_keys(session)] == ["the gateway CA"]
 
 
 def test_the_discovery_service_gets_its_certificate_from_the_same_ca(store, clock, joined):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
+from holdfast.apis.gateways.gateway import Gateway, Placement
 from holdfast.server.settings import Settings
 from holdfast.services import retention
 from holdfast.services.retention import forget_old_rows
@@ -15,11 +16,13 @@ from holdfast.store import old_rows as old_rows_module
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind, Token
+from holdfast.store.gateways import gateways, join_tokens
 from holdfast.store.journal import AuditEvent
 from holdfast.store.old_rows import BATCH, find_old_rows
 from holdfast.store.tables import (
     AuditEventRow,
     ChangeRow,
+    JoinTokenRow,
     RemovedCertificateRow,
     SessionRow,
     TokenRow,
@@ -52,12 +55,20 @@ def make_token(session, ends_at):
     tokens.insert_token(session, token, token.id, NOW - 900 * DAY)
 
 
+def make_join_token(session, ends_at):
+    name = f"g-{uuid.uuid4().hex}"
+    gateway = Gateway(name, "default", name, Placement("Default", {}), NOW)
+    gateways.insert(session, gateway)
+    join_tokens.replace_unused(session, gateway, gateway.placement, name, NOW - 900 * DAY, ends_at)
+
+
 # A function that writes a row, its table, and the age at which the row is deleted.
 KINDS = {
     "changes": (announce, ChangeRow, DAY),
     "audit events": (write_audit_event, AuditEventRow, 400 * DAY),
     "removed certificates": (keep_removed, RemovedCertificateRow, 30 * DAY),
     "sessions": (open_session, SessionRow, 0 * DAY),
+    "join tokens": (make_join_token, JoinTokenRow, DAY),
     "tokens": (make_token, TokenRow, 0 * DAY),
 }
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
 from holdfast.apis.trust.endpoint_certificate import Observation
 from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
@@ -15,6 +16,9 @@ from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Application, Kind, Token
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.gateways import authorities, gateways, join_tokens
+from holdfast.store.gateways import certificates as gateway_certificates
+from holdfast.store.gateways.authorities import SealedAuthority
 from holdfast.store.identities import caller_certificates
 from holdfast.store.journal import AuditEvent
 from holdfast.store.trust import endpoint_certificates, removed_certificates
@@ -22,6 +26,7 @@ from store.values import BACKEND, NOW, make_api, make_caller, make_entry, make_r
 
 LATER = NOW.replace(year=2028)
 AFTER_NOW = datetime.now(UTC)  # certificates are issued when the test runs
+PLACEMENT = Placement("Default", {})
 ORIGIN = "https://pizza.test:8443"
 
 
@@ -38,6 +43,10 @@ def both(store, anna, otto):
             removed=make_removed(**of),
             members={"of": who.organization, "type": who.organization},
             event=AuditEvent(who.organization, NOW, who.name, "create API", "Pizza", "", None),
+            gateway=Gateway(f"gateway of {who.name}", who.organization, "eu-1", PLACEMENT, NOW),
+            issued=IssuedCertificate(f"certificate of {who.name}", NOW, LATER, NOW),
+            join_hash=f"join token of {who.name}",
+            authority=SealedAuthority(f"CA of {who.name}", who.organization, b"", b""),
             user=(user := User(f"id of {who.name}", who.organization, who.name, "hash", frozenset({"admin"}))),
             application=Application(who.name, who.organization, user, "script", "hash", ()),
             token=Token(who.name, who.organization, user.id, who.name, Kind.PERSONAL, "script", (), NOW, LATER),
@@ -56,6 +65,10 @@ def both(store, anna, otto):
             accounts.insert_session(session, f"session of {each.user.name}", each.user, NOW, LATER)
             tokens.insert_application(session, each.application, NOW)
             tokens.insert_token(session, each.token, f"token of {each.user.name}", NOW)
+            gateways.insert(session, each.gateway)
+            gateway_certificates.insert(session, each.gateway, each.issued)
+            join_tokens.replace_unused(session, each.gateway, PLACEMENT, each.join_hash, NOW, LATER)
+            authorities.insert(session, each.authority, NOW)
     return SimpleNamespace(**made)
 
 
@@ -80,6 +93,23 @@ READS = {
         for each in (both.default, both.other)
         for found in tokens.personal_tokens(session, replace(each.user, organization=org), NOW)
     ],
+    gateways.get: lambda session, org, _: [gateways.get(session, org, "eu-1")],
+    gateways.find: lambda session, org, _: gateways.find(session, org)[0],
+    gateways.count: lambda session, org, _: [SimpleNamespace(organization=org)] * gateways.count(session, org),
+    gateway_certificates.holder: lambda session, org, both: [
+        each.gateway
+        for each in (both.default, both.other)
+        if gateway_certificates.holder(session, org, each.issued.fingerprint, NOW)
+    ],
+    gateway_certificates.expiries: lambda session, org, both: [
+        each.gateway
+        for each in (both.default, both.other)
+        if gateway_certificates.expiries(session, org, {each.issued.fingerprint})
+    ],
+    join_tokens.get: lambda session, org, both: [
+        each.gateway for each in (both.default, both.other) if join_tokens.get(session, org, each.join_hash)
+    ],
+    authorities.get: lambda session, org, _: [authorities.get(session, org)],
     apis.get: lambda session, org, both: [
         apis.get(session, org, each.api.id)
         for each in (both.default, both.other)
@@ -171,7 +201,11 @@ MODULES = (
     accounts,
     api_documents,
     apis,
+    authorities,
     caller_certificates,
+    gateway_certificates,
+    gateways,
+    join_tokens,
     endpoint_certificates,
     journal,
     removed_certificates,
@@ -214,6 +248,15 @@ WRITES = {
     tokens.mark_application_used,
     tokens.keep_latest_applications,
     tokens.remove_applications,
+    gateways.insert,
+    gateways.update_placement,
+    gateways.remove,
+    gateway_certificates.insert,
+    gateway_certificates.remove_others,
+    join_tokens.replace_unused,
+    join_tokens.use,
+    authorities.insert,
+    authorities.replace_sealed_keys,
     api_documents.save_members,
     api_documents.save_definition,
     apis.insert,
@@ -302,6 +345,20 @@ def test_users_sessions_and_tokens_of_another_organization_are_not_changed(store
         assert accounts.session_user(session, "session of otto", NOW) == both.other.user
         assert tokens.token_with_hash(session, "token of otto", NOW) == (both.other.token, both.other.user)
         assert tokens.application_with_id(session, "otto") == both.other.application
+
+
+def test_gateways_of_another_organization_are_not_changed(store, both):
+    foreign = replace(both.other.gateway, organization="default")
+    with store.write() as session:
+        gateways.update_placement(session, replace(foreign, placement=Placement("stolen", {})))
+        gateways.remove(session, foreign)
+        gateway_certificates.remove_others(session, foreign, [])
+        assert join_tokens.use(session, "default", both.other.join_hash, NOW) is False
+        authorities.replace_sealed_keys(session, "nobody", lambda *_: b"stolen")
+        assert gateways.get(session, "other", "eu-1") == replace(
+            both.other.gateway, certificate=both.other.issued, join_by=LATER
+        )
+        assert authorities.get(session, "other") == both.other.authority
 
 
 def test_a_change_of_the_password_ends_only_the_users_own_sessions(store, both):

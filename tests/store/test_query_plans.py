@@ -9,6 +9,8 @@ from sqlalchemy.engine import Engine
 from holdfast.server.clock import utc_now
 from holdfast.store import journal
 from holdfast.store.catalog import apis
+from holdfast.store.gateways import certificates as gateway_certificates
+from holdfast.store.gateways import join_tokens
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.trust import endpoint_certificates, trust_settings
 from issuing import issue
@@ -34,6 +36,9 @@ QUERIES = {
     ),
     "trust settings of origins": lambda session: trust_settings.of_origins(session, ORG, ORIGINS),
     "gateway identities of origins": lambda session: gateway_identities.of_origins(session, ORG, ORIGINS),
+    "the holder of a certificate": lambda session: gateway_certificates.holder(session, ORG, "aa", NOW),
+    "certificates of open streams": lambda session: gateway_certificates.expiries(session, ORG, ["aa", "bb"]),
+    "a join token": lambda session: join_tokens.get(session, ORG, "aa"),
     "callers of changed APIs": lambda session: caller_certificates.valid_fingerprints(session, ORG, ["1"], NOW),
 }
 # An index that contains only the rows to find may be read as a whole.

@@ -39,7 +39,7 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield each sealed key: organization, row id, what it is for (an origin or "gateway CA"), sealed bytes."""
+    """Yield each sealed key: organization, row id, what it is for (an origin or "the gateway CA"), sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
@@ -47,7 +47,7 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
             yield row[0], row[1], row[2], row[3] or b""
     authority = GatewayAuthorityRow
     for ca in session.execute(select(authority.organization_id, authority.id, authority.sealed_key)):
-        yield ca[0], ca[1], "gateway CA", ca[2]
+        yield ca[0], ca[1], "the gateway CA", ca[2]
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
