@@ -101,7 +101,7 @@ class House:
             if DEFAULT_ORGANIZATION not in accounts.organizations(session):
                 accounts.insert_organization(session, DEFAULT_ORGANIZATION, self.runtime.now())
         operator = Principal(DEFAULT_ORGANIZATION, "operator")
-        create_join_token(Context(self.runtime.store, operator, self.runtime.now()), name)
+        create_join_token(Context(self.runtime.store, operator, self.runtime.now()), self.runtime.sealing, name)
         return name
 
     def _failure(self):

@@ -27,7 +27,7 @@ from holdfast.services.errors import (
 )
 from holdfast.services.gateways import enrollment, joining
 from holdfast.services.gateways.admissions import Admissions
-from holdfast.services.gateways.authority import get_authority, issue_server_credential
+from holdfast.services.gateways.authority import AuthorityLost, get_authority, issue_server_credential
 from holdfast.services.gateways.joining import join, renew
 from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.store import inspection, journal
@@ -44,7 +44,7 @@ HOUR = timedelta(hours=1)
 def enroll(store, anna, clock):
     """Enroll a gateway and return the text of its token."""
     return lambda name="eu-1", **more: (
-        enrollment.create_join_token(context_of(store, anna, clock()), name, **more).token
+        enrollment.create_join_token(context_of(store, anna, clock()), SEALING, name, **more).token
     )
 
 
@@ -227,7 +227,7 @@ def test_only_admins_of_the_default_organization_manage_gateways(store, clock, o
     for who in (otto, Principal(anna.organization, "clara", ROLES[role])):
         context = context_of(store, who, clock())
         for refused in (
-            lambda context=context: enrollment.create_join_token(context, "eu-1"),
+            lambda context=context: enrollment.create_join_token(context, SEALING, "eu-1"),
             lambda context=context: enrollment.list_gateways(context),
             lambda context=context: enrollment.get_gateway(context, "eu-1"),
             lambda context=context: enrollment.revoke_gateway(context, "eu-1"),
@@ -259,8 +259,8 @@ def test_everything_is_in_the_audit_log_without_secrets(store, enroll, clock, re
     renew(store, SEALING, fingerprint(member), Machine().request(), clock())
     revoke()
     assert events(store) == [
-        ("enroll gateway", "eu-1"),
         ("create gateway CA", "CN=Holdfast gateway CA"),
+        ("enroll gateway", "eu-1"),
         ("join gateway", "eu-1"),
         ("renew gateway certificate", "eu-1"),
         ("revoke gateway", "eu-1"),
@@ -291,6 +291,21 @@ def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, j
     assert Sealing(lambda: (new,)).open(sealed.sealed, sealed.organization, sealed.row)
     with open_to_inspect(database) as session:
         assert [entry[2] for entry in inspection.sealed_keys(session)] == ["the gateway CA"]
+
+
+def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store, anna, clock, joined, revoke):
+    other = Sealing(lambda: (b"o" * 32,))
+    for attempt in (
+        lambda: issue_server_credential(store, other, clock()),
+        lambda: renew(store, other, fingerprint(joined), Machine().request(), clock()),
+        lambda: enrollment.create_join_token(context_of(store, anna, clock()), other, "eu-2"),
+    ):
+        with pytest.raises(AuthorityLost, match="revoke all gateways"):
+            attempt()
+    revoke()
+    replaced = get_authority(store, other, clock())
+    assert replaced.pem != joined.authority
+    assert get_authority(store, other, clock()) == replaced
 
 
 def test_the_discovery_service_gets_its_certificate_from_the_same_ca(store, clock, joined):

@@ -106,6 +106,9 @@ READS = {
         for each in (both.default, both.other)
         if gateway_certificates.expiries(session, org, {each.issued.fingerprint})
     ],
+    gateway_certificates.are_valid: lambda session, org, _: (
+        [SimpleNamespace(organization=org)] * gateway_certificates.are_valid(session, org, NOW)
+    ),
     join_tokens.get: lambda session, org, both: [
         each.gateway for each in (both.default, both.other) if join_tokens.get(session, org, each.join_hash)
     ],
@@ -256,6 +259,7 @@ WRITES = {
     join_tokens.replace_unused,
     join_tokens.use,
     authorities.insert,
+    authorities.remove,
     authorities.replace_sealed_keys,
     api_documents.save_members,
     api_documents.save_definition,
@@ -354,6 +358,7 @@ def test_gateways_of_another_organization_are_not_changed(store, both):
         gateways.remove(session, foreign)
         gateway_certificates.remove_others(session, foreign, [])
         assert join_tokens.use(session, "default", both.other.join_hash, NOW) is False
+        authorities.remove(session, "nobody")
         authorities.replace_sealed_keys(session, "nobody", lambda *_: b"stolen")
         assert gateways.get(session, "other", "eu-1") == replace(
             both.other.gateway, certificate=both.other.issued, join_by=LATER

@@ -77,7 +77,8 @@ def enroll_gateway(runtime: CurrentRuntime, context: RequestContext, body: Enrol
     Returns a join token, with which one machine can join as this gateway once, within an hour. If the gateway has
     joined before, its certificate stays valid until then. Only for admins of the organization `default`.
     """
-    enrolled = enrollment.create_join_token(context, body.name, body.group, body.labels, runtime.publisher_pin())
+    pin = runtime.publisher_pin()
+    enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pin)
     return {**_describe(context, enrolled.gateway), "token": enrolled.token}
 
 

@@ -16,19 +16,37 @@ from holdfast.certificates.gateway_certificates import (
     create_authority,
     issue_discovery_certificate,
 )
+from holdfast.refusals import Refusal
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.principal import Principal
 from holdfast.store.audit import Action, CertificateFingerprint
 from holdfast.store.database import Transactions
-from holdfast.store.gateways import authorities
+from holdfast.store.gateways import authorities, certificates
 from holdfast.store.gateways.authorities import SealedAuthority
-from holdfast.store.sealing import Sealing
+from holdfast.store.sealing import CannotUnseal, Sealing
+
+
+class AuthorityLost(CannotUnseal):
+    """The key of the CA can't be decrypted, so gateways can't get certificates; *why* says why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        Refusal.__init__(
+            self,
+            f"Can't decrypt the key of the gateways' CA: {why}. Put back the previous sealing key. Without it, revoke "
+            "all gateways, then enroll them again.",
+        )
 
 
 def get_authority(store: Transactions, sealing: Sealing, now: datetime) -> Authority:
-    """Return the CA, and create it if there is none. Raises CannotUnseal."""
+    """
+    Return the CA, and create it if there is none.
+
+    A CA whose key can't be decrypted is replaced once no gateway has a valid certificate. Until then, it raises
+    AuthorityLost.
+    """
     with store.read() as session:
-        authority = _read(session, sealing)
+        authority = _read(session, sealing, now)
     if authority:
         return authority
     created = create_authority(now)
@@ -40,9 +58,10 @@ def get_authority(store: Transactions, sealing: Sealing, now: datetime) -> Autho
         sealing.seal(created.key.der, DEFAULT_ORGANIZATION, row_id),
     )
     with store.write() as session:
-        authority = _read(session, sealing)
+        authority = _read(session, sealing, now)
         if authority:  # another thread was faster
             return authority
+        authorities.remove(session, DEFAULT_ORGANIZATION)
         authorities.insert(session, sealed, now)
         details = CertificateFingerprint(created.certificate.fingerprint)
         system = Principal(DEFAULT_ORGANIZATION, SYSTEM)
@@ -51,14 +70,20 @@ def get_authority(store: Transactions, sealing: Sealing, now: datetime) -> Autho
 
 
 def issue_server_credential(store: Transactions, sealing: Sealing, now: datetime) -> tuple[ServerCredential, Authority]:
-    """Issue the certificate of the discovery service, for a new key; return it with the CA. Raises CannotUnseal."""
+    """Issue the certificate of the discovery service, for a new key; return it with the CA. Raises AuthorityLost."""
     authority = get_authority(store, sealing, now)
     return issue_discovery_certificate(authority, now), authority
 
 
-def _read(session: Session, sealing: Sealing) -> Authority | None:
+def _read(session: Session, sealing: Sealing, now: datetime) -> Authority | None:
+    """Return the CA, None if there is none or if it must be replaced. Raises AuthorityLost."""
     sealed = authorities.get(session, DEFAULT_ORGANIZATION)
     if sealed is None:
         return None
-    key = open_key(sealing.open(sealed.sealed_key, sealed.organization, sealed.id))
+    try:
+        key = open_key(sealing.open(sealed.sealed_key, sealed.organization, sealed.id))
+    except CannotUnseal as error:
+        if certificates.are_valid(session, DEFAULT_ORGANIZATION, now):
+            raise AuthorityLost(error.why) from error
+        return None
     return Authority(read_certificate(sealed.der), key)

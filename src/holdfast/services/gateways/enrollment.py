@@ -19,8 +19,10 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound, NotPermitted
+from holdfast.services.gateways.authority import get_authority
 from holdfast.store.audit import Action, CertificateFingerprint, NewJoinToken
 from holdfast.store.gateways import gateways, join_tokens
+from holdfast.store.sealing import Sealing
 
 TOKEN_LASTS = timedelta(hours=1)
 
@@ -34,7 +36,12 @@ class Enrollment:
 
 
 def create_join_token(
-    context: Context, name: str, group: str = "", labels: Mapping[str, str] | None = None, pin: bytes | None = None
+    context: Context,
+    sealing: Sealing,
+    name: str,
+    group: str = "",
+    labels: Mapping[str, str] | None = None,
+    pin: bytes | None = None,
 ) -> Enrollment:
     """
     Create the token with which the gateway *name* can join once, within TOKEN_LASTS.
@@ -46,10 +53,12 @@ def create_join_token(
         NotPermitted: The user isn't an admin of the default organization.
         InvalidField: The name, group or labels aren't allowed.
         Conflict: There are too many gateways.
+        AuthorityLost: No gateway could join, because the key of the CA can't be decrypted.
     """
     _require_operator(context)
     placement = check_placement(group, labels or {})
     check_gateway_name(name)
+    get_authority(context.store, sealing, context.now)
     token = join_token.create_token(pin).text
     expires_at = context.now + TOKEN_LASTS
     with context.write() as session:

@@ -48,7 +48,7 @@ def join(
         JoinRefused: The token is unknown, expired or used.
         TooManyAttempts: Earlier attempts from this address failed, so the client has to wait.
         UnusableRequest: *csr* isn't a signing request for a P-256 key, or isn't signed with that key.
-        CannotUnseal: The key of the CA can't be decrypted.
+        AuthorityLost: The key of the CA can't be decrypted.
     """
     keys = (f"join {client_key(address)}",)
     attempts.begin(keys, now)
@@ -88,7 +88,7 @@ def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now
     Raises:
         RenewalRefused: The certificate is no longer accepted.
         RenewedJustNow: The gateway got a certificate within the last minute.
-        UnusableRequest, CannotUnseal: As `join`.
+        UnusableRequest, AuthorityLost: As `join`.
     """
     authority = get_authority(store, sealing, now)
     with store.write() as session:

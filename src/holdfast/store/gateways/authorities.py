@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import GatewayAuthorityRow
@@ -39,6 +39,11 @@ def insert(session: Session, authority: SealedAuthority, now: datetime) -> None:
     )
     session.add(row)
     session.flush()
+
+
+def remove(session: Session, organization: str) -> None:
+    """Delete the CA, if there is one."""
+    session.execute(delete(GatewayAuthorityRow).where(GatewayAuthorityRow.organization_id == organization))
 
 
 def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:

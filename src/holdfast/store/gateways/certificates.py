@@ -45,6 +45,13 @@ def holder(session: Session, organization: str, fingerprint: str, now: datetime)
     return (row[0], row[1]) if row else None
 
 
+def are_valid(session: Session, organization: str, now: datetime) -> bool:
+    """Return whether any gateway has a certificate that is valid at *now*."""
+    table = GatewayCertificateRow
+    query = select(table.fingerprint).where(table.organization_id == organization, table.not_after > now)
+    return session.scalar(query.limit(1)) is not None
+
+
 def expiries(session: Session, organization: str, fingerprints: Collection[str]) -> dict[str, datetime]:
     """Return when those of these certificates expire that gateways may connect with, by fingerprint."""
     table = GatewayCertificateRow

@@ -1,0 +1,56 @@
+"""`holdfast gateway enroll`, `list`, `show` and `revoke`."""
+
+import uuid
+
+import pytest
+
+from enrolling import Machine
+from holdfast.apis.gateways.join_token import read_token
+
+pytestmark = pytest.mark.envoy
+
+
+@pytest.fixture
+def name(command):
+    """The name of a gateway, which is revoked after the test."""
+    name = f"eu-{uuid.uuid4().hex[:8]}"
+    yield name
+    command("gateway", "revoke", name, "--yes")
+
+
+def line_of(command, name):
+    return [line.split() for line in command.done("gateway", "list").output.splitlines() if name in line]
+
+
+def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name):
+    ended = command.done("gateway", "enroll", name, "--group", "Europe", "--label", "region=eu", "--label", "rack=")
+    assert "On the other machine, run this before" in ended.errors
+    *words, token = ended.output.split()
+    assert words == ["holdfast", "gateway", "join", holdfast.publisher_url]
+    assert read_token(token).pin is None  # this publisher serves http
+    assert line_of(command, name) == [[name, "Europe", "waiting", "to", "join"]]
+
+    body = {"token": token, "csr": Machine().request()}
+    assert holdfast.rest.post("/gateways/join", json=body).status_code == 200
+    shown = command.done("gateway", "show", name).output
+    assert "enrolled" in shown
+    assert "region=eu" in shown
+    as_json = command.done("gateway", "show", name, "--json").json
+    assert as_json["certificate"]["fingerprint"].upper() in shown.replace(":", "")
+    assert as_json in command.done("gateway", "list", "--json").json["list"]
+    assert read_token(command.done("gateway", "enroll", name, "--json").json["token"])
+    assert "has joined before" in command.done("gateway", "enroll", name).errors
+
+    assert f"Revoke gateway {name} (enrolled)? [y/N]" in command.refused("gateway", "revoke", name, stdin="n\n")
+    assert command.done("gateway", "revoke", name, "--yes").output == f"Revoked gateway {name}.\n"
+    assert line_of(command, name) == []
+    assert f"No gateway '{name}' exists" in command.refused("gateway", "show", name)
+
+
+@pytest.mark.parametrize("label", ["region", "=eu", ""])
+def test_a_label_is_a_key_and_a_value(command, label):
+    assert "--label region=eu" in command.refused("gateway", "enroll", "eu-1", "--label", label, code=2)
+
+
+def test_a_name_that_is_not_allowed_is_explained(command):
+    assert "lower-case letters" in command.refused("gateway", "enroll", "EU_1", code=1)
