@@ -37,7 +37,7 @@ class Edge:
         self, channel: grpc.aio.Channel, node: str, metadata: tuple[tuple[str, str], ...] | None = None
     ) -> None:
         self._call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(
-            metadata=metadata or name_of(node)
+            metadata=name_of(node) if metadata is None else metadata
         )
         self._node: Node | None = Node(id=node)
 
@@ -70,6 +70,10 @@ class Edge:
         response = await self.receive()
         await self.answer(response)
         return versions(response)
+
+    async def end(self) -> tuple[grpc.StatusCode, str]:
+        """Wait for the end of the stream, and return its code and text."""
+        return await self._call.code(), await self._call.details()
 
     def disconnect(self) -> None:
         """Close the connection."""

@@ -9,7 +9,7 @@ from holdfast.doctor.check import Check
 from holdfast.network.addresses import Address, Addresses, is_loopback
 from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
 from holdfast.server.limits import FEWEST_FILES, allowed_files, connection_limits
-from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses
+from holdfast.server.listen_addresses import DISCOVERY, PUBLISHER, ListenAddresses
 from holdfast.server.settings import Settings
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.server_certificates import ServerCertificate
@@ -92,6 +92,7 @@ def ports(
     """
     closed = {listener.option for listener in addresses.gateway if listener.tls and not presents}
     every = {PUBLISHER: addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
+    every |= {DISCOVERY: addresses.discovery}
     for option, several in every.items():
         for address in several:
             problem = listen_problem(address, option)

@@ -24,6 +24,7 @@ from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLim
 from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
 from holdfast.server.directories import data_directory, database_in
+from holdfast.server.discovery_port import discovery_port
 from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
@@ -151,6 +152,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             follow_changes(background, runtime, parts.distributor)
             keep_books(background, runtime, settings.audit_retention)
             await keep_gateway(background, parts, f"unix:{process.sockets / 'ads'}")
+            if addresses.discovery:
+                await stack.enter_async_context(discovery_port(addresses.discovery, parts))
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
             readiness = _readiness(parts, addresses, presented)

@@ -13,7 +13,7 @@ from holdfast.network.sockets import CannotStart, check_free, format_address, ma
 from holdfast.server.settings import Settings
 from holdfast.services.publishing.listeners import GatewayListener
 
-PUBLISHER = "publisher"
+PUBLISHER, DISCOVERY = "publisher", "discovery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,12 @@ class ListenAddresses:
 
     publisher: Addresses
     gateway: tuple[GatewayListener, ...]
+    discovery: Addresses = ()
 
     def check_free(self) -> None:
-        """Check that the gateway's addresses are free. Raises CannotStart."""
+        """Check that the addresses of gateway and discovery are free. Raises CannotStart."""
+        for address in self.discovery:
+            check_free(address, DISCOVERY)
         for listener in self.gateway:
             for address in listener.addresses:
                 check_free(address, listener.option)
@@ -40,13 +43,16 @@ class ListenAddresses:
 
 def listen_addresses(settings: Settings) -> ListenAddresses:
     """
-    Resolve the addresses of publisher and gateway in *settings*; a name stands for all its addresses.
+    Resolve the addresses of publisher, gateway and discovery in *settings*; a name stands for all its addresses.
 
     Raises:
         CannotStart: A name has no address, or two addresses are equal or overlap.
     """
-    resolved = ListenAddresses(_resolve(PUBLISHER, settings.publisher), tuple(_gateway(settings)))
+    resolved = ListenAddresses(
+        _resolve(PUBLISHER, settings.publisher), tuple(_gateway(settings)), _resolve(DISCOVERY, settings.discovery)
+    )
     every = [(PUBLISHER, address) for address in resolved.publisher]
+    every += [(DISCOVERY, address) for address in resolved.discovery]
     every += [(listener.option, address) for listener in resolved.gateway for address in listener.addresses]
     for one, other in combinations(every, 2):
         _refuse_overlap(one, other)

@@ -14,6 +14,7 @@ from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.remote.admission import identify_by_transport
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.gateway.resources.tls import presents_identity
@@ -76,7 +77,8 @@ def build_parts(
         trusted_proxies=settings.trusted_proxies,
     )
     listeners = Listeners(groups.default, addresses.gateway)
-    control = Control(_identify, utc_now, groups.tell_observers_soon)
+    identify = identify_by_transport(Peer(EMBEDDED))
+    control = Control(identify, utc_now, groups.tell_observers_soon)
     probes = Probes(
         control,
         EMBEDDED,
@@ -100,11 +102,12 @@ def build_parts(
         listening=listeners,
         server_certificates=lambda now: [files.presented(now) for files in presented],
         publisher_pin=partial(_find_pin, presented),
+        discovery=settings.discovery[0] if settings.discovery else None,
         retire_after=timedelta(seconds=settings.retire_after),
     )
     services = (
-        DiscoveryService(_identify, groups.find_cache, utc_now).register,
-        AccessLog(_identify, partial(_record, groups, failures), utc_now).register,
+        DiscoveryService(identify, groups.find_cache, utc_now).register,
+        AccessLog(identify, partial(_record, groups, failures), utc_now).register,
         control.register,
     )
     return Parts(runtime, process, distributor, listeners, services, Admissions(store, utc_now))
@@ -125,11 +128,6 @@ def backend_limits(settings: Settings) -> BackendLimits:
 
 def _find_pin(presented: Sequence[CertificateFiles[Any]]) -> bytes | None:
     return next((files.pin for files in presented if isinstance(files, PublisherCertificate)), None)
-
-
-def _identify(_: object) -> Peer:
-    """Return the embedded gateway: only this user can open its socket."""
-    return Peer(EMBEDDED)
 
 
 def _record(groups: Groups, failures: Failures, peer: Peer, request: FailedRequest) -> None:

@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     gateway_tls: ListenAddresses = ()  # production over https
     sandbox_tls: ListenAddresses = ()
+    discovery: ListenAddresses = ()  # for gateways on other machines
     gateway_tls_cert: Path | None = None  # of production and sandbox, with its chain
     gateway_tls_key: Path | None = None
     insecure_http: bool = False  # allow http on addresses that other machines can reach

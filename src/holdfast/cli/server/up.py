@@ -48,6 +48,10 @@ GatewayTlsCert = Annotated[
     Path | None, Option(metavar="FILE", help="Gateway's certificate chain (PEM), presented to callers.")
 ]
 GatewayTlsKey = Annotated[Path | None, Option(metavar="FILE", help="Private key of --gateway-tls-cert (PEM).")]
+Discovery = Annotated[
+    list[str] | None,
+    Option(metavar="HOST:PORT", help="Address for gateways on other machines, such as 0.0.0.0:9081. Repeatable."),
+]
 InsecureHttp = Annotated[
     bool | None,
     Option(
@@ -89,6 +93,7 @@ def up(
     sandbox_tls: SandboxTls = None,
     gateway_tls_cert: GatewayTlsCert = None,
     gateway_tls_key: GatewayTlsKey = None,
+    discovery: Discovery = None,
     insecure_http: InsecureHttp = None,
     trusted_proxies: TrustedProxies = None,
     drain_timeout: DrainTimeout = None,
@@ -110,7 +115,7 @@ def up(
         from holdfast.cli.server.process import serve
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
-    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
+    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls, "discovery": discovery}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
     others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
@@ -154,6 +159,7 @@ def doctor(
     sandbox_tls: SandboxTls = None,
     gateway_tls_cert: GatewayTlsCert = None,
     gateway_tls_key: GatewayTlsKey = None,
+    discovery: Discovery = None,
     insecure_http: InsecureHttp = None,
     trusted_proxies: TrustedProxies = None,
     drain_timeout: DrainTimeout = None,
@@ -170,7 +176,7 @@ def doctor(
         from holdfast.cli.server.process import diagnose
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
-    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls}
+    addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls, "discovery": discovery}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
     others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
@@ -212,6 +218,9 @@ def _prepare_process() -> None:
     """Prepare the process before the server is imported."""
     # gRPC errors also arrive as exceptions; its lines on standard error aren't JSON.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # gRPC's Python API can't set a minimum version of TLS, and reads this when it is imported. All certificates of
+    # gateways are for ECDSA keys, so with only this suite for RSA, a handshake with TLS 1.2 fails. TLS 1.3 has others.
+    os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
     # Ignore it until the server handles it; the default would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

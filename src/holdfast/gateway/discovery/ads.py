@@ -32,6 +32,14 @@ ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
 # Make before break: a resource is sent before those that refer to it.
 ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 Register = Callable[[grpc.aio.Server], None]
+SERVER_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
+    ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
+    ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
+]
 
 
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
@@ -68,8 +76,8 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
             while not stream.ended:
                 await stream.watch.wait()
                 stream.watch.clear()
-                for update in stream.due():
-                    yield update
+                for type_url, update in stream.due():
+                    yield _response(type_url, update, self._now())
         finally:
             reader.cancel()
             cache.disconnect(stream.gateway, stream.watch)
@@ -130,16 +138,20 @@ class _Stream:
                 self._retry.answered()
             self._cache.tell_observers()
 
-    def due(self) -> list[DeltaDiscoveryResponse]:
-        """Return the responses to send now; each resource comes before those that refer to it."""
-        responses = []
+    def due(self) -> list[tuple[str, Update]]:
+        """
+        Return the updates to send now, by type URL; each resource comes before those that refer to it.
+
+        They become messages one by one, so that a gateway that reads slowly costs little memory.
+        """
+        updates = []
         for type_url in ORDER:
             # Taken even without a subscription: a new one is compared with all resources.
             subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
             for update in subscription.updates(self._cache.resources(type_url), changed) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
-                responses.append(_response(type_url, update, self._now()))
-        return responses
+                updates.append((type_url, update))
+        return updates
 
 
 def _response(type_url: str, update: Update, now: datetime) -> DeltaDiscoveryResponse:
@@ -168,15 +180,7 @@ async def serve(address: str, *services: Register) -> grpc.aio.Server:
     Messages have no size limit, because a reconnecting gateway with 60,000 clusters sends all their names and versions
     in one message. A gateway that stops answering is disconnected after SILENT_AFTER plus ANSWERS_WITHIN.
     """
-    options = [
-        ("grpc.max_send_message_length", -1),
-        ("grpc.max_receive_message_length", -1),
-        ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
-        ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
-        ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
-    ]
-    server = grpc.aio.server(options=options)
+    server = grpc.aio.server(options=SERVER_OPTIONS)
     for register in services:
         register(server)
     server.add_insecure_port(address)

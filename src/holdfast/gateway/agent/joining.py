@@ -1,0 +1,154 @@
+"""
+Joining a publisher: exchange a token for a certificate, after verifying that it is the publisher of the token.
+"""
+
+import http.client
+import json
+import ssl
+from hashlib import sha256
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from holdfast.apis.gateways.join_token import JoinToken
+from holdfast.apis.publisher_paths import PREFIX
+from holdfast.gateway.agent.membership import Membership, make_request
+from holdfast.gateway.remote.tls import Credential
+from holdfast.network.addresses import is_loopback
+from holdfast.network.public_trust import make_public_context
+
+WITHIN = 30.0  # seconds for connecting, and for the answer
+MAX_ANSWER = 64 * 1024  # bytes
+
+
+class JoinFailed(Exception):
+    """This machine didn't join; the text says why, and what to do."""
+
+
+def join(url: str, token: JoinToken) -> Membership:
+    """
+    Join the publisher at *url*, with a new key.
+
+    With https, the publisher must have the key that the token pins; without a pin, a certificate that the public roots
+    vouch for. http is only for this machine. The token is sent after that.
+
+    Raises:
+        JoinFailed: The publisher can't be reached, isn't the one of the token, or rejects the token.
+    """
+    parts = _read_url(url)
+    request = make_request()
+    body = json.dumps({"token": token.text, "csr": request.csr}).encode()
+    connection = _connect(parts, token)
+    try:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        connection.request("POST", f"{PREFIX}/gateways/join", body, headers)
+        response = connection.getresponse()
+        answer = _read_json(response.read(MAX_ANSWER))
+    except (OSError, http.client.HTTPException) as error:
+        raise JoinFailed(
+            f"{url} didn't answer: {error}. Try again; if the token was used up, create another."
+        ) from error
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise JoinFailed(_explain_refusal(url, response.status, answer))
+    return _read_membership(url, parts, request.key, answer)
+
+
+def _read_url(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    try:
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or parts.username is not None:
+        raise JoinFailed(f"{url} isn't the URL of a publisher, such as https://publisher.example:9443.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise JoinFailed(
+            f"{url} isn't encrypted, so anyone on the network could use the token. Use the publisher's https URL."
+        )
+    return parts
+
+
+def _connect(parts: SplitResult, token: JoinToken) -> http.client.HTTPConnection:
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "http":
+        connection = http.client.HTTPConnection(host, port or 80, timeout=WITHIN)
+    elif token.pin is None:
+        connection = http.client.HTTPSConnection(host, port or 443, timeout=WITHIN, context=make_public_context())
+    else:
+        connection = _PinnedConnection(host, port or 443, timeout=WITHIN, pin=token.pin)
+    try:
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        connection.close()
+        raise JoinFailed(f"The certificate of {parts.netloc} can't be verified: {error.verify_message}.") from error
+    except OSError as error:
+        connection.close()
+        raise JoinFailed(f"Can't connect to {parts.netloc}: {error.strerror or error}. Check the URL.") from error
+    return connection
+
+
+class _PinnedConnection(http.client.HTTPSConnection):
+    """A connection to a server with a known key, whatever the name and issuer in its certificate."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, pin: bytes) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the pin is checked instead
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._pin = pin
+
+    def connect(self) -> None:
+        """Connect, and verify the key. Raises JoinFailed, OSError."""
+        super().connect()
+        if _hash_key(self.sock.getpeercert(binary_form=True)) != self._pin:
+            self.close()
+            raise JoinFailed(
+                f"{self.host}:{self.port} has another key than the publisher that created the token, so the token was "
+                "not sent. Check the URL. If the publisher's key was replaced since, create a new token."
+            )
+
+
+def _hash_key(certificate: bytes | None) -> bytes:
+    """Return the SHA-256 of the key (SubjectPublicKeyInfo) in a certificate; empty if it can't be read."""
+    try:
+        key = x509.load_der_x509_certificate(certificate or b"").public_key()
+        return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
+
+
+def _read_json(content: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _explain_refusal(url: str, status: int, answer: dict[str, Any]) -> str:
+    why = answer.get("description") or answer.get("detail")
+    return f"{url} rejected the token: {why}" if why else f"{url} isn't a publisher that gateways can join ({status})."
+
+
+def _read_membership(url: str, parts: SplitResult, key: str, answer: dict[str, Any]) -> Membership:
+    discovery = answer.get("discovery")
+    if discovery is None:
+        raise JoinFailed(
+            f"{url} doesn't accept gateways on other machines. Start it with --discovery HOST:PORT, then create a new "
+            "token."
+        )
+    try:
+        return Membership(
+            str(answer["name"]),
+            str(answer["group"]),
+            url,
+            (str(discovery["host"] or parts.hostname), int(discovery["port"])),
+            str(discovery["serverName"]),
+            Credential(key, str(answer["certificate"]), str(answer["ca"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise JoinFailed(f"{url} sent an answer that can't be read. Is it another version of Holdfast?") from error

@@ -1,0 +1,137 @@
+"""
+Which gateway is at the other end of a connection: its certificate decides, before any service sees the stream.
+
+The certificate is verified in the handshake. Whether it is still accepted is checked for each stream, and as long as
+the stream lasts.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeAlias
+
+import grpc.aio
+import structlog
+
+from holdfast.gateway.peer import Identify, Peer
+
+log = structlog.get_logger()
+MAX_STREAMS = 16  # of one gateway; it needs three, and twice as many while it reconnects
+NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was revoked or replaced, or it has expired."
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_admitted: ContextVar[tuple[Peer, str] | None] = ContextVar("admitted", default=None)
+
+
+class Admissions(Protocol):
+    """Decides which gateways may connect, by the SHA-256 of the certificate (DER) in lower-case hex."""
+
+    def authorize(self, fingerprint: str) -> Peer | None:
+        """Return the gateway that may connect with this certificate, None if none; called in a thread."""
+
+    def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
+        """Return a future that is done once the certificate is no longer accepted."""
+
+
+def identify_by_transport(local: Peer) -> Identify:
+    """Return the function that identifies gateways: *local* on a unix socket, the admitted one over TLS."""
+
+    def identify(context: Context) -> Peer | None:
+        if (context.peer() or "").startswith("unix:"):
+            return local
+        admitted = _admitted.get()
+        return admitted[0] if admitted else None
+
+    return identify
+
+
+def admitted_certificate() -> str | None:
+    """Return the fingerprint of the certificate with which the gateway of this stream was admitted."""
+    admitted = _admitted.get()
+    return admitted[1] if admitted else None
+
+
+class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic only in its stubs
+    """Lets streams of accepted gateways through, and ends them once the certificate is no longer accepted."""
+
+    def __init__(self, admissions: Admissions) -> None:
+        self._admissions = admissions
+        self._streams: Counter[str] = Counter()  # by gateway
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the handler of the call, which first admits the gateway."""
+        handler: Any = await continuation(handler_call_details)
+        # No service has methods for a single message: it would be read, whatever its size, before its sender is known.
+        if handler is None or not handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(_refuse)
+        method = handler.stream_stream or handler.stream_unary
+
+        async def run(messages: AsyncIterator[Any], context: Context) -> Any:
+            return await self._run(method, messages, context)
+
+        wrap: Any = grpc.stream_unary_rpc_method_handler
+        if handler.response_streaming:
+            wrap = grpc.stream_stream_rpc_method_handler
+        wrapped: Handler = wrap(run, handler.request_deserializer, handler.response_serializer)
+        return wrapped
+
+    async def _run(self, method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
+        fingerprint = _read_fingerprint(context)
+        peer = await asyncio.to_thread(self._admissions.authorize, fingerprint) if fingerprint else None
+        if peer is None:
+            log.warning("gateway rejected", address=context.peer(), fingerprint=fingerprint)
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)
+        if self._streams[peer.name] >= MAX_STREAMS:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many streams.")
+        self._streams[peer.name] += 1
+        _admitted.set((peer, fingerprint))
+        rejected = self._admissions.follow_certificate(fingerprint)
+        serving = asyncio.create_task(_serve(method, messages, context))
+        try:
+            await asyncio.wait((serving, rejected), return_when=asyncio.FIRST_COMPLETED)
+            if rejected.done():
+                log.warning("gateway disconnected: its certificate is no longer accepted", gateway=peer.name)
+                await _cancel(serving)
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)
+            return await serving
+        finally:
+            rejected.cancel()
+            self._streams -= Counter([peer.name])
+            await _cancel(serving)
+
+
+async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
+    if not inspect.isasyncgenfunction(method):
+        return await method(messages, context)
+    async for message in method(messages, context):
+        await context.write(message)
+    return None
+
+
+async def _cancel(task: "asyncio.Task[Any]") -> None:
+    if not task.done():
+        task.cancel()
+        with suppress(asyncio.CancelledError, grpc.aio.AbortError):
+            await task
+
+
+async def _refuse(_: Any, context: Context) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no such method.")
+
+
+def _read_fingerprint(context: Context) -> str:
+    """Return the fingerprint of the verified certificate; empty if there is none, or if this isn't TLS 1.3."""
+    transport = context.auth_context()
+    pem, version = (next(iter(transport.get(name, ())), b"") for name in ("x509_pem_cert", "ssl_tls_version"))
+    if not pem or version != b"TLSv1.3":
+        return ""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
