@@ -145,6 +145,13 @@ def test_every_prefix_of_rest_is_in_the_rest_page():
     assert {prefix for prefix in (PREFIX, *OTHERS) if f"`{prefix}`" not in page("reference/rest.md")} == set()
 
 
+def test_the_table_of_problem_types_has_every_type_with_its_status_and_no_other():
+    sources = "".join(path.read_text() for path in SOURCE.rglob("*.py"))
+    raised = {(name, status) for status, name in re.findall(r'Problem\((\d+), "([a-z-]+)"', sources)}
+    assert len(raised) > 25
+    assert set(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", page("reference/problems.md"), re.MULTILINE)) == raised
+
+
 def test_every_scope_is_in_the_page_of_scopes():
     assert {scope for scope in SCOPES if f"| `{scope}` |" not in page("reference/scopes.md")} == set()
 

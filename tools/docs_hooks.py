@@ -12,11 +12,11 @@ from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from mkdocs.config.defaults import MkDocsConfig
 
-CODE = re.compile(r"[a-z0-9_-]+")
+CODE = re.compile(r"[a-z0-9_-]+|HOLDFAST_[A-Z_]+")
 
 
 class _CodeAnchors(Treeprocessor):
-    """Add an anchor to each code that a row begins with, such as `weak-key`."""
+    """Add an anchor to each code or variable that a row begins with, such as `weak-key` or `HOLDFAST_DATA`."""
 
     def run(self, root: Element) -> None:
         taken = {element.get("id") for element in root.iter()}
