@@ -23,6 +23,13 @@ def test_the_operations_can_be_tried_without_requests_to_other_hosts(signed_in: 
     assert [url for url in asked if not url.startswith((origin, "data:"))] == []
 
 
+def test_the_page_follows_the_theme(signed_in: Page):
+    for theme, count in (("light", 0), ("dark", 1)):
+        signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        signed_in.goto("/docs")
+        expect(signed_in.locator("html.dark-mode")).to_have_count(count)
+
+
 def test_an_expired_session_does_not_open_a_password_prompt(signed_in: Page):
     signed_in.goto("/docs")
     settings = signed_in.locator("[id^=operations-Settings]")

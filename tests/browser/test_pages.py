@@ -27,6 +27,7 @@ def addresses(api: PublishedApi) -> list[str]:
     return [
         "/apis",
         "/apis?query=nothing-is-called-like-this",
+        "/apis?page=99",
         "/apis/new",
         f"/apis/{api.id}",
         f"/apis/{api.id}/delete",
@@ -110,6 +111,8 @@ def test_no_page_is_wider_than_a_narrow_screen(signed_in: Page, api: PublishedAp
     for address in addresses(api):
         signed_in.goto(address)
         assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320, address
+    signed_in.goto(f"/apis?query={api.name}")
+    expect(signed_in.locator(".state")).to_be_in_viewport(ratio=1)
 
 
 def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
@@ -158,6 +161,16 @@ def test_escape_closes_a_dialog_and_returns_the_focus(signed_in: Page, api: Publ
     signed_in.keyboard.press("Escape")
     expect(signed_in.get_by_role("dialog")).to_be_hidden()
     expect(button).to_be_focused()
+
+
+def test_a_dialog_without_fields_begins_at_its_top_with_the_focus_on_the_way_out(signed_in: Page, api: PublishedApi):
+    signed_in.set_viewport_size({"width": 390, "height": 500})
+    for button, way_out in (("Certificate details", "Close"), ("Delete certificate", "Cancel")):
+        signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
+        signed_in.get_by_role("button", name=button).click()
+        dialog = signed_in.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name=way_out)).to_be_focused()
+        expect(dialog.get_by_role("heading").first).to_be_in_viewport()
 
 
 def test_everything_except_drop_and_live_status_works_without_javascript(

@@ -3,16 +3,19 @@ const dialog = document.getElementById("dialog");
 
 const open = () => {
   if (!dialog.firstElementChild) return;
-  if (!dialog.open) dialog.showModal();
-  else if (document.activeElement !== dialog && dialog.contains(document.activeElement)) return;
-  dialog.querySelector("[autofocus]:not([disabled])")?.focus();
+  if (!dialog.open) {
+    dialog.showModal();
+    dialog.scrollTop = 0; // the browser scrolls to what it focuses
+  } else if (document.activeElement !== dialog && dialog.contains(document.activeElement)) return;
+  // Not "As a command", which the browser would choose; Close is always visible, so nothing scrolls.
+  dialog.querySelector("[autofocus]:not([disabled]), [data-dialog-close]")?.focus();
 };
 
-// On a small screen, an error can be below the visible part of the dialog. The form focuses its field first.
+// On a small screen, an error or answer can be below the visible part of the dialog. The form focuses its field first.
 const reveal = (changes) => {
   const elements = changes.flatMap(({ target, addedNodes }) => [target, ...addedNodes]);
-  const error = elements.find((element) => element.matches?.("[role=alert]") && element.textContent.trim());
-  if (error) requestAnimationFrame(() => error.scrollIntoView({ block: "nearest" }));
+  const news = elements.find((element) => element.matches?.("[role=alert], [data-answer]") && element.textContent.trim());
+  if (news) requestAnimationFrame(() => news.scrollIntoView({ block: "nearest" }));
 };
 
 if (dialog) {
