@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
 from holdfast.doctor import examine
@@ -17,8 +18,10 @@ from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.directories import DATABASE_FILE, data_directory
 from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
+from holdfast.services.gateways.authority import get_authority
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
+from holdfast.store.gateways import certificates, gateways
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.sealing import Sealing
 from holdfast.store.trust import endpoint_certificates, trust_settings
@@ -267,6 +270,30 @@ def test_expiring_caller_certificates_and_apis_without_any_are_named(kept, unwel
         "Expired (1): old for Closed 1.0.0 of default. Expiring within 30 days (1): soon for Left 1.0.0 of default."
     )
     assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: it has no caller certificates."
+
+
+def test_gateways_that_do_not_renew_their_certificates_are_named(kept, unwell):
+    def join(session, name, left):
+        gateway = Gateway(name, "default", name, Placement("Default", {}), NOW)
+        gateways.insert(session, gateway)
+        for end in (left - 20 * DAY, left):  # the older one doesn't count
+            issued = IssuedCertificate(f"{name} {end}", NOW, NOW + end, NOW)
+            certificates.insert(session, gateway, issued)
+
+    kept(lambda session: [join(session, *each) for each in (("eu-1", -DAY), ("eu-2", 6 * DAY), ("eu-3", 9 * DAY))])
+    outcome, text, _ = unwell()["gateways"]
+    assert outcome == "warning"
+    assert text == "Their certificates have expired: eu-1. They should have renewed their certificates: eu-2."
+
+
+def test_a_lost_key_of_the_gateway_ca_is_reported(data, kept, unwell):
+    store = Store(data / DATABASE_FILE)
+    kept(lambda _: None)
+    get_authority(store, Sealing(lambda: (bytes(32),)), NOW)
+    store.close()
+    outcome, text, advice = unwell()["sealing key"]
+    assert (outcome, "the gateway CA of default" in text) == ("failed", True)
+    assert "revoke all gateways" in advice
 
 
 def test_exceptions_are_named(kept, unwell):

@@ -4,12 +4,15 @@ import os
 import signal
 import socket
 import ssl
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from holdfast.apis.gateways.join_token import read_token
 from issuing import DAY, issue, speak_only
 from ports import free_addresses
 from running import Holdfast, wait_until, write_identity
@@ -100,6 +103,17 @@ def test_a_new_certificate_is_presented_after_a_signal_and_open_connections_stay
         os.kill(holdfast.pid, signal.SIGHUP)
         wait_until(lambda: presented(holdfast) == renewed.certificate.serial_number)
         assert open_before.get("/sign-in").status_code == 200
+
+
+def test_a_join_token_pins_the_key_that_is_presented_when_it_is_created(holdfast):
+    token = read_token(holdfast.rest.post("/gateways", json={"name": "eu-1"}).json()["token"])
+    context = ssl.create_default_context(cadata=ROOT.pem.decode())
+    with (
+        socket.create_connection(address(holdfast)) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1") as tls,
+    ):
+        key = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).public_key()
+    assert token.pin == sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
 def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(holdfast, files):

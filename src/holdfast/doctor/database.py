@@ -5,7 +5,7 @@ Checks of the database: integrity, version, permissions, and content that needs 
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -33,6 +33,8 @@ from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
 from holdfast.store.sealing import CannotUnseal
 from holdfast.store.sqlite import explain, open_to_read
+
+RENEWED_BEFORE = timedelta(days=7)  # gateways renew their certificates when 10 days are left
 
 
 def check_database(settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
@@ -84,6 +86,7 @@ def _content(session: Session, settings: Settings, data: Path, now: datetime) ->
     calling = inspection.calling_certificates(session)
     yield _lifetimes("certificates of callers", calling, now, "Ask the callers for new ones and upload those, too.")
     yield _callers(session, now)
+    yield _gateways(session, now)
     on = [f"{origin} of {organization}" for organization, origin in inspection.exceptions(session, now)]
     if on:
         text = f"Verification is turned off for {some(on)}."
@@ -100,6 +103,23 @@ def _callers(session: Session, now: datetime) -> Check:
         advice = "Upload a caller certificate, or remove mutualssl from securityScheme."
         return Check.warning("callers", f"Nobody can call {some(closed)}: it has no caller certificates.", advice)
     return Check.ok("callers", "Every API that requires client certificates has a caller certificate.")
+
+
+def _gateways(session: Session, now: datetime) -> Check:
+    """Check whether gateways renew their certificates, which they do ten days before they expire."""
+    ends = inspection.expiries_of_gateways(session)
+    expired = [name for name, end in ends.items() if end <= now]
+    late = [name for name, end in ends.items() if now < end <= now + RENEWED_BEFORE]
+    sentences = []
+    if expired:
+        sentences.append(f"Their certificates have expired: {some(expired)}.")
+    if late:
+        sentences.append(f"They should have renewed their certificates: {some(late)}.")
+    if sentences:
+        advice = "Check that they run and reach the publisher. Enroll those again whose certificate has expired."
+        return Check.warning("gateways", " ".join(sentences), advice)
+    text = f"{len(ends)} gateways have a valid certificate." if ends else "No gateway on another machine has joined."
+    return Check.ok("gateways", text)
 
 
 def _references(connection: sqlite3.Connection) -> Check:
@@ -151,7 +171,7 @@ def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
 
 
 def _keys(session: Session, settings: Settings, data: Path) -> Check:
-    opened, lost = 0, []
+    opened, lost, ca_lost = 0, [], False
     try:
         sealing = open_sealing(settings, data)
         for organization, row, origin, sealed in inspection.sealed_keys(session):
@@ -160,10 +180,13 @@ def _keys(session: Session, settings: Settings, data: Path) -> Check:
                 opened += 1
             except CannotUnseal:
                 lost.append(f"{origin} of {organization}")
+                ca_lost = ca_lost or origin == inspection.GATEWAY_CA
     except (CannotStart, UnusableSealingKey) as error:
         return Check.failed("sealing key", str(error), "Restore the previous sealing key.")
     if lost:
         advice = "Restore the previous sealing key, or import these client certificates again."
+        if ca_lost:
+            advice += " For the gateway CA, revoke all gateways and enroll them again."
         return Check.failed("sealing key", f"It can't decrypt the private keys for {some(lost)}.", advice)
     text = f"It decrypts all {opened} private keys." if opened else "There are no private keys to decrypt."
     return Check.ok("sealing key", text)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import create_engine, exists, select
+from sqlalchemy import create_engine, exists, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -18,12 +18,15 @@ from holdfast.store.tables import (
     CallerCertificateRow,
     EndpointCertificateRow,
     GatewayAuthorityRow,
+    GatewayCertificateRow,
     GatewayIdentityRow,
+    GatewayRow,
     IdentityChainRow,
     TrustedCertificateRow,
     TrustSettingsRow,
 )
 
+GATEWAY_CA = "the gateway CA"
 _AT_ONCE = 1_000
 
 
@@ -39,7 +42,7 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield each sealed key: organization, row id, what it is for (an origin or "the gateway CA"), sealed bytes."""
+    """Yield each sealed key: organization, row id, what it is for (an origin or GATEWAY_CA), sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
@@ -47,7 +50,7 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
             yield row[0], row[1], row[2], row[3] or b""
     authority = GatewayAuthorityRow
     for ca in session.execute(select(authority.organization_id, authority.id, authority.sealed_key)):
-        yield ca[0], ca[1], "the gateway CA", ca[2]
+        yield ca[0], ca[1], GATEWAY_CA, ca[2]
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
@@ -77,6 +80,13 @@ def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     query = query.join(ApiRow, ApiRow.id == table.api_id).order_by(ApiRow.name, table.alias)
     for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
         yield row[0], f"{row[1]} for {row[2]} {row[3]}", row[4]
+
+
+def expiries_of_gateways(session: Session) -> dict[str, datetime]:
+    """Return when the newest certificate of each gateway that has joined expires, by the gateway's name."""
+    query = select(GatewayRow.name, func.max(GatewayCertificateRow.not_after))
+    query = query.join(GatewayCertificateRow, GatewayCertificateRow.gateway_id == GatewayRow.id)
+    return {row[0]: row[1] for row in session.execute(query.group_by(GatewayRow.name).order_by(GatewayRow.name))}
 
 
 def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:

@@ -16,8 +16,8 @@ LOCAL_GATEWAY = "local"  # the gateway on the publisher's machine, which needs n
 MAX_GATEWAYS = 1_000
 MAX_LABELS = 16
 MAX_GROUP = 60  # characters
-# Paths below /gateways, and the gateway that isn't enrolled.
-RESERVED = frozenset({LOCAL_GATEWAY, "enforcement", "groups", "join"})
+# Paths below /gateways, and names of the gateway that isn't enrolled.
+RESERVED = frozenset({LOCAL_GATEWAY, "embedded", "enforcement", "groups", "join"})
 # A DNS label (RFC 1123), in one case, so that no two names differ only in how they are written.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
