@@ -156,6 +156,25 @@ def test_a_publisher_that_is_not_there_or_is_something_else_is_reported(holdfast
         join(holdfast.gateway_url, JoinToken(bytes(32)))
 
 
+def test_without_the_key_of_its_ca_only_the_discovery_port_is_closed(tmp_path: Path):
+    (address,) = free_addresses(1)
+    with Holdfast(tmp_path, HOLDFAST_DISCOVERY=address) as holdfast:
+        join(holdfast.publisher_url, enroll(holdfast, "eu-1"))
+        holdfast.stop()
+        (holdfast.data / "sealing-key").unlink()
+        holdfast.start()
+        assert holdfast.rest.get("/gateways").json()["count"] == 1
+        (logged,) = [line for line in holdfast.log_lines() if line["event"] == "no certificate for the discovery port"]
+        assert "Put back the previous sealing key" in logged["reason"]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(read_address(address), PATIENCE)
+
+
+def read_address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
 def test_the_discovery_port_must_be_free(holdfast: Holdfast, tmp_path: Path):
     taken = holdfast.environment["HOLDFAST_DISCOVERY"]
     assert Holdfast(tmp_path).refuse_to_start(discovery=taken) == (

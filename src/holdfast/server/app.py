@@ -24,7 +24,7 @@ from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLim
 from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
 from holdfast.server.directories import data_directory, database_in
-from holdfast.server.discovery_port import discovery_port
+from holdfast.server.discovery_port import DiscoveryPort
 from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
@@ -153,7 +153,10 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             keep_books(background, runtime, settings.audit_retention)
             await keep_gateway(background, parts, f"unix:{process.sockets / 'ads'}")
             if addresses.discovery:
-                await stack.enter_async_context(discovery_port(addresses.discovery, parts))
+                port = DiscoveryPort(addresses.discovery, parts, utc_now)
+                stack.push_async_callback(port.close)
+                await port.open()
+                background.start("discovery port", port.follow)
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
             readiness = _readiness(parts, addresses, presented)

@@ -3,11 +3,11 @@ The port for gateways on other machines: its certificate, and the services that 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+import grpc.aio
 import structlog
 
 from holdfast.certificates.gateway_certificates import UnusableRequest, pem_of
@@ -29,63 +29,68 @@ from holdfast.store.database import Store
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
-LOOK_AGAIN = 3600.0  # seconds
+LOOK_AGAIN = 60.0  # seconds
 
 
-class DiscoveryCertificate:
-    """The certificate that the discovery port presents, issued here and replaced after two thirds of its life."""
+class DiscoveryPort:
+    """
+    The port, with a certificate that is issued here, and replaced often, because the CA can be replaced, too.
 
-    def __init__(self, store: Store, sealing: Sealing, now: Callable[[], datetime]) -> None:
-        self._store = store
-        self._sealing = sealing
+    Without the key of the gateways' CA the port stays closed, and everything else works. Lives on one event loop.
+    """
+
+    def __init__(self, addresses: Addresses, parts: Parts, now: Callable[[], datetime]) -> None:
+        self._addresses = addresses
+        self._parts = parts
         self._now = now
-        self._renew_at: datetime
-        self._current: Credential
+        self._credential: Credential | None = None
+        self._problem = ""
+        self._server: grpc.aio.Server | None = None
 
-    def current(self) -> Credential:
-        """Return what to present in the next handshake."""
-        return self._current
+    async def open(self) -> None:
+        """
+        Open the port, if there is a certificate for it.
 
-    def issue(self) -> None:
-        """Issue a certificate for a new key. Raises CannotUnseal, UnusableSealingKey."""
-        issued, authority = issue_server_credential(self._store, self._sealing, self._now())
-        certificate = issued.certificate
-        self._renew_at = certificate.not_before + (certificate.not_after - certificate.not_before) * 2 / 3
-        self._current = Credential(issued.key.pem, pem_of(certificate), authority.pem)
+        Raises:
+            CannotStart: An address can't be listened on.
+        """
+        await asyncio.to_thread(self._refresh)
+        if self._credential is None or self._server:
+            return
+        renewals = RenewalService(partial(_renew, self._parts.runtime.store, self._parts.runtime.sealing))
+        services = (*self._parts.services, renewals.register)
+        admission = Admission(self._parts.admissions)
+        try:
+            self._server = await serve_remote_gateways(self._addresses, self._present, admission, services)
+        except CannotListen as error:
+            raise CannotStart(f"{error} Choose another address with --{DISCOVERY} HOST:PORT.") from error
 
-    async def keep(self) -> None:
-        """Replace the certificate in time, until cancelled."""
+    async def follow(self) -> None:
+        """Replace the certificate every LOOK_AGAIN seconds, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_AGAIN)
-            if self._now() >= self._renew_at:
-                await asyncio.to_thread(self.issue)
+            await self.open()
 
+    async def close(self) -> None:
+        """Close the port, and end all streams."""
+        if self._server:
+            await self._server.stop(0)
 
-@asynccontextmanager
-async def discovery_port(addresses: Addresses, parts: Parts) -> AsyncIterator[None]:
-    """
-    Serve gateways on other machines until the block ends.
+    def _present(self) -> Credential:
+        assert self._credential  # noqa: S101 - the port is open
+        return self._credential
 
-    Raises:
-        CannotStart: An address can't be listened on, or the key of the gateways' CA can't be decrypted.
-    """
-    runtime = parts.runtime
-    certificate = DiscoveryCertificate(runtime.store, runtime.sealing, utc_now)
-    try:
-        await asyncio.to_thread(certificate.issue)
-        renewals = RenewalService(partial(_renew, runtime.store, runtime.sealing))
-        admission = Admission(parts.admissions)
-        services = (*parts.services, renewals.register)
-        server = await serve_remote_gateways(addresses, certificate.current, admission, services)
-    except (CannotUnseal, UnusableSealingKey) as error:
-        raise CannotStart(f"The CA of gateways can't be used. {error}") from error
-    except CannotListen as error:
-        raise CannotStart(f"{error} Choose another address with --{DISCOVERY} HOST:PORT.") from error
-    runtime.background.start("discovery certificate", certificate.keep)
-    try:
-        yield
-    finally:
-        await server.stop(0)
+    def _refresh(self) -> None:
+        runtime = self._parts.runtime
+        try:
+            issued, authority = issue_server_credential(runtime.store, runtime.sealing, self._now())
+        except (CannotUnseal, UnusableSealingKey) as error:
+            if self._problem != str(error):
+                log.error("no certificate for the discovery port", reason=str(error))
+            self._problem = str(error)
+        else:
+            self._problem = ""
+            self._credential = Credential(issued.key.pem, pem_of(issued.certificate), authority.pem)
 
 
 def _renew(store: Store, sealing: Sealing, fingerprint: str, csr: str) -> Renewed:
