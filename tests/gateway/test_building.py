@@ -1,6 +1,7 @@
 """All resources of one API."""
 
 import pytest
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
@@ -31,7 +32,7 @@ def test_each_environment_has_its_own_clusters_and_routes():
         f"{base}/production",
         f"{base}/sandbox",
     ]
-    assert [len(built.routes[environment]) for environment in ENVIRONMENTS] == [6, 6]
+    assert [len(VirtualHost.FromString(built.routes[environment]).routes) for environment in ENVIRONMENTS] == [6, 6]
     assert built.all == built.secrets + built.clusters
 
 
@@ -56,7 +57,7 @@ def test_the_resources_that_enforce_an_origins_trust_are_listed():
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])
 def test_an_api_that_is_not_served_has_no_resources(state):
     built = build(make_api(state=state, sandbox="https://sandbox.test"))
-    assert (built.all, built.by_policy, built.routes) == ((), {}, {"production": [], "sandbox": []})
+    assert (built.all, built.by_policy, built.routes) == ((), {}, {"production": b"", "sandbox": b""})
 
 
 def test_a_change_of_trust_changes_the_cluster():

@@ -13,6 +13,7 @@ import certifi
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext, SubjectAltNameMatcher
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
@@ -137,7 +138,7 @@ def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
         unknown -= own
         for name in own if endpoint and endpoint.origin.is_secure else ():
             yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust[endpoint.origin], secrets))
-        led_to = {route.route.cluster for route in built.routes[environment]}
+        led_to = {route.route.cluster for route in VirtualHost.FromString(built.routes[environment]).routes}
         yield from (f"{environment}: a route leads to {name}" for name in led_to - own)
         if api.state.is_served and endpoint and not led_to:
             yield f"{environment}: no route"

@@ -15,6 +15,7 @@ from holdfast.gateway.resources.routes import (
     ENVIRONMENT_HEADER,
     build_routes,
     build_scoped_routes,
+    pack,
     scope_of,
 )
 from store.values import make_api
@@ -90,7 +91,7 @@ def test_a_long_response_is_not_cut_off_but_a_silent_one_is():
 def test_the_longest_context_comes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
-    resource = build_scoped_routes("production", "a", (build_routes(api, "production") for api in apis))
+    resource = build_scoped_routes("production", "a", (pack(build_routes(api, "production")) for api in apis))
     assert (resource.type_url, resource.name) == (ROUTES, "production/a")
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from envoy.config.route.v3.route_components_pb2 import Route
-
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
@@ -16,7 +14,7 @@ from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import build_routes, cluster_name, scope_name, scope_of
+from holdfast.gateway.resources.routes import build_routes, cluster_name, pack, scope_name, scope_of
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 
 NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
@@ -29,7 +27,7 @@ class ApiResources:
     clusters: tuple[Resource, ...]
     secrets: tuple[Resource, ...]
     scope: str  # that its routes belong to
-    routes: Mapping[Environment, list[Route]]
+    routes: Mapping[Environment, bytes]  # serialized; empty if there are none
     # The resources that enforce a policy, by type URL and name: an origin's clusters and secrets, or callers' routes.
     by_policy: Mapping[Policy, frozenset[tuple[str, str]]]
     groups: frozenset[str]  # that the API is deployed to
@@ -76,7 +74,7 @@ def build_api(
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         policy = OriginTrust(str(origin))
         by_policy[policy] = by_policy.get(policy, frozenset()) | keys
-    routes = {environment: build_routes(api, environment, callers) for environment in ENVIRONMENTS}
+    routes = {environment: pack(build_routes(api, environment, callers)) for environment in ENVIRONMENTS}
     if api.requires_certificate and resources:
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)

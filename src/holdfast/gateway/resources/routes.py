@@ -8,7 +8,6 @@ from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption, Routin
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
-    RetryPolicy,
     Route,
     RouteAction,
     RouteMatch,
@@ -34,6 +33,7 @@ ENVIRONMENT_HEADER = "x-holdfast-environment"
 CALLER_HEADER = "x-holdfast-caller"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
 IDLE_TIMEOUT = Duration(seconds=60)
+_RETRY, _RETRY_IDEMPOTENT = build_retry_policy(idempotent=False), build_retry_policy(idempotent=True)
 
 
 def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
@@ -81,47 +81,48 @@ def build_refusals(api: Api, environment: Environment) -> list[Route]:
 
 def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
     priority = RoutingPriority.DEFAULT if endpoint.connection.connection_per_caller else WEBSOCKET_PRIORITY
-    upgrade = RouteAction(cluster=upgrade_cluster_name(cluster, endpoint), priority=priority)
     kinds = (
-        ([*who, UPGRADE], upgrade, build_retry_policy(idempotent=False)),
-        ([*who, IDEMPOTENT_METHODS], RouteAction(cluster=cluster), build_retry_policy(idempotent=True)),
-        (who, RouteAction(cluster=cluster), build_retry_policy(idempotent=False)),
+        ([*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, _RETRY),
+        ([*who, IDEMPOTENT_METHODS], cluster, RoutingPriority.DEFAULT, _RETRY_IDEMPOTENT),
+        (who, cluster, RoutingPriority.DEFAULT, _RETRY),
     )
-    below = f"{api.path}/"
-    return [
-        _route(cluster, api, match, endpoint, _action(target, endpoint, rewrite, retry))
-        for headers, target, retry in kinds
+    below, common, routes = f"{api.path}/", _common(cluster, api, endpoint), []
+    for headers, target, priority_of_kind, retry in kinds:
         for match, rewrite in (
             (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
             (RouteMatch(prefix=below, headers=headers), f"{endpoint.base_path}/"),
-        )
-    ]
+        ):
+            action = RouteAction(cluster=target, priority=priority_of_kind, prefix_rewrite=rewrite, retry_policy=retry)
+            route = Route(match=match, route=action)
+            route.MergeFrom(common)
+            routes.append(route)
+    return routes
 
 
-def _action(target: RouteAction, endpoint: Endpoint, rewrite: str, retry: RetryPolicy) -> RouteAction:
-    return RouteAction(
-        cluster=target.cluster,
-        priority=target.priority,
-        prefix_rewrite=rewrite,
+def _common(name: str, api: Api, endpoint: Endpoint) -> Route:
+    """Return what all routes to *endpoint* have in common."""
+    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
+    action = RouteAction(
         host_rewrite_literal=endpoint.origin.authority,
         append_x_forwarded_host=True,
         # A stream may last indefinitely, but not be silent.
         timeout=Duration(),
         idle_timeout=IDLE_TIMEOUT,
-        retry_policy=retry,
     )
-
-
-def _route(name: str, api: Api, match: RouteMatch, endpoint: Endpoint, action: RouteAction) -> Route:
-    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
     # Reports of failed requests always have the route's name, but no cluster name if no host could be chosen.
-    route = Route(name=name, match=match, route=action, request_headers_to_add=[prefix])
+    route = Route(name=name, route=action, request_headers_to_add=[prefix])
     if metadata := build_mapping(api.path, endpoint):
         route.metadata.CopyFrom(metadata)
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
         share_connections(route)
     return route
+
+
+def pack(routes: Sequence[Route]) -> bytes:
+    """Return *routes* serialized; as messages, they take many times the memory."""
+    body: bytes = VirtualHost(routes=routes).SerializeToString(deterministic=True)
+    return body
 
 
 def scope_of(api: Api) -> str:
@@ -134,16 +135,19 @@ def scope_name(environment: Environment, scope: str) -> str:
     return f"{environment}/{scope}"
 
 
-def build_scoped_routes(environment: Environment, scope: str, routes: Iterable[list[Route]]) -> Resource:
+def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[bytes]) -> Resource:
     """
-    Build the resource with all routes in *scope*, the longest path first.
+    Build the resource with all routes in *scope*, which `pack` returned for each API, the longest path first.
 
     Each scope is its own resource, so that a new API doesn't replace all routes
     (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners define how a request finds its scope.
     """
-    every = sorted(routes, key=lambda group: -len(group[0].match.path) if group else 0)
     name = scope_name(environment, scope)
-    host = VirtualHost(name=name, domains=["*"], routes=[route for group in every for route in group])
+    host = VirtualHost(name=name, domains=["*"])
+    for routes in sorted(
+        map(VirtualHost.FromString, filter(None, packed)), key=lambda own: -len(own.routes[0].match.path)
+    ):
+        host.MergeFrom(routes)
     configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
     key = ScopedRouteConfiguration.Key(fragments=fragments)

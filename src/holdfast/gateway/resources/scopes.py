@@ -5,8 +5,6 @@ The routes of each API by scope, so that a change to an API rebuilds only its sc
 from collections import defaultdict
 from collections.abc import Hashable
 
-from envoy.config.route.v3.route_components_pb2 import Route
-
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES, Resource
@@ -17,14 +15,14 @@ class Scopes:
     """The routes of all APIs, by environment and scope."""
 
     def __init__(self) -> None:
-        self._routes: dict[tuple[Environment, str], dict[Hashable, list[Route]]] = defaultdict(dict)
+        self._routes: dict[tuple[Environment, str], dict[Hashable, bytes]] = defaultdict(dict)
         self._changed: set[tuple[Environment, str]] = set()
 
     def replace(self, api: Hashable, before: ApiResources | None, after: ApiResources | None) -> None:
         """Replace the routes of *before* with those of *after*."""
         for environment in ENVIRONMENTS:
-            old = before.routes[environment] if before else []
-            new = after.routes[environment] if after else []
+            old = before.routes[environment] if before else b""
+            new = after.routes[environment] if after else b""
             if old == new:
                 continue
             if before:
