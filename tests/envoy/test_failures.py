@@ -30,7 +30,7 @@ from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.resources.routes import build_routes, build_scoped_routes, cluster_name, pack, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
 from holdfast.server.clock import utc_now
 from holdfast.services.failures.failures import Failure, Failures
 from issuing import (
@@ -354,7 +354,7 @@ async def failure_at_edge(
     failures, cache, endpoint = Failures(lambda: None, utc_now), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
-    routes = build_scoped_routes("production", scope_of(api), [pack(build_routes(api, "production"))])
+    routes = build_scoped_routes("production", scope_of(api), [pack_routes(api, "production")])
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
     with gateway_directory(directory) as own:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.gateway.resources.dot_segments import ESCAPING_PATH
+from holdfast.gateway.resources.dot_segments import ESCAPING_HINTS, ESCAPING_PATH
 
 REFUSED = re.compile(ESCAPING_PATH)
 
@@ -49,6 +49,13 @@ paths = st.lists(characters, max_size=12).map("".join).map("/pub/1.0.0/{}".forma
 def test_every_path_that_leads_out_for_some_backend_is_rejected(path):
     if leads_out(path):
         assert REFUSED.fullmatch(path)
+
+
+@given(paths)
+def test_every_rejected_path_has_a_hint(path):
+    """Gateways don't compare other paths with the expression."""
+    if REFUSED.fullmatch(path):
+        assert any(hint in path for hint in ESCAPING_HINTS)
 
 
 @given(paths)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from envoy.config.core.v3.base_pb2 import RoutingPriority
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
@@ -15,7 +16,7 @@ from holdfast.gateway.resources.routes import (
     ENVIRONMENT_HEADER,
     build_routes,
     build_scoped_routes,
-    pack,
+    pack_routes,
     scope_of,
 )
 from store.values import make_api
@@ -91,7 +92,7 @@ def test_a_long_response_is_not_cut_off_but_a_silent_one_is():
 def test_the_longest_context_comes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
-    resource = build_scoped_routes("production", "a", (pack(build_routes(api, "production")) for api in apis))
+    resource = build_scoped_routes("production", "a", (pack_routes(api, "production") for api in apis))
     assert (resource.type_url, resource.name) == (ROUTES, "production/a")
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]
@@ -114,9 +115,14 @@ def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
     endpoint = parse_endpoint("https://Pizza.test:443/a/b/")
     quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
-    for route in build_routes(api, "production"):
-        (fields,) = route.metadata.filter_metadata.values()
+    both = [api, replace(api, id="other", version="2")]
+    resource = build_scoped_routes("production", "pizza", [pack_routes(each, "production") for each in both])
+    (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
+    (mappings,) = host.metadata.filter_metadata.values()
+    assert mappings.keys() == {route.name for route in host.routes}
+    for each in both:
         url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
-        assert dict(fields) == url | {"public": "/pizza/1"}
-    assert build_routes(api, "sandbox")
-    assert not any(route.HasField("metadata") for route in build_routes(api, "sandbox"))
+        assert dict(mappings[f"default/{each.id}/production"]) == url | {"public": each.path}
+    unmapped = VirtualHost.FromString(pack_routes(api, "sandbox"))
+    assert unmapped.routes
+    assert not unmapped.HasField("metadata")

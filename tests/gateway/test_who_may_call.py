@@ -17,7 +17,7 @@ from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
     build_routes,
     build_scoped_routes,
-    pack,
+    pack_routes,
     scope_name,
     scope_of,
 )
@@ -85,7 +85,7 @@ def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_n
 @given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), fingerprints)
 def test_no_other_api_in_a_scope_bypasses_a_rejection(every, accepted):
     for environment in ENVIRONMENTS:
-        made = build_scoped_routes(environment, "a", [pack(build_routes(api, environment, accepted)) for api in every])
+        made = build_scoped_routes(environment, "a", [pack_routes(api, environment, accepted) for api in every])
         (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
         for api in every:
             if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):

@@ -75,6 +75,7 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
             "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
             # Nothing reads statistics of single clusters, and with thousands of clusters they cost memory.
             "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
-            "cluster_manager": {"enable_deferred_cluster_creation": False},
+            # Each worker thread creates a cluster with its first request: with thousands of clusters, it saves memory.
+            "cluster_manager": {"enable_deferred_cluster_creation": True},
         }
     )

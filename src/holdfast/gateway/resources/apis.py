@@ -14,7 +14,7 @@ from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import build_routes, cluster_name, pack, scope_name, scope_of
+from holdfast.gateway.resources.routes import cluster_name, pack_routes, scope_name, scope_of
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 
 NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
@@ -74,7 +74,7 @@ def build_api(
         keys = frozenset((resource.type_url, resource.name) for resource in own)
         policy = OriginTrust(str(origin))
         by_policy[policy] = by_policy.get(policy, frozenset()) | keys
-    routes = {environment: pack(build_routes(api, environment, callers)) for environment in ENVIRONMENTS}
+    routes = {environment: pack_routes(api, environment, callers) for environment in ENVIRONMENTS}
     if api.requires_certificate and resources:
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)

@@ -35,3 +35,5 @@ _DOT = f"(?:{_character('.')}){_REMOVED}"
 _ENDING = r"(?:[^a-z0-9._~!$&'()*+,=:@-].*)?"
 # Matches a whole path without its query, in the syntax that RE2 and Python share.
 ESCAPING_PATH = f"(?is).*{_SEPARATOR}{_REMOVED}{_DOT}{_DOT}{_ENDING}"
+# Every path that the pattern matches contains one of these.
+ESCAPING_HINTS = ("..", "%", "\t", "\n", "\r")

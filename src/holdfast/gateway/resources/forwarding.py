@@ -54,12 +54,13 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, by_prox
 def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionConfig:
     own = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
     # Own headers are removed first: without a certificate Envoy writes nothing, and would leave what the caller sent
-    # (measured). Envoy assigns an id to a request without one.
-    mutations = [HeaderMutation(remove=name) for name in (*own, REQUEST_ID_HEADER)]
-    # CGI, WSGI and PHP treat underscores like hyphens. Proxies write hyphens.
-    spellings = [spelling for name in (*NAMES, REQUEST_ID_HEADER) for spelling in _spellings(name)]
-    mutations += [HeaderMutation(remove=name) for name in spellings if not by_proxy or "_" in name]
-    mutations.append(_remove_matching("x_forwarded.*|x-forwarded.*_.*" if by_proxy else "x[-_]forwarded.*"))
+    # (measured). Envoy assigns an id to a request without one. CGI, WSGI and PHP treat underscores like hyphens;
+    # proxies write hyphens.
+    removed = [*own, *_spellings(REQUEST_ID_HEADER)]
+    removed += [spelling for name in NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
+    removed += ["x_forwarded.*", "x-forwarded.*_.*"] if by_proxy else ["x[-_]forwarded.*"]
+    # One expression, because each mutation looks at all headers: 40 of them took 4 % of a request's instructions.
+    mutations = [_remove_matching("|".join(removed))]
     mutations += [_add(name, value) for name, value in own.items()]
     mutations.append(_add("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"))
     if by_proxy:

@@ -140,7 +140,8 @@ def _network_filter(manager: HttpConnectionManager) -> Filter:
 
 def _router() -> HttpFilter:
     router = HttpFilter(name="envoy.filters.http.router")
-    router.typed_config.Pack(Router(suppress_envoy_headers=True))
+    # Nothing reads the statistics of each status code (`dynamic_stats`), which cost 2 % of a request's instructions.
+    router.typed_config.Pack(Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False)))
     return router
 
 

@@ -13,18 +13,35 @@ from envoy.type.matcher.v3.path_pb2 import PathMatcher
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-from holdfast.gateway.resources.dot_segments import ESCAPING_PATH
+from holdfast.gateway.resources.dot_segments import ESCAPING_HINTS, ESCAPING_PATH
 
 # The names of the rules.
 ESCAPES, TWO_HOSTS, NOT_ASCII = "escaping-path", "two-hosts", "not-ascii"
+
+
+def _path(**how: object) -> Permission:
+    return Permission(url_path=PathMatcher(path=StringMatcher(**how)))
+
+
+def _header(name: str, *, invert: bool = False, **how: object) -> Permission:
+    return Permission(header=HeaderMatcher(name=name, string_match=StringMatcher(**how), invert_match=invert))
+
+
+def _all(*rules: Permission) -> Permission:
+    return Permission(and_rules=Permission.Set(rules=rules))
+
+
 # Envoy joins the values of two Host headers with a comma, which a host name can't contain.
-_TWO_HOSTS = Permission(header=HeaderMatcher(name=":authority", string_match=StringMatcher(contains=",")))
-_ESCAPES = Permission(url_path=PathMatcher(path=StringMatcher(safe_regex=RegexMatcher(regex=ESCAPING_PATH))))
+_TWO_HOSTS = _header(":authority", contains=",")
+# Both expressions are costly, and most requests can't match them: their path has no hint, or they have no query.
+_ESCAPES = _all(
+    Permission(or_rules=Permission.Set(rules=[_path(contains=hint) for hint in ESCAPING_HINTS])),
+    _path(safe_regex=RegexMatcher(regex=ESCAPING_PATH)),
+)
 # As over HTTP/1.1, where Envoy's parser rejects it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
-_NOT_ASCII = Permission(
-    header=HeaderMatcher(
-        name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*")), invert_match=True
-    )
+_NOT_ASCII = _all(
+    _header(":path", contains="?"),
+    _header(":path", safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*"), invert=True),
 )
 
 

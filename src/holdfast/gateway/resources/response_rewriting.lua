@@ -1,4 +1,4 @@
--- Rewrite the backend's own URLs in a response to the gateway's. Each route's metadata has:
+-- Rewrite the backend's own URLs in a response to the gateway's. The virtual host's metadata has for each route, by name:
 --   origin  the endpoint's origin, as https://host:port without a default port
 --   host    the endpoint's host, an IPv6 address without brackets
 --   base    the path of the endpoint's URL, without a final slash
@@ -95,10 +95,8 @@ end
 local REWRITES = { ["location"] = public_url, ["content-location"] = public_url, ["refresh"] = public_refresh }
 
 function envoy_on_response(handle)
-  local metadata = handle:metadata()
-  local route = {}
-  for _, name in ipairs({ "origin", "host", "base", "public" }) do route[name] = metadata:get(name) end
-  if not route.origin then return end
+  local route = handle:virtualHost():metadata():get(handle:streamInfo():routeName())
+  if not route then return end
   local headers = handle:headers()
   for name, rewrite in pairs(REWRITES) do
     local value = headers:get(name)

@@ -5,10 +5,13 @@ Domain.
 Envoy runs response_rewriting.lua only for responses that have one of these fields.
 """
 
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
-from envoy.config.core.v3.base_pb2 import DataSource, Metadata
+from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
 from envoy.extensions.filters.common.matcher.action.v3.skip_action_pb2 import SkipFilter
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
@@ -21,30 +24,37 @@ from xds.type.matcher.v3.string_pb2 import StringMatcher
 
 from holdfast.apis.catalog.endpoint import Endpoint
 
-_LUA = "envoy.filters.http.lua"
+_FILTER = "holdfast.response_rewriting"  # also names its metadata in virtual hosts
 _FIELDS = ("location", "set-cookie", "content-location", "refresh")
 _SOURCE = resources.files("holdfast.gateway.resources").joinpath("response_rewriting.lua").read_text()
 
 
-def build_mapping(public_path: str, endpoint: Endpoint) -> Metadata | None:
-    """Return a route's metadata, which maps URLs below *endpoint* to *public_path*; None if rewriting is off."""
+def build_mapping(public_path: str, endpoint: Endpoint) -> Mapping[str, str] | None:
+    """Return what the script needs to map URLs below *endpoint* to *public_path*; None if rewriting is off."""
     if not endpoint.connection.rewrite_responses:
         return None
-    metadata = Metadata()
     origin = endpoint.origin
-    metadata.filter_metadata[_LUA].update(
-        {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
-    )
-    return metadata
+    return {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
+
+
+def add_mappings(host: VirtualHost, mappings: Mapping[str, Any]) -> None:
+    """Add *mappings* to the metadata of *host*, by the name of routes; in each route, they'd take more memory."""
+    if mappings:
+        host.metadata.filter_metadata[_FILTER].update(mappings)
+
+
+def read_mappings(host: VirtualHost) -> Mapping[str, Any]:
+    """Return the mappings in the metadata of *host*."""
+    return dict(host.metadata.filter_metadata[_FILTER]) if _FILTER in host.metadata.filter_metadata else {}
 
 
 def build_rewriting_filter() -> HttpFilter:
     """
-    Build the filter that rewrites responses according to the metadata of their routes.
+    Build the filter that rewrites responses according to the metadata of their virtual host.
 
     Source: `envoy.extensions.filters.http.lua.v3.Lua`, `envoy.extensions.common.matching.v3.ExtensionWithMatcher`.
     """
-    lua = TypedExtensionConfig(name=_LUA)
+    lua = TypedExtensionConfig(name="envoy.filters.http.lua")
     lua.typed_config.Pack(Lua(default_source_code=DataSource(inline_string=_SOURCE)))
     skip = XdsExtension(name="skip")
     skip.typed_config.Pack(SkipFilter())
@@ -53,7 +63,7 @@ def build_rewriting_filter() -> HttpFilter:
     no_field = predicate(not_matcher=predicate(or_matcher=has_field))
     rule = Matcher.MatcherList.FieldMatcher(predicate=no_field, on_match=Matcher.OnMatch(action=skip))
     matcher = Matcher(matcher_list=Matcher.MatcherList(matchers=[rule]))
-    http_filter = HttpFilter(name="envoy.filters.http.match_delegate")
+    http_filter = HttpFilter(name=_FILTER)
     http_filter.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua))
     return http_filter
 

@@ -23,8 +23,8 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, upgrade_cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
-from holdfast.gateway.resources.response_rewriting import build_mapping
-from holdfast.gateway.resources.retries import IDEMPOTENT_METHODS, build_retry_policy
+from holdfast.gateway.resources.response_rewriting import add_mappings, build_mapping, read_mappings
+from holdfast.gateway.resources.retries import OTHER_METHODS, build_retry_policy
 from holdfast.gateway.resources.websockets import UPGRADE, share_connections
 
 # Every listener receives all scopes, and finds its own by this header, which it sets itself.
@@ -83,8 +83,8 @@ def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderM
     priority = RoutingPriority.DEFAULT if endpoint.connection.connection_per_caller else WEBSOCKET_PRIORITY
     kinds = (
         ([*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, _RETRY),
-        ([*who, IDEMPOTENT_METHODS], cluster, RoutingPriority.DEFAULT, _RETRY_IDEMPOTENT),
-        (who, cluster, RoutingPriority.DEFAULT, _RETRY),
+        ([*who, *OTHER_METHODS], cluster, RoutingPriority.DEFAULT, _RETRY),
+        (who, cluster, RoutingPriority.DEFAULT, _RETRY_IDEMPOTENT),
     )
     below, common, routes = f"{api.path}/", _common(cluster, api, endpoint), []
     for headers, target, priority_of_kind, retry in kinds:
@@ -111,17 +111,22 @@ def _common(name: str, api: Api, endpoint: Endpoint) -> Route:
     )
     # Reports of failed requests always have the route's name, but no cluster name if no host could be chosen.
     route = Route(name=name, route=action, request_headers_to_add=[prefix])
-    if metadata := build_mapping(api.path, endpoint):
-        route.metadata.CopyFrom(metadata)
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
         share_connections(route)
     return route
 
 
-def pack(routes: Sequence[Route]) -> bytes:
-    """Return *routes* serialized; as messages, they take many times the memory."""
-    body: bytes = VirtualHost(routes=routes).SerializeToString(deterministic=True)
+def pack_routes(api: Api, environment: Environment, callers: Collection[str] = ()) -> bytes:
+    """
+    Build the routes of one environment of *api*, as `build_routes` does, and the mapping of its responses, serialized.
+
+    As messages, they would take many times the memory. Empty if there are none.
+    """
+    host, endpoint = VirtualHost(routes=build_routes(api, environment, callers)), api.endpoint(environment)
+    if host.routes and endpoint and (mapping := build_mapping(api.path, endpoint)):
+        add_mappings(host, {cluster_name(api.organization, api.id, environment): mapping})
+    body: bytes = host.SerializeToString(deterministic=True)
     return body
 
 
@@ -137,7 +142,7 @@ def scope_name(environment: Environment, scope: str) -> str:
 
 def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[bytes]) -> Resource:
     """
-    Build the resource with all routes in *scope*, which `pack` returned for each API, the longest path first.
+    Build the resource with all routes in *scope*, which `pack_routes` returned for each API, the longest path first.
 
     Each scope is its own resource, so that a new API doesn't replace all routes
     (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners define how a request finds its scope.
@@ -147,7 +152,8 @@ def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[b
     for routes in sorted(
         map(VirtualHost.FromString, filter(None, packed)), key=lambda own: -len(own.routes[0].match.path)
     ):
-        host.MergeFrom(routes)
+        host.routes.MergeFrom(routes.routes)
+        add_mappings(host, read_mappings(routes))
     configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
     key = ScopedRouteConfiguration.Key(fragments=fragments)
