@@ -92,6 +92,12 @@ def test_unreadable_certificates_are_printed_with_their_position(look_with):
     assert "The backend sends 25 certificates; Holdfast reads the first 20." in lines
 
 
+def test_a_backend_can_be_tested_from_a_gateway_by_name(look_with):
+    ended, asked = look_with(ACCEPTED | {"gateway": "eu-1"}, "--gateway", "eu-1")
+    assert b'name="gateway"\r\n\r\neu-1\r\n' in asked.body
+    assert "Tested from         eu-1" in ended.output.splitlines()
+
+
 @pytest.mark.parametrize(("answer", "code"), [(REFUSED, 7), (ACCEPTED, 0)])
 def test_json_has_the_whole_response(look_with, answer, code):
     ended, _ = look_with(answer, "--json")

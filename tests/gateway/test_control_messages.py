@@ -4,14 +4,26 @@ import json
 
 import pytest
 
-from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, Closed, Connected, Failed, Headed
+from holdfast.gateway.control.answers import (
+    ANSWERS,
+    MAX_ANSWER,
+    Closed,
+    Connected,
+    Failed,
+    Headed,
+    NotSeen,
+    Resolved,
+    Seen,
+)
 from holdfast.gateway.control.messages import MalformedMessage, read, write
-from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head
+from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Look, Resolve
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
+from holdfast.network.presentation import MAX_CERTIFICATES, Handshake, Obstacle, Unseen
 
 NAME = new_name()
+SEEN = Seen(1, Handshake("192.0.2.1:443", (b"\x30\x00", b""), 3, "TLSv1.3", "X", "h2", True, "why"))
 RESOURCES = (Resource(CLUSTER, NAME, "1", b"\x00\xff"), Resource(SECRET, f"{NAME}/client", "2", b"key"))
 CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "ab" * 32))
 
@@ -26,6 +38,12 @@ CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "
         Connect(1, RESOURCES),
         Head(2, RESOURCES[:1], "backend.test:8443", "/a?b=c"),
         End(2**53 - 1),
+        Resolve(1, "backend.test"),
+        Look(2, ("192.0.2.1", "2001:db8::1"), 443, "", 5.0),
+        Resolved(1, ("192.0.2.1", "2001:db8::1")),
+        Resolved(2, (), "backend.test has no address."),
+        SEEN,
+        NotSeen(3, Unseen(Obstacle.NOT_TLS, "x", "192.0.2.1:443")),
     ],
     ids=lambda message: message.KIND,
 )
@@ -68,6 +86,14 @@ def test_a_kind_of_another_version_is_ignored():
         b'{"kind":"headed","id":1,"status":200,"flags":' + json.dumps(["x"] * 21).encode() + b"}",
         json.dumps(json.loads(write(CONNECTED)) | {"fingerprint": "AB" * 32}).encode(),
         json.dumps(json.loads(write(CONNECTED)) | {"address": {"x": 1}}).encode(),
+        json.dumps(json.loads(write(SEEN)) | {"sent": ["AA=="] * (MAX_CERTIFICATES + 1)}).encode(),
+        json.dumps(json.loads(write(SEEN)) | {"sent": ["A"]}).encode(),
+        json.dumps(json.loads(write(SEEN)) | {"sent": "AA=="}).encode(),
+        json.dumps(json.loads(write(SEEN)) | {"beyond": -1}).encode(),
+        b'{"kind":"resolved","id":1,"addresses":["backend.test"],"reason":""}',
+        b'{"kind":"resolved","id":1,"addresses":["fe80::1%eth0\\u0000"],"reason":""}',
+        b'{"kind":"resolved","id":1,"addresses":' + json.dumps(["192.0.2.1"] * 9).encode() + b',"reason":""}',
+        b'{"kind":"not seen","id":1,"obstacle":"lies","text":"","address":""}',
     ],
     ids=lambda data: data[:60].decode("latin-1"),
 )

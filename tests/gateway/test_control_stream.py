@@ -11,7 +11,7 @@ import pytest
 from following import GATEWAY, PATIENCE, following, serving, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.identity import reference_identifier
-from holdfast.gateway.control import client, service
+from holdfast.gateway.control import client, service, stream
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
 from holdfast.gateway.control.messages import METHOD, write
 from holdfast.gateway.discovery.cache import Cache
@@ -190,7 +190,7 @@ def test_the_number_of_probes_at_once_is_limited(tmp_path):
 
 def test_an_agent_that_receives_nothing_is_disconnected(tmp_path, monkeypatch):
     """Otherwise the messages for it would fill the memory."""
-    monkeypatch.setattr(service, "MAX_UNSENT", 4)
+    monkeypatch.setattr(stream, "MAX_UNSENT", 4)
 
     async def story():
         async with agent(tmp_path) as (control, _):
@@ -226,7 +226,7 @@ def test_an_agent_removes_the_resources_when_the_control_plane_ends_the_probe_or
 
 
 def test_an_agent_ends_what_takes_too_long_and_limits_the_number_of_probes(tmp_path, monkeypatch):
-    monkeypatch.setattr(client, "LONGEST", 0.2)
+    monkeypatch.setattr(client, "MAX_SECONDS", 0.2)
     monkeypatch.setattr(client, "MAX_PROBES", 1)
 
     async def story():

@@ -12,14 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from backends import V4, V6, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
-from holdfast.network.backend import (
-    MAX_BYTES,
-    MAX_CERTIFICATES,
-    Obstacle,
-    Presentation,
-    Unseen,
-    probe_backend,
-)
+from holdfast.network.backend import probe_backend
+from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Obstacle, Presentation, Unseen
 from issuing import DAY, ed25519_key, issue, p521, rsa_key, server_context
 
 HOST = "backend.test"

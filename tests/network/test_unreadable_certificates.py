@@ -8,8 +8,9 @@ from OpenSSL import SSL
 
 from damaged import damaged_backend
 from holdfast.certificates.presented import read_presented
-from holdfast.network.backend import Presentation, probe_backend
+from holdfast.network.backend import probe_backend
 from holdfast.network.handshake import read_certificates
+from holdfast.network.presentation import Presentation
 from issuing import altered, issue, tlv
 
 V4 = "127.0.0.1"

@@ -54,3 +54,7 @@ def test_checking_an_endpoint_needs_the_permission_to_test_it(sign_in, enlist, b
     for role, status in ((Role.VIEWER, 403), (Role.PUBLISHER, 200), (Role.CREATOR, 200)):
         client = sign_in(enlist(berta.organization, f"{role} of {berta.organization}", role))
         assert check(client, NOWHERE).status_code == status
+
+
+def test_a_gateway_that_is_not_connected_cannot_check(client):
+    assert_problem(check(client, NOWHERE, gateway="eu-1"), 400, "gateway", says="isn't connected")

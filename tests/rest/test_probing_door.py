@@ -70,6 +70,7 @@ def test_without_a_gateway_the_verdict_is_unknown(client):
     assert "No gateway" in verdict["message"]
     assert verdict["reason"] == "The gateway local isn't connected."
     assert verdict["remedy"]
+    assert body["gateway"] == "local"
     assert len(body["presented"]) == 2
     assert body["findings"] == []
 
@@ -105,6 +106,10 @@ def test_findings_are_about_the_host_of_the_endpoint(client):
 )
 def test_an_endpoint_that_cannot_be_tested_is_refused(client, what, endpoint, says):
     assert_problem(post(client, what, endpoint), 400, "endpoint", says=says)
+
+
+def test_a_gateway_that_is_not_connected_cannot_be_asked(client, what):
+    assert_problem(post(client, what, URL, gateway="eu-1"), 400, "gateway", says="isn't connected")
 
 
 def test_a_missing_endpoint_is_named(client, what):

@@ -10,7 +10,7 @@ from holdfast.certificates.identity import reference_identifier
 from holdfast.certificates.presented import read_presented
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
-from holdfast.network.backend import Presentation
+from holdfast.network.presentation import Presentation
 from holdfast.services.probing.acceptance import Result, accept, needs_second_answer
 from holdfast.services.probing.terms import Stored, Terms
 from holdfast.services.probing.verdicts import Verdict

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,13 +14,16 @@ from backends import V4, Backend, closed_port
 from following import GATEWAY, following
 from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.identity import reference_identifier
 from holdfast.gateway.control.service import Control
+from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
-from holdfast.network.backend import Obstacle, Presentation, Unseen
+from holdfast.network.addresses import read_network
+from holdfast.network.presentation import Obstacle, Presentation, Unseen
 from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
@@ -150,7 +154,7 @@ def test_a_cancelled_test_leaves_no_resources(store, tmp_path):
             return await tester.fetch(ANNA, url(backend), NOTHING)
 
     with Backend(PRESENTED) as backend:
-        seen = play(story())
+        seen, _ = play(story())
     assert isinstance(seen, Presentation)  # it got its turn
 
 
@@ -192,7 +196,7 @@ def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
                 with pytest.raises(TooManyTests):
                     await refused
             of_one = len(of_tests(plane))
-            other = await tester.fetch(BERTA, url(backend), NOTHING)
+            other, _ = await tester.fetch(BERTA, url(backend), NOTHING)
             for name in ("berta", "carla", "doris"):
                 asking += begin(Principal("default", name), PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
@@ -201,7 +205,7 @@ def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_one, other, await tester.fetch(ANNA, url(backend), NOTHING)
+            return of_one, other, (await tester.fetch(ANNA, url(backend), NOTHING))[0]
 
     with Backend(PRESENTED) as backend:
         of_one, other, afterwards = play(story())
@@ -217,7 +221,7 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, t
                 ANNA, f"https://{HOST}", NOTHING
             )
 
-    probed, fetched = play(story())
+    probed, (fetched, _) = play(story())
     assert probed.presented == fetched == Unseen(Obstacle.DNS, f"{HOST} has no address.")
     assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
@@ -260,6 +264,72 @@ def test_a_failed_fetch_has_no_findings(store, tmp_path):
         probed = play(story())
     assert isinstance(probed.presented, Unseen)
     assert (probed.presented.obstacle, probed.findings) == (Obstacle.REFUSED, ())
+
+
+# The gateway that is asked
+
+
+@asynccontextmanager
+async def far_away(directory, **options) -> AsyncIterator[Probes]:
+    """Probes of a publisher without a local gateway; the agent of another one is connected, but not its Envoy."""
+    async with following(Cache(), directory) as control:
+        yield Probes(control, "local", now=utc_now, resolver=lambda _: [], **options)
+
+
+def test_backends_are_seen_from_the_machine_of_a_gateway_elsewhere(tmp_path):
+    async def story():
+        async with far_away(tmp_path) as tester:
+            here = f"https://localhost:{backend.port}"
+            for gateway in ("", GATEWAY):
+                seen, place = await tester.fetch(ANNA, here, NOTHING, gateway)
+                assert isinstance(seen, Presentation)
+                assert (seen.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
+                assert (seen.address, seen.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
+            nobody, _ = await tester.fetch(ANNA, "https://nobody.invalid", NOTHING)
+            assert isinstance(nobody, Unseen)
+            assert nobody.obstacle is Obstacle.DNS
+            refused, _ = await tester.fetch(ANNA, closed, NOTHING)
+            assert isinstance(refused, Unseen)
+            assert refused.obstacle is Obstacle.REFUSED
+            probed = await tester.probe(ANNA, here, TERMS, GATEWAY)
+            assert (probed.gateway, probed.verdict.reason) == (GATEWAY, "Envoy isn't running.")
+            assert isinstance(probed.presented, Presentation)
+
+    with Backend(PRESENTED) as backend, closed_port() as closed:
+        play(story())
+
+
+def test_the_publisher_decides_which_addresses_gateways_elsewhere_may_test(tmp_path):
+    async def story():
+        async with far_away(tmp_path, networks=[read_network("192.0.2.0/24")]) as tester:
+            with pytest.raises(InvalidField, match="aren't allowed"):
+                await tester.fetch(ANNA, "https://localhost", NOTHING)
+        async with far_away(tmp_path) as tester:
+            seen, _ = await tester.fetch(ANNA, "https://169.254.169.254", NOTHING)
+            assert isinstance(seen, Unseen)
+            assert "may connect" in seen.text
+
+    play(story())
+
+
+def test_a_gateway_that_cannot_be_asked_is_refused(tmp_path):
+    identity = UnsealedIdentity("id", (), "key")
+    owners = []
+
+    async def story():
+        async with far_away(tmp_path, has_identity=lambda *asked: asked in owners) as tester:
+            with pytest.raises(InvalidField, match="isn't connected") as refusal:
+                await tester.probe(ANNA, PIZZA, TERMS, "eu-2")
+            assert refusal.value.field == "gateway"
+            with pytest.raises(InvalidField, match="isn't sent the key"):
+                await tester.check(ANNA, PIZZA, replace(TERMS, identity=identity), gateway=GATEWAY)
+            probed = await tester.probe(ANNA, PIZZA, replace(TERMS, identity=identity))
+            assert (probed.gateway, probed.verdict.by) == ("local", "none")
+            owners.append((GATEWAY, identity))
+            probed = await tester.probe(ANNA, PIZZA, replace(TERMS, identity=identity))
+            assert probed.gateway == GATEWAY
+
+    play(story())
 
 
 # The trust that is tested

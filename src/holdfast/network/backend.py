@@ -8,58 +8,16 @@ whether to trust a backend.
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from OpenSSL import SSL, crypto
 
-from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.presented import PresentedChain, read_presented
 from holdfast.network.handshake import read_certificates
+from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Handshake, Obstacle, Presentation, Unseen
 
 SECONDS = 5.0  # for one probe of all addresses
 MOMENT = 0.5  # seconds: servers reject a missing client certificate after the handshake (RFC 8446, section 4.4.2)
-MAX_BYTES = 100 * 1024
-MAX_CERTIFICATES = 20
 _PIECE = 16 * 1024
 _ALERT_OR_HANDSHAKE = b"\x15\x16"  # the first record type of a TLS server (RFC 8446, section 5.1)
-
-
-class Obstacle(StrEnum):
-    """Why a probe saw no certificates, in the order of progress: the last one got furthest."""
-
-    DNS = "dns_failure"
-    REFUSED = "connection_refused"
-    TIMEOUT = "timeout"
-    NOT_TLS = "not_tls"
-    HANDSHAKE = "handshake_failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A probe that saw no certificates; *text* is the system's error, *address* is empty if there was no connection."""
-
-    obstacle: Obstacle
-    text: str
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """The unverified certificates and connection properties that a backend presented."""
-
-    address: str  # with port, IPv6 in brackets
-    presented: PresentedChain
-    tls_version: str  # such as TLSv1.3
-    cipher: str
-    alpn: str  # empty: no protocol was negotiated
-    asks_for_certificate: bool
-    ended: str  # how the backend ended the handshake or connection, in OpenSSL's words; empty: it didn't
-
-    @property
-    def chain(self) -> tuple[Certificate, ...]:
-        """The certificates in the order sent; empty if the backend's own can't be read."""
-        return self.presented.chain
 
 
 def probe_backend(
@@ -70,13 +28,19 @@ def probe_backend(
 
     An empty *server_name* sends no SNI (RFC 6066, section 3, forbids addresses).
     """
+    outcome = shake_hands(addresses, port, server_name, seconds)
+    return outcome.read() if isinstance(outcome, Handshake) else outcome
+
+
+def shake_hands(addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS) -> Handshake | Unseen:
+    """Make the handshake of `probe_backend`, without reading the certificates."""
     end = time.monotonic() + seconds
     furthest = Unseen(Obstacle.DNS, "The host has no address.")
     for number, address in enumerate(addresses):
         now = time.monotonic()
         share = (end - now) / (len(addresses) - number)
-        outcome = _Handshake(address, port, server_name, now + share).take()
-        if isinstance(outcome, Presentation):
+        outcome = _Connection(address, port, server_name, now + share).take()
+        if isinstance(outcome, Handshake):
             return outcome
         furthest = max(furthest, outcome, key=lambda unseen: list(Obstacle).index(unseen.obstacle))
     return furthest
@@ -90,7 +54,7 @@ class _NotTls(Exception):
     """The backend's answer isn't TLS."""
 
 
-class _Handshake:
+class _Connection:
     """One connection, limited to *end* of the monotonic clock."""
 
     def __init__(self, address: str, port: int, server_name: str, end: float) -> None:
@@ -121,7 +85,7 @@ class _Handshake:
         del where, code
         self._asked |= b"read server certificate request" in connection.get_state_string()
 
-    def take(self) -> Presentation | Unseen:
+    def take(self) -> Handshake | Unseen:
         try:
             with socket.create_connection(self._target, self._left()) as backend:
                 return self._read(backend)
@@ -130,7 +94,7 @@ class _Handshake:
         except OSError as error:
             return Unseen(Obstacle.REFUSED, error.strerror or "The connection failed.", self._shown)
 
-    def _read(self, backend: socket.socket) -> Presentation | Unseen:
+    def _read(self, backend: socket.socket) -> Handshake | Unseen:
         obstacle, ended = Obstacle.HANDSHAKE, ""
         try:
             self._shake_hands(backend)
@@ -145,9 +109,10 @@ class _Handshake:
         sent = self._sent()
         if not sent:
             return Unseen(obstacle, ended or "The backend presented no certificate.", self._shown)
-        return Presentation(
+        return Handshake(
             address=self._shown,
-            presented=read_presented(sent, MAX_CERTIFICATES),
+            sent=tuple(sent[:MAX_CERTIFICATES]),
+            beyond=max(len(sent) - MAX_CERTIFICATES, 0),
             tls_version=self._tls.get_protocol_version_name(),
             cipher=self._tls.get_cipher_name() or "",
             alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),

@@ -27,6 +27,7 @@ commands = typer.Typer(no_args_is_help=True)
         "holdfast endpoint test https://backend.example:8443",
         "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
         "holdfast endpoint test https://backend.example:8443 --certificate new.pem --replaces pizza --keep-previous",
+        "holdfast endpoint test https://backend.example:8443 --gateway eu-1",
         codes=(*CLIENT, ExitCode.REJECTED),
     ),
 )
@@ -49,6 +50,10 @@ def look_at_endpoint(
     keep_previous: Annotated[
         bool, Option("--keep-previous", help="With --replaces: keep trusting the previous certificates.")
     ] = False,
+    gateway: Annotated[
+        str,
+        Option(metavar="NAME", help="Gateway to test from [default: the one on the publisher's machine, or any]."),
+    ] = "",
     password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,6 +66,8 @@ def look_at_endpoint(
         raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
     if password_stdin and certificate is None:
         raise Misused("--password-stdin needs --certificate.")
+    if gateway:
+        parts["gateway"] = (None, gateway)
     if replaces:
         parts |= {"alias": (None, replaces), "keepPrevious": (None, str(keep_previous).lower())}
     if certificate is not None:
@@ -133,6 +140,7 @@ def _show(probe: dict[str, Any]) -> None:
     write_facts(
         [
             ("Endpoint", probe["endpoint"]),
+            ("Tested from", probe.get("gateway")),
             ("Address", probe.get("address")),
             ("TLS", " ".join(value for value in (probe.get("tlsVersion"), probe.get("cipher")) if value)),
             ("Client certificate", "requested" if probe.get("clientCertificateRequested") else ""),

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from holdfast.gateway.control.messages import Members
+from holdfast.gateway.control.messages import MalformedMessage, Members, encode
+from holdfast.gateway.control.requests import read_addresses
 from holdfast.gateway.probing.connection import MAX_REASON, Answer, HeadAnswer
+from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Handshake, Obstacle, Unseen
 
 MAX_ANSWER = 256 * 1024  # bytes
 _FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
@@ -109,6 +111,94 @@ class Failed:
         return cls(members.number("id"), members.flag("rejected"), members.text("reason", MAX_REASON))
 
 
-Result = Connected | Headed | Failed
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The result of `Resolve`; without *addresses*, *reason* says why there are none."""
+
+    KIND: ClassVar[str] = "resolved"
+    id: int
+    addresses: tuple[str, ...]
+    reason: str = ""
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {"id": self.id, "addresses": self.addresses, "reason": self.reason[:MAX_REASON]}
+
+    @classmethod
+    def read(cls, members: Members) -> "Resolved":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        addresses = read_addresses(members, "addresses")
+        return cls(members.number("id"), addresses, members.text("reason", MAX_REASON))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The result of `Look`: a handshake in which the backend presented certificates."""
+
+    KIND: ClassVar[str] = "seen"
+    id: int
+    handshake: Handshake
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        seen = self.handshake
+        return {
+            "id": self.id,
+            "address": seen.address,
+            "sent": [encode(each) for each in seen.sent],
+            "beyond": seen.beyond,
+            "tlsVersion": seen.tls_version,
+            "cipher": seen.cipher,
+            "alpn": seen.alpn,
+            "asksForCertificate": seen.asks_for_certificate,
+            "ended": seen.ended[:MAX_REASON],
+        }
+
+    @classmethod
+    def read(cls, members: Members) -> "Seen":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        handshake = Handshake(
+            members.text("address", _WORD),
+            members.byte_strings("sent", MAX_CERTIFICATES, MAX_BYTES),
+            members.number("beyond", MAX_BYTES),
+            members.text("tlsVersion", _WORD),
+            members.text("cipher", _WORD),
+            members.text("alpn", _WORD),
+            members.flag("asksForCertificate"),
+            members.text("ended", MAX_REASON),
+        )
+        return cls(members.number("id"), handshake)
+
+
+@dataclass(frozen=True, slots=True)
+class NotSeen:
+    """The result of `Look` if the backend presented no certificates."""
+
+    KIND: ClassVar[str] = "not seen"
+    id: int
+    unseen: Unseen
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        unseen = self.unseen
+        return {
+            "id": self.id,
+            "obstacle": unseen.obstacle.value,
+            "text": unseen.text[:MAX_REASON],
+            "address": unseen.address,
+        }
+
+    @classmethod
+    def read(cls, members: Members) -> "NotSeen":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        obstacle = members.text("obstacle", _WORD)
+        if obstacle not in set(Obstacle):
+            raise MalformedMessage("obstacle is unknown")
+        unseen = Unseen(Obstacle(obstacle), members.text("text", MAX_REASON), members.text("address", _WORD))
+        return cls(members.number("id"), unseen)
+
+
+Result = Connected | Headed | Resolved | Seen | NotSeen | Failed
 AgentMessage = Result | Closed
-ANSWERS: Mapping[str, type[AgentMessage]] = {kind.KIND: kind for kind in (Connected, Closed, Headed, Failed)}
+_KINDS: tuple[type[AgentMessage], ...] = (Connected, Closed, Headed, Resolved, Seen, NotSeen, Failed)
+ANSWERS: Mapping[str, type[AgentMessage]] = {kind.KIND: kind for kind in _KINDS}

@@ -9,15 +9,25 @@ import grpc.aio
 import structlog
 
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
+from holdfast.gateway.control.lookout import Lookout
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
 from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.control.reports import EVERY, Report
-from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Probe
+from holdfast.gateway.control.requests import (
+    MAX_REQUEST,
+    MAX_SECONDS,
+    REQUESTS,
+    Connect,
+    End,
+    Head,
+    Look,
+    Resolve,
+    Task,
+)
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 
 log = structlog.get_logger()
 MAX_PROBES = 16  # at once
-LONGEST = 15.0  # seconds that a probe may take, if the control plane doesn't end it
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before the stream is opened again
 
 
@@ -27,6 +37,7 @@ class ControlClient:
     def __init__(self, probes: EnvoyProbes, report: Callable[[], Awaitable[Report]] | None = None) -> None:
         """*report* builds a report."""
         self._probes = probes
+        self._lookout = Lookout()
         self._report = report
 
     async def keep(self, channel: grpc.aio.Channel) -> None:
@@ -48,7 +59,7 @@ class ControlClient:
         Raises:
             MalformedMessage: The control plane sent something that can't be read.
         """
-        stream = _Stream(self._probes)
+        stream = _Stream(self._probes, self._lookout)
         call = channel.stream_stream(METHOD, None, None)(stream.outgoing(), wait_for_ready=True)
         opened = False
         try:
@@ -67,8 +78,9 @@ class ControlClient:
 
 
 class _Stream:
-    def __init__(self, probes: EnvoyProbes) -> None:
+    def __init__(self, probes: EnvoyProbes, lookout: Lookout) -> None:
         self._probes = probes
+        self._lookout = lookout
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._running: dict[int, asyncio.Task[None]] = {}
         self._reporting: asyncio.Task[None] | None = None
@@ -99,25 +111,36 @@ class _Stream:
         elif request is not None:
             self._begin(request)
 
-    def _begin(self, probe: Probe) -> None:
-        if len(self._running) >= MAX_PROBES or probe.id in self._running:
-            self._queue.put_nowait(Failed(probe.id, False, "The gateway runs too many probes."))
+    def _begin(self, task: Task) -> None:
+        if len(self._running) >= MAX_PROBES or task.id in self._running:
+            self._queue.put_nowait(Failed(task.id, False, "The gateway runs too many probes."))
             return
-        task = self._running[probe.id] = asyncio.create_task(self._run(probe))
-        task.add_done_callback(lambda _: self._running.pop(probe.id))
+        running = self._running[task.id] = asyncio.create_task(self._run(task))
+        running.add_done_callback(lambda _: self._running.pop(task.id))
 
-    async def _run(self, probe: Probe) -> None:
+    async def _run(self, task: Task) -> None:
         try:
-            async with asyncio.timeout(LONGEST):
-                await (self._connect(probe) if isinstance(probe, Connect) else self._head(probe))
+            async with asyncio.timeout(MAX_SECONDS):
+                await self._do(task)
         except ProbeRejected as error:
-            self._queue.put_nowait(Failed(probe.id, True, str(error)))
+            self._queue.put_nowait(Failed(task.id, True, str(error)))
         except (NoAnswer, TimeoutError) as error:
-            self._queue.put_nowait(Failed(probe.id, False, str(error) or "Envoy didn't answer in time."))
+            self._queue.put_nowait(Failed(task.id, False, str(error) or "Envoy didn't answer in time."))
         except Exception:
             # One probe must not end the others.
             log.exception("probe failed")
-            self._queue.put_nowait(Failed(probe.id, False, "The gateway's agent failed; its log says why."))
+            self._queue.put_nowait(Failed(task.id, False, "The gateway's agent failed; its log says why."))
+
+    async def _do(self, task: Task) -> None:
+        match task:
+            case Connect():
+                await self._connect(task)
+            case Head():
+                self._queue.put_nowait(Headed(task.id, await self._probes.head(task)))
+            case Resolve():
+                self._queue.put_nowait(await self._lookout.resolve(task))
+            case Look():
+                self._queue.put_nowait(await self._lookout.look(task))
 
     async def _connect(self, probe: Connect) -> None:
         async with self._probes.connect(probe) as connection:
@@ -125,9 +148,6 @@ class _Stream:
             if connection.answer.connected:
                 await connection.until_closed()
                 self._queue.put_nowait(Closed(probe.id))
-
-    async def _head(self, probe: Head) -> None:
-        self._queue.put_nowait(Headed(probe.id, await self._probes.head(probe)))
 
     async def end(self) -> None:
         """Cancel all probes, and wait until their resources are removed."""

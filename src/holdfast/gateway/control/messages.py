@@ -102,6 +102,10 @@ class Members:
         """Return a list of at most *most* texts of at most *longest* characters."""
         return tuple(Members({name: item}).text(name, longest) for item in self._items(name, most))
 
+    def byte_strings(self, name: str, most: int, longest: int) -> tuple[bytes, ...]:
+        """Return a list of at most *most* byte strings of at most *longest* bytes."""
+        return tuple(Members({name: item}).data(name, longest) for item in self._items(name, most))
+
     def _items(self, name: str, most: int) -> list[Any]:
         items: list[Any] = self._value(name, list)
         if len(items) > most:

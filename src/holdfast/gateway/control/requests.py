@@ -1,21 +1,27 @@
 """
-Requests of the control plane to an agent: probes of backends.
+Requests of the control plane to an agent: probes of backends, and what can be seen of them from its machine.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from holdfast.gateway.control.messages import MalformedMessage, Members, encode
 from holdfast.gateway.probing.resources import PREFIX
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
+from holdfast.network.addresses import MAX_ADDRESSES
 
 MAX_REQUEST = 16 * 1024 * 1024  # bytes; revocation lists are the largest part
 _MAX_RESOURCES = 3  # a cluster, its trust secret and its identity
 _NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(/[a-z]+)?")
 _AUTHORITY = re.compile(r"[!-~]+")
 _PATH = re.compile(r"/[!-~]*")
+_HOST, _SERVER_NAME = re.compile(r"[!-~]+"), re.compile(r"[!-~]*")
+_MAX_HOST = 255  # characters
+_LONGEST_ADDRESS = 45
+MAX_SECONDS = 15.0  # that a task may take, if the control plane doesn't end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,69 @@ class End:
         return cls(members.number("id"))
 
 
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Resolve the name *host*, as the gateway's machine does."""
+
+    KIND: ClassVar[str] = "resolve"
+    id: int
+    host: str
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {"id": self.id, "host": self.host}
+
+    @classmethod
+    def read(cls, members: Members) -> "Resolve":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        return cls(members.number("id"), members.matching("host", _HOST, _MAX_HOST))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Make a handshake with the backend at one of *addresses*, for the SNI *server_name* (empty: none)."""
+
+    KIND: ClassVar[str] = "look"
+    id: int
+    addresses: tuple[str, ...]
+    port: int
+    server_name: str
+    seconds: float  # time limit for all addresses
+
+    def members(self) -> dict[str, Any]:
+        """Return its members as JSON values."""
+        return {
+            "id": self.id,
+            "addresses": self.addresses,
+            "port": self.port,
+            "serverName": self.server_name,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def read(cls, members: Members) -> "Look":
+        """Return the message with these *members*. Raises MalformedMessage."""
+        return cls(
+            members.number("id"),
+            read_addresses(members, "addresses"),
+            members.number("port", 65535),
+            members.matching("serverName", _SERVER_NAME, _MAX_HOST),
+            members.seconds("seconds", MAX_SECONDS),
+        )
+
+
 Probe = Connect | Head
-Request = Probe | End
-REQUESTS: Mapping[str, type[Request]] = {kind.KIND: kind for kind in (Connect, Head, End)}
+Task = Probe | Resolve | Look
+Request = Task | End
+REQUESTS: Mapping[str, type[Request]] = {kind.KIND: kind for kind in (Connect, Head, Resolve, Look, End)}
+
+
+def read_addresses(members: Members, name: str) -> tuple[str, ...]:
+    """Return a list of IP addresses, in their usual form. Raises MalformedMessage."""
+    try:
+        return tuple(map(_read_address, members.texts(name, MAX_ADDRESSES, _LONGEST_ADDRESS)))
+    except ValueError as error:
+        raise MalformedMessage(f"{name} holds something else than addresses") from error
 
 
 def _describe(resource: Resource) -> dict[str, str]:
@@ -107,3 +173,9 @@ def _read_resource(members: Members) -> Resource:
     # Other names could replace the resources of traffic.
     name = members.matching("name", _NAME, 100)
     return Resource(type_url, name, members.text("version", 100), members.data("body", MAX_REQUEST))
+
+
+def _read_address(text: str) -> str:
+    if "%" in text:  # the zone of an IPv6 address, for which Python takes any text
+        raise ValueError(text)
+    return str(ip_address(text))

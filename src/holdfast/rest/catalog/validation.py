@@ -48,6 +48,9 @@ async def validate_endpoint(
         str, Query(alias="endpointUrl", description="An http or https URL. It needn't be an endpoint of an API.")
     ],
     api_id: ApiId = "",
+    gateway: Annotated[
+        str, Query(description="The name of a connected gateway. Default: the one on the publisher's machine, or any.")
+    ] = "",
 ) -> EndpointValidation:
     """
     Check an endpoint.
@@ -60,8 +63,10 @@ async def validate_endpoint(
             await run_in_threadpool(api_names.resolve_id, context, api_id)
         connection = await run_in_threadpool(connection_to, context, endpoint)
         context.release()
-        checked = await runtime.probes.check(context.user, endpoint, terms, connection)
+        checked = await runtime.probes.check(context.user, endpoint, terms, connection, gateway)
     except InvalidField as error:
+        if error.field == "gateway":
+            raise
         raise InvalidField("endpointUrl", str(error)) from error
     return _write_answer(checked)
 

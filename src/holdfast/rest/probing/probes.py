@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.description import describe_certificate, describe_findings
-from holdfast.network.backend import Presentation, Unseen
+from holdfast.network.presentation import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
@@ -25,6 +25,9 @@ from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.terms import Change, terms_to_test
 
 router = Router(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
+GatewayName = Annotated[
+    str, Form(description="The name of a connected gateway. Default: the one on the publisher's machine, or any.")
+]
 Url = Annotated[str, Form(description="An https URL. It needn't be an endpoint of an API.")]
 
 
@@ -37,6 +40,7 @@ async def probe_endpoint(
         UploadFile | None, File(description="Certificates to test with, as if they were imported.")
     ] = None,
     password: Password = "",
+    gateway: GatewayName = "",
     alias: Annotated[str, Form(description="The alias that the certificates would replace.")] = "",
     keep: Annotated[
         bool, Form(alias="keepPrevious", description="Keep trusting the certificates of the alias, too.")
@@ -52,9 +56,9 @@ async def probe_endpoint(
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
     context.release()
-    probed = await runtime.probes.probe(context.user, endpoint, terms)
+    probed = await runtime.probes.probe(context.user, endpoint, terms, gateway)
     return {
-        **_connection(endpoint, probed.presented),
+        **_connection(endpoint, probed.presented, probed.gateway),
         "presented": [
             {**describe_certificate(certificate, context.now), "role": role}
             for certificate, role in _with_roles(probed.presented)
@@ -65,7 +69,9 @@ async def probe_endpoint(
 
 
 @router.post("/fetch")
-async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, endpoint: Url) -> FetchedChain:
+async def fetch_certificates(
+    runtime: CurrentRuntime, context: RequestContext, endpoint: Url, gateway: GatewayName = ""
+) -> FetchedChain:
     """
     Fetch the certificates of an endpoint.
 
@@ -74,7 +80,7 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
     """
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
     context.release()
-    presentation = await runtime.probes.fetch(context.user, endpoint, terms.trust)
+    presentation, place = await runtime.probes.fetch(context.user, endpoint, terms.trust, gateway)
     chain = presentation.chain if isinstance(presentation, Presentation) else ()
     choices: list[TrustChoice] = [
         {
@@ -87,7 +93,7 @@ async def fetch_certificates(runtime: CurrentRuntime, context: RequestContext, e
         for choice in list_choices(chain)
     ]
     return {
-        **_connection(endpoint, presentation),
+        **_connection(endpoint, presentation, place),
         "presented": [
             {**describe_certificate(certificate, context.now), "role": role, "pem": certificate.pem}
             for certificate, role in _with_roles(presentation)
@@ -100,10 +106,11 @@ def _with_roles(presentation: Presentation | Unseen) -> Sequence[tuple[Certifica
     return presentation.presented.with_roles if isinstance(presentation, Presentation) else ()
 
 
-def _connection(endpoint: str, presentation: Presentation | Unseen) -> Connection:
+def _connection(endpoint: str, presentation: Presentation | Unseen, gateway: str) -> Connection:
     if isinstance(presentation, Unseen):
         return {
             "endpoint": endpoint.strip(),
+            "gateway": gateway,
             "address": presentation.address,
             "unreadable": [],
             "sent": 0,
@@ -117,6 +124,7 @@ def _connection(endpoint: str, presentation: Presentation | Unseen) -> Connectio
     chain = presentation.presented
     return {
         "endpoint": endpoint.strip(),
+        "gateway": gateway,
         "address": presentation.address,
         "unreadable": [describe_unreadable(certificate) for certificate in chain.unreadable],
         "sent": chain.count,

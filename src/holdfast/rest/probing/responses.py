@@ -28,9 +28,10 @@ class ProbeProblem(TypedDict):
 
 
 class Connection(TypedDict):
-    """A connection to a backend, and the certificates that this response leaves out."""
+    """A connection from the machine of a gateway to a backend, and the certificates that this response leaves out."""
 
     endpoint: str
+    gateway: str
     address: str
     unreadable: list[UnreadableCertificate]
     sent: int

@@ -10,7 +10,7 @@ from holdfast.certificates.comparison import Difference
 from holdfast.certificates.presented import Unreadable
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import Explanation
-from holdfast.network.backend import Presentation
+from holdfast.network.presentation import Presentation
 from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.verdicts import Verdict
 

@@ -67,7 +67,7 @@ class FailureProbes:
         self._probes = probes
         self._failures = failures
         self._now = now
-        self._waiting: asyncio.Queue[tuple[Backend, Cause]] = asyncio.Queue(AT_MOST)
+        self._waiting: asyncio.Queue[tuple[Backend, FailedCall]] = asyncio.Queue(AT_MOST)
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last queued
         failures.observe(self.notice, self.forget)
 
@@ -88,7 +88,7 @@ class FailureProbes:
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait((backend, call.reported_cause))
+        self._waiting.put_nowait((backend, call))
 
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
@@ -98,10 +98,10 @@ class FailureProbes:
     async def follow(self) -> None:
         """Test failing backends, one after the other, until cancelled."""
         while True:
-            (organization, api_id, environment), reported_cause = await self._waiting.get()
+            (organization, api_id, environment), call = await self._waiting.get()
             began = self._now()
             try:
-                examined = await self._examine(organization, api_id, environment, reported_cause)
+                examined = await self._examine(organization, api_id, environment, call)
             except (Conflict, InvalidField, TooManyTests) as error:
                 log.info("backend cannot be tested", organization=organization, api=api_id, reason=str(error))
             except Exception:
@@ -112,7 +112,7 @@ class FailureProbes:
                     self._failures.keep_probe(organization, api_id, environment, examined, began)
 
     async def _examine(
-        self, organization: str, api_id: str, environment: Environment, reported_cause: Cause
+        self, organization: str, api_id: str, environment: Environment, call: FailedCall
     ) -> BackendProbe | None:
         user = Principal(organization, "holdfast")
         context = Context(self._store, user, self._now())
@@ -120,11 +120,12 @@ class FailureProbes:
         if url is None:
             return None
         terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
-        probed = await self._probes.probe(user, url, terms)
-        if probed.verdict.accepted and reported_cause in _MAY_REJECT_HTTP2:
+        # From where it failed: the backend may present something else to other machines.
+        probed = await self._probes.probe(user, url, terms, call.gateway)
+        if probed.verdict.accepted and call.reported_cause in _MAY_REJECT_HTTP2:
             connection = await asyncio.to_thread(connection_to, context, url)
             if connection.protocol is Protocol.AUTO:
-                await self._probes.check(user, url, terms, connection)
+                await self._probes.check(user, url, terms, connection, call.gateway)
         return record_probe(probed, self._now())
 
     def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:

@@ -11,7 +11,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
-from holdfast.network.backend import Presentation, Unseen
+from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.probing.terms import Stored, Terms
 from holdfast.services.probing.verdicts import Verdict
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.certificates.findings.examination import Finding
 from holdfast.gateway.failures.explanations import Explanation
-from holdfast.network.backend import Presentation, Unseen
+from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.probing.acceptance import STILL_PRESENTED, Acceptance
 from holdfast.services.probing.verdicts import Verdict
 
@@ -22,6 +22,7 @@ class ProbeOutcome:
     verdict: Verdict
     findings: tuple[Finding, ...]
     acceptance: Acceptance
+    gateway: str  # the name of the gateway that was asked
 
     @property
     def explanation(self) -> Explanation:
@@ -38,7 +39,8 @@ class CheckOutcome:
 
     endpoint: Endpoint
     status: int
-    refusal: Verdict | None = None
+    refusal: Verdict | None
+    gateway: str  # the name of the gateway that was asked
 
     @property
     def phrase(self) -> str:

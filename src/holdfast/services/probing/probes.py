@@ -20,7 +20,6 @@ from holdfast.apis.catalog.connection_settings import (
     Protocol,
 )
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import parse_url
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.control.service import Connection, Control
@@ -31,19 +30,18 @@ from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLim
 from holdfast.gateway.resources.clusters import protocol_of
 from holdfast.network.addresses import (
     EVERYWHERE,
-    AddressRefused,
     Network,
-    NoAddress,
     Resolver,
-    resolve,
 )
-from holdfast.network.backend import MOMENT, SECONDS, Obstacle, Presentation, Unseen, probe_backend
+from holdfast.network.backend import MOMENT, SECONDS
+from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.offers import possible_offers
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
+from holdfast.services.probing.places import HasIdentity, Place, Places, resolve_at
 from holdfast.services.probing.terms import Terms, read_https_endpoint
 from holdfast.services.probing.verdicts import (
     UNCLEAR,
@@ -65,7 +63,6 @@ AT_ONCE_OF_USER = 2
 PLACES = 20  # at once or waiting
 PLACES_OF_USER = 6
 WITHIN = 8.0  # seconds, from when it gets its turn
-RESOLVED_WITHIN = 2.5
 
 
 class Probes:
@@ -74,9 +71,10 @@ class Probes:
     def __init__(
         self,
         control: Control,
-        gateway: str,
+        local: str,
         networks: Sequence[Network] = EVERYWHERE,
         *,
+        has_identity: HasIdentity = lambda *_: False,
         limits: BackendLimits = DEFAULT_LIMITS,
         resolver: Resolver | None = None,
         seconds: float = SECONDS,
@@ -84,79 +82,89 @@ class Probes:
         now: Callable[[], datetime],
     ) -> None:
         """
-        *gateway* is the name of the one that is asked; *limits* are those for traffic; *seconds* is the time limit for
-        fetching what a backend presents.
+        *local* is the name of the gateway on this machine; *has_identity* returns whether another gateway (by name)
+        already has a private key, because no other gateway is sent it for a test. *limits* are those for traffic;
+        *seconds* is the time limit for fetching what a backend presents.
 
         *rejects_http2* is called in a thread, with organization and endpoint, if a backend negotiates HTTP/2 but
         responds to a check only over HTTP/1.1.
         """
         self._control = control
-        self._gateway = gateway
-        self._networks = networks
         self._limits = limits
-        self._resolver = resolver
-        self._seconds = seconds
         self._rejects_http2 = rejects_http2
         self._now = now
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # by account
-        self._places = Shares(PLACES, PLACES_OF_USER)
+        self._queue = Shares(PLACES, PLACES_OF_USER)
         # A separate pool, which also holds fetches that timed out: slow backends must not block other work.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
+        self._places = Places(control, local, networks, has_identity, resolver, seconds, self._threads)
 
-    async def probe(self, user: Principal, endpoint: str, terms: Terms) -> ProbeOutcome:
+    async def probe(self, user: Principal, endpoint: str, terms: Terms, gateway: str = "") -> ProbeOutcome:
         """
         Fetch what the backend of *endpoint* presents, and ask the gateway whether it accepts it on these *terms*.
 
+        Both from the machine of *gateway*; without one, from this machine if its gateway is connected.
+
         Raises:
-            InvalidField: It isn't an https URL, or probes can't connect to its addresses.
+            InvalidField: It isn't an https URL, probes can't connect to its addresses, or the gateway can't be asked.
             TooManyTests: The queue is full.
         """
-        target = read_https_endpoint(endpoint)
+        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, terms.identity)
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
-            addresses = await self._resolve(target)
+            addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
                 unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
-                return ProbeOutcome(target, addresses, unknown, (), accept(unknown, None, addresses, terms))
+                acceptance = accept(unknown, None, addresses, terms)
+                return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
             probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
-            looking = asyncio.ensure_future(self._look(addresses, target, probe.server_name))
+            looking = asyncio.ensure_future(place.look(addresses, target.origin.port, probe.server_name))
             try:
                 judge = partial(judge_connection, looking=looking, presents=terms.identity is not None)
-                verdict = await self._probe_until(end, probe, judge)
+                verdict = await self._probe_until(place, end, probe, judge)
                 presented = await looking
                 without = None
                 if needs_second_answer(verdict, terms):
                     rest = build_probe(
                         new_name(), target, terms.without_upload, addresses, terms.identity, self._limits
                     )
-                    without = await self._probe_until(end, rest, judge)
+                    without = await self._probe_until(place, end, rest, judge)
             finally:
                 looking.cancel()
-            verdict = await self._refine(end, verdict, presented, target, terms, addresses)
+            verdict = await self._refine(place, end, verdict, presented, target, terms, addresses)
             acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
             findings = findings_about(presented, terms.trust, self._now())
-            return ProbeOutcome(target, presented, verdict, findings, acceptance)
+            return ProbeOutcome(target, presented, verdict, findings, acceptance, place.gateway)
 
-    async def fetch(self, user: Principal, endpoint: str, trust: TrustSet) -> Presentation | Unseen:
+    async def fetch(
+        self, user: Principal, endpoint: str, trust: TrustSet, gateway: str = ""
+    ) -> tuple[Presentation | Unseen, str]:
         """
         Fetch what the backend of *endpoint* presents, without a verdict; *trust* determines the SNI.
 
+        Returns it with the name of the gateway from whose machine it was fetched.
+
         Raises:
-            InvalidField: It isn't an https URL, or probes can't connect to its addresses.
+            InvalidField: It isn't an https URL, probes can't connect to its addresses, or the gateway can't be asked.
             TooManyTests: The queue is full.
         """
-        target = read_https_endpoint(endpoint)
+        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, None)
         async with self._turn(user):
-            addresses = await self._resolve(target)
+            addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                return addresses
+                return addresses, place.gateway
             log.info("backend fetched", organization=user.organization, user=user.name, origin=str(target.origin))
-            return await self._look(addresses, target, trust.server_name)
+            return await place.look(addresses, target.origin.port, trust.server_name), place.gateway
 
     async def check(
-        self, user: Principal, endpoint: str, terms: Terms | None, connection: ConnectionSettings = DEFAULT_CONNECTION
+        self,
+        user: Principal,
+        endpoint: str,
+        terms: Terms | None,
+        connection: ConnectionSettings = DEFAULT_CONNECTION,
+        gateway: str = "",
     ) -> CheckOutcome:
         """
         Let the gateway send one HEAD request to the backend of *endpoint* on these *terms* (None only for http).
@@ -165,34 +173,39 @@ class Probes:
         HTTP/2, it is sent again over HTTP/1.1. Redirects aren't followed, and only the status is read.
 
         Raises:
-            InvalidField: It isn't the URL of an endpoint, or probes can't connect to its addresses.
+            InvalidField: It isn't the URL of an endpoint, probes can't connect to its addresses, or the gateway can't
+                be asked.
             TooManyTests: The queue is full.
         """
         target = replace(parse_endpoint(endpoint), connection=connection)
+        place = self._places.choose(gateway, terms.identity if terms else None)
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
-            addresses = await self._resolve(target)
+            addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                return CheckOutcome(target, 0, Verdict(False, Cause.DNS_FAILURE, addresses.text, "none"))
-            answer = await self._head(end, target, terms, addresses)
+                refusal = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
+                return CheckOutcome(target, 0, refusal, place.gateway)
+            answer = await self._head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
-                again = await self._head(end, older, terms, addresses)
+                again = await self._head(place, end, older, terms, addresses)
                 if not isinstance(again, Verdict):
                     # A backend that was just starting fails once; one that rejects HTTP/2 fails again.
-                    answer = await self._head(end, target, terms, addresses)
+                    answer = await self._head(place, end, target, terms, addresses)
                 if not isinstance(again, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, user.organization, target)
                     answer = again
             log.info("endpoint checked", organization=user.organization, user=user.name, origin=str(target.origin))
             if not isinstance(answer, Verdict):
-                return CheckOutcome(target, answer)
+                return CheckOutcome(target, answer, None, place.gateway)
             if terms and answer.cause in UNCLEAR:
-                presented = await self._look(addresses, target, terms.trust.server_name)
-                answer = await self._refine(end, answer, presented, target, terms, addresses)
-            return CheckOutcome(target, 0, answer)
+                presented = await place.look(addresses, target.origin.port, terms.trust.server_name)
+                answer = await self._refine(place, end, answer, presented, target, terms, addresses)
+            return CheckOutcome(target, 0, answer, place.gateway)
 
-    async def _head(self, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]) -> int | Verdict:
+    async def _head(
+        self, place: Place, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]
+    ) -> int | Verdict:
         """Send one HEAD request; return its status, or why there is none by *end* (of the event loop's clock)."""
         trust, identity = (terms.trust, terms.identity) if terms else (None, None)
 
@@ -201,7 +214,7 @@ class Probes:
 
         try:
             async with asyncio.timeout_at(end - MOMENT):
-                answer = await self._control.head(self._gateway, build(), parse_url(target.url).path or "/")
+                answer = await self._control.head(place.gateway, build(), parse_url(target.url).path or "/")
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
         except (ProbeRejected, NoAnswer) as error:
@@ -211,41 +224,25 @@ class Probes:
         if verdict := judge_head(answer):
             return verdict
         # There was no connection, and only the response to CONNECT says why.
-        return await self._probe_until(end, build(), partial(judge_refusal, presents=identity is not None))
+        return await self._probe_until(place, end, build(), partial(judge_refusal, presents=identity is not None))
 
     @asynccontextmanager
     async def _turn(self, user: Principal) -> AsyncIterator[None]:
-        if not self._places.take(user.account):
+        if not self._queue.take(user.account):
             raise TooManyTests
         try:
             of_user = self._turns_of.setdefault(user.account, asyncio.Semaphore(AT_ONCE_OF_USER))
             async with of_user, self._turns:
                 yield
         finally:
-            self._places.give_back(user.account)
-
-    async def _resolve(self, target: Endpoint) -> list[str] | Unseen:
-        resolve_host = partial(resolve, target.origin.host, self._networks, RESOLVED_WITHIN, self._resolver)
-        try:
-            return await self._in_thread(resolve_host)
-        except NoAddress as error:
-            return Unseen(Obstacle.DNS, str(error))
-        except AddressRefused as error:
-            message = (
-                f"Tests aren't allowed to connect to {target.origin.host}. "
-                "HOLDFAST_PROBE_NETWORKS sets the allowed networks."
-            )
-            raise InvalidField("endpoint", message) from error
-
-    async def _look(self, addresses: Sequence[str], target: Endpoint, server_name: str) -> Presentation | Unseen:
-        looking = partial(probe_backend, addresses, target.origin.port, server_name, self._seconds)
-        return await self._in_thread(looking)
+            self._queue.give_back(user.account)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _refine(
         self,
+        place: Place,
         end: float,
         verdict: Verdict,
         presented: Presentation | Unseen,
@@ -261,7 +258,7 @@ class Probes:
         offer, asked_all = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
             probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
-            answer = await self._probe_until(end, probe, partial(judge_certificates, presents=presents))
+            answer = await self._probe_until(place, end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
                 break
@@ -270,10 +267,10 @@ class Probes:
         return replace(verdict, offer=offer, advice=advice)
 
     async def _probe_until(
-        self, end: float, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]
+        self, place: Place, end: float, probe: ProbeResources, judge: Callable[[Connection], Awaitable[T]]
     ) -> T | Verdict:
         try:
-            async with asyncio.timeout_at(end), self._control.connect(self._gateway, probe) as connection:
+            async with asyncio.timeout_at(end), self._control.connect(place.gateway, probe) as connection:
                 return await judge(connection)
         except (ProbeRejected, NoAnswer, TimeoutError) as error:
             return _unasked(error)

@@ -11,7 +11,7 @@ import structlog
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation
 from holdfast.certificates.certificate import Certificate
-from holdfast.network.backend import Presentation
+from holdfast.network.presentation import Presentation
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import wake_on_write

@@ -14,7 +14,8 @@ from holdfast.gateway.control.service import Connection
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, classify_reason
 from holdfast.gateway.failures.explanations import Explanation, explain
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
-from holdfast.network.backend import MOMENT, Presentation, Unseen
+from holdfast.network.backend import MOMENT
+from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.probing.faults import AFTER_THE_PATH, Fault, find_faults
 from holdfast.services.probing.offers import Offer
 

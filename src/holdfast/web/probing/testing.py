@@ -14,7 +14,7 @@ from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.choices import list_choices
 from holdfast.certificates.findings.examination import examine_presented
-from holdfast.network.backend import Presentation
+from holdfast.network.presentation import Presentation
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -126,7 +126,7 @@ async def fetch(
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
-        presentation = await runtime.probes.fetch(context.user, endpoint, terms.trust)
+        presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms.trust)
     except _REASONS as refusal:
         error = str(refusal)
     choices = list_choices(presentation.chain) if isinstance(presentation, Presentation) else ()

@@ -1,0 +1,49 @@
+"""
+Backends as they are seen from the agent's machine: the addresses of names, and what backends present.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
+
+from holdfast.gateway.control.answers import NotSeen, Resolved, Seen
+from holdfast.gateway.control.requests import Look, Resolve
+from holdfast.network.addresses import EVERYWHERE, AddressRefused, NoAddress, may_be_reached, resolve
+from holdfast.network.presentation import Handshake, Obstacle, Unseen
+
+RESOLVED_WITHIN = 2.5  # seconds
+_THREADS = 8
+
+
+class Lookout:
+    """Resolves names and makes handshakes. The control plane decides which addresses are allowed, except for some."""
+
+    def __init__(self) -> None:
+        # A separate pool: slow backends must not block other work of the agent.
+        self._threads = ThreadPoolExecutor(_THREADS, "lookout")
+
+    async def resolve(self, request: Resolve) -> Resolved:
+        """Resolve a name. Link-local and metadata addresses of this machine are left out."""
+        try:
+            work = partial(resolve, request.host, EVERYWHERE, RESOLVED_WITHIN)
+            addresses = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except NoAddress as error:
+            return Resolved(request.id, (), str(error))
+        except AddressRefused:
+            return Resolved(request.id, (), "No gateway may connect to its addresses.")
+        return Resolved(request.id, tuple(addresses))
+
+    async def look(self, request: Look) -> Seen | NotSeen:
+        """Make a handshake, without verifying the backend and without sending a request."""
+        outcome = await asyncio.get_running_loop().run_in_executor(self._threads, partial(_look, request))
+        return Seen(request.id, outcome) if isinstance(outcome, Handshake) else NotSeen(request.id, outcome)
+
+
+def _look(request: Look) -> Handshake | Unseen:
+    from holdfast.network.backend import shake_hands  # OpenSSL loads slowly, and most agents never do this
+
+    addresses = [each for each in request.addresses if may_be_reached(ip_address(each), EVERYWHERE)]
+    if not addresses:
+        return Unseen(Obstacle.REFUSED, "No gateway may connect to its addresses.")
+    return shake_hands(addresses, request.port, request.server_name, request.seconds)

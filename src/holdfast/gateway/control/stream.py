@@ -1,0 +1,118 @@
+"""
+One control stream at the control plane's end: what is asked on it, and what the agent answers.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+
+import grpc.aio
+import structlog
+
+from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, AgentMessage, Closed, Failed, Result
+from holdfast.gateway.control.messages import MalformedMessage, Message, read, write
+from holdfast.gateway.control.reports import REPORTS, Report
+from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+from holdfast.work.budget import Budget
+
+log = structlog.get_logger()
+MAX_UNSENT = 64  # messages; an agent that takes no more is disconnected
+PER_SECOND, PIECE = 400, 4096  # messages that are read, where each PIECE bytes count as another one
+_KINDS: Mapping[str, type[AgentMessage | Report]] = {**ANSWERS, **REPORTS}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request to a gateway, and what it has answered so far."""
+
+    gateway: str
+    answer: Result | None = None
+    is_closed: bool = False
+    is_lost: bool = False
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, message: AgentMessage) -> None:
+        if isinstance(message, Closed):
+            self.is_closed = True
+        elif self.answer is None:
+            self.answer = message
+        self._news.set()
+
+    def lose(self) -> None:
+        self.is_lost = True
+        self._news.set()
+
+    async def result(self) -> Result:
+        """Wait for the result. Raises NoAnswer and ProbeRejected."""
+        while self.answer is None:
+            await self._wait()
+        if not isinstance(self.answer, Failed):
+            return self.answer
+        raise ProbeRejected(self.answer.reason) if self.answer.rejected else NoAnswer(self.answer.reason)
+
+    async def until_closed(self) -> None:
+        """Wait until the backend closes the connection. Raises NoAnswer."""
+        while not self.is_closed:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        if self.is_lost:
+            raise NoAnswer(f"The gateway {self.gateway} disconnected.")
+        await self._news.wait()
+        self._news.clear()
+
+
+class ControlStream:
+    """One control stream."""
+
+    def __init__(self, gateway: str, take_report: Callable[[str, Report], None]) -> None:
+        self.gateway = gateway
+        self._take_report = take_report
+        self.exchanges: dict[int, Exchange] = {}
+        self.numbers = itertools.count(1)
+        self.fault = ""
+        self._unsent: asyncio.Queue[bytes] = asyncio.Queue()
+        self._is_lost = asyncio.Event()
+
+    def send(self, message: Message) -> None:
+        """Send *message* soon; disconnect an agent that takes no more."""
+        if self._unsent.qsize() < MAX_UNSENT:
+            self._unsent.put_nowait(write(message))
+        else:
+            self._is_lost.set()
+
+    async def run(self, messages: AsyncIterator[bytes], context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
+        """Read and write until the stream ends, which ends all exchanges on it."""
+        parts = [self._read(messages), self._write(context), self._is_lost.wait()]
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for exchange in self.exchanges.values():
+                exchange.lose()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, messages: AsyncIterator[bytes]) -> None:
+        budget = Budget(PER_SECOND)
+        try:
+            async for data in messages:
+                await budget.spend(1 + len(data) // PIECE)
+                self._take(data)
+        except MalformedMessage as error:
+            self.fault = f"A message can't be read: {error}."
+            log.warning("message of a gateway cannot be read", gateway=self.gateway, reason=str(error))
+
+    async def _write(self, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
+        while True:
+            await context.write(await self._unsent.get())
+
+    def _take(self, data: bytes) -> None:
+        message = read(data, _KINDS, MAX_ANSWER)
+        if isinstance(message, Report):
+            self._take_report(self.gateway, message)
+        # What is late concerns a probe that has ended.
+        elif message is not None and (exchange := self.exchanges.get(message.id)):
+            exchange.take(message)

@@ -1,0 +1,157 @@
+"""
+Where backends are seen from: the publisher's machine for the local gateway, and their own machine for others.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
+from typing import Protocol, TypeVar
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.gateway_identity import UnsealedIdentity
+from holdfast.gateway.control.service import Control
+from holdfast.gateway.probing.connection import NoAnswer
+from holdfast.network.addresses import AddressRefused, Network, NoAddress, Resolver, may_be_reached, resolve
+from holdfast.network.backend import probe_backend
+from holdfast.network.presentation import Handshake, Obstacle, Presentation, Unseen
+
+T = TypeVar("T")
+HasIdentity = Callable[[str, UnsealedIdentity], bool]
+RESOLVED_WITHIN = 2.5  # seconds
+_ON_THE_WAY = 2.0  # seconds for messages to a gateway and back
+
+
+class Place(Protocol):
+    """Where a backend is seen from: the machine of *gateway*."""
+
+    gateway: str
+
+    async def resolve(self, host: str) -> list[str]:
+        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
+
+    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+        """Return what the backend at one of *addresses* presents, as `probe_backend` does."""
+
+
+class Here:
+    """The publisher's machine, which is that of the local *gateway*."""
+
+    def __init__(
+        self,
+        gateway: str,
+        networks: Sequence[Network],
+        resolver: Resolver | None,
+        seconds: float,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self.gateway = gateway
+        self._networks = networks
+        self._resolver = resolver
+        self._seconds = seconds
+        self._threads = threads
+
+    async def resolve(self, host: str) -> list[str]:
+        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
+        return await self._run(partial(resolve, host, self._networks, RESOLVED_WITHIN, self._resolver))
+
+    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+        """Return what the backend at one of *addresses* presents."""
+        return await self._run(partial(probe_backend, addresses, port, server_name, self._seconds))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+class There:
+    """The machine of *gateway*. Which addresses are allowed is the publisher's decision, for all gateways."""
+
+    def __init__(
+        self,
+        control: Control,
+        gateway: str,
+        networks: Sequence[Network],
+        seconds: float,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self.gateway = gateway
+        self._control = control
+        self._networks = networks
+        self._seconds = seconds
+        self._threads = threads
+
+    async def resolve(self, host: str) -> list[str]:
+        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
+        try:
+            async with asyncio.timeout(RESOLVED_WITHIN + _ON_THE_WAY):
+                resolved = await self._control.resolve(self.gateway, host)
+        except (NoAnswer, TimeoutError) as error:
+            raise NoAddress(str(error) or f"The gateway {self.gateway} didn't answer in time.") from error
+        if not resolved.addresses:
+            raise NoAddress(resolved.reason)
+        allowed = [each for each in resolved.addresses if may_be_reached(ip_address(each), self._networks)]
+        if not allowed:
+            raise AddressRefused(host)
+        return allowed
+
+    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+        """Return what the backend at one of *addresses* presents."""
+        try:
+            async with asyncio.timeout(self._seconds + _ON_THE_WAY):
+                seen = await self._control.look(self.gateway, addresses, port, server_name, self._seconds)
+        except (NoAnswer, TimeoutError) as error:
+            return Unseen(Obstacle.TIMEOUT, str(error) or f"The gateway {self.gateway} didn't answer in time.")
+        if isinstance(seen, Handshake):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, seen.read)
+        return seen
+
+
+class Places:
+    """The places that tests can choose. Lives on one event loop."""
+
+    def __init__(
+        self,
+        control: Control,
+        local: str,
+        networks: Sequence[Network],
+        has_identity: HasIdentity,
+        resolver: Resolver | None,
+        seconds: float,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        """The parameters are those of `Probes`."""
+        self._control = control
+        self._has_identity = has_identity
+        self._here = Here(local, networks, resolver, seconds, threads)
+        self._there = partial(There, control, networks=networks, seconds=seconds, threads=threads)
+
+    def choose(self, gateway: str, identity: UnsealedIdentity | None) -> Place:
+        """
+        Return the place of *gateway*, or, if that is empty, of one that is connected and may have *identity*.
+
+        Raises:
+            InvalidField: It isn't connected, or it must not get the key of *identity*.
+        """
+        local, connected = self._here.gateway, self._control.gateways
+        if gateway and gateway not in connected:
+            raise InvalidField("gateway", "This gateway isn't connected. Leave the name out to use any gateway.")
+        allowed = [name for name in connected if name == local or not identity or self._has_identity(name, identity)]
+        if gateway and gateway not in allowed:
+            raise InvalidField(
+                "gateway",
+                f"The gateway {gateway} doesn't serve this endpoint, so it isn't sent the key of its gateway identity.",
+            )
+        name = gateway or (local if local in allowed else next(iter(allowed), local))
+        return self._here if name == local else self._there(name)
+
+
+async def resolve_at(place: Place, host: str) -> list[str] | Unseen:
+    """Return the addresses of *host* at *place*. Raises InvalidField if tests aren't allowed to connect to them."""
+    try:
+        return await place.resolve(host)
+    except NoAddress as error:
+        return Unseen(Obstacle.DNS, str(error))
+    except AddressRefused as error:
+        message = f"Tests aren't allowed to connect to {host}. HOLDFAST_PROBE_NETWORKS sets the allowed networks."
+        raise InvalidField("endpoint", message) from error
