@@ -147,7 +147,20 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     enforcements, failures = Enforcements(groups, now), Failures(groups.tell_observers, now)
     probes = Probes(Control(lambda _: Peer("local"), now), "local", now=now)
     accounts_of = Accounts(store)
-    return Runtime(store, accounts_of, enforcements, failures, groups, probes, SEALING, GATEWAYS, TLS_GATEWAYS, now)
+    every_address = ("0.0.0.0", 9443)  # noqa: S104 - nothing listens
+    return Runtime(
+        store,
+        accounts_of,
+        enforcements,
+        failures,
+        groups,
+        probes,
+        SEALING,
+        GATEWAYS,
+        TLS_GATEWAYS,
+        now,
+        discovery=every_address,
+    )
 
 
 @pytest.fixture

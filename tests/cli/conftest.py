@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.commanding import Command
+from ports import free_addresses
 from running import Holdfast
 
 
@@ -28,7 +29,9 @@ def _ctrl_c_is_not_ignored() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def running_holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
     # Propose retiring unused certificates after a moment instead of a day.
-    with Holdfast(tmp_path_factory.mktemp("holdfast"), HOLDFAST_RETIRE_AFTER="0.05") as running:
+    (discovery,) = free_addresses(1)
+    directory = tmp_path_factory.mktemp("holdfast")
+    with Holdfast(directory, HOLDFAST_RETIRE_AFTER="0.05", HOLDFAST_DISCOVERY=discovery) as running:
         yield running
 
 

@@ -51,7 +51,9 @@ def test_a_machine_joins_with_nothing_but_the_token(operator, machine, name):
     answer = join(machine, enrolled["token"])
     assert answer.status_code == 200, answer.text
     member = answer.json()
-    assert (member["name"], member["group"], member["discovery"]) == (name, "Europe", None)
+    assert (member["name"], member["group"]) == (name, "Europe")
+    # It listens on every address, so the host is the one through which the machine reached the publisher.
+    assert member["discovery"] == {"host": None, "port": 9443, "serverName": "discovery.holdfast.internal"}
     certificate = x509.load_pem_x509_certificate(member["certificate"].encode())
     shown = operator.get(f"{GATEWAYS}/{name}").json()
     assert shown["certificate"]["fingerprint"] == certificate.fingerprint(certificate.signature_hash_algorithm).hex()
@@ -65,6 +67,15 @@ def test_a_token_that_was_used_and_an_unknown_one_get_the_same_answer(machine, t
     refused = [assert_problem(join(machine, each), 403, says="Create another one") for each in (token, "hfg_unknown")]
     assert refused[0] == refused[1]
     assert refused[0]["type"] == "/problems/join-refused"
+
+
+def test_without_a_discovery_port_a_token_is_not_used_up(operator, machine, name, shared_runtime, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(type(shared_runtime), "discovery", None)
+        enrolled = enroll(operator, name).json()
+        assert enrolled["discovery"] is None
+        assert_problem(join(machine, enrolled["token"]), 409, says="Start it with --discovery")
+    assert join(machine, enrolled["token"]).status_code == 200
 
 
 def test_guessing_is_slowed_down(machine):

@@ -108,7 +108,7 @@ MEMBERS = {
     "detail": "The same as `description`.",
     "difference": "The field that differs from what is expected; null if there is none or it isn't known.",
     "disabled": "Whether the user can't sign in.",
-    "discovery": "Where the gateway connects.",
+    "discovery": "Where gateways connect; null if nowhere.",
     "dnsNames": "The DNS names in the subject alternative names.",
     "effect": "The effect of the settings, as sentences.",
     "endpoint": "The URL of the endpoint.",

@@ -178,6 +178,16 @@ class JoinRefused(PermissionError):
         )
 
 
+class NoDiscovery(Refusal):
+    """A machine wants to join, but the publisher doesn't accept gateways from other machines."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This publisher doesn't accept gateways from other machines. Start it with --discovery HOST:PORT. The "
+            "token wasn't used up."
+        )
+
+
 class RenewalRefused(PermissionError):
     """The certificate of a gateway that asks for another one is expired, replaced or revoked."""
 

@@ -92,6 +92,8 @@ def enroll_gateway(name: NewName, group: Group = "Default", label: Labels = None
     if as_json:
         write_json(enrolled)
         return
+    if enrolled["discovery"] is None:
+        tell("This publisher doesn't accept gateways from other machines yet. Start it with --discovery HOST:PORT.")
     if enrolled["certificate"]:
         tell(f"{name} has joined before. Its certificate stays valid until another machine joins with this token.")
     tell(f"On the other machine, run this before {format_date(enrolled['joinBefore'])} UTC:")

@@ -131,17 +131,14 @@ def _read_json(content: bytes) -> dict[str, Any]:
 
 def _explain_refusal(url: str, status: int, answer: dict[str, Any]) -> str:
     why = answer.get("description") or answer.get("detail")
-    return f"{url} rejected the token: {why}" if why else f"{url} isn't a publisher that gateways can join ({status})."
+    if status == http.client.FORBIDDEN and why:
+        return f"{url} rejected the token: {why}"
+    return str(why) if why else f"{url} isn't a publisher that gateways can join ({status})."
 
 
 def _read_membership(url: str, parts: SplitResult, key: str, answer: dict[str, Any]) -> Membership:
-    discovery = answer.get("discovery")
-    if discovery is None:
-        raise JoinFailed(
-            f"{url} doesn't accept gateways on other machines. Start it with --discovery HOST:PORT, then create a new "
-            "token."
-        )
     try:
+        discovery = answer["discovery"]
         return Membership(
             str(answer["name"]),
             str(answer["group"]),

@@ -25,6 +25,7 @@ from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
+from holdfast.services.errors import NoDiscovery
 from holdfast.services.gateways import enrollment
 from holdfast.services.gateways.joining import join
 
@@ -79,7 +80,8 @@ def enroll_gateway(runtime: CurrentRuntime, context: RequestContext, body: Enrol
     """
     pin = runtime.publisher_pin()
     enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pin)
-    return {**_describe(context, enrolled.gateway), "token": enrolled.token}
+    discovery = _describe_discovery(runtime.discovery) if runtime.discovery else None
+    return {**_describe(context, enrolled.gateway), "token": enrolled.token, "discovery": discovery}
 
 
 @router.get("/{gateway}")
@@ -111,6 +113,8 @@ def join_as_gateway(request: Request, runtime: CurrentRuntime, body: JoinBody) -
 
     Exchanges a join token for a certificate for the key in `csr`. The token is the only credential.
     """
+    if runtime.discovery is None:
+        raise NoDiscovery
     address = address_of(request)
     with runtime.accounts.failures.watch(Way.JOINING_GATEWAY, address):
         member = join(
@@ -127,7 +131,7 @@ def join_as_gateway(request: Request, runtime: CurrentRuntime, body: JoinBody) -
         "group": member.gateway.placement.group,
         "certificate": member.certificate,
         "ca": member.authority,
-        "discovery": _describe_discovery(runtime.discovery) if runtime.discovery else None,
+        "discovery": _describe_discovery(runtime.discovery),
     }
 
 

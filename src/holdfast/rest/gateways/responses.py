@@ -29,12 +29,6 @@ class Gateway(TypedDict):
     joinBefore: Timestamp | None
 
 
-class EnrolledGateway(Gateway):
-    """A gateway and its join token."""
-
-    token: str
-
-
 class Gateways(TypedDict):
     """A page of gateways, ordered by name."""
 
@@ -51,11 +45,18 @@ class DiscoveryAddress(TypedDict):
     serverName: str
 
 
+class EnrolledGateway(Gateway):
+    """A gateway and its join token; `discovery` is null if no gateway can connect from elsewhere."""
+
+    token: str
+    discovery: DiscoveryAddress | None
+
+
 class GatewayMembership(TypedDict):
-    """The certificate of a gateway that joined. `discovery` is null if the publisher doesn't accept remote gateways."""
+    """The certificate of a gateway that joined, and where it connects."""
 
     name: str
     group: str
     certificate: str
     ca: str
-    discovery: DiscoveryAddress | None
+    discovery: DiscoveryAddress
