@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 
 from holdfast.server.clock import utc_now
 from holdfast.store import journal
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways import join_tokens
 from holdfast.store.identities import caller_certificates, gateway_identities
@@ -28,6 +28,8 @@ QUERIES = {
     "new changes": lambda session: journal.changes_after(session, 3),
     "changed APIs": lambda session: apis.with_ids(session, ORG, ["1", "2"]),
     "APIs of a changed origin": lambda session: apis.using_origins(session, ORG, ORIGINS),
+    "APIs with a context": lambda session: apis.with_context(session, ORG, "/pizza"),
+    "origins that rejected HTTP/2": lambda session: http1_origins.among(session, ORG, ORIGINS),
     "whether an API uses an origin": lambda session: apis.has_origin(session, ORG, ORIGINS[0]),
     "certificates of origins": lambda session: endpoint_certificates.of_origins(session, ORG, ORIGINS),
     "other certificates of an origin": lambda session: endpoint_certificates.trusted_besides(session, make_entry("a")),

@@ -3,6 +3,7 @@ Envoy clusters, built from endpoints.
 """
 
 from datetime import timedelta
+from functools import cache
 from ipaddress import ip_address
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
@@ -16,6 +17,7 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, Localit
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
@@ -96,12 +98,7 @@ def _cluster(
     cluster = Cluster(
         name=name,
         connect_timeout=CONNECT_TIMEOUT,
-        circuit_breakers=CircuitBreakers(
-            thresholds=[
-                _thresholds(limits, RoutingPriority.DEFAULT, limits.requests),
-                _thresholds(limits, WEBSOCKET_PRIORITY, limits.websockets),
-            ]
-        ),
+        circuit_breakers=_breakers(limits),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
         connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
@@ -109,11 +106,21 @@ def _cluster(
         cluster.type = Cluster.STATIC
     else:
         _resolve_by_dns(cluster)
-    cluster.typed_extension_protocol_options[_OPTIONS].Pack(_options(limits, protocol))
+    cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(_options(limits, protocol))
     if trust is not None:
         cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
     # A cluster without verification expires on its own, even if the gateway has lost the control plane.
     return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
+
+
+@cache
+def _breakers(limits: BackendLimits) -> CircuitBreakers:
+    return CircuitBreakers(
+        thresholds=[
+            _thresholds(limits, RoutingPriority.DEFAULT, limits.requests),
+            _thresholds(limits, WEBSOCKET_PRIORITY, limits.websockets),
+        ]
+    )
 
 
 def _thresholds(limits: BackendLimits, priority: RoutingPriority, requests: int) -> CircuitBreakers.Thresholds:
@@ -147,7 +154,8 @@ def _resolve_by_dns(cluster: Cluster) -> None:
     cluster.typed_dns_resolver_config.CopyFrom(config)
 
 
-def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
+@cache
+def _options(limits: BackendLimits, protocol: Protocol) -> Any:
     options = HttpProtocolOptions()
     common = options.common_http_protocol_options
     common.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
@@ -160,7 +168,9 @@ def _options(limits: BackendLimits, protocol: Protocol) -> HttpProtocolOptions:
         options.explicit_http_config.http2_protocol_options.CopyFrom(_HTTP2)
     else:
         options.explicit_http_config.http_protocol_options.enable_trailers = True
-    return options
+    packed = Any()
+    packed.Pack(options)
+    return packed
 
 
 def _is_address(host: str) -> bool:

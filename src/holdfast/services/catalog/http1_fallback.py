@@ -38,7 +38,8 @@ def _falls_back(endpoint: Endpoint, origins: Mapping[str, datetime]) -> bool:
 def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
     """Return since when gateways use HTTP/1.1 for endpoints of *api* because the backend rejected HTTP/2."""
     with context.read() as session:
-        origins = http1_origins.all_of(session, context.user.organization)
+        named = {str(endpoint.origin) for endpoint in api.endpoints}
+        origins = http1_origins.among(session, context.user.organization, named)
     endpoints: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
     return {
         environment: origins[str(endpoint.origin)]
@@ -76,7 +77,7 @@ def connection_to(context: Context, url: str, typed: ConnectionSettings | None =
     endpoint = parse_endpoint(url)
     origin = str(endpoint.origin)
     with context.read() as session:
-        origins = http1_origins.all_of(session, context.user.organization)
+        origins = http1_origins.among(session, context.user.organization, {origin})
         users = apis.using_origins(session, context.user.organization, {origin}) if typed is None else []
     configured = (endpoint for api in users for endpoint in api.endpoints)
     saved = (known for known in configured if known.url == endpoint.url)

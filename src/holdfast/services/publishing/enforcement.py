@@ -77,14 +77,21 @@ class Enforcements:
         self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
     ) -> None:
         """Record the resources of the APIs in *snapshot*, which the distributor is about to send."""
+        # Threads read these mappings, so each is replaced as a whole, once, however many APIs share the policy.
+        parts: dict[PolicyKey, dict[ApiKey, ApiResources]] = {}
         for api in snapshot.apis:
-            for policy in before[api].by_policy if api in before else ():
-                parts = dict(self._parts.pop((api[0], policy), {}))
-                parts.pop(api, None)
-                if parts:
-                    self._parts[api[0], policy] = parts
-            for policy in after[api].by_policy if api in after else ():
-                self._parts[api[0], policy] = self._parts.get((api[0], policy), {}) | {api: after[api]}
+            for built in (before, after):
+                for policy in built[api].by_policy if api in built else ():
+                    key = api[0], policy
+                    own = parts[key] if key in parts else parts.setdefault(key, dict(self._parts.get(key, {})))
+                    own.pop(api, None)
+                    if built is after:
+                        own[api] = after[api]
+        for key, own in parts.items():
+            if own:
+                self._parts[key] = own
+            else:
+                self._parts.pop(key, None)
         for organization, sets in snapshot.trust.items():
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
             unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}

@@ -25,7 +25,7 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     path, version = check_context(path), check_version(version)
     routes = enforcements.of_path(context, path_of(context.user.organization, path, version))
     with context.read() as session:
-        candidates = apis.sharing_name_or_context(session, context.user.organization, "", path)
+        candidates = apis.with_context(session, context.user.organization, path)
     served = [api for api in candidates if api.version == version and api.state.is_served]
     origins = {str(endpoint.origin) for api in served for endpoint in api.endpoints}
     parts = [routes, *enforcements.of_origins(context, origins).values()]

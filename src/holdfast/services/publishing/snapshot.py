@@ -89,14 +89,12 @@ def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Api]:
     return {(api.organization, api.id): api for api in batch}
 
 
-def _with_fallback(session: Session, batch: Iterable[Api]) -> list[Api]:
-    origins: dict[str, dict[str, datetime]] = {}
-    completed = []
+def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
+    origins: dict[str, set[str]] = defaultdict(set)
     for api in batch:
-        if api.organization not in origins:
-            origins[api.organization] = http1_origins.all_of(session, api.organization)
-        completed.append(with_fallback(api, origins[api.organization]))
-    return completed
+        origins[api.organization] |= {str(endpoint.origin) for endpoint in api.endpoints}
+    older = {org: http1_origins.among(session, org, names) for org, names in origins.items()}
+    return [with_fallback(api, older[api.organization]) for api in batch]
 
 
 def _read_callers(session: Session, batch: Iterable[Api], now: datetime) -> dict[ApiKey, frozenset[str]]:

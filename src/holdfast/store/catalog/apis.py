@@ -91,6 +91,12 @@ def sharing_name_or_context(session: Session, organization: str, name: str, cont
     return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, same))]
 
 
+def with_context(session: Session, organization: str, context: str) -> list[Api]:
+    """Return the APIs with this context, of any version."""
+    query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.context == context)
+    return [_api(row) for row in session.scalars(query)]
+
+
 def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
     """Return the APIs with an endpoint at one of *origins*, ordered by name."""
     query = select(ApiRow).where(_uses(organization, origins))

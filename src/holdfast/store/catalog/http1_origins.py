@@ -2,13 +2,15 @@
 Queries for origins that rejected HTTP/2, for which gateways use HTTP/1.1 if the protocol is automatic.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import Http1OriginRow
+
+_CHUNK = 500  # origins in one query
 
 
 def add(session: Session, organization: str, origin: str, now: datetime) -> bool:
@@ -19,10 +21,14 @@ def add(session: Session, organization: str, origin: str, now: datetime) -> bool
     return True
 
 
-def all_of(session: Session, organization: str) -> dict[str, datetime]:
-    """Return the origins of an organization, with the time when each was added."""
-    query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization)
-    return {row.origin: row.since for row in session.scalars(query)}
+def among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
+    """Return those of *origins* that rejected HTTP/2, with the time when each was added."""
+    wanted, since = sorted(set(origins)), dict[str, datetime]()
+    for start in range(0, len(wanted), _CHUNK):
+        named = Http1OriginRow.origin.in_(wanted[start : start + _CHUNK])
+        query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization, named)
+        since |= {row.origin: row.since for row in session.scalars(query)}
+    return since
 
 
 def remove(session: Session, organization: str, origins: Collection[str]) -> list[str]:
