@@ -151,7 +151,7 @@ def test_a_cancelled_test_leaves_no_resources(store, tmp_path):
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
             await until(lambda: not of_tests(plane))
-            return await tester.fetch(ANNA, url(backend), NOTHING)
+            return await tester.fetch(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:
         seen, _ = play(story())
@@ -192,20 +192,20 @@ def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
 
             asking = begin(ANNA, PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE_OF_USER)
-            for refused in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), NOTHING)):
+            for refused in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), TERMS)):
                 with pytest.raises(TooManyTests):
                     await refused
             of_one = len(of_tests(plane))
-            other, _ = await tester.fetch(BERTA, url(backend), NOTHING)
+            other, _ = await tester.fetch(BERTA, url(backend), TERMS)
             for name in ("berta", "carla", "doris"):
                 asking += begin(Principal("default", name), PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             with pytest.raises(TooManyTests):
-                await tester.fetch(Principal("default", "emma"), url(backend), NOTHING)
+                await tester.fetch(Principal("default", "emma"), url(backend), TERMS)
             for each in asking:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_one, other, (await tester.fetch(ANNA, url(backend), NOTHING))[0]
+            return of_one, other, (await tester.fetch(ANNA, url(backend), TERMS))[0]
 
     with Backend(PRESENTED) as backend:
         of_one, other, afterwards = play(story())
@@ -218,7 +218,7 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, t
     async def story():
         async with probing(store, tmp_path, lambda _: []) as (_, nowhere):
             return await nowhere.probe(ANNA, f"https://{HOST}", TERMS), await nowhere.fetch(
-                ANNA, f"https://{HOST}", NOTHING
+                ANNA, f"https://{HOST}", TERMS
             )
 
     probed, (fetched, _) = play(story())
@@ -231,7 +231,7 @@ def test_a_refused_address_is_not_in_the_message(store, tmp_path):
         async with probing(store, tmp_path, lambda _: ["169.254.169.254"]) as (_, inside):
             for asking in (
                 inside.probe(ANNA, f"https://{HOST}", TERMS),
-                inside.fetch(ANNA, f"https://{HOST}", NOTHING),
+                inside.fetch(ANNA, f"https://{HOST}", TERMS),
             ):
                 with pytest.raises(InvalidField) as refusal:
                     await asking
@@ -280,15 +280,14 @@ def test_backends_are_seen_from_the_machine_of_a_gateway_elsewhere(tmp_path):
     async def story():
         async with far_away(tmp_path) as tester:
             here = f"https://localhost:{backend.port}"
-            for gateway in ("", GATEWAY):
-                seen, place = await tester.fetch(ANNA, here, NOTHING, gateway)
-                assert isinstance(seen, Presentation)
-                assert (seen.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
-                assert (seen.address, seen.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
-            nobody, _ = await tester.fetch(ANNA, "https://nobody.invalid", NOTHING)
+            seen, place = await tester.fetch(ANNA, here, TERMS, GATEWAY)
+            assert isinstance(seen, Presentation)
+            assert (seen.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
+            assert (seen.address, seen.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
+            nobody, _ = await tester.fetch(ANNA, "https://nobody.invalid", TERMS, GATEWAY)
             assert isinstance(nobody, Unseen)
             assert nobody.obstacle is Obstacle.DNS
-            refused, _ = await tester.fetch(ANNA, closed, NOTHING)
+            refused, _ = await tester.fetch(ANNA, closed, TERMS, GATEWAY)
             assert isinstance(refused, Unseen)
             assert refused.obstacle is Obstacle.REFUSED
             probed = await tester.probe(ANNA, here, TERMS, GATEWAY)
@@ -303,9 +302,9 @@ def test_the_publisher_decides_which_addresses_gateways_elsewhere_may_test(tmp_p
     async def story():
         async with far_away(tmp_path, networks=[read_network("192.0.2.0/24")]) as tester:
             with pytest.raises(InvalidField, match="aren't allowed"):
-                await tester.fetch(ANNA, "https://localhost", NOTHING)
+                await tester.fetch(ANNA, "https://localhost", TERMS, GATEWAY)
         async with far_away(tmp_path) as tester:
-            seen, _ = await tester.fetch(ANNA, "https://169.254.169.254", NOTHING)
+            seen, _ = await tester.fetch(ANNA, "https://169.254.169.254", TERMS, GATEWAY)
             assert isinstance(seen, Unseen)
             assert "may connect" in seen.text
 
@@ -313,23 +312,33 @@ def test_the_publisher_decides_which_addresses_gateways_elsewhere_may_test(tmp_p
 
 
 def test_a_gateway_that_cannot_be_asked_is_refused(tmp_path):
-    identity = UnsealedIdentity("id", (), "key")
-    owners = []
+    terms = replace(TERMS, clusters=frozenset({"default/pizza/production"}))
+    secret = replace(terms, identity=UnsealedIdentity("id", (), "key"))
+    serves = []
 
     async def story():
-        async with far_away(tmp_path, has_identity=lambda *asked: asked in owners) as tester:
+        async with far_away(tmp_path, serves=lambda *asked: asked in serves) as tester:
             with pytest.raises(InvalidField, match="isn't connected") as refusal:
                 await tester.probe(ANNA, PIZZA, TERMS, "eu-2")
             assert refusal.value.field == "gateway"
             with pytest.raises(InvalidField, match="isn't sent the key"):
-                await tester.check(ANNA, PIZZA, replace(TERMS, identity=identity), gateway=GATEWAY)
-            probed = await tester.probe(ANNA, PIZZA, replace(TERMS, identity=identity))
-            assert (probed.gateway, probed.verdict.by) == ("local", "none")
-            owners.append((GATEWAY, identity))
-            probed = await tester.probe(ANNA, PIZZA, replace(TERMS, identity=identity))
-            assert probed.gateway == GATEWAY
+                await tester.check(ANNA, PIZZA, secret, gateway=GATEWAY)
+            for asked in (TERMS, terms, secret):
+                probed = await tester.probe(ANNA, PIZZA, asked)
+                assert (probed.gateway, probed.verdict.by) == ("local", "none")
+            serves.append((GATEWAY, terms.clusters))
+            for asked in (terms, secret):
+                assert (await tester.probe(ANNA, PIZZA, asked)).gateway == GATEWAY
 
     play(story())
+
+
+@pytest.mark.usefixtures("served")
+def test_the_terms_name_the_clusters_of_apis_with_the_endpoint(store, anna, otto, publish):
+    publish(anna, "Pasta", "https://pasta.test")
+    for endpoint, count in ((PIZZA, 1), ("https://pasta.test", 1), ("https://nobody.test", 0)):
+        assert len(terms_to_test(context_of(store, anna, NOW), SEALING, endpoint).clusters) == count
+    assert not terms_to_test(context_of(store, otto, NOW), SEALING, PIZZA).clusters
 
 
 # The trust that is tested

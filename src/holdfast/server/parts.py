@@ -2,13 +2,12 @@
 The components of a Holdfast, connected but not started.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, Register
 from holdfast.gateway.discovery.groups import Groups
@@ -17,8 +16,8 @@ from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.remote.admission import identify_by_transport
 from holdfast.gateway.resources.backend_limits import BackendLimits
-from holdfast.gateway.resources.resource import CLUSTER, SECRET
-from holdfast.gateway.resources.tls import identity_secret_name, presents_identity
+from holdfast.gateway.resources.resource import CLUSTER
+from holdfast.gateway.resources.tls import presents_identity
 from holdfast.server.clock import utc_now
 from holdfast.server.https import CertificateFiles, PublisherCertificate
 from holdfast.server.listen_addresses import ListenAddresses
@@ -84,7 +83,7 @@ def build_parts(
         control,
         EMBEDDED,
         settings.probe_networks,
-        has_identity=partial(_has_identity, groups, control),
+        serves=partial(_serves, groups, control),
         limits=to_backends,
         rejects_http2=partial(remember_http1, store, utc_now),
         now=utc_now,
@@ -139,11 +138,11 @@ def _record(groups: Groups, failures: Failures, peer: Peer, request: FailedReque
         failures.record(request)
 
 
-def _has_identity(groups: Groups, control: Control, gateway: str, identity: UnsealedIdentity) -> bool:
-    """Return whether a gateway's group has APIs for which it presents *identity*."""
+def _serves(groups: Groups, control: Control, gateway: str, clusters: Collection[str]) -> bool:
+    """Return whether the group of a gateway has one of *clusters*."""
     state = control.states.of(gateway)
     cache = groups.find_cache(state.peer) if state else None
-    return cache is not None and cache.get(SECRET, identity_secret_name(identity)) is not None
+    return cache is not None and any(cache.get(CLUSTER, name) for name in clusters)
 
 
 def _presents_identity(groups: Groups, cluster: str) -> bool:

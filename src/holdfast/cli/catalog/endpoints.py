@@ -52,7 +52,7 @@ def look_at_endpoint(
     ] = False,
     gateway: Annotated[
         str,
-        Option(metavar="NAME", help="Gateway to test from [default: the one on the publisher's machine, or any]."),
+        Option(metavar="NAME", help="Gateway to test from [default: the one on the publisher's machine]."),
     ] = "",
     password_stdin: PasswordStdin = False,
     as_json: AsJson = False,

@@ -38,7 +38,6 @@ class Reporter:
     process: EnvoyProcess
     now: Callable[[], datetime]
     stale_since: Callable[[], datetime | None] = _nothing
-    certificate_expires_at: Callable[[], datetime | None] = _nothing
     state_problem: Callable[[], str | None] = _nothing
     lost_reports: Callable[[], int] = lambda: 0
     started_at: datetime = field(init=False)
@@ -66,7 +65,6 @@ class Reporter:
             envoy_restarts=self.process.restarts,
             envoy_ended_at=datetime.fromtimestamp(ended, UTC) if (ended := self.process.ended_at) else None,
             stale_since=self.stale_since(),
-            certificate_expires_at=self.certificate_expires_at(),
             lost_reports=self.lost_reports(),
             problems=tuple(self._find_problems()),
             traffic=self._traffic if envoy else (),

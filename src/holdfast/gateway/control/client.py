@@ -3,6 +3,7 @@ The agent's end of the control stream: it runs the probes that the control plane
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc.aio
@@ -49,7 +50,8 @@ class ControlClient:
                     pause = FIRST_PAUSE
             except MalformedMessage as error:
                 log.error("message of the control plane cannot be read", reason=str(error))
-            await asyncio.sleep(pause)
+            # Gateways that lost their control plane at the same moment must not return at the same moment.
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def follow(self, channel: grpc.aio.Channel) -> bool:

@@ -54,7 +54,6 @@ class Report:
     envoy_restarts: int = 0  # since the agent started, because Envoy had ended
     envoy_ended_at: datetime | None = None  # when it last ended
     stale_since: datetime | None = None  # since when the agent has had no configuration from the control plane
-    certificate_expires_at: datetime | None = None  # the gateway's own; None: it needs none, on a unix socket
     lost_reports: int = 0  # messages about failed requests that were dropped, because the control plane was away
     problems: tuple[Problem, ...] = ()
     traffic: tuple[Traffic, ...] = ()
@@ -76,7 +75,6 @@ class Report:
             "envoyRestarts": self.envoy_restarts,
             "envoyEndedAt": _seconds(self.envoy_ended_at),
             "staleSince": _seconds(self.stale_since),
-            "certificateExpiresAt": _seconds(self.certificate_expires_at),
             "lostReports": self.lost_reports,
             "problems": [
                 {"kind": problem.kind.value, "text": problem.text[:MAX_TEXT]}
@@ -100,7 +98,6 @@ class Report:
             envoy_restarts=members.number("envoyRestarts"),
             envoy_ended_at=_time(members, "envoyEndedAt"),
             stale_since=_time(members, "staleSince"),
-            certificate_expires_at=_time(members, "certificateExpiresAt"),
             lost_reports=members.number("lostReports"),
             problems=tuple(
                 problem for each in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(each))

@@ -58,10 +58,6 @@ class GatewayStates:
         if state := self._states.get(name):
             self._put(replace(state, connected_since=None, seen_at=now))
 
-    def forget(self, name: str) -> None:
-        """Forget a gateway, because it was revoked."""
-        self._states.pop(name, None)
-
     def _put(self, state: GatewayState) -> None:
         self._states[state.peer.name] = state
         self._states.move_to_end(state.peer.name)

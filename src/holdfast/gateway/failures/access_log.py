@@ -26,9 +26,9 @@ from holdfast.work.budget import Budget
 
 MAX_REASON = 1000  # characters; backends control this text and its length
 MAX_ID = 200  # characters of a request, gateway or cluster id
-# From one thread of a gateway, because unauthenticated callers decide how many there are. Envoy drops entries that
-# aren't read.
-REJECTIONS_PER_SECOND = 500
+# On one stream. Unauthenticated callers decide how many rejections there are, and a stolen gateway how many failures;
+# gateways drop entries that aren't read.
+REJECTIONS_PER_SECOND, FAILURES_PER_SECOND = 500, 10_000
 _AT_ONCE = 100  # entries of one message, before other tasks get a turn
 
 
@@ -68,18 +68,17 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
         context: grpc.aio.ServicerContext[StreamAccessLogsMessage, StreamAccessLogsResponse],
     ) -> StreamAccessLogsResponse:
         """Read one stream until the gateway ends it. Reject a stream that no gateway may open."""
-        peer, rejections = self._identify(context), Budget(REJECTIONS_PER_SECOND)
+        peer, budget = self._identify(context), Budget(FAILURES_PER_SECOND)
         if peer is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        limited = False
         async for message in messages:
-            limited = limited or message.identifier.log_name == REJECTIONS
+            if message.identifier.log_name == REJECTIONS:
+                budget = Budget(REJECTIONS_PER_SECOND)
             for number, entry in enumerate(message.http_logs.log_entry, 1):
                 self._take(peer, _failed_request(peer.name, entry, self._now()))
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
-            if limited:
-                await rejections.spend(len(message.http_logs.log_entry))
+            await budget.spend(len(message.http_logs.log_entry))
         return StreamAccessLogsResponse()
 
 

@@ -49,7 +49,7 @@ async def validate_endpoint(
     ],
     api_id: ApiId = "",
     gateway: Annotated[
-        str, Query(description="The name of a connected gateway. Default: the one on the publisher's machine, or any.")
+        str, Query(description="The name of a connected gateway. Default: the one on the publisher's machine.")
     ] = "",
 ) -> EndpointValidation:
     """

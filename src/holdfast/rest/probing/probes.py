@@ -26,7 +26,7 @@ from holdfast.services.probing.terms import Change, terms_to_test
 
 router = Router(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
 GatewayName = Annotated[
-    str, Form(description="The name of a connected gateway. Default: the one on the publisher's machine, or any.")
+    str, Form(description="The name of a connected gateway. Default: the one on the publisher's machine.")
 ]
 Url = Annotated[str, Form(description="An https URL. It needn't be an endpoint of an API.")]
 
@@ -80,7 +80,7 @@ async def fetch_certificates(
     """
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
     context.release()
-    presentation, place = await runtime.probes.fetch(context.user, endpoint, terms.trust, gateway)
+    presentation, place = await runtime.probes.fetch(context.user, endpoint, terms, gateway)
     chain = presentation.chain if isinstance(presentation, Presentation) else ()
     choices: list[TrustChoice] = [
         {

@@ -3,22 +3,22 @@ Where backends are seen from: the publisher's machine for the local gateway, and
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.probing.connection import NoAnswer
 from holdfast.network.addresses import AddressRefused, Network, NoAddress, Resolver, may_be_reached, resolve
 from holdfast.network.backend import probe_backend
 from holdfast.network.presentation import Handshake, Obstacle, Presentation, Unseen
+from holdfast.services.probing.terms import Terms
 
 T = TypeVar("T")
-HasIdentity = Callable[[str, UnsealedIdentity], bool]
+Serves = Callable[[str, Collection[str]], bool]
 RESOLVED_WITHIN = 2.5  # seconds
 _ON_THE_WAY = 2.0  # seconds for messages to a gateway and back
 
@@ -29,7 +29,7 @@ class Place(Protocol):
     gateway: str
 
     async def resolve(self, host: str) -> list[str]:
-        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
+        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused, NoAnswer."""
 
     async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
         """Return what the backend at one of *addresses* presents, as `probe_backend` does."""
@@ -82,12 +82,12 @@ class There:
         self._threads = threads
 
     async def resolve(self, host: str) -> list[str]:
-        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
+        """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused, NoAnswer."""
         try:
             async with asyncio.timeout(RESOLVED_WITHIN + _ON_THE_WAY):
                 resolved = await self._control.resolve(self.gateway, host)
-        except (NoAnswer, TimeoutError) as error:
-            raise NoAddress(str(error) or f"The gateway {self.gateway} didn't answer in time.") from error
+        except TimeoutError as error:
+            raise NoAnswer(f"The gateway {self.gateway} didn't answer in time.") from error
         if not resolved.addresses:
             raise NoAddress(resolved.reason)
         allowed = [each for each in resolved.addresses if may_be_reached(ip_address(each), self._networks)]
@@ -115,35 +115,38 @@ class Places:
         control: Control,
         local: str,
         networks: Sequence[Network],
-        has_identity: HasIdentity,
+        serves: Serves,
         resolver: Resolver | None,
         seconds: float,
         threads: ThreadPoolExecutor,
     ) -> None:
         """The parameters are those of `Probes`."""
         self._control = control
-        self._has_identity = has_identity
+        self._serves = serves
         self._here = Here(local, networks, resolver, seconds, threads)
         self._there = partial(There, control, networks=networks, seconds=seconds, threads=threads)
 
-    def choose(self, gateway: str, identity: UnsealedIdentity | None) -> Place:
+    def choose(self, gateway: str, terms: Terms | None) -> Place:
         """
-        Return the place of *gateway*, or, if that is empty, of one that is connected and may have *identity*.
+        Return the place of *gateway*, or, if that is empty, of one that is connected and serves the endpoint.
+
+        The local gateway may test everything, because this machine has the database. Another gateway, which may have
+        been stolen, learns about endpoints that it doesn't serve only if a user names it, and never gets their keys.
 
         Raises:
-            InvalidField: It isn't connected, or it must not get the key of *identity*.
+            InvalidField: It isn't connected, or it must not get the key of the gateway identity.
         """
         local, connected = self._here.gateway, self._control.gateways
-        if gateway and gateway not in connected:
+        clusters = terms.clusters if terms else ()
+        serving = [name for name in connected if name == local or (clusters and self._serves(name, clusters))]
+        if not gateway:
+            gateway = local if local in connected else next(iter(serving), local)
+        elif gateway not in connected:
             raise InvalidField("gateway", "This gateway isn't connected. Leave the name out to use any gateway.")
-        allowed = [name for name in connected if name == local or not identity or self._has_identity(name, identity)]
-        if gateway and gateway not in allowed:
-            raise InvalidField(
-                "gateway",
-                f"The gateway {gateway} doesn't serve this endpoint, so it isn't sent the key of its gateway identity.",
-            )
-        name = gateway or (local if local in allowed else next(iter(allowed), local))
-        return self._here if name == local else self._there(name)
+        elif gateway not in serving and terms and terms.identity:
+            message = "This gateway doesn't serve the endpoint, so it isn't sent the key of the gateway identity."
+            raise InvalidField("gateway", message)
+        return self._here if gateway == local else self._there(gateway)
 
 
 async def resolve_at(place: Place, host: str) -> list[str] | Unseen:
@@ -152,6 +155,8 @@ async def resolve_at(place: Place, host: str) -> list[str] | Unseen:
         return await place.resolve(host)
     except NoAddress as error:
         return Unseen(Obstacle.DNS, str(error))
+    except NoAnswer as error:
+        return Unseen(Obstacle.TIMEOUT, str(error))
     except AddressRefused as error:
         message = f"Tests aren't allowed to connect to {host}. HOLDFAST_PROBE_NETWORKS sets the allowed networks."
         raise InvalidField("endpoint", message) from error

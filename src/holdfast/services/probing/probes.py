@@ -21,7 +21,6 @@ from holdfast.apis.catalog.connection_settings import (
 )
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.url import parse_url
-from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.control.service import Connection, Control
 from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
@@ -34,14 +33,14 @@ from holdfast.network.addresses import (
     Resolver,
 )
 from holdfast.network.backend import MOMENT, SECONDS
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import Obstacle, Presentation, Unseen
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.offers import possible_offers
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
-from holdfast.services.probing.places import HasIdentity, Place, Places, resolve_at
+from holdfast.services.probing.places import Place, Places, Serves, resolve_at
 from holdfast.services.probing.terms import Terms, read_https_endpoint
 from holdfast.services.probing.verdicts import (
     UNCLEAR,
@@ -74,7 +73,7 @@ class Probes:
         local: str,
         networks: Sequence[Network] = EVERYWHERE,
         *,
-        has_identity: HasIdentity = lambda *_: False,
+        serves: Serves = lambda *_: False,
         limits: BackendLimits = DEFAULT_LIMITS,
         resolver: Resolver | None = None,
         seconds: float = SECONDS,
@@ -82,9 +81,9 @@ class Probes:
         now: Callable[[], datetime],
     ) -> None:
         """
-        *local* is the name of the gateway on this machine; *has_identity* returns whether another gateway (by name)
-        already has a private key, because no other gateway is sent it for a test. *limits* are those for traffic;
-        *seconds* is the time limit for fetching what a backend presents.
+        *local* is the name of the gateway on this machine; *serves* returns whether another one (by name) has one of
+        the clusters with these names. *limits* are those for traffic; *seconds* is the time limit for fetching what a
+        backend presents.
 
         *rejects_http2* is called in a thread, with organization and endpoint, if a backend negotiates HTTP/2 but
         responds to a check only over HTTP/1.1.
@@ -98,24 +97,25 @@ class Probes:
         self._queue = Shares(PLACES, PLACES_OF_USER)
         # A separate pool, which also holds fetches that timed out: slow backends must not block other work.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
-        self._places = Places(control, local, networks, has_identity, resolver, seconds, self._threads)
+        self._places = Places(control, local, networks, serves, resolver, seconds, self._threads)
 
     async def probe(self, user: Principal, endpoint: str, terms: Terms, gateway: str = "") -> ProbeOutcome:
         """
         Fetch what the backend of *endpoint* presents, and ask the gateway whether it accepts it on these *terms*.
 
-        Both from the machine of *gateway*; without one, from this machine if its gateway is connected.
+        Both from the machine of *gateway*; without one, from this machine, or, if its gateway isn't connected, from
+        that of another one that serves the endpoint.
 
         Raises:
             InvalidField: It isn't an https URL, probes can't connect to its addresses, or the gateway can't be asked.
             TooManyTests: The queue is full.
         """
-        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, terms.identity)
+        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, terms)
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                unknown = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
+                unknown = _unresolved(addresses)
                 acceptance = accept(unknown, None, addresses, terms)
                 return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
             probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
@@ -139,10 +139,10 @@ class Probes:
             return ProbeOutcome(target, presented, verdict, findings, acceptance, place.gateway)
 
     async def fetch(
-        self, user: Principal, endpoint: str, trust: TrustSet, gateway: str = ""
+        self, user: Principal, endpoint: str, terms: Terms, gateway: str = ""
     ) -> tuple[Presentation | Unseen, str]:
         """
-        Fetch what the backend of *endpoint* presents, without a verdict; *trust* determines the SNI.
+        Fetch what the backend of *endpoint* presents, without a verdict; the trust of *terms* determines the SNI.
 
         Returns it with the name of the gateway from whose machine it was fetched.
 
@@ -150,13 +150,13 @@ class Probes:
             InvalidField: It isn't an https URL, probes can't connect to its addresses, or the gateway can't be asked.
             TooManyTests: The queue is full.
         """
-        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, None)
+        target, place = read_https_endpoint(endpoint), self._places.choose(gateway, terms)
         async with self._turn(user):
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
                 return addresses, place.gateway
             log.info("backend fetched", organization=user.organization, user=user.name, origin=str(target.origin))
-            return await place.look(addresses, target.origin.port, trust.server_name), place.gateway
+            return await place.look(addresses, target.origin.port, terms.trust.server_name), place.gateway
 
     async def check(
         self,
@@ -178,13 +178,12 @@ class Probes:
             TooManyTests: The queue is full.
         """
         target = replace(parse_endpoint(endpoint), connection=connection)
-        place = self._places.choose(gateway, terms.identity if terms else None)
+        place = self._places.choose(gateway, terms)
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                refusal = Verdict(False, Cause.DNS_FAILURE, addresses.text, "none")
-                return CheckOutcome(target, 0, refusal, place.gateway)
+                return CheckOutcome(target, 0, _unresolved(addresses), place.gateway)
             answer = await self._head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
@@ -280,3 +279,7 @@ def _unasked(error: Exception) -> Verdict:
     if isinstance(error, ProbeRejected):
         return Verdict(False, classify_reason(str(error)), str(error))
     return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
+
+
+def _unresolved(unseen: Unseen) -> Verdict:
+    return Verdict(False, Cause.DNS_FAILURE if unseen.obstacle is Obstacle.DNS else None, unseen.text, "none")

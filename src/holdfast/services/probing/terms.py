@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -16,12 +16,14 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.files.sealing_keys import UnusableSealingKey
+from holdfast.gateway.resources.routes import cluster_name
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities.unsealing import identity_of
 from holdfast.services.trust import admission
 from holdfast.services.trust.uploads import open_upload
+from holdfast.store.catalog import apis
 from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
@@ -52,6 +54,7 @@ class Terms:
     ended: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
     aliases: tuple[str, ...] = ()
     uses_imported: bool = True
+    clusters: frozenset[str] = frozenset()  # of APIs with this endpoint, as gateways name them
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
             raise Conflict("endpoint", message) from error
+        clusters = _name_clusters(session, context, origin)
         before = _find_replaced(session, context, entries, change.instead_of, origin)
         after = None
         if uploaded:
@@ -120,6 +124,16 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
         else (),
         aliases=tuple(entry.alias for entry in entries) if change == UNCHANGED else (),
         uses_imported=settings.anchors is not AnchorMode.PUBLIC,
+        clusters=clusters,
+    )
+
+
+def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:
+    return frozenset(
+        cluster_name(api.organization, api.id, environment)
+        for api in apis.using_origins(session, context.user.organization, [origin])
+        for environment in ENVIRONMENTS
+        if (endpoint := api.endpoint(environment)) and str(endpoint.origin) == origin
     )
 
 

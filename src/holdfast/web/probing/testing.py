@@ -126,7 +126,7 @@ async def fetch(
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
-        presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms.trust)
+        presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms)
     except _REASONS as refusal:
         error = str(refusal)
     choices = list_choices(presentation.chain) if isinstance(presentation, Presentation) else ()
