@@ -24,7 +24,8 @@ from typing import Any, TypeVar
 import httpx2
 
 from forking import ForkedProcess, fork_server
-from holdfast.files.locks import is_locked
+from holdfast.files.locks import LOCK_FILE, is_locked
+from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, RECORD_FILE
 from holdfast.gateway.process.launcher import start_time
 from holdfast.gateway.process.record import read_record
@@ -120,7 +121,7 @@ class Holdfast:
         if self._process:
             self.stop()
         elif self.gateway.exists():
-            self.kill_envoy()
+            self.kill_gateway()
 
     # The process
 
@@ -166,6 +167,17 @@ class Holdfast:
         pid = self._running_envoy()
         assert pid, "no Envoy is running"
         return pid
+
+    @property
+    def agent(self) -> int:
+        """The process id of its gateway's agent, which may outlive the control plane."""
+        pid = self._running_agent()
+        assert pid, "no agent is running"
+        return pid
+
+    def _running_agent(self) -> int | None:
+        record = RecordFile(self.gateway).read() if is_locked(self.gateway / LOCK_FILE) else None
+        return record.pid if record and is_running(record.pid) else None
 
     @property
     def gateway(self) -> Path:
@@ -254,16 +266,31 @@ class Holdfast:
         assert not is_locked(self.gateway / ENVOY_LOCK), "an Envoy was left behind"
 
     def kill(self) -> None:
-        """Kill it and its Envoy, as a power failure would."""
+        """Kill it and its gateway, as a power failure would."""
         self.kill_publisher()
-        self.kill_envoy()
+        self.kill_gateway()
 
     def kill_publisher(self) -> None:
-        """Kill the control plane; its Envoy continues."""
+        """Kill the control plane; its gateway continues."""
         assert self._process
         process, self._process = self._process, None
         process.kill()
         process.wait(15)
+
+    def kill_gateway(self) -> None:
+        """Kill the agent, so that it can't start another Envoy, and then Envoy."""
+        self.kill_agent()
+        self.kill_envoy()
+
+    def kill_agent(self) -> None:
+        """Kill the agent of its gateway; Envoy continues."""
+
+        def ended() -> bool:
+            if agent := self._running_agent():
+                kill(agent)
+            return not is_locked(self.gateway / LOCK_FILE)
+
+        wait_until(ended)
 
     def kill_envoy(self) -> None:
         """Kill its Envoy, including one that is just being started."""

@@ -82,7 +82,7 @@ def test_holdfast_writes_only_to_its_data_directory_and_tmpdir(tmp_path):
         process.send_signal(signal.SIGTERM)
         code = process.wait(START_WITHIN)
     assert (code, list(sockets.iterdir())) == (0, []), log.read_text()
-    assert "ead-only file system" not in log.read_text() + (data / "envoy.log").read_text()
+    assert "ead-only file system" not in log.read_text() + (data / "gateway" / "envoy.log").read_text()
     assert not is_ready(environment)
 
 

@@ -95,7 +95,8 @@ def test_files_that_others_can_read_are_named_with_a_command_as_fix(data, unwell
 
 
 def test_every_file_that_others_can_read_is_named(data, unwell):
-    log = data / "envoy.log"
+    log = data / "gateway" / "envoy.log"
+    log.parent.mkdir()
     log.touch(0o640)
     (data / DATABASE_FILE).chmod(0o644)
     assert {name: advice for name, (_, _, advice) in unwell().items()} == {
@@ -324,8 +325,8 @@ def named(name, settings):
 
 
 def test_an_unusable_log_of_envoy_is_reported_as_at_startup(data, unwell):
-    log = data / "envoy.log"
-    log.mkdir()
+    log = data / "gateway" / "envoy.log"
+    log.mkdir(parents=True)
     assert unwell()["envoy.log"] == (
         "failed",
         f"Can't open Envoy's log {log} (Is a directory).",

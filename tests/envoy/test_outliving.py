@@ -110,6 +110,7 @@ def test_an_envoy_with_another_configuration_or_without_a_record_is_replaced(
 ):
     envoy, file = own.envoy, own.gateway / "envoy.json"
     own.kill_publisher()
+    own.kill_agent()
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     own.start()
     assert own.envoy != envoy

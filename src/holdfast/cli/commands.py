@@ -77,7 +77,12 @@ COMMANDS = {
         also=("trust.trust_exceptions",),
     ),
     "endpoint": Source("catalog.endpoints", "Test and configure endpoints.", is_group=True),
-    "gateway": Source("gateways.gateways", "Manage gateways (admins of the default organization).", is_group=True),
+    "gateway": Source(
+        "gateways.gateways",
+        "Run and manage gateways.",
+        is_group=True,
+        also=("server.gateway",),
+    ),
     "apply": Source("declaration.commands", "Apply files to an organization."),
     "diff": Source("declaration.commands", "Show what apply would change."),
     "export": Source("declaration.commands", "Export an organization as files."),

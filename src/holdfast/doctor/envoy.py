@@ -11,9 +11,9 @@ from pathlib import Path
 
 from holdfast.doctor.check import Check
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
-from holdfast.gateway.process.log_file import EnvoyLogUnusable, open_log
+from holdfast.gateway.process.log_file import ENVOY_LOG, EnvoyLogUnusable, open_log
 from holdfast.gateway.process.socket_directories import sockets_problem
-from holdfast.server.app import ENVOY_LOG
+from holdfast.server.directories import GATEWAY
 from holdfast.server.settings import Settings
 
 TESTED = "1.40"  # what Holdfast is tested with
@@ -41,12 +41,12 @@ def check(settings: Settings) -> Check:
 def log_file(data: Path) -> Check:
     """Check that Envoy's log can be written."""
     try:
-        os.close(open_log(data / ENVOY_LOG, create=False))
+        os.close(open_log(data / GATEWAY / ENVOY_LOG, create=False))
     except EnvoyLogUnusable as error:
         return Check.failed(ENVOY_LOG, error.text, error.advice)
     except OSError:
         pass  # it doesn't exist yet, or the checks of the data directory and its disk report the error
-    return Check.ok(ENVOY_LOG, f"Envoy's log is {data / ENVOY_LOG}.")
+    return Check.ok(ENVOY_LOG, f"Envoy's log is {data / GATEWAY / ENVOY_LOG}.")
 
 
 def sockets() -> Check:

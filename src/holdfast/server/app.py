@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from holdfast import rest, web
+from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.process.binary import find_envoy
-from holdfast.gateway.process.directory import gateway_directory
-from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.process.log_file import ENVOY_LOG
+from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.sockets import CannotStart, listen, make_url
@@ -23,7 +25,7 @@ from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
-from holdfast.server.directories import data_directory, database_in
+from holdfast.server.directories import GATEWAY, data_directory, database_in
 from holdfast.server.discovery_port import DiscoveryPort
 from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
@@ -32,15 +34,16 @@ from holdfast.server.http_server import serving
 from holdfast.server.https import CertificateFiles, GatewayCertificate
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
+from holdfast.server.local_gateway import LocalGateway
 from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.server.oidc import open_single_sign_on
-from holdfast.server.parts import EMBEDDED, Parts, build_parts
+from holdfast.server.parts import Parts, build_parts
 from holdfast.server.rate_limit import RateLimit
 from holdfast.server.reload import Reload
 from holdfast.server.request_ids import RequestIds
 from holdfast.server.sealing_keys import open_sealing, rotate_key
 from holdfast.server.settings import Settings
-from holdfast.server.tasks import follow_changes, follow_times, keep_books, keep_gateway
+from holdfast.server.tasks import follow_changes, follow_times, keep_books, serve_gateways
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.services.publishing.distribution import Distributor
@@ -48,16 +51,12 @@ from holdfast.services.runtime import Runtime
 from holdfast.store.database import Store
 from holdfast.work.shares import Shares
 
-ENVOY_LOG = "envoy.log"
-GATEWAY = "gateway"  # the data directory of the embedded gateway
-
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """A running Holdfast."""
 
     runtime: Runtime
-    process: EnvoyProcess
     publisher_url: str
     new_password: str | None  # of admin, if it was created at this start
     reload: Reload
@@ -120,38 +119,45 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     addresses = listen_addresses(settings)
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
     presented = [files for files in (of_publisher, of_gateways) if files]
-    envoy = find_envoy(settings.envoy)
+    find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
     limits = connection_limits(raise_file_limit())
     with (
         data_directory(data),
-        gateway_directory(data / GATEWAY) as gateway,
+        temporary_directory() as sockets,
         listen(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
-        if not gateway.running:  # it listens there
-            addresses.check_free()
-        sealing = open_sealing(settings, data)
-        store = Store(database_in(data))
-        process = EnvoyProcess(envoy, EMBEDDED, gateway, data / ENVOY_LOG, limits.gateway)
-        parts = build_parts(settings, addresses, store, sealing, process, sso, presented)
-        runtime = parts.runtime
-        accounts, background = runtime.accounts, runtime.background
-        password = ensure_admin(accounts, settings, data)
-
+        gateway = (
+            None
+            if settings.without_gateway
+            else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout)
+        )
         async with contextlib.AsyncExitStack() as stack:
+            if gateway:
+                if not gateway.is_serving:
+                    addresses.check_free()
+                stack.push_async_callback(gateway.stop, 0.0)
+                await gateway.start()
+            sealing = open_sealing(settings, data)
+            store = Store(database_in(data))
             stack.callback(store.close)
+            parts = build_parts(settings, addresses, store, sealing, sso, presented)
+            runtime = parts.runtime
+            accounts, background = runtime.accounts, runtime.background
+            password = ensure_admin(accounts, settings, data)
             stack.callback(lambda: accounts.failures.write(store, utc_now(), everything=True))
             if sso:
                 stack.callback(sso.provider.close)
-            stack.push_async_callback(process.stop)
             await stack.enter_async_context(background)
             await follow_times(background, store)
             await parts.distributor.begin()
             _present(of_gateways, parts.distributor)
             follow_changes(background, runtime, parts.distributor)
             keep_books(background, runtime, settings.audit_retention)
-            await keep_gateway(background, parts, f"unix:{process.sockets / 'ads'}")
+            serve_gateways(background, parts, f"unix:{_reach(data, sockets) / DISCOVERY_SOCKET}")
+            if gateway:
+                background.start("local gateway", gateway.keep)
             if addresses.discovery:
                 port = DiscoveryPort(addresses.discovery, parts, utc_now)
                 stack.push_async_callback(port.close)
@@ -165,15 +171,24 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
-            await parts.listeners.wait(data / ENVOY_LOG)
+            if gateway:
+                await gateway.wait(parts.listeners.wait(data / GATEWAY / ENVOY_LOG))
             url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
-                yield Instance(runtime, process, url, password, Reload(settings, presented, sso))
+                yield Instance(runtime, url, password, Reload(settings, presented, sso))
             finally:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:
                     draining.create_task(server.drain(settings.drain_timeout))
-                    draining.create_task(process.drain(settings.drain_timeout))
+                    if gateway:
+                        draining.create_task(gateway.stop(settings.drain_timeout))
+
+
+def _reach(data: Path, sockets: Path) -> Path:
+    """Return a path to the data directory that is short enough for a unix socket's."""
+    link = sockets / "data"
+    link.symlink_to(data.absolute())
+    return link
 
 
 def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -> None:

@@ -18,6 +18,7 @@ from holdfast.network.sockets import CannotStart
 log = structlog.get_logger()
 OTHERS = 0o077  # the permission bits of group and others
 DATABASE_FILE = "holdfast.sqlite"
+GATEWAY = "gateway"  # the data directory of the gateway on the same machine
 _OWN = (DATABASE_FILE, LOCK_FILE)  # a directory that contains one of these has been a data directory before
 _OF_FILE_SYSTEMS = {"lost+found"}
 
@@ -81,13 +82,15 @@ def owner_problem(data: Path) -> str | None:
 
 
 def open_files(data: Path) -> list[Path]:
-    """Return the files directly in a directory that belong to this user and that other users can read or write."""
+    """Return the files of this user that other users can read or write, in a data directory and its gateway's."""
     paths = []
-    for entry in os.scandir(data):
-        if entry.is_file(follow_symlinks=False):
-            status = entry.stat(follow_symlinks=False)
-            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & OTHERS:
-                paths.append(Path(entry.path))
+    gateway = data / GATEWAY
+    for directory in (data, gateway) if gateway.is_dir() and not gateway.is_symlink() else (data,):
+        for entry in os.scandir(directory):
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & OTHERS:
+                    paths.append(Path(entry.path))
     return sorted(paths)
 
 

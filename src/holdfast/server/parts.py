@@ -13,7 +13,6 @@ from holdfast.gateway.discovery.ads import DiscoveryService, Register
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
 from holdfast.gateway.peer import Peer
-from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.remote.admission import identify_by_transport
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
@@ -21,6 +20,7 @@ from holdfast.gateway.resources.tls import presents_identity
 from holdfast.server.clock import utc_now
 from holdfast.server.https import CertificateFiles, PublisherCertificate
 from holdfast.server.listen_addresses import ListenAddresses
+from holdfast.server.local_gateway import NAME
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.single_sign_on import SingleSignOn
@@ -35,15 +35,12 @@ from holdfast.services.runtime import Runtime
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
-EMBEDDED = "embedded"
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The components of a Holdfast."""
 
     runtime: Runtime
-    process: EnvoyProcess
     distributor: Distributor
     listeners: Listeners
     services: Sequence[Register]  # for gateways
@@ -55,12 +52,11 @@ def build_parts(
     addresses: ListenAddresses,
     store: Store,
     sealing: Sealing,
-    process: EnvoyProcess,
     sso: SingleSignOn | None,
     presented: Sequence[CertificateFiles[Any]],
 ) -> Parts:
     """Build the components. *presented* are the certificates of the publisher and the gateways."""
-    groups = Groups({EMBEDDED: process.warming})
+    groups = Groups()
     to_backends = backend_limits(settings)
     failures = Failures(groups.tell_observers_soon, utc_now, partial(_presents_identity, groups), to_backends)
     enforcements = Enforcements(groups, utc_now, failures.forget)
@@ -77,11 +73,11 @@ def build_parts(
         trusted_proxies=settings.trusted_proxies,
     )
     listeners = Listeners(groups.default, addresses.gateway)
-    identify = identify_by_transport(Peer(EMBEDDED))
+    identify = identify_by_transport(Peer(NAME))
     control = Control(identify, utc_now, groups.tell_observers_soon)
     probes = Probes(
         control,
-        EMBEDDED,
+        NAME,
         settings.probe_networks,
         serves=partial(_serves, groups, control),
         limits=to_backends,
@@ -111,7 +107,7 @@ def build_parts(
         AccessLog(identify, partial(_record, groups, failures), utc_now).register,
         control.register,
     )
-    return Parts(runtime, process, distributor, listeners, services, Admissions(store, utc_now))
+    return Parts(runtime, distributor, listeners, services, Admissions(store, utc_now))
 
 
 def backend_limits(settings: Settings) -> BackendLimits:

@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     publisher: ListenAddresses = (("127.0.0.1", 9080),)
     gateway: ListenAddresses = (("127.0.0.1", 8280),)
     sandbox: ListenAddresses = (("127.0.0.1", 8281),)
+    without_gateway: bool = False  # the gateway on this machine is started separately
     tls_cert: Path | None = None  # of the publisher, with its chain
     tls_key: Path | None = None
     gateway_tls: ListenAddresses = ()  # production over https

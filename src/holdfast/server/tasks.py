@@ -4,10 +4,6 @@ The background tasks of a running Holdfast.
 
 from functools import partial
 
-import grpc.aio
-
-from holdfast.gateway.control.client import ControlClient
-from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.ads import keep_serving
 from holdfast.server.clock import utc_now
 from holdfast.server.parts import Parts
@@ -52,17 +48,8 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int) -> Non
     background.start("failed sign-ins", partial(runtime.accounts.failures.follow, runtime.store, utc_now))
 
 
-async def keep_gateway(background: Background, parts: Parts, discovery: str) -> None:
-    """Start the gateway, which connects to the address *discovery*, and keep it running."""
-    background.start("discovery", partial(keep_serving, discovery, *parts.services))
-    client = ControlClient(EnvoyProbes(parts.runtime.groups.default, parts.process.probe_socket))
-    background.start("control stream", partial(_follow, client, discovery))
+def serve_gateways(background: Background, parts: Parts, address: str) -> None:
+    """Serve gateways at *address* (`unix:PATH`)."""
+    background.start("discovery", partial(keep_serving, address, *parts.services))
     background.start("admission of gateways", parts.admissions.follow)
     background.start("listeners", parts.listeners.follow)
-    await parts.process.start()
-    background.start("gateway process", parts.process.keep)
-
-
-async def _follow(client: ControlClient, discovery: str) -> None:
-    async with grpc.aio.insecure_channel(discovery) as channel:
-        await client.keep(channel)

@@ -8,10 +8,21 @@ from difflib import get_close_matches
 from holdfast.server.settings import Settings
 
 PREFIX = "HOLDFAST_"
-# Variables of the commands that call a publisher, and of Click's shell completion.
+# Variables of other commands: those that call a publisher, `gateway run`, and Click's shell completion.
 OF_COMMANDS = frozenset(
     PREFIX + name
-    for name in ("URL", "USER", "PASSWORD", "TOKEN", "CONTEXT", "CA_FILE", "INSECURE_HTTP", "COMPLETE", "COMPLETE_ARGS")
+    for name in (
+        "URL",
+        "USER",
+        "PASSWORD",
+        "TOKEN",
+        "CONTEXT",
+        "CA_FILE",
+        "INSECURE_HTTP",
+        "GATEWAY_DATA",
+        "COMPLETE",
+        "COMPLETE_ARGS",
+    )
 )
 RENAMED = {"HOLDFAST_DRAIN": "HOLDFAST_BACKEND_DRAIN"}
 

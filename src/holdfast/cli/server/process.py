@@ -6,27 +6,21 @@ server.
 import asyncio
 import gc
 import os
-import signal
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from rich.console import Console
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.cli.exit_timer import exit_timer
-from holdfast.cli.failures import CommandFailed
-from holdfast.cli.server.local import failures_in_words, read_settings
-from holdfast.gateway.process.binary import EnvoyMissing
-from holdfast.gateway.process.log_file import EnvoyLogUnusable
-from holdfast.network.sockets import CannotStart, has_terminal
+from holdfast.cli.server.failures import failures_in_words
+from holdfast.cli.server.local import read_settings
+from holdfast.cli.server.signals import console, run_until_stopped
+from holdfast.network.sockets import CannotStart
 from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.app import Instance, rotate_sealing_key, run
 from holdfast.server.clock import utc_now
-from holdfast.server.logs import log_everything, standard_error_as_log
 from holdfast.server.reload import Reload
 from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
@@ -36,32 +30,30 @@ from holdfast.services.access.principal import Principal
 if TYPE_CHECKING:
     from holdfast.doctor.check import Check
 
-T = TypeVar("T")
 log = structlog.get_logger()
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:
     """Run the publisher and a gateway until a signal arrives. Raises CommandFailed."""
-    with _said():
+    with failures_in_words():
         settings = read_settings(options)
         for name, advice in unknown_variables(os.environ).items():
             log.warning("unknown variable", variable=name, advice=advice)
         hangup = asyncio.Event()
-        _run(_up(settings, hangup, demo=demo), hangup)
+        run_until_stopped(_up(settings, hangup, demo=demo), hangup)
 
 
 def demonstrate() -> bool:
     """Run the demo once, and return whether each step succeeded."""
     from holdfast.demo.story import stage  # `up` doesn't need it
 
-    with _said(), stage() as options:
-        return bool(_run(_once(read_settings(options), options["admin_password"])))
+    with failures_in_words(), stage() as options:
+        return bool(run_until_stopped(_once(read_settings(options), options["admin_password"])))
 
 
 def reseal_keys(options: dict[str, Any]) -> bool:
     """Encrypt private keys with a new sealing key, and return whether all succeeded. Raises CommandFailed."""
-    with _said():
+    with failures_in_words():
         sealed, lost = rotate_sealing_key(read_settings(options))
     console.print(f"Encrypted {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
@@ -81,63 +73,6 @@ def diagnose(options: dict[str, Any]) -> "list[Check]":
     return [Check.ok("settings", "Valid."), *examine(settings, utc_now())]
 
 
-@contextmanager
-def _said() -> Iterator[None]:
-    try:
-        with failures_in_words():
-            yield
-    except (EnvoyLogUnusable, EnvoyMissing) as error:
-        raise CommandFailed(str(error)) from error
-
-
-def _run(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
-    """
-    Run *work* until it ends or a signal arrives; running threads delay the exit only for a short time.
-
-    SIGHUP sets *hangup*.
-    """
-    log_everything()
-    timer = exit_timer(0)
-    try:
-        with standard_error_as_log():
-            return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
-    finally:
-        timer.cancel()
-
-
-async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None], hangup: asyncio.Event) -> T | None:
-    """Run *work*, then call *stopped*. A second signal also ends the wait for requests in flight."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, task)
-    before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, _hang_up, task, hangup, has_terminal())
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return None
-    finally:
-        stopped()
-        loop.remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, before)  # the default would end the process during cleanup
-
-
-def _stop(task: "asyncio.Task[T]") -> None:
-    is_first = not task.cancelling()
-    task.cancel()
-    if is_first:
-        with suppress(OSError, SystemExit):  # nobody reads it; rich exits if the pipe is closed
-            console.print("Stopping: waiting for requests in flight. Press Ctrl-C again to stop at once.")
-
-
-def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:
-    """Stop if the terminal was closed; otherwise reload files."""
-    if had_terminal and not has_terminal():
-        task.cancel()
-    else:
-        hangup.set()
-
-
 async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
     """Reload files at each *hangup*, including one during the start."""
     while True:
@@ -150,7 +85,6 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data = settings.data.expanduser()
     async with run(settings) as holdfast:
         _tell_ready(holdfast, data)
-        holdfast.process.load_admin()
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
         async with _begin_tour(holdfast, data) if demo else nullcontext():

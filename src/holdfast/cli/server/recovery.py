@@ -6,7 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from holdfast.cli.server.local import failures_in_words, read_settings
+from holdfast.cli.server.failures import failures_in_words
+from holdfast.cli.server.local import read_settings
 from holdfast.cli.terminal.output import say, tell
 from holdfast.server import recovery
 from holdfast.store.recovery.copies import write_time

@@ -58,6 +58,10 @@ InsecureHttp = Annotated[
         "--insecure-http", help="Allow the publisher to serve plain HTTP to other machines, for use behind a TLS proxy."
     ),
 ]
+WithoutGateway = Annotated[
+    bool | None,
+    Option("--without-gateway", help="Start only the publisher; `holdfast gateway run` starts the gateway."),
+]
 TrustedProxies = Annotated[
     str | None,
     Option(metavar="CIDR,...", help="Networks of proxies whose X-Forwarded-* headers are trusted [default: none]."),
@@ -87,6 +91,7 @@ def up(
     publisher: Publisher = None,
     gateway: Gateway = None,
     sandbox: Sandbox = None,
+    without_gateway: WithoutGateway = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     gateway_tls: GatewayTls = None,
@@ -108,8 +113,8 @@ def up(
     HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY, HOLDFAST_INSECURE_HTTP, and so on. HOLDFAST_ADMIN_PASSWORD sets the password of
     admin, HOLDFAST_LOG_LEVEL is debug, info, warning or error. SIGHUP reloads certificates and keys.
     """
-    _require_platform()
-    _prepare_process()
+    require_platform()
+    prepare_process()
     # The server is large, so other commands don't import it.
     with _loading():
         from holdfast.cli.server.process import serve
@@ -118,7 +123,12 @@ def up(
     addresses |= {"gateway_tls": gateway_tls, "sandbox_tls": sandbox_tls, "discovery": discovery}
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
-    others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
+    others = {
+        "without_gateway": without_gateway,
+        "insecure_http": insecure_http,
+        "trusted_proxies": trusted_proxies,
+        "drain_timeout": drain_timeout,
+    }
     serve({"data": data} | addresses | files | others, demo=demo)
 
 
@@ -136,8 +146,8 @@ def demo(once: Once = False) -> None:
     if not once:
         up(demo=True)
         return
-    _require_platform()
-    _prepare_process()
+    require_platform()
+    prepare_process()
     with _loading():
         from holdfast.cli.server.process import demonstrate
 
@@ -171,7 +181,7 @@ def doctor(
     Use the same options and variables as for `holdfast up`, and the same user. It changes nothing and can run while
     Holdfast is running. The exit code is 1 if a check fails.
     """
-    _require_platform()
+    require_platform()
     with _loading():
         from holdfast.cli.server.process import diagnose
 
@@ -207,14 +217,14 @@ def rotate(data: Data = None) -> None:
         raise typer.Exit(int(ExitCode.FAILED))
 
 
-def _require_platform() -> None:
+def require_platform() -> None:
     """Fail before the server is imported, which would fail with a less useful message."""
     problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
     """Prepare the process before the server is imported."""
     # gRPC errors also arrive as exceptions; its lines on standard error aren't JSON.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

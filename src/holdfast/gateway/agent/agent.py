@@ -4,7 +4,7 @@ The agent's parts, connected: a control plane on one side, an Envoy on the other
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import grpc.aio
 
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.last_known_good import LastKnownGood
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.control.client import ControlClient
@@ -21,6 +22,7 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.envoy import EnvoyProcess
 
+DISCOVERY_SOCKET = "discovery"  # in the publisher's data directory, which contains that of the local gateway
 LONGEST_RECONNECT = 1000  # milliseconds until gRPC tries to connect again; `Upstream` waits between streams
 SILENT_AFTER, ANSWERS_WITHIN = 5000, 5000  # milliseconds until a silent control plane is pinged; for its answer
 
@@ -42,33 +44,50 @@ def open_channel(address: str) -> grpc.aio.Channel:
 
 @asynccontextmanager
 async def run_agent(
-    name: str, process: EnvoyProcess, sockets: Path, control_plane: str, now: Callable[[], datetime]
-) -> AsyncIterator[Upstream]:
-    """Run the gateway *name* until the block ends; Envoy keeps running."""
-    cache = Cache({name: process.warming})
+    name: str,
+    directory: Path,
+    process: EnvoyProcess,
+    control_plane: str,
+    now: Callable[[], datetime],
+    on_stale: Callable[[datetime | None], None],
+) -> AsyncIterator[None]:
+    """
+    Run the gateway *name* until the block ends; Envoy keeps running.
+
+    *directory* has the state that it serves until it reaches the *control_plane*; *on_stale* is called as described in
+    `Upstream`.
+    """
+    cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now)
-    upstream = Upstream(cache, name, now, expiries)
-    async with open_channel(control_plane) as channel:
+    upstream = Upstream(cache, name, now, expiries, stored.save, on_stale)
+    if last := await asyncio.to_thread(stored.read):
+        upstream.restore(last.resources)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stored.close)
+        channel = await stack.enter_async_context(open_channel(control_plane))
         forwarder = AccessLogForwarder(channel)
         reporter = Reporter(
-            cache, process, now, stale_since=lambda: upstream.stale_since, lost_reports=lambda: forwarder.lost
+            cache,
+            process,
+            now,
+            stale_since=lambda: upstream.stale_since,
+            state_problem=lambda: stored.problem,
+            lost_reports=lambda: forwarder.lost,
         )
         control = ControlClient(EnvoyProbes(cache, process.probe_socket), reporter.build)
         discovery = DiscoveryService(lambda _: Peer(name), lambda _: cache, now)
-        server = await serve(f"unix:{sockets / 'ads'}", discovery.register, forwarder.register)
-        try:
-            await process.start()
-            async with asyncio.TaskGroup() as tasks:
-                work = (
-                    process.keep(),
-                    expiries.follow(),
-                    upstream.follow(channel),
-                    control.keep(channel),
-                    forwarder.follow(),
-                )
-                running = [tasks.create_task(each) for each in work]
-                yield upstream
-                for task in running:
-                    task.cancel()
-        finally:
-            await server.stop(0)
+        server = await serve(f"unix:{process.sockets / 'ads'}", discovery.register, forwarder.register)
+        stack.push_async_callback(server.stop, 0)
+        await process.start()
+        async with asyncio.TaskGroup() as tasks:
+            work = (
+                process.keep(),
+                expiries.follow(),
+                upstream.follow(channel),
+                control.keep(channel),
+                forwarder.follow(),
+            )
+            running = [tasks.create_task(each) for each in work]
+            yield
+            for task in running:
+                task.cancel()

@@ -6,7 +6,7 @@ An update is acknowledged when this gateway's Envoy uses it and it is stored, so
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -40,15 +40,41 @@ class Upstream:
     """Follows a control plane. Lives on one event loop."""
 
     def __init__(
-        self, cache: Cache, node: str, now: Callable[[], datetime], expiries: Expiries, save: Save = save_nothing
+        self,
+        cache: Cache,
+        node: str,
+        now: Callable[[], datetime],
+        expiries: Expiries,
+        save: Save = save_nothing,
+        on_stale: Callable[[datetime | None], None] = lambda _: None,
     ) -> None:
-        """*save* stores changed and removed resources; it returns once a power failure couldn't lose them."""
+        """
+        *save* stores changed and removed resources; it returns once a power failure couldn't lose them.
+
+        *on_stale* is called with the time when the control plane was lost, and with None when it is back.
+        """
         self._cache = cache
         self._expiries = expiries
         self._node = node
         self._now = now
         self._save = save
-        self.stale_since: datetime | None = now()  # without a control plane; None: connected
+        self._on_stale = on_stale
+        self._stale_since: datetime | None = now()
+
+    def restore(self, resources: Iterable[Resource]) -> None:
+        """Serve *resources*, which an earlier process received."""
+        self._apply(resources)
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """Since when there has been no control plane; None: connected."""
+        return self._stale_since
+
+    @stale_since.setter
+    def stale_since(self, since: datetime | None) -> None:
+        if since != self._stale_since:
+            self._stale_since = since
+            self._on_stale(since)
 
     async def follow(self, channel: grpc.aio.Channel) -> None:
         """Apply what the control plane sends, and connect again whenever the stream ends, until cancelled."""
@@ -82,12 +108,9 @@ class Upstream:
 
     async def _run(self, channel: grpc.aio.Channel) -> bool:
         """Run one stream until it or Envoy ends; return whether the control plane answered."""
-        requests: asyncio.Queue[DeltaDiscoveryRequest] = asyncio.Queue()
-        for request in self._first_requests():
-            requests.put_nowait(request)
-        stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(_drain(requests))
+        stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
         acknowledgements = Acknowledgements(self._cache)
-        answering = asyncio.create_task(self._answer(acknowledgements, requests))
+        answering = asyncio.create_task(self._answer(acknowledgements, stream.write))
         # Without an Envoy, nothing is in force, so the control plane must not count this gateway.
         answering.add_done_callback(lambda _: stream.cancel())
         is_connected = False
@@ -128,31 +151,34 @@ class Upstream:
         # Storing and applying take place at the same time; the ACK waits for both.
         saving = asyncio.ensure_future(self._save(upserts, removals))
         acknowledgements.expect(response, saving)
-        new = [each for each in upserts if not self._has(each)]
-        self._cache.apply(new, removals)
-        self._expiries.watch(new)
+        self._apply([each for each in upserts if not self._has(each)], removals)
         self._cache.tell_observers()
+
+    def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
+        self._cache.apply(upserts, removals)
+        self._expiries.watch(upserts)
 
     def _has(self, resource: Resource) -> bool:
         current = self._cache.get(resource.type_url, resource.name)
         return current is not None and current.version == resource.version
 
-    async def _answer(self, acknowledgements: Acknowledgements, requests: asyncio.Queue[DeltaDiscoveryRequest]) -> None:
-        """Send ACKs and NACKs when they are due, as long as an Envoy runs."""
+    async def _answer(
+        self, acknowledgements: Acknowledgements, write: Callable[[DeltaDiscoveryRequest], Awaitable[None]]
+    ) -> None:
+        """Subscribe, and send ACKs and NACKs when they are due, as long as an Envoy runs."""
         observer = self._cache.observe()
         try:
+            for request in self._first_requests():
+                await write(request)
             while started_envoys(self._cache):
                 observer.clear()
                 for request in acknowledgements.take_due():
-                    requests.put_nowait(request)
+                    await write(request)
                 await observer.wait()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await asyncio.Event().wait()  # the stream has ended, which `_run` reports
         finally:
             self._cache.stop_observing(observer)
-
-
-async def _drain(queue: asyncio.Queue[DeltaDiscoveryRequest]) -> AsyncIterator[DeltaDiscoveryRequest]:
-    while True:
-        yield await queue.get()
 
 
 def _read(type_url: str, wire: WireResource, now: datetime) -> Resource:

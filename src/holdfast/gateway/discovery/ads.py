@@ -5,6 +5,7 @@ The aggregated discovery service: one incremental stream per gateway.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import grpc.aio
 import structlog
@@ -185,7 +186,13 @@ async def serve(address: str, *services: Register) -> grpc.aio.Server:
         register(server)
     server.add_insecure_port(address)
     await server.start()
+    if address.startswith("unix:"):
+        _close_to_others(Path(address.removeprefix("unix:")))
     return server
+
+
+def _close_to_others(socket: Path) -> None:
+    socket.chmod(0o600)
 
 
 async def keep_serving(address: str, *services: Register) -> None:

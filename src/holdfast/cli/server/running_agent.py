@@ -1,0 +1,108 @@
+"""
+The implementation of `holdfast gateway stop`, `restart` and `status`: signals to a running agent, and its record.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holdfast.cli.failures import CommandFailed
+from holdfast.files.locks import LOCK_FILE, is_locked
+from holdfast.gateway.agent.record import AgentRecord, RecordFile
+from holdfast.gateway.process.directory import RECORD_FILE as ENVOY_RECORD
+from holdfast.gateway.process.record import read_record
+
+LOOK_AGAIN = 0.05  # seconds
+REPLACED_WITHIN = 60.0  # seconds for an agent and its Envoy to be replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the gateway in a directory, as its files show it."""
+
+    data: Path
+    agent: AgentRecord | None  # None: it doesn't run
+    envoy: int | None  # its process ID
+    envoy_version: str | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether agent and Envoy run."""
+        return bool(self.agent and self.envoy)
+
+    @property
+    def sentence(self) -> str:
+        """Describe it."""
+        envoy = f"Envoy {self.envoy_version} (process {self.envoy})" if self.envoy else "no Envoy"
+        if not self.agent:
+            serves = f"; {envoy} still serves callers" if self.envoy else ""
+            return f"No gateway agent is running with {self.data}{serves}."
+        since = self.agent.stale_since
+        publisher = f"has had no publisher since {since}" if since else "is connected to its publisher"
+        return f"Gateway {self.agent.name} (process {self.agent.pid}) runs {envoy} and {publisher}."
+
+    def members(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        agent = self.agent
+        return {
+            "running": self.is_running,
+            "name": agent.name if agent else None,
+            "pid": agent.pid if agent else None,
+            "version": agent.version if agent else None,
+            "staleSince": agent.stale_since if agent else None,
+            "envoyPid": self.envoy,
+            "envoyVersion": self.envoy_version,
+        }
+
+
+def read_status(data: Path) -> Status:
+    """Return the status of the gateway in *data*."""
+    agent = RecordFile(data).read() if is_locked(data / LOCK_FILE) else None
+    envoy = read_record(data / ENVOY_RECORD)
+    is_running = envoy is not None and envoy.is_running
+    return Status(data, agent, envoy.pid if envoy and is_running else None, envoy.version if envoy else None)
+
+
+def stop_agent(data: Path) -> None:
+    """Stop the gateway in *data*, and wait for its end. Raises CommandFailed if none is running."""
+    _signal(data, signal.SIGTERM)
+    _wait(lambda: not is_locked(data / LOCK_FILE), None)
+
+
+def replace_agent(data: Path) -> None:
+    """Replace agent and Envoy of the gateway in *data*. Raises CommandFailed."""
+    before = read_record(data / ENVOY_RECORD)
+    _signal(data, signal.SIGHUP)
+
+    def is_replaced() -> bool:
+        envoy = read_record(data / ENVOY_RECORD)
+        return envoy is not None and envoy.is_running and (before is None or envoy.pid != before.pid)
+
+    if not _wait(is_replaced, REPLACED_WITHIN):
+        raise CommandFailed(
+            f"The new Envoy didn't start within {REPLACED_WITHIN:.0f} seconds, so the old one keeps serving. See "
+            f"{data / 'envoy.log'}."
+        )
+
+
+def _signal(data: Path, number: signal.Signals) -> None:
+    agent = read_status(data).agent
+    if agent is None:
+        raise CommandFailed(f"No gateway is running with {data}. Choose its directory with --data.")
+    try:
+        os.kill(agent.pid, number)
+    except PermissionError as error:
+        raise CommandFailed(f"The gateway in {data} belongs to another user. Run this command as that user.") from error
+
+
+def _wait(condition: Callable[[], bool], within: float | None) -> bool:
+    end = None if within is None else time.monotonic() + within
+    while not condition():
+        if end is not None and time.monotonic() > end:
+            return False
+        time.sleep(LOOK_AGAIN)
+    return True

@@ -1,0 +1,57 @@
+"""
+The record of a running agent in its data directory, which other processes read to describe and signal it.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from holdfast.files.replacement import replace_file
+
+RECORD_FILE = "agent.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """A process, how it was started, and since when (ISO 8601, UTC) it has had no control plane; None: it has one."""
+
+    pid: int
+    name: str
+    version: str
+    arguments: tuple[str, ...]
+    stale_since: str | None
+
+
+class RecordFile:
+    """The file in the data directory of an agent. It is valid as long as the agent's lock on the directory is held."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / RECORD_FILE
+
+    def write(self, name: str, version: str, arguments: tuple[str, ...], now: datetime) -> None:
+        """Record this process as the agent *name*, which doesn't have a control plane yet."""
+        self._write(AgentRecord(os.getpid(), name, version, arguments, now.isoformat()))
+
+    def write_stale(self, since: datetime | None) -> None:
+        """Record since when the agent has had no control plane; a full disk is ignored."""
+        with suppress(OSError):
+            if record := self.read():
+                self._write(replace(record, stale_since=since.isoformat() if since else None))
+
+    def read(self) -> AgentRecord | None:
+        """Return the record, None if there is none or it can't be read."""
+        with suppress(OSError, ValueError, TypeError):
+            members = json.loads(self._path.read_bytes())
+            return AgentRecord(**members | {"arguments": tuple(members["arguments"]), "pid": int(members["pid"])})
+        return None
+
+    def remove(self) -> None:
+        """Remove the record: the agent ends because it was asked to."""
+        with suppress(OSError):
+            self._path.unlink()
+
+    def _write(self, record: AgentRecord) -> None:
+        replace_file(self._path, json.dumps(asdict(record)).encode())
