@@ -12,12 +12,14 @@ import zipfile
 from datetime import timedelta
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.apis.gateways.group import Group
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.evidence import Evidence
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.gateways.enrollment import create_join_token
 from holdfast.store.access import accounts
+from holdfast.store.gateways import groups
 from issuing import answer, identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
 
@@ -57,6 +59,7 @@ class House:
         assert owner.put(f"{ENDPOINTS}/trust-exception", params=WHERE, json=body).status_code == 200
         self.ids["request_id"] = self._failure()
         self.ids["gateway"] = self._gateway()
+        self.ids["group"] = self._group()
         self.owned_by(owner)
 
     def owned_by(self, client):
@@ -102,6 +105,13 @@ class House:
                 accounts.insert_organization(session, DEFAULT_ORGANIZATION, self.runtime.now())
         operator = Principal(DEFAULT_ORGANIZATION, "operator")
         create_join_token(Context(self.runtime.store, operator, self.runtime.now()), self.runtime.sealing, name)
+        return name
+
+    def _group(self):
+        now = self.runtime.now()
+        with self.runtime.store.write() as session:
+            name = f"g{uuid.uuid4().hex[:12]}"
+            groups.insert(session, Group(name, now, now))
         return name
 
     def _failure(self):
@@ -212,8 +222,14 @@ REQUESTS = {
     # The token is the only credential, so no role matters.
     "POST /gateways/join": json_body(token="hfg_unknown", csr=""),
     "GET /gateways/enforcement": lambda *_: {"params": {"context": "/pizza", "version": "1.0"}},
+    "GET /gateways/groups": nothing,
+    "POST /gateways/groups": lambda *_: {"json": {"name": f"g{uuid.uuid4().hex[:12]}"}},
+    "GET /gateways/groups/{group}": nothing,
+    "PUT /gateways/groups/{group}": json_body(displayName="another"),
+    "DELETE /gateways/groups/{group}": nothing,
     "GET /search": lambda *_: {"params": {"query": "pizza"}},
     "GET /settings": nothing,
+    "GET /settings/gateway-environments": nothing,
     "GET /metrics": nothing,
     "GET /tokens": nothing,
     "POST /tokens": lambda house, _: {

@@ -46,6 +46,7 @@ def join(machine, token, csr=None):
 
 
 def test_a_machine_joins_with_nothing_but_the_token(operator, machine, name):
+    assert operator.post(f"{GATEWAYS}/groups", json={"name": "Europe"}).status_code == 201
     enrolled = enroll(operator, name, group="Europe", labels={"region": "eu"}).json()
     assert (enrolled["state"], enrolled["certificate"], enrolled["enrolledTime"]) == ("WAITING", None, None)
     answer = join(machine, enrolled["token"])

@@ -18,7 +18,6 @@ SENT = {
     "visibility": "RESTRICTED",
     "visibleRoles": ["admin"],
     "additionalProperties": {"team": "ovens"},
-    "gatewayEnvironments": ["Production and Sandbox"],
     "operations": [{"target": "/order/{orderId}", "verb": "POST", "authType": "Any", "throttlingPolicy": "Unlimited"}],
     "somethingNew": {"deep": [1, 2.5, None, True]},
 }

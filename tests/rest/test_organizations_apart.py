@@ -60,6 +60,7 @@ def test_objects_of_another_organization_are_not_found(victim, settle, operation
     before = stored(victim)
     assert MARKER in str(before)
     nothing = {name: str(uuid.uuid4()) for name in victim.ids} | {"session_id": uuid.uuid4().hex[:16]}
+    nothing["group"] = victim.ids["group"]  # every organization can deploy to every group
     told = []
     for ids in (victim.ids, nothing):
         intruder, _ = settle()  # each is new, so that both get the same response

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
 # Applications authenticate here with an ID and a secret, gateways with a join token; neither has a role.
 WITHOUT_ROLES = {"POST /oauth2/token", "POST /oauth2/revoke", "POST /gateways/join"}
 # Only admins of the default organization can use these.
-FOR_OPERATORS = re.compile(r".* /(organizations|gateways|gateways/\{gateway\})")
+FOR_OPERATORS = re.compile(r".* /(organizations|gateways|gateways/\{gateway\}|gateways/groups(/\{group\})?)")
 # Not a success even for an admin: a session is not a token.
 OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
 OPERATIONS = [operation for operation in REQUESTS if operation not in WITHOUT_ROLES]

@@ -155,7 +155,11 @@ def test_the_values_of_the_examples_are_returned(client):
         "createdTime",
         "lastUpdatedTime",
         "wsdlUrl",
+        "gatewayEnvironments",
     }
+    # The name of WSO2's only environment before version 4.0.
+    assert sent["gatewayEnvironments"] == ["Production and Sandbox"]
+    assert given["gatewayEnvironments"] == ["Default"]
     assert {name: given.get(name) for name in sent.keys() - own - {"testKey"}} == {
         name: value for name, value in sent.items() if name not in own | {"testKey"}
     }

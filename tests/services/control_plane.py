@@ -27,6 +27,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.background import Background
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
@@ -132,15 +133,19 @@ class ControlPlane:
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
         """Wait until the enforcement of an origin's trust has reached *progress*."""
+        await self.until_true(lambda: self.enforcement(origin).progress is progress)
+        return self.enforcement(origin)
+
+    async def until_true(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* is true, which can change with what gateways have or are sent."""
         observer = self.groups.observe()
         try:
             async with asyncio.timeout(PATIENCE):
-                while self.enforcement(origin).progress is not progress:
+                while not condition():
                     await observer.wait()
                     observer.clear()
         finally:
             self.groups.stop_observing(observer)
-        return self.enforcement(origin)
 
 
 @asynccontextmanager
@@ -154,7 +159,9 @@ async def control_plane(
     """Run a distributor on *store* until the block ends."""
     groups = Groups(warming)
     enforcements = Enforcements(groups, utc_now, on_enforced)
-    distributor = Distributor(store, groups, enforcements, LISTENERS, drain, sealing=SEALING, now=utc_now)
+    distributor = Distributor(
+        store, groups, enforcements, GroupListeners(LISTENERS), drain, sealing=SEALING, now=utc_now
+    )
     await distributor.begin()
     async with Background() as background:
         background.start("publisher", distributor.follow)

@@ -11,6 +11,7 @@ from structlog.testing import CapturingLogger
 from acting import context_of
 from enrolling import SEALING, Machine
 from holdfast.apis.gateways.gateway import MAX_GATEWAYS, GatewayState
+from holdfast.apis.gateways.group import Group
 from holdfast.certificates.gateway_certificates import UnusableRequest
 from holdfast.gateway.peer import Peer
 from holdfast.services.access.attempts import FREE, Attempts
@@ -31,7 +32,7 @@ from holdfast.services.gateways.authority import AuthorityLost, get_authority, i
 from holdfast.services.gateways.joining import join, renew
 from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.store import inspection, journal
-from holdfast.store.gateways import authorities
+from holdfast.store.gateways import authorities, groups
 from holdfast.store.inspection import open_to_inspect
 from holdfast.store.recovery.contents import sealed_keys
 from holdfast.store.sealing import Sealing
@@ -42,7 +43,10 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def enroll(store, anna, clock):
-    """Enroll a gateway and return the text of its token."""
+    """Enroll a gateway and return the text of its token; there are groups Europe and Asia."""
+    with store.write() as session:
+        for group in ("Europe", "Asia"):
+            groups.insert(session, Group(group, clock(), clock()))
     return lambda name="eu-1", **more: (
         enrollment.create_join_token(context_of(store, anna, clock()), SEALING, name, **more).token
     )

@@ -54,7 +54,7 @@ def test_routes_are_removed_at_once_and_clusters_after_the_drain(store, move):
             gateway = plane.connect("edge")
             advance(DRAIN - 5)
             await turn()
-            assert (count(plane, CLUSTER), count(plane, SECRET)) == (2, 1)
+            assert (count(plane, CLUSTER), count(plane, SECRET)) == (1, 1)
             advance(5)
             await until(gateway, lambda: (count(plane, CLUSTER), count(plane, SECRET)) == (0, 0))
 
@@ -75,7 +75,7 @@ def test_gateways_are_sent_the_removal_of_retired_resources(store, move):
             await settle(gateway)
             return [(kind, len(update.removed)) for kind, update in gateway.receive()]
 
-    assert play(story()) == [(SECRET, 1), (CLUSTER, 2)]
+    assert play(story()) == [(SECRET, 1), (CLUSTER, 1)]
 
 
 def test_a_resource_that_is_used_again_stays(store, move):
@@ -89,7 +89,7 @@ def test_a_resource_that_is_used_again_stays(store, move):
             advance(DRAIN)
             await turn()
             assert plane.resources == before
-            assert count(plane, CLUSTER) == 2
+            assert count(plane, CLUSTER) == 1
 
     play(story())
 
@@ -102,7 +102,7 @@ def test_a_resource_that_is_used_and_dropped_again_has_the_whole_drain(store, mo
                 await plane.published()
                 advance(DRAIN / 2 - 5)
             await turn()
-            assert count(plane, CLUSTER) == 2  # 25 seconds after the last possible request
+            assert count(plane, CLUSTER) == 1  # 25 seconds after the last possible request
             gateway = plane.connect("edge")
             advance(DRAIN / 2 + 5)
             await until(gateway, lambda: count(plane, CLUSTER) == 0)
@@ -133,6 +133,6 @@ def test_a_replaced_secret_is_removed_unless_others_use_it(store, anna, clock, s
             assert count(plane, SECRET) == 2
             gateway.watch.clear()
             advance(DRAIN)
-            await until(gateway, lambda: (count(plane, SECRET), count(plane, CLUSTER)) == (1, 2))
+            await until(gateway, lambda: (count(plane, SECRET), count(plane, CLUSTER)) == (1, 1))
 
     play(story())

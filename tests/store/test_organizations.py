@@ -14,9 +14,9 @@ from holdfast.store import journal
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Application, Kind, Token
-from holdfast.store.catalog import api_documents, apis
+from holdfast.store.catalog import api_documents, apis, deployments
 from holdfast.store.catalog.apis import ApiFilter
-from holdfast.store.gateways import authorities, gateways, join_tokens
+from holdfast.store.gateways import authorities, gateways, groups, join_tokens
 from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways.authorities import SealedAuthority
 from holdfast.store.identities import caller_certificates
@@ -133,6 +133,12 @@ READS = {
         for each in (both.default, both.other)
         if each.api.id in apis.names(session, org, {both.default.api.id, both.other.api.id})
     ],
+    deployments.groups_of: lambda session, org, both: [
+        each.api
+        for each in (both.default, both.other)
+        if each.api.id in deployments.groups_of(session, org, [both.default.api.id, both.other.api.id])
+    ],
+    apis.with_context: lambda session, org, both: apis.with_context(session, org, both.default.api.context),
     apis.all_of: lambda session, org, _: apis.all_of(session, org),
     caller_certificates.get: lambda session, org, both: [
         found
@@ -205,6 +211,8 @@ MODULES = (
     api_documents,
     apis,
     authorities,
+    deployments,
+    groups,
     caller_certificates,
     gateway_certificates,
     gateways,
@@ -216,6 +224,15 @@ MODULES = (
 )
 # These work for all organizations, or find out which one it is.
 FOR_ALL = {
+    # Groups of gateways belong to the installation.
+    groups.insert,
+    groups.save,
+    groups.remove,
+    groups.get,
+    groups.names,
+    groups.all_groups,
+    gateways.names_in,
+    deployments.count_by_group,
     accounts.organizations,
     accounts.user_identified,
     accounts.user_named,
@@ -233,6 +250,7 @@ FOR_ALL = {
 }
 # These write values that contain their organization.
 WRITES = {
+    deployments.replace,
     accounts.insert_organization,
     accounts.insert_user,
     accounts.insert_session,

@@ -83,6 +83,9 @@ COMMANDS = {
         is_group=True,
         also=("server.gateway",),
     ),
+    "gateway-group": Source(
+        "gateways.groups", "Manage groups of gateways (admins of the default organization).", is_group=True
+    ),
     "apply": Source("declaration.commands", "Apply files to an organization."),
     "diff": Source("declaration.commands", "Show what apply would change."),
     "export": Source("declaration.commands", "Export an organization as files."),

@@ -19,6 +19,7 @@ from holdfast.rest.errors import refuse as refuse
 from holdfast.rest.errors import unexpected_error as unexpected_error
 from holdfast.rest.failures import failures
 from holdfast.rest.gateways import gateways as enrolled_gateways
+from holdfast.rest.gateways import groups
 from holdfast.rest.identities import caller_certificates, gateway_identities
 from holdfast.rest.inputs import refuse_unknown_inputs, refuse_unknown_query
 from holdfast.rest.json_limit import JsonLimit
@@ -60,6 +61,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         gateway_identities,
         failures,
         gateways,
+        groups,
         enrolled_gateways,
         searches,
         publisher_settings,

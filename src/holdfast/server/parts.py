@@ -30,6 +30,7 @@ from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.listeners import Listeners
 from holdfast.services.runtime import Runtime
 from holdfast.store.database import Store
@@ -64,13 +65,16 @@ def build_parts(
         store,
         groups,
         enforcements,
-        addresses.by_environment(tls=False),
+        GroupListeners(
+            addresses.by_environment(tls=False),
+            addresses.by_environment(tls=True),
+            to_backends,
+            settings.trusted_proxies,
+        ),
         settings.backend_drain,
         sealing=sealing,
         now=utc_now,
-        tls_listeners=addresses.by_environment(tls=True),
         limits=to_backends,
-        trusted_proxies=settings.trusted_proxies,
     )
     listeners = Listeners(groups.default, addresses.gateway)
     identify = identify_by_transport(Peer(NAME))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.network.addresses import Address
 from holdfast.services.access.accounts import Accounts
@@ -71,6 +72,20 @@ class Runtime:
     def asks_callers(self) -> bool:
         """Whether gateways request caller certificates, so that APIs can require them."""
         return bool(self.tls_gateways)
+
+    def urls_of(self, group: Group) -> dict[str, str]:
+        """Return the URLs for callers of a group, by listener; settings have those of the default group."""
+        urls: dict[str, str] = {}
+        for listener in LISTENERS if group.name == DEFAULT_GROUP else ():
+            of_settings = self.tls_gateways if listener.tls else self.gateways
+            if url := of_settings.get(listener.environment):
+                urls[listener.member] = url
+        return urls | dict(group.urls)
+
+    def gateways_of(self, group: str) -> list[str]:
+        """Return the names of the connected gateways of a group."""
+        cache = self.groups.caches.get(group)
+        return [gateway.id for gateway in cache.gateways] if cache else []
 
     @property
     def listeners(self) -> list[ListenerState]:

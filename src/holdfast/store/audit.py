@@ -45,6 +45,9 @@ class Action(StrEnum):
     JOIN_GATEWAY = "join gateway"
     RENEW_GATEWAY = "renew gateway certificate"
     REVOKE_GATEWAY = "revoke gateway"
+    CREATE_GROUP = "create gateway group"
+    CHANGE_GROUP = "change gateway group"
+    DELETE_GROUP = "delete gateway group"
     CREATE_ORGANIZATION = "create organization"
     CREATE_USER = "create user"
     CHANGE_USER = "change user"
@@ -119,7 +122,7 @@ class ChangedSetting:
 
 @dataclass(frozen=True, slots=True)
 class ChangedSettings:
-    """The trust settings that changed."""
+    """The settings that changed, of trust or of a group of gateways."""
 
     settings: tuple[ChangedSetting, ...]
 
@@ -156,11 +159,12 @@ class ApiEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class ApiChange:
-    """The endpoints of an API before and after; *requires_certificate* is None if it didn't change."""
+    """The endpoints of an API before and after; *requires_certificate* and *groups* are None if they didn't change."""
 
     before: tuple[EndpointUse, ...]
     after: tuple[EndpointUse, ...]
     requires_certificate: bool | None = None
+    groups: tuple[str, ...] | None = None  # of gateways
 
 
 @dataclass(frozen=True, slots=True)

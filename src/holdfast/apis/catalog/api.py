@@ -9,7 +9,7 @@ from datetime import datetime
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.apis.gateways.group import ON_DEFAULT
 from holdfast.apis.text import check_prose, check_visible
 
 _NAME = re.compile(r"[^~!@#;:%^*()+={}|\\<>\"',&$\[\]/]{1,60}")
@@ -38,7 +38,7 @@ class Api:
     created_at: datetime  # aware, UTC
     updated_at: datetime
     requires_certificate: bool = False  # callers must present a certificate
-    groups: frozenset[str] = frozenset({DEFAULT_GROUP})  # of gateways that it is deployed to
+    groups: frozenset[str] = ON_DEFAULT  # of gateways that it is deployed to
 
     @property
     def path(self) -> str:

@@ -8,6 +8,7 @@ import typer
 from typer import Option
 
 from holdfast.cli.catalog.apis import (
+    Environments,
     Wanted,
     api_path,
     change_lifecycle,
@@ -40,6 +41,7 @@ DeleteUnused = Annotated[bool, Option("--delete-unused-certificates", help="Also
     epilog=ending(
         "holdfast api set Pizza --production https://backend2.example:8443",
         'holdfast api set Pizza:1.0.0 --sandbox none --description "Pizzas to order"',
+        "holdfast api set Pizza --environment Default --environment eu",
     ),
 )
 def set_api(
@@ -51,6 +53,7 @@ def set_api(
         list[str] | None,
         Option("--tag", metavar="TAG", help="Replace the tags, or none to remove them. Repeatable."),
     ] = None,
+    environments: Environments = None,
     delete_unused: DeleteUnused = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,6 +65,8 @@ def set_api(
     changes: dict[str, Any] = {} if description is None else {"description": description}
     if tags:
         changes["tags"] = [] if tags == ["none"] else tags
+    if environments:
+        changes["gatewayEnvironments"] = environments
     urls = {"production": production, "sandbox": sandbox}
     if not changes and production is None and sandbox is None:
         raise Misused("Nothing to change. Add an option such as --description TEXT; see --help.")

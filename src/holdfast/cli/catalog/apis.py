@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 commands = typer.Typer(no_args_is_help=True)
 
+Environments = Annotated[
+    list[str] | None,
+    Option(
+        "--environment",
+        metavar="GROUP",
+        help="Group of gateways that serves the API. Repeatable.",
+        autocompletion=completion.groups,
+    ),
+]
 Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.apis)]
 
 
@@ -53,16 +62,19 @@ def create_api(
     production: Annotated[str | None, Option(metavar="URL", help="Production backend URL.")] = None,
     sandbox: Annotated[str | None, Option(metavar="URL", help="Sandbox backend URL.")] = None,
     description: Annotated[str, Option(metavar="TEXT")] = "",
+    environments: Environments = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API. Publish it to make it live."""
-    body = {
+    body: dict[str, Any] = {
         "name": name,
         "context": context,
         "version": version,
         "description": description,
         "endpointConfig": endpoint_config({}, production, sandbox),
     }
+    if environments:
+        body["gatewayEnvironments"] = environments
     with connect() as client:
         created = client.call("POST", "/apis", json=body)
     write_api(
@@ -91,6 +103,7 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Description", api["description"]),
             ("Production", _backend(api, "production")),
             ("Sandbox", _backend(api, "sandbox")),
+            ("Environments", api["gatewayEnvironments"]),
             ("Provider", api["provider"]),
             ("Created", format_date(api["createdTime"])),
             ("Changed", format_date(api["updatedTime"])),

@@ -35,7 +35,9 @@ STATES = {
 
 Name = Annotated[str, Argument(metavar="NAME", help="Name of the gateway.", autocompletion=completion.gateways)]
 NewName = Annotated[str, Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
-Group = Annotated[str, Option(metavar="GROUP", help="Group whose APIs the gateway serves.")]
+Group = Annotated[
+    str, Option(metavar="GROUP", help="Group whose APIs the gateway serves.", autocompletion=completion.groups)
+]
 Labels = Annotated[list[str] | None, Option("--label", metavar="KEY=VALUE", help="Label. Repeatable.")]
 
 

@@ -70,6 +70,11 @@ def gateways(incomplete: str) -> list[str]:
     return _asked(incomplete, lambda client: _named(client.get("/gateways", limit=PAGE), "name"))
 
 
+def groups(incomplete: str) -> list[str]:
+    """Complete names of groups of gateways, which everyone can read."""
+    return _asked(incomplete, lambda client: [each["name"] for each in client.get("/settings")["environment"]])
+
+
 def endpoints(incomplete: str) -> list[str]:
     """Complete the endpoint URLs of APIs."""
 

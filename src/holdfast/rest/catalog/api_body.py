@@ -17,6 +17,7 @@ from holdfast.apis.catalog.connection_settings import (
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.check import Check
 from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.rest.catalog.responses import UnusedPart, UnusedTrust
 from holdfast.rest.reference import STORED
 from holdfast.rest.responses import Pagination
@@ -104,7 +105,7 @@ class ApiChange(BaseModel):
     visible_roles: list[str] | None = None
     visible_tenants: list[str] | None = None
     endpoint_security: dict[str, Any] | None = None
-    gateway_environments: list[str] | None = None
+    gateway_environments: list[str] | None = Field(None, examples=[[DEFAULT_GROUP]])
     deployment_environments: list[dict[str, Any]] | None = None
     labels: list[str] | None = None
     mediation_policies: list[dict[str, Any]] | None = None

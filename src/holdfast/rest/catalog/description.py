@@ -18,7 +18,6 @@ _DEFAULTS: dict[str, Any] = {
     "securityScheme": [],
     "visibility": "PUBLIC",
     "visibleRoles": [],
-    "gatewayEnvironments": [],
     "labels": [],
     "additionalProperties": {},
     "accessControl": "NONE",
@@ -52,6 +51,7 @@ def describe_api(described: Described) -> dict[str, Any]:
     """Describe an API in full: WSO2's `API`."""
     api, members = described.api, described.members
     own = summarize_api(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
+    own |= {"gatewayEnvironments": sorted(api.groups)}
     return {**_DEFAULTS, **members, **own, "endpointConfig": complete_endpoint_config(described)}
 
 

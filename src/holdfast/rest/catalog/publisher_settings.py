@@ -2,12 +2,15 @@
 `/settings`: settings of the publisher that WSO2's clients read first.
 """
 
+from holdfast.apis.gateways.group import Group
+from holdfast.apis.url import parse_url
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
-from holdfast.rest.errors import PREFIX
+from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
-from holdfast.services.access.permissions import Permission
 from holdfast.services.access.scopes import SCOPES
+from holdfast.services.gateways.groups import list_groups
+from holdfast.services.runtime import Runtime
 
 router = Router(prefix=f"{PREFIX}/settings", tags=["Settings"])
 
@@ -17,21 +20,12 @@ def get_settings(runtime: CurrentRuntime, context: RequestContext) -> responses.
     """
     Get the publisher's settings.
 
-    Returns the environments of the gateways and the scopes of tokens. WSO2's other settings are empty or false.
+    Returns the gateway environments, which are the groups of gateways, and the scopes of tokens. WSO2's other settings
+    are empty or false.
     """
-    context.user.require(Permission.VIEW_SETTINGS)
     return {
         "storeUrl": "",
-        "environment": [
-            {
-                "name": name,
-                "type": name,
-                "serverUrl": url,
-                "showInApiConsole": True,
-                "endpoints": _urls(url, runtime.tls_gateways.get(name)),
-            }
-            for name, url in runtime.gateways.items()
-        ],
+        "environment": [_describe(runtime, group) for group in list_groups(context)],
         "scopes": list(SCOPES),
         "monetizationAttributes": [],
         "securityAuditProperties": {},
@@ -42,5 +36,49 @@ def get_settings(runtime: CurrentRuntime, context: RequestContext) -> responses.
     }
 
 
-def _urls(plain: str, secure: str | None) -> responses.EnvironmentUrls:
-    return {"http": plain, "https": secure} if secure else {"http": plain}
+@router.get("/gateway-environments")
+def list_gateway_environments(runtime: CurrentRuntime, context: RequestContext) -> responses.Environments:
+    """
+    List gateway environments.
+
+    Returns the same as `/settings`: the groups of gateways that an API can be deployed to.
+    """
+    every = [_describe(runtime, group) for group in list_groups(context)]
+    return {"count": len(every), "list": every}
+
+
+def _describe(runtime: Runtime, group: Group) -> responses.Environment:
+    urls = runtime.urls_of(group)
+    plain, secure = urls.get("production", ""), urls.get("productionTls", "")
+    return {
+        "id": group.name,
+        "name": group.name,
+        "displayName": group.title,
+        "type": "hybrid",
+        "provider": "holdfast",
+        "serverUrl": plain or secure,
+        "showInApiConsole": True,
+        "endpoints": _endpoints(plain, secure),
+        "sandboxEndpoints": _endpoints(urls.get("sandbox", ""), urls.get("sandboxTls", "")),
+        "vhosts": _hosts(plain, secure),
+    }
+
+
+def _endpoints(plain: str, secure: str) -> responses.EnvironmentUrls:
+    urls: responses.EnvironmentUrls = {}
+    if plain:
+        urls["http"] = plain
+    if secure:
+        urls["https"] = secure
+    return urls
+
+
+def _hosts(plain: str, secure: str) -> list[responses.VirtualHost]:
+    """Describe where production is called: one host, or two if http and https have different ones."""
+    hosts: dict[str, responses.VirtualHost] = {}
+    for text, port in ((plain, "httpPort"), (secure, "httpsPort")):
+        if text:
+            url = parse_url(text)
+            host = hosts.setdefault(url.host, {"host": url.host, "httpContext": url.path.strip("/")})
+            host[port] = url.port  # type: ignore[literal-required]
+    return list(hosts.values())

@@ -119,24 +119,45 @@ class SearchResults(TypedDict):
 
 
 class EnvironmentUrls(TypedDict):
-    """The URLs of a gateway for callers."""
+    """The URLs for callers; those that aren't known are left out."""
 
-    http: str
+    http: NotRequired[str]
     https: NotRequired[str]
 
 
-class Environment(TypedDict):
-    """An environment of the gateways."""
+class VirtualHost(TypedDict):
+    """A host where callers reach production; WSO2's `VHost`."""
 
+    host: str
+    httpContext: str
+    httpPort: NotRequired[int]
+    httpsPort: NotRequired[int]
+
+
+class Environment(TypedDict):
+    """A gateway environment, which is a group of gateways."""
+
+    id: str
     name: str
-    type: str
+    displayName: str
+    type: Literal["hybrid"]
+    provider: Literal["holdfast"]
     serverUrl: str
     showInApiConsole: bool
     endpoints: EnvironmentUrls
+    sandboxEndpoints: EnvironmentUrls
+    vhosts: list[VirtualHost]
+
+
+class Environments(TypedDict):
+    """All gateway environments."""
+
+    count: int
+    list: list[Environment]
 
 
 class Settings(TypedDict):
-    """The environments of the gateways and the scopes of tokens. All other members are empty or false."""
+    """The gateway environments and the scopes of tokens. All other members are empty or false."""
 
     storeUrl: str
     environment: list[Environment]

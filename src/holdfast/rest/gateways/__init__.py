@@ -1,3 +1,3 @@
 """
-REST operations on gateways.
+REST operations on gateways and their groups.
 """

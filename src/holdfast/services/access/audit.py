@@ -71,9 +71,10 @@ def describe_details(details: Details) -> str:
             return "expired; verification is on" if expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
             return f"endpoints {_endpoints(endpoints)}"
-        case audit.ApiChange(before, after, requires):
+        case audit.ApiChange(before, after, requires, groups):
             callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
-            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}"
+            deployed = "" if groups is None else f", deployed to {', '.join(groups)}"
+            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{deployed}"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
         case audit.UserRoles(roles, disabled, by_provider):

@@ -20,6 +20,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.caller_requirements import apply_requirements
 from holdfast.services.catalog.contexts import refuse_conflict
+from holdfast.services.catalog.deployments import apply_deployment
 from holdfast.services.catalog.endpoints import (
     NO_CONNECTIONS,
     Connections,
@@ -70,6 +71,7 @@ def create_described(context: Context, draft: ApiDraft) -> Described:
     Raises:
         InvalidFields: Some values are invalid.
         Conflict: The context or the name is taken.
+        InvalidField: It is to be deployed to a group that doesn't exist.
         MutualTlsMissing: It requires caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
@@ -88,10 +90,10 @@ def add_api(
     """
     Add a checked API, which may be a copy of *original*, in the caller's transaction; return it as stored.
 
-    Raises Conflict, MutualTlsMissing.
+    Raises Conflict, InvalidField, MutualTlsMissing.
     """
     refuse_conflict(session, checked.api)
-    described = apply_requirements(session, context, original, checked)
+    described = _apply_members(session, context, original, checked)
     api = described.api
     apis.insert(session, api)
     if described.members:
@@ -184,7 +186,7 @@ def change_api(
     As in WSO2, publishers can change the description, but not where traffic goes or who can call the API.
 
     Raises:
-        NotPermitted: The user can't change the API, its endpoints or who can call it.
+        NotPermitted: The user can't change the API, its endpoints, who can call it or where it is deployed.
         InvalidField, InvalidFields: A value is invalid.
         NotFound: The API doesn't exist.
         ContentChanged: The API isn't as *expected*.
@@ -229,10 +231,11 @@ def save_described(
     Save an API that was changed and checked, in the caller's transaction; return it as stored.
 
     Raises:
-        InvalidField: Its caller certificates would no longer protect it.
+        InvalidField: Its caller certificates would no longer protect it, or a group doesn't exist.
+        NotPermitted: It is served, and the user can't change where it is deployed.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
-    after = apply_requirements(session, context, before, checked)
+    after = _apply_members(session, context, before, checked)
     apis.update(session, after.api)
     forget_http1(session, before.api, after.api, context.now)
     if after.members != before.members:
@@ -242,9 +245,15 @@ def save_described(
         describe_endpoints(before.api),
         describe_endpoints(after.api),
         requires if requires != before.api.requires_certificate else None,
+        tuple(sorted(after.api.groups)) if after.api.groups != before.api.groups else None,
     )
     record(session, context, Action.CHANGE_API, after.api, details)
     return after
+
+
+def _apply_members(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+    """Return *after* with the values of the API that its members decide."""
+    return apply_deployment(session, context, before, apply_requirements(session, context, before, after))
 
 
 def check_draft(context: Context, draft: ApiDraft) -> Described:

@@ -1,3 +1,3 @@
 """
-Use cases about gateways: enrolling, joining, renewing, revoking, and who may connect.
+Use cases about gateways: their groups, enrolling, joining, renewing, revoking, and who may connect.
 """

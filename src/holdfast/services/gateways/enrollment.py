@@ -17,9 +17,10 @@ from holdfast.apis.gateways.gateway import MAX_GATEWAYS, Gateway, check_gateway_
 from holdfast.services.access.accounts import hash_token
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
-from holdfast.services.access.permissions import Permission
-from holdfast.services.errors import Conflict, NotFound, NotPermitted
+from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.gateways.authority import get_authority
+from holdfast.services.gateways.groups import refuse_unknown_group
+from holdfast.services.gateways.operators import require_operator
 from holdfast.store.audit import Action, CertificateFingerprint, NewJoinToken
 from holdfast.store.gateways import gateways, join_tokens
 from holdfast.store.sealing import Sealing
@@ -51,17 +52,18 @@ def create_join_token(
 
     Raises:
         NotPermitted: The user isn't an admin of the default organization.
-        InvalidField: The name, group or labels aren't allowed.
+        InvalidField: The name or the labels aren't allowed, or there is no such group.
         Conflict: There are too many gateways.
         AuthorityLost: No gateway could join, because the key of the CA can't be decrypted.
     """
-    _require_operator(context)
+    require_operator(context)
     placement = check_placement(group, labels or {})
     check_gateway_name(name)
     get_authority(context.store, sealing, context.now)
     token = join_token.create_token(pin).text
     expires_at = context.now + TOKEN_LASTS
     with context.write() as session:
+        refuse_unknown_group(session, placement.group)
         gateway = gateways.get(session, DEFAULT_ORGANIZATION, name)
         if gateway is None:
             if gateways.count(session, DEFAULT_ORGANIZATION) >= MAX_GATEWAYS:
@@ -79,14 +81,14 @@ def create_join_token(
 
 def list_gateways(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[Gateway], int]:
     """Return a page of gateways, ordered by name, and the number of all. Raises NotPermitted."""
-    _require_operator(context)
+    require_operator(context)
     with context.read() as session:
         return gateways.find(session, DEFAULT_ORGANIZATION, offset, limit)
 
 
 def get_gateway(context: Context, name: str) -> Gateway:
     """Return a gateway. Raises NotPermitted, NotFound."""
-    _require_operator(context)
+    require_operator(context)
     with context.read() as session:
         return _find_gateway(session, name)
 
@@ -97,18 +99,12 @@ def revoke_gateway(context: Context, name: str) -> None:
 
     Raises NotPermitted, NotFound.
     """
-    _require_operator(context)
+    require_operator(context)
     with context.write() as session:
         gateway = _find_gateway(session, name)
         gateways.remove(session, gateway)
         details = CertificateFingerprint(gateway.certificate.fingerprint if gateway.certificate else "")
         write_down(session, context.user, context.now, Action.REVOKE_GATEWAY, name, details)
-
-
-def _require_operator(context: Context) -> None:
-    context.user.require(Permission.MANAGE_GATEWAYS)
-    if context.user.organization != DEFAULT_ORGANIZATION:
-        raise NotPermitted(Permission.MANAGE_GATEWAYS)
 
 
 def _find_gateway(session: Session, name: str) -> Gateway:

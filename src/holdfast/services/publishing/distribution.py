@@ -3,25 +3,20 @@ Distribution: rebuilds the resources that change rows name, and sends them to th
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
-from types import MappingProxyType
 
 import structlog
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.gateways.group import Group
 from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.downstream import build_gateway_secret
-from holdfast.gateway.resources.listeners import build_listener
-from holdfast.gateway.resources.resource import Resource
-from holdfast.network.addresses import Network
 from holdfast.services.background import wake_on_write
 from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.served_group import ServedGroup
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed, read_everything
 from holdfast.store.database import Store
@@ -29,9 +24,6 @@ from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
 DRAIN = 60.0  # seconds for which an unused cluster or secret stays, so that requests in flight can finish
-
-Addresses = Sequence[tuple[str, int]]
-NOWHERE: Mapping[Environment, Addresses] = MappingProxyType({})
 
 
 class Distributor:
@@ -42,65 +34,51 @@ class Distributor:
         store: Store,
         groups: Groups,
         enforcements: Enforcements,
-        listeners: Mapping[Environment, Addresses],
+        listeners: GroupListeners,
         drain: float = DRAIN,
         *,
         sealing: Sealing,
         now: Callable[[], datetime],
-        tls_listeners: Mapping[Environment, Addresses] = NOWHERE,
         limits: BackendLimits = DEFAULT_LIMITS,
-        trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """
-        *listeners* serve http; *tls_listeners* serve https, once `present` was called.
-
-        Headers that *trusted_proxies* send about callers are accepted.
-        """
         self._store = store
         self._sealing = sealing
         self._now = now
         self._groups = groups
         self._enforcements = enforcements
-        self._tls_listeners = tls_listeners
-        self._listener = partial(build_listener, limits=limits, trusted_proxies=trusted_proxies)
-        # The same objects for every group.
-        self._plain = [self._listener(environment, addresses) for environment, addresses in listeners.items()]
-        self._tls: list[Resource] = []  # once there is a certificate
+        self._listeners = listeners
         self._drain = drain
         self._limits = limits
         self._built: dict[ApiKey, ApiResources] = {}
         self._served: dict[str, ServedGroup] = {}
+        self._known: dict[str, Group] = {}
         self._sequence = 0
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
         """Publish everything once."""
         everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
-        self._take(everything)
+        self.take(everything)
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on new connections."""
-        every = [
-            self._listener(environment, addresses, tls=True) for environment, addresses in self._tls_listeners.items()
-        ]
-        self._tls = [build_gateway_secret(credential), *every]
-        for served in self._served.values():
-            served.apply(*self._tls)
+        self._listeners.present(credential)
+        for name, served in self._served.items():
+            served.listen(self._listeners.build(self._known[name]))
+            served.apply()
 
     async def follow(self) -> None:
         """Publish changes as they happen, until cancelled."""
         while True:
             self._wake.clear()
             changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
-            self._take(changed)
+            self.take(changed)
             await self._wake.wait()
 
-    def _take(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: Snapshot) -> None:
         """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
-        for group in snapshot.groups:
-            self._serve(group)
+        concerned = dict.fromkeys(self._take_groups(snapshot.groups))
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
-        concerned: dict[str, None] = {}
         for key, api in snapshot.apis.items():
             before = old.get(key)
             self._built.pop(key, None)
@@ -117,11 +95,21 @@ class Distributor:
         self._groups.tell_observers()
         log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
 
-    def _serve(self, group: str) -> None:
-        """Send listeners to the gateways of *group* if it is new."""
-        if group not in self._served:
-            served = self._served[group] = ServedGroup(self._groups, group, self._drain)
-            served.apply(*self._plain, *self._tls)
+    def _take_groups(self, groups: Sequence[Group]) -> list[str]:
+        """Follow which groups there are; return those whose listeners changed."""
+        for gone in self._served.keys() - {group.name for group in groups}:
+            del self._served[gone], self._known[gone]
+            self._groups.remove(gone)
+        changed = []
+        for group in groups:
+            before = self._known.get(group.name)
+            self._known[group.name] = group
+            if before is None:
+                self._served[group.name] = ServedGroup(self._groups, group.name, self._drain)
+            if before is None or before.listen != group.listen:
+                self._served[group.name].listen(self._listeners.build(group))
+                changed.append(group.name)
+        return changed
 
 
 def _within(resources: ApiResources | None, group: str) -> ApiResources | None:

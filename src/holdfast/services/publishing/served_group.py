@@ -4,6 +4,7 @@ The resources that the gateways of one group are served: those of the APIs that 
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 import structlog
 
@@ -30,6 +31,16 @@ class ServedGroup:
         self._users: Counter[ResourceKey] = Counter()  # how many APIs use a cluster or secret
         self._due: dict[ResourceKey, float] = {}  # when an unused cluster or secret can be removed
         self._upserts: list[Resource] = []
+        self._listeners: list[Resource] = []
+        self._removals: list[ResourceKey] = []
+        self._listening: set[ResourceKey] = set()
+
+    def listen(self, resources: Iterable[Resource]) -> None:
+        """Replace the listeners, with the secret that they need, when the changes are applied."""
+        self._listeners = list(resources)
+        keys = {(resource.type_url, resource.name) for resource in self._listeners}
+        self._removals += self._listening - keys
+        self._listening = keys
 
     def replace(self, api: ApiKey, before: ApiResources | None, after: ApiResources | None) -> None:
         """Serve the resources *after* of an API instead of *before*; None: it isn't deployed to this group."""
@@ -41,12 +52,13 @@ class ServedGroup:
             self._retire_later([(r.type_url, r.name) for r in before.all])
         self._scopes.replace(api, before, after)
 
-    def apply(self, *more: Resource) -> int:
-        """Send the changes since the last call, and *more*, to the group's gateways; return how many resources."""
+    def apply(self) -> int:
+        """Send the changes since the last call to the group's gateways; return how many resources."""
         routes, routeless = self._scopes.take_changes()
-        upserts = [*more, *self._upserts, *self._groups.share(routes)]
-        self._upserts = []
-        self._cache.apply(upserts, routeless)
+        upserts = self._upserts + self._groups.share(self._listeners + routes)
+        removals = self._removals + routeless
+        self._upserts, self._listeners, self._removals = [], [], []
+        self._cache.apply(upserts, removals)
         return len(upserts)
 
     def _retire_later(self, keys: list[ResourceKey]) -> None:

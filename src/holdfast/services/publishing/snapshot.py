@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Origin
-from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.apis.gateways.group import Group
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
@@ -23,6 +23,7 @@ from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.database import Store
+from holdfast.store.gateways import groups
 from holdfast.store.identities import caller_certificates
 from holdfast.store.journal import Change
 from holdfast.store.sealing import Sealing
@@ -52,7 +53,7 @@ class Snapshot:
     callers: Mapping[ApiKey, frozenset[str]]
     changes: Sequence[Change]
     sequence: int
-    groups: frozenset[str] = frozenset({DEFAULT_GROUP})
+    groups: Sequence[Group]
 
 
 def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
@@ -63,7 +64,8 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         batch = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
-        return Snapshot(_by_key(batch), trust, identities, _read_callers(session, batch, now), (), sequence)
+        callers = _read_callers(session, batch, now)
+        return Snapshot(_by_key(batch), trust, identities, callers, (), sequence, groups.all_groups(session))
 
 
 def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
@@ -82,7 +84,8 @@ def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> S
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
-        return Snapshot(wanted, trust, identities, _read_callers(session, batch, now), changes, last)
+        callers = _read_callers(session, batch, now)
+        return Snapshot(wanted, trust, identities, callers, changes, last, groups.all_groups(session))
 
 
 def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Api]:

@@ -2,7 +2,7 @@
 Queries for APIs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from holdfast.apis.catalog.connection_settings import read_connection
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidField
+from holdfast.store.catalog import deployments
 from holdfast.store.tables import ApiRow
 
 _CHUNK = 500  # ids in one query
@@ -48,6 +49,7 @@ def insert(session: Session, api: Api) -> None:
     """Insert a new API."""
     session.add(_row(api))
     session.flush()
+    deployments.replace(session, api)
 
 
 def update(session: Session, api: Api) -> None:
@@ -56,6 +58,7 @@ def update(session: Session, api: Api) -> None:
     if session.scalar(known):
         session.merge(_row(api))
         session.flush()
+        deployments.replace(session, api)
 
 
 def remove(session: Session, api: Api) -> None:
@@ -66,7 +69,7 @@ def remove(session: Session, api: Api) -> None:
 def get(session: Session, organization: str, api_id: str) -> Api | None:
     """Return the API with this id."""
     row = session.scalar(select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id == api_id))
-    return _api(row) if row else None
+    return _apis(session, organization, [row])[0] if row else None
 
 
 def id_of(session: Session, organization: str, text: str) -> str | None:
@@ -82,19 +85,20 @@ def find(
     query = _matching(organization, wanted)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(func.lower(ApiRow.name), ApiRow.version, ApiRow.id).offset(offset).limit(limit)
-    return [_api(row) for row in session.scalars(page)], total
+    return _apis(session, organization, session.scalars(page)), total
 
 
 def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
     """Return the APIs with this name or this context, of any version."""
     same = or_(func.lower(ApiRow.name) == name.lower(), ApiRow.context == context)
-    return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, same))]
+    query = select(ApiRow).where(ApiRow.organization_id == organization, same)
+    return _apis(session, organization, session.scalars(query))
 
 
 def with_context(session: Session, organization: str, context: str) -> list[Api]:
     """Return the APIs with this context, of any version."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.context == context)
-    return [_api(row) for row in session.scalars(query)]
+    return _apis(session, organization, session.scalars(query))
 
 
 def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
@@ -102,7 +106,7 @@ def using_origins(session: Session, organization: str, origins: Collection[str])
     query = select(ApiRow).where(_uses(organization, origins))
     # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
     rows = sorted(session.scalars(query), key=lambda row: (row.name, row.version))
-    return [_api(row) for row in rows]
+    return _apis(session, organization, rows)
 
 
 def has_origin(session: Session, organization: str, origin: str) -> bool:
@@ -122,7 +126,7 @@ def _uses(organization: str, origins: Collection[str]) -> ColumnElement[bool]:
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
-    return [_api(row) for row in session.scalars(query)]
+    return _apis(session, organization, session.scalars(query))
 
 
 def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
@@ -138,7 +142,8 @@ def names(session: Session, organization: str, ids: Collection[str]) -> dict[str
 
 def all_of(session: Session, organization: str) -> Sequence[Api]:
     """Return all APIs of an organization."""
-    return [_api(row) for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization))]
+    query = select(ApiRow).where(ApiRow.organization_id == organization)
+    return _apis(session, organization, session.scalars(query))
 
 
 def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
@@ -186,7 +191,13 @@ def _row(api: Api) -> ApiRow:
     )
 
 
-def _api(row: ApiRow) -> Api:
+def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
+    every = list(rows)
+    groups = deployments.groups_of(session, organization, [row.id for row in every])
+    return [_api(row, groups.get(row.id, frozenset())) for row in every]
+
+
+def _api(row: ApiRow, groups: frozenset[str]) -> Api:
     return Api(
         id=row.id,
         organization=row.organization_id,
@@ -201,6 +212,7 @@ def _api(row: ApiRow) -> Api:
         created_at=row.created_at,
         updated_at=row.updated_at,
         requires_certificate=row.requires_certificate,
+        groups=groups,
     )
 
 

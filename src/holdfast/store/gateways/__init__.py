@@ -1,3 +1,3 @@
 """
-Queries for gateways, their certificates, join tokens and CA.
+Queries for gateways, their groups, certificates, join tokens and CA.
 """

@@ -4,7 +4,7 @@ Queries for gateways.
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
@@ -54,6 +54,13 @@ def find(session: Session, organization: str, offset: int = 0, limit: int | None
     query = select(GatewayRow).where(GatewayRow.organization_id == organization).order_by(GatewayRow.name)
     rows = session.scalars(query.offset(offset).limit(limit)).all()
     return _gateways(session, organization, rows), count(session, organization)
+
+
+def names_in(session: Session, group: str) -> list[str]:
+    """Return the names of the gateways that belong to a group, or that can join it with a token, in order."""
+    joining = select(JoinTokenRow.gateway_id).where(JoinTokenRow.group_name == group, JoinTokenRow.used_at.is_(None))
+    belongs = or_(GatewayRow.group_name == group, GatewayRow.id.in_(joining))
+    return list(session.scalars(select(GatewayRow.name).where(belongs).order_by(GatewayRow.name)))
 
 
 def count(session: Session, organization: str) -> int:

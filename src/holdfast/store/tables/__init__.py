@@ -1,5 +1,5 @@
 """
-The tables, by subject. Every row belongs to an organization.
+The tables, by subject. Every row belongs to an organization, except groups of gateways.
 
 Import tables from here, so that `Table.metadata` is complete: migrations need every table, and foreign keys their
 targets.
@@ -9,6 +9,7 @@ from holdfast.store.tables.access import ApplicationRow, OrganizationRow, Sessio
 from holdfast.store.tables.catalog import ApiDocumentRow, ApiRow, Http1OriginRow
 from holdfast.store.tables.columns import Table
 from holdfast.store.tables.gateways import GatewayAuthorityRow, GatewayCertificateRow, GatewayRow, JoinTokenRow
+from holdfast.store.tables.groups import ApiDeploymentRow, GatewayGroupRow
 from holdfast.store.tables.identities import CallerCertificateRow, GatewayIdentityRow, IdentityChainRow
 from holdfast.store.tables.journal import AuditEventRow, ChangeRow
 from holdfast.store.tables.trust import (
@@ -20,6 +21,7 @@ from holdfast.store.tables.trust import (
 )
 
 __all__ = [
+    "ApiDeploymentRow",
     "ApiDocumentRow",
     "ApiRow",
     "ApplicationRow",
@@ -29,6 +31,7 @@ __all__ = [
     "EndpointCertificateRow",
     "GatewayAuthorityRow",
     "GatewayCertificateRow",
+    "GatewayGroupRow",
     "GatewayIdentityRow",
     "GatewayRow",
     "Http1OriginRow",

@@ -20,7 +20,7 @@ class GatewayRow(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str]
-    group_name: Mapped[str]
+    group_name: Mapped[str] = mapped_column(ForeignKey("gateway_group.name"))
     labels: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     enrolled_at: Mapped[datetime | None]  # when it last joined

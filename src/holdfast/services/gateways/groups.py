@@ -1,0 +1,176 @@
+"""
+Groups of gateways, which are WSO2's gateway environments: list, create, change and delete them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.check import Check
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.gateways.group import (
+    DEFAULT_GROUP,
+    LISTENERS,
+    MAX_GROUPS,
+    Group,
+    check_display_name,
+    check_group_description,
+    check_group_name,
+    check_listen,
+    check_urls,
+    write_address,
+)
+from holdfast.services.access.audit import write_down
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.gateways.operators import require_operator
+from holdfast.store.audit import Action, ChangedSetting, ChangedSettings
+from holdfast.store.catalog import deployments
+from holdfast.store.gateways import gateways, groups
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """New values of a group; None leaves a value unchanged. *urls* and *listen* are by the member of a listener."""
+
+    display_name: str | None = None
+    description: str | None = None
+    urls: Mapping[str, str] | None = None
+    listen: Mapping[str, Sequence[str]] | None = None
+
+    def apply(self, group: Group) -> Group:
+        """Return *group* with these values. Raises InvalidFields."""
+        check = Check()
+        changed = replace(
+            group,
+            display_name=group.display_name
+            if self.display_name is None
+            else check(check_display_name, self.display_name) or "",
+            description=group.description
+            if self.description is None
+            else check(check_group_description, self.description) or "",
+            urls=group.urls if self.urls is None else check(check_urls, self.urls) or {},
+            listen=group.listen if self.listen is None else check(check_listen, self.listen) or {},
+        )
+        check.finish()
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class GroupUse:
+    """A group, and how many APIs of all organizations are deployed to it."""
+
+    group: Group
+    apis: int
+
+
+def list_groups(context: Context) -> list[Group]:
+    """Return all groups, ordered by name. Publishers of every organization can deploy APIs to them."""
+    context.user.require(Permission.VIEW_SETTINGS)
+    with context.read() as session:
+        return groups.all_groups(session)
+
+
+def list_uses(context: Context) -> list[GroupUse]:
+    """Return all groups, ordered by name, with their numbers of APIs. Raises NotPermitted."""
+    require_operator(context)
+    with context.read() as session:
+        counts = deployments.count_by_group(session)
+        return [GroupUse(group, counts.get(group.name, 0)) for group in groups.all_groups(session)]
+
+
+def get_use(context: Context, name: str) -> GroupUse:
+    """Return a group with its number of APIs. Raises NotPermitted, NotFound."""
+    require_operator(context)
+    with context.read() as session:
+        return _use(session, _find(session, name))
+
+
+def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
+    """
+    Create a group.
+
+    Raises:
+        NotPermitted: The user isn't an admin of the default organization.
+        InvalidField, InvalidFields: A value isn't allowed.
+        Conflict: There is a group with this name, in whatever case, or there are too many.
+    """
+    require_operator(context)
+    group = values.apply(Group(check_group_name(name), context.now, context.now))
+    with context.write() as session:
+        present = groups.names(session)
+        if taken := next((other for other in present if other.lower() == group.name.lower()), None):
+            raise Conflict("name", f"A group named {taken} already exists.")
+        if len(present) >= MAX_GROUPS:
+            raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
+        groups.insert(session, group)
+        write_down(session, context.user, context.now, Action.CREATE_GROUP, group.name, _difference(None, group))
+    return GroupUse(group, 0)
+
+
+def change_group(context: Context, name: str, values: GroupChange) -> GroupUse:
+    """Change a group. Raises NotPermitted, NotFound, InvalidFields."""
+    require_operator(context)
+    with context.write() as session:
+        before = _find(session, name)
+        after = replace(values.apply(before), updated_at=context.now)
+        groups.save(session, after)
+        write_down(session, context.user, context.now, Action.CHANGE_GROUP, name, _difference(before, after))
+        return _use(session, after)
+
+
+def delete_group(context: Context, name: str) -> None:
+    """
+    Delete a group.
+
+    Raises:
+        NotPermitted, NotFound
+        Conflict: It's the default group, or APIs or gateways belong to it.
+    """
+    require_operator(context)
+    with context.write() as session:
+        use = _use(session, _find(session, name))
+        if name == DEFAULT_GROUP:
+            raise Conflict("name", f"The group {DEFAULT_GROUP} can't be deleted.")
+        if use.apis:
+            apis = "1 API is" if use.apis == 1 else f"{use.apis} APIs are"
+            raise Conflict("name", f"{apis} deployed to {name}. Choose other environments for them first.")
+        if names := gateways.names_in(session, name):
+            raise Conflict("name", f"Gateways belong to {name}: {', '.join(names)}. Revoke them first.")
+        groups.remove(session, name)
+        write_down(session, context.user, context.now, Action.DELETE_GROUP, name)
+
+
+def refuse_unknown_group(session: Session, name: str) -> None:
+    """Raise InvalidField, with the names of all groups, unless there is a group with this name."""
+    known = groups.names(session)
+    if name not in known:
+        raise InvalidField("group", f"There is no group {name!r}. Choose from {', '.join(known)}.")
+
+
+def _find(session: Session, name: str) -> Group:
+    group = groups.get(session, name)
+    if group is None:
+        raise NotFound("group", name)
+    return group
+
+
+def _use(session: Session, group: Group) -> GroupUse:
+    return GroupUse(group, deployments.count_by_group(session).get(group.name, 0))
+
+
+def _difference(before: Group | None, after: Group) -> ChangedSettings:
+    old, new = _settings(before) if before else {}, _settings(after)
+    changed = [ChangedSetting(name, old.get(name, ()), new[name]) for name in new if new[name] != old.get(name, ())]
+    return ChangedSettings(tuple(changed))
+
+
+def _settings(group: Group) -> dict[str, tuple[str, ...]]:
+    texts = {"displayName": group.display_name, "description": group.description}
+    texts |= {f"urls.{each.member}": group.urls.get(each.member, "") for each in LISTENERS}
+    settings = {name: (text,) if text else () for name, text in texts.items()}
+    return settings | {
+        f"listen.{each.member}": tuple(map(write_address, group.listen.get(each.member, ()))) for each in LISTENERS
+    }

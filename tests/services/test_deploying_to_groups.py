@@ -1,0 +1,190 @@
+"""Which gateways serve an API: those of the groups that it is deployed to, and no others."""
+
+import asyncio
+
+import pytest
+
+from acting import context_of
+from holdfast.apis.enforcement import Enforcement, Progress
+from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
+from holdfast.services.catalog import apis
+from holdfast.services.gateways import groups
+from holdfast.services.gateways.groups import GroupChange
+from holdfast.services.publishing.routing import enforcement_of
+from services.control_plane import TYPES, advance, control_plane, play
+
+ORIGIN = "https://pizza.test"
+DRAIN = 60.0
+
+
+@pytest.fixture(autouse=True)
+def europe(store, anna, clock):
+    """A group besides the default one."""
+    groups.create_group(context_of(store, anna, clock()), "eu", GroupChange())
+
+
+@pytest.fixture
+def deploy(store, anna, clock):
+    """Deploy an API to groups."""
+    return lambda api, *names: apis.change_api(
+        context_of(store, anna, clock()), api.id, members={"gatewayEnvironments": list(names)}
+    )
+
+
+def content(plane, group):
+    """Return what a group is served, without listeners: type and name."""
+    cache = plane.groups.caches[group]
+    return {(kind, name) for kind in (CLUSTER, SECRET, ROUTES) for name in cache.resources(kind)}
+
+
+async def drained():
+    """Let the time pass after which unused resources are removed."""
+    advance(DRAIN + 1)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def test_an_api_is_served_only_by_its_groups(store, served, deploy):
+    async def story():
+        async with control_plane(store, drain=DRAIN) as plane:
+            everything = content(plane, DEFAULT_GROUP)
+            assert content(plane, "eu") == set()
+            deploy(served, "eu")
+            await plane.published()
+            assert content(plane, "eu") == everything
+            assert {kind for kind, _ in content(plane, DEFAULT_GROUP)} == {CLUSTER, SECRET}  # for requests in flight
+            await drained()
+            assert content(plane, DEFAULT_GROUP) == set()
+            deploy(served, "eu", DEFAULT_GROUP)
+            await plane.published()
+            assert content(plane, DEFAULT_GROUP) == content(plane, "eu") == everything
+
+    play(story())
+
+
+def test_groups_share_their_resources(store, served, deploy):
+    """Memory doesn't multiply by the number of groups."""
+
+    async def story():
+        async with control_plane(store) as plane:
+            deploy(served, "eu", DEFAULT_GROUP)
+            await plane.published()
+            for kind in TYPES:
+                ours = plane.groups.default.resources(kind)
+                theirs = plane.groups.caches["eu"].resources(kind)
+                assert ours.keys() == theirs.keys() != set()
+                assert all(ours[name] is theirs[name] for name in ours)
+
+    play(story())
+
+
+def test_a_change_is_enforced_once_the_gateways_of_all_groups_of_the_api_have_it(store, served, deploy, import_another):
+    async def story():
+        async with control_plane(store) as plane:
+            deploy(served, "eu", DEFAULT_GROUP)
+            await plane.published()
+            first, second, third = plane.connect("local"), plane.connect("eu-1", "eu"), plane.connect("eu-2", "eu")
+            for gateway in (first, second, third):
+                gateway.answer()
+            import_another()
+            await plane.published()
+            first.answer()
+            second.answer()
+            waiting = plane.enforcement(ORIGIN)
+            third.answer()
+            return waiting, await plane.until(ORIGIN, Progress.ENFORCED)
+
+    waiting, enforced = play(story())
+    assert waiting == Enforcement(Progress.WAITING, 3, 2)
+    assert str(enforced) == f"Enforced on 3 gateways ({enforced.milliseconds} ms)"
+
+
+def test_gateways_of_other_groups_do_not_count(store, import_another):
+    async def story():
+        async with control_plane(store) as plane:
+            other = plane.connect("eu-1", "eu")
+            none = plane.enforcement(ORIGIN)
+            plane.connect("local").answer()
+            import_another()
+            await plane.published()
+            waiting = plane.enforcement(ORIGIN)
+            assert {name for kind, update in other.receive() if kind != LISTENER for name in update.resources} == set()
+            return none, waiting
+
+    none, waiting = play(story())
+    assert none == Enforcement(Progress.NO_GATEWAY)
+    assert waiting == Enforcement(Progress.WAITING, 1, 0)
+
+
+def test_an_origin_counts_with_the_groups_of_all_apis_that_use_it(store, anna, publish, deploy, import_another):
+    async def story():
+        async with control_plane(store) as plane:
+            deploy(publish(anna, "Pasta"), "eu")
+            await plane.published()
+            for gateway in (plane.connect("local"), plane.connect("eu-1", "eu")):
+                gateway.answer()
+            import_another()
+            await plane.published()
+            return plane.enforcement(ORIGIN)
+
+    assert play(story()) == Enforcement(Progress.WAITING, 2, 0)
+
+
+def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, anna, clock, served, deploy):
+    async def story():
+        async with control_plane(store) as plane:
+
+            def routes():
+                return enforcement_of(context_of(store, anna, clock()), plane.enforcements, "/pizza", "1")
+
+            local, remote = plane.connect("local"), plane.connect("eu-1", "eu")
+            for gateway in (local, remote):
+                gateway.answer()
+            steps = [routes()]
+            deploy(served, "eu")
+            await plane.published()
+            remote.answer()
+            steps.append(routes())  # the local gateway still has the routes
+            local.answer()
+            await plane.until(ORIGIN, Progress.ENFORCED)
+            return [*steps, routes()]
+
+    assert play(story()) == [
+        Enforcement(Progress.ENFORCED, 1, 1),
+        Enforcement(Progress.WAITING, 2, 1),
+        Enforcement(Progress.ENFORCED, 1, 1),
+    ]
+
+
+def test_a_group_has_its_own_listen_addresses(store, anna, clock):
+    context = context_of(store, anna, clock())
+    listen = {"production": ["127.0.0.1:8290"], "productionTls": ["127.0.0.1:8291"]}
+
+    def listeners(plane, group):
+        return plane.groups.caches[group].resources(LISTENER)
+
+    async def story():
+        async with control_plane(store) as plane:
+            assert listeners(plane, "eu") == listeners(plane, DEFAULT_GROUP)
+            groups.change_group(context, "eu", GroupChange(listen=listen))
+            await plane.until_true(lambda: listeners(plane, "eu") != listeners(plane, DEFAULT_GROUP))
+            # Without a certificate, there is no listener with TLS.
+            assert listeners(plane, "eu").keys() == {"production", "sandbox"}
+            assert listeners(plane, "eu")["sandbox"] is listeners(plane, DEFAULT_GROUP)["sandbox"]
+
+    play(story())
+
+
+def test_groups_are_followed_while_the_publisher_runs(store, anna, clock):
+    context = context_of(store, anna, clock())
+
+    async def story():
+        async with control_plane(store) as plane:
+            groups.create_group(context, "us", GroupChange())
+            await plane.until_true(lambda: "us" in plane.groups.caches)
+            assert plane.groups.caches["us"].resources(LISTENER)
+            groups.delete_group(context, "us")
+            await plane.until_true(lambda: "us" not in plane.groups.caches)
+
+    play(story())
