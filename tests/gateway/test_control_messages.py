@@ -1,8 +1,10 @@
 """Messages of the control stream, including those of malicious agents and of other versions."""
 
+import contextlib
 import json
 
 import pytest
+from hypothesis import given, strategies
 
 from holdfast.gateway.control.answers import (
     ANSWERS,
@@ -16,6 +18,7 @@ from holdfast.gateway.control.answers import (
     Seen,
 )
 from holdfast.gateway.control.messages import MalformedMessage, read, write
+from holdfast.gateway.control.reports import REPORTS
 from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Look, Resolve
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.gateway.probing.resources import new_name
@@ -136,3 +139,21 @@ def test_data_that_is_not_base64_is_rejected():
     message["resources"][0]["body"] = "ä==="
     with pytest.raises(MalformedMessage):
         read(json.dumps(message).encode(), REQUESTS, MAX_REQUEST)
+
+
+KINDS = {**ANSWERS, **REPORTS}
+VALID = [json.loads(write(each)) for each in (CONNECTED, SEEN, Failed(1, True, ""), Resolved(1, ("192.0.2.1",)))]
+SCALARS = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text()
+
+
+@given(strategies.sampled_from(VALID), strategies.integers(0, 9), SCALARS | strategies.lists(SCALARS, max_size=3))
+def test_a_message_with_another_value_is_read_or_rejected(message, number, value):
+    name = list(message)[number % len(message)]
+    with contextlib.suppress(MalformedMessage):
+        read(json.dumps(message | {name: value}).encode(), KINDS, MAX_ANSWER)
+
+
+@given(strategies.binary())
+def test_other_bytes_are_rejected_or_ignored(data):
+    with contextlib.suppress(MalformedMessage):
+        assert read(data, KINDS, MAX_ANSWER) is None

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from holdfast.apis.catalog.connection_settings import Protocol
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.gateway.failures.causes import Cause
 from holdfast.services.access.context import Context
@@ -27,9 +27,9 @@ from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
-Backend = tuple[str, str, Environment]  # organization, API, environment
+Backend = tuple[str, str, Environment, str]  # organization, API, environment, gateway
 AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
-AT_MOST = 1000  # backends in the queue, or remembered
+AT_MOST = 1000  # backends at gateways in the queue, or remembered
 # A test explains nothing here: there was no handshake, or the failure came after it for another reason.
 _NOTHING_TO_SEE = {
     Cause.CONNECTION_REFUSED,
@@ -57,7 +57,7 @@ _MAY_REJECT_HTTP2 = {
 
 
 class FailureProbes:
-    """Tests each backend that fails, at most every 30 seconds. Lives on one event loop."""
+    """Tests each backend that fails at a gateway from there, at most every 30 seconds. Lives on one event loop."""
 
     def __init__(
         self, store: Store, sealing: Sealing, probes: Probes, failures: Failures, now: Callable[[], datetime]
@@ -67,15 +67,16 @@ class FailureProbes:
         self._probes = probes
         self._failures = failures
         self._now = now
-        self._waiting: asyncio.Queue[tuple[Backend, FailedCall]] = asyncio.Queue(AT_MOST)
+        self._waiting: asyncio.Queue[FailedCall] = asyncio.Queue(AT_MOST)
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last queued
+        self._silent_until: dict[str, float] = {}  # by gateway, of which there is a limited number
         failures.observe(self.notice, self.forget)
 
     def notice(self, call: FailedCall) -> None:
         """Queue the backend of *call*, unless it was queued within the last 30 seconds."""
         if call.environment is None:
             return
-        backend = call.organization, call.api_id, call.environment
+        backend = call.organization, call.api_id, call.environment, call.gateway
         now = asyncio.get_running_loop().time()
         last = self._turns.get(backend)
         if (
@@ -88,35 +89,39 @@ class FailureProbes:
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait((backend, call))
+        self._waiting.put_nowait(call)
 
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
-        for environment in ENVIRONMENTS:
-            self._turns.pop((organization, api_id, environment), None)
+        for backend in [each for each in self._turns if each[:2] == (organization, api_id)]:
+            del self._turns[backend]
 
     async def follow(self) -> None:
         """Test failing backends, one after the other, until cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
-            (organization, api_id, environment), call = await self._waiting.get()
+            call = await self._waiting.get()
+            if clock() < self._silent_until.get(call.gateway, 0.0):
+                continue
             began = self._now()
             try:
-                examined = await self._examine(organization, api_id, environment, call)
+                examined = await self._examine(call)
             except (Conflict, InvalidField, TooManyTests) as error:
-                log.info("backend cannot be tested", organization=organization, api=api_id, reason=str(error))
+                log.info("backend cannot be tested", organization=call.organization, api=call.api_id, reason=str(error))
             except Exception:
                 # One backend must not keep the others from being tested.
-                log.exception("backend test failed", organization=organization, api=api_id)
+                log.exception("backend test failed", organization=call.organization, api=call.api_id)
             else:
                 if examined:
-                    self._failures.keep_probe(organization, api_id, environment, examined, began)
+                    self._failures.keep_probe(call, examined, began)
+                    if not examined.verdict.cause and examined.verdict.by == "none":
+                        # Neither must a gateway that reports failures, and doesn't answer.
+                        self._silent_until[call.gateway] = clock() + AGAIN_AFTER
 
-    async def _examine(
-        self, organization: str, api_id: str, environment: Environment, call: FailedCall
-    ) -> BackendProbe | None:
-        user = Principal(organization, "holdfast")
+    async def _examine(self, call: FailedCall) -> BackendProbe | None:
+        user = Principal(call.organization, "holdfast")
         context = Context(self._store, user, self._now())
-        url = await asyncio.to_thread(self._endpoint, organization, api_id, environment)
+        url = await asyncio.to_thread(self._endpoint, call)
         if url is None:
             return None
         terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
@@ -128,8 +133,8 @@ class FailureProbes:
                 await self._probes.check(user, url, terms, connection, call.gateway)
         return record_probe(probed, self._now())
 
-    def _endpoint(self, organization: str, api_id: str, environment: Environment) -> str | None:
+    def _endpoint(self, call: FailedCall) -> str | None:
         with self._store.read() as session:
-            api = apis.get(session, organization, api_id)
-        endpoint = api.endpoint(environment) if api else None
+            api = apis.get(session, call.organization, call.api_id)
+        endpoint = api.endpoint(call.environment) if api and call.environment else None
         return endpoint.url if endpoint and endpoint.origin.is_secure else None

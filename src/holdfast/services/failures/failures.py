@@ -92,7 +92,7 @@ class Failures:
         self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
         self._number = 0
         self._forgotten: dict[str, datetime] = {}
-        self._probes: OrderedDict[str, BackendProbe] = OrderedDict()  # by cluster
+        self._probes: OrderedDict[tuple[str, str], BackendProbe] = OrderedDict()  # by cluster and gateway
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
         self._requests = FailedCalls(MAX_REQUESTS_OF_BACKEND)
@@ -108,17 +108,15 @@ class Failures:
         """
         self._notice, self._notice_change = failed, changed
 
-    def keep_probe(
-        self, organization: str, api_id: str, environment: Environment, probe: BackendProbe, began: datetime
-    ) -> None:
-        """Record a test of a backend, unless the backend's API was changed after the test *began*."""
-        cluster = cluster_name(organization, api_id, environment)
+    def keep_probe(self, call: FailedCall, probe: BackendProbe, began: datetime) -> None:
+        """Record a test of the backend of *call* by its gateway, unless the API was changed after the test *began*."""
+        cluster = _cluster(call)
         with self._lock:
             forgotten = self._forgotten.get(cluster)
-            if cluster not in self._failures or (forgotten is not None and began < forgotten):
+            if call.gateway not in self._failures.get(cluster, ()) or (forgotten is not None and began < forgotten):
                 return
-            self._probes[cluster] = probe
-            self._probes.move_to_end(cluster)
+            self._probes[cluster, call.gateway] = probe
+            self._probes.move_to_end((cluster, call.gateway))
             if len(self._probes) > MAX_PROBES:
                 self._probes.popitem(last=False)
         self._tell()
@@ -174,8 +172,9 @@ class Failures:
         with self._lock:
             for environment in ENVIRONMENTS:
                 cluster = cluster_name(organization, api_id, environment)
-                self._number -= len(self._failures.pop(cluster, {}))
-                self._probes.pop(cluster, None)
+                for gateway in self._failures.pop(cluster, ()):
+                    self._number -= 1
+                    self._probes.pop((cluster, gateway), None)
                 self._forgotten.pop(cluster, None)
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
@@ -208,14 +207,12 @@ class Failures:
             if call is None:
                 rejected = self._rejections.find(organization, request_id)
                 return rejected or self._rejections_without_api.find(NOBODY, request_id)
-            probe = self._probes.get(_cluster(call))
-            return replace(call, probe=probe)
+            return replace(call, probe=self._probes.get((_cluster(call), call.gateway)))
 
     def _of_cluster(self, cluster: str) -> list[Failure]:
-        probe = self._probes.get(cluster)
         return [
-            replace(failure, latest=replace(failure.latest, probe=probe))
-            for failure in self._failures.get(cluster, {}).values()
+            replace(failure, latest=replace(failure.latest, probe=self._probes.get((cluster, gateway))))
+            for gateway, failure in self._failures.get(cluster, {}).items()
         ]
 
 
