@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import cli
-from holdfast.cli.server import local, process, up
+from holdfast.cli.server import local, signals, up
 from holdfast.server.directories import data_directory
 from issuing import alter, issue, tlv
 from ports import free_addresses
@@ -33,8 +33,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(local, "configure_logging", str)
-    monkeypatch.setattr(process, "log_everything", lambda: None)
-    monkeypatch.setattr(up, "_prepare_process", lambda: None)
+    monkeypatch.setattr(signals, "log_everything", lambda: None)
+    monkeypatch.setattr(up, "prepare_process", lambda: None)
 
 
 @pytest.fixture
@@ -193,5 +193,5 @@ def test_a_stopped_server_does_not_end_its_process():
     async def work() -> str:
         return "done"
 
-    assert process._run(work()) == "done"  # noqa: SLF001 - `up` would need a signal to end
+    assert signals.run_until_stopped(work()) == "done"
     wait_until(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))
