@@ -79,7 +79,7 @@ def test_a_failure_shows_cause_place_time_and_remedy(signed_in: Page, holdfast: 
         "connection_refused",
         EXPLANATIONS[Cause.CONNECTION_REFUSED].sentence,
         EXPLANATIONS[Cause.CONNECTION_REFUSED].remedy,
-        "embedded",
+        "local",
         request_id,
     ):
         expect(shown).to_contain_text(text)

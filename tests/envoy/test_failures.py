@@ -94,7 +94,7 @@ def of_backend(
             found = failure(holdfast, api)
             if code:
                 found = wait_until(lambda: (last := failure(holdfast, api))["code"] == code and last)
-        assert (found["environment"], found["gateway"]) == ("production", "embedded")
+        assert (found["environment"], found["gateway"]) == ("production", "local")
         assert found["upstream"] == f"{HOST}:{backend.port}"
         return found
 

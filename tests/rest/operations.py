@@ -118,7 +118,7 @@ class House:
         request_id = str(uuid.uuid4())
         self.runtime.failures.record(
             FailedRequest(
-                gateway="embedded",
+                gateway="local",
                 cluster=f"{self.account['organization']}/{self.ids['api_id']}/production",
                 upstream="10.0.0.1:443",
                 evidence=Evidence(reason=f"TLS error: {self.marker}"),

@@ -108,7 +108,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
 @asynccontextmanager
 async def run(settings: Settings) -> AsyncIterator[Instance]:
     """
-    Run the publisher and the embedded gateway until the block ends, then drain requests in flight.
+    Run the publisher and the gateway next to it until the block ends, then drain requests in flight.
 
     Raises:
         CannotStart: An address is in use, the data directory or the identity provider's settings can't be used, only

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK
@@ -22,7 +23,6 @@ from holdfast.gateway.process.log_file import ENVOY_LOG, open_log
 from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
-NAME = "local"
 LOOK_AGAIN = 0.1  # seconds between checks whether an agent that another publisher started still runs
 STOPS_WITHIN = 10.0  # seconds, after requests in flight have ended
 FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.1, 10.0, 30.0  # seconds between starts of an agent that keeps ending
@@ -38,7 +38,7 @@ class LocalGateway:
         self.directory = directory
         self._record = RecordFile(directory)
         self._arguments = [f"--data={directory}", f"--control-plane=unix:{control_plane}", f"--drain-timeout={drain}s"]
-        self._arguments.append(f"--name={NAME}")
+        self._arguments.append(f"--name={LOCAL_GATEWAY}")
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = False
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, Register
 from holdfast.gateway.discovery.groups import Groups
@@ -20,7 +21,6 @@ from holdfast.gateway.resources.tls import presents_identity
 from holdfast.server.clock import utc_now
 from holdfast.server.https import CertificateFiles, PublisherCertificate
 from holdfast.server.listen_addresses import ListenAddresses
-from holdfast.server.local_gateway import NAME
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.single_sign_on import SingleSignOn
@@ -77,11 +77,11 @@ def build_parts(
         limits=to_backends,
     )
     listeners = Listeners(groups.default, addresses.gateway)
-    identify = identify_by_transport(Peer(NAME))
+    identify = identify_by_transport(Peer(LOCAL_GATEWAY))
     control = Control(identify, utc_now, groups.tell_observers_soon)
     probes = Probes(
         control,
-        NAME,
+        LOCAL_GATEWAY,
         settings.probe_networks,
         serves=partial(_serves, groups, control),
         limits=to_backends,

@@ -22,7 +22,7 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
     Return Envoy's bootstrap as JSON; all other resources arrive over one incremental stream on *ads_socket*.
 
     *max_connections* limits callers' connections, over all listeners. The probe listener on *probe_socket* is static
-    because only the embedded gateway has it.
+    because it belongs to the agent, not to the control plane.
     """
     target = {
         "name": CONTROL_PLANE,
