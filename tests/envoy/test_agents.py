@@ -14,6 +14,7 @@ from following import GATEWAY, PATIENCE, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.agent.agent import run_agent
+from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
 from holdfast.gateway.control import client
 from holdfast.gateway.control.service import Control
@@ -46,7 +47,8 @@ async def gateway(directory):
     with gateway_directory(directory / "gateway") as own:
         process = EnvoyProcess(find_envoy(), GATEWAY, own, directory / "envoy.log", 100)
         try:
-            async with run_agent(GATEWAY, process, process.sockets, address, utc_now):
+            control_plane = LocalControlPlane(address)
+            async with run_agent(GATEWAY, own.path, process, control_plane, utc_now, lambda _: None):
                 await until_connected(control)
                 async with asyncio.timeout(PATIENCE):
                     while not (cache.gateways and cache.gateways[0].started):  # noqa: ASYNC110 - it is another process

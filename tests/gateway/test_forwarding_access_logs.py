@@ -11,7 +11,7 @@ from gateway.edge import PATIENCE
 from gateway.test_access_log import entry, message
 from holdfast.gateway.agent import access_logs
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
-from holdfast.gateway.agent.agent import open_channel
+from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.failures.access_log import AccessLog
 from holdfast.gateway.peer import Peer
@@ -28,12 +28,12 @@ class Agent:
         self.taken = []
 
     async def begin(self, stack):
-        channel = await stack.enter_async_context(open_channel(self.control_plane))
-        self.forwarder = AccessLogForwarder(channel)
+        channel = await stack.enter_async_context(LocalControlPlane(self.control_plane).open_channel())
+        self.forwarder = AccessLogForwarder()
         address = f"unix:{self.directory / 'ads'}"
         server = await serve(address, self.forwarder.register)
         stack.push_async_callback(server.stop, 0)
-        following = asyncio.create_task(self.forwarder.follow())
+        following = asyncio.create_task(self.forwarder.follow(channel))
         stack.callback(following.cancel)
         envoy = await stack.enter_async_context(grpc.aio.insecure_channel(address))
         self.logs = {}

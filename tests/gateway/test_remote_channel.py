@@ -1,16 +1,20 @@
 """The discovery port: mutual TLS 1.3 with accepted gateways, and nobody else gets a stream."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from gateway.edge import PATIENCE, Edge
 from holdfast.certificates.gateway_certificates import (
@@ -22,9 +26,22 @@ from holdfast.certificates.gateway_certificates import (
     issue_gateway_certificate,
     pem_of,
 )
-from holdfast.gateway.agent.control_plane import open_remote_channel
-from holdfast.gateway.agent.membership import Membership, make_request
+from holdfast.gateway.agent import control_plane
+from holdfast.gateway.agent.control_plane import RemoteControlPlane, open_remote_channel
+from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.membership import (
+    MEMBERSHIP_FILE,
+    Membership,
+    UnusableMembership,
+    make_request,
+    read_membership,
+    write_membership,
+)
+from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.control.client import ControlClient
+from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.ads import DiscoveryService
+from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, Admission, identify_by_transport
@@ -33,6 +50,7 @@ from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.resource import CLUSTER, Resource
 from holdfast.server.clock import utc_now
+from running import wait_until
 
 AUTHORITY = create_authority(utc_now())
 ORDERS = Resource(CLUSTER, "orders", "1", b"")
@@ -44,8 +62,10 @@ class Accepted:
 
     peers: dict[str, Peer] = field(default_factory=dict)
     streams: list[tuple[str, "asyncio.Future[None]"]] = field(default_factory=list)
+    asked: int = 0
 
     def authorize(self, fingerprint: str) -> Peer | None:
+        self.asked += 1
         return self.peers.get(fingerprint)
 
     def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
@@ -288,3 +308,84 @@ def test_a_taken_port_is_not_shared():
             await serve_remote_gateways((("127.0.0.1", port.number),), present, Admission(port.accepted), [])
 
     run(story)
+
+
+def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
+    problems: list[str] = []
+
+    async def story(port: Port) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context["message"]))
+        membership, fingerprint = port.enroll("eu-1")
+        cache = Cache()
+        cache.connect("envoy")[0].started = True
+        upstream = Upstream(cache, "eu-1", utc_now, Expiries(cache, utc_now))
+        control = ControlClient(EnvoyProbes(cache, Path("nowhere")))
+        async with open_remote_channel(membership) as channel, asyncio.TaskGroup() as tasks:
+            following = [tasks.create_task(each) for each in (upstream.follow(channel), control.keep(channel))]
+            await asyncio.to_thread(wait_until, lambda: cache.get(CLUSTER, "orders"))
+            port.accepted.reject(fingerprint)
+            await asyncio.to_thread(wait_until, lambda: upstream.stale_since)
+            rejected = port.accepted.asked
+            await asyncio.to_thread(wait_until, lambda: port.accepted.asked > rejected + 4)
+            for task in following:
+                task.cancel()
+        gc.collect()
+        await asyncio.sleep(0)
+
+    run(story)
+    assert not problems
+
+
+def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_new_one(tmp_path: Path):
+    async def story(port: Port) -> None:
+        membership, fingerprint = port.enroll("eu-1")
+        write_membership(tmp_path, membership)
+        now = [utc_now() + CERTIFICATE_LASTS * 0.61]
+        publisher = RemoteControlPlane(tmp_path, membership, lambda: now[0])
+        async with publisher.open_channel() as channel:
+            waiting = asyncio.create_task(publisher.until_outdated(channel))
+            done, _ = await asyncio.wait((waiting,), timeout=0.05)
+            assert not done
+            waiting.cancel()
+            now[0] += CERTIFICATE_LASTS * 0.06
+            async with asyncio.timeout(PATIENCE):
+                await publisher.until_outdated(channel)
+        renewed = read_membership(tmp_path)
+        assert renewed is not None
+        assert renewed.credential.key != membership.credential.key
+        port.accepted.reject(fingerprint)
+        async with publisher.open_channel() as channel:
+            edge = Edge(channel, "", ())
+            await edge.ask(CLUSTER)
+            assert await edge.take() == {"orders": "1"}
+        assert (tmp_path / MEMBERSHIP_FILE).stat().st_mode & 0o777 == 0o600
+
+    run(story)
+
+
+def test_an_agent_whose_certificate_has_expired_logs_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    logs = LogCapture()
+    monkeypatch.setattr(
+        control_plane, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
+    )
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        expired = utc_now() + CERTIFICATE_LASTS
+        async with RemoteControlPlane(tmp_path, membership, lambda: expired).open_channel():
+            pass
+
+    run(story)
+    (entry,) = logs.entries
+    assert entry["event"] == (
+        "the gateway's certificate has expired; create a token with `holdfast gateway enroll` and join again"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"discovery": ["x", 1], "credential": {}}'])
+def test_a_damaged_membership_is_reported(tmp_path: Path, content: str):
+    assert read_membership(tmp_path) is None
+    (tmp_path / MEMBERSHIP_FILE).write_text(content)
+    with pytest.raises(UnusableMembership, match=r"membership\.json is damaged\. Join again with a new token"):
+        read_membership(tmp_path)

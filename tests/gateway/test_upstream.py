@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from gateway.edge import PATIENCE, Edge, discovery
-from holdfast.gateway.agent.agent import open_channel
+from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.probing.resources import new_name
@@ -31,7 +31,7 @@ class Agent:
 
     @asynccontextmanager
     async def running(self):
-        async with open_channel(self.address) as channel:
+        async with LocalControlPlane(self.address).open_channel() as channel:
             tasks = [asyncio.create_task(self.upstream.follow(channel)), asyncio.create_task(self.expiries.follow())]
             try:
                 yield self

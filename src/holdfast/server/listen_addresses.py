@@ -2,13 +2,13 @@
 The addresses that Holdfast listens on: names resolved, without overlaps.
 """
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.network.addresses import Address, Addresses, read_ip
+from holdfast.network.listen_addresses import resolve_addresses
 from holdfast.network.sockets import CannotStart, check_free, format_address, make_url
 from holdfast.server.settings import Settings
 from holdfast.services.publishing.listeners import GatewayListener
@@ -49,7 +49,9 @@ def listen_addresses(settings: Settings) -> ListenAddresses:
         CannotStart: A name has no address, or two addresses are equal or overlap.
     """
     resolved = ListenAddresses(
-        _resolve(PUBLISHER, settings.publisher), tuple(_gateway(settings)), _resolve(DISCOVERY, settings.discovery)
+        resolve_addresses(PUBLISHER, settings.publisher),
+        tuple(_gateway(settings)),
+        resolve_addresses(DISCOVERY, settings.discovery),
     )
     every = [(PUBLISHER, address) for address in resolved.publisher]
     every += [(DISCOVERY, address) for address in resolved.discovery]
@@ -69,26 +71,7 @@ def _gateway(settings: Settings) -> Iterator[GatewayListener]:
     for option, environment, tls, addresses in rows:
         if addresses:
             url = make_url(addresses[0], "https" if tls else "http")
-            yield GatewayListener(option, environment, tls, _resolve(option, addresses), url)
-
-
-def _resolve(option: str, addresses: Addresses) -> Addresses:
-    resolved: dict[Address, None] = {}
-    for host, port in addresses:
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise CannotStart(
-                f"--{option} {format_address((host, port))}: {host} has no address ({error.strerror}). "
-                "Correct the name, or use an IP address."
-            ) from error
-        resolved |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
-    return tuple(resolved)
-
-
-def _plain(host: str) -> str:
-    """Return an address in its canonical form; an address with a zone is left unchanged."""
-    return host if "%" in host else str(read_ip(host))
+            yield GatewayListener(option, environment, tls, resolve_addresses(option, addresses), url)
 
 
 def _refuse_overlap(one: tuple[str, Address], other: tuple[str, Address]) -> None:

@@ -8,51 +8,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from holdfast.apis.url import parse_host
-from holdfast.network.addresses import (
-    EVERYWHERE,
-    Address,
-    Addresses,
-    Network,
-    read_ip,
-    read_network,
-)
+from holdfast.network.addresses import EVERYWHERE, Addresses, Network, read_network
+from holdfast.network.listen_addresses import parse_addresses
 from holdfast.services.access.permissions import Role
 
 
 def read_addresses(value: object) -> object:
-    """
-    Parse one or more HOST:PORT, as a list or separated by commas. Raises ValueError.
-
-    The host is a name or an IP address, IPv6 in brackets; an IPv4-mapped one becomes the IPv4 address.
-    """
+    """Parse one or more HOST:PORT, as a list or separated by commas. Raises ValueError."""
     if isinstance(value, str):
         value = [value]
-    if not isinstance(value, list):
-        return value
-    written = [part.strip() for text in value for part in str(text).split(",") if part.strip()]
-    if not written:
-        raise ValueError("It is empty. Use HOST:PORT, such as 127.0.0.1:9080, or leave it out")
-    return tuple(dict.fromkeys(_read_address(part) for part in written))
-
-
-def _read_address(written: str) -> Address:
-    host, _, port = written.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    try:
-        if not 0 < int(port[:6]) < 65536 or not port.isdecimal() or (host != bare) != (":" in bare):
-            raise ValueError
-        return _read_host(bare), int(port)
-    except ValueError:
-        text = f"{written!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
-        raise ValueError(text) from None
-
-
-def _read_host(bare: str) -> str:
-    try:
-        return str(read_ip(bare))
-    except ValueError:
-        return parse_host(bare)
+    return parse_addresses(map(str, value)) if isinstance(value, list) else value
 
 
 def read_networks(value: object) -> object:

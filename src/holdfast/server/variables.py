@@ -20,6 +20,10 @@ OF_COMMANDS = frozenset(
         "CA_FILE",
         "INSECURE_HTTP",
         "GATEWAY_DATA",
+        "GATEWAY_PRODUCTION",
+        "GATEWAY_PRODUCTION_TLS",
+        "GATEWAY_SANDBOX",
+        "GATEWAY_SANDBOX_TLS",
         "COMPLETE",
         "COMPLETE_ARGS",
     )

@@ -6,18 +6,24 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import console, run_until_stopped
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET, run_agent
+from holdfast.gateway.agent.control_plane import ControlPlane, LocalControlPlane, RemoteControlPlane
+from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership
+from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.process.log_file import ENVOY_LOG
+from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
@@ -25,7 +31,11 @@ from holdfast.server.logs import configure_logging
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """The options of `holdfast gateway run`; *drain* is in seconds."""
+    """
+    The options of `holdfast gateway run`; *drain* is in seconds.
+
+    A gateway that has joined a publisher needs neither a *name* nor a *control_plane*.
+    """
 
     data: Path
     name: str
@@ -33,6 +43,32 @@ class AgentOptions:
     drain: float
     envoy: Path | None
     log_level: str
+    addresses: OwnAddresses
+
+
+def read_own_addresses(
+    production: Sequence[str] | None,
+    sandbox: Sequence[str] | None,
+    production_tls: Sequence[str] | None,
+    sandbox_tls: Sequence[str] | None,
+) -> OwnAddresses:
+    """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
+    given = {
+        ("production", "production"): production,
+        ("sandbox", "sandbox"): sandbox,
+        ("production-tls", "production/tls"): production_tls,
+        ("sandbox-tls", "sandbox/tls"): sandbox_tls,
+    }
+    addresses = {}
+    for (option, listener), texts in given.items():
+        if texts:
+            try:
+                parsed = parse_addresses(texts)
+            except ValueError as error:
+                raise Misused(f"--{option}: {error}.") from error
+            with failures_in_words():
+                addresses[listener] = resolve_addresses(option, parsed)
+    return addresses
 
 
 def serve(options: AgentOptions) -> None:
@@ -40,7 +76,11 @@ def serve(options: AgentOptions) -> None:
     configure_logging(options.log_level)
     with failures_in_words():
         hangup = asyncio.Event()
-        if run_until_stopped(_gateway(options, hangup), hangup):
+        try:
+            is_replaced = run_until_stopped(_gateway(options, hangup), hangup)
+        except UnusableMembership as error:
+            raise CommandFailed(str(error)) from error
+        if is_replaced:
             # The same process with the code that is installed now; it adopts the running Envoy.
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
@@ -50,14 +90,17 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     binary = find_envoy(options.envoy)
     limits = connection_limits(raise_file_limit())
     with gateway_directory(options.data) as directory:
+        membership = None if options.control_plane else read_membership(options.data)
+        name = membership.name if membership else options.name
         record = RecordFile(options.data)
-        record.write(options.name, version("holdfast-gateway"), tuple(sys.argv[3:]), utc_now())
-        process = EnvoyProcess(binary, options.name, directory, options.data / ENVOY_LOG, limits.gateway)
+        record.write(name, version("holdfast-gateway"), tuple(sys.argv[3:]), utc_now())
+        process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway)
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         try:
+            control_plane = _find_control_plane(options, membership, process.sockets)
             async with run_agent(
-                options.name, options.data, process, _reach(options, process.sockets), utc_now, record.write_stale
+                name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
             ):
                 process.load_admin()
                 console.print("The gateway runs. Press Ctrl-C to stop it.")
@@ -71,6 +114,13 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 await process.stop()
                 record.remove()
     return hangup.is_set()
+
+
+def _find_control_plane(options: AgentOptions, membership: Membership | None, sockets: Path) -> ControlPlane:
+    """Return the publisher that the gateway has joined, or else the one on this machine."""
+    if membership:
+        return RemoteControlPlane(options.data, membership, utc_now)
+    return LocalControlPlane(_reach(options, sockets))
 
 
 def _reach(options: AgentOptions, sockets: Path) -> str:

@@ -1,12 +1,12 @@
 """
-`holdfast gateway run`, `stop`, `restart` and `status`: the gateway on this machine.
+`holdfast gateway run`, `join`, `stop`, `restart` and `status`: the gateway on this machine.
 """
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from holdfast.cli.exit_codes import LOCAL
 from holdfast.cli.server.up import prepare_process, require_platform
@@ -23,9 +23,40 @@ ControlPlane = Annotated[
     str | None,
     Option(
         metavar="ADDRESS",
-        help="Where the publisher serves gateways, unix:PATH [default: the publisher whose data directory has DIR].",
+        help="Where the publisher serves gateways, unix:PATH [default: the publisher that the gateway has joined, or "
+        "whose data directory has DIR].",
     ),
 ]
+Production = Annotated[
+    list[str] | None,
+    Option(
+        metavar="HOST:PORT",
+        envvar="HOLDFAST_GATEWAY_PRODUCTION",
+        help="Address for production calls on this machine [default: those of the gateway's group]. Repeatable.",
+    ),
+]
+Sandbox = Annotated[
+    list[str] | None,
+    Option(metavar="HOST:PORT", envvar="HOLDFAST_GATEWAY_SANDBOX", help="Address for sandbox calls on this machine."),
+]
+ProductionTls = Annotated[
+    list[str] | None,
+    Option(
+        metavar="HOST:PORT",
+        envvar="HOLDFAST_GATEWAY_PRODUCTION_TLS",
+        help="Address for production calls over TLS on this machine.",
+    ),
+]
+SandboxTls = Annotated[
+    list[str] | None,
+    Option(
+        metavar="HOST:PORT",
+        envvar="HOLDFAST_GATEWAY_SANDBOX_TLS",
+        help="Address for sandbox calls over TLS on this machine.",
+    ),
+]
+Url = Annotated[str, Argument(metavar="URL", help="The publisher, such as https://publisher.example:9443.")]
+Token = Annotated[str, Argument(metavar="TOKEN", help="Join token, from `holdfast gateway enroll`.")]
 Envoy = Annotated[Path | None, Option(envvar="HOLDFAST_ENVOY", hidden=True)]
 LogLevel = Annotated[str, Option(envvar="HOLDFAST_LOG_LEVEL", hidden=True)]
 DrainTimeout = Annotated[
@@ -46,6 +77,10 @@ def run(
     data: Data = DEFAULT_DATA,
     name: Name = "local",
     control_plane: ControlPlane = None,
+    production: Production = None,
+    sandbox: Sandbox = None,
+    production_tls: ProductionTls = None,
+    sandbox_tls: SandboxTls = None,
     drain_timeout: DrainTimeout = 30.0,
     envoy: Envoy = None,
     log_level: LogLevel = "warning",
@@ -60,9 +95,45 @@ def run(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent import AgentOptions, serve
+    from holdfast.cli.server.agent import AgentOptions, read_own_addresses, serve
 
-    serve(AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level))
+    addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
+    serve(AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses))
+
+
+@commands.command(
+    epilog=ending(
+        "holdfast gateway join https://publisher.example:9443 hfg_...",
+        "holdfast gateway join https://publisher.example:9443 hfg_... --production 0.0.0.0:8280",
+        codes=LOCAL,
+    )
+)
+def join(
+    url: Url,
+    token: Token,
+    data: Data = DEFAULT_DATA,
+    production: Production = None,
+    sandbox: Sandbox = None,
+    production_tls: ProductionTls = None,
+    sandbox_tls: SandboxTls = None,
+    drain_timeout: DrainTimeout = 30.0,
+    envoy: Envoy = None,
+    log_level: LogLevel = "warning",
+) -> None:
+    """
+    Join a publisher on another machine, and run the gateway. Press Ctrl-C to stop it.
+
+    The gateway's private key is created here and stays here. Afterwards, `holdfast gateway run` with the same --data
+    connects to that publisher, and renews the certificate in time.
+    """
+    require_platform()
+    prepare_process()
+    from holdfast.cli.server.agent import AgentOptions, read_own_addresses
+    from holdfast.cli.server.join import join_and_run
+
+    addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
+    options = AgentOptions(data.expanduser(), "", None, drain_timeout, envoy, log_level, addresses)
+    join_and_run(url, token, options)
 
 
 @commands.command(epilog=ending("holdfast gateway stop", codes=LOCAL))

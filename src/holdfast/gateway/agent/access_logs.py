@@ -26,8 +26,7 @@ class AccessLogForwarder:
     that a backend failed. While the control plane is away, the latest messages are kept.
     """
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._open = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)
+    def __init__(self) -> None:
         self._waiting = {name: _Waiting() for name in (FAILURES, REJECTIONS)}
 
     @property
@@ -40,11 +39,11 @@ class AccessLogForwarder:
         handler = grpc.stream_unary_rpc_method_handler(self._receive)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
 
-    async def follow(self) -> None:
+    async def follow(self, channel: grpc.aio.Channel) -> None:
         """Pass on what Envoy reports, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for name, waiting in self._waiting.items():
-                tasks.create_task(self._keep_sending(name, waiting))
+                tasks.create_task(self._keep_sending(channel, name, waiting))
 
     async def _receive(self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         waiting = None
@@ -55,15 +54,15 @@ class AccessLogForwarder:
                 waiting.add(message)
         return b""
 
-    async def _keep_sending(self, name: str, waiting: "_Waiting") -> None:
+    async def _keep_sending(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:
         while True:
             await waiting.until_any()
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the latter: the stream has ended
-                await self._send(name, waiting)
+                await self._send(channel, name, waiting)
             await asyncio.sleep(PAUSE)
 
-    async def _send(self, name: str, waiting: "_Waiting") -> None:
-        call = self._open(None, wait_for_ready=True)
+    async def _send(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:
+        call = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)(None, wait_for_ready=True)
         try:
             await call.write(_name_log(name))
             while True:

@@ -4,6 +4,7 @@ The addresses on which this machine serves callers, where they differ from those
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.config.listener.v3.listener_pb2 import AdditionalAddress, Listener
@@ -16,6 +17,7 @@ from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.network.addresses import Addresses
 
 OwnAddresses = Mapping[str, Addresses]  # IP addresses and ports, by the listener's name (`production`, `sandbox/tls`)
+GROUP_ADDRESSES: OwnAddresses = MappingProxyType({})
 
 
 def use_own_addresses(resource: Resource, addresses: OwnAddresses) -> Resource:

@@ -47,11 +47,14 @@ class Upstream:
         expiries: Expiries,
         save: Save = save_nothing,
         on_stale: Callable[[datetime | None], None] = lambda _: None,
+        adapt: Callable[[Resource], Resource] = lambda resource: resource,
     ) -> None:
         """
         *save* stores changed and removed resources; it returns once a power failure couldn't lose them.
 
         *on_stale* is called with the time when the control plane was lost, and with None when it is back.
+
+        *adapt* returns a resource as this gateway serves it, with the same version.
         """
         self._cache = cache
         self._expiries = expiries
@@ -59,6 +62,8 @@ class Upstream:
         self._now = now
         self._save = save
         self._on_stale = on_stale
+        self._adapt = adapt
+        self._problem: str | None = None  # why there was no connection the last time
         self._stale_since: datetime | None = now()
 
     def restore(self, resources: Iterable[Resource]) -> None:
@@ -117,12 +122,15 @@ class Upstream:
         try:
             async for response in stream:
                 if not is_connected:
-                    is_connected, self.stale_since = True, None
+                    is_connected, self.stale_since, self._problem = True, None, None
                     log.info("connected to the control plane", gateway=self._node)
                 self._take(response, acknowledgements)
         except grpc.aio.AioRpcError as error:
             if is_connected:
                 log.warning("lost the control plane", gateway=self._node, why=error.details())
+            elif error.details() != self._problem:  # once, however often it is tried
+                log.warning("can't reach the control plane", gateway=self._node, why=error.details())
+            self._problem = error.details()
         except asyncio.CancelledError:
             if not answering.done():
                 raise
@@ -155,7 +163,7 @@ class Upstream:
         self._cache.tell_observers()
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
-        self._cache.apply(upserts, removals)
+        self._cache.apply(map(self._adapt, upserts), removals)
         self._expiries.watch(upserts)
 
     def _has(self, resource: Resource) -> bool:

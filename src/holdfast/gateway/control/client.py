@@ -4,7 +4,8 @@ The agent's end of the control stream: it runs the probes that the control plane
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import grpc.aio
 import structlog
@@ -62,7 +63,8 @@ class ControlClient:
             MalformedMessage: The control plane sent something that can't be read.
         """
         stream = _Stream(self._probes, self._lookout)
-        call = channel.stream_stream(METHOD, None, None)(stream.outgoing(), wait_for_ready=True)
+        call = channel.stream_stream(METHOD, None, None)(None, wait_for_ready=True)
+        sending = asyncio.create_task(stream.send(call))
         opened = False
         try:
             await call.initial_metadata()
@@ -74,6 +76,7 @@ class ControlClient:
         except grpc.aio.AioRpcError as error:
             log.debug("control stream ended", code=error.code().name, details=error.details())
         finally:
+            sending.cancel()
             call.cancel()
             await stream.end()
         return opened
@@ -87,9 +90,11 @@ class _Stream:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._reporting: asyncio.Task[None] | None = None
 
-    async def outgoing(self) -> AsyncIterator[bytes]:
-        while True:
-            yield write(await self._queue.get())
+    async def send(self, call: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
+        """Send messages until the stream ends. A generator of messages would be left running by grpc."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the reader gets the reason
+            while True:
+                await call.write(write(await self._queue.get()))
 
     def begin_reporting(self, build: Callable[[], Awaitable[Report]]) -> None:
         self._reporting = asyncio.create_task(self._report(build))

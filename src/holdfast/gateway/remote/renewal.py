@@ -5,6 +5,7 @@ Renewing a gateway's certificate, over the connection that the certificate in us
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import grpc.aio
@@ -62,13 +63,12 @@ class RenewalService:
 
 async def request_renewal(channel: grpc.aio.Channel, request: str) -> Renewed:
     """Send a signing request (PEM) to the publisher, and return what it issues. Raises RenewalFailed."""
-    call = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)
-
-    async def messages() -> AsyncIterator[bytes]:
-        yield request.encode()
-
+    call = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)(None, timeout=WITHIN)
     try:
-        values = json.loads(await call(messages(), timeout=WITHIN))
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the answer has the reason
+            await call.write(request.encode())
+            await call.done_writing()
+        values = json.loads(await call)
         return Renewed(str(values["certificate"]), str(values["authority"]), str(values["group"]))
     except grpc.aio.AioRpcError as error:
         final = error.code() in {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}

@@ -1,0 +1,64 @@
+"""
+The implementation of `holdfast gateway join`.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from holdfast.apis.gateways.join_token import NoJoinToken, read_token
+from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.server.agent import AgentOptions
+from holdfast.cli.server.failures import failures_in_words
+from holdfast.cli.terminal.output import tell
+from holdfast.gateway.agent.joining import JoinFailed, join
+from holdfast.gateway.agent.last_known_good import STATE_FILE
+from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership, write_membership
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.network.sockets import format_address
+
+
+def join_and_run(url: str, token: str, options: AgentOptions) -> None:
+    """
+    Join the publisher at *url*, and become `holdfast gateway run`. Raises CommandFailed, Misused.
+
+    The process is replaced, because SIGHUP starts a gateway again with its arguments, and a token works only once.
+    """
+    try:
+        read = read_token(token)
+    except NoJoinToken as error:
+        raise Misused(str(error)) from error
+    # The directory is locked, so a gateway that runs there is noticed before the token is used up.
+    with failures_in_words(), gateway_directory(options.data):
+        try:
+            membership = join(url, read)
+        except JoinFailed as error:
+            raise CommandFailed(str(error)) from error
+        _forget_others(options.data, membership)
+        write_membership(options.data, membership)
+    tell(f"Joined {url} as {membership.name}, in the group {membership.group}.")
+    sys.stdout.flush()
+    arguments = [sys.executable, "-m", "holdfast", "gateway", "run", *_arguments(options)]
+    os.execv(sys.executable, arguments)  # noqa: S606
+
+
+def _forget_others(data: Path, membership: Membership) -> None:
+    """Remove what another publisher or group served, which this gateway must not serve while it isn't connected."""
+    try:
+        before = read_membership(data)
+    except UnusableMembership:
+        before = None
+    if before is None or (before.publisher, before.group) != (membership.publisher, membership.group):
+        (data / STATE_FILE).unlink(missing_ok=True)
+
+
+def _arguments(options: AgentOptions) -> Iterator[str]:
+    yield f"--data={options.data}"
+    yield f"--drain-timeout={options.drain}s"
+    yield f"--log-level={options.log_level}"
+    if options.envoy:
+        yield f"--envoy={options.envoy}"
+    for listener, addresses in options.addresses.items():
+        for address in addresses:
+            yield f"--{listener.replace('/', '-')}={format_address(address)}"

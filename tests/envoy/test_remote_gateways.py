@@ -1,0 +1,168 @@
+"""Gateways that `holdfast gateway join` runs, each with an Envoy and loopback address, and their publisher."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from backends import V4, Backend
+from holdfast.gateway.remote.admission import NOT_ACCEPTED
+from issuing import issue
+from ports import free_addresses
+from running import COMMAND, Holdfast, PublishedApi, is_running, kill, wait_until, write_identity
+
+pytestmark = pytest.mark.envoy
+OWN = issue("127.0.0.1")
+STARTS_WITHIN = 60.0  # seconds
+
+
+class RemoteGateway:
+    """A gateway as on another machine: with its own data directory and addresses."""
+
+    def __init__(self, holdfast: Holdfast, directory: Path, name: str, host: str) -> None:
+        self._holdfast = holdfast
+        self.name = name
+        self.data = directory / name
+        self.log = directory / f"{name}.log"
+        production, sandbox = (f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(2))
+        self._url = f"http://{production}"
+        self._options = [f"--data={self.data}", f"--production={production}", f"--sandbox={sandbox}"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def join(self) -> None:
+        """Enroll it, and run `holdfast gateway join`."""
+        token = self._holdfast.rest.post("/gateways", json={"name": self.name}).raise_for_status().json()["token"]
+        self._launch("join", self._holdfast.publisher_url, token)
+
+    def run(self) -> None:
+        """Run `holdfast gateway run`, as after a restart of its machine."""
+        self._launch("run")
+
+    def _launch(self, *command: str) -> None:
+        with self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [str(COMMAND), "gateway", *command, *self._options],
+                env=self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def status_of(self, api: PublishedApi) -> int:
+        """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
+        with suppress(httpx2.TransportError):
+            return httpx2.get(self._url + api.path, trust_env=False, timeout=10).status_code
+        return 0
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it had no publisher, from its log."""
+        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [entry["why"] for entry in map(json.loads, lines) if "why" in entry]
+
+    def kill(self) -> None:
+        """Kill agent and Envoy, as a power failure does."""
+        envoy = self.envoy
+        assert self._process
+        self._process.kill()
+        self._process.wait(15)
+        kill(envoy)
+
+    @property
+    def envoy(self) -> int:
+        return int(json.loads((self.data / "envoy.json").read_text())["pid"])
+
+    def stop(self) -> None:
+        """Stop it, and check that its Envoy stops, too."""
+        if self._process and self._process.poll() is None:
+            envoy = self.envoy
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(30) == 0, self.log.read_text()
+            assert not is_running(envoy)
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    directory = tmp_path_factory.mktemp("publisher")
+    (address,) = free_addresses(1)
+    names = ("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY")
+    files = dict(zip(names, map(str, write_identity(directory, OWN)), strict=True))
+    with Holdfast(directory, ca=OWN.pem, HOLDFAST_DISCOVERY=address, **files) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateways(holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RemoteGateway]]:
+    directory = tmp_path_factory.mktemp("gateways")
+    several = [RemoteGateway(holdfast, directory, f"eu-{number}", f"127.0.0.{number + 1}") for number in (1, 2)]
+    try:
+        for gateway in several:
+            gateway.join()
+        yield several
+    finally:
+        for gateway in several:
+            gateway.stop()
+
+
+def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
+    holdfast: Holdfast, gateways: list[RemoteGateway]
+):
+    presented = issue(V4)
+    with Backend(presented) as backend, Backend(presented) as other:
+        trusted, distrusted = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
+        for gateway in gateways:
+            wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503, STARTS_WITHIN)
+        holdfast.import_certificate(backend.url(), presented.pem)
+        removed = holdfast.import_certificate(other.url(), presented.pem)
+        # REST reported that every gateway enforces them.
+        assert [gateway.status_of(api) for gateway in gateways for api in (trusted, distrusted)] == [200] * 4
+        holdfast.delete_certificate(removed)
+        for gateway in gateways:
+            wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503)
+
+        first, second = gateways
+        holdfast.stop()
+        first.kill()
+        assert second.status_of(trusted) == 200
+        first.run()
+        wait_until(lambda: first.status_of(trusted) == 200, STARTS_WITHIN)
+        assert first.status_of(distrusted) == 503
+        holdfast.start()
+
+
+def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, gateways: list[RemoteGateway]):
+    first, second = gateways
+    holdfast.rest.delete(f"/gateways/{second.name}").raise_for_status()
+    wait_until(lambda: NOT_ACCEPTED in second.reasons, STARTS_WITHIN)
+    with Backend(None) as backend:
+        api = holdfast.publish_api(backend.url())
+        wait_until(lambda: first.status_of(api) == 200)
+        assert second.status_of(api) == 404
+
+
+def test_a_gateway_that_runs_keeps_its_directory_and_the_token(holdfast: Holdfast, gateways: list[RemoteGateway]):
+    token = holdfast.rest.post("/gateways", json={"name": "eu-3"}).raise_for_status().json()["token"]
+    command = [str(COMMAND), "gateway", "join", holdfast.publisher_url, token, f"--data={gateways[0].data}"]
+    refused = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1
+    assert "is already running" in refused.stderr
+    assert holdfast.rest.get("/gateways/eu-3").json()["state"] == "WAITING"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["https://127.0.0.1:1", "hfg_short"], 2, "This isn't a join token. It starts with hfg_ and must be complete."),
+        (["http://192.0.2.1", "hfg_" + "A" * 43], 1, "http://192.0.2.1 isn't encrypted"),
+        (["https://127.0.0.1:1", "hfg_" + "A" * 43, "--production=1"], 2, "--production: '1' is not HOST:PORT"),
+    ],
+)
+def test_wrong_arguments_are_explained(tmp_path: Path, arguments: list[str], code: int, message: str):
+    command = [str(COMMAND), "gateway", "join", *arguments, f"--data={tmp_path / 'data'}"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (refused.returncode, message in refused.stderr) == (code, True), refused.stderr
