@@ -45,6 +45,10 @@ def join(machine, token, csr=None):
     return machine.post(f"{GATEWAYS}/join", json={"token": token, "csr": csr or Machine().request()})
 
 
+def send_json(machine, text):
+    return machine.post(f"{GATEWAYS}/join", content=text, headers={"content-type": "application/json"})
+
+
 def test_a_machine_joins_with_nothing_but_the_token(operator, machine, name):
     assert operator.post(f"{GATEWAYS}/groups", json={"name": "Europe"}).status_code == 201
     enrolled = enroll(operator, name, group="Europe", labels={"region": "eu"}).json()
@@ -98,6 +102,9 @@ def test_large_and_unknown_values_are_rejected_without_quoting_the_token(machine
     assert_problem(join(machine, token, "x" * 9000), 400, "csr")
     assert_problem(machine.post(path, json={"token": "x" * 201, "csr": ""}), 400, "token")
     assert_problem(machine.post(path, json={"token": token, "csr": "", "name": "eu-2"}), 400, "name")
+    assert_problem(send_json(machine, '{"token": "\\ud800", "csr": ""}'), 400, "token")
+    assert_problem(send_json(machine, '{"token": "hfg_x", "csr": "\\ud800"}'), 400, "csr")
+    assert_problem(send_json(machine, '{"token": "hfg_\\u0000", "csr": "\\u0000"}'), 403)
     in_query = machine.post(path, params={"token": token}, json={"token": token, "csr": ""})
     assert_problem(in_query, 400, "token", says="has no such query parameter")
     assert token not in in_query.text

@@ -63,22 +63,11 @@ def create_authority(now: datetime) -> Authority:
     """Create a CA with a new key."""
     key = make_key(KeyType.P256)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Holdfast gateway CA")])
-    signs = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     public = _public_key(key)
     builder = (
         _builder(name, name, public, now - AUTHORITY_BACKDATED, now + AUTHORITY_LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(signs, critical=True)
+        .add_extension(_key_usage(of_ca=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
     return Authority(_sign(builder, key), key)
@@ -135,23 +124,12 @@ def _issue(
     now: datetime,
 ) -> Certificate:
     issuer = x509.load_der_x509_certificate(authority.certificate.der)
-    signs = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     end = min(now + CERTIFICATE_LASTS, issuer.not_valid_after_utc)
     builder = (
         _builder(subject, issuer.subject, public, now - BACKDATED, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(signs, critical=True)
+        .add_extension(_key_usage(of_ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(names, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -171,6 +149,20 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
+    )
+
+
+def _key_usage(*, of_ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not of_ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=of_ca,
+        crl_sign=of_ca,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
