@@ -8,7 +8,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.web import api_docs, errors
 from holdfast.web.access import account, sign_in, single_sign_on, tokens, users
 from holdfast.web.access.senders import sender as sender
-from holdfast.web.catalog import apis, endpoints, lifecycle
+from holdfast.web.catalog import apis, endpoints, environments, lifecycle
 from holdfast.web.docs_site import mount_docs_site
 from holdfast.web.errors import fail as fail
 from holdfast.web.errors import refuse as refuse
@@ -31,6 +31,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         api_docs,
         apis,
         endpoints,
+        environments,
         lifecycle,
         certificates,
         gateway_identities,

@@ -32,6 +32,7 @@ _PRODUCTION = '"endpoint_type": "http", "production_endpoints": {"url": "PRODUCT
 # What `curl --json` sends, as {body} of its line.
 _BODIES = {
     "create": f'{{"name": "NAME", "context": "CONTEXT", "version": "VERSION", "endpointConfig": {{{_PRODUCTION}}}}}',
+    "environments": '{"gatewayEnvironments": ["NAME"]}',
     "trust": '{"names": ["NAME"]}',
     "exception": '{"reason": "REASON", "until": "TIME"}',
     "request": '{"subject": "NAME"}',
@@ -46,6 +47,10 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     ),
     "delete API": ("api delete {api}", "-X DELETE '{rest}/apis/{api_id_url}'"),
     "endpoints": ("", "-X PUT --json {config} '{rest}/apis/{api_id_url}'"),
+    "environments": (
+        "api set {api} --environment NAME",
+        "-X PUT --json {body} '{rest}/apis/{api_id_url}'",
+    ),
     "upload": (
         "certificate add ALIAS {endpoint} FILE --wait",
         "-F alias=ALIAS -F endpoint={endpoint} -F certificate=@FILE {rest}/endpoint-certificates",

@@ -18,6 +18,7 @@ NOTICES = {
     "api-deleted-unused": "API {name} deleted. Its certificates stay trusted, but no API uses them.",
     "api-deleted-with-trust": "API {name} and its certificates deleted",
     "unused-deleted": "Unused certificates of {name} deleted",
+    "environments-saved": "Environments of {name} saved",
     "endpoints-saved": "Endpoints of {name} saved",
     "lifecycle-created": "API {name} demoted to Created",
     "lifecycle-published": "API {name} published",

@@ -15,7 +15,8 @@ from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.identities.caller_certificates import build_call_commands, find_callers
+from holdfast.web.catalog.environments import build_call_commands, find_deployments, permission_to_choose
+from holdfast.web.identities.caller_certificates import find_callers
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.trust_settings import read_trust_rows
 
@@ -83,6 +84,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
     api = apis.get_api(context, api_id)
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    deployments = find_deployments(runtime, context, api)
     return render(
         request,
         "api/overview.html",
@@ -96,7 +98,9 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         gateways=runtime.gateways,
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),
-        commands=build_call_commands(runtime, api),
+        commands=build_call_commands(deployments, api),
+        deployments=deployments,
+        choose=permission_to_choose(context, api),
     )
 
 

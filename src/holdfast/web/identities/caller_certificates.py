@@ -1,12 +1,11 @@
 """
-The sections of an API's overview about calling it: access and commands.
+The section of an API's overview about who can call it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import ApiCallers, Enforcement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.validity import Status, status_of
@@ -59,18 +58,3 @@ def _describe_callers(accepted: int, *, asks: bool) -> str:
             return "Callers must present this client certificate."
         case _:
             return f"Callers must present one of {accepted} client certificates."
-
-
-def build_call_commands(runtime: Runtime, api: Api) -> list[tuple[str, str]]:
-    """Return labels and `curl` commands that call *api*, over TLS if the gateway or the API requires it."""
-    commands = []
-    for environment in ENVIRONMENTS:
-        if api.endpoint(environment) is None:
-            continue
-        label, secure = environment.title(), runtime.tls_gateways.get(environment)
-        if not api.requires_certificate:
-            commands.append((label, f"curl {runtime.gateways[environment]}{api.path}/"))
-        if secure:
-            presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
-            commands.append((f"{label} over TLS", f"curl {presented}{secure}{api.path}/"))
-    return commands

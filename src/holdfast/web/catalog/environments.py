@@ -1,0 +1,103 @@
+"""
+The gateway environments of an API: the section of its overview, and the dialog that chooses them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.gateways.group import LISTENERS, Group
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog import apis
+from holdfast.services.gateways.groups import list_groups
+from holdfast.services.runtime import Runtime
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import RequestContext
+
+router = APIRouter(prefix="/apis/{api_id}/environments")
+FIELD = "gatewayEnvironments"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A group of gateways that an API is deployed to, and the URLs of the API there, with the environment of each."""
+
+    group: Group
+    urls: Sequence[tuple[Environment, str]]
+
+
+def find_deployments(runtime: Runtime, context: Context, api: Api) -> list[Deployment]:
+    """Return where *api* is deployed, ordered by name."""
+    groups = [group for group in list_groups(context) if group.name in api.groups]
+    return [Deployment(group, _urls(runtime.urls_of(group), api)) for group in groups]
+
+
+def _urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, str]]:
+    return [
+        (listener.environment, f"{of_group[listener.member]}{api.path}")
+        for listener in LISTENERS
+        if listener.member in of_group and api.endpoint(listener.environment) and _is_open(api, tls=listener.tls)
+    ]
+
+
+def _is_open(api: Api, *, tls: bool) -> bool:
+    """Return whether callers can use http or https: only https can ask for a certificate."""
+    return tls or not api.requires_certificate
+
+
+def build_call_commands(deployments: Sequence[Deployment], api: Api) -> list[tuple[str, str]]:
+    """Return labels and `curl` commands that call *api* in the first of its environments with an address."""
+    deployment = next((each for each in deployments if each.urls), None)
+    commands = []
+    for environment, url in deployment.urls if deployment else ():
+        presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
+        label = environment.title() + (" over TLS" if url.startswith("https:") else "")
+        commands.append((label, f"curl {presented}{url}/"))
+    return commands
+
+
+def permission_to_choose(context: Context, api: Api) -> Permission:
+    """Return the permission to choose the environments of *api*; while it isn't served, either of two is enough."""
+    is_publisher = context.user.may(Permission.PUBLISH_APIS)
+    return Permission.PUBLISH_APIS if is_publisher or api.state.is_served else Permission.CHANGE_APIS
+
+
+@router.get("")
+def ask_for_environments(request: Request, context: RequestContext, api_id: str) -> Response:
+    """Show the dialog."""
+    return _show(request, context, apis.get_api(context, api_id))
+
+
+@router.post("")
+def save_environments(
+    request: Request, context: RequestContext, api_id: str, environment: Annotated[list[str] | None, Form()] = None
+) -> Response:
+    """Deploy the API to the groups called *environment*."""
+    api = apis.get_api(context, api_id)
+    try:
+        apis.change_api(context, api_id, members={FIELD: environment or []})
+    except Refusal as error:
+        return _show(request, context, api, error)
+    return notices.redirect(request, f"/apis/{api_id}", "environments-saved", f"{api.name} {api.version}")
+
+
+def _show(request: Request, context: Context, api: Api, error: Refusal | None = None) -> Response:
+    return dialog.show(
+        request,
+        context,
+        "api/_environments.html",
+        title="Environments",
+        fields=[FIELD],
+        errors=error.fields(FIELD) if error else None,
+        api=api,
+        page="overview",
+        groups=list_groups(context),
+        permission=permission_to_choose(context, api),
+    )
