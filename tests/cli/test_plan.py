@@ -203,3 +203,29 @@ def test_a_subject_cannot_imitate_a_line_of_the_plan(wanted):
     say_plan(plan(wanted([], []), before, NOW, prune=True), lines.append)
     assert lines[0] == "- delete certificate old"
     assert not any("\n" in line or "\x1b" in line for line in lines)
+
+
+def environments_of(text, tmp_path, before=("Default",)):
+    """Plan an API with *text* in its entry, where the groups Default and eu exist; return the details of the change."""
+    (tmp_path / "b.yaml").write_text(f"holdfast: 1\napis:\n- {{name: a, context: /a, version: 1{text}}}\n")
+    current = CurrentState(environments=["Default", "eu"])
+    current.apis["a", "1"] = ExistingApi("a", "a", "/a", "1", "CREATED", environments=before)
+    steps = plan(read_desired_state([str(tmp_path / "b.yaml")]), current, NOW, prune=False).steps
+    return [(detail.field, detail.before, detail.after) for step in steps for detail in step.details]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("", []),
+        (", environments: [Default]", []),
+        (", environments: [eu, Default]", [("environments", "Default", "Default, eu")]),
+    ],
+)
+def test_environments_change_only_if_a_file_names_others(tmp_path, text, changes):
+    assert environments_of(text, tmp_path) == changes
+
+
+def test_an_environment_that_does_not_exist_is_rejected(tmp_path):
+    with pytest.raises(WrongFile, match="no gateway environment moon"):
+        environments_of(", environments: [eu, moon]", tmp_path)

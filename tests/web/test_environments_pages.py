@@ -45,7 +45,7 @@ def test_the_overview_shows_the_addresses_in_each_environment(client, api, europ
     assert f"http://127.0.0.1:8280{path}" not in page
 
 
-def test_an_environment_without_an_address_says_so(client, shared_runtime, api):
+def test_the_overview_says_how_to_set_an_unknown_address(client, shared_runtime, api):
     name = f"asia-{uuid.uuid4().hex[:8]}"
     with shared_runtime.store.write() as session:
         groups.insert(session, Group(name, shared_runtime.now(), shared_runtime.now()))
@@ -74,7 +74,7 @@ def test_environments_are_chosen_in_a_dialog(client, api, europe):
 
 
 @pytest.mark.parametrize("chosen", [[], ["moon"]])
-def test_what_cannot_be_chosen_is_reported_in_the_dialog(client, api, chosen):
+def test_the_dialog_reports_an_invalid_choice(client, api, chosen):
     answer = client.post(f"/apis/{api['id']}/environments", data={"environment": chosen})
     assert answer.status_code == 422
     assert 'id="gatewayEnvironments-error"' in answer.text

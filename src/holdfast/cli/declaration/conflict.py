@@ -24,6 +24,7 @@ _API_FIELDS = (
     "production_connection",
     "sandbox_connection",
     "requires_certificate",
+    "environments",
 )
 
 

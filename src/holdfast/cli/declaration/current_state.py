@@ -42,6 +42,7 @@ class ExistingApi:
     production: str | None = None
     sandbox: str | None = None
     requires_certificate: bool = False  # of its callers
+    environments: tuple[str, ...] = ()
     caller_certificates: int = 0  # count; read only if they would no longer protect anything
     # Connection settings that differ from the defaults, as REST names them.
     production_connection: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +92,8 @@ class CurrentState:
     The current state; *trust* is None for an origin at which no API has an endpoint.
 
     *contents* are certificates by fingerprint: all that are trusted for origins whose certificates change.
-    *exceptions* are all exceptions of the organization, with REST's members.
+    *exceptions* are all exceptions of the organization, with REST's members. *environments* are the names of all groups
+    of gateways, read only if a file names some.
     """
 
     apis: dict[ApiKey, ExistingApi] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class CurrentState:
     trust: dict[str, ExistingTrust | None] = field(default_factory=dict)
     contents: dict[str, Certificate] = field(default_factory=dict)
     exceptions: list[dict[str, Any]] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)
 
 
 def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> CurrentState:
@@ -123,6 +126,8 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
     for origin in counted(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
     existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
+    if any(api.environments for api in wanted.apis.values()):
+        existing.environments = [each["name"] for each in client.get("/settings")["environment"]]
     return existing
 
 
@@ -175,6 +180,7 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
         production=endpoint_url(api, "production"),
         sandbox=endpoint_url(api, "sandbox"),
         requires_certificate=requires_certificate(api),
+        environments=tuple(sorted(api["gatewayEnvironments"])),
         production_connection=endpoint_connection(api, "production"),
         sandbox_connection=endpoint_connection(api, "sandbox"),
         body=api,

@@ -20,7 +20,8 @@ class WantedApi:
     """
     An API. *state* None leaves the state unchanged.
 
-    *requires_certificate* is about callers; None leaves it unchanged, and a new API doesn't require one.
+    *requires_certificate* is about callers; None leaves it unchanged, and a new API doesn't require one. *environments*
+    are groups of gateways in order; none leave them unchanged.
     """
 
     place: Place
@@ -36,6 +37,7 @@ class WantedApi:
     production_connection: ConnectionSettings | None = None
     sandbox_connection: ConnectionSettings | None = None
     requires_certificate: bool | None = None
+    environments: tuple[str, ...] = ()
 
     @property
     def key(self) -> ApiKey:

@@ -102,6 +102,8 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
         case ApiStep(action=ChangeKind.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
             config = _config(api, existing.body.get("endpointConfig") or {})
             changed = existing.body | {"description": api.description, "endpointConfig": config}
+            if api.environments:
+                changed["gatewayEnvironments"] = list(api.environments)
             if api.requires_certificate is not None:
                 changed = _require_certificate(changed, required=api.requires_certificate)
             path = f"/apis/{segment(existing.id)}"
@@ -158,13 +160,15 @@ def _check_unused(client: Client, alias: str) -> None:
 
 
 def _new_api(api: WantedApi) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "name": api.name,
         "context": api.context,
         "version": api.version,
         "description": api.description,
         "endpointConfig": _config(api, {}),
     }
+    if api.environments:
+        body["gatewayEnvironments"] = list(api.environments)
     return require_certificate(body) if api.requires_certificate else body
 
 

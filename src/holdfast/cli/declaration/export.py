@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import yaml
 
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.cli.declaration.current_state import (
     origin_of,
     read_certificate,
@@ -87,6 +88,7 @@ def export(client: Client, folder: Path | None) -> str:
                 productionConnection=api.production_connection,
                 sandbox=api.sandbox,
                 sandboxConnection=api.sandbox_connection,
+                environments=[] if api.environments == (DEFAULT_GROUP,) else list(api.environments),
                 requireCallerCertificate=api.requires_certificate,
             )
             for api in apis

@@ -18,7 +18,7 @@ from holdfast.cli.declaration.certificate_plan import (
 from holdfast.cli.declaration.current_state import CurrentState, ExistingApi
 from holdfast.cli.declaration.desired_state import ApiKey, DesiredState, WantedApi
 from holdfast.cli.declaration.fields import Problems
-from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken
+from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken, refuse_unknown_environments
 from holdfast.cli.declaration.steps import (
     ApiStep,
     CertificateStep,
@@ -53,6 +53,7 @@ def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: 
     """
     problems = Problems()
     certificates = list(plan_certificates(wanted, existing, problems, now))
+    refuse_unknown_environments(wanted, existing, problems)
     created = list(_created(wanted, existing))
     changed = list(_changed(wanted, existing, problems))
     moves = list(_moves(wanted, existing, problems))
@@ -112,6 +113,7 @@ def _new(api: WantedApi) -> tuple[Detail, ...]:
         "sandbox": sandbox,
     }
     values |= {name: _shown(settings.members) for name, settings in _connections(api).items()}
+    values["environments"] = ", ".join(api.environments)
     values |= {"requireCallerCertificate": True} if api.requires_certificate else {}
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
 
@@ -137,6 +139,8 @@ def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -
         }
         for name, settings in _connections(api).items():
             values.append((name, _shown(existing_of[name]), _shown(settings.members)))
+        if api.environments:
+            values.append(("environments", ", ".join(before.environments), ", ".join(api.environments)))
         if api.requires_certificate is not None:
             values.append(("requireCallerCertificate", before.requires_certificate, api.requires_certificate))
         if api.requires_certificate is False and before.caller_certificates:

@@ -112,10 +112,11 @@ def _api(fields: Fields) -> WantedApi | None:
         "production_connection": _connection(fields.mapping("productionConnection")),
         "sandbox_connection": _connection(fields.mapping("sandboxConnection")),
     }
+    environments = tuple(sorted(set(fields.texts("environments"))))
     requires = fields.flag("requireCallerCertificate", otherwise=None)
     fields.finish(
-        "name, context, version, description, state, production, sandbox, productionConnection, sandboxConnection and "
-        "requireCallerCertificate"
+        "name, context, version, description, state, production, sandbox, productionConnection, sandboxConnection, "
+        "environments and requireCallerCertificate"
     )
     if name is None or context is None or version is None:
         return None
@@ -131,6 +132,7 @@ def _api(fields: Fields) -> WantedApi | None:
         sandbox,
         **connections,
         requires_certificate=requires,
+        environments=environments,
     )
 
 

@@ -10,7 +10,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import MAX_CERTIFICATES
 from holdfast.certificates.trust import find_indistinguishable
 from holdfast.cli.declaration.current_state import CurrentState, ExistingApi
-from holdfast.cli.declaration.desired_state import WantedApi
+from holdfast.cli.declaration.desired_state import DesiredState, WantedApi
 from holdfast.cli.declaration.fields import Problems
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind
 from holdfast.cli.declaration.wording import show_text
@@ -40,6 +40,14 @@ def refuse_taken(created: Iterable[ApiStep], remaining: Iterable[ExistingApi], p
             problems.add(api.context_place, text)
         else:
             names[api.name.lower()] = contexts[api.context] = api
+
+
+def refuse_unknown_environments(wanted: DesiredState, existing: CurrentState, problems: Problems) -> None:
+    """Add a problem for each API with an environment that doesn't exist."""
+    for api in wanted.apis.values():
+        if unknown := [name for name in api.environments if name not in existing.environments]:
+            known = ", ".join(existing.environments)
+            problems.add(api.place, f"There is no gateway environment {unknown[0]}. Choose from {known}.")
 
 
 def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: CurrentState, problems: Problems) -> None:
