@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import grpc.aio
@@ -82,7 +84,7 @@ def test_a_machine_joins_once_follows_and_is_revoked_at_once(holdfast: Holdfast)
     assert asyncio.run(state(membership)) == REJECTED
 
 
-def test_a_renewal_right_after_joining_is_rejected_and_changes_nothing(holdfast: Holdfast):
+def test_a_certificate_is_renewed_once_a_minute_while_the_old_one_still_connects(holdfast: Holdfast):
     membership = join(holdfast.publisher_url, enroll(holdfast, "eu-2"))
     request = make_request()
 
@@ -93,7 +95,15 @@ def test_a_renewal_right_after_joining_is_rejected_and_changes_nothing(holdfast:
     with pytest.raises(RenewalFailed, match="got a certificate less than 60 seconds ago") as raised:
         asyncio.run(renew(request.csr))
     assert not raised.value.is_final
-    assert asyncio.run(state(membership)) == "connected"
+    with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=PATIENCE)) as database:
+        database.execute("UPDATE gateway_certificate SET issued_at = '2026-01-01 00:00:00.000000'")
+        database.commit()
+    with pytest.raises(RenewalFailed, match="certificate signing request can't be read") as refused:
+        asyncio.run(renew("no request"))
+    assert refused.value.is_final
+    renewed = asyncio.run(renew(request.csr))
+    assert renewed.credential.certificate != membership.credential.certificate
+    assert [asyncio.run(state(each)) for each in (membership, renewed)] == ["connected"] * 2
 
 
 def test_joining_again_rejects_the_earlier_certificate(holdfast: Holdfast):

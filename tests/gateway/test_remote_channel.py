@@ -178,6 +178,18 @@ def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
     run(story)
 
 
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        async with connected(membership) as edge:
+            assert await edge.take() == {"orders": "1"}
+
+    run(story)
+
+
 def test_a_revoked_gateway_loses_its_stream_at_once_and_gets_no_other():
     async def story(port: Port) -> None:
         membership, fingerprint = port.enroll("eu-1")

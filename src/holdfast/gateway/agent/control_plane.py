@@ -32,6 +32,7 @@ OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_time_ms", SILENT_AFTER),
     ("grpc.http2.ping_timeout_ms", ANSWERS_WITHIN),
     ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
+    ("grpc.enable_http_proxy", 0),  # joining uses none either, and a proxy of the environment may be for something else
 ]
 
 
