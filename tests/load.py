@@ -9,18 +9,27 @@ Callers that keep calling while a test changes something.
 
 import threading
 from collections import Counter
+from typing import Protocol
 
 import httpx2
 
-from running import Holdfast, refusal, wait_until
+from running import refusal, wait_until
+
+
+class Gateway(Protocol):
+    """A gateway that callers reach."""
+
+    def caller(self) -> httpx2.Client:
+        """Make a client that keeps its connection open."""
 
 
 class Load:
-    """Several callers, each with a connection that stays open, who call one path until the block ends."""
+    """Several callers who call one path until the block ends; if it *reconnects*, some over new connections."""
 
-    def __init__(self, holdfast: Holdfast, path: str, callers: int = 3) -> None:
+    def __init__(self, holdfast: Gateway, path: str, callers: int = 3, *, reconnects: bool = False) -> None:
         self._holdfast, self._path = holdfast, path
-        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+        calls = [self._call_again if reconnects and number % 2 else self._call for number in range(callers)]
+        self._threads = [threading.Thread(target=call) for call in calls]
         self._ended = threading.Event()
         self.answers: Counter[str] = Counter()
 
@@ -38,12 +47,20 @@ class Load:
     def _call(self) -> None:
         with self._holdfast.caller() as client:
             while not self._ended.is_set():
-                try:
-                    answer = client.get(self._path)
-                    said = "200" if answer.status_code == 200 else refusal(answer)
-                except (httpx2.HTTPError, AssertionError) as error:
-                    said = repr(error)
-                self.answers[said] += 1
+                self._send(client)
+
+    def _call_again(self) -> None:
+        while not self._ended.is_set():
+            with self._holdfast.caller() as client:
+                self._send(client)
+
+    def _send(self, client: httpx2.Client) -> None:
+        try:
+            answer = client.get(self._path)
+            said = "200" if answer.status_code == 200 else refusal(answer)
+        except (httpx2.HTTPError, AssertionError) as error:
+            said = repr(error)
+        self.answers[said] += 1
 
     def go_on(self, requests: int = 12) -> None:
         """Wait until that many more requests were answered."""

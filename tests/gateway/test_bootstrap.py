@@ -1,6 +1,7 @@
 """Envoy's binary and bootstrap."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -36,6 +37,17 @@ def test_all_resources_come_over_one_incremental_stream(tmp_path):
         assert source.HasField("ads")
         # A missing resource must not delay a starting gateway for long.
         assert source.initial_fetch_timeout.ToTimedelta().total_seconds() <= 2
+
+
+def test_the_bootstrap_is_the_same_in_each_process():
+    """Otherwise, an Envoy would be replaced instead of adopted."""
+    code = """
+from pathlib import Path
+from holdfast.gateway.process.bootstrap import write_bootstrap
+print(write_bootstrap("edge", Path("ads"), Path("admin"), Path("probe"), 1000))
+"""
+    command = [sys.executable, "-c", code]
+    assert len({subprocess.run(command, capture_output=True, check=True).stdout for _ in range(5)}) == 1
 
 
 def test_a_path_with_special_characters_stays_a_path(tmp_path):

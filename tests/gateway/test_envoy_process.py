@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from holdfast.files.locks import is_locked
-from holdfast.gateway.process import detached
+from holdfast.gateway.process import detached, envoy
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import _holders, gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
@@ -37,8 +37,10 @@ RECORD = {
 START = """
 import asyncio, sys
 from pathlib import Path
+import structlog
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 async def main():
     path = Path(sys.argv[1])
     with gateway_directory(path / "gateway") as directory:
@@ -47,7 +49,7 @@ async def main():
         sys.stdin.readline()
         await process.start()
         print(process.pid, flush=True)
-        await asyncio.Event().wait()
+        await (process.replace() if sys.argv[2:] else asyncio.Event().wait())
 asyncio.run(main())
 """
 
@@ -127,8 +129,7 @@ def test_an_adopted_envoy_is_watched(place: Path, monkeypatch: pytest.MonkeyPatc
         with gateway(place) as process:
             pid = await start(process)
             record = read_record(place / "gateway" / "envoy.json")
-            with pytest.raises(ProcessLookupError):
-                DetachedProcess(pid, "another time")
+            assert DetachedProcess(pid, "another time").ended.is_set()
             other = DetachedProcess(pid, record.started)
             os.kill(pid, signal.SIGKILL)
             async with asyncio.timeout(5):
@@ -167,7 +168,11 @@ def test_only_one_process_at_a_time_adopts(place: Path):
         pass
 
 
-def test_an_envoy_is_adopted_with_its_sockets_until_its_binary_is_another_one(place: Path):
+def test_an_envoy_is_adopted_with_its_sockets_and_kept_if_it_cannot_be_replaced(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(envoy, "READY_WITHIN", 0.2)
+
     async def story() -> None:
         with gateway(place) as first:
             pid = await start(first)
@@ -178,8 +183,8 @@ def test_an_envoy_is_adopted_with_its_sockets_until_its_binary_is_another_one(pl
             assert (second.adopted, second.sockets) == (True, first.sockets)
         (place / "envoy").write_text("#!/bin/sh\n[ $# -gt 1 ] && exec sleep 61\n")
         with gateway(place) as third:
-            assert await start(third) != pid
-            assert not is_running(pid)
+            assert await start(third) == pid  # the new one never says that it is ready
+            assert not third.adopted
             await third.stop()
 
     asyncio.run(story())
@@ -232,6 +237,35 @@ def test_wherever_its_starter_is_killed_one_envoy_at_most_runs_and_is_known(plac
                 assert record.pid in running(place)
                 os.kill(record.pid, signal.SIGKILL)
             wait_until(lambda: not is_locked(directory.envoy_lock))
+
+
+@pytest.mark.parametrize("old", ["runs", "has ended"])
+def test_one_envoy_remains_if_its_supervisor_is_killed_during_a_replacement(
+    place: Path, monkeypatch: pytest.MonkeyPatch, old: str
+):
+    monkeypatch.setattr(envoy, "READY_WITHIN", 0.2)
+    command = [sys.executable, "-c", START, str(place), "replace"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
+        starter.stdout.readline()
+        starter.stdin.write(b"go\n")
+        starter.stdin.flush()
+        first = int(starter.stdout.readline())
+        wait_until(lambda: read_record(place / "gateway" / "envoy-next.json"))
+        starter.kill()
+    (second,) = {*running(place)} - {first}
+    if old == "has ended":
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not is_running(first))
+
+    async def story() -> None:
+        with gateway(place) as process:
+            assert await start(process) == (first if old == "runs" else second)
+            assert running(place) == [process.pid]
+            assert read_record(place / "gateway" / "envoy.json").pid == process.pid
+            await process.stop()
+        assert {path.name for path in (place / "gateway").iterdir()} == {"lock", "envoy.lock"}
+
+    asyncio.run(story())
 
 
 def _run_until_killed(starter: subprocess.Popen[bytes], after: float) -> None:

@@ -94,7 +94,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
         name = membership.name if membership else options.name
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[3:]), utc_now())
-        process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway)
+        process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         try:

@@ -80,7 +80,8 @@ class EnvoyProbes:
         if not self._cache.gateways:
             raise NoAnswer("Envoy isn't running.")
         key = (CLUSTER, cluster.name)
-        return any(envoy.started and envoy.has(key, cluster.version) for envoy in self._cache.gateways)
+        # While Envoy is being replaced, there are two, and either may run the probe.
+        return all(envoy.started and envoy.has(key, cluster.version) for envoy in self._cache.gateways)
 
     def _raise_rejection(self, resources: tuple[Resource, ...]) -> None:
         keys = [(resource.type_url, resource.name) for resource in resources]

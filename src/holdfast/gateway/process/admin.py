@@ -1,5 +1,5 @@
 """
-Requests to Envoy's admin interface: which clusters are warming, and draining before it stops.
+Requests to Envoy's admin interface: which clusters are warming, whether it is ready, and draining.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 
 ANSWERS_WITHIN = 2.0  # seconds
 LOOK_AGAIN = 0.05  # seconds between checks for requests in flight
+# A connection would remain with an Envoy that was replaced.
+_NEW_CONNECTIONS = httpx2.Limits(max_keepalive_connections=0)
 _ACTIVE = f"^http\\.({'|'.join(ENVIRONMENTS)})\\.downstream_rq_active$"
 
 
@@ -24,7 +26,7 @@ class Admin:
         """Connects with the first request."""
         # This is http over a socket; the default would spend 20 ms loading every public root.
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        transport = httpx2.AsyncHTTPTransport(uds=str(socket), verify=no_tls)
+        transport = httpx2.AsyncHTTPTransport(uds=str(socket), verify=no_tls, limits=_NEW_CONNECTIONS)
         self._http = httpx2.AsyncClient(transport=transport, base_url="http://admin", timeout=ANSWERS_WITHIN)
 
     async def warming(self) -> set[str] | None:
@@ -41,6 +43,14 @@ class Admin:
         except httpx2.HTTPError:
             return None
         return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
+
+    async def live_epoch(self) -> int | None:
+        """Return the restart epoch of the Envoy that answers, once it is ready for callers; None before."""
+        try:
+            answer = (await self._http.get("/server_info")).json()
+        except (httpx2.HTTPError, ValueError):
+            return None
+        return int(answer["command_line_options"]["restart_epoch"]) if answer["state"] == "LIVE" else None
 
     async def drain(self, within: float) -> None:
         """

@@ -77,5 +77,6 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
             "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
             # Each worker thread creates a cluster with its first request: with thousands of clusters, it saves memory.
             "cluster_manager": {"enable_deferred_cluster_creation": True},
-        }
+        },
+        sort_keys=True,  # protobuf iterates over maps in another order in each process
     )

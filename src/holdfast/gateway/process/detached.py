@@ -22,12 +22,7 @@ class DetachedProcess:
     """A running process that isn't a child of this one. Lives on one event loop."""
 
     def __init__(self, pid: int, started: str) -> None:
-        """
-        Watch the process with this ID and start time.
-
-        Raises:
-            ProcessLookupError: It has ended.
-        """
+        """Watch the process with this ID and start time; if it has ended, `ended` is set from the start."""
         self.pid = pid
         self.ended = asyncio.Event()
         self._started = started
@@ -35,9 +30,8 @@ class DetachedProcess:
         self._descriptor = _open(pid)
         self._polling: asyncio.TimerHandle | None = None
         if not is_running(pid, started):
-            self._close()
-            raise ProcessLookupError(pid)
-        if self._descriptor is None:
+            self._end()
+        elif self._descriptor is None:
             self._polling = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
         else:
             asyncio.get_running_loop().add_reader(self._descriptor, self._end)
@@ -68,7 +62,8 @@ class DetachedProcess:
             self._polling.cancel()
         if self._descriptor is not None:
             asyncio.get_running_loop().remove_reader(self._descriptor)
-            self._close()
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _look(self) -> None:
         if is_running(self.pid, self._started):
@@ -77,25 +72,21 @@ class DetachedProcess:
             self._end()
 
     def _end(self) -> None:
-        self.release()
         # In a container, this process may be PID 1 and so the parent that has to reap it.
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+            if sys.platform == "linux" and self._descriptor is not None:
+                os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED | os.WNOHANG)
+            else:
+                os.waitpid(self.pid, os.WNOHANG)
+        self.release()
         self.ended.set()
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def _open(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when the process ends; None where the kernel offers none."""
+    """Return a descriptor that becomes readable when the process ends; None if it has ended, or there are none."""
     if sys.platform != "linux":
         return None
     try:
         return os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise
-    except OSError:  # an old kernel, or a sandbox without it
+    except OSError:  # it has ended; or an old kernel, or a sandbox without it
         return None

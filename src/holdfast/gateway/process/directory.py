@@ -21,6 +21,7 @@ from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
 RECORD_FILE = "envoy.json"
+SUCCESSOR_FILE = "envoy-next.json"  # until the successor takes over, in a hot restart
 ENVOY_LOCK = "envoy.lock"  # each Envoy of the gateway holds a shared lock on it
 RECORDED_WITHIN = 1.0  # seconds between the start of Envoy and its record
 UNLOCKED_WITHIN = 1.0
@@ -36,11 +37,17 @@ class GatewayDirectory:
     sockets: Path
     sockets_lock: int  # a descriptor, which Envoy inherits
     running: EnvoyRecord | None  # the Envoy that was running when this process locked the directory
+    successor: EnvoyRecord | None  # the one that was about to take over from it
 
     @property
     def record_file(self) -> Path:
         """Which Envoy is running."""
         return self.path / RECORD_FILE
+
+    @property
+    def successor_file(self) -> Path:
+        """Which Envoy takes over."""
+        return self.path / SUCCESSOR_FILE
 
     @property
     def envoy_lock(self) -> Path:
@@ -76,7 +83,8 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
             running = None
             sockets, descriptor = create_directory()
         try:
-            yield GatewayDirectory(path, sockets, descriptor, running)
+            successor = _read_running(path / SUCCESSOR_FILE) if running else None
+            yield GatewayDirectory(path, sockets, descriptor, running, successor)
         finally:
             os.close(descriptor)
             if not is_locked(sockets / LOCK_FILE):
@@ -97,8 +105,10 @@ def _running(path: Path) -> EnvoyRecord | None:
     """Return the Envoy that is running. One that is being started is waited for; one without a record is ended."""
     end = time.monotonic() + RECORDED_WITHIN
     while True:
-        record = read_record(path / RECORD_FILE)
-        if record and record.is_running:
+        if record := _read_running(path / RECORD_FILE):
+            return record
+        if record := _read_running(path / SUCCESSOR_FILE):  # it has taken over
+            (path / SUCCESSOR_FILE).replace(path / RECORD_FILE)
             return record
         if not is_locked(path / ENVOY_LOCK):
             return None
@@ -106,6 +116,11 @@ def _running(path: Path) -> EnvoyRecord | None:
             _end_unknown(path)
             return None
         time.sleep(_PAUSE)
+
+
+def _read_running(file: Path) -> EnvoyRecord | None:
+    record = read_record(file)
+    return record if record and record.is_running else None
 
 
 def _end_unknown(path: Path) -> None:

@@ -1,27 +1,24 @@
 """
-A gateway's Envoy: started detached, adopted by the next process, and supervised.
+A gateway's Envoy: started detached, adopted by the next process, supervised, and replaced without a failed request.
 """
 
 import asyncio
-import contextlib
-import hashlib
-import json
+import math
 import os
-import secrets
-import sys
+import signal
 import time
+from collections.abc import Coroutine
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
-from holdfast.files.locks import shared_lock
-from holdfast.gateway.process import launcher
-from holdfast.gateway.process.binary import identify, read_version
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import GatewayDirectory
+from holdfast.gateway.process.launch import Launch, allow_another_successor, remove_shared_memory
 from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
 from holdfast.gateway.process.record import EnvoyRecord
 
@@ -33,11 +30,17 @@ FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 10.0
 CALM_AFTER = 30.0  # after running this long, pauses start over at FIRST_PAUSE
 ENDS_WITHIN = 5.0
-_BASE_IDS = 400_000_000  # Envoy multiplies them by 10, in 32 bits
-_OPTIONS = ("--log-level", "warn", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "0")
+READY_WITHIN = 60.0  # for a successor; with 10,000 APIs, the start takes ten seconds
+DRAIN = 30.0
+_READY_AGAIN = 0.02
+_OPTIONS = ("--log-level", "warn", "--drain-strategy", "immediate")
 # Relative to Envoy's working directory, so that the longer names that Envoy makes of it fit into a socket's address.
 # By default, Envoy uses abstract sockets, which every user of the machine can send commands to.
 _HOT_RESTART = ("--socket-path", "restart", "--socket-mode", "600")
+
+
+class ReplacementFailed(RuntimeError):
+    """Envoy wasn't replaced and keeps serving; the text says why."""
 
 
 class EnvoyProcess:
@@ -48,25 +51,38 @@ class EnvoyProcess:
     """
 
     def __init__(
-        self, binary: Path, node: str, directory: GatewayDirectory, log_file: Path, max_connections: int
+        self,
+        binary: Path,
+        node: str,
+        directory: GatewayDirectory,
+        log_file: Path,
+        max_connections: int,
+        drain: float = DRAIN,
     ) -> None:
-        """*max_connections* limits callers' connections, over all listeners."""
+        """
+        *max_connections* limits callers' connections, over all listeners.
+
+        An Envoy that was replaced has *drain* seconds to finish requests.
+        """
         self.sockets = directory.sockets
         self.probe_socket = self.sockets / "probe"
         self.admin_socket = self.sockets / "admin"
-        self.adopted = False  # whether Envoy was already running when `start` was called
+        self.adopted = False  # whether Envoy was already running at the start, with the same configuration
         self.restarts = 0  # because it had ended
         self.ended_at: float | None = None  # when it last ended, in seconds since 1970
         self._directory = directory
-        self._binary = binary
-        bootstrap = write_bootstrap(node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections)
-        self._options = ["--config-yaml", bootstrap, *_OPTIONS, *_HOT_RESTART]
         self._log_file = log_file
-        # Read now, because an upgrade may replace the file while this process runs.
-        self._launcher = Path(launcher.__file__).read_text()
+        self._drain = math.ceil(drain) + 1
+        bootstrap = write_bootstrap(node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections)
+        times = ("--drain-time-s", str(math.ceil(drain)), "--parent-shutdown-time-s", str(self._drain))
+        self._launch = Launch(binary, ["--config-yaml", bootstrap, *_OPTIONS, *times, *_HOT_RESTART], directory)
         self._record: EnvoyRecord | None = None
         self._process: DetachedProcess | None = None
-        self._launching: asyncio.Task[None] | None = None
+        self._successor: DetachedProcess | None = None  # while it is starting
+        self._predecessor: DetachedProcess | None = None  # while it finishes requests
+        self._replacing = asyncio.Lock()
+        self._stopping = False
+        self._tasks = set[asyncio.Task[None]]()
 
     @property
     def pid(self) -> int | None:
@@ -80,7 +96,9 @@ class EnvoyProcess:
 
     async def start(self) -> None:
         """
-        Adopt the Envoy that is running, or start one if there is none, or if its configuration is another one.
+        Adopt the Envoy that is running, or start one if there is none; replace it if its configuration is another one.
+
+        If it can't be replaced, it keeps serving.
 
         Raises:
             EnvoyLogUnusable: Its log can't be written.
@@ -90,26 +108,43 @@ class EnvoyProcess:
         running = self._directory.running
         if running and await self._adopt(running):
             os.close(output)
-            return
-        await self._launch(output)
+        else:
+            await self._begin(output)
 
     async def keep(self) -> None:
         """Restart Envoy whenever it ends, until cancelled."""
         pause = FIRST_PAUSE
-        while self._process:
+        while process := self._process:
             started = time.monotonic()
-            await self._process.ended.wait()
+            await process.ended.wait()
+            async with self._replacing:  # its successor may be about to take over
+                if self._process is not process:
+                    continue
             self.restarts, self.ended_at = self.restarts + 1, time.time()
             if time.monotonic() - started > CALM_AFTER:
                 pause = FIRST_PAUSE
             log.error("gateway process ended", again_in_seconds=pause, log=str(self._log_file))
-            while self._process.ended.is_set():
+            while process.ended.is_set() and self._process is process:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 try:
-                    await self._launch(open_log_or_nothing(self._log_file))
+                    await self._begin(open_log_or_nothing(self._log_file))
                 except OSError as error:  # as while its package is replaced
                     log.error("gateway process can't start", why=str(error), again_in_seconds=pause)
+
+    async def replace(self) -> None:
+        """
+        Replace Envoy by a new one, by hot restart: no connection is refused, and no request fails.
+
+        The new one gets the listening sockets and everything that the discovery service has; call this only while that
+        serves. Once the new one is ready, the old one accepts no more connections and finishes its requests. Waits for
+        the end of an Envoy that was replaced before.
+
+        Raises:
+            ReplacementFailed: The new one didn't become ready; the old one keeps serving, without admin interface.
+            OSError: It can't be executed.
+        """
+        await self._finish(self._replace())
 
     async def drain(self, within: float) -> None:
         """Accept no new connections, and wait at most *within* seconds for requests in flight."""
@@ -117,13 +152,15 @@ class EnvoyProcess:
 
     async def stop(self) -> None:
         """Stop Envoy and wait for it to end, which aborts open requests; cancel `keep` first, or it restarts Envoy."""
+        self._stopping = True
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await self._admin.close()
-        if self._launching:
-            await asyncio.wait([self._launching])
-        if self._process:
-            await self._process.end(ENDS_WITHIN)
-            self._remove_traces()
-            self._directory.record_file.unlink(missing_ok=True)
+        processes = [each for each in (self._process, self._successor, self._predecessor) if each]
+        await asyncio.gather(*(process.end(ENDS_WITHIN) for process in processes))
+        if self._record:
+            remove_shared_memory(self._record)
+        self._directory.record_file.unlink(missing_ok=True)
 
     async def warming(self) -> set[str] | None:
         """
@@ -146,69 +183,80 @@ class EnvoyProcess:
         return Admin(self.admin_socket)
 
     async def _adopt(self, running: EnvoyRecord) -> bool:
-        """Supervise an Envoy that is running, if it has this configuration; otherwise, stop it."""
-        try:
-            process = DetachedProcess(running.pid, running.started)
-        except ProcessLookupError:
+        """Supervise an Envoy that is running, and replace it if necessary. Return False if it has ended."""
+        process = DetachedProcess(running.pid, running.started)
+        if process.ended.is_set():
             return False
         self._record, self._process = running, process
-        if running.configuration != self._configuration():
-            log.info("gateway process replaced, because its configuration is another one", pid=running.pid)
-            await process.end(ENDS_WITHIN)
-            return False
-        self.adopted = True
         log.info("gateway process adopted", pid=running.pid)
-        return True
+        if self._directory.successor:
+            with suppress(ReplacementFailed):
+                await self._finish(self._take_over(self._directory.successor))
+        self.adopted = self._record.configuration == self._launch.configuration
+        if not self.adopted:
+            log.info("gateway process is replaced, because its configuration is another one", pid=self.pid)
+            try:
+                await self.replace()
+            except (ReplacementFailed, OSError) as error:
+                log.error("gateway process keeps its old configuration", why=str(error))
+        return self.pid is not None
 
-    def _configuration(self) -> str:
-        """Return a hash of everything that only a new process would apply."""
-        return hashlib.sha256("\0".join([identify(self._binary), *self._options]).encode()).hexdigest()
+    async def _begin(self, output: int) -> None:
+        """Start Envoy, and wait until it runs."""
 
-    async def _launch(self, output: int) -> None:
-        """Start Envoy. If this is cancelled, the launch continues, and `stop` waits for it."""
-        self._remove_traces()
-        self._launching = asyncio.create_task(self._run_launcher(output))
-        await asyncio.shield(self._launching)
-
-    async def _run_launcher(self, output: int) -> None:
-        record: dict[str, Any] = {
-            "sockets": str(self.sockets),
-            "base_id": secrets.randbelow(_BASE_IDS),
-            "restart_epoch": 0,
-            "configuration": self._configuration(),
-            "version": await asyncio.to_thread(read_version, self._binary),
-        }
-        command = [str(self._binary), *self._options, "--base-id", str(record["base_id"])]
-        wish = {"command": command, "record": record, "record_file": str(self._directory.record_file)}
-        with os.fdopen(output, "ab") as standard_error, shared_lock(self._directory.envoy_lock) as envoy_lock:
-            helper = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", "-c", self._launcher),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=standard_error,
-                pass_fds=(envoy_lock, self._directory.sockets_lock),
-                cwd=self.sockets,
-                start_new_session=True,  # Ctrl-C is for Holdfast, which stops Envoy in order
-                umask=0o077,
-                env=_without_ours(),
-            )
-            answer, _ = await helper.communicate(json.dumps(wish).encode())
-        identity, *failure = map(json.loads, answer.splitlines())
-        if failure:
-            error = failure[0]["error"]
-            raise OSError(error, os.strerror(error), str(self._binary))
-        if identity["record_error"]:
-            log.error("gateway process can't be adopted after a crash of Holdfast", why=identity["record_error"])
-        self._record = EnvoyRecord(identity["pid"], identity["started"], **record)
-        with contextlib.suppress(ProcessLookupError):
+        async def run() -> None:
+            if self._record:
+                remove_shared_memory(self._record)
+            self._record = await self._launch.run(self._directory.record_file, output)
             self._process = DetachedProcess(self._record.pid, self._record.started)
 
-    def _remove_traces(self) -> None:
-        """Remove the shared memory of an Envoy that has ended, which Envoy leaves behind."""
-        if self._record:
-            Path(f"/dev/shm/envoy_shared_memory_{self._record.base_id}0").unlink(missing_ok=True)  # noqa: S108
+        await self._finish(run())
 
+    async def _finish(self, work: Coroutine[None, None, None]) -> None:
+        """Do *work* to its end even if this is cancelled; `stop` waits for that."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
 
-def _without_ours() -> dict[str, str]:
-    """Return the environment without Holdfast's settings: some are secrets, and Envoy needs none."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}
+    async def _replace(self) -> None:
+        async with self._replacing:
+            if self._predecessor:
+                await self._predecessor.ended.wait()
+            if self._record is None or self.pid is None:
+                raise ReplacementFailed("Envoy isn't running.")
+            output = open_log_or_nothing(self._log_file)
+            successor = await self._launch.run(self._directory.successor_file, output, self._record)
+            await self._take_over(successor)
+
+    async def _take_over(self, record: EnvoyRecord) -> None:
+        """Wait until the successor is ready, and supervise it; otherwise, kill it."""
+        self._successor = successor = DetachedProcess(record.pid, record.started)
+        try:
+            await self._until_ready(successor, record.restart_epoch)
+            with suppress(FileNotFoundError):  # the disk was full
+                self._directory.successor_file.replace(self._directory.record_file)
+        except BaseException:
+            successor.send_signal(signal.SIGKILL)
+            await successor.ended.wait()
+            if self._record:
+                allow_another_successor(self._record)
+            self._directory.successor_file.unlink(missing_ok=True)
+            raise
+        finally:
+            self._successor = None
+        self._predecessor, self._process, self._record = self._process, successor, record
+        if self._predecessor:
+            # The successor ends it after this time, unless it has ended itself.
+            late = self._drain + ENDS_WITHIN
+            asyncio.get_running_loop().call_later(late, self._predecessor.send_signal, signal.SIGKILL)
+        log.info("gateway process replaced", pid=record.pid)
+
+    async def _until_ready(self, successor: DetachedProcess, epoch: int) -> None:
+        end = time.monotonic() + READY_WITHIN
+        while await self._admin.live_epoch() != epoch:
+            if successor.ended.is_set():
+                raise ReplacementFailed(f"The new Envoy ended during its start. {self._log_file} has the reason.")
+            if self._stopping or time.monotonic() > end:
+                raise ReplacementFailed(f"The new Envoy wasn't ready after {READY_WITHIN:.0f} seconds.")
+            await asyncio.sleep(_READY_AGAIN)

@@ -1,0 +1,161 @@
+"""Envoy is replaced by hot restart: nothing fails, and an Envoy that doesn't become ready changes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from backends import V4, Backend
+from gateway.edge import serve_cache
+from holdfast.certificates.certificate import read_certificate
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.process import envoy
+from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.directory import gateway_directory
+from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
+from holdfast.gateway.process.record import read_record
+from holdfast.gateway.resources.clusters import build_clusters
+from holdfast.gateway.resources.listeners import build_listener
+from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
+from holdfast.gateway.resources.tls import build_trust_secret
+from issuing import issue
+from load import Load
+from ports import free_addresses
+from running import is_running
+from store.values import make_api
+from trusting import trust_set
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+PRESENTED = issue(V4)
+
+
+class Gateway:
+    """An Envoy with one API, without a publisher, as callers see it and as its supervisor does."""
+
+    def __init__(self, directory: Path, backend: Backend) -> None:
+        self._directory, self.backend = directory, backend
+        self._port = int(free_addresses(1)[0].rpartition(":")[2])
+        api = make_api(context="/pizza", production=backend.url())
+        endpoint = api.endpoints[0]
+        trust = trust_set([read_certificate(PRESENTED.der)], endpoint.origin.reference)
+        name = cluster_name(api.organization, api.id, "production")
+        routes = build_scoped_routes("production", scope_of(api), [pack_routes(api, "production")])
+        self.path, self.cache = api.path, Cache()
+        self.cache.apply([build_listener("production", [(V4, self._port)]), build_trust_secret(trust)])
+        self.cache.apply([*build_clusters(name, endpoint, trust), routes])
+
+    def caller(self) -> httpx2.Client:
+        """Make a client that keeps its connection open."""
+        return httpx2.Client(base_url=f"http://{V4}:{self._port}", trust_env=False, timeout=20)
+
+    @asynccontextmanager
+    async def supervised(self, binary: Path | None = None) -> AsyncIterator[EnvoyProcess]:
+        """Start its Envoy, and supervise it until the block ends."""
+        with gateway_directory(self._directory / "gateway") as own:
+            log = self._directory / "envoy.log"
+            process = EnvoyProcess(binary or find_envoy(), "edge", own, log, 1000, drain=1)
+            await self.serve(process)
+            try:
+                await process.start()
+                keeping = asyncio.create_task(process.keep())
+                async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+                    while not await self._serves(client):  # noqa: ASYNC110 - it is another process
+                        await asyncio.sleep(0.01)
+                yield process
+                keeping.cancel()
+            finally:
+                await process.stop()
+                await self.server.stop(0)
+
+    async def serve(self, process: EnvoyProcess) -> None:
+        """Serve its configuration."""
+        self.server = await serve_cache(self.cache, f"unix:{process.sockets / 'ads'}")
+
+    async def _serves(self, client: httpx2.AsyncClient) -> bool:
+        try:
+            return (await client.get(f"http://{V4}:{self._port}{self.path}")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+def shared_memory(base_id: int) -> list[Path]:
+    return list(Path("/dev/shm").glob(f"*_{base_id}0"))  # noqa: S108
+
+
+def run(tmp_path: Path, story: Callable[[Gateway], Awaitable[None]]) -> None:
+    with Backend(PRESENTED) as backend:
+        asyncio.run(story(Gateway(tmp_path, backend)))  # type: ignore[arg-type]
+
+
+def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path):
+    async def story(gateway: Gateway) -> None:
+        async with gateway.supervised() as process:
+            first = process.pid
+            with Load(gateway, gateway.path, reconnects=True) as load:
+                for _ in range(2):
+                    await process.replace()
+                    await asyncio.to_thread(load.go_on, 50)
+            assert set(load.answers) == {"200"}
+            assert process.pid != first
+            assert process.restarts == 0
+            assert not is_running(first)  # the third wasn't started before
+            record = read_record(tmp_path / "gateway" / "envoy.json")
+            assert (record.pid, record.restart_epoch) == (process.pid, 2)
+            assert await process.warming() == set()  # the admin interface is the new one's
+            assert shared_memory(record.base_id)
+        assert not shared_memory(record.base_id)
+
+    run(tmp_path, story)
+
+
+def test_a_request_in_flight_finishes_at_the_old_one(tmp_path: Path):
+    async def story(gateway: Gateway) -> None:
+        async with gateway.supervised() as process, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
+            first = process.pid
+            url = str(gateway.caller().base_url.join(f"{gateway.path}/stream"))
+            async with client.stream("GET", url) as answer:
+                lines = answer.aiter_lines()
+                assert await anext(lines) == "begun"
+                await process.replace()
+                assert is_running(first)
+                gateway.backend.let_on()
+                assert [line async for line in lines] == ["finished"]
+
+    run(tmp_path, story)
+
+
+def test_a_successor_that_does_not_become_ready_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    binary = tmp_path / "envoy"
+    binary.symlink_to(find_envoy())
+
+    async def story(gateway: Gateway) -> None:
+        async with gateway.supervised(binary) as process:
+            first = process.pid
+            with Load(gateway, gateway.path) as load:
+                binary.unlink()
+                with pytest.raises(FileNotFoundError):
+                    await process.replace()
+                binary.write_text("#!/bin/sh\nexit 1\n")
+                binary.chmod(0o700)
+                with pytest.raises(ReplacementFailed, match=r"ended during its start\. .*envoy\.log has the reason"):
+                    await process.replace()
+                binary.unlink()
+                binary.symlink_to(find_envoy())
+                monkeypatch.setattr(envoy, "READY_WITHIN", 0.3)
+                await gateway.server.stop(0)  # the new one waits for its configuration
+                with pytest.raises(ReplacementFailed, match="wasn't ready after"):
+                    await process.replace()
+                monkeypatch.undo()
+                await gateway.serve(process)
+                await asyncio.to_thread(load.go_on)
+                assert process.pid == first
+                assert not (tmp_path / "gateway" / "envoy-next.json").exists()
+                await process.replace()  # another attempt succeeds
+                assert process.pid != first
+                await asyncio.to_thread(load.go_on)
+            assert set(load.answers) == {"200"}
+
+    run(tmp_path, story)
