@@ -343,4 +343,4 @@ def test_a_temporary_directory_with_a_path_too_long_for_sockets_is_named(unwell,
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 100)))
     outcome, text, advice = unwell()["sockets"]
     assert (outcome, advice) == ("failed", "Set TMPDIR to a shorter path.")
-    assert text.endswith("its path is longer than 100 bytes.")
+    assert text.endswith("its path is longer than 95 bytes.")

@@ -175,7 +175,7 @@ def test_a_path_that_is_too_long_for_sockets_is_refused_and_nothing_is_left(temp
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     with (
-        pytest.raises(CannotStart, match=r"longer than 100 bytes\. Set TMPDIR to a shorter path\.$"),
+        pytest.raises(CannotStart, match=r"longer than 95 bytes\. Set TMPDIR to a shorter path\.$"),
         temporary_directory(),
     ):
         pass

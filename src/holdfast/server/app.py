@@ -186,7 +186,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
 
 def _reach(data: Path, sockets: Path) -> Path:
     """Return a path to the data directory that is short enough for a unix socket's."""
-    link = sockets / "data"
+    link = sockets / "d"
     link.symlink_to(data.absolute())
     return link
 

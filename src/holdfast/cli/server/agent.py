@@ -129,10 +129,10 @@ def _reach(options: AgentOptions, sockets: Path) -> str:
     if not address.startswith("unix:"):
         return address
     socket = Path(address.removeprefix("unix:")).absolute()
-    link = sockets / "control-plane"
+    link = sockets / "upstream"
     link.unlink(missing_ok=True)
-    link.symlink_to(socket.parent)
-    return f"unix:{link / socket.name}"
+    link.symlink_to(socket)
+    return f"unix:{link}"
 
 
 async def _either(*events: asyncio.Event) -> None:

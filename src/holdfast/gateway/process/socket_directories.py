@@ -22,7 +22,7 @@ from holdfast.network.sockets import CannotStart
 log = structlog.get_logger()
 _PREFIX = "holdfast-"
 _RANDOM = 8  # characters that `tempfile` adds
-_MAX_PATH = 100  # bytes: a socket's path has at most 107, including its name and a slash (6)
+_MAX_PATH = 95  # bytes: a socket's path has at most 107, including what follows (`/d/discovery`)
 
 
 @contextmanager
