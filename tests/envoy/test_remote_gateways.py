@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -133,6 +134,39 @@ def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
         wait_until(lambda: first.status_of(trusted) == 200, STARTS_WITHIN)
         assert first.status_of(distrusted) == 503
         holdfast.start()
+
+
+def test_a_backend_is_tested_from_a_gateway_by_name_and_fails_at_one(holdfast: Holdfast, gateways: list[RemoteGateway]):
+    presented = issue(V4)
+    with Backend(presented) as backend:
+        api = holdfast.publish_api(backend.url())
+        for name in ("eu-1", "eu-2", "local"):
+            wait_until(lambda name=name: probe(holdfast, backend, name)["verdict"]["answeredBy"] == "gateway", 30)
+            answer = probe(holdfast, backend, name)
+            assert (answer["gateway"], answer["verdict"]["code"]) == (name, "self_signed_not_trusted")
+            (certificate,) = answer["presented"]
+            accepted = probe(holdfast, backend, name, presented.pem)["verdict"]
+            assert (accepted["accepted"], accepted["fingerprint"]) == (True, certificate["fingerprint"])
+        wait_until(lambda: gateways[0].status_of(api) == 503, STARTS_WITHIN)
+        # The gateway that reported the failure then examines the backend.
+        failure = wait_until(lambda: examined(holdfast, api, "eu-1"), 30)
+        assert failure["code"] == "self_signed_not_trusted"
+        assert [each["fingerprint"] for each in failure["presented"]] == [certificate["fingerprint"]]
+
+
+def probe(holdfast: Holdfast, backend: Backend, gateway: str, file: bytes | None = None) -> dict[str, Any]:
+    """Test *backend* from *gateway*."""
+    fields: dict[str, Any] = {"endpoint": (None, backend.url()), "gateway": (None, gateway)}
+    if file:
+        fields["certificate"] = ("certificate.pem", file)
+    answer: dict[str, Any] = holdfast.rest.post("/endpoints/probe", files=fields).json()
+    return {"verdict": {"answeredBy": ""}} | answer
+
+
+def examined(holdfast: Holdfast, api: PublishedApi, gateway: str) -> dict[str, Any]:
+    """Return the failure of *api* at *gateway* once its backend was tested; until then, nothing."""
+    failures: list[dict[str, Any]] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+    return next((each for each in failures if each["gateway"] == gateway and each["examinedTime"]), {})
 
 
 def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, gateways: list[RemoteGateway]):
