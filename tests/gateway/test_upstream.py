@@ -7,10 +7,14 @@ from datetime import timedelta
 from gateway.edge import PATIENCE, Edge, discovery
 from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.in_force import EnvoyProgress
+from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.probing.resources import new_name
+from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
 from holdfast.server.clock import utc_now
+from ports import free_addresses
 
 
 def make(name, version="1", type_url=CLUSTER, **more):
@@ -24,7 +28,9 @@ class Agent:
         self.cache, self.saved = cache, []
         self.address = f"unix:{directory / 'control' / 'ads'}"
         self.expiries = Expiries(cache, utc_now)
-        self.upstream = Upstream(cache, "eu-1", utc_now, self.expiries, self.save)
+        self.listeners = OpenListeners(cache)
+        in_force = EnvoyProgress(cache, self.listeners)
+        self.upstream = Upstream(cache, "eu-1", utc_now, in_force, self.expiries, self.save)
 
     async def save(self, upserts, removals):
         self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
@@ -32,7 +38,8 @@ class Agent:
     @asynccontextmanager
     async def running(self):
         async with LocalControlPlane(self.address).open_channel() as channel:
-            tasks = [asyncio.create_task(self.upstream.follow(channel)), asyncio.create_task(self.expiries.follow())]
+            work = (self.upstream.follow(channel), self.expiries.follow(), self.listeners.follow())
+            tasks = [asyncio.create_task(each) for each in work]
             try:
                 yield self
             finally:
@@ -113,6 +120,23 @@ def test_a_rejection_reaches_the_control_plane_and_names_only_what_envoy_rejecte
                 (CLUSTER, "bad"): "bad: bad: no such thing"
             }
             assert gateway.has((CLUSTER, "good"), "1")
+
+    asyncio.run(story())
+
+
+def test_a_listener_is_acknowledged_once_it_accepts_connections(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            ((host, port),) = [address.split(":") for address in free_addresses(1)]
+            cache.apply([build_listener("production", [(host, int(port))])])
+            await envoy.take()
+            (gateway,) = cache.gateways
+            version = cache.resources(LISTENER)["production"].version
+            await asyncio.sleep(0)
+            assert not gateway.has((LISTENER, "production"), version)
+            server = await asyncio.start_server(lambda _, writer: writer.close(), host, int(port))
+            async with server:
+                await until(lambda: gateway.has((LISTENER, "production"), version))
 
     asyncio.run(story())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
-from holdfast.gateway.agent.in_force import State, progress_of
+from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 
 INTERNAL = 13  # google.rpc.Code; Envoy's own NACKs have it, too
@@ -26,8 +26,9 @@ class _Update:
 class Acknowledgements:
     """The updates of one stream that aren't answered yet."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, in_force: EnvoyProgress) -> None:
         self._cache = cache
+        self._in_force = in_force
         self._updates: dict[tuple[str, str], _Update] = {}  # by type URL and nonce
         self._unused: dict[ResourceKey, str] = {}  # secrets that were acknowledged before any cluster named them
         self._rejected: dict[ResourceKey, str] = {}  # versions with a NACK
@@ -51,7 +52,7 @@ class Acknowledgements:
 
     def _settle(self, update: _Update) -> None:
         for key, version in list(update.waiting.items()):
-            progress = progress_of(self._cache, key, version)
+            progress = self._in_force.progress_of(key, version)
             self._rejected.pop(key, None)
             match progress.state:
                 case State.PENDING:
@@ -68,7 +69,7 @@ class Acknowledgements:
         for answers, opposite in ((self._unused, State.REJECTED), (self._rejected, State.IN_FORCE)):
             for key, version in list(answers.items()):
                 current = self._cache.get(*key)
-                state = progress_of(self._cache, key, version).state
+                state = self._in_force.progress_of(key, version).state
                 is_current = current is not None and current.version == version
                 if not is_current or state in {opposite, State.IN_FORCE}:
                     del answers[key]

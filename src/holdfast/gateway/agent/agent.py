@@ -14,7 +14,9 @@ import grpc.aio
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.control_plane import ControlPlane
 from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.own_addresses import GROUP_ADDRESSES, OwnAddresses, use_own_addresses
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.agent.upstream import Upstream
@@ -48,7 +50,9 @@ async def run_agent(
     cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now)
     adapt = partial(use_own_addresses, addresses=addresses)
-    upstream = Upstream(cache, name, now, expiries, stored.save, on_stale, adapt)
+    listeners = OpenListeners(cache)
+    in_force = EnvoyProgress(cache, listeners)
+    upstream = Upstream(cache, name, now, in_force, expiries, stored.save, on_stale, adapt)
     if last := await asyncio.to_thread(stored.read):
         upstream.restore(last.resources)
     async with AsyncExitStack() as stack:
@@ -69,7 +73,8 @@ async def run_agent(
         await process.start()
         async with asyncio.TaskGroup() as tasks:
             following = _follow(control_plane, upstream.follow, control.keep, forwarder.follow)
-            running = [tasks.create_task(each) for each in (process.keep(), expiries.follow(), following)]
+            work = (process.keep(), expiries.follow(), listeners.follow(), following)
+            running = [tasks.create_task(each) for each in work]
             yield
             for task in running:
                 task.cancel()

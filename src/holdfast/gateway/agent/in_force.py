@@ -6,8 +6,9 @@ import enum
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
-from holdfast.gateway.resources.resource import SECRET
+from holdfast.gateway.resources.resource import LISTENER, SECRET, Resource
 
 
 class State(enum.Enum):
@@ -30,31 +31,42 @@ class Progress:
 PENDING, IN_FORCE, UNUSED = Progress(State.PENDING), Progress(State.IN_FORCE), Progress(State.UNUSED)
 
 
-def progress_of(cache: Cache, key: ResourceKey, version: str) -> Progress:
-    """
-    Return the state of *version* of a resource; an empty *version* means that the resource was removed.
+class EnvoyProgress:
+    """Knows what the Envoys that follow *cache* use."""
 
-    While an Envoy replaces another one (hot restart), both count, the new one as soon as its initial state is in use.
-    """
-    envoys = started_envoys(cache)
-    current = cache.get(*key)
-    if current is None and not version:
-        return IN_FORCE if envoys and not any(key in envoy.acknowledged for envoy in envoys) else PENDING
-    if current is None or current.version != version:
-        return IN_FORCE
-    rejections = (envoy.rejected.get(key) for envoy in envoys)
-    if rejection := next((each for each in rejections if each and each.version == version), None):
-        return Progress(State.REJECTED, rejection.message)
-    if envoys and all(envoy.has(key, version) for envoy in envoys):
-        return IN_FORCE
-    # Envoy requests a secret when it gets a cluster that names it, and then isn't done with the cluster before it has
-    # the secret. So the ACK of the cluster is what counts.
-    return UNUSED if envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys) else PENDING
+    def __init__(self, cache: Cache, listeners: OpenListeners) -> None:
+        self._cache = cache
+        self._listeners = listeners
 
+    @property
+    def envoys(self) -> Collection[Gateway]:
+        """
+        The connected Envoys that use their initial state.
 
-def started_envoys(cache: Cache) -> Collection[Gateway]:
-    """Return the connected Envoys that use their initial state."""
-    return [envoy for envoy in cache.gateways if envoy.started]
+        While an Envoy replaces another one (hot restart), both count, the new one once its initial state is in use.
+        """
+        return [envoy for envoy in self._cache.gateways if envoy.started]
+
+    def progress_of(self, key: ResourceKey, version: str) -> Progress:
+        """Return the state of *version* of a resource; an empty *version* means that the resource was removed."""
+        envoys, current = self.envoys, self._cache.get(*key)
+        if current is None and not version:
+            return IN_FORCE if envoys and not any(key in envoy.acknowledged for envoy in envoys) else PENDING
+        if current is None or current.version != version:
+            return IN_FORCE
+        rejections = (envoy.rejected.get(key) for envoy in envoys)
+        if rejection := next((each for each in rejections if each and each.version == version), None):
+            return Progress(State.REJECTED, rejection.message)
+        if envoys and all(self._uses(envoy, current) for envoy in envoys):
+            return IN_FORCE
+        # Envoy requests a secret when it gets a cluster that names it, and then isn't done with the cluster before it
+        # has the secret. So the ACK of the cluster is what counts.
+        is_unused = envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys)
+        return UNUSED if is_unused else PENDING
+
+    def _uses(self, envoy: Gateway, resource: Resource) -> bool:
+        acknowledged = envoy.has((resource.type_url, resource.name), resource.version)
+        return acknowledged and (resource.type_url != LISTENER or self._listeners.has(envoy, resource))
 
 
 def _requested(envoy: Gateway, key: ResourceKey) -> bool:

@@ -18,7 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 
 from holdfast.gateway.agent.acknowledgement import Acknowledgements
 from holdfast.gateway.agent.expiry import Expiries
-from holdfast.gateway.agent.in_force import State, progress_of, started_envoys
+from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.probing.resources import PREFIX
@@ -44,6 +44,7 @@ class Upstream:
         cache: Cache,
         node: str,
         now: Callable[[], datetime],
+        in_force: EnvoyProgress,
         expiries: Expiries,
         save: Save = save_nothing,
         on_stale: Callable[[datetime | None], None] = lambda _: None,
@@ -57,6 +58,7 @@ class Upstream:
         *adapt* returns a resource as this gateway serves it, with the same version.
         """
         self._cache = cache
+        self._in_force = in_force
         self._expiries = expiries
         self._node = node
         self._now = now
@@ -100,12 +102,12 @@ class Upstream:
         """
         observer = self._cache.observe()
         try:
-            while not started_envoys(self._cache):
+            while not self._in_force.envoys:
                 observer.clear()
                 await observer.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SETTLES_WITHIN):
-                    while any(envoy.unanswered for envoy in started_envoys(self._cache)):
+                    while any(envoy.unanswered for envoy in self._in_force.envoys):
                         observer.clear()
                         await observer.wait()
         finally:
@@ -114,7 +116,7 @@ class Upstream:
     async def _run(self, channel: grpc.aio.Channel) -> bool:
         """Run one stream until it or Envoy ends; return whether the control plane answered."""
         stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
-        acknowledgements = Acknowledgements(self._cache)
+        acknowledgements = Acknowledgements(self._cache, self._in_force)
         answering = asyncio.create_task(self._answer(acknowledgements, stream.write))
         # Without an Envoy, nothing is in force, so the control plane must not count this gateway.
         answering.add_done_callback(lambda _: stream.cancel())
@@ -148,7 +150,7 @@ class Upstream:
             for name, resource in self._cache.resources(type_url).items():
                 if name.startswith(PREFIX):
                     continue  # the control plane doesn't know it, and would remove it
-                state = progress_of(self._cache, (type_url, name), resource.version).state
+                state = self._in_force.progress_of((type_url, name), resource.version).state
                 is_here = state in {State.IN_FORCE, State.UNUSED}
                 request.initial_resource_versions[name] = resource.version if is_here else _NOT_IN_FORCE
             yield request
@@ -178,7 +180,7 @@ class Upstream:
         try:
             for request in self._first_requests():
                 await write(request)
-            while started_envoys(self._cache):
+            while self._in_force.envoys:
                 observer.clear()
                 for request in acknowledgements.take_due():
                     await write(request)

@@ -1,5 +1,5 @@
 """
-Whether gateways listen on their addresses: what they report about each listener, and whether connections succeed.
+Whether gateways listen on their addresses, as they report: an ACK means that connections succeed.
 """
 
 import asyncio
@@ -11,16 +11,14 @@ import structlog
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
-from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.listeners import listener_name
 from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.addresses import Addresses
-from holdfast.network.sockets import CannotStart, does_answer, explain_failed_listen
+from holdfast.network.sockets import CannotStart, explain_failed_listen
 
 log = structlog.get_logger()
-LOOK_AGAIN = 0.02  # seconds between attempts while a gateway has acknowledged a listener but doesn't accept connections
 READY_WITHIN = 30.0  # seconds, unless an address is in use, which can last
-_Key = tuple[int, float, str, str]  # a gateway, since when it is connected, a listener, its version
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,6 @@ class Listeners:
     def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:
         self._cache = cache
         self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
-        self._answering: set[_Key] = set()
         self._refused: dict[str, str] = {}
 
     def states(self) -> list[ListenerState]:
@@ -72,13 +69,11 @@ class Listeners:
         return not self._cache.gateways or not any(state.problem for state in self.states() if state.option == option)
 
     async def follow(self) -> None:
-        """Check where gateways listen, and log where one can't, until cancelled."""
+        """Log where a gateway can't listen, until cancelled."""
         observer = self._cache.observe()
         try:
             while True:
                 observer.clear()
-                if await self._look():
-                    asyncio.get_running_loop().call_later(LOOK_AGAIN, observer.set)
                 self._log_changes()
                 await observer.wait()
         finally:
@@ -114,29 +109,9 @@ class Listeners:
                 failure = read_bind_failures(rejection.message).get(name)
                 problem = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
                 return ListenerState(option, problem, is_refused=True, is_retried=failure is not None)
-            if _key(gateway, name, resource.version) not in self._answering:
+            if not gateway.has((LISTENER, name), resource.version):
                 return ListenerState(option, "The gateway isn't listening yet.")
         return ListenerState(option)
-
-    async def _look(self) -> bool:
-        """Connect to acknowledged listeners, as gateways acknowledge before they listen; return whether one fails."""
-        acknowledged = self._acknowledged()
-        self._answering &= acknowledged.keys()
-        for key, addresses in acknowledged.items():
-            if key not in self._answering and all([await does_answer(address) for address in addresses]):
-                # In the meantime, another program may have taken its place.
-                self._answering |= {key} & self._acknowledged().keys()
-                self._cache.tell_observers()
-        return self._acknowledged().keys() != self._answering
-
-    def _acknowledged(self) -> dict[_Key, Addresses]:
-        return {
-            _key(gateway, name, resource.version): listener.addresses
-            for name, listener in self._listeners.items()
-            if (resource := self._cache.get(LISTENER, name))
-            for gateway in self._cache.gateways
-            if gateway.has((LISTENER, name), resource.version)
-        }
 
     def _log_changes(self) -> None:
         refused = {state.option: state.problem for state in self.states() if state.is_refused}
@@ -147,7 +122,3 @@ class Listeners:
             log.warning("gateway listens again", listener=option)
             del self._refused[option]
         self._refused |= refused
-
-
-def _key(gateway: Gateway, name: str, version: str) -> _Key:
-    return id(gateway), gateway.connected_at, name, version

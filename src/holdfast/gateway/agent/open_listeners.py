@@ -1,0 +1,68 @@
+"""
+Whether Envoy accepts connections on its listeners: it acknowledges a listener a moment before.
+"""
+
+import asyncio
+
+from envoy.config.listener.v3.listener_pb2 import Listener
+
+from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.resources.resource import LISTENER, Resource
+from holdfast.network.addresses import Addresses
+from holdfast.network.sockets import does_answer
+
+LOOK_AGAIN = 0.02  # seconds between attempts to connect to a listener that was acknowledged
+_Key = tuple[int, float, str, str]  # an Envoy, since when it is connected, a listener, its version
+
+
+class OpenListeners:
+    """Connects to each acknowledged listener until it answers. Lives on one event loop."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._open: set[_Key] = set()
+
+    def has(self, envoy: Gateway, listener: Resource) -> bool:
+        """Return whether *envoy* accepts connections on all addresses of *listener*."""
+        return _key(envoy, listener) in self._open
+
+    async def follow(self) -> None:
+        """Watch the listeners until cancelled."""
+        observer = self._cache.observe()
+        try:
+            while True:
+                observer.clear()
+                if await self._look():
+                    asyncio.get_running_loop().call_later(LOOK_AGAIN, observer.set)
+                await observer.wait()
+        finally:
+            self._cache.stop_observing(observer)
+
+    async def _look(self) -> bool:
+        """Connect to listeners that haven't answered yet; return whether there still are some."""
+        acknowledged = self._acknowledged()
+        self._open &= acknowledged.keys()
+        for key in acknowledged.keys() - self._open:
+            if all([await does_answer(address) for address in _addresses(acknowledged[key])]):
+                # In the meantime, another version may have replaced it.
+                self._open |= {key} & self._acknowledged().keys()
+                self._cache.tell_observers()
+        return self._acknowledged().keys() != self._open
+
+    def _acknowledged(self) -> dict[_Key, Resource]:
+        return {
+            _key(envoy, listener): listener
+            for name, listener in self._cache.resources(LISTENER).items()
+            for envoy in self._cache.gateways
+            if envoy.has((LISTENER, name), listener.version)
+        }
+
+
+def _key(envoy: Gateway, listener: Resource) -> _Key:
+    return id(envoy), envoy.connected_at, listener.name, listener.version
+
+
+def _addresses(resource: Resource) -> Addresses:
+    listener = Listener.FromString(resource.body)
+    every = [listener.address, *(more.address for more in listener.additional_addresses)]
+    return tuple((each.socket_address.address, each.socket_address.port_value) for each in every)
