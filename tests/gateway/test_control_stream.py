@@ -256,32 +256,47 @@ def test_an_agent_without_envoy_gives_the_reason(tmp_path):
 def test_an_agent_connects_again_after_a_message_that_it_cannot_read(tmp_path):
     streams = 0
 
-    async def story():
-        ended = asyncio.Event()
+    async def follow(_, context):
+        nonlocal streams
+        streams += 1
+        if streams == 1:
+            await context.write(b'{"kind":"end"}')
+        else:
+            ended.set()
+        await asyncio.Event().wait()
 
-        async def follow(_, context):
-            nonlocal streams
-            streams += 1
-            if streams == 1:
-                await context.write(b'{"kind":"end"}')
-            else:
-                ended.set()
-            await asyncio.Event().wait()
-
-        server = grpc.aio.server()
-        handler = grpc.stream_stream_rpc_method_handler(follow)
-        service_name, name = METHOD.strip("/").split("/")
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, {name: handler}),))
-        address = f"unix:{tmp_path / 'control'}"
-        server.add_insecure_port(address)
-        await server.start()
-        async with grpc.aio.insecure_channel(address) as channel:
-            keeping = asyncio.create_task(client.ControlClient(client.EnvoyProbes(Cache(), tmp_path)).keep(channel))
-            async with asyncio.timeout(PATIENCE):
-                await ended.wait()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-        await server.stop(0)
-
-    asyncio.run(story())
+    ended = asyncio.Event()
+    asyncio.run(keep_following(tmp_path, follow, ended))
     assert streams == 2
+
+
+def test_an_agent_that_is_rejected_waits_longer_each_time(tmp_path):
+    times = []
+
+    async def follow(_, context):
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 4:
+            ended.set()
+        await context.abort(grpc.StatusCode.PERMISSION_DENIED, "revoked")
+
+    ended = asyncio.Event()
+    asyncio.run(keep_following(tmp_path, follow, ended))
+    assert times[3] - times[2] >= 2 * client.FIRST_PAUSE  # the third pause is four times as long, or half of that
+
+
+async def keep_following(directory, follow, ended):
+    """Let an agent follow a control plane that serves *follow*, until *ended*."""
+    server = grpc.aio.server()
+    handler = grpc.stream_stream_rpc_method_handler(follow)
+    service_name, name = METHOD.strip("/").split("/")
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, {name: handler}),))
+    address = f"unix:{directory / 'control'}"
+    server.add_insecure_port(address)
+    await server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        keeping = asyncio.create_task(client.ControlClient(client.EnvoyProbes(Cache(), directory)).keep(channel))
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    await server.stop(0)

@@ -14,7 +14,7 @@ from typing import Any
 import grpc.aio
 import pytest
 import structlog
-from structlog.testing import LogCapture
+from structlog.testing import CapturingLogger, LogCapture
 
 from gateway.edge import PATIENCE, Edge
 from holdfast.certificates.gateway_certificates import (
@@ -44,6 +44,7 @@ from holdfast.gateway.discovery.ads import DiscoveryService
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
+from holdfast.gateway.remote import admission
 from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, Admission, identify_by_transport
 from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed, request_renewal
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
@@ -206,6 +207,21 @@ def test_a_revoked_gateway_loses_its_stream_at_once_and_gets_no_other():
             assert await unaffected.take() == {"orders": "2"}
 
     run(story)
+
+
+def test_a_gateway_that_keeps_asking_is_logged_once_with_its_name(monkeypatch: pytest.MonkeyPatch):
+    log = CapturingLogger()
+    monkeypatch.setattr(admission, "log", log)
+
+    async def story(port: Port) -> None:
+        for name in ("eu-1", "eu-2"):
+            membership, fingerprint = port.enroll(name)
+            del port.accepted.peers[fingerprint]
+            for _ in range(3):
+                await rejection(membership)
+
+    run(story)
+    assert [call.kwargs["gateway"] for call in log.calls] == ["eu-1", "eu-2"]
 
 
 def test_certificates_that_are_unknown_expired_or_of_another_ca_get_no_stream():

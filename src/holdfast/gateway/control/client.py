@@ -44,20 +44,23 @@ class ControlClient:
 
     async def keep(self, channel: grpc.aio.Channel) -> None:
         """Follow the control plane at the other end of *channel*, until cancelled."""
-        pause = FIRST_PAUSE
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         while True:
+            began = loop.time()
             try:
-                if await self.follow(channel):
-                    pause = FIRST_PAUSE
+                await self.follow(channel)
             except MalformedMessage as error:
                 log.error("message of the control plane cannot be read", reason=str(error))
+            # A rejected stream begins like any other, and ends at once.
+            if loop.time() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
             # Gateways that lost their control plane at the same moment must not return at the same moment.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def follow(self, channel: grpc.aio.Channel) -> bool:
+    async def follow(self, channel: grpc.aio.Channel) -> None:
         """
-        Follow until the stream ends, which cancels all probes; return whether there was a stream.
+        Follow until the stream ends, which cancels all probes.
 
         Raises:
             MalformedMessage: The control plane sent something that can't be read.
@@ -65,10 +68,8 @@ class ControlClient:
         stream = _Stream(self._probes, self._lookout)
         call = channel.stream_stream(METHOD, None, None)(None, wait_for_ready=True)
         sending = asyncio.create_task(stream.send(call))
-        opened = False
         try:
             await call.initial_metadata()
-            opened = True
             if self._report:
                 stream.begin_reporting(self._report)
             async for data in call:
@@ -79,7 +80,6 @@ class ControlClient:
             sending.cancel()
             call.cancel()
             await stream.end()
-        return opened
 
 
 class _Stream:

@@ -21,6 +21,7 @@ import structlog
 from holdfast.gateway.peer import Identify, Peer
 
 log = structlog.get_logger()
+LOG_EVERY = 60.0  # seconds
 MAX_STREAMS = 16  # of one gateway; it needs three, and twice as many while it reconnects
 NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was revoked or replaced, or it has expired."
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -62,6 +63,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
     def __init__(self, admissions: Admissions) -> None:
         self._admissions = admissions
         self._streams: Counter[str] = Counter()  # by gateway
+        self._logged: dict[str, float] = {}  # when a rejection was last logged, by fingerprint
 
     async def intercept_service(
         self,
@@ -88,7 +90,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         fingerprint = _read_fingerprint(context)
         peer = await asyncio.to_thread(self._admissions.authorize, fingerprint) if fingerprint else None
         if peer is None:
-            log.warning("gateway rejected", address=context.peer(), fingerprint=fingerprint)
+            self._log_rejection(fingerprint, context)
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)
         if self._streams[peer.name] >= MAX_STREAMS:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many streams.")
@@ -107,6 +109,15 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
             rejected.cancel()
             self._streams -= Counter([peer.name])
             await _cancel(serving)
+
+    def _log_rejection(self, fingerprint: str, context: Context) -> None:
+        """Log a rejected certificate, at most once in LOG_EVERY: gateways that were revoked keep asking."""
+        now = asyncio.get_running_loop().time()
+        self._logged = {each: at for each, at in self._logged.items() if now - at < LOG_EVERY}
+        if fingerprint not in self._logged:
+            self._logged[fingerprint] = now
+            name = next(iter(context.auth_context().get("x509_common_name", ())), b"").decode()
+            log.warning("gateway rejected", gateway=name, address=context.peer(), fingerprint=fingerprint)
 
 
 async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
