@@ -50,6 +50,11 @@ def test_the_default_group_has_the_addresses_in_the_settings_and_cannot_be_delet
     default = operator.get(f"{GROUPS}/Default").json()
     assert default["urls"]["production"] == "http://127.0.0.1:8280"
     assert_problem(operator.delete(f"{GROUPS}/Default"), 409, "name")
+    listen = {"production": ["127.0.0.1:1"]}
+    assert_problem(operator.put(f"{GROUPS}/Default", json={"listen": listen}), 400, "listen")
+    urls = {"production": "http://api.example"}
+    assert operator.put(f"{GROUPS}/Default", json={"urls": urls}).json()["urls"]["production"] == urls["production"]
+    assert operator.put(f"{GROUPS}/Default", json={"urls": {}}).json()["urls"] == default["urls"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ def test_a_stop_is_not_lost_if_a_gateway_responds_in_the_same_turn(turns):
         cache = Cache()
         name = listener_name("production", tls=False)
         cache.apply([Resource(LISTENER, name, "1", b"")])
-        listening = Listeners(cache, [GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")])
+        listener = GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")
+        listening = Listeners(cache, "local", [listener])
         waiting = asyncio.create_task(listening.wait(Path("envoy.log")))
         for _ in range(3):
             await asyncio.sleep(0)

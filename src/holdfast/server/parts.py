@@ -76,7 +76,7 @@ def build_parts(
         now=utc_now,
         limits=to_backends,
     )
-    listeners = Listeners(groups.default, addresses.gateway)
+    listeners = Listeners(groups.default, LOCAL_GATEWAY, addresses.gateway)
     identify = identify_by_transport(Peer(LOCAL_GATEWAY))
     control = Control(identify, utc_now, groups.tell_observers_soon)
     probes = Probes(

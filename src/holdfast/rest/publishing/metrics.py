@@ -48,7 +48,7 @@ class _Metrics(Collector):
         )
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
-            "1 if all gateways listen on the addresses of the option, otherwise 0.",
+            "1 if the local gateway listens on the addresses of the option, otherwise 0.",
             labels=["option"],
         )
         for listener in runtime.listeners:

@@ -111,8 +111,11 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
 
 
 def change_group(context: Context, name: str, values: GroupChange) -> GroupUse:
-    """Change a group. Raises NotPermitted, NotFound, InvalidFields."""
+    """Change a group. Raises NotPermitted, NotFound, InvalidField, InvalidFields."""
     require_operator(context)
+    if name == DEFAULT_GROUP and values.listen and any(values.listen.values()):
+        text = f"Gateways of {DEFAULT_GROUP} listen on the addresses in the settings (--gateway, ...)."
+        raise InvalidField("listen", text)
     with context.write() as session:
         before = _find(session, name)
         after = replace(values.apply(before), updated_at=context.now)

@@ -11,7 +11,7 @@ import structlog
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.resources.listeners import listener_name
 from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.addresses import Addresses
@@ -48,16 +48,22 @@ class ListenerState:
 
 
 class Listeners:
-    """Follows the state of each listener at all connected gateways. Lives on one event loop."""
+    """
+    Follows the state of each listener at the gateway on this machine. Lives on one event loop.
 
-    def __init__(self, cache: Cache, listeners: Iterable[GatewayListener]) -> None:
+    Gateways on other machines report theirs themselves.
+    """
+
+    def __init__(self, cache: Cache, gateway: str, listeners: Iterable[GatewayListener]) -> None:
+        """*cache* is that of the group of the gateway with the id *gateway*, which is on this machine."""
         self._cache = cache
+        self._gateway = gateway
         self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
         self._refused: dict[str, str] = {}
 
     def states(self) -> list[ListenerState]:
         """
-        Return for each listener whether every connected gateway listens there.
+        Return for each listener whether the gateway listens there.
 
         Listeners that aren't sent to gateways are left out, such as one with TLS but without a usable certificate.
         """
@@ -65,8 +71,8 @@ class Listeners:
         return [self._state(name, listener.option) for name, listener in self._listeners.items() if name in resources]
 
     def holds(self, option: str) -> bool:
-        """Return whether all connected gateways listen on the addresses of *option*."""
-        return not self._cache.gateways or not any(state.problem for state in self.states() if state.option == option)
+        """Return whether the gateway listens on the addresses of *option*, or isn't connected."""
+        return not self._gateways or not any(state.problem for state in self.states() if state.option == option)
 
     async def follow(self) -> None:
         """Log where a gateway can't listen, until cancelled."""
@@ -102,9 +108,9 @@ class Listeners:
 
     def _state(self, name: str, option: str) -> ListenerState:
         resource = self._cache.get(LISTENER, name)
-        if not self._cache.gateways or resource is None:
+        if not self._gateways or resource is None:
             return ListenerState(option, "No gateway is connected.")
-        for gateway in self._cache.gateways:
+        for gateway in self._gateways:
             if rejection := gateway.rejected.get((LISTENER, name)):
                 failure = read_bind_failures(rejection.message).get(name)
                 problem = explain_failed_listen(failure.address, failure.reason) if failure else rejection.message
@@ -112,6 +118,10 @@ class Listeners:
             if not gateway.has((LISTENER, name), resource.version):
                 return ListenerState(option, "The gateway isn't listening yet.")
         return ListenerState(option)
+
+    @property
+    def _gateways(self) -> list[Gateway]:
+        return [gateway for gateway in self._cache.gateways if gateway.id == self._gateway]
 
     def _log_changes(self) -> None:
         refused = {state.option: state.problem for state in self.states() if state.is_refused}
