@@ -42,7 +42,9 @@ def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name)
     assert "has joined before" in command.done("gateway", "enroll", name).errors
 
     assert f"Revoke gateway {name} (enrolled)? [y/N]" in command.refused("gateway", "revoke", name, stdin="n\n")
-    assert command.done("gateway", "revoke", name, "--yes").output == f"Revoked gateway {name}.\n"
+    revoked = command.done("gateway", "revoke", name, "--yes")
+    assert revoked.output == f"Revoked gateway {name}.\n"
+    assert "`holdfast gateway stop` there" in revoked.errors
     assert line_of(command, name) == []
     assert f"No gateway '{name}' exists" in command.refused("gateway", "show", name)
 

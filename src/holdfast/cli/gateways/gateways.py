@@ -111,8 +111,10 @@ def revoke_gateway(name: Name, yes: Yes = False, as_json: AsJson = False) -> Non
         client.call("DELETE", _path(name))
     if as_json:
         write_json(gateway)
-    else:
-        say(f"Revoked gateway {gateway['name']}.")
+        return
+    say(f"Revoked gateway {gateway['name']}.")
+    if gateway["certificate"]:
+        tell("It serves callers with what it has until you run `holdfast gateway stop` there.")
 
 
 def _read_labels(labels: list[str]) -> dict[str, str]:
