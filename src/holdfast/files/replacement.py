@@ -15,12 +15,12 @@ def replace_file(path: Path, content: bytes) -> None:
         output.flush()
         os.fsync(output.fileno())
     beside.replace(path)
-    sync_directory(path.parent)
+    flush(path.parent)
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Flush a file, or the names in a directory, so that they survive a power failure. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

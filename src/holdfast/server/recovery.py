@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from holdfast.files.replacement import flush
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
@@ -19,7 +20,7 @@ from holdfast.server.sealing_keys import open_sealing
 from holdfast.server.settings import Settings
 from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
 from holdfast.store.recovery.contents import Contents, read_contents, sealed_keys
-from holdfast.store.recovery.copies import copy_database, flush_directory
+from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.sealing import CannotUnseal
@@ -75,7 +76,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
         except FileExistsError:
             raise _exists(target) from None
         copy.replace(target)
-        flush_directory(target.parent)
+        flush(target.parent)
     return backup
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.files.replacement import sync_directory
+from holdfast.files.replacement import flush
 from holdfast.files.sealing_keys import ID_SIZE, NotAuthentic, SealingKey
 
 _MAGIC = b"holdfast state 1\n"
@@ -91,7 +91,7 @@ class StateFile:
         os.fsync(self._descriptor)
         self.path.replace(path)
         self.path = path
-        sync_directory(path.parent)
+        flush(path.parent)
 
     def invalidate(self) -> None:
         """Make sure that nobody reads the file again: it may be out of date. Raises OSError."""
@@ -100,7 +100,7 @@ class StateFile:
             os.fsync(self._descriptor)
         except OSError:
             self.path.unlink(missing_ok=True)
-            sync_directory(self.path.parent)
+            flush(self.path.parent)
 
     def close(self) -> None:
         """Close the file."""

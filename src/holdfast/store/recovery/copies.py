@@ -2,12 +2,12 @@
 Copies of a database: consistent even while it is in use, complete on disk, and readable only by their owner.
 """
 
-import os
 import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from holdfast.files.replacement import flush
 from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreUnreadable
 from holdfast.store.recovery.integrity import find_damage
 from holdfast.store.sqlite import explain, make_file, open_to_read
@@ -30,11 +30,11 @@ def copy_database(source: Path, target: Path) -> None:
     try:
         with open_to_read(source) as original:
             _copy(original, target, source)
-        _flush(target)
+        flush(target)
     except BaseException:
         remove_copy(target)
         raise
-    flush_directory(target.parent)
+    flush(target.parent)
 
 
 def _copy(original: sqlite3.Connection, target: Path, source: Path) -> None:
@@ -70,7 +70,7 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     copy_database(path, unfinished)
     copy = path.with_name(f"{path.name}.before-{revision}-{write_time(now)}")
     unfinished.replace(copy)
-    flush_directory(path.parent)
+    flush(path.parent)
     earlier = sorted(
         path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda copy: copy.name[-len("20260101T000000Z") :]
     )
@@ -82,16 +82,3 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
 def write_time(now: datetime) -> str:
     """Return a time in UTC in the format of file names."""
     return now.strftime(_TIME)
-
-
-def flush_directory(directory: Path) -> None:
-    """Flush *directory*, so that new names of its files survive a power cut."""
-    _flush(directory)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

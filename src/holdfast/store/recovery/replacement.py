@@ -8,7 +8,8 @@ or the next start after a crash, moves the old files away and the new one into t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from holdfast.store.recovery.copies import copy_database, flush_directory, remove_copy, write_time
+from holdfast.files.replacement import flush
+from holdfast.store.recovery.copies import copy_database, remove_copy, write_time
 from holdfast.store.recovery.write_ahead_log import check_log
 
 _BESIDE = ("-wal", "-journal")  # files that SQLite applies to a database of their name
@@ -27,7 +28,7 @@ def stage(source: Path, database: Path) -> Path:
 def replace_database(database: Path, staged: Path) -> Path | None:
     """Replace *database* with *staged*, and return the path of the old database, if there was one."""
     staged.replace(_decided(database))
-    flush_directory(database.parent)
+    flush(database.parent)
     return finish(database)
 
 
@@ -42,9 +43,9 @@ def finish(database: Path) -> Path | None:
     if not new.exists():
         return None
     kept = _move_away(database, datetime.fromtimestamp(new.stat().st_mtime, UTC))
-    flush_directory(database.parent)
+    flush(database.parent)
     new.replace(database)
-    flush_directory(database.parent)
+    flush(database.parent)
     return kept
 
 
