@@ -25,19 +25,30 @@ STARTS_WITHIN = 60.0  # seconds
 class RemoteGateway:
     """A gateway as on another machine: with its own data directory and addresses."""
 
-    def __init__(self, holdfast: Holdfast, directory: Path, name: str, host: str) -> None:
+    def __init__(self, holdfast: Holdfast, directory: Path, name: str, host: str, group: str = "") -> None:
+        """Without *group*, it belongs to Default; with it, it listens where the group does, which is created so."""
         self._holdfast = holdfast
         self.name = name
         self.data = directory / name
         self.log = directory / f"{name}.log"
         production, sandbox = (f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(2))
         self._url = f"http://{production}"
-        self._options = [f"--data={self.data}", f"--production={production}", f"--sandbox={sandbox}"]
+        self._options = [f"--data={self.data}"]
+        if group:
+            listen = {"production": [production], "sandbox": [sandbox]}
+            holdfast.rest.post("/gateways/groups", json={"name": group, "listen": listen}).raise_for_status()
+        else:
+            self._options += [f"--production={production}", f"--sandbox={sandbox}"]
+        self._group = group
         self._process: subprocess.Popen[bytes] | None = None
 
     def join(self) -> None:
         """Enroll it, and run `holdfast gateway join`."""
-        token = self._holdfast.rest.post("/gateways", json={"name": self.name}).raise_for_status().json()["token"]
+        token = (
+            self._holdfast.rest.post("/gateways", json={"name": self.name, "group": self._group})
+            .raise_for_status()
+            .json()["token"]
+        )
         self._launch("join", self._holdfast.publisher_url, token)
 
     def run(self) -> None:
@@ -77,6 +88,14 @@ class RemoteGateway:
     @property
     def envoy(self) -> int:
         return int(json.loads((self.data / "envoy.json").read_text())["pid"])
+
+    @property
+    def configuration(self) -> str:
+        """Everything that its Envoy has been sent."""
+        directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
+        transport = httpx2.HTTPTransport(uds=f"{directory}/admin")
+        with httpx2.Client(transport=transport, trust_env=False) as client:
+            return client.get("http://envoy/config_dump").text
 
     def stop(self) -> None:
         """Stop it, and check that its Envoy stops, too."""
@@ -167,6 +186,39 @@ def examined(holdfast: Holdfast, api: PublishedApi, gateway: str) -> dict[str, A
     """Return the failure of *api* at *gateway* once its backend was tested; until then, nothing."""
     failures: list[dict[str, Any]] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
     return next((each for each in failures if each["gateway"] == gateway and each["examinedTime"]), {})
+
+
+def test_a_gateway_serves_and_receives_only_what_its_group_does(
+    holdfast: Holdfast, gateways: list[RemoteGateway], tmp_path: Path
+):
+    default, _ = gateways
+    asia = RemoteGateway(holdfast, tmp_path, "asia-1", "127.0.0.4", "Asia")
+    presented = issue(V4)
+    with Backend(presented) as backend, Backend(presented) as other:
+        here, there = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
+        asia.join()
+        try:
+            deploy(holdfast, there, ["Asia"])
+            wait_until(lambda: asia.status_of(there) == 503, STARTS_WITHIN)
+            alias = holdfast.import_certificate(other.url(), presented.pem)
+            # REST reported that the gateways of Asia enforce it.
+            assert [asia.status_of(there), asia.status_of(here)] == [200, 404]
+            wait_until(lambda: default.status_of(there) == 404)
+            assert default.status_of(here) == 503
+            assert here.id not in asia.configuration
+            assert there.id in asia.configuration
+            deploy(holdfast, there, ["Default", "Asia"])
+            for gateway in (default, asia):
+                wait_until(lambda gateway=gateway: gateway.status_of(there) == 200)
+            progress = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"]
+            assert (progress["progress"], progress["gateways"], progress["enforcedOn"]) == ("enforced", 4, 4)
+        finally:
+            asia.stop()
+
+
+def deploy(holdfast: Holdfast, api: PublishedApi, groups: list[str]) -> None:
+    """Deploy an API to groups."""
+    holdfast.rest.put(f"/apis/{api.id}", json={"gatewayEnvironments": groups}).raise_for_status()
 
 
 def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, gateways: list[RemoteGateway]):
