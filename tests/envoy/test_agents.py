@@ -16,6 +16,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.agent.agent import run_agent
 from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
+from holdfast.gateway.agent.last_known_good import LastKnownGood
 from holdfast.gateway.control import client
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, serve
@@ -138,3 +139,6 @@ def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path)
             assert not cache.gateways[0].acknowledged
 
     asyncio.run(story())
+    stored = LastKnownGood(tmp_path / "gateway", utc_now).read()
+    assert stored
+    assert stored.resources == []
