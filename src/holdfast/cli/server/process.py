@@ -57,7 +57,7 @@ def reseal_keys(options: dict[str, Any]) -> bool:
         sealed, lost = rotate_sealing_key(read_settings(options))
     console.print(f"Encrypted {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
-        console.print(f"Couldn't decrypt {lost}, which stay as they are. Import these gateway identities again.")
+        console.print(f"Couldn't decrypt {lost}, which stay as they are. `holdfast doctor` says what to do.")
     return not lost
 
 

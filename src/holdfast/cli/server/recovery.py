@@ -41,7 +41,7 @@ def restore(data: Path | None, file: Path, *, without_keys: bool) -> None:
     if restored.kept:
         say(f"The previous database is kept as {restored.kept}. Remove it when you no longer need it.")
     if restored.lost_keys:
-        say(f"{_count(restored.lost_keys, 'private key')} can't be decrypted. Import these gateway identities again.")
+        say(f"{_count(restored.lost_keys, 'private key')} can't be decrypted. `holdfast doctor` says what to do.")
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 

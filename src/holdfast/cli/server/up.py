@@ -206,7 +206,7 @@ def doctor(
 )
 def rotate(data: Data = None) -> None:
     """
-    Encrypt the private keys of gateway identities with a new sealing key. Stop Holdfast first.
+    Encrypt stored private keys with a new sealing key. Stop Holdfast first.
 
     If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards.
     """
