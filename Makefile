@@ -66,8 +66,11 @@ check: install ## lint, types, layers, English
 	$(BIN)/lint-imports
 	$(BIN)/python tools/prose.py
 
-bench: install ## measure time to trust, the cost of changes, long lists and the start of the command; writes docs/reference/benchmarks.md
+bench: install ## measure changes, scale, throughput, faults, long lists and the start of the command; writes docs/reference/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
+	$(BIN)/python bench/agents.py
+	$(BIN)/python bench/scale.py
+	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/cost_of_changes.py
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/command_start.py

@@ -22,13 +22,14 @@ from pathlib import Path
 import httpx2
 from sqlalchemy import insert
 
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
-from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.tables import ApiDeploymentRow, ApiRow, EndpointCertificateRow, TrustedCertificateRow
 from lists import KINDS, api, certificate, entry
-from measuring import Noise, child_of, cpu_time, free_ports, holdfast_up, machine, write
+from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, machine, write
 
 SIZES = (100, 1_000, 5_000)
 ROUNDS = 30
@@ -50,10 +51,11 @@ class Cost:
 def fill(path: Path, count: int) -> None:
     """Create a database with *count* published APIs, each with its own https endpoint and one certificate."""
     now, ders = datetime.now(UTC), [certificate(number) for number in range(min(count, KINDS))]
-    apis, entries, certificates = [], [], []
+    apis, deployments, entries, certificates = [], [], [], []
     for number in range(count):
         url = {"production_url": address(number), "production_origin": address(number)}
         apis.append(api(number, now) | url | {"state": "PUBLISHED"})
+        deployments.append({"api_id": apis[-1]["id"], "organization_id": "default", "group_name": DEFAULT_GROUP})
         entries.append(entry(number, now) | {"endpoint": address(number), "origin": address(number)})
         certificates.append(
             {
@@ -67,6 +69,7 @@ def fill(path: Path, count: int) -> None:
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         session.execute(insert(ApiRow), apis)
+        session.execute(insert(ApiDeploymentRow), deployments)
         session.execute(insert(EndpointCertificateRow), entries)
         session.execute(insert(TrustedCertificateRow), certificates)
     store.close()
@@ -85,7 +88,7 @@ def measure(size: int, rounds: int, sources: Path | None) -> Cost:
         _fill_with(sources, data / DATABASE_FILE, size)
         publisher, gateway, sandbox = free_ports(3)
         with holdfast_up(data, password, publisher, gateway, sandbox, sources) as pid:
-            pids = pid, child_of(pid)
+            pids = pid, envoy_of(data)
             time.sleep(CALM)
             idle = _cpu_while(pids, lambda: time.sleep(IDLE))
             with httpx2.Client(

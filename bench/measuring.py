@@ -18,6 +18,9 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from holdfast.gateway.agent.record import RecordFile
+from holdfast.gateway.process.record import read_record
+
 RESULTS = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
 
 
@@ -49,12 +52,26 @@ def cpu_time(pid: int) -> float:
     return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def child_of(pid: int) -> int:
-    """Return the id of the only child process of *pid*."""
-    (child,) = {
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    }
-    return child
+def memory(pid: int) -> int:
+    """Return the MiB of memory that a process uses (its resident set)."""
+    size = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(size[1]) // 1024 if size else 0
+
+
+def envoy_of(data: Path) -> int:
+    """Return the process id of the Envoy of the local gateway."""
+    record = read_record(data / "gateway" / "envoy.json")
+    if record is None:
+        raise RuntimeError(f"There is no gateway in {data}.")
+    return record.pid
+
+
+def agent_of(data: Path) -> int:
+    """Return the process id of the local gateway's agent."""
+    record = RecordFile(data / "gateway").read()
+    if record is None:
+        raise RuntimeError(f"There is no agent in {data}.")
+    return record.pid
 
 
 def free_ports(count: int) -> list[int]:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,12 +40,14 @@ class Target:
     password: str
     backend_port: int
     certificate: bytes
+    data: Path  # the publisher's data directory
 
 
 @dataclass(slots=True)
 class Measured:
-    """Milliseconds for one kind of change, one value for each round."""
+    """Milliseconds for one kind of change, one value for each round; *sent* are times of `perf_counter`."""
 
+    sent: list[float] = field(default_factory=list)
     request: list[float] = field(default_factory=list)
     enforced: list[float] = field(default_factory=list)
 
@@ -150,6 +152,7 @@ async def _change(
     async with asyncio.timeout(WITHIN):
         first = caller.expect(status)
         started = time.perf_counter()
+        into.sent.append(started)
         answer = await client.send(request)
         into.request.append((time.perf_counter() - started) * 1000)
         if answer.status_code != answered:
@@ -181,8 +184,8 @@ def _backend(directory: Path, port: int) -> None:
 
 
 @contextmanager
-def started() -> Iterator[Target]:
-    """Start Holdfast and a backend in a temporary directory, on free ports."""
+def started(fill: Callable[[Path], None] | None = None) -> Iterator[Target]:
+    """Start Holdfast, with the data directory that *fill* prepares, and a backend, on free ports."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         publisher, gateway, sandbox, backend = free_ports(4)
@@ -191,10 +194,14 @@ def started() -> Iterator[Target]:
         stack.callback(process.join)
         stack.callback(process.terminate)
         password = secrets.token_urlsafe()
+        if fill:
+            (data / "data").mkdir(mode=0o700)
+            fill(data / "data")
         stack.enter_context(holdfast_up(data / "data", password, publisher, gateway, sandbox))
         _wait_for(("127.0.0.1", backend))
         certificate = (data / "backend" / "backend.pem").read_bytes()
-        yield Target(f"http://127.0.0.1:{publisher}", ("127.0.0.1", gateway), password, backend, certificate)
+        address = f"http://127.0.0.1:{publisher}"
+        yield Target(address, ("127.0.0.1", gateway), password, backend, certificate, data / "data")
 
 
 def _wait_for(address: tuple[str, int]) -> None:
