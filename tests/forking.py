@@ -28,7 +28,6 @@ PRELOADED = (
     "holdfast.cli.server.process",
     "holdfast.demo.story",
     "holdfast.demo.tour",
-    "holdfast.gateway.process.admin",
     "holdfast.openid.provider",
     "holdfast.store.migrating",
 )

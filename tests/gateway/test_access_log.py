@@ -27,7 +27,7 @@ from holdfast.gateway.failures.access_log import (
     FailedRequest,
 )
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
-from holdfast.gateway.resources.access_logs import REJECTIONS
+from holdfast.gateway.resources.constants import REJECTIONS
 
 CLUSTER = "default/pizza/production"
 

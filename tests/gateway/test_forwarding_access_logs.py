@@ -15,7 +15,7 @@ from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.failures.access_log import AccessLog
 from holdfast.gateway.peer import Peer
-from holdfast.gateway.resources.access_logs import FAILURES, REJECTIONS
+from holdfast.gateway.resources.constants import FAILURES, REJECTIONS
 from holdfast.server.clock import utc_now
 
 

@@ -4,16 +4,13 @@ from dataclasses import replace
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    HttpConnectionManager,
-)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.certificate import read_certificate
-from holdfast.gateway.probing.resources import build_probe, build_probe_listener
+from holdfast.gateway.probing.resources import build_probe
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import issue
@@ -89,14 +86,3 @@ def test_probes_connect_only_to_the_resolved_addresses():
 def test_all_resources_of_a_probe_are_removed():
     _, _, made, _ = asked("https://backend.test")
     assert made.resources == (made.cluster, *made.secrets)
-
-
-def test_only_this_user_can_probe_and_probes_are_not_reported_as_failed_requests(tmp_path):
-    made = build_probe_listener(tmp_path / "probe")
-    assert (made.address.pipe.path, made.address.pipe.mode) == (str(tmp_path / "probe"), 0o600)
-    manager = HttpConnectionManager()
-    assert made.filter_chains[0].filters[0].typed_config.Unpack(manager)
-    assert not manager.access_log
-    connect, head = manager.route_config.virtual_hosts[0].routes
-    assert connect.match.HasField("connect_matcher")
-    assert head.match.headers[0].string_match.exact == "HEAD"

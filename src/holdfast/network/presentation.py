@@ -4,9 +4,11 @@ Certificates that a backend presents in a handshake, or why there are none.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.presented import PresentedChain, read_presented
+if TYPE_CHECKING:
+    from holdfast.certificates.certificate import Certificate
+    from holdfast.certificates.presented import PresentedChain
 
 MAX_BYTES = 100 * 1024  # of a handshake
 MAX_CERTIFICATES = 20
@@ -46,6 +48,8 @@ class Handshake:
 
     def read(self) -> "Presentation":
         """Return what was presented. This takes time for large keys, so call it in a thread."""
+        from holdfast.certificates.presented import read_presented  # agents pass certificates on without reading them
+
         return Presentation(
             address=self.address,
             presented=replace(read_presented(self.sent, MAX_CERTIFICATES), beyond=self.beyond),
@@ -62,7 +66,7 @@ class Presentation:
     """The unverified certificates and connection properties that a backend presented."""
 
     address: str  # with port, IPv6 in brackets
-    presented: PresentedChain
+    presented: "PresentedChain"
     tls_version: str  # such as TLSv1.3
     cipher: str
     alpn: str  # empty: no protocol was negotiated
@@ -70,6 +74,6 @@ class Presentation:
     ended: str  # how the backend ended the handshake or connection, in OpenSSL's words; empty: it didn't
 
     @property
-    def chain(self) -> tuple[Certificate, ...]:
+    def chain(self) -> "tuple[Certificate, ...]":
         """The certificates in the order sent; empty if the backend's own can't be read."""
         return self.presented.chain

@@ -102,7 +102,6 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
             async with run_agent(
                 name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
             ):
-                process.load_admin()
                 console.print("The gateway runs. Press Ctrl-C to stop it.")
                 try:
                     await _either(leave, hangup)

@@ -11,7 +11,7 @@ import grpc.aio
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from google.protobuf.message import DecodeError
 
-from holdfast.gateway.resources.access_logs import FAILURES, REJECTIONS
+from holdfast.gateway.resources.constants import FAILURES, REJECTIONS
 
 MAX_WAITING = 1024 * 1024  # bytes of each log that wait for the control plane; the oldest are dropped
 PAUSE = 1.0  # seconds before a stream to the control plane is opened again

@@ -2,18 +2,16 @@
 Version, start and traffic of a running Envoy, from its admin interface.
 """
 
-import http.client
 import json
 import re
-import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.gateway.control.reports import Traffic
+from holdfast.gateway.process.admin_http import NoAdminAnswer, ask
 
-ANSWERS_WITHIN = 2.0  # seconds
 _MAX_BYTES = 256 * 1024
 _COUNTERS = f"^http\\.({'|'.join(ENVIRONMENTS)})\\.downstream_rq_(total|5xx)$"
 _COUNTER = re.compile(r"^http\.(\w+)\.downstream_rq_(total|5xx): (\d+)$", re.MULTILINE)
@@ -31,10 +29,10 @@ class RunningEnvoy:
 def read_envoy(admin: Path, now: datetime) -> RunningEnvoy | None:
     """Return what the Envoy with the admin socket *admin* says about itself; None if it doesn't answer. Blocks."""
     try:
-        information = json.loads(_get(admin, "/server_info"))
+        information = json.loads(ask(admin, "/server_info", max_bytes=_MAX_BYTES))
         uptime = timedelta(seconds=float(information["uptime_all_epochs"].rstrip("s")))
         version = _VERSION.match(information["version"])
-    except (OSError, http.client.HTTPException, LookupError, ValueError):
+    except (NoAdminAnswer, LookupError, ValueError):
         return None
     return RunningEnvoy(version[1] if version else "", now - uptime)
 
@@ -47,8 +45,8 @@ def read_traffic(admin: Path) -> tuple[Traffic, ...]:
     2,000.
     """
     try:
-        counters = _get(admin, f"/stats?type=Counters&filter={_COUNTERS}").decode("ascii", "replace")
-    except (OSError, http.client.HTTPException):
+        counters = ask(admin, f"/stats?type=Counters&filter={_COUNTERS}", max_bytes=_MAX_BYTES)
+    except NoAdminAnswer:
         return ()
     counted = {(environment, name): int(count) for environment, name, count in _COUNTER.findall(counters)}
     return tuple(
@@ -56,25 +54,3 @@ def read_traffic(admin: Path) -> tuple[Traffic, ...]:
         for environment in ENVIRONMENTS
         if (requests := counted.get((environment, "total"))) is not None
     )
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket; the client of `gateway/process/admin.py` would need more memory."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("admin", timeout=ANSWERS_WITHIN)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _get(admin: Path, target: str) -> bytes:
-    connection = _Connection(admin)
-    try:
-        connection.request("GET", target)
-        return connection.getresponse().read(_MAX_BYTES)
-    finally:
-        connection.close()

@@ -21,7 +21,7 @@ from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
-from holdfast.gateway.probing.resources import PREFIX
+from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.resource import Resource
 
 log = structlog.get_logger()

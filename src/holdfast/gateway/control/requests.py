@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from holdfast.gateway.control.messages import MalformedMessage, Members, encode
-from holdfast.gateway.probing.resources import PREFIX
+from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 from holdfast.network.addresses import MAX_ADDRESSES
 

@@ -18,8 +18,9 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
 
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
 from holdfast.gateway.peer import Identify, Peer
-from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, REJECTIONS, UPGRADE_TAG
+from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, UPGRADE_TAG
 from holdfast.gateway.resources.connection_authentication import was_challenged
+from holdfast.gateway.resources.constants import REJECTIONS
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.websockets import WEBSOCKET
 from holdfast.work.budget import Budget

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from holdfast.gateway.probing.resources import CLUSTER_HEADER, FLAGS_HEADER, REFUSAL, SEEN_HEADERS
+from holdfast.gateway.probing.constants import CLUSTER_HEADER, FLAGS_HEADER, REFUSAL, SEEN_HEADERS
 
 MAX_REPLY = 1024 * 1024
 MAX_REASON = 1000  # characters; it contains the names in the backend's certificate, which may be many

@@ -4,18 +4,14 @@ Requests to Envoy's admin interface: which clusters are warming, whether it is r
 
 import asyncio
 import contextlib
+import json
 import re
-import ssl
 from pathlib import Path
 
-import httpx2
-
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.gateway.process.admin_http import NoAdminAnswer, ask
 
-ANSWERS_WITHIN = 2.0  # seconds
 LOOK_AGAIN = 0.05  # seconds between checks for requests in flight
-# A connection would remain with an Envoy that was replaced.
-_NEW_CONNECTIONS = httpx2.Limits(max_keepalive_connections=0)
 _ACTIVE = f"^http\\.({'|'.join(ENVIRONMENTS)})\\.downstream_rq_active$"
 
 
@@ -23,11 +19,7 @@ class Admin:
     """A client of the admin interface on a unix socket."""
 
     def __init__(self, socket: Path) -> None:
-        """Connects with the first request."""
-        # This is http over a socket; the default would spend 20 ms loading every public root.
-        no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        transport = httpx2.AsyncHTTPTransport(uds=str(socket), verify=no_tls, limits=_NEW_CONNECTIONS)
-        self._http = httpx2.AsyncClient(transport=transport, base_url="http://admin", timeout=ANSWERS_WITHIN)
+        self._socket = socket
 
     async def warming(self) -> set[str] | None:
         """
@@ -36,19 +28,19 @@ class Admin:
         Until its host is resolved and its secrets have arrived, the old version of a cluster stays in use.
         """
         try:
-            count = await self._http.get("/stats", params={"filter": "^cluster_manager.warming_clusters$"})
-            if count.text.strip() == "cluster_manager.warming_clusters: 0":
+            count = await self._ask("/stats?filter=^cluster_manager.warming_clusters$")
+            if count.strip() == "cluster_manager.warming_clusters: 0":
                 return set()
-            dump = await self._http.get("/config_dump", params={"resource": "dynamic_warming_clusters"})
-        except httpx2.HTTPError:
+            dump = json.loads(await self._ask("/config_dump?resource=dynamic_warming_clusters"))
+        except NoAdminAnswer:
             return None
-        return {entry["cluster"]["name"] for entry in dump.json().get("configs", [])}
+        return {entry["cluster"]["name"] for entry in dump.get("configs", [])}
 
     async def live_epoch(self) -> int | None:
         """Return the restart epoch of the Envoy that answers, once it is ready for callers; None before."""
         try:
-            answer = (await self._http.get("/server_info")).json()
-        except (httpx2.HTTPError, ValueError):
+            answer = json.loads(await self._ask("/server_info"))
+        except (NoAdminAnswer, ValueError):
             return None
         return int(answer["command_line_options"]["restart_epoch"]) if answer["state"] == "LIVE" else None
 
@@ -58,18 +50,17 @@ class Admin:
 
         Its listeners close, responses carry `Connection: close` or GOAWAY, and websockets continue until time is up.
         """
-        with contextlib.suppress(httpx2.HTTPError, TimeoutError):
+        with contextlib.suppress(NoAdminAnswer, TimeoutError):
             async with asyncio.timeout(within):
-                await self._http.post("/healthcheck/fail")  # from now on, responses close their connections
-                await self._http.post("/drain_listeners")
+                await self._ask("/healthcheck/fail", "POST")  # from now on, responses close their connections
+                await self._ask("/drain_listeners", "POST")
                 while await self._requests():  # noqa: ASYNC110 - another process can't set an event
                     await asyncio.sleep(LOOK_AGAIN)
 
-    async def close(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
-
     async def _requests(self) -> int:
         """Count the requests in flight, including websockets."""
-        stats = await self._http.get("/stats", params={"filter": _ACTIVE})
-        return sum(int(count) for count in re.findall(r": (\d+)$", stats.text, re.MULTILINE))
+        stats = await self._ask(f"/stats?filter={_ACTIVE}")
+        return sum(int(count) for count in re.findall(r": (\d+)$", stats, re.MULTILINE))
+
+    async def _ask(self, target: str, method: str = "GET") -> str:
+        return await asyncio.to_thread(ask, self._socket, target, method)

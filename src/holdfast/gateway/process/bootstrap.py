@@ -5,11 +5,9 @@ Envoy's bootstrap.
 import json
 from pathlib import Path
 
-from google.protobuf.json_format import MessageToDict
-
-from holdfast.gateway.probing import resources
+from holdfast.gateway.probing.listener import describe_probe_listener
 from holdfast.gateway.process.overload import describe_overload_manager
-from holdfast.gateway.resources.access_logs import CONTROL_PLANE
+from holdfast.gateway.resources.constants import CONTROL_PLANE
 
 # Envoy's default limit of 100 guards against untrusted regular expressions; all of these are ours (`dot_segments.py`).
 _RUNTIME = {"re2.max_program_size.error_level": 1000}
@@ -68,9 +66,7 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
             },
             "static_resources": {
                 "clusters": [target],
-                "listeners": [
-                    MessageToDict(resources.build_probe_listener(probe_socket), preserving_proto_field_name=True)
-                ],
+                "listeners": [describe_probe_listener(probe_socket)],
             },
             "layered_runtime": {"layers": [{"name": "holdfast", "static_layer": _RUNTIME}]},
             # Nothing reads statistics of single clusters, and with thousands of clusters they cost memory.
@@ -78,5 +74,5 @@ def write_bootstrap(node: str, ads_socket: Path, admin_socket: Path, probe_socke
             # Each worker thread creates a cluster with its first request: with thousands of clusters, it saves memory.
             "cluster_manager": {"enable_deferred_cluster_creation": True},
         },
-        sort_keys=True,  # protobuf iterates over maps in another order in each process
+        sort_keys=True,  # its text decides whether a running Envoy has this configuration
     )

@@ -9,21 +9,17 @@ import signal
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
+from holdfast.gateway.process.admin import Admin
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import GatewayDirectory
 from holdfast.gateway.process.launch import Launch, allow_another_successor, remove_shared_memory
 from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
 from holdfast.gateway.process.record import EnvoyRecord
-
-if TYPE_CHECKING:
-    from holdfast.gateway.process.admin import Admin
 
 log = structlog.get_logger()
 FIRST_PAUSE = 0.1  # seconds
@@ -67,6 +63,7 @@ class EnvoyProcess:
         self.sockets = directory.sockets
         self.probe_socket = self.sockets / "probe"
         self.admin_socket = self.sockets / "admin"
+        self._admin = Admin(self.admin_socket)
         self.adopted = False  # whether Envoy was already running at the start, with the same configuration
         self.restarts = 0  # because it had ended
         self.ended_at: float | None = None  # when it last ended, in seconds since 1970
@@ -155,7 +152,6 @@ class EnvoyProcess:
         self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._admin.close()
         processes = [each for each in (self._process, self._successor, self._predecessor) if each]
         await asyncio.gather(*(process.end(ENDS_WITHIN) for process in processes))
         if self._record:
@@ -170,17 +166,6 @@ class EnvoyProcess:
         stops Envoy while it walks through all statistics: for 3 ms with 300 APIs, for 20 ms with 2,000.
         """
         return await self._admin.warming()
-
-    def load_admin(self) -> None:
-        """Load the client that `warming` and `drain` use; later, an upgrade may have replaced its files on the disk."""
-        _ = self._admin
-
-    @cached_property
-    def _admin(self) -> "Admin":
-        # The start sends Envoy no request, and the HTTP client takes 0.1 s to load.
-        from holdfast.gateway.process.admin import Admin
-
-        return Admin(self.admin_socket)
 
     async def _adopt(self, running: EnvoyRecord) -> bool:
         """Supervise an Envoy that is running, and replace it if necessary. Return False if it has ended."""

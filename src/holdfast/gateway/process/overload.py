@@ -4,11 +4,7 @@ Envoy's overload manager: it rejects connections beyond a limit.
 
 from typing import Any
 
-from envoy.config.overload.v3.overload_pb2 import OverloadManager, ResourceMonitor
-from envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2 import (
-    DownstreamConnectionsConfig,
-)
-from google.protobuf.json_format import MessageToDict
+_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
 
 def describe_overload_manager(max_connections: int) -> dict[str, Any]:
@@ -18,9 +14,9 @@ def describe_overload_manager(max_connections: int) -> dict[str, Any]:
     Without a limit, an Envoy that has run out of file descriptors keeps new callers waiting (measured). Source:
     `envoy.config.overload.v3.OverloadManager`.
     """
-    monitor = ResourceMonitor(name="envoy.resource_monitors.global_downstream_max_connections")
-    monitor.typed_config.Pack(DownstreamConnectionsConfig(max_active_downstream_connections=max_connections))
-    members: dict[str, Any] = MessageToDict(
-        OverloadManager(resource_monitors=[monitor]), preserving_proto_field_name=True
-    )
-    return members
+    limit = {
+        "@type": f"type.googleapis.com/{_MONITOR}",
+        "max_active_downstream_connections": str(max_connections),  # JSON of a 64-bit number
+    }
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    return {"resource_monitors": [{"name": name, "typed_config": limit}]}

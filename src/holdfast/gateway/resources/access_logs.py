@@ -10,12 +10,10 @@ from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.gateway.resources.connection_authentication import match_challenge
+from holdfast.gateway.resources.constants import CONTROL_PLANE, FAILURES, REJECTIONS
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.local_replies import match_expression, match_flags
 
-CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
-# The names of the logs: requests that a backend failed, and requests that the gateway rejected.
-FAILURES, REJECTIONS = "failures", "rejections"
 TIMEOUT_FLAGS = frozenset({"UT", "SI", "DT", "UMSDR"})
 # Flags that Envoy sets only on requests for a backend.
 BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO", "UPE", "DF"}

@@ -18,6 +18,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from holdfast.gateway.resources.constants import SLOW_CONNECTION
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
 
@@ -51,7 +52,6 @@ def _direct(status: int) -> str:
 
 
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
-SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
 # Envoy keeps the status of such a response if it is below 400, and replaces the backend's body with its own.
 _NO_WEBSOCKET = "response.code_details == 'websocket_handshake_unsuccessful'"
 _REDIRECT = "response.code >= 300"

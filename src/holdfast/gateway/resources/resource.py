@@ -6,17 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
-from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.message import Message
 
-_PREFIX = "type.googleapis.com/"
-CLUSTER: str = _PREFIX + Cluster.DESCRIPTOR.full_name
-LISTENER: str = _PREFIX + Listener.DESCRIPTOR.full_name
-ROUTES: str = _PREFIX + ScopedRouteConfiguration.DESCRIPTOR.full_name
-SECRET: str = _PREFIX + Secret.DESCRIPTOR.full_name
+# Not from Envoy's messages, which agents don't load, to stay small.
+_PREFIX = "type.googleapis.com/envoy"
+CLUSTER = f"{_PREFIX}.config.cluster.v3.Cluster"
+LISTENER = f"{_PREFIX}.config.listener.v3.Listener"
+ROUTES = f"{_PREFIX}.config.route.v3.ScopedRouteConfiguration"
+SECRET = f"{_PREFIX}.extensions.transport_sockets.tls.v3.Secret"
 
 
 @dataclass(frozen=True, slots=True)
