@@ -29,6 +29,7 @@ from holdfast.certificates.gateway_certificates import (
 from holdfast.gateway.agent import control_plane
 from holdfast.gateway.agent.control_plane import RemoteControlPlane, open_remote_channel
 from holdfast.gateway.agent.expiry import Expiries
+from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.membership import (
     MEMBERSHIP_FILE,
     Membership,
@@ -37,6 +38,7 @@ from holdfast.gateway.agent.membership import (
     read_membership,
     write_membership,
 )
+from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
@@ -161,11 +163,18 @@ async def ending(edge: Edge) -> str:
 
 
 def run(story: Any) -> None:
+    """Run *story*, and check that it leaves no task whose failure nobody handled."""
+    problems: list[str] = []
+
     async def limited() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context["message"]))
         async with asyncio.timeout(30), serving() as port:
             await story(port)
+        gc.collect()
+        await asyncio.sleep(0)
 
     asyncio.run(limited())
+    assert not problems
 
 
 def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
@@ -290,6 +299,17 @@ def test_a_gateway_that_reads_nothing_slows_nobody_down_and_gets_the_latest_stat
     run(story)
 
 
+def test_a_gateway_that_disconnects_in_the_middle_of_a_message_leaves_nothing_behind():
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        port.groups.default.apply([Resource(CLUSTER, f"orders {n}", "1", bytes(100_000)) for n in range(100)])
+        async with connected(membership):
+            await asyncio.to_thread(wait_until, lambda: any(each.unanswered for each in port.groups.gateways))
+        await asyncio.to_thread(wait_until, lambda: not port.groups.gateways)
+
+    run(story)
+
+
 def test_a_gateway_has_a_bounded_number_of_streams():
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
@@ -339,15 +359,12 @@ def test_a_taken_port_is_not_shared():
 
 
 def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
-    problems: list[str] = []
-
     async def story(port: Port) -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: problems.append(context["message"]))
         membership, fingerprint = port.enroll("eu-1")
         cache = Cache()
         cache.connect("envoy")[0].started = True
-        upstream = Upstream(cache, "eu-1", utc_now, Expiries(cache, utc_now))
+        in_force = EnvoyProgress(cache, OpenListeners(cache))
+        upstream = Upstream(cache, "eu-1", utc_now, in_force, Expiries(cache, utc_now))
         control = ControlClient(EnvoyProbes(cache, Path("nowhere")))
         async with open_remote_channel(membership) as channel, asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(each) for each in (upstream.follow(channel), control.keep(channel))]
@@ -358,11 +375,8 @@ def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
             await asyncio.to_thread(wait_until, lambda: port.accepted.asked > rejected + 4)
             for task in following:
                 task.cancel()
-        gc.collect()
-        await asyncio.sleep(0)
 
     run(story)
-    assert not problems
 
 
 def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_new_one(tmp_path: Path):

@@ -11,7 +11,6 @@ import inspect
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
@@ -129,10 +128,9 @@ async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], conte
 
 
 async def _cancel(task: "asyncio.Task[Any]") -> None:
-    if not task.done():
-        task.cancel()
-        with suppress(asyncio.CancelledError, grpc.aio.AbortError):
-            await task
+    """End *task*; its failure no longer matters, such as that of a write to a gateway that has disconnected."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _refuse(_: Any, context: Context) -> None:
