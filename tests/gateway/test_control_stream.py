@@ -177,7 +177,7 @@ def test_the_newest_stream_of_a_gateway_is_used_and_their_number_is_limited(tmp_
 def test_the_number_of_probes_at_once_is_limited(tmp_path):
     async def story():
         async with agent(tmp_path) as (control, connected):
-            asking = [asyncio.create_task(connect(control)) for _ in range(service.MAX_PROBES)]
+            asking = [asyncio.create_task(connect(control)) for _ in range(service.MAX_TASKS)]
             for _ in asking:
                 await connected.receive()
             with pytest.raises(NoAnswer, match="too many probes"):
@@ -190,7 +190,7 @@ def test_the_number_of_probes_at_once_is_limited(tmp_path):
 
 def test_an_agent_that_receives_nothing_is_disconnected(tmp_path, monkeypatch):
     """Otherwise the messages for it would fill the memory."""
-    monkeypatch.setattr(stream, "MAX_UNSENT", 4)
+    monkeypatch.setattr(stream, "MAX_UNSENT", 4 * 1024 * 1024)
 
     async def story():
         async with agent(tmp_path) as (control, _):

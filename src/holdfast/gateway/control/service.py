@@ -4,7 +4,7 @@ The control plane's end of the control streams: it asks connected gateways to ru
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,7 @@ import structlog
 from holdfast.gateway.control.answers import Connected, Headed, NotSeen, Resolved, Result, Seen
 from holdfast.gateway.control.messages import METHOD, Message
 from holdfast.gateway.control.reports import Report
-from holdfast.gateway.control.requests import Connect, End, Head, Look, Resolve
+from holdfast.gateway.control.requests import Connect, Head, Look, Resolve
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.control.stream import ControlStream, Exchange
 from holdfast.gateway.peer import Identify
@@ -27,14 +27,14 @@ from holdfast.network.presentation import Handshake, Unseen
 log = structlog.get_logger()
 R = TypeVar("R", bound=Result)
 MAX_STREAMS = 4  # of one gateway: an agent that restarts, while its earlier streams time out
-MAX_PROBES = 16  # of one gateway at once
+MAX_TASKS = 16  # of one gateway at once
 _ANOTHER = "The gateway sent another answer."
 
 
 class Connection:
     """A gateway's answer and, if it connected, its connection to the backend, on which nothing is sent."""
 
-    def __init__(self, answer: Answer, exchange: "Exchange") -> None:
+    def __init__(self, answer: Answer, exchange: Exchange) -> None:
         self.answer = answer
         self._exchange = exchange
 
@@ -131,21 +131,12 @@ class Control:
                 raise NoAnswer(_ANOTHER)
             return result
 
-    @asynccontextmanager
-    async def _exchange(self, gateway: str, request: Callable[[int], Message]) -> "AsyncIterator[Exchange]":
+    def _exchange(self, gateway: str, request: Callable[[int], Message]) -> AbstractAsyncContextManager[Exchange]:
         if not (streams := self._streams.get(gateway)):
             raise NoAnswer(f"The gateway {gateway} isn't connected.")
-        stream = streams[-1]
-        if len(stream.exchanges) >= MAX_PROBES:
+        if streams[-1].running >= MAX_TASKS:
             raise NoAnswer(f"The gateway {gateway} runs too many probes.")
-        number, exchange = next(stream.numbers), Exchange(gateway)
-        stream.exchanges[number] = exchange
-        try:
-            stream.send(request(number))
-            yield exchange
-        finally:
-            del stream.exchanges[number]
-            stream.send(End(number))
+        return streams[-1].exchange(request)
 
     async def _follow(self, messages: AsyncIterator[bytes], context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
         peer = self._identify(context)

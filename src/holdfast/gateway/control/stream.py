@@ -5,6 +5,7 @@ One control stream at the control plane's end: what is asked on it, and what the
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import grpc.aio
@@ -13,11 +14,12 @@ import structlog
 from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, AgentMessage, Closed, Failed, Result
 from holdfast.gateway.control.messages import MalformedMessage, Message, read, write
 from holdfast.gateway.control.reports import REPORTS, Report
+from holdfast.gateway.control.requests import End
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 from holdfast.work.budget import Budget
 
 log = structlog.get_logger()
-MAX_UNSENT = 64  # messages; an agent that takes no more is disconnected
+MAX_UNSENT = 32 * 1024 * 1024  # bytes; an agent that takes no more is disconnected
 PER_SECOND, PIECE = 400, 4096  # messages that are read, where each PIECE bytes count as another one
 _KINDS: Mapping[str, type[AgentMessage | Report]] = {**ANSWERS, **REPORTS}
 
@@ -69,16 +71,36 @@ class ControlStream:
     def __init__(self, gateway: str, take_report: Callable[[str, Report], None]) -> None:
         self.gateway = gateway
         self._take_report = take_report
-        self.exchanges: dict[int, Exchange] = {}
-        self.numbers = itertools.count(1)
-        self.fault = ""
+        self._exchanges: dict[int, Exchange] = {}
+        self._numbers = itertools.count(1)
+        self.fault = ""  # why the stream is ended
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue()
+        self._unsent_size = 0
         self._is_lost = asyncio.Event()
+
+    @asynccontextmanager
+    async def exchange(self, request: Callable[[int], Message]) -> AsyncIterator[Exchange]:
+        """Send the *request* with a new number, and provide its exchange until the block ends, which ends the task."""
+        number, exchange = next(self._numbers), Exchange(self.gateway, is_lost=self._is_lost.is_set())
+        self._exchanges[number] = exchange
+        self.send(request(number))
+        try:
+            yield exchange
+        finally:
+            del self._exchanges[number]
+            self.send(End(number))
+
+    @property
+    def running(self) -> int:
+        """The number of tasks that haven't ended."""
+        return len(self._exchanges)
 
     def send(self, message: Message) -> None:
         """Send *message* soon; disconnect an agent that takes no more."""
-        if self._unsent.qsize() < MAX_UNSENT:
-            self._unsent.put_nowait(write(message))
+        data = write(message)
+        self._unsent_size += len(data)
+        if self._unsent_size <= MAX_UNSENT:
+            self._unsent.put_nowait(data)
         else:
             self._is_lost.set()
 
@@ -89,9 +111,10 @@ class ControlStream:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._is_lost.set()
             for task in tasks:
                 task.cancel()
-            for exchange in self.exchanges.values():
+            for exchange in self._exchanges.values():
                 exchange.lose()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -107,12 +130,14 @@ class ControlStream:
 
     async def _write(self, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
         while True:
-            await context.write(await self._unsent.get())
+            data = await self._unsent.get()
+            await context.write(data)
+            self._unsent_size -= len(data)
 
     def _take(self, data: bytes) -> None:
         message = read(data, _KINDS, MAX_ANSWER)
         if isinstance(message, Report):
             self._take_report(self.gateway, message)
         # What is late concerns a probe that has ended.
-        elif message is not None and (exchange := self.exchanges.get(message.id)):
+        elif message is not None and (exchange := self._exchanges.get(message.id)):
             exchange.take(message)
