@@ -175,6 +175,10 @@ class Holdfast:
         assert pid, "no agent is running"
         return pid
 
+    def has_agent(self) -> bool:
+        """Return whether an agent is running."""
+        return self._running_agent() is not None
+
     def _running_agent(self) -> int | None:
         record = RecordFile(self.gateway).read() if is_locked(self.gateway / LOCK_FILE) else None
         return record.pid if record and is_running(record.pid) else None

@@ -235,6 +235,24 @@ def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
     asyncio.run(story())
 
 
+def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
+    async def story():
+        async with discovery(make_directory(tmp_path, "agent")) as (own, _):
+            agent = Agent(own, make_directory(tmp_path, "."))
+            make_directory(tmp_path, "control")
+            async with LocalControlPlane(agent.address).open_channel() as channel:
+                assert not await agent.upstream.fill(channel)
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a"), make("b", type_url=SECRET)])
+                async with LocalControlPlane(agent.address).open_channel() as channel, asyncio.timeout(PATIENCE):
+                    while not await agent.upstream.fill(channel):  # noqa: ASYNC110 - gRPC pauses between attempts
+                        await asyncio.sleep(0.02)
+            assert set(own.resources(CLUSTER)) == {"a"}
+            assert sorted(agent.saved) == [("a", "1"), ("b", "1")]
+
+    asyncio.run(story())
+
+
 def test_a_resource_expires_without_a_control_plane(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:

@@ -18,7 +18,7 @@ import structlog
 from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import RecordFile
-from holdfast.gateway.process.directory import ENVOY_LOCK
+from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.log_file import ENVOY_LOG, open_log
 from holdfast.network.sockets import CannotStart
 
@@ -121,6 +121,8 @@ class LocalGateway:
             raise
         except TimeoutError:
             log.error("gateway agent doesn't stop", data=str(self.directory))
+        if self.is_serving and not self.is_running:  # the agent had died, or was still starting
+            await asyncio.to_thread(end_envoys, self.directory)
 
     def _signal(self) -> None:
         if self._child and self._child.returncode is None:

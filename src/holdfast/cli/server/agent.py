@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import structlog
+
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import console, run_until_stopped
@@ -21,12 +23,15 @@ from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
-from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
+
+log = structlog.get_logger()
+_REPLACES = "HOLDFAST_GATEWAY_IS_RESTARTING"  # in the environment from SIGHUP to the start that it causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,14 @@ def serve(options: AgentOptions) -> None:
         except UnusableMembership as error:
             raise CommandFailed(str(error)) from error
         if is_replaced:
-            # The same process with the code that is installed now; it adopts the running Envoy.
+            # The same process with the code that is installed now; it adopts the running Envoy, and replaces it.
+            os.environ[_REPLACES] = "1"
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     """Run the gateway until it is stopped (raises CancelledError), or left to another agent; return whether to ours."""
+    is_restart = os.environ.pop(_REPLACES, None) is not None
     binary = find_envoy(options.envoy)
     limits = connection_limits(raise_file_limit())
     with gateway_directory(options.data) as directory:
@@ -103,6 +110,8 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
             ):
                 console.print("The gateway runs. Press Ctrl-C to stop it.")
+                if is_restart and process.adopted:
+                    await _replace(process)
                 try:
                     await _either(leave, hangup)
                 except asyncio.CancelledError:
@@ -113,6 +122,13 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 await process.stop()
                 record.remove()
     return hangup.is_set()
+
+
+async def _replace(process: EnvoyProcess) -> None:
+    try:
+        await process.replace()
+    except (ReplacementFailed, OSError) as error:
+        log.error("gateway process isn't replaced", why=str(error))
 
 
 def _find_control_plane(options: AgentOptions, membership: Membership | None, sockets: Path) -> ControlPlane:

@@ -13,6 +13,7 @@ from typing import Any
 from holdfast.cli.failures import CommandFailed
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import AgentRecord, RecordFile
+from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.directory import RECORD_FILE as ENVOY_RECORD
 from holdfast.gateway.process.record import read_record
 
@@ -69,6 +70,9 @@ def read_status(data: Path) -> Status:
 
 def stop_agent(data: Path) -> None:
     """Stop the gateway in *data*, and wait for its end. Raises CommandFailed if none is running."""
+    if not is_locked(data / LOCK_FILE) and is_locked(data / ENVOY_LOCK):  # the agent has died
+        end_envoys(data)
+        return
     _signal(data, signal.SIGTERM)
     _wait(lambda: not is_locked(data / LOCK_FILE), None)
 

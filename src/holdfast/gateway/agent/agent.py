@@ -25,8 +25,10 @@ from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
+from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
 
+FILL_AGAIN = 0.5  # seconds until an incomplete initial state is requested again
 DISCOVERY_SOCKET = "discovery"  # in the publisher's data directory, which contains that of the local gateway
 Follow = Callable[[grpc.aio.Channel], Coroutine[None, None, None]]
 
@@ -55,6 +57,8 @@ async def run_agent(
     upstream = Upstream(cache, name, now, in_force, expiries, stored.save, on_stale, adapt)
     if last := await asyncio.to_thread(stored.read):
         upstream.restore(last.resources)
+    elif envoy := process.left_running:
+        await _fill(upstream, control_plane, DetachedProcess(envoy.pid, envoy.started))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(stored.close)
         forwarder = AccessLogForwarder()
@@ -78,6 +82,27 @@ async def run_agent(
             yield
             for task in running:
                 task.cancel()
+
+
+async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: DetachedProcess) -> None:
+    """Wait until *upstream* has received everything, or until the Envoy that would otherwise lose its state ends."""
+    waiting = [asyncio.create_task(_until_filled(upstream, control_plane)), asyncio.create_task(envoy.ended.wait())]
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in waiting:
+            task.cancel()
+        envoy.release()
+
+
+async def _until_filled(upstream: Upstream, control_plane: ControlPlane) -> None:
+    while True:
+        async with control_plane.open_channel() as channel:
+            if await upstream.fill(channel):
+                return
+        await asyncio.sleep(FILL_AGAIN)
 
 
 async def _follow(control_plane: ControlPlane, *followers: Follow) -> None:

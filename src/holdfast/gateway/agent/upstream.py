@@ -30,6 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to connect
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
 # The version of a resource that is here but not in force: the control plane then sends or removes it.
 _NOT_IN_FORCE = "not in force"
+_END = "end of the initial state"  # no resource has this name, so its removal follows all resources of a type
 
 
 async def save_nothing(_upserts: Iterable[Resource], _removals: Iterable[ResourceKey]) -> None:
@@ -93,6 +94,35 @@ class Upstream:
             # Gateways that lost their control plane at the same moment must not return at the same moment.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def fill(self, channel: grpc.aio.Channel) -> bool:
+        """
+        Receive and store everything once, acknowledging nothing; return whether the control plane sent it all.
+
+        For an Envoy that already runs when there is no stored state: with an empty cache, this gateway would remove
+        everything from it.
+        """
+        stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
+        resources, incomplete = [], set(ORDER)
+        try:
+            for type_url in ORDER:
+                request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
+                request.node.id = self._node
+                await stream.write(request)
+            async for response in stream:
+                resources += [_read(response.type_url, each, self._now()) for each in response.resources]
+                if _END in response.removed_resources:
+                    incomplete.discard(response.type_url)
+                if not incomplete:
+                    break
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return False
+        finally:
+            stream.cancel()
+        if not incomplete:
+            await self._save(resources, ())
+            self._apply(resources)
+        return not incomplete
 
     async def _until_envoy_runs(self) -> None:
         """

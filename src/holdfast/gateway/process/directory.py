@@ -79,7 +79,7 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
             sockets, descriptor = Path(running.sockets), held
         else:
             if running:  # its sockets were deleted, so it can no longer be configured
-                _end_unknown(path)
+                _end_envoys(path)
             running = None
             sockets, descriptor = create_directory()
         try:
@@ -113,7 +113,7 @@ def _running(path: Path) -> EnvoyRecord | None:
         if not is_locked(path / ENVOY_LOCK):
             return None
         if time.monotonic() > end:
-            _end_unknown(path)
+            _end_envoys(path)
             return None
         time.sleep(_PAUSE)
 
@@ -123,12 +123,30 @@ def _read_running(file: Path) -> EnvoyRecord | None:
     return record if record and record.is_running else None
 
 
-def _end_unknown(path: Path) -> None:
-    """End all Envoys of a gateway. Raises CannotStart."""
+def end_envoys(path: Path) -> None:
+    """
+    End the Envoys of a gateway that nothing supervises; requests in flight fail.
+
+    Raises:
+        CannotStart: One can't be found, or still runs.
+    """
+    try:
+        lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        if _can_lock_soon(lock):
+            _end_envoys(path)
+    finally:
+        os.close(lock)
+
+
+def _end_envoys(path: Path) -> None:
     lock = path / ENVOY_LOCK
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in _holders(lock):
-            log.warning("ending an Envoy that can't be adopted", pid=pid)
+        recorded = {record.pid for name in (RECORD_FILE, SUCCESSOR_FILE) if (record := _read_running(path / name))}
+        for pid in recorded | set(_holders(lock)):
+            log.warning("ending an Envoy that nothing supervises", pid=pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         end = time.monotonic() + ENDS_WITHIN

@@ -91,6 +91,11 @@ class EnvoyProcess:
         """Envoy's version, like `1.40.0`; None before the start, or if it can't be found out."""
         return self._record.version if self._record else None
 
+    @property
+    def left_running(self) -> EnvoyRecord | None:
+        """The Envoy that an earlier process left running, which `start` adopts."""
+        return self._directory.running
+
     async def start(self) -> None:
         """
         Adopt the Envoy that is running, or start one if there is none; replace it if its configuration is another one.
@@ -152,6 +157,8 @@ class EnvoyProcess:
         self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if not self._process and (running := self.left_running):
+            self._record, self._process = running, DetachedProcess(running.pid, running.started)
         processes = [each for each in (self._process, self._successor, self._predecessor) if each]
         await asyncio.gather(*(process.end(ENDS_WITHIN) for process in processes))
         if self._record:
