@@ -1,0 +1,164 @@
+"""
+A discovery port on 127.0.0.1 with real TLS, and gateways that connect to it.
+
+    async def story(port):
+        membership, fingerprint = port.enroll("eu-1")
+        async with connected(membership) as edge:
+            assert await edge.take() == {"orders": "1"}
+
+    run(story)
+"""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.edge import PATIENCE, Edge
+from holdfast.certificates.gateway_certificates import (
+    DISCOVERY_NAME,
+    Authority,
+    create_authority,
+    issue_discovery_certificate,
+    issue_gateway_certificate,
+    pem_of,
+)
+from holdfast.gateway.agent.control_plane import open_remote_channel
+from holdfast.gateway.agent.membership import (
+    Membership,
+    make_request,
+)
+from holdfast.gateway.discovery.ads import DiscoveryService
+from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.peer import Peer
+from holdfast.gateway.remote.admission import Admission, identify_by_transport
+from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed
+from holdfast.gateway.remote.server import serve_remote_gateways
+from holdfast.gateway.remote.tls import Credential
+from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.server.clock import utc_now
+
+AUTHORITY = create_authority(utc_now())
+ORDERS = Resource(CLUSTER, "orders", "1", b"")
+
+
+@dataclass
+class Accepted:
+    """The certificates that are accepted, and the futures of the streams that use them."""
+
+    peers: dict[str, Peer] = field(default_factory=dict)
+    streams: list[tuple[str, "asyncio.Future[None]"]] = field(default_factory=list)
+    asked: int = 0
+
+    def authorize(self, fingerprint: str) -> Peer | None:
+        self.asked += 1
+        return self.peers.get(fingerprint)
+
+    def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.streams.append((fingerprint, ended))
+        return ended
+
+    def reject(self, fingerprint: str) -> None:
+        del self.peers[fingerprint]
+        for each, ended in self.streams:
+            if each == fingerprint and not ended.done():
+                ended.set_result(None)
+
+
+@dataclass
+class Port:
+    """A discovery port on 127.0.0.1."""
+
+    number: int = 0
+    accepted: Accepted = field(default_factory=Accepted)
+    groups: Groups = field(default_factory=Groups)
+    authority: Authority = AUTHORITY
+    renewals: list[str] = field(default_factory=list)
+    presented: list[Credential] = field(default_factory=list)
+
+    def enroll(self, name: str, group: str = "Default", now: datetime | None = None) -> tuple[Membership, str]:
+        """Return the membership of an accepted gateway, and the fingerprint of its certificate."""
+        request = make_request()
+        certificate = issue_gateway_certificate(self.authority, request.csr, name, now or utc_now())
+        self.accepted.peers[certificate.fingerprint] = Peer(name, group)
+        credential = Credential(request.key, pem_of(certificate), AUTHORITY.pem)
+        at = ("127.0.0.1", self.number)
+        return Membership(name, group, "https://x", at, DISCOVERY_NAME, credential), certificate.fingerprint
+
+    def renew(self, fingerprint: str, csr: str) -> Renewed:
+        self.renewals.append(fingerprint)
+        if csr == "again":
+            raise RenewalFailed("Wait a minute.")
+        certificate = issue_gateway_certificate(AUTHORITY, csr, self.accepted.peers[fingerprint].name, utc_now())
+        self.accepted.peers[certificate.fingerprint] = self.accepted.peers[fingerprint]
+        return Renewed(pem_of(certificate), AUTHORITY.pem, "Default")
+
+
+def present(authority: Authority = AUTHORITY) -> Credential:
+    issued = issue_discovery_certificate(authority, utc_now())
+    return Credential(issued.key.pem, pem_of(issued.certificate), authority.pem)
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Port]:
+    port = Port()
+    port.presented.append(present())
+    port.groups.default.apply([ORDERS])
+    port.groups.add("eu").apply([Resource(CLUSTER, "only in the EU", "1", b"")])
+    identify = identify_by_transport(Peer("local"))
+    services = [
+        DiscoveryService(identify, port.groups.find_cache, utc_now).register,
+        RenewalService(port.renew).register,
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port.number = unused.getsockname()[1]
+    at = (("127.0.0.1", port.number),)
+    server = await serve_remote_gateways(at, lambda: port.presented[-1], Admission(port.accepted), services)
+    try:
+        yield port
+    finally:
+        await server.stop(0)
+
+
+@asynccontextmanager
+async def connected(membership: Membership) -> AsyncIterator[Edge]:
+    """Connect, and subscribe to clusters."""
+    async with open_remote_channel(membership) as channel:
+        edge = Edge(channel, "whatever it says", ())
+        try:
+            await edge.ask(CLUSTER)
+            yield edge
+        finally:
+            edge.disconnect()
+
+
+async def rejection(membership: Membership) -> str:
+    """Connect, and return the code and text with which the stream ends."""
+    async with open_remote_channel(membership) as channel:
+        return await ending(Edge(channel, "", ()))
+
+
+async def ending(edge: Edge) -> str:
+    async with asyncio.timeout(PATIENCE):
+        code, details = await edge.end()
+    return f"{code.name}: {details}"
+
+
+def run(story: Any) -> None:
+    """Run *story*, and check that it leaves no task whose failure nobody handled."""
+    problems: list[str] = []
+
+    async def limited() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context["message"]))
+        async with asyncio.timeout(30), serving() as port:
+            await story(port)
+        gc.collect()
+        await asyncio.sleep(0)
+
+    asyncio.run(limited())
+    assert not problems
