@@ -15,8 +15,9 @@ import pytest
 import structlog
 
 from disk_space import largest_file
-from holdfast.gateway.agent import last_known_good
-from holdfast.gateway.agent.last_known_good import KEY_FILE, STATE_FILE, LastKnownGood
+from holdfast.gateway.agent import journal
+from holdfast.gateway.agent.journal import KEY_FILE, STATE_FILE
+from holdfast.gateway.agent.last_known_good import LastKnownGood
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 from running import wait_until
 
@@ -41,7 +42,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raise structlog.DropEvent
 
     monkeypatch.setattr(
-        last_known_good, "log", structlog.wrap_logger(None, [capture], structlog.make_filtering_bound_logger(0))
+        journal, "log", structlog.wrap_logger(None, [capture], structlog.make_filtering_bound_logger(0))
     )
     return logged
 
@@ -208,7 +209,7 @@ def test_an_agent_killed_at_any_moment_has_kept_what_it_acknowledged(tmp_path: P
     assert state is not None
     (last,) = state
     assert int(last.name.removeprefix("trust/")) in (acknowledged, acknowledged + 1)
-    assert (tmp_path / STATE_FILE).stat().st_size < last_known_good.SLACK + 2 * 20_000 * 3
+    assert (tmp_path / STATE_FILE).stat().st_size < journal.SLACK + 2 * 20_000 * 3
 
 
 def test_changes_that_arrive_together_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -227,8 +228,8 @@ def test_changes_that_arrive_together_are_written_together(tmp_path: Path, monke
 
 
 def test_a_compaction_keeps_the_changes_that_arrive_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(last_known_good, "PIECE", 4000)
-    monkeypatch.setattr(last_known_good, "SLACK", 100_000)
+    monkeypatch.setattr(journal, "PIECE", 4000)
+    monkeypatch.setattr(journal, "SLACK", 100_000)
 
     async def story(state: LastKnownGood) -> None:
         current: dict[str, Resource] = {}
@@ -279,7 +280,7 @@ def test_a_disk_that_is_full_at_the_first_start_stops_nothing(tmp_path: Path):
 def test_a_state_can_be_compacted_only_while_there_is_space_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: list[str]
 ):
-    monkeypatch.setattr(last_known_good, "SLACK", 10_000)
+    monkeypatch.setattr(journal, "SLACK", 10_000)
 
     async def story(state: LastKnownGood) -> None:
         await state.save([Resource(SECRET, f"trust/{number}", "1", bytes(1000)) for number in range(50)])

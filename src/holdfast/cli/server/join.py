@@ -13,7 +13,7 @@ from holdfast.cli.server.agent import AgentOptions
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.terminal.output import tell
 from holdfast.gateway.agent.joining import JoinFailed, join
-from holdfast.gateway.agent.last_known_good import STATE_FILE
+from holdfast.gateway.agent.journal import STATE_FILE
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership, write_membership
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.network.sockets import format_address
