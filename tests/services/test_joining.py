@@ -13,6 +13,8 @@ from enrolling import SEALING, Machine
 from holdfast.apis.gateways.gateway import MAX_GATEWAYS, GatewayState
 from holdfast.apis.gateways.group import Group
 from holdfast.certificates.gateway_certificates import UnusableRequest
+from holdfast.gateway.control.states import GatewayStates
+from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
 from holdfast.services.access.attempts import FREE, Attempts
 from holdfast.services.access.permissions import ROLES, Role
@@ -26,7 +28,7 @@ from holdfast.services.errors import (
     RenewedJustNow,
     TooManyAttempts,
 )
-from holdfast.services.gateways import enrollment, joining
+from holdfast.services.gateways import enrollment, joining, statuses
 from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.gateways.authority import AuthorityLost, get_authority, issue_server_credential
 from holdfast.services.gateways.joining import join, renew
@@ -232,7 +234,7 @@ def test_only_admins_of_the_default_organization_manage_gateways(store, clock, o
         context = context_of(store, who, clock())
         for refused in (
             lambda context=context: enrollment.create_join_token(context, SEALING, "eu-1"),
-            lambda context=context: enrollment.list_gateways(context),
+            lambda context=context: statuses.list_for_operator(context, Groups(), GatewayStates()),
             lambda context=context: enrollment.get_gateway(context, "eu-1"),
             lambda context=context: enrollment.revoke_gateway(context, "eu-1"),
         ):
@@ -240,11 +242,11 @@ def test_only_admins_of_the_default_organization_manage_gateways(store, clock, o
                 refused()
 
 
-def test_gateways_are_listed_by_name_in_pages(store, anna, clock, enroll):
+def test_gateways_are_listed_by_name(store, anna, clock, enroll):
     for name in ("us-1", "eu-2", "eu-1"):
         enroll(name)
-    page, total = enrollment.list_gateways(context_of(store, anna, clock()), 1, 1)
-    assert ([gateway.name for gateway in page], total) == (["eu-2"], 3)
+    every = statuses.list_for_operator(context_of(store, anna, clock()), Groups(), GatewayStates())
+    assert [status.name for status in every] == ["eu-1", "eu-2", "us-1"]
 
 
 def test_the_number_of_gateways_is_limited(enroll, monkeypatch):

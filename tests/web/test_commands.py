@@ -15,7 +15,7 @@ from holdfast.web.commands import _ACTIONS, PREFIX, build_commands  # the list i
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})
 HOSTILE = "https://a.test/$(touch x)';|&`id`"
-VALUES = ("endpoint", "alias", "api", "api_id", "removed", "user", "token", "config")
+VALUES = ("endpoint", "alias", "api", "api_id", "removed", "user", "token", "config", "gateway")
 COMMANDS = {action: command for action, (command, _) in _ACTIONS.items() if command}
 CURL_LINES = {action: curl for action, (_, curl) in _ACTIONS.items() if curl}
 

@@ -1,9 +1,11 @@
 """Live pages, each of which holds a connection, are limited per user."""
 
 import asyncio
+from functools import partial
 
 from holdfast.services.access.accounts import principal_of
-from holdfast.web.publishing.live import MAX_STREAMS, _write_events
+from holdfast.web.live_events import MAX_STREAMS, write_events
+from holdfast.web.publishing.live import collect_state
 from rest.calls import APIS, api_body, create_api
 
 OTHER = "https://other.test"
@@ -23,7 +25,7 @@ def test_a_live_page_holds_no_transaction_between_changes(client, berta, shared_
     api, user = create_api(client), principal_of(berta)
 
     async def story():
-        events = _write_events(None, shared_runtime, user, api["id"])
+        events = write_events(None, shared_runtime, user, partial(collect_state, shared_runtime, api["id"]))
         try:
             before = await anext(events)
             connections = shared_runtime.store.connections

@@ -104,6 +104,7 @@ def build_parts(
         server_certificates=lambda now: [files.presented(now) for files in presented],
         publisher_pin=partial(_find_pin, presented),
         discovery=settings.discovery[0] if settings.discovery else None,
+        gateway_states=control.states,
         retire_after=timedelta(seconds=settings.retire_after),
     )
     services = (

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group
+from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.network.addresses import Address
 from holdfast.services.access.accounts import Accounts
@@ -47,6 +48,7 @@ class Runtime:
     server_certificates: ServerCertificates = present_nothing
     publisher_pin: Callable[[], bytes | None] = lambda: None  # SHA-256 of its TLS key; None: http
     discovery: Address | None = None  # where remote gateways connect; None: nowhere
+    gateway_states: GatewayStates = field(default_factory=GatewayStates)  # what gateways report
     live_pages: Counter[str] = field(default_factory=Counter)  # open event streams by account
     retire_after: timedelta = timedelta(days=1)  # without use, after which pages suggest retiring previous certificates
 

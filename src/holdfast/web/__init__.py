@@ -13,6 +13,7 @@ from holdfast.web.docs_site import mount_docs_site
 from holdfast.web.errors import fail as fail
 from holdfast.web.errors import refuse as refuse
 from holdfast.web.failures import failures
+from holdfast.web.gateways import gateways
 from holdfast.web.identities import gateway_identities
 from holdfast.web.probing import testing
 from holdfast.web.publishing import live
@@ -37,6 +38,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         gateway_identities,
         trust_settings,
         failures,
+        gateways,
         live,
         rotation,
         account,

@@ -36,6 +36,7 @@ _BODIES = {
     "trust": '{"names": ["NAME"]}',
     "exception": '{"reason": "REASON", "until": "TIME"}',
     "request": '{"subject": "NAME"}',
+    "enroll": '{"name": "NAME", "group": "GROUP", "labels": {"KEY": "VALUE"}}',
     "change user": '{"roles": ["ROLE"], "disabled": false}',
     "create token": '{"name": "NAME", "scopes": ["SCOPE"], "expiresTime": "TIME"}',
 }
@@ -91,6 +92,8 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "-X PUT -F certificate=@FILE '{rest}/endpoints/client-certificate/answer?endpoint={endpoint_url}'",
     ),
     "discard": ("", "-X DELETE '{rest}/endpoints/client-certificate/request?endpoint={endpoint_url}'"),
+    "enroll": ("gateway enroll NAME --group GROUP --label KEY=VALUE", "--json {body} {rest}/gateways"),
+    "revoke gateway": ("gateway revoke {gateway}", "-X DELETE '{rest}/gateways/{gateway_url}'"),
     "create user": ("user create NAME --role ROLE", ""),
     "change user": (
         "user change {user} --role ROLE --enable",

@@ -40,6 +40,7 @@ NOTICES = {
     "password-changed": "Password of {name} changed. All other browsers were signed out.",
     "session-ended": "Session signed out",
     "token-revoked": "Token {name} revoked",
+    "gateway-revoked": "Gateway {name} revoked",
     "user-created": "User {name} created",
     "user-changed": "User {name} changed",
     "user-password": "Password of {name} reset. The user was signed out and their tokens were revoked.",

@@ -26,6 +26,7 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
 class GatewayState(StrEnum):
     """Whether a gateway can connect."""
 
+    LOCAL = "LOCAL"  # always: it is on the publisher's machine
     WAITING = "WAITING"  # for the machine that joins with the token
     NOT_JOINED = "NOT_JOINED"  # and its token has expired
     ENROLLED = "ENROLLED"

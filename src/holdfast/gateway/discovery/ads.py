@@ -132,6 +132,7 @@ class _Stream:
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None
         if subscription.answer(self.gateway, request.response_nonce, error):
+            self.gateway.updates -= 1
             # A rejected listener is logged once, by services/publishing/listeners.py.
             if error is not None and request.type_url != LISTENER:
                 log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=error)
@@ -151,6 +152,7 @@ class _Stream:
             subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
             for update in subscription.updates(self._cache.resources(type_url), changed) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
+                self.gateway.updates += 1
                 updates.append((type_url, update))
         return updates
 

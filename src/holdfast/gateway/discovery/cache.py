@@ -7,6 +7,7 @@ Everything runs on one event loop, and a change is applied in one step, so no ga
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from holdfast.gateway.discovery.observers import Observers
@@ -33,6 +34,14 @@ class Rejection:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedRevision:
+    """A *revision* of the configuration that a gateway has completely in force, and *since* when (aware, UTC)."""
+
+    revision: int
+    since: datetime
+
+
 @dataclass(slots=True)
 class Gateway:
     """
@@ -53,6 +62,15 @@ class Gateway:
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
     unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # nonce of the last update sent
+    updates: int = 0  # sent, and neither acknowledged nor rejected
+    watch: Watch = field(default_factory=Watch)  # what is to be sent
+    applied: AppliedRevision | None = None
+    behind_since: datetime | None = None  # since when it hasn't had the newest revision in force
+
+    @property
+    def behind(self) -> int:
+        """The number of resources that it has yet to apply: at least 1 while an update is unsent or unanswered."""
+        return max(len(self.unanswered) + self.watch.size, self.updates)
 
     def has(self, key: ResourceKey, version: str) -> bool:
         """Return whether *version* is the last one sent, and acknowledged."""
@@ -103,7 +121,8 @@ class Cache(Observers):
     def connect(self, gateway_id: str) -> tuple[Gateway, Watch]:
         """Register a stream; its watch is set whenever resources have changed, and knows which."""
         warming = self._warming.get(gateway_id, nothing_warming)
-        gateway, watch = Gateway(gateway_id, self._clock(), warming), Watch()
+        watch = Watch()
+        gateway = Gateway(gateway_id, self._clock(), warming, watch=watch)
         self._gateways[id(gateway)] = gateway
         self._watches.add(watch)
         self.tell_observers()

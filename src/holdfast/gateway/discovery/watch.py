@@ -22,6 +22,11 @@ class Watch(asyncio.Event):
         """Remember that this resource was added, changed or removed."""
         self._changed.setdefault(type_url, {})[name] = None
 
+    @property
+    def size(self) -> int:
+        """The number of resources that have changed since they were last taken. Threads may read it."""
+        return sum(map(len, list(self._changed.values())))
+
     def take(self, type_url: str) -> Collection[str]:
         """Return the names of one type that changed since the last call."""
         return self._changed.pop(type_url, {})

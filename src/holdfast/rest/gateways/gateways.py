@@ -7,16 +7,15 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate
 from holdfast.certificates.gateway_certificates import DISCOVERY_NAME, MAX_REQUEST
 from holdfast.network.addresses import Address
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways import responses
+from holdfast.rest.gateways.descriptions import describe_gateway
 from holdfast.rest.gateways.responses import (
     DiscoveryAddress,
     EnrolledGateway,
-    GatewayCertificate,
     GatewayMembership,
     Gateways,
 )
@@ -26,8 +25,10 @@ from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.errors import NoDiscovery
-from holdfast.services.gateways import enrollment
+from holdfast.services.gateways import enrollment, statuses
 from holdfast.services.gateways.joining import join
+from holdfast.services.gateways.statuses import GatewayStatus
+from holdfast.services.runtime import Runtime
 
 PATH = f"{PREFIX}/gateways"
 router = Router(prefix=PATH, tags=["Gateways"])
@@ -56,17 +57,21 @@ class JoinBody(BaseModel):
 
 
 @router.get("")
-def list_gateways(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Gateways:
+def list_gateways(
+    runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> Gateways:
     """
     List gateways.
 
-    Returns the gateways that were enrolled, ordered by name. Only for admins of the organization `default`.
+    Returns the gateways on the publisher's machine, and those that were enrolled, ordered by name: their connection,
+    what they have in force, and what they report. Only for admins of the organization `default`.
     """
-    page, total = enrollment.list_gateways(context, offset, limit)
+    every = statuses.list_for_operator(context, runtime.groups, runtime.gateway_states)
+    page = every[offset : offset + limit]
     return {
         "count": len(page),
-        "list": [_describe(context, gateway) for gateway in page],
-        "pagination": pagination(PATH, {}, offset, limit, total),
+        "list": [_describe(runtime, context, status) for status in page],
+        "pagination": pagination(PATH, {}, offset, limit, len(every)),
     }
 
 
@@ -80,18 +85,20 @@ def enroll_gateway(runtime: CurrentRuntime, context: RequestContext, body: Enrol
     """
     pin = runtime.publisher_pin()
     enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pin)
+    status = statuses.describe_enrolled(enrolled.gateway, context.now)
     discovery = _describe_discovery(runtime.discovery) if runtime.discovery else None
-    return {**_describe(context, enrolled.gateway), "token": enrolled.token, "discovery": discovery}
+    return {**_describe(runtime, context, status), "token": enrolled.token, "discovery": discovery}
 
 
 @router.get("/{gateway}")
-def get_gateway(context: RequestContext, gateway: str) -> responses.Gateway:
+def get_gateway(runtime: CurrentRuntime, context: RequestContext, gateway: str) -> responses.Gateway:
     """
     Get a gateway.
 
     Only for admins of the organization `default`.
     """
-    return _describe(context, enrollment.get_gateway(context, gateway))
+    status = statuses.get_for_operator(context, runtime.groups, runtime.gateway_states, gateway)
+    return _describe(runtime, context, status)
 
 
 @router.delete("/{gateway}", status_code=204)
@@ -135,26 +142,8 @@ def join_as_gateway(request: Request, runtime: CurrentRuntime, body: JoinBody) -
     }
 
 
-def _describe(context: Context, gateway: Gateway) -> responses.Gateway:
-    enrolled, join_by = gateway.enrolled_at, gateway.join_by
-    return {
-        "name": gateway.name,
-        "group": gateway.placement.group,
-        "labels": dict(gateway.placement.labels),
-        "state": gateway.state(context.now),
-        "certificate": _describe_certificate(gateway.certificate) if gateway.certificate else None,
-        "createdTime": gateway.created_at.isoformat(),
-        "enrolledTime": enrolled.isoformat() if enrolled else None,
-        "joinBefore": join_by.isoformat() if join_by and join_by > context.now else None,
-    }
-
-
-def _describe_certificate(certificate: IssuedCertificate) -> GatewayCertificate:
-    return {
-        "fingerprint": certificate.fingerprint,
-        "notBefore": certificate.not_before.isoformat(),
-        "notAfter": certificate.not_after.isoformat(),
-    }
+def _describe(runtime: Runtime, context: Context, status: GatewayStatus) -> responses.Gateway:
+    return describe_gateway(status, runtime.enforcements.revision, context.now)
 
 
 def _describe_discovery(address: Address) -> DiscoveryAddress:

@@ -5,6 +5,7 @@ Responses of operations on gateways.
 from typing_extensions import TypedDict
 
 from holdfast.apis.gateways.gateway import GatewayState
+from holdfast.gateway.control.reports import ProblemKind
 from holdfast.rest.responses import Pagination, Timestamp
 
 
@@ -16,6 +17,65 @@ class GatewayCertificate(TypedDict):
     notAfter: Timestamp
 
 
+class GatewayRevision(TypedDict):
+    """A revision of the configuration, and since when a gateway has all of it in force."""
+
+    revision: int
+    since: Timestamp
+
+
+class RejectedGatewayResource(TypedDict):
+    """A resource that a gateway rejects."""
+
+    type: str
+    name: str
+    message: str
+
+
+class GatewayProblem(TypedDict):
+    """A problem that a gateway reports."""
+
+    kind: ProblemKind
+    message: str
+
+
+class GatewayTraffic(TypedDict):
+    """Requests to one environment since Envoy started."""
+
+    environment: str
+    requests: int
+    failures: int
+
+
+class GatewayReport(TypedDict):
+    """The last report of a gateway."""
+
+    version: str
+    envoyVersion: str | None
+    startedTime: Timestamp
+    envoyStartedTime: Timestamp | None
+    envoyRestarts: int
+    staleSince: Timestamp | None
+    clockOffset: float | None
+    problems: list[GatewayProblem]
+    traffic: list[GatewayTraffic]
+
+
+class GatewayConnection(TypedDict):
+    """The connection of a gateway to the publisher, and what it has applied and reported."""
+
+    connectedSince: Timestamp | None
+    lastSeen: Timestamp | None
+    address: str | None
+    newestRevision: int
+    applied: GatewayRevision | None
+    behind: int
+    behindSince: Timestamp | None
+    rejections: int
+    rejected: list[RejectedGatewayResource]
+    report: GatewayReport | None
+
+
 class Gateway(TypedDict):
     """A gateway."""
 
@@ -24,9 +84,10 @@ class Gateway(TypedDict):
     labels: dict[str, str]
     state: GatewayState
     certificate: GatewayCertificate | None
-    createdTime: Timestamp
+    createdTime: Timestamp | None
     enrolledTime: Timestamp | None
     joinBefore: Timestamp | None
+    connection: GatewayConnection
 
 
 class Gateways(TypedDict):

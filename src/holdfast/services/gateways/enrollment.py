@@ -79,13 +79,6 @@ def create_join_token(
         return Enrollment(replace(gateway, join_by=expires_at), token)
 
 
-def list_gateways(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[Gateway], int]:
-    """Return a page of gateways, ordered by name, and the number of all. Raises NotPermitted."""
-    require_operator(context)
-    with context.read() as session:
-        return gateways.find(session, DEFAULT_ORGANIZATION, offset, limit)
-
-
 def get_gateway(context: Context, name: str) -> Gateway:
     """Return a gateway. Raises NotPermitted, NotFound."""
     require_operator(context)

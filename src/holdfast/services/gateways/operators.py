@@ -8,6 +8,11 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotPermitted
 
 
+def is_operator(context: Context) -> bool:
+    """Return whether the user is an admin of the default organization."""
+    return context.user.organization == DEFAULT_ORGANIZATION and context.user.may(Permission.MANAGE_GATEWAYS)
+
+
 def require_operator(context: Context) -> None:
     """Raise NotPermitted unless the user is an admin of the default organization."""
     context.user.require(Permission.MANAGE_GATEWAYS)

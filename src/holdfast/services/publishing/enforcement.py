@@ -14,6 +14,7 @@ import structlog
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.discovery.revisions import record_revision
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import scope_name
@@ -62,6 +63,7 @@ class Enforcements:
         try:
             while True:
                 observer.clear()
+                record_revision(self._groups.gateways, self._sequence, self._now())
                 self._settle([key for key in self._pending if self._is_everywhere(key)])
                 overdue = min((due for due in self._pending.values() if due is not None), default=None)
                 with suppress(TimeoutError):
@@ -101,6 +103,11 @@ class Enforcements:
                 self._changes[change.organization, policy] = _Change(change.at)
                 self._pending[change.organization, policy] = asyncio.get_running_loop().time() + OVERDUE
         self._sequence = snapshot.sequence
+
+    @property
+    def revision(self) -> int:
+        """The revision of the configuration that was last sent to the gateways."""
+        return self._sequence
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
         """Return by origin whether its trust, as it is in the database, is in force at every connected gateway."""

@@ -1,20 +1,44 @@
 // <live-list src="..."> polls its content while the page is visible. Unchanged items stay in place and keep the focus.
+// With events="...", it asks when a server-sent event says that something has changed, and polls rarely.
 const ASK_AGAIN = 3000; // milliseconds
+const ASK_RARELY = 30000;
 
 customElements.define("live-list", class extends HTMLElement {
   connectedCallback() {
-    this.timer = setInterval(() => this.ask(), ASK_AGAIN);
+    this.listen();
     this.shown = () => this.ask();
     document.addEventListener("visibilitychange", this.shown);
+    document.getElementById("dialog")?.addEventListener("close", this.shown);
+  }
+
+  listen() {
+    const source = this.getAttribute("events");
+    this.poll(source ? ASK_RARELY : ASK_AGAIN);
+    if (!source) return;
+    this.events = new EventSource(source);
+    this.events.onmessage = () => this.ask();
+    // After an interruption, the browser reconnects; not after an answer without events.
+    this.events.onerror = () => this.events.readyState === EventSource.CLOSED && this.poll(ASK_AGAIN);
+  }
+
+  poll(every) {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.ask(), every);
   }
 
   disconnectedCallback() {
+    this.events?.close();
     clearInterval(this.timer);
     document.removeEventListener("visibilitychange", this.shown);
+    document.getElementById("dialog")?.removeEventListener("close", this.shown);
   }
 
   async ask() {
-    if (document.hidden || this.asking) return;
+    if (document.hidden) return;
+    if (this.asking) {
+      this.again = true; // something has changed since
+      return;
+    }
     this.asking = true;
     try {
       const answer = await fetch(this.getAttribute("src"), { headers: { "HX-Request": "true" } });
@@ -23,6 +47,10 @@ customElements.define("live-list", class extends HTMLElement {
       // The publisher can't be reached. The items on the page show their own times.
     } finally {
       this.asking = false;
+    }
+    if (this.again) {
+      this.again = false;
+      this.ask();
     }
   }
 
@@ -35,6 +63,7 @@ customElements.define("live-list", class extends HTMLElement {
     } else if (before || after || this.count(latest) !== this.count(this)) {
       this.keepFocus(this);
       this.replaceChildren(...latest.childNodes);
+      window.htmx.process(this);
       return;
     }
     if (this.count(latest) !== this.count(this)) this.exchange("[data-count]", latest);
@@ -59,6 +88,7 @@ customElements.define("live-list", class extends HTMLElement {
         next = next.nextElementSibling;
       } else {
         before.insertBefore(item, next);
+        window.htmx.process(item); // its links open dialogs
       }
     }
   }

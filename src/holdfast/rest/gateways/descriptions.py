@@ -1,0 +1,75 @@
+"""
+Gateways in responses.
+"""
+
+from datetime import datetime
+
+from holdfast.apis.gateways.gateway import IssuedCertificate
+from holdfast.gateway.control.states import GatewayState
+from holdfast.rest.gateways.responses import Gateway, GatewayCertificate, GatewayConnection, GatewayReport
+from holdfast.services.gateways.statuses import GatewayStatus
+
+
+def describe_gateway(status: GatewayStatus, revision: int, now: datetime) -> Gateway:
+    """Describe a gateway; *revision* is the newest one of the configuration."""
+    enrolled = status.enrolled
+    join_by = enrolled.join_by if enrolled else None
+    return {
+        "name": status.name,
+        "group": status.group,
+        "labels": dict(enrolled.placement.labels) if enrolled else {},
+        "state": status.state,
+        "certificate": _describe_certificate(enrolled.certificate) if enrolled and enrolled.certificate else None,
+        "createdTime": _write(enrolled.created_at if enrolled else None),
+        "enrolledTime": _write(enrolled.enrolled_at if enrolled else None),
+        "joinBefore": _write(join_by if join_by and join_by > now else None),
+        "connection": _describe_connection(status, revision),
+    }
+
+
+def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnection:
+    applied = status.applied
+    return {
+        "connectedSince": _write(status.connected_since),
+        "lastSeen": _write(status.followed.seen_at if status.followed else None),
+        "address": status.address or None,
+        "newestRevision": revision,
+        "applied": {"revision": applied.revision, "since": applied.since.isoformat()} if applied else None,
+        "behind": status.behind,
+        "behindSince": _write(status.behind_since),
+        "rejections": status.rejections,
+        "rejected": [{"type": each.type, "name": each.name, "message": each.reason} for each in status.rejected],
+        "report": _describe_report(status.followed) if status.followed else None,
+    }
+
+
+def _describe_certificate(certificate: IssuedCertificate) -> GatewayCertificate:
+    return {
+        "fingerprint": certificate.fingerprint,
+        "notBefore": certificate.not_before.isoformat(),
+        "notAfter": certificate.not_after.isoformat(),
+    }
+
+
+def _describe_report(followed: GatewayState) -> GatewayReport | None:
+    report = followed.report
+    if report is None:
+        return None
+    return {
+        "version": report.version,
+        "envoyVersion": report.envoy_version or None,
+        "startedTime": report.started_at.isoformat(),
+        "envoyStartedTime": _write(report.envoy_started_at),
+        "envoyRestarts": report.envoy_restarts,
+        "staleSince": _write(report.stale_since),
+        "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
+        "problems": [{"kind": each.kind, "message": each.text} for each in report.problems],
+        "traffic": [
+            {"environment": each.environment, "requests": each.requests, "failures": each.failures}
+            for each in report.traffic
+        ],
+    }
+
+
+def _write(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -1,0 +1,3 @@
+"""
+Pages about gateways.
+"""

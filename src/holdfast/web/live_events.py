@@ -1,0 +1,75 @@
+"""
+Server-sent events of pages that show a state while it changes.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.responses import Response
+
+from holdfast.refusals import Busy
+from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
+from holdfast.services.errors import NotFound
+from holdfast.services.runtime import Runtime
+from holdfast.store.request_store import RequestStore
+from holdfast.web.access.session import NotSignedIn, user_of_request
+
+# A regular comment detects that the browser is gone or the session has ended.
+HEARTBEAT = 15.0  # seconds
+MAX_STREAMS = 20  # per user
+SECONDS = 30  # until the browser should retry
+Read = Callable[[Context], Any]
+"""Returns the state as a JSON value. Raises NotFound if there is nothing to show anymore."""
+
+
+def stream_state(request: Request, runtime: Runtime, user: Principal, read: Read, pause: float = 0.0) -> Response:
+    """
+    Send the state now and after every change, at most every *pause* seconds, until the browser or the session is gone.
+
+    Raises Busy if the user has too many live pages open.
+    """
+    if runtime.live_pages[user.account] >= MAX_STREAMS:
+        raise Busy(f"You have {MAX_STREAMS} live pages open, the maximum. Close some of them.", SECONDS)
+    events = write_events(request, runtime, user, read, pause)
+    return StreamingResponse(events, media_type="text/event-stream")
+
+
+async def write_events(
+    request: Request, runtime: Runtime, user: Principal, read: Read, pause: float = 0.0
+) -> AsyncIterator[str]:
+    """Yield the events of `stream_state`."""
+    observer = runtime.groups.observe()
+    runtime.live_pages[user.account] += 1
+    latest = None
+    try:
+        while True:
+            observer.clear()
+            state = await asyncio.to_thread(_read_state, runtime, user, read)
+            if state != latest:
+                latest = state
+                yield f"data: {json.dumps(state)}\n\n"
+                await asyncio.sleep(pause)
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await observer.wait()
+            except TimeoutError:
+                await asyncio.to_thread(user_of_request, runtime, runtime.store, request)
+                yield ": still here\n\n"
+    except (NotSignedIn, NotFound):
+        return
+    finally:
+        runtime.groups.stop_observing(observer)
+        runtime.live_pages[user.account] -= 1
+        if not runtime.live_pages[user.account]:
+            del runtime.live_pages[user.account]
+
+
+def _read_state(runtime: Runtime, user: Principal, read: Read) -> Any:
+    """Read the current state in a separate transaction, so that none stays open until the next change."""
+    with RequestStore(runtime.store) as store:
+        return read(Context(store, user, runtime.now(), runtime.asks_callers))
