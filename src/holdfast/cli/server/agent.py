@@ -21,7 +21,7 @@ from holdfast.gateway.agent.control_plane import ControlPlane, LocalControlPlane
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership
 from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.gateway.agent.record import RecordFile
-from holdfast.gateway.process.binary import find_envoy
+from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.log_file import ENVOY_LOG
@@ -109,11 +109,14 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
             async with run_agent(
                 name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
             ):
-                console.print("The gateway runs. Press Ctrl-C to stop it.")
-                if is_restart and process.adopted:
-                    await _replace(process)
+                console.print("The gateway is starting. Press Ctrl-C to stop it.")
                 try:
-                    await _either(leave, hangup)
+                    if is_restart:
+                        await _replace(process, record)
+                    while not (leave.is_set() or hangup.is_set()):
+                        await _either(leave, hangup)
+                        if hangup.is_set() and not _can_start_again(options):
+                            hangup.clear()
                 except asyncio.CancelledError:
                     await process.drain(options.drain)
                     raise
@@ -124,11 +127,26 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     return hangup.is_set()
 
 
-async def _replace(process: EnvoyProcess) -> None:
+async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
+    """Replace the Envoy that was adopted, unless another configuration was a reason to do so at the start."""
     try:
-        await process.replace()
+        if process.replacement_problem:
+            record.write_problem(process.replacement_problem)
+        elif process.adopted:
+            await process.replace()
     except (ReplacementFailed, OSError) as error:
-        log.error("gateway process isn't replaced", why=str(error))
+        log.error("gateway process keeps running, because it can't be replaced", why=str(error))
+        record.write_problem(str(error))
+
+
+def _can_start_again(options: AgentOptions) -> bool:
+    try:
+        find_envoy(options.envoy)
+    except EnvoyMissing as error:
+        log.error("gateway isn't restarted", why=str(error))
+        RecordFile(options.data).write_problem(str(error))
+        return False
+    return True
 
 
 def _find_control_plane(options: AgentOptions, membership: Membership | None, sockets: Path) -> ControlPlane:

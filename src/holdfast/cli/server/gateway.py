@@ -98,7 +98,8 @@ def run(
     from holdfast.cli.server.agent import AgentOptions, read_own_addresses, serve
 
     addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
-    serve(AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses))
+    options = AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses)
+    serve(options)
 
 
 @commands.command(

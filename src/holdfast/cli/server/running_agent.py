@@ -15,10 +15,12 @@ from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import AgentRecord, RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.directory import RECORD_FILE as ENVOY_RECORD
+from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.record import read_record
 
 LOOK_AGAIN = 0.05  # seconds
-REPLACED_WITHIN = 60.0  # seconds for an agent and its Envoy to be replaced
+REPLACED_WITHIN = 90.0  # seconds for an agent and its Envoy to be replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +75,33 @@ def stop_agent(data: Path) -> None:
     if not is_locked(data / LOCK_FILE) and is_locked(data / ENVOY_LOCK):  # the agent has died
         end_envoys(data)
         return
-    _signal(data, signal.SIGTERM)
-    _wait(lambda: not is_locked(data / LOCK_FILE), None)
+    pid = _signal(data, signal.SIGTERM)
+    started = start_time(pid)
+    _wait(lambda: not is_locked(data / LOCK_FILE) and start_time(pid) != started, None)
 
 
 def replace_agent(data: Path) -> None:
     """Replace agent and Envoy of the gateway in *data*. Raises CommandFailed."""
-    before = read_record(data / ENVOY_RECORD)
+    before, record = read_record(data / ENVOY_RECORD), RecordFile(data)
+    record.write_problem("")
     _signal(data, signal.SIGHUP)
 
     def is_replaced() -> bool:
         envoy = read_record(data / ENVOY_RECORD)
         return envoy is not None and envoy.is_running and (before is None or envoy.pid != before.pid)
 
-    if not _wait(is_replaced, REPLACED_WITHIN):
-        raise CommandFailed(
-            f"The new Envoy didn't start within {REPLACED_WITHIN:.0f} seconds, so the old one keeps serving. See "
-            f"{data / 'envoy.log'}."
-        )
+    def problem() -> str:
+        agent = record.read()
+        return agent.problem if agent else ""
+
+    is_decided = _wait(lambda: is_replaced() or bool(problem()), REPLACED_WITHIN)
+    if not is_decided or not is_replaced():
+        why = problem() or f"The new Envoy isn't ready after {REPLACED_WITHIN:.0f} seconds."
+        raise CommandFailed(f"{why} The old Envoy keeps serving. See {data / ENVOY_LOG}.")
 
 
-def _signal(data: Path, number: signal.Signals) -> None:
+def _signal(data: Path, number: signal.Signals) -> int:
+    """Send a signal to the agent, and return its process ID."""
     agent = read_status(data).agent
     if agent is None:
         raise CommandFailed(f"No gateway is running with {data}. Choose its directory with --data.")
@@ -101,6 +109,7 @@ def _signal(data: Path, number: signal.Signals) -> None:
         os.kill(agent.pid, number)
     except PermissionError as error:
         raise CommandFailed(f"The gateway in {data} belongs to another user. Run this command as that user.") from error
+    return agent.pid
 
 
 def _wait(condition: Callable[[], bool], within: float | None) -> bool:

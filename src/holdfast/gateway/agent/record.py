@@ -23,6 +23,7 @@ class AgentRecord:
     version: str
     arguments: tuple[str, ...]
     stale_since: str | None
+    problem: str = ""  # why Envoy couldn't be replaced, since this process started
 
 
 class RecordFile:
@@ -40,6 +41,12 @@ class RecordFile:
         with suppress(OSError):
             if record := self.read():
                 self._write(replace(record, stale_since=since.isoformat() if since else None))
+
+    def write_problem(self, problem: str) -> None:
+        """Record why Envoy couldn't be replaced; a full disk is ignored."""
+        with suppress(OSError):
+            if record := self.read():
+                self._write(replace(record, problem=problem))
 
     def read(self) -> AgentRecord | None:
         """Return the record, None if there is none or it can't be read."""

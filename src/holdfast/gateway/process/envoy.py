@@ -64,6 +64,7 @@ class EnvoyProcess:
         self.probe_socket = self.sockets / "probe"
         self.admin_socket = self.sockets / "admin"
         self._admin = Admin(self.admin_socket)
+        self.replacement_problem = ""  # why `start` couldn't replace an Envoy with another configuration
         self.adopted = False  # whether Envoy was already running at the start, with the same configuration
         self.restarts = 0  # because it had ended
         self.ended_at: float | None = None  # when it last ended, in seconds since 1970
@@ -191,6 +192,7 @@ class EnvoyProcess:
                 await self.replace()
             except (ReplacementFailed, OSError) as error:
                 log.error("gateway process keeps its old configuration", why=str(error))
+                self.replacement_problem = str(error)
         return self.pid is not None
 
     async def _begin(self, output: int) -> None:

@@ -1,0 +1,170 @@
+"""`holdfast gateway run`, `restart`, `stop` and `status`, with a real publisher and without one."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backends import Backend
+from holdfast.gateway.process.binary import find_envoy
+from issuing import issue
+from load import Load
+from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, refusal, wait_until
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+PRESENTED = issue("127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def envoy_link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Envoy that is used: a link, so that a test can break it."""
+    link = tmp_path_factory.mktemp("envoy") / "envoy"
+    link.symlink_to(find_envoy())
+    return link
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, envoy_link: Path) -> Iterator[Holdfast]:
+    """A Holdfast that the tests may do anything to; each leaves it running."""
+    with Holdfast(tmp_path_factory.mktemp("own"), HOLDFAST_ENVOY=str(envoy_link)) as holdfast:
+        yield holdfast
+
+
+@pytest.fixture(scope="module")
+def api(own: Holdfast) -> Iterator[PublishedApi]:
+    with Backend(PRESENTED) as backend:
+        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+
+
+def command(own: Holdfast, *words: str) -> subprocess.CompletedProcess[str]:
+    words = (str(COMMAND), "gateway", *words, f"--data={own.gateway}")
+    return subprocess.run(words, env=own.environment, capture_output=True, text=True, timeout=START_WITHIN, check=False)
+
+
+def status(own: Holdfast) -> dict[str, object]:
+    members: dict[str, object] = json.loads(command(own, "status", "--json").stdout)
+    return members
+
+
+@contextmanager
+def standalone(own: Holdfast) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the gateway without a publisher."""
+    words = [str(COMMAND), "gateway", "run", f"--data={own.gateway}", "--name=local"]
+    with subprocess.Popen(words, env=own.environment, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert b"The gateway is starting" in process.stdout.readline()
+            yield process
+        finally:
+            process.terminate()
+            process.wait(15)
+
+
+@contextmanager
+def served(own: Holdfast, api: PublishedApi) -> Iterator[None]:
+    wait_until(lambda: own.answers(api))
+    yield
+
+
+def test_a_restart_replaces_envoy_and_fails_no_request(own: Holdfast, api: PublishedApi):
+    agent, envoy = own.agent, own.envoy
+    with Load(own, api.path, reconnects=True) as load:
+        done = command(own, "restart")
+        load.go_on()
+    assert (done.returncode, done.stdout) == (0, "The gateway has restarted.\n"), done.stderr
+    assert set(load.answers) == {"200"}
+    assert own.agent == agent
+    assert own.envoy != envoy
+    wait_until(lambda: status(own)["staleSince"] is None)
+
+
+def test_a_restart_with_a_broken_envoy_keeps_the_running_one(own: Holdfast, api: PublishedApi, envoy_link: Path):
+    envoy, target = own.envoy, envoy_link.readlink()
+    for broken in (Path("/bin/false"), Path("/nonexistent")):
+        envoy_link.unlink()
+        envoy_link.symlink_to(broken)
+        try:
+            done = command(own, "restart")
+        finally:
+            envoy_link.unlink()
+            envoy_link.symlink_to(target)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "The old Envoy keeps serving." in done.stderr
+        assert own.envoy == envoy
+        assert own.call(api.path).status_code == 200
+
+
+def test_a_killed_agent_is_started_again_and_adopts_envoy(own: Holdfast, api: PublishedApi):
+    agent, envoy = own.agent, own.envoy
+    with Load(own, api.path, reconnects=True) as load:
+        own.kill_agent()
+        wait_until(lambda: own.rest.get("/apis").is_success and status(own)["staleSince"] is None, START_WITHIN)
+        load.go_on()
+    assert set(load.answers) == {"200"}
+    assert own.agent != agent
+    assert own.envoy == envoy
+
+
+def test_removed_trust_stays_removed_although_everything_is_killed_and_no_publisher_returns(
+    own: Holdfast, api: PublishedApi
+):
+    with Backend(PRESENTED) as backend:
+        other = own.publish_api(backend.url())
+        alias = own.import_certificate(backend.url(), PRESENTED.pem)
+        assert own.call(other.path).status_code == 200
+        own.delete_certificate(alias)
+        wait_until(lambda: not own.call(other.path).is_success)
+        wait_until(lambda: all_enforced(own, backend.url()))
+        own.kill()
+        with standalone(own):
+            wait_until(lambda: own.answers(api))
+            assert own.call(api.path).status_code == 200
+            assert refusal(own.call(other.path)) == "503 backend_not_trusted"
+            members = status(own)
+            assert (members["running"], members["name"]) == (True, "local")
+            assert members["staleSince"]
+    own.start()
+
+
+def all_enforced(own: Holdfast, endpoint: str) -> bool:
+    where = {"endpoint": endpoint}
+    answer = own.rest.get("/endpoints/trust-settings", params=where).json()
+    return bool(answer["enforcement"]["progress"] == "enforced")
+
+
+def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopped(own: Holdfast, api: PublishedApi):
+    own.stop()
+    with standalone(own) as gateway, served(own, api), Load(own, api.path, reconnects=True) as load:
+        own.environment["HOLDFAST_WITHOUT_GATEWAY"] = "true"
+        try:
+            own.start()
+            wait_until(lambda: status(own)["staleSince"] is None)
+            own.stop(still_serving=True)
+            wait_until(lambda: status(own)["staleSince"] is not None)
+            load.go_on()
+            assert gateway.poll() is None
+        finally:
+            del own.environment["HOLDFAST_WITHOUT_GATEWAY"]
+        assert set(load.answers) == {"200"}
+    own.start()
+
+
+def test_a_stopped_gateway_is_not_started_again(own: Holdfast, api: PublishedApi):
+    agent, envoy = own.agent, own.envoy
+    done = command(own, "stop")
+    assert (done.returncode, done.stdout) == (0, "The gateway has stopped.\n"), done.stderr
+    assert not is_running(agent)
+    assert not is_running(envoy)
+    done = command(own, "status")
+    assert (done.returncode, done.stdout) == (1, f"No gateway agent is running with {own.gateway}.\n")
+    assert command(own, "stop").stderr == (
+        f"holdfast: No gateway is running with {own.gateway}. Choose its directory with --data.\n"
+    )
+    assert own.rest.get("/apis").is_success
+    assert not (own.gateway / "agent.json").exists()
+    own.stop()
+    own.start()
+    wait_until(lambda: own.answers(api))
