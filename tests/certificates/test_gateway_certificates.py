@@ -122,7 +122,7 @@ DER = x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER)
 
 
 @given(st.integers(0, len(DER) - 1), st.binary(min_size=0, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_damaged_requests_are_rejected_and_never_issue_for_another_key(position, replacement):
     damaged = DER[:position] + replacement + DER[position + len(replacement) :]
     with suppress(UnusableRequest):

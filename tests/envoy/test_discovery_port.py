@@ -191,3 +191,17 @@ def test_the_discovery_port_must_be_free(holdfast: Holdfast, tmp_path: Path):
         f"holdfast: Can't listen on {taken}: address already in use. Stop the program that uses it, or choose another "
         "with --discovery HOST:PORT."
     )
+
+
+def test_memberships_and_revocations_survive_kill_9_of_the_publisher(holdfast: Holdfast):
+    used, unused, revoked = (enroll(holdfast, f"us-{number}") for number in (1, 2, 3))
+    member, outcast = (join(holdfast.publisher_url, token) for token in (used, revoked))
+    holdfast.rest.delete("/gateways/us-3").raise_for_status()
+    holdfast.kill_publisher()
+    holdfast.start()
+    assert asyncio.run(state(member)) == "connected"
+    assert asyncio.run(state(outcast)) == REJECTED
+    for token in (used, revoked):
+        with pytest.raises(JoinFailed, match="rejected the token"):
+            join(holdfast.publisher_url, token)
+    assert asyncio.run(state(join(holdfast.publisher_url, unused))) == "connected"
