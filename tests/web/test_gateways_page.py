@@ -79,6 +79,7 @@ def test_rest_reports_the_same(operator, name):
     assert connection["rejected"] == [{"type": "Cluster", "name": SECRET_NAME, "message": "it cannot be parsed"}]
     report = connection["report"]
     assert (report["version"], report["envoyVersion"], report["envoyRestarts"]) == ("9.8.7", "1.40.0", 2)
+    assert (report["lostReports"], report["envoyEndedTime"]) == (0, None)
     assert report["traffic"] == [{"environment": "production", "requests": 1200, "failures": 3}]
     assert report["problems"][0]["kind"] == "listener"
 

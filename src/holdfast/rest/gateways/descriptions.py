@@ -61,8 +61,10 @@ def _describe_report(followed: GatewayState) -> GatewayReport | None:
         "startedTime": report.started_at.isoformat(),
         "envoyStartedTime": _write(report.envoy_started_at),
         "envoyRestarts": report.envoy_restarts,
+        "envoyEndedTime": _write(report.envoy_ended_at),
         "staleSince": _write(report.stale_since),
         "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
+        "lostReports": report.lost_reports,
         "problems": [{"kind": each.kind, "message": each.text} for each in report.problems],
         "traffic": [
             {"environment": each.environment, "requests": each.requests, "failures": each.failures}

@@ -55,8 +55,10 @@ class GatewayReport(TypedDict):
     startedTime: Timestamp
     envoyStartedTime: Timestamp | None
     envoyRestarts: int
+    envoyEndedTime: Timestamp | None
     staleSince: Timestamp | None
     clockOffset: float | None
+    lostReports: int
     problems: list[GatewayProblem]
     traffic: list[GatewayTraffic]
 
