@@ -46,12 +46,28 @@ def test_compose_yaml_fits_the_schema_of_compose():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
-def test_systemd_accepts_the_unit_and_finds_it_confined(tmp_path):
-    unit = tmp_path / "holdfast.service"
-    source = (ROOT / "deploy/holdfast.service").read_text()
+@pytest.mark.parametrize(("name", "threshold"), [("holdfast", 15), ("holdfast-gateway", 17)])
+def test_systemd_accepts_the_units_and_finds_them_confined(tmp_path, name, threshold):
+    unit = tmp_path / f"{name}.service"
+    source = (ROOT / f"deploy/{name}.service").read_text()
     unit.write_text(source.replace("/opt/holdfast/bin/holdfast", str(COMMAND)))
     check("systemd-analyze", "verify", unit)
-    check("systemd-analyze", "security", "--offline=yes", "--threshold=15", unit)  # tenths: 1.5 of 10
+    check("systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}", unit)  # tenths: 1.5 of 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces of Linux")
+def test_an_envoy_is_not_visible_from_another_user_namespace():
+    """This is why the gateway's unit has no PrivateUsers: a restarted agent would get another namespace."""
+    with subprocess.Popen(["unshare", "-U", "sleep", "60"]) as process:  # noqa: S607
+        try:
+            wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+            look = ["readlink", f"/proc/{process.pid}/exe"]
+            assert subprocess.run(["unshare", "-U", *look], check=False, capture_output=True).returncode == 1  # noqa: S607
+            check(*look)
+        finally:
+            process.kill()
+    for name in ("PrivateUsers=", "RemoveIPC="):
+        assert f"\n{name}" not in (ROOT / "deploy/holdfast-gateway.service").read_text()
 
 
 @pytest.mark.envoy
