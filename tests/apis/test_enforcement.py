@@ -13,6 +13,22 @@ from holdfast.cli.requests.enforcement import describe_enforcement
         (Enforcement(Progress.NO_GATEWAY), "no gateway", "Waiting for gateways: none is connected"),
         (Enforcement(Progress.WAITING, 1), "waiting", "Waiting for gateways"),
         (Enforcement(Progress.WAITING, 2, 1), "waiting", "Waiting for gateways (1 of 2)"),
+        (Enforcement(Progress.WAITING, 2, 1, waiting_for=("eu-1",)), "waiting", "Waiting for eu-1 (1 of 2)"),
+        (
+            Enforcement(Progress.WAITING, 9, 4, waiting_for=("a", "b", "c", "d", "e")),
+            "waiting",
+            "Waiting for a, b, c and 2 more (4 of 9)",
+        ),
+        (
+            Enforcement(Progress.ENFORCED, 2, 2, 41, disconnected=("eu-3",)),
+            "enforced",
+            "Enforced on 2 gateways (41 ms). Not connected: eu-3",
+        ),
+        (
+            Enforcement(Progress.REFUSED, 2, 1, reason="no", waiting_for=("eu-1",)),
+            "refused",
+            "Rejected by eu-1: no",
+        ),
         (Enforcement(Progress.REFUSED, 1, reason="No room."), "refused", "Rejected by a gateway: No room."),
         (Enforcement(Progress.ENFORCED, 1, 1), "enforced", "Enforced on 1 gateway"),
         (Enforcement(Progress.ENFORCED, 2, 2, 31), "enforced", "Enforced on 2 gateways (31 ms)"),
@@ -27,6 +43,8 @@ def test_pages_and_commands_use_the_same_sentence(enforcement, words, sentence):
         "enforcedOn": enforcement.enforced_on,
         "milliseconds": enforcement.milliseconds,
         "reason": enforcement.reason,
+        "waitingFor": list(enforcement.waiting_for),
+        "disconnected": list(enforcement.disconnected),
     }
     assert describe_enforcement(member) == sentence[0].lower() + sentence[1:]
 

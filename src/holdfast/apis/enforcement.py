@@ -2,8 +2,11 @@
 The progress of a change at the gateways, and its texts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+MAX_LISTED = 3  # names of gateways in a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class Enforcement:
     """
     The state of a policy at the gateways.
 
-    *milliseconds* is the time from the last change to its enforcement, or None if this process didn't measure it.
+    *gateways* and *enforced_on* count connected gateways. *milliseconds* is the time from the last change to its
+    enforcement, or None if this process didn't measure it. *waiting_for* are connected gateways that don't have the
+    change yet, or that rejected it; *disconnected* ones may still have the state before it.
     """
 
     progress: Progress
@@ -52,9 +57,13 @@ class Enforcement:
     enforced_on: int = 0
     milliseconds: int | None = None
     reason: str = ""
+    # Not compared, because they only explain the state.
+    waiting_for: tuple[str, ...] = field(default=(), compare=False)
+    disconnected: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"
+        absent = f". Not connected: {_list(self.disconnected)}" if self.disconnected else ""
         match self.progress:
             case Progress.NOT_SERVED:
                 return "Takes effect when the API is published"
@@ -62,11 +71,19 @@ class Enforcement:
                 return "Waiting for gateways: none is connected"
             case Progress.WAITING:
                 counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
-                return f"Waiting for gateways{counted}"
+                awaited = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "gateways"
+                return f"Waiting for {awaited}{counted}{absent}"
             case Progress.REFUSED:
-                return f"Rejected by a gateway: {self.reason}"
+                by = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "a gateway"
+                return f"Rejected by {by}: {self.reason}"
             case Progress.ENFORCED:
                 took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
-                return f"Enforced on {gateways}{took}"
+                return f"Enforced on {gateways}{took}{absent}"
             case Progress.UNVERIFIED:
-                return f"Verification is off on {gateways}"
+                return f"Verification is off on {gateways}{absent}"
+
+
+def _list(names: Sequence[str]) -> str:
+    """List the first of *names*, and the number of the others."""
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

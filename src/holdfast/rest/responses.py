@@ -51,6 +51,8 @@ class Enforcement(TypedDict):
     enforcedOn: int
     milliseconds: int | None
     reason: str
+    waitingFor: list[str]
+    disconnected: list[str]
 
 
 class Difference(TypedDict):

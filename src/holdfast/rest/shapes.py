@@ -60,4 +60,6 @@ def write_enforcement(enforcement: Enforcement) -> responses.Enforcement:
         "enforcedOn": enforcement.enforced_on,
         "milliseconds": enforcement.milliseconds,
         "reason": enforcement.reason,
+        "waitingFor": list(enforcement.waiting_for),
+        "disconnected": list(enforcement.disconnected),
     }

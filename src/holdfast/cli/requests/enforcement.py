@@ -101,5 +101,15 @@ def describe_enforcement(enforcement: dict[str, Any]) -> str:
     if progress is None:
         return str(enforcement["progress"])  # from a newer publisher
     gateways, enforced_on = enforcement["gateways"], enforcement["enforcedOn"]
-    text = str(Enforcement(progress, gateways, enforced_on, enforcement["milliseconds"], enforcement["reason"]))
+    text = str(
+        Enforcement(
+            progress,
+            gateways,
+            enforced_on,
+            enforcement["milliseconds"],
+            enforcement["reason"],
+            tuple(enforcement.get("waitingFor", ())),  # absent from older publishers
+            tuple(enforcement.get("disconnected", ())),
+        )
+    )
     return text[0].lower() + text[1:]

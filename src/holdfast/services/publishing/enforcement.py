@@ -4,7 +4,7 @@ Whether the last change of a policy is in force: only once every connected gatew
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.services.publishing.target import Target
 from holdfast.store import journal
+from holdfast.store.gateways import gateways
 from holdfast.store.journal import Change
 
 log = structlog.get_logger()
@@ -35,6 +36,14 @@ class _Change:
 
     at: datetime
     milliseconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Whether the database has changes that weren't sent yet, and the gateways that have joined: names and groups."""
+
+    behind: bool
+    joined: Sequence[tuple[str, str]]
 
 
 class Enforcements:
@@ -111,12 +120,12 @@ class Enforcements:
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
         """Return by origin whether its trust, as it is in the database, is in force at every connected gateway."""
-        behind, organization = self._is_behind(context), context.user.organization
-        return {origin: self._of((organization, OriginTrust(origin)), behind=behind) for origin in origins}
+        stored, organization = self._read(context), context.user.organization
+        return {origin: self._of((organization, OriginTrust(origin)), stored) for origin in origins}
 
     def of(self, context: Context, policy: Policy) -> Enforcement:
         """Return whether *policy*, as it is in the database, is in force at every connected gateway."""
-        return self._of((context.user.organization, policy), behind=self._is_behind(context))
+        return self._of((context.user.organization, policy), self._read(context))
 
     def of_path(self, context: Context, path: str) -> Enforcement:
         """
@@ -124,58 +133,70 @@ class Enforcements:
 
         Gateways of groups without such routes count until they have none; if nobody has any, all gateways count.
         """
-        behind = self._is_behind(context)
+        stored, caches = self._read(context), self._groups.caches
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
-        every = [Target(gateway, cache, keys) for cache in self._groups.caches.values() for gateway in cache.gateways]
+        every = [Target(gateway, cache, keys) for cache in caches.values() for gateway in cache.gateways]
         targets = [target for target in every if target.is_concerned] or every
-        following = [target for target in targets if not behind and target.follows]
-        refused = next((reason for target in targets if (reason := target.rejection)), None)
+        following = [target for target in targets if not stored.behind and target.follows]
+        groups = {name for name, cache in caches.items() if any(cache.get(*key) for key in keys)} or caches.keys()
+        absent = self._find_absent(stored, groups)
         if not targets:
-            return Enforcement(Progress.NO_GATEWAY)
-        if refused:
-            return Enforcement(Progress.REFUSED, len(targets), len(following), reason=refused)
-        progress = Progress.ENFORCED if len(following) == len(targets) else Progress.WAITING
-        return Enforcement(progress, len(targets), len(following))
+            return Enforcement(Progress.NO_GATEWAY, disconnected=absent)
+        if refusal := _describe_refusal(targets, len(following), absent):
+            return refusal
+        if len(following) == len(targets):
+            return Enforcement(Progress.ENFORCED, len(targets), len(targets), disconnected=absent)
+        awaited = () if stored.behind else tuple(target.gateway.id for target in targets if not target.follows)
+        return Enforcement(Progress.WAITING, len(targets), len(following), waiting_for=awaited, disconnected=absent)
 
-    def _is_behind(self, context: Context) -> bool:
-        """Return whether the database, as *context* sees it, has changes that the distributor hasn't sent."""
+    def _read(self, context: Context) -> _Stored:
         with context.read() as session:
-            return journal.last_change(session) > self._sequence
+            return _Stored(journal.last_change(session) > self._sequence, gateways.joined(session))
 
-    def _of(self, key: PolicyKey, *, behind: bool) -> Enforcement:
+    def _find_absent(self, stored: _Stored, groups: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the gateways of *groups* that have joined and aren't connected."""
+        connected = {gateway.id for gateway in self._groups.gateways} if stored.joined else set()
+        return tuple(name for name, group in stored.joined if group in groups and name not in connected)
+
+    def _of(self, key: PolicyKey, stored: _Stored) -> Enforcement:
         if not self._is_used(key):
-            gateways = self._groups.gateways
-            progress = Progress.WAITING if gateways else Progress.NO_GATEWAY
-            return Enforcement(progress, len(gateways)) if behind else Enforcement(Progress.NOT_SERVED)
-        targets, change = self._targets(key), self._changes.get(key)
+            connected = len(self._groups.gateways)
+            progress = Progress.WAITING if connected else Progress.NO_GATEWAY
+            return Enforcement(progress, connected) if stored.behind else Enforcement(Progress.NOT_SERVED)
+        targets, change = list(self._targets(key)), self._changes.get(key)
         has = [target for target in targets if target.has_all]
-        refused = next((reason for target in targets if (reason := target.rejection)), None)
+        groups = frozenset().union(*(part.groups for part in self._parts[key].values()))
+        absent = self._find_absent(stored, groups)
         if not targets:
-            return Enforcement(Progress.NO_GATEWAY)
-        if refused:
-            return Enforcement(Progress.REFUSED, len(targets), len(has), reason=refused)
-        if behind or key in self._pending or len(has) < len(targets):
-            return Enforcement(Progress.WAITING, len(targets), 0 if behind else len(has))
+            return Enforcement(Progress.NO_GATEWAY, disconnected=absent)
+        if refusal := _describe_refusal(targets, len(has), absent):
+            return refusal
+        if stored.behind or key in self._pending or len(has) < len(targets):
+            awaited = () if stored.behind else tuple(target.gateway.id for target in targets if not target.has_all)
+            number = 0 if stored.behind else len(has)
+            return Enforcement(Progress.WAITING, len(targets), number, waiting_for=awaited, disconnected=absent)
         progress = Progress.UNVERIFIED if key in self._unverified else Progress.ENFORCED
-        return Enforcement(progress, len(targets), len(has), change.milliseconds if change else None)
+        milliseconds = change.milliseconds if change else None
+        return Enforcement(progress, len(targets), len(has), milliseconds, disconnected=absent)
 
     def _is_used(self, key: PolicyKey) -> bool:
         return any(resources.groups for resources in self._parts.get(key, {}).values())
 
-    def _targets(self, key: PolicyKey) -> list[Target]:
-        """Return the connected gateways of the groups in which a policy is used, each with the resources it needs."""
+    def _targets(self, key: PolicyKey) -> Iterator[Target]:
+        """Yield the connected gateways of the groups in which a policy is used, each with the resources it needs."""
         parts = self._parts.get(key, {}).values()
-        targets = []
         for group, cache in self._groups.caches.items():
             used = [part.by_policy[key[1]] for part in parts if group in part.groups] if cache.gateways else []
             if used:
                 keys = frozenset().union(*used)
-                targets += [Target(gateway, cache, keys) for gateway in cache.gateways]
-        return targets
+                for gateway in cache.gateways:
+                    yield Target(gateway, cache, keys)
 
     def _is_everywhere(self, key: PolicyKey) -> bool:
-        targets = self._targets(key)
-        return not self._is_used(key) or (bool(targets) and all(target.has_all for target in targets))
+        if not self._is_used(key):
+            return True
+        first = next(targets := self._targets(key), None)
+        return first is not None and first.has_all and all(target.has_all for target in targets)
 
     async def _report_overdue(self) -> None:
         """Log which clusters are warming at the gateways that haven't acknowledged the overdue changes, once each."""
@@ -207,6 +228,16 @@ class Enforcements:
             change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
         if policies:
             self._groups.tell_observers()
+
+
+def _describe_refusal(targets: Sequence[Target], has: int, absent: tuple[str, ...]) -> Enforcement | None:
+    refusals = {target.gateway.id: reason for target in targets if (reason := target.rejection)}
+    if not refusals:
+        return None
+    reason = next(iter(refusals.values()))
+    return Enforcement(
+        Progress.REFUSED, len(targets), has, reason=reason, waiting_for=tuple(refusals), disconnected=absent
+    )
 
 
 def _policies(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[Policy]:

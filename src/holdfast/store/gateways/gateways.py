@@ -56,6 +56,12 @@ def find(session: Session, organization: str, offset: int = 0, limit: int | None
     return _gateways(session, organization, rows), count(session, organization)
 
 
+def joined(session: Session) -> list[tuple[str, str]]:
+    """Return the names of all gateways that have joined, in order, each with its group."""
+    query = select(GatewayRow.name, GatewayRow.group_name).where(GatewayRow.enrolled_at.is_not(None))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(GatewayRow.name))]
+
+
 def names_in(session: Session, group: str) -> list[str]:
     """Return the names of the gateways that belong to a group, or that can join it with a token, in order."""
     joining = select(JoinTokenRow.gateway_id).where(JoinTokenRow.group_name == group, JoinTokenRow.used_at.is_(None))
