@@ -19,7 +19,7 @@ from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_ide
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
-CALLER, FORWARDED = "x-holdfast-caller", "x-forwarded-client-cert"
+CALLER, TIME, FORWARDED = "x-holdfast-caller", "x-holdfast-time", "x-forwarded-client-cert"
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def test_forged_headers_grant_nothing_and_are_removed(holdfast: Holdfast):
         made_up = [
             (CALLER, fingerprint(ANNA.der)),
             (CALLER, fingerprint(ANNA.der)),
+            (TIME, str(int(datetime.now(UTC).timestamp()))),
             ("X-Holdfast-Environment", "sandbox"),
         ]
         made_up += [(FORWARDED, f"Hash={fingerprint(ANNA.der)}"), ("Connection", f"{CALLER}, x-holdfast-environment")]
@@ -91,7 +92,7 @@ def test_forged_headers_grant_nothing_and_are_removed(holdfast: Holdfast):
                 assert refusal(client.get(api.path, headers=sent)) == REFUSED
                 answered = client.get(open_api.path, headers=sent)
                 if answered.is_success:  # without the header that names the environment, no scope is found
-                    assert not {CALLER, FORWARDED, "x-holdfast-environment"} & set(answered.json()["headers"])
+                    assert not {CALLER, TIME, FORWARDED, "x-holdfast-environment"} & set(answered.json()["headers"])
                 else:
                     assert refusal(answered) == "404 not_found"
 
@@ -99,7 +100,7 @@ def test_forged_headers_grant_nothing_and_are_removed(holdfast: Holdfast):
 def test_backends_learn_nothing_of_what_the_gateway_knows_about_the_caller(holdfast: Holdfast):
     with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(ANNA)) as client:
         holdfast.let_call(api, ANNA.pem)
-        assert not {CALLER, FORWARDED} & set(client.get(api.path).json()["headers"])
+        assert not {CALLER, TIME, FORWARDED} & set(client.get(api.path).json()["headers"])
 
 
 def test_other_apis_of_the_gateway_stay_as_they_were(holdfast: Holdfast):
@@ -155,6 +156,25 @@ def test_the_validity_of_a_certificate_begins_and_ends_automatically(holdfast: H
         assert datetime.now(UTC) >= brief.certificate.not_valid_before_utc
         wait_until(lambda: client.get(api.path).status_code == 403, 15)
         assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
+
+
+def test_the_validity_of_a_certificate_begins_and_ends_without_a_publisher(tmp_path: Path):
+    files = write_identity(tmp_path, issue("127.0.0.1", by=GATEWAYS))
+    with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (backend, api):
+        start = timedelta(seconds=5)
+        brief = issue(common_name="brief", start=start, end=start + timedelta(seconds=4))
+        own.let_call(api, brief.pem)
+        own.kill_publisher()
+        with own.tls_caller(tls_of(brief)) as client:
+            assert refusal(client.get(api.path)) == REFUSED
+            wait_until(lambda: client.get(api.path).is_success, 15)
+            assert datetime.now(UTC) >= brief.certificate.not_valid_before_utc
+            # The first refusal comes on the connection that was open before, and in the second after the last one.
+            wait_until(lambda: client.get(api.path).status_code == 403, 15)
+            assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc + timedelta(seconds=1)
+            asked = backend.requests
+            assert refusal(client.get(api.path)) == answer(own, api, brief) == REFUSED
+            assert backend.requests == asked
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -1,6 +1,7 @@
 """Access to APIs: no route leads to the backend of a protected API without an accepted caller certificate."""
 
 import hashlib
+from datetime import UTC, datetime
 
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
@@ -11,10 +12,12 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import ApiCallers
+from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
+    TIME_HEADER,
     build_routes,
     build_scoped_routes,
     pack_routes,
@@ -24,8 +27,15 @@ from holdfast.gateway.resources.routes import (
 from store.values import make_api
 from trusting import trust_set
 
-ANNA, BERTA = (hashlib.sha256(name).hexdigest() for name in (b"anna", b"berta"))
-fingerprints = st.sets(st.binary(min_size=1).map(lambda data: hashlib.sha256(data).hexdigest()), max_size=5)
+NOT_BEFORE, NOT_AFTER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def caller(name: bytes) -> AcceptedCaller:
+    return AcceptedCaller(hashlib.sha256(name).hexdigest(), NOT_BEFORE, NOT_AFTER)
+
+
+ANNA, BERTA = caller(b"anna"), caller(b"berta")
+accepted_callers = st.sets(st.binary(min_size=1).map(caller), max_size=5)
 urls = st.none() | st.sampled_from(["https://a.test", "http://a.test", "https://a.test/base/", "http://[::1]:81/x"])
 contexts = st.from_regex(r"/(a|b)(/(a|b|1)){0,2}", fullmatch=True)
 
@@ -52,26 +62,32 @@ def place(route: Route) -> str:
     return route.match.path or route.match.prefix + "*"
 
 
-@given(apis(requires=True), fingerprints)
+@given(apis(requires=True), accepted_callers)
 def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, accepted):
     for environment in ENVIRONMENTS:
-        routes = build_routes(api, environment, accepted)
+        routes, fingerprints = build_routes(api, environment, accepted), {each.fingerprint for each in accepted}
         for route in routes:
             (action,) = [each for each in ("route", "direct_response") if route.HasField(each)]
             if action == "route":
-                (caller,) = callers_of(route)
-                assert caller in accepted
+                (fingerprint,) = callers_of(route)
+                assert fingerprint in fingerprints
                 matcher = next(each for each in route.match.headers if each.name == CALLER_HEADER)
                 assert not matcher.invert_match
                 assert not matcher.treat_missing_header_as_empty
                 assert not matcher.string_match.ignore_case
+                (time,) = [each for each in route.match.headers if each.name == TIME_HEADER]
+                assert (time.range_match.start, time.range_match.end) == (1767225600, 1798761600)
+                assert not time.invert_match
+                assert not time.treat_missing_header_as_empty
             else:
                 assert route.direct_response.status == 403
         served = api.state.is_served and api.endpoint(environment) is not None
-        assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (accepted if served else set())
+        assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (
+            fingerprints if served else set()
+        )
 
 
-@given(apis(), fingerprints)
+@given(apis(), accepted_callers)
 def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_none(api, accepted):
     for environment in ENVIRONMENTS:
         routes = build_routes(api, environment, accepted)
@@ -82,7 +98,7 @@ def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_n
         assert set(last) in ({api.path, f"{api.path}/*"}, set())
 
 
-@given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), fingerprints)
+@given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), accepted_callers)
 def test_no_other_api_in_a_scope_bypasses_a_rejection(every, accepted):
     for environment in ENVIRONMENTS:
         made = build_scoped_routes(environment, "a", [pack_routes(api, environment, accepted) for api in every])

@@ -1,13 +1,12 @@
 """Caller certificates: what gateways accept, and when."""
 
-from datetime import timedelta
-
 import pytest
 
 from acting import context_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import (
     MAX_CALLERS,
+    AcceptedCaller,
     require_certificate,
     requires_certificate,
 )
@@ -22,7 +21,6 @@ from holdfast.services.errors import (
     TooManyCallers,
 )
 from holdfast.services.identities import caller_certificates
-from holdfast.services.identities.caller_certificates import Boundaries
 from holdfast.services.publishing.snapshot import read_changed, read_everything
 from holdfast.store import journal
 from holdfast.store.identities import caller_certificates as stored
@@ -45,9 +43,8 @@ def callers(store, who, api):
     return read_everything(store, SEALING, utc_now()).callers.get((who.organization, api.id))
 
 
-def announced(store, since):
-    with store.read() as session:
-        return [(change.organization, change.kind, change.key) for change in journal.changes_after(session, since)]
+def accepted(entry):
+    return AcceptedCaller(entry.certificate.fingerprint, entry.certificate.not_before, entry.certificate.not_after)
 
 
 def last(store):
@@ -59,47 +56,22 @@ def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(
     open_api = publish(anna, "Open")
     before = last(store)
     entry = accept(anna, served)
-    assert callers(store, anna, served) == {read(ANNA).fingerprint}
+    assert callers(store, anna, served) == {accepted(entry)}
     assert callers(store, anna, open_api) is None
     changed = read_changed(store, SEALING, before, utc_now())
-    assert changed.callers == {(anna.organization, served.id): {entry.certificate.fingerprint}}
+    assert changed.callers == {(anna.organization, served.id): {accepted(entry)}}
     assert changed.apis[anna.organization, served.id].requires_certificate
     caller_certificates.delete_certificate(context_of(store, anna, entry.created_at), served.id, "partner")
     assert callers(store, anna, served) == frozenset()
 
 
-def test_a_certificate_works_only_while_valid_and_each_boundary_is_announced_once(store, anna, served, clock):
-    now = clock()
-    later, brief = (
-        make_caller(served, alias, issue(common_name=alias, start=start, end=end))
-        for alias, start, end in (("later", DAY, 2 * DAY), ("brief", -DAY, DAY / 2))
-    )
+def test_gateways_also_get_certificates_that_are_not_valid_yet(store, anna, served, clock):
+    later = make_caller(served, issued=issue(start=DAY, end=2 * DAY))
     with store.write() as session:
-        for entry in (later, brief):
-            stored.insert(session, entry)
-    times = [brief.certificate.not_after, later.certificate.not_before, later.certificate.not_after]
-    boundaries, tick = Boundaries(now), timedelta(microseconds=1)
-    assert boundaries.pass_on(store, now) == times[0] + tick
-    for at, following in ((times[0] + tick, times[1] + tick), (times[1], times[2] + tick), (times[2] + tick, None)):
-        before = last(store)
-        assert boundaries.pass_on(store, at - 2 * tick) == at + (at == times[1]) * tick
-        assert announced(store, before) == []
-        assert boundaries.pass_on(store, at + tick) == following
-        assert announced(store, before) == [(anna.organization, "api", served.id)]
-        assert boundaries.pass_on(store, at + tick) == following
-        assert len(announced(store, before)) == 1
-
-
-def test_fingerprints_are_those_of_valid_certificates_both_ends_included(store, served, clock):
-    entry = make_caller(served, issued=issue(start=DAY, end=2 * DAY))
-    with store.write() as session:
-        stored.insert(session, entry)
-        begin, end, tick = entry.certificate.not_before, entry.certificate.not_after, timedelta(microseconds=1)
-        matches = [
-            bool(stored.valid_fingerprints(session, served.organization, {served.id}, at)[served.id])
-            for at in (clock(), begin - tick, begin, end, end + tick)
-        ]
-    assert matches == [False, False, True, True, False]
+        stored.insert(session, later)
+    with store.read() as session:
+        assert stored.accepted_callers(session, anna.organization, {served.id}) == {served.id: {accepted(later)}}
+    assert later.certificate.not_before > clock()
 
 
 def test_an_api_has_a_limited_number_of_caller_certificates(store, anna, served, accept):
@@ -166,7 +138,6 @@ def test_the_caller_certificates_of_a_deleted_api_are_deleted(store, anna, serve
     deletion.delete_api(context_of(store, anna, clock()), served.id)
     with store.read() as session:
         assert stored.find(session, anna.organization, served.id) == ([], 0)
-        assert stored.next_boundary(session, clock()) is None
 
 
 @pytest.mark.parametrize(

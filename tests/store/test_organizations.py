@@ -153,15 +153,10 @@ READS = {
     caller_certificates.find: lambda session, org, both: [
         found for each in (both.default, both.other) for found in caller_certificates.find(session, org, each.api.id)[0]
     ],
-    caller_certificates.valid_fingerprints: lambda session, org, both: [
+    caller_certificates.accepted_callers: lambda session, org, both: [
         each.api
         for each in (both.default, both.other)
-        if caller_certificates.valid_fingerprints(session, org, {each.api.id}, AFTER_NOW)[each.api.id]
-    ],
-    caller_certificates.with_boundary: lambda session, org, both: [
-        each.api
-        for each in (both.default, both.other)
-        if each.api.id in caller_certificates.with_boundary(session, org, NOW, LATER)
+        if caller_certificates.accepted_callers(session, org, {each.api.id})[each.api.id]
     ],
     endpoint_certificates.get: lambda session, org, _: [endpoint_certificates.get(session, org, "pizza-backend")],
     endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(
@@ -244,7 +239,6 @@ FOR_ALL = {
     tokens.owner_of_hash,
     tokens.application_with_id,
     tokens.day_of,
-    caller_certificates.next_boundary,
     journal.last_change,
     journal.changes_after,
     endpoint_certificates.in_rotation,

@@ -20,8 +20,6 @@ ORG, ORIGINS = "default", [f"https://{number}.test" for number in range(3)]
 NOW = utc_now()
 QUERIES = {
     "the end of the next exception": trust_settings.next_end,
-    "the next boundary": lambda session: caller_certificates.next_boundary(session, NOW),
-    "boundaries that have passed": lambda session: caller_certificates.with_boundary(session, ORG, NOW, NOW),
     "certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50),
     "new certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50, unseen=True),
     "the last change": journal.last_change,
@@ -41,7 +39,7 @@ QUERIES = {
     "the holder of a certificate": lambda session: gateway_certificates.holder(session, ORG, "aa", NOW),
     "certificates of open streams": lambda session: gateway_certificates.expiries(session, ORG, ["aa", "bb"]),
     "a join token": lambda session: join_tokens.get(session, ORG, "aa"),
-    "callers of changed APIs": lambda session: caller_certificates.valid_fingerprints(session, ORG, ["1"], NOW),
+    "callers of changed APIs": lambda session: caller_certificates.accepted_callers(session, ORG, ["1"]),
 }
 # An index that contains only the rows to find may be read as a whole.
 READS_EVERYTHING = re.compile(

@@ -9,7 +9,6 @@ from holdfast.server.clock import utc_now
 from holdfast.server.parts import Parts
 from holdfast.services.background import Background
 from holdfast.services.failures.failure_probes import FailureProbes
-from holdfast.services.identities.caller_certificates import Boundaries
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
 from holdfast.services.publishing.distribution import Distributor
@@ -23,11 +22,9 @@ FORGET_EVERY = 3600.0  # seconds between deletions of old rows
 
 async def follow_times(background: Background, store: Store) -> None:
     """Run steps that are due at the times stored in rows, now and from now on."""
-    steps = {"trust exceptions": end_exceptions, "caller certificates": Boundaries(utc_now()).pass_on}
-    for name, step in steps.items():
-        on_time = OnTime(store, step, utc_now)
-        await on_time.begin()
-        background.start(name, on_time.follow)
+    on_time = OnTime(store, end_exceptions, utc_now)
+    await on_time.begin()
+    background.start("trust exceptions", on_time.follow)
 
 
 def follow_changes(background: Background, runtime: Runtime, distributor: Distributor) -> None:

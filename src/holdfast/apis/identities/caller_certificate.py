@@ -31,6 +31,15 @@ class CallerCertificate:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AcceptedCaller:
+    """A certificate that an API accepts: its fingerprint, and the first and the last second of its validity."""
+
+    fingerprint: str  # SHA-256, lower-case hex
+    not_before: datetime  # aware
+    not_after: datetime  # aware
+
+
 def requires_certificate(members: Mapping[str, Any]) -> bool:
     """Return whether an API with these members of its description requires caller certificates."""
     return any(isinstance(scheme, str) and scheme.strip().lower() in _SCHEMES for scheme in _schemes(members))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
 from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
+from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -42,14 +43,14 @@ def build_api(
     api: Api,
     trust: Mapping[Origin, TrustSet],
     identities: Mapping[Origin, UnsealedIdentity] = NO_IDENTITIES,
-    callers: Collection[str] = (),
+    callers: Collection[AcceptedCaller] = (),
     limits: BackendLimits = DEFAULT_LIMITS,
 ) -> ApiResources:
     """
     Build the resources of *api*.
 
     *trust* has a trust set for each of its https origins, and *identities* the gateway identities of those that have
-    one; *callers* are the fingerprints of accepted caller certificates, if the API requires one.
+    one; *callers* are the accepted caller certificates, if the API requires one.
     """
     resources: list[Resource] = []
     secrets: dict[str, Resource] = {}

@@ -21,7 +21,7 @@ from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER
+from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER, TIME_HEADER
 
 REQUEST_ID_HEADER = "x-request-id"
 # Besides X-Forwarded-*: the names of RFC 7239, RFC 9440, and well-known proxies and frameworks.
@@ -34,13 +34,14 @@ NAMES = (
 _FORWARDED = "%CEL(request.headers['forwarded'])%, for=\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\""
 
 
-def forward(manager: HttpConnectionManager, environment: Environment, *, by_proxy: bool) -> None:
+def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bool, by_proxy: bool) -> None:
     """
     Apply the rule to *manager* before it routes requests; *by_proxy*: its connections come from trusted proxies.
 
-    This also sets Holdfast's own headers: the listener's environment, and the fingerprint of the caller certificate.
+    This also sets Holdfast's own headers: the listener's environment and, with *tls*, the fingerprint of the caller
+    certificate and the time.
     """
-    manager.early_header_mutation_extensions.append(_mutations(environment, by_proxy=by_proxy))
+    manager.early_header_mutation_extensions.append(_mutations(environment, tls=tls, by_proxy=by_proxy))
     manager.use_remote_address.value = True
     manager.append_x_forwarded_port = True
     # The mutations append the peer's address (even a loopback address), so the client's is the one before the last.
@@ -51,12 +52,14 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, by_prox
     )
 
 
-def _mutations(environment: Environment, *, by_proxy: bool) -> TypedExtensionConfig:
-    own = {ENVIRONMENT_HEADER: environment, CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%"}
+def _mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedExtensionConfig:
+    own: dict[str, str] = {ENVIRONMENT_HEADER: environment}
+    if tls:
+        own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
     # Own headers are removed first: without a certificate Envoy writes nothing, and would leave what the caller sent
     # (measured). Envoy assigns an id to a request without one. CGI, WSGI and PHP treat underscores like hyphens;
     # proxies write hyphens.
-    removed = [*own, *_spellings(REQUEST_ID_HEADER)]
+    removed = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, *_spellings(REQUEST_ID_HEADER)]
     removed += [spelling for name in NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
     removed += ["x_forwarded.*", "x-forwarded.*_.*"] if by_proxy else ["x[-_]forwarded.*"]
     # One expression, because each mutation looks at all headers: 40 of them took 4 % of a request's instructions.

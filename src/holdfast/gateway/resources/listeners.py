@@ -124,7 +124,7 @@ def _chain(
         path_with_escaped_slashes_action=HttpConnectionManager.KEEP_UNCHANGED,
         strip_any_host_port=False,
     )
-    forward(manager, environment, by_proxy=by_proxy)
+    forward(manager, environment, tls=tls, by_proxy=by_proxy)
     chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
     if tls:
         chain.transport_socket.CopyFrom(build_downstream_tls())

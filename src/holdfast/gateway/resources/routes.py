@@ -16,10 +16,12 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.v3.range_pb2 import Int64Range
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, upgrade_cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
@@ -31,7 +33,10 @@ from holdfast.gateway.resources.websockets import UPGRADE, share_connections
 ENVIRONMENT_HEADER = "x-holdfast-environment"
 # The SHA-256 of the caller's certificate, whose key the handshake has proven; listeners set it, so callers can't.
 CALLER_HEADER = "x-holdfast-caller"
-_OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER)
+# The start of the request, in seconds since 1970; listeners with TLS set it. Routes compare it with the validity of a
+# certificate, so that it also ends, and begins, at a gateway that has lost its publisher.
+TIME_HEADER = "x-holdfast-time"
+_OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER)
 IDLE_TIMEOUT = Duration(seconds=60)
 _RETRY, _RETRY_IDEMPOTENT = build_retry_policy(idempotent=False), build_retry_policy(idempotent=True)
 
@@ -48,12 +53,12 @@ def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
     return (organization, rest, environment) if organization and rest and environment else None
 
 
-def build_routes(api: Api, environment: Environment, callers: Collection[str] = ()) -> list[Route]:
+def build_routes(api: Api, environment: Environment, callers: Collection[AcceptedCaller] = ()) -> list[Route]:
     """
     Build the routes of one environment of *api*; none if it is not served or has no backend there.
 
-    If it requires a caller certificate, *callers* are the accepted fingerprints. Each has its own routes, because a
-    regular expression of several exceeds Envoy's limit; the last routes reject everyone else.
+    If it requires a caller certificate, *callers* are accepted. Each has its own routes, because a regular expression
+    of several exceeds Envoy's limit; the last routes reject everyone else.
     """
     endpoint = api.endpoint(environment)
     if endpoint is None or not api.state.is_served:
@@ -61,14 +66,17 @@ def build_routes(api: Api, environment: Environment, callers: Collection[str] = 
     cluster = cluster_name(api.organization, api.id, environment)
     if not api.requires_certificate:
         return _routes_to(cluster, api, endpoint, [])
-    accepted = [
-        route
-        for caller in sorted(callers)
-        for route in _routes_to(
-            cluster, api, endpoint, [HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller))]
-        )
-    ]
+    accepted = [route for caller in sorted(callers) for route in _routes_to(cluster, api, endpoint, _who(caller))]
     return accepted + build_refusals(api, environment)
+
+
+def _who(caller: AcceptedCaller) -> list[HeaderMatcher]:
+    """Return the conditions for a request with the certificate of *caller*, while it is valid, both ends included."""
+    seconds = Int64Range(start=int(caller.not_before.timestamp()), end=int(caller.not_after.timestamp()) + 1)
+    return [
+        HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(exact=caller.fingerprint)),
+        HeaderMatcher(name=TIME_HEADER, range_match=seconds),
+    ]
 
 
 def build_refusals(api: Api, environment: Environment) -> list[Route]:
@@ -117,7 +125,7 @@ def _common(name: str, api: Api, endpoint: Endpoint) -> Route:
     return route
 
 
-def pack_routes(api: Api, environment: Environment, callers: Collection[str] = ()) -> bytes:
+def pack_routes(api: Api, environment: Environment, callers: Collection[AcceptedCaller] = ()) -> bytes:
     """
     Build the routes of one environment of *api*, as `build_routes` does, and the mapping of its responses, serialized.
 

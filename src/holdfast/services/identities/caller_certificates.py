@@ -4,7 +4,6 @@ Caller certificates of an API: list, add, replace and delete them. Gateways acce
 
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -29,14 +28,9 @@ from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooMa
 from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, make_caller_tag
-from holdfast.store import journal
-from holdfast.store.access import accounts
 from holdfast.store.audit import Action, CallerCertificateOf
 from holdfast.store.catalog import apis
-from holdfast.store.database import Store
 from holdfast.store.identities import caller_certificates
-
-_TICK = timedelta(microseconds=1)  # a certificate is still valid at the moment in notAfter
 
 
 def list_certificates(
@@ -180,35 +174,6 @@ def read_caller(context: Context, data: bytes) -> Certificate:
         )
         raise InvalidField("certificate", message)
     return certificate
-
-
-class Boundaries:
-    """Tells the distributor when a caller certificate becomes valid or expires."""
-
-    def __init__(self, since: datetime) -> None:
-        """*since* (aware) is the time up to which the distributor knows of such changes."""
-        self._since = since
-
-    def pass_on(self, store: Store, now: datetime) -> datetime | None:
-        """Announce APIs with a certificate that became valid or expired since the last call; return the next time."""
-        with store.read() as session:
-            following = caller_certificates.next_boundary(session, self._since)
-            due = self._due(session, now) if following and following <= now else []
-            if due:
-                following = caller_certificates.next_boundary(session, now)
-        if due:
-            with store.write() as session:
-                for organization, api_id in due:
-                    journal.announce(session, organization, "api", api_id, now)
-        self._since = now
-        return following + _TICK if following else None
-
-    def _due(self, session: Session, now: datetime) -> list[tuple[str, str]]:
-        return [
-            (organization, api_id)
-            for organization in accounts.organizations(session)
-            for api_id in caller_certificates.with_boundary(session, organization, self._since, now)
-        ]
 
 
 def _find_api(session: Session, context: Context, api_id: str) -> Api:

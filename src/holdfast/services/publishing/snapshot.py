@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.gateways.group import Group
+from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
@@ -41,8 +42,7 @@ class Snapshot:
 
     *apis* has None for a deleted API. *trust* has a trust set for each https origin, by organization; origins are left
     out if a certificate can't be read or the key can't be decrypted. *identities* are what gateways present to origins.
-    *callers* has the fingerprints of the currently valid caller certificates, for APIs that require one. *groups* are
-    all groups of gateways.
+    *callers* has the accepted caller certificates of APIs that require one. *groups* are all groups of gateways.
 
     *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
     """
@@ -50,7 +50,7 @@ class Snapshot:
     apis: Mapping[ApiKey, Api | None]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
     identities: Mapping[str, Mapping[Origin, UnsealedIdentity]]
-    callers: Mapping[ApiKey, frozenset[str]]
+    callers: Mapping[ApiKey, frozenset[AcceptedCaller]]
     changes: Sequence[Change]
     sequence: int
     groups: Sequence[Group]
@@ -64,7 +64,7 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         batch = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
-        callers = _read_callers(session, batch, now)
+        callers = _read_callers(session, batch)
         return Snapshot(_by_key(batch), trust, identities, callers, (), sequence, groups.all_groups(session))
 
 
@@ -84,7 +84,7 @@ def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> S
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
-        callers = _read_callers(session, batch, now)
+        callers = _read_callers(session, batch)
         return Snapshot(wanted, trust, identities, callers, changes, last, groups.all_groups(session))
 
 
@@ -100,15 +100,15 @@ def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
     return [with_fallback(api, older[api.organization]) for api in batch]
 
 
-def _read_callers(session: Session, batch: Iterable[Api], now: datetime) -> dict[ApiKey, frozenset[str]]:
+def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozenset[AcceptedCaller]]:
     ids: dict[str, set[str]] = defaultdict(set)
     for api in batch:
         if api.requires_certificate:
             ids[api.organization].add(api.id)
     return {
-        (org, api_id): fingerprints
+        (org, api_id): callers
         for org, api_ids in ids.items()
-        for api_id, fingerprints in caller_certificates.valid_fingerprints(session, org, api_ids, now).items()
+        for api_id, callers in caller_certificates.accepted_callers(session, org, api_ids).items()
     }
 
 

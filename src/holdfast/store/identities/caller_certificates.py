@@ -5,13 +5,12 @@ Queries for caller certificates.
 import uuid
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.identities.caller_certificate import CallerCertificate
+from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate
 from holdfast.certificates.certificate import read_certificate
 from holdfast.store.tables import CallerCertificateRow
 
@@ -72,37 +71,18 @@ def find(
     return [_entry(row) for row in session.scalars(page)], total
 
 
-def valid_fingerprints(
-    session: Session, organization: str, api_ids: Collection[str], now: datetime
-) -> dict[str, frozenset[str]]:
-    """Return the fingerprints of the caller certificates that are valid at *now* (aware), for each of *api_ids*."""
+def accepted_callers(
+    session: Session, organization: str, api_ids: Collection[str]
+) -> dict[str, frozenset[AcceptedCaller]]:
+    """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""
     table = CallerCertificateRow
-    wanted, fingerprints = sorted(api_ids), {api_id: set[str]() for api_id in api_ids}
+    wanted, callers = sorted(api_ids), {api_id: set[AcceptedCaller]() for api_id in api_ids}
+    columns = (table.api_id, table.fingerprint, table.not_before, table.not_after)
     for start in range(0, len(wanted), _CHUNK):
         of = (table.organization_id == organization, table.api_id.in_(wanted[start : start + _CHUNK]))
-        valid = (table.not_before <= now, table.not_after >= now)
-        for row in session.execute(select(table.api_id, table.fingerprint).where(*of, *valid)):
-            fingerprints[row.api_id].add(row.fingerprint)
-    return {api_id: frozenset(prints) for api_id, prints in fingerprints.items()}
-
-
-def with_boundary(session: Session, organization: str, since: datetime, until: datetime) -> list[str]:
-    """Return the APIs with a caller certificate that became valid or expired after *since* and up to *until*."""
-    table = CallerCertificateRow
-    passed = or_(
-        and_(table.not_before > since, table.not_before <= until),
-        and_(table.not_after >= since, table.not_after < until),
-    )
-    query = select(table.api_id).where(table.organization_id == organization, passed).distinct()
-    return list(session.scalars(query))
-
-
-def next_boundary(session: Session, now: datetime) -> datetime | None:
-    """Return when the next caller certificate of any organization becomes valid, or is last valid."""
-    table = CallerCertificateRow
-    begins = session.scalar(select(func.min(table.not_before)).where(table.not_before > now))
-    ends = session.scalar(select(func.min(table.not_after)).where(table.not_after >= now))
-    return min((boundary for boundary in (begins, ends) if boundary), default=None)
+        for row in session.execute(select(*columns).where(*of)):
+            callers[row.api_id].add(AcceptedCaller(row.fingerprint, row.not_before, row.not_after))
+    return {api_id: frozenset(accepted) for api_id, accepted in callers.items()}
 
 
 def _row(entry: CallerCertificate) -> CallerCertificateRow:
