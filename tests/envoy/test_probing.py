@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,23 @@ def test_nothing_of_a_test_stays_at_the_gateway(holdfast: Holdfast):
     wait_until(lambda: not held(holdfast))
 
 
-def test_a_gateway_that_was_started_again_can_be_asked_again(tmp_path: Path):
-    with Holdfast(tmp_path) as holdfast, Backend(PRESENTED) as backend:
-        os.kill(holdfast.envoy, signal.SIGKILL)
+def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothing(tmp_path: Path):
+    with Holdfast(tmp_path) as holdfast, Backend(PRESENTED) as backend, silent_backend() as silent:
         fields = {"endpoint": (None, backend.url()), "certificate": ("certificate.crt", PRESENTED.pem)}
-        wait_until(lambda: holdfast.rest.post("/endpoints/probe", files=fields).json()["verdict"]["accepted"])
+
+        def is_accepted() -> bool:
+            return bool(holdfast.rest.post("/endpoints/probe", files=fields).json()["verdict"]["accepted"])
+
+        os.kill(holdfast.envoy, signal.SIGKILL)
+        wait_until(is_accepted)
+        with ThreadPoolExecutor(1) as thread:
+            asking = thread.submit(holdfast.rest.post, "/endpoints/probe", files={"endpoint": (None, silent)})
+            wait_until(lambda: held(holdfast))
+            os.kill(holdfast.agent, signal.SIGKILL)
+            verdict = asking.result().json()["verdict"]
+        assert (verdict["answeredBy"], verdict["reason"]) == ("none", "The gateway local disconnected.")
+        wait_until(is_accepted, 30)
+        wait_until(lambda: not held(holdfast))
 
 
 def test_only_allowed_networks_are_tested(tmp_path: Path):
