@@ -53,7 +53,7 @@ class RemoteGateway:
 
     def run(self) -> None:
         """Run `holdfast gateway run`, as after a restart of its machine."""
-        self._launch("run")
+        self._launch("run", f"--control-plane={self._holdfast.environment['HOLDFAST_DISCOVERY']}")
 
     def _launch(self, *command: str) -> None:
         with self.log.open("wb") as output:
@@ -243,12 +243,17 @@ def test_a_gateway_that_runs_keeps_its_directory_and_the_token(holdfast: Holdfas
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["https://127.0.0.1:1", "hfg_short"], 2, "This isn't a join token. It starts with hfg_ and must be complete."),
-        (["http://192.0.2.1", "hfg_" + "A" * 43], 1, "http://192.0.2.1 isn't encrypted"),
-        (["https://127.0.0.1:1", "hfg_" + "A" * 43, "--production=1"], 2, "--production: '1' is not HOST:PORT"),
+        (
+            ["join", "https://127.0.0.1:1", "hfg_short"],
+            2,
+            "This isn't a join token. It starts with hfg_ and must be complete.",
+        ),
+        (["join", "http://192.0.2.1", "hfg_" + "A" * 43], 1, "http://192.0.2.1 isn't encrypted"),
+        (["join", "https://127.0.0.1:1", "hfg_" + "A" * 43, "--production=1"], 2, "--production: '1' is not HOST:PORT"),
+        (["run", "--control-plane=127.0.0.1:1"], 1, "it hasn't joined a publisher on another machine"),
     ],
 )
 def test_wrong_arguments_are_explained(tmp_path: Path, arguments: list[str], code: int, message: str):
-    command = [str(COMMAND), "gateway", "join", *arguments, f"--data={tmp_path / 'data'}"]
+    command = [str(COMMAND), "gateway", *arguments, f"--data={tmp_path / 'data'}"]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (refused.returncode, message in refused.stderr) == (code, True), refused.stderr

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,13 +33,15 @@ from holdfast.server.logs import configure_logging
 log = structlog.get_logger()
 _REPLACES = "HOLDFAST_GATEWAY_IS_RESTARTING"  # in the environment from SIGHUP to the start that it causes
 
+UNIX = "unix:"
+
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
     """
     The options of `holdfast gateway run`; *drain* is in seconds.
 
-    A gateway that has joined a publisher needs neither a *name* nor a *control_plane*.
+    *control_plane* is `unix:PATH`, or HOST:PORT for a gateway that has joined a publisher, and so has another *name*.
     """
 
     data: Path
@@ -97,7 +99,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     binary = find_envoy(options.envoy)
     limits = connection_limits(raise_file_limit())
     with gateway_directory(options.data) as directory:
-        membership = None if options.control_plane else read_membership(options.data)
+        membership = _find_membership(options)
         name = membership.name if membership else options.name
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[3:]), utc_now())
@@ -149,6 +151,24 @@ def _can_start_again(options: AgentOptions) -> bool:
     return True
 
 
+def _find_membership(options: AgentOptions) -> Membership | None:
+    """Return the membership, with the address that was given; None if the control plane is on this machine."""
+    given = options.control_plane
+    if given and given.startswith(UNIX):
+        return None
+    membership = read_membership(options.data)
+    if not given:
+        return membership
+    if membership is None:
+        # Without a certificate of the publisher, anyone on the way could configure this gateway.
+        text = "it hasn't joined a publisher on another machine. Run `holdfast gateway join`, or use unix:PATH"
+        raise CommandFailed(f"The gateway in {options.data} can't connect to {given}: {text}.")
+    try:
+        return replace(membership, discovery=parse_addresses([given])[0])
+    except ValueError as error:
+        raise CommandFailed(f"--control-plane: {error}, or unix:PATH.") from error
+
+
 def _find_control_plane(options: AgentOptions, membership: Membership | None, sockets: Path) -> ControlPlane:
     """Return the publisher that the gateway has joined, or else the one on this machine."""
     if membership:
@@ -158,14 +178,12 @@ def _find_control_plane(options: AgentOptions, membership: Membership | None, so
 
 def _reach(options: AgentOptions, sockets: Path) -> str:
     """Return the control plane's address. A socket is reached through a link, because its own path can be too long."""
-    address = options.control_plane or f"unix:{options.data.parent / DISCOVERY_SOCKET}"
-    if not address.startswith("unix:"):
-        return address
-    socket = Path(address.removeprefix("unix:")).absolute()
+    address = options.control_plane or f"{UNIX}{options.data.parent / DISCOVERY_SOCKET}"
+    socket = Path(address.removeprefix(UNIX)).absolute()
     link = sockets / "upstream"
     link.unlink(missing_ok=True)
     link.symlink_to(socket)
-    return f"unix:{link}"
+    return f"{UNIX}{link}"
 
 
 async def _either(*events: asyncio.Event) -> None:

@@ -23,8 +23,8 @@ ControlPlane = Annotated[
     str | None,
     Option(
         metavar="ADDRESS",
-        help="Where the publisher serves gateways, unix:PATH [default: the publisher that the gateway has joined, or "
-        "whose data directory has DIR].",
+        help="Where the publisher serves gateways: unix:PATH, or HOST:PORT if the gateway has joined it [default: the "
+        "publisher that it has joined, or whose data directory has DIR].",
     ),
 ]
 Production = Annotated[
