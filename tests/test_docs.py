@@ -152,6 +152,12 @@ def test_the_table_of_problem_types_has_every_type_with_its_status_and_no_other(
     assert set(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", page("reference/problems.md"), re.MULTILINE)) == raised
 
 
+@pytest.mark.parametrize("part", ["how-to", "reference", "concepts"])
+def test_the_first_page_of_each_part_leads_to_all_its_pages(part):
+    pages = {path.name for path in (ROOT / "docs" / part).glob("*.md")} - {"index.md"}
+    assert {name for name in pages if f"]({name})" not in page(f"{part}/index.md")} == set()
+
+
 def test_every_scope_is_in_the_page_of_scopes():
     assert {scope for scope in SCOPES if f"| `{scope}` |" not in page("reference/scopes.md")} == set()
 

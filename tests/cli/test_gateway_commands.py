@@ -1,5 +1,6 @@
 """`holdfast gateway enroll`, `list`, `show` and `revoke`."""
 
+import re
 import uuid
 
 import pytest
@@ -35,13 +36,18 @@ def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name)
     shown = command.done("gateway", "show", name).output
     assert "enrolled" in shown
     assert "region=eu" in shown
+    local = command.done("gateway", "show", "local").output
+    assert re.search(r"State +connected\n", local)
+    assert re.search(r"Holdfast +\d", local)
     as_json = command.done("gateway", "show", name, "--json").json
     assert as_json["certificate"]["fingerprint"].upper() in shown.replace(":", "")
     assert as_json in command.done("gateway", "list", "--json").json["list"]
     assert read_token(command.done("gateway", "enroll", name, "--json").json["token"])
     assert "has joined before" in command.done("gateway", "enroll", name).errors
 
-    assert f"Revoke gateway {name} (enrolled)? [y/N]" in command.refused("gateway", "revoke", name, stdin="n\n")
+    assert f"Revoke gateway {name} (enrolled, not connected)? [y/N]" in command.refused(
+        "gateway", "revoke", name, stdin="n\n"
+    )
     revoked = command.done("gateway", "revoke", name, "--yes")
     assert revoked.output == f"Revoked gateway {name}.\n"
     assert "`holdfast gateway stop` there" in revoked.errors

@@ -71,6 +71,16 @@ def test_operators_see_connection_configuration_report_and_certificate(operator,
     assert f"/gateways/{name}/revoke" in shown
 
 
+def test_groups_are_shown_with_the_urls_of_their_callers(operator, stranger, shared_runtime):
+    group = f"g-{uuid.uuid4().hex[:8]}"
+    body = {"name": group, "displayName": "Europe", "urls": {"productionTls": "https://eu.example"}}
+    assert operator.post(f"{PREFIX}/gateways/groups", json=body).status_code == 201
+    for client in (operator, stranger):
+        page = client.get("/gateways").text
+        for text in ("Europe", group, "https://eu.example", *shared_runtime.gateways.values()):
+            assert text in page
+
+
 def test_rest_reports_the_same(operator, name):
     shown = operator.get(f"{PREFIX}/gateways/{name}").json()
     assert shown in operator.get(f"{PREFIX}/gateways", params={"limit": 1000}).json()["list"]

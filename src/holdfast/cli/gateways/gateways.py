@@ -26,10 +26,11 @@ from holdfast.cli.terminal.output import (
 
 PATH = "/gateways"
 commands = typer.Typer(no_args_is_help=True)
-STATES = {
+STATES = {  # of gateways that aren't connected
+    "LOCAL": "not connected",
     "WAITING": "waiting to join",
     "NOT_JOINED": "join token expired",
-    "ENROLLED": "enrolled",
+    "ENROLLED": "enrolled, not connected",
     "EXPIRED": "certificate expired",
 }
 
@@ -43,20 +44,20 @@ Labels = Annotated[list[str] | None, Option("--label", metavar="KEY=VALUE", help
 
 @commands.command("list", epilog=ending("holdfast gateway list", "holdfast gateway list --json"))
 def list_gateways(as_json: AsJson = False) -> None:
-    """List enrolled gateways by name."""
+    """List gateways by name, the one next to the publisher first."""
     with connect() as client:
         gateways = list(client.listed(PATH, "list"))
     if as_json:
         write_json({"count": len(gateways), "list": gateways})
         return
-    rows = [(each["name"], each["group"], _state(each), _expiry(each)) for each in gateways]
-    nothing = "No gateways are enrolled. Run `holdfast gateway enroll NAME` to add one."
-    write_table(["NAME", "GROUP", "STATE", "CERTIFICATE EXPIRES"], rows, nothing)
+    rows = [(each["name"], each["group"], _state(each), _revision(each), _expiry(each)) for each in gateways]
+    nothing = "No gateway is connected or enrolled. Run `holdfast gateway enroll NAME` to add one."
+    write_table(["NAME", "GROUP", "STATE", "REVISION", "CERTIFICATE EXPIRES"], rows, nothing)
 
 
 @commands.command("show", epilog=ending("holdfast gateway show eu-1", "holdfast gateway show eu-1 --json"))
 def show_gateway(name: Name, as_json: AsJson = False) -> None:
-    """Show a gateway's group, labels and certificate."""
+    """Show a gateway: its certificate, what it has in force, and what it reports."""
     with connect() as client:
         gateway = client.get(_path(name))
     if as_json:
@@ -69,6 +70,9 @@ def show_gateway(name: Name, as_json: AsJson = False) -> None:
             ("Group", gateway["group"]),
             ("Labels", [f"{key}={value}" for key, value in gateway["labels"].items()]),
             ("State", _state(gateway)),
+            ("Address", gateway["connection"]["address"]),
+            ("Revision", _revision(gateway)),
+            *_report(gateway["connection"]),
             ("Joined", format_date(gateway["enrolledTime"] or "")),
             ("Join before", format_date(gateway["joinBefore"] or "")),
             ("Certificate expires", _expiry(gateway)),
@@ -125,7 +129,35 @@ def _read_labels(labels: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def _revision(gateway: dict[str, Any]) -> str:
+    """Describe the newest revision that a gateway has completely in force, if it isn't the newest of all."""
+    connection = gateway["connection"]
+    if not connection["connectedSince"]:
+        return ""
+    applied, newest = connection["applied"], connection["newestRevision"]
+    if not applied:
+        return f"none of {newest}"
+    return str(newest) if applied["revision"] == newest else f"{applied['revision']} of {newest}"
+
+
+def _report(connection: dict[str, Any]) -> list[tuple[str, object]]:
+    report = connection["report"] or {"version": "", "envoyVersion": "", "problems": [], "traffic": []}
+    return [
+        ("Behind", f"{connection['behind']} resources" if connection["behind"] else ""),
+        ("Rejected", [f"{each['type']} {each['name']}: {each['message']}" for each in connection["rejected"]]),
+        ("Holdfast", report["version"]),
+        ("Envoy", report["envoyVersion"]),
+        (
+            "Requests",
+            [f"{each['environment']}: {each['requests']}, {each['failures']} failed" for each in report["traffic"]],
+        ),
+        ("Problems", [each["message"] for each in report["problems"]]),
+    ]
+
+
 def _state(gateway: dict[str, Any]) -> str:
+    if gateway["connection"]["connectedSince"]:
+        return "connected"
     return STATES.get(gateway["state"], str(gateway["state"]))
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.gateways import enrollment, groups, statuses
@@ -25,6 +25,7 @@ from holdfast.web.rendering import render, wants_part
 
 router = APIRouter(prefix="/gateways")
 PAGE = 50
+_LISTENERS = {each.member: f"{each.environment.title()}{' over TLS' if each.tls else ''}" for each in LISTENERS}
 PAUSE = 0.5  # seconds between events: with many gateways, acknowledgements arrive all the time
 
 
@@ -50,6 +51,9 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
         rows=[GatewayRow(each, _digest(revision, each)) for each in every[(page - 1) * PAGE : page * PAGE]],
         revision=revision,
         operator=is_operator(context),
+        groups=[] if wants_part(request) else groups.list_groups(context),
+        urls_of=runtime.urls_of,
+        listeners=_LISTENERS,
         total=len(every),
         page=page,
         pages=max(1, -(-len(every) // PAGE)),
