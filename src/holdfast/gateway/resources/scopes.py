@@ -10,6 +10,8 @@ from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES, Resource
 from holdfast.gateway.resources.routes import build_scoped_routes, scope_name
 
+BuiltScopes = dict[tuple[Environment, str, tuple[bytes, ...]], Resource]  # by environment, scope and routes
+
 
 class Scopes:
     """The routes of all APIs, by environment and scope."""
@@ -32,13 +34,20 @@ class Scopes:
                 self._routes[environment, after.scope][api] = new
                 self._changed.add((environment, after.scope))
 
-    def take_changes(self) -> tuple[list[Resource], list[tuple[str, str]]]:
-        """Return the scopes that changed since the last call, rebuilt, and the keys of those without routes."""
+    def take_changes(self, built: BuiltScopes) -> tuple[list[Resource], list[tuple[str, str]]]:
+        """
+        Return the scopes that changed since the last call, rebuilt, and the keys of those without routes.
+
+        A scope that is in *built* isn't built again; others are added to it.
+        """
         changed, gone = [], []
         for environment, scope in sorted(self._changed):
             routes = self._routes[environment, scope]
             if routes:
-                changed.append(build_scoped_routes(environment, scope, routes.values()))
+                key = environment, scope, tuple(routes.values())
+                if key not in built:
+                    built[key] = build_scoped_routes(*key)
+                changed.append(built[key])
             else:
                 del self._routes[environment, scope]
                 gone.append((ROUTES, scope_name(environment, scope)))

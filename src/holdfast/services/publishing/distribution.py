@@ -14,6 +14,7 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.scopes import BuiltScopes
 from holdfast.services.background import wake_on_write
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
@@ -65,7 +66,7 @@ class Distributor:
         self._listeners.present(credential)
         for name, served in self._served.items():
             served.listen(self._listeners.build(self._known[name]))
-            served.apply()
+            served.apply({})
 
     async def follow(self) -> None:
         """Publish changes as they happen, until cancelled."""
@@ -91,7 +92,8 @@ class Distributor:
                 concerned[group] = None
         self._sequence = snapshot.sequence
         self._enforcements.take_resources(snapshot, old, self._built)
-        resources = sum(self._served[group].apply() for group in concerned)
+        built: BuiltScopes = {}
+        resources = sum(self._served[group].apply(built) for group in concerned)
         self._groups.tell_observers()
         log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
 

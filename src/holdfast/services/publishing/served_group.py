@@ -12,7 +12,7 @@ from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, Resource
-from holdfast.gateway.resources.scopes import Scopes
+from holdfast.gateway.resources.scopes import BuiltScopes, Scopes
 from holdfast.services.publishing.snapshot import ApiKey
 
 log = structlog.get_logger()
@@ -52,9 +52,13 @@ class ServedGroup:
             self._retire_later([(r.type_url, r.name) for r in before.all])
         self._scopes.replace(api, before, after)
 
-    def apply(self) -> int:
-        """Send the changes since the last call to the group's gateways; return how many resources."""
-        routes, routeless = self._scopes.take_changes()
+    def apply(self, built: BuiltScopes) -> int:
+        """
+        Send the changes since the last call to the group's gateways; return how many resources.
+
+        *built* has the routes that other groups changed at the same time, so that equal ones are built once.
+        """
+        routes, routeless = self._scopes.take_changes(built)
         upserts = self._upserts + self._groups.share(self._listeners + routes)
         removals = self._removals + routeless
         self._upserts, self._listeners, self._removals = [], [], []
