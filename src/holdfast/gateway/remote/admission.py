@@ -11,6 +11,7 @@ import inspect
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
@@ -122,8 +123,9 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
 async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
     if not inspect.isasyncgenfunction(method):
         return await method(messages, context)
-    async for message in method(messages, context):
-        await context.write(message)
+    async with aclosing(method(messages, context)) as responses:  # closed at once, even in the middle of a message
+        async for response in responses:
+            await context.write(response)
     return None
 
 
