@@ -64,7 +64,7 @@ class Rotation:
         while not self._ended.is_set():
             alias = f"rotated{next(self._numbers)}.{threading.get_ident()}"
             form = {"alias": alias, "endpoint": self._endpoint}
-            files = {"certificate": ("certificate.crt", PRESENTED.pem)}
+            files = {"certificate": ("certificate.crt", issue("127.0.0.1").pem)}
             self.uncertain |= {alias, self.last}
             with suppress(httpx2.TransportError):  # the publisher was killed
                 if not self._holdfast.rest.post("/endpoint-certificates", data=form, files=files).is_success:
@@ -119,6 +119,17 @@ def lose_files(own: Holdfast) -> None:
         path.unlink()
 
 
+def stop_envoy_for_a_while(own: Holdfast) -> None:
+    """Requests wait, and none fails."""
+    envoy = own.envoy
+    os.kill(envoy, signal.SIGSTOP)
+    try:
+        for _ in range(20):
+            own.rest.get("/apis")
+    finally:
+        os.kill(envoy, signal.SIGCONT)
+
+
 def stop_for_a_while(own: Holdfast, *, agent: bool) -> None:
     pid = own.agent if agent else own.pid
     os.kill(pid, signal.SIGSTOP)
@@ -143,6 +154,7 @@ FAULTS: dict[str, Callable[[Holdfast], None]] = {
     "both are killed and the state of the agent is lost": lose_state,
     "the publisher hangs": partial(stop_for_a_while, agent=False),
     "the agent hangs": partial(stop_for_a_while, agent=True),
+    "Envoy hangs": stop_envoy_for_a_while,
     "the gateway is restarted": restart_gateway,
 }
 
@@ -163,7 +175,8 @@ def test_callers_notice_nothing_and_nothing_acknowledged_is_lost(
         assert set(load.answers) == {"200"}
         wait_until(rotation.is_kept, within=SOON)
         assert set(aliases(own, backend.url())) - rotation.uncertain == {rotation.last}
-        assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
+        wait_until(lambda: not own.call(untrusted.path).is_success)
+        assert [refusal(own.call(untrusted.path)) for _ in range(5)] == [NOT_TRUSTED] * 5
 
 
 def aliases(own: Holdfast, endpoint: str) -> list[str]:
@@ -217,6 +230,19 @@ def test_an_envoy_without_an_agent_ends_with_its_publisher(own: Holdfast, api: P
     os.kill(own.agent, signal.SIGKILL)
     own.stop()  # finds no Envoy afterwards
     assert not is_running(envoy)
+    own.start()
+    assert own.call(api.path).status_code == 200
+
+
+def test_an_envoy_without_an_agent_can_be_stopped(own: Holdfast, api: PublishedApi):
+    own.kill_publisher()
+    own.kill_agent()
+    assert own.call(api.path).status_code == 200
+    command = [COMMAND, "gateway", "stop", f"--data={own.gateway}"]
+    for code in (0, 1):  # there is nothing to stop the second time
+        assert subprocess.run(command, check=False, capture_output=True).returncode == code
+    with pytest.raises(httpx2.TransportError):
+        own.call(api.path)
     own.start()
     assert own.call(api.path).status_code == 200
 

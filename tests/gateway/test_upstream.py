@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from gateway.edge import PATIENCE, Edge, discovery
+from holdfast.gateway.agent import expiry
 from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
@@ -264,6 +266,24 @@ def test_a_resource_expires_without_a_control_plane(tmp_path):
             await until(lambda: agent.upstream.stale_since)
             assert await envoy.take() == {"exception": ""}
             assert list(agent.cache.resources(CLUSTER)) == ["endless"]
+
+    asyncio.run(story())
+
+
+def test_a_clock_that_jumps_ends_what_has_expired_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(expiry, "LONGEST_SLEEP", 0.02)
+
+    async def story():
+        clock, cache = [utc_now()], Cache()
+        expiries = Expiries(cache, lambda: clock[0])
+        resources = [make("hour", expires_at=clock[0] + timedelta(hours=1)), make("endless")]
+        cache.apply([*resources, make("day", expires_at=clock[0] + timedelta(days=1))])
+        expiries.watch(cache.resources(CLUSTER).values())
+        following = asyncio.create_task(expiries.follow())
+        for jump, left in ((-365, 3), (365.1, 2), (-1, 2), (2, 1)):  # days
+            clock[0] += timedelta(days=jump)
+            await until(lambda left=left: len(cache.resources(CLUSTER)) == left)
+        following.cancel()
 
     asyncio.run(story())
 
