@@ -129,6 +129,23 @@ def gateways(holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory) -> It
             gateway.stop()
 
 
+def test_the_publisher_knows_what_each_gateway_has_in_force_and_reports(
+    holdfast: Holdfast, gateways: list[RemoteGateway]
+):
+    def describe(gateway: RemoteGateway) -> dict[str, Any] | None:
+        """Return the connection of a gateway once it has applied everything and reported its Envoy."""
+        connection = holdfast.rest.get(f"/gateways/{gateway.name}").json()["connection"]
+        applied, report = connection["applied"], connection["report"]
+        is_current = applied and applied["revision"] == connection["newestRevision"]
+        return connection if is_current and report and report["envoyVersion"] else None
+
+    for gateway in gateways:
+        connection = wait_until(lambda gateway=gateway: describe(gateway), STARTS_WITHIN)
+        assert (connection["behind"], connection["rejections"], connection["report"]["problems"]) == (0, 0, [])
+        assert connection["address"].startswith("127.")
+        assert connection["report"]["envoyVersion"].startswith("1.40")
+
+
 def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
     holdfast: Holdfast, gateways: list[RemoteGateway]
 ):
