@@ -58,6 +58,8 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     menu.get_by_role("link", name="Endpoints").click()
     general = page.get_by_text("General Endpoint Configuration")
     expect(page.get_by_text("Certificates: 0", exact=True)).to_be_visible()
+    # The diagnosis of the failed call arrives live, and moves what is below it.
+    expect(page.locator("[data-failure=production] [data-part=difference]")).not_to_be_empty()
     general.click()
     expect(page.get_by_text("No certificates yet")).to_be_visible()
 
