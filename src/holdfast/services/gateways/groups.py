@@ -21,6 +21,7 @@ from holdfast.apis.gateways.group import (
     check_urls,
     write_address,
 )
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -102,7 +103,7 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     with context.write() as session:
         present = groups.names(session)
         if taken := next((other for other in present if other.lower() == group.name.lower()), None):
-            raise Conflict("name", f"A group named {taken} already exists.")
+            raise Conflict("name", f"A group named {taken} {ALREADY_EXISTS}.")
         if len(present) >= MAX_GROUPS:
             raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
         groups.insert(session, group)
