@@ -19,9 +19,10 @@ from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.record import read_record
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
+from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
 from holdfast.gateway.resources.tls import build_trust_secret
-from issuing import issue
+from issuing import Issued, issue
 from load import Load
 from ports import free_addresses
 from running import is_running
@@ -40,12 +41,21 @@ class Gateway:
         self._port = int(free_addresses(1)[0].rpartition(":")[2])
         api = make_api(context="/pizza", production=backend.url())
         endpoint = api.endpoints[0]
-        trust = trust_set([read_certificate(PRESENTED.der)], endpoint.origin.reference)
         name = cluster_name(api.organization, api.id, "production")
         routes = build_scoped_routes("production", scope_of(api), [pack_routes(api, "production")])
-        self.path, self.cache = api.path, Cache()
-        self.cache.apply([build_listener("production", [(V4, self._port)]), build_trust_secret(trust)])
-        self.cache.apply([*build_clusters(name, endpoint, trust), routes])
+        self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
+        self.trust(PRESENTED)
+        self.cache.apply([build_listener("production", [(V4, self._port)]), routes])
+
+    def trust(self, issued: Issued) -> None:
+        """Trust only this certificate."""
+        trust = trust_set([read_certificate(issued.der)], self._endpoint.origin.reference)
+        self.cache.apply([build_trust_secret(trust), *build_clusters(self._name, self._endpoint, trust)])
+
+    def envoys_with_this_trust(self) -> int:
+        """Count the Envoys that use the current cluster."""
+        cluster = self.cache.get(CLUSTER, self._name)
+        return sum(envoy.has((CLUSTER, self._name), cluster.version) for envoy in self.cache.gateways)
 
     def caller(self) -> httpx2.Client:
         """Make a client that keeps its connection open."""
@@ -111,7 +121,7 @@ def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path
     run(tmp_path, story)
 
 
-def test_a_request_in_flight_finishes_at_the_old_one(tmp_path: Path):
+def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
         async with gateway.supervised() as process, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
             first = process.pid
@@ -120,6 +130,11 @@ def test_a_request_in_flight_finishes_at_the_old_one(tmp_path: Path):
                 lines = answer.aiter_lines()
                 assert await anext(lines) == "begun"
                 await process.replace()
+                assert is_running(first)
+                gateway.trust(issue(V4))
+                async with asyncio.timeout(20):
+                    while gateway.envoys_with_this_trust() < 2:  # noqa: ASYNC110 - these are other processes
+                        await asyncio.sleep(0.01)
                 assert is_running(first)
                 gateway.backend.let_on()
                 assert [line async for line in lines] == ["finished"]
