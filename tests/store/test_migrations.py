@@ -19,9 +19,10 @@ from holdfast.services.catalog.lifecycle import list_steps
 from holdfast.store import database as database_module
 from holdfast.store import journal
 from holdfast.store.access import accounts
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import api_documents, apis
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
+from holdfast.store.gateways import groups
 from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
 from holdfast.store.sqlite import open_to_read
@@ -195,6 +196,25 @@ def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them
         required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
     store.close()
     assert required == {"asking"}
+
+
+def test_the_migration_deploys_every_api_to_the_default_group(tmp_path):
+    path, at = tmp_path / "old.sqlite", "2026-06-01 12:00:00.000000"
+    with database_at(path, "0015") as connection:
+        connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
+        columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
+        values = ("1", "default", "Pizza", "/pizza", "1", "", "anna", "PUBLISHED", at, at)
+        marks = ", ".join("?" * len(values))
+        connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
+        members = '{"gatewayEnvironments": ["Production and Sandbox"], "tags": ["a"]}'
+        connection.exec_driver_sql("INSERT INTO api_document VALUES ('1', 'default', ?, NULL)", (members,))
+    store = Store(path)
+    with store.read() as session:
+        (api,) = apis.all_of(session, "default")
+        assert api.groups == {"Default"}
+        assert api_documents.members_of(session, "default", ["1"]) == {"1": {"tags": ["a"]}}
+        assert groups.names(session) == ["Default"]
+    store.close()
 
 
 def test_the_lifecycle_history_includes_old_audit_events(tmp_path):
