@@ -71,6 +71,7 @@ bench: install ## measure changes, scale, throughput, faults, long lists and the
 	$(BIN)/python bench/agents.py
 	$(BIN)/python bench/scale.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/faults.py
 	$(BIN)/python bench/cost_of_changes.py
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/command_start.py
