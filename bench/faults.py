@@ -249,9 +249,9 @@ async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) 
                 Event("rotation of a certificate", rotations, rotated.requests, rotated.failed),
                 await observe(traffic, "restart of the publisher", restarts, house.restart_publisher),
                 await observe(traffic, "`kill -9` of the publisher, and a start", kills, kill_publisher),
-                await observe(traffic, "hot restart of the gateway", hot_restarts, house.restart_gateway),
                 await observe(traffic, "`kill -9` of Envoy", kills, kill_envoy),
                 await observe(traffic, "`kill -9` of the agent, and a start", kills, kill_agent),
+                await observe(traffic, "hot restart of the gateway", hot_restarts, house.restart_gateway),
             ]
         finally:
             calling.cancel()

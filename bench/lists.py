@@ -11,15 +11,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
@@ -27,7 +24,7 @@ from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
-from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
+from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
 
 APIS, CERTIFICATES = 10_000, 100_000
 ROUNDS = 300
@@ -109,20 +106,8 @@ def entry(number: int, now: datetime) -> dict[str, object]:
 
 def certificate(number: int) -> bytes:
     """Generate a certificate and return its DER."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"backend {number}")])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=300))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(f"backend-{number}.test")]), critical=False)
-    )
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    issued, _ = issue(f"backend {number}", [x509.DNSName(f"backend-{number}.test")])
+    return issued.public_bytes(Encoding.DER)
 
 
 @contextmanager

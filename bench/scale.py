@@ -25,7 +25,7 @@ from time_to_trust import measure, started
 SIZES = (100, 1_000, 5_000, 10_000)
 ROUNDS = 50
 SAMPLES = 20  # APIs that are called until all of them are served
-WITHIN = 120.0  # seconds for a start
+WITHIN = 300.0  # seconds for a start
 IDLE = 10.0  # seconds for which idle CPU is measured
 CALM = 8.0  # seconds after the start until idle CPU is measured
 PAUSE = 0.02  # seconds between two calls of the gateway

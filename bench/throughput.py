@@ -18,19 +18,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from holdfast.apis.publisher_paths import PREFIX
-from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, machine, write
+from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, issue, machine, write
 from proxies import HOST, PATH, PROXIES, Ports, backend, find, on_processor, running
 
 HOLDFAST, TUNED = "**Holdfast**", "tuned Envoy"
@@ -92,20 +88,9 @@ def take_turn(contestant: Contestant, seconds: int) -> Round:
 
 def write_certificate(directory: Path) -> None:
     """Write the backend's self-signed certificate and key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
-    names = [x509.IPAddress(ip_address(HOST)), x509.DNSName("localhost")]  # nginx compares only DNS names
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-    )
-    (directory / "backend.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    # nginx compares only DNS names.
+    issued, key = issue("backend", [x509.IPAddress(ip_address(HOST)), x509.DNSName("localhost")])
+    (directory / "backend.pem").write_bytes(issued.public_bytes(Encoding.PEM))
     key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (directory / "backend.key").write_bytes(key_pem)
 
