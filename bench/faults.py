@@ -126,15 +126,12 @@ class House:
             for name, port in zip(("publisher", "gateway", "sandbox"), self.ports, strict=True)
         ]
         self.publisher = await self._start("up", "--without-gateway", f"--data={self.data}", *options)
-        if self.publisher.stdout:
-            async with asyncio.timeout(WITHIN):
-                while not (await self.publisher.stdout.readline()).startswith(b"Ready"):
-                    if self.publisher.returncode is not None:
-                        raise RuntimeError("The publisher did not start.")
+        await _read_until(self.publisher, b"Ready")
 
     async def start_gateway(self) -> None:
-        """Start the gateway."""
+        """Start the gateway, and wait until its agent runs."""
         self.gateway = await self._start("gateway", "run", f"--data={self.data / 'gateway'}")
+        await _read_until(self.gateway, b"The gateway runs")
 
     async def restart_publisher(self) -> None:
         """Stop the publisher in order, and start it again."""
@@ -166,6 +163,13 @@ class House:
         """Return a client of the publisher's REST API."""
         url = f"http://127.0.0.1:{self.ports[0]}{PREFIX}"
         return httpx2.AsyncClient(base_url=url, auth=("admin", self.password), trust_env=False, timeout=WITHIN)
+
+
+async def _read_until(process: Process, line: bytes) -> None:
+    async with asyncio.timeout(WITHIN):
+        while process.stdout and not (await process.stdout.readline()).startswith(line):
+            if process.stdout.at_eof():
+                raise RuntimeError("A process did not start. See its messages above.")
 
 
 @asynccontextmanager
@@ -236,7 +240,6 @@ async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) 
                 if house.gateway:
                     await house.gateway.wait()
                 await house.start_gateway()
-                await rotate(house, trusted, 2)
 
             async def kill_envoy() -> None:
                 failed = len(traffic.failed)
@@ -266,7 +269,7 @@ def report(events: Sequence[Event], others: float) -> str:
         "",
         f"{CALLERS} callers call continuously, with {PAUSE * 1000:.0f} ms between two requests. Publisher and gateway",
         "run separately. The time is that until the new publisher is ready, the new Envoy has taken over, a request",
-        "succeeds again, or the new agent has applied a change.",
+        "succeeds again, or the new agent runs.",
         "",
         "| event | times | requests meanwhile | failed | longest time |",
         "|---|---:|---:|---:|---:|",
