@@ -1,101 +1,20 @@
-"""An agent between a control plane and an Envoy, over real streams; an `Edge` speaks as Envoy does."""
+"""An agent between a control plane and an Envoy."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from gateway.edge import PATIENCE, Edge, discovery
+from gateway.agents import Agent, begin, chain, make, make_directory, start_envoy, take_changes, until
+from gateway.edge import PATIENCE, discovery
 from holdfast.gateway.agent import expiry
 from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.expiry import Expiries
-from holdfast.gateway.agent.in_force import EnvoyProgress
-from holdfast.gateway.agent.open_listeners import OpenListeners
-from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.listeners import build_listener
-from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET
 from holdfast.server.clock import utc_now
 from ports import free_addresses
-
-
-def make(name, version="1", type_url=CLUSTER, **more):
-    return Resource(type_url, name, version, b"", **more)
-
-
-class Agent:
-    """An agent, what it stored, and the Envoy that speaks to it."""
-
-    def __init__(self, cache, directory):
-        self.cache, self.saved = cache, []
-        self.address = f"unix:{directory / 'control' / 'ads'}"
-        self.expiries = Expiries(cache, utc_now)
-        self.listeners = OpenListeners(cache)
-        in_force = EnvoyProgress(cache, self.listeners)
-        self.upstream = Upstream(cache, "eu-1", utc_now, in_force, self.expiries, self.save)
-
-    async def save(self, upserts, removals):
-        self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
-
-    @asynccontextmanager
-    async def running(self):
-        async with LocalControlPlane(self.address).open_channel() as channel:
-            work = (self.upstream.follow(channel), self.expiries.follow(), self.listeners.follow())
-            tasks = [asyncio.create_task(each) for each in work]
-            try:
-                yield self
-            finally:
-                for task in tasks:
-                    task.cancel()
-
-
-async def until(true):
-    """Wait for a condition that no observer is woken for."""
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110 - nothing sets an event
-            await asyncio.sleep(0.002)
-
-
-async def start_envoy(connect) -> Edge:
-    """Connect as Envoy does: it requests listeners once it uses its clusters."""
-    envoy = await connect("eu-1")
-    await envoy.ask(CLUSTER)
-    await envoy.take()
-    await envoy.ask(LISTENER)
-    await envoy.take()
-    return envoy
-
-
-async def take_changes(envoy, number):
-    """Acknowledge responses until they contain *number* changes, and return these."""
-    changes = {}
-    while len(changes) < number:
-        changes |= await envoy.take()
-    return changes
-
-
-def make_directory(tmp_path, name):
-    directory = tmp_path / name
-    directory.mkdir(exist_ok=True)
-    return directory
-
-
-async def begin(stack, tmp_path):
-    """Start an agent and its Envoy; the control plane comes and goes in `control`."""
-    make_directory(tmp_path, "control")
-    own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
-    agent = await stack.enter_async_context(Agent(own, tmp_path).running())
-    return await start_envoy(connect), agent
-
-
-@asynccontextmanager
-async def chain(tmp_path):
-    """A control plane's cache, an agent, and its Envoy, connected."""
-    async with AsyncExitStack() as stack:
-        envoy, agent = await begin(stack, tmp_path)
-        cache, _ = await stack.enter_async_context(discovery(tmp_path / "control"))
-        await until(lambda: cache.gateways and cache.gateways[0].started)
-        yield cache, agent, envoy
 
 
 def test_an_update_is_acknowledged_once_envoy_has_acknowledged_it(tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
+from holdfast.gateway.agent.rejections import Rejections
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 
 INTERNAL = 13  # google.rpc.Code; Envoy's own NACKs have it, too
@@ -26,9 +27,10 @@ class _Update:
 class Acknowledgements:
     """The updates of one stream that aren't answered yet."""
 
-    def __init__(self, cache: Cache, in_force: EnvoyProgress) -> None:
+    def __init__(self, cache: Cache, in_force: EnvoyProgress, rejections: Rejections) -> None:
         self._cache = cache
         self._in_force = in_force
+        self._rejections = rejections
         self._updates: dict[tuple[str, str], _Update] = {}  # by type URL and nonce
         self._unused: dict[ResourceKey, str] = {}  # secrets that were acknowledged before any cluster named them
         self._rejected: dict[ResourceKey, str] = {}  # versions with a NACK
@@ -38,7 +40,12 @@ class Acknowledgements:
         type_url = response.type_url
         waiting = {(type_url, each.name): each.version for each in response.resources}
         waiting |= {(type_url, name): "" for name in response.removed_resources}
-        self._updates[type_url, response.nonce] = _Update(response.nonce, type_url, saving, waiting)
+        update = _Update(response.nonce, type_url, saving, waiting)
+        for key, version in list(waiting.items()):
+            if message := self._rejections.find(key, version):
+                update.messages.append(f"{key[1]}: {message}")
+                del waiting[key]
+        self._updates[type_url, response.nonce] = update
         saving.add_done_callback(lambda _: self._cache.tell_observers())
 
     def take_due(self) -> Iterator[DeltaDiscoveryRequest]:
@@ -57,11 +64,14 @@ class Acknowledgements:
             match progress.state:
                 case State.PENDING:
                     continue
+                case State.IN_FORCE:
+                    self._rejections.accept(key, version)
                 case State.UNUSED:
                     self._unused[key] = version
                 case State.REJECTED:
                     self._rejected[key] = version
                     update.messages.append(f"{key[1]}: {progress.message}")
+                    self._rejections.reject(key, version, progress.message)
             del update.waiting[key]
 
     def _corrections(self) -> Iterator[DeltaDiscoveryRequest]:

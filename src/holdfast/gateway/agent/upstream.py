@@ -19,6 +19,7 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 from holdfast.gateway.agent.acknowledgement import Acknowledgements
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
+from holdfast.gateway.agent.rejections import Rejections
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.probing.constants import PREFIX
@@ -66,6 +67,8 @@ class Upstream:
         self._save = save
         self._on_stale = on_stale
         self._adapt = adapt
+        self._rejections = Rejections(cache, in_force, now, self._return_to)
+        self._returning: set[asyncio.Future[None]] = set()
         self._problem: str | None = None  # why there was no connection the last time
         self._stale_since: datetime | None = now()
 
@@ -146,7 +149,7 @@ class Upstream:
     async def _run(self, channel: grpc.aio.Channel) -> bool:
         """Run one stream until it or Envoy ends; return whether the control plane answered."""
         stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
-        acknowledgements = Acknowledgements(self._cache, self._in_force)
+        acknowledgements = Acknowledgements(self._cache, self._in_force, self._rejections)
         answering = asyncio.create_task(self._answer(acknowledgements, stream.write))
         # Without an Envoy, nothing is in force, so the control plane must not count this gateway.
         answering.add_done_callback(lambda _: stream.cancel())
@@ -186,13 +189,22 @@ class Upstream:
             yield request
 
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
-        upserts = [_read(response.type_url, each, self._now()) for each in response.resources]
+        every = [_read(response.type_url, each, self._now()) for each in response.resources]
+        # A control plane that is connected again sends once more what was rejected.
+        upserts = [each for each in every if not self._rejections.find((each.type_url, each.name), each.version)]
         removals = [(response.type_url, name) for name in response.removed_resources]
+        self._rejections.remember(upserts, removals)
         # Storing and applying take place at the same time; the ACK waits for both.
         saving = asyncio.ensure_future(self._save(upserts, removals))
         acknowledgements.expect(response, saving)
         self._apply([each for each in upserts if not self._has(each)], removals)
         self._cache.tell_observers()
+
+    def _return_to(self, resource: Resource) -> None:
+        saving = asyncio.ensure_future(self._save([resource], ()))
+        self._returning.add(saving)  # the event loop doesn't keep it
+        saving.add_done_callback(self._returning.discard)
+        self._apply([resource])
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
         self._cache.apply(map(self._adapt, upserts), removals)
