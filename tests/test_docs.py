@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from holdfast import cli
 from holdfast.certificates.findings.examination import Code
+from holdfast.cli.app import app
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 from holdfast.demo.backend import MENU, PORT
 from holdfast.demo.story import ALIAS
@@ -36,7 +36,7 @@ def commands(group: Any, above: str = "") -> dict[str, Any]:
     return named
 
 
-COMMANDS = commands(typer.main.get_command(cli.app))
+COMMANDS = commands(typer.main.get_command(app))
 
 
 def page(name: str) -> str:

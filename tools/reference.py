@@ -14,7 +14,8 @@ from typing import Any, cast
 import typer
 import typer.main
 
-from holdfast import cli, rest
+from holdfast import rest
+from holdfast.cli.app import app
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.runtime import Runtime
 
@@ -39,7 +40,7 @@ METHODS = ("get", "head", "post", "put", "delete")
 def write_commands() -> str:
     """Return a section for each command, with its options and examples."""
     os.environ["COLUMNS"] = "120"
-    root = typer.Context(typer.main.get_command(cli.app), info_name="holdfast")
+    root = typer.Context(typer.main.get_command(app), info_name="holdfast")
     return "## Commands\n\n" + "\n".join(_write_command(context) for context in _find_commands(root))
 
 

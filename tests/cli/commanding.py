@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from holdfast import cli
+from holdfast.cli.app import app
 from running import COMMAND
 
 
@@ -37,7 +37,7 @@ class Command:
     def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
         """Run it and see that it ends without a traceback."""
         environment = self.environment | environment
-        ended = CliRunner().invoke(cli.app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast")
+        ended = CliRunner().invoke(app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast")
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 

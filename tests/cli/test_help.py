@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from holdfast import cli
+from holdfast.cli.app import app
 from holdfast.cli.commands import COMMANDS
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
 
@@ -37,7 +38,7 @@ def below(group, above=()):
             yield (*above, name)
 
 
-EVERY_COMMAND = list(below(typer.main.get_command(cli.app)))
+EVERY_COMMAND = list(below(typer.main.get_command(app)))
 GROUPS = [name for name, source in COMMANDS.items() if source.is_group]
 
 

@@ -16,6 +16,7 @@ from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, r
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue("127.0.0.1")
+LARGEST_AGENT = 60  # MB
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +64,22 @@ def standalone(own: Holdfast) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(15)
 
 
+def resident(process: int) -> float:
+    """Return the resident memory of *process* in MB."""
+    return int(Path(f"/proc/{process}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+
+
 @contextmanager
 def served(own: Holdfast, api: PublishedApi) -> Iterator[None]:
     wait_until(lambda: own.answers(api))
     yield
+
+
+def test_an_agent_stays_small(own: Holdfast, api: PublishedApi):
+    with served(own, api):
+        assert own.agent
+        used = resident(own.agent)
+    assert used < LARGEST_AGENT, f"The agent of `holdfast up` with one API has {used:.1f} MB of resident memory."
 
 
 def test_a_restart_replaces_envoy_and_fails_no_request(own: Holdfast, api: PublishedApi):
@@ -142,6 +155,8 @@ def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopp
         try:
             own.start()
             wait_until(lambda: status(own)["staleSince"] is None)
+            used = resident(gateway.pid)
+            assert used < LARGEST_AGENT, f"`holdfast gateway run` with one API has {used:.1f} MB of resident memory."
             own.stop(still_serving=True)
             wait_until(lambda: status(own)["staleSince"] is not None)
             load.go_on()

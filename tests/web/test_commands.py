@@ -9,8 +9,8 @@ import pytest
 import typer
 from starlette.requests import Request
 
-from holdfast import cli
 from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.cli.app import app
 from holdfast.web.commands import _ACTIONS, PREFIX, build_commands  # the list itself is what every line is tried from
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})
@@ -40,7 +40,7 @@ def test_curl_uses_the_url_of_the_publisher():
 
 @pytest.mark.parametrize("action", COMMANDS)
 def test_every_command_and_its_options_exist(action):
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(app)
     _, *words = shlex.split(lines(action)[0])
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]

@@ -23,6 +23,7 @@ from holdfast.gateway.process.log_file import ENVOY_LOG, open_log
 from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
+AGENT_MODULE = "holdfast.cli.server.agent_process"  # in a layer above, so it is never imported
 LOOK_AGAIN = 0.1  # seconds between checks whether an agent that another publisher started still runs
 STOPS_WITHIN = 10.0  # seconds, after requests in flight have ended
 FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.1, 10.0, 30.0  # seconds between starts of an agent that keeps ending
@@ -140,7 +141,7 @@ class LocalGateway:
         # In its own session, it gets neither Ctrl-C nor the signal of a terminal that closes.
         self._child = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "holdfast", "gateway", "run"),
+            *("-m", AGENT_MODULE),
             *self._arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

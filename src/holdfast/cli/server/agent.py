@@ -6,26 +6,25 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server.agent_options import AgentOptions
 from holdfast.cli.server.failures import failures_in_words
-from holdfast.cli.server.signals import console, run_until_stopped
+from holdfast.cli.server.signals import run_until_stopped, tell
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET, run_agent
 from holdfast.gateway.agent.control_plane import ControlPlane, LocalControlPlane, RemoteControlPlane
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership
-from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.log_file import ENVOY_LOG
-from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
+from holdfast.network.listen_addresses import parse_addresses
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
@@ -34,48 +33,6 @@ log = structlog.get_logger()
 _REPLACES = "HOLDFAST_GATEWAY_IS_RESTARTING"  # in the environment from SIGHUP to the start that it causes
 
 UNIX = "unix:"
-
-
-@dataclass(frozen=True, slots=True)
-class AgentOptions:
-    """
-    The options of `holdfast gateway run`; *drain* is in seconds.
-
-    *control_plane* is `unix:PATH`, or HOST:PORT for a gateway that has joined a publisher, and so has another *name*.
-    """
-
-    data: Path
-    name: str
-    control_plane: str | None
-    drain: float
-    envoy: Path | None
-    log_level: str
-    addresses: OwnAddresses
-
-
-def read_own_addresses(
-    production: Sequence[str] | None,
-    sandbox: Sequence[str] | None,
-    production_tls: Sequence[str] | None,
-    sandbox_tls: Sequence[str] | None,
-) -> OwnAddresses:
-    """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
-    given = {
-        ("production", "production"): production,
-        ("sandbox", "sandbox"): sandbox,
-        ("production-tls", "production/tls"): production_tls,
-        ("sandbox-tls", "sandbox/tls"): sandbox_tls,
-    }
-    addresses = {}
-    for (option, listener), texts in given.items():
-        if texts:
-            try:
-                parsed = parse_addresses(texts)
-            except ValueError as error:
-                raise Misused(f"--{option}: {error}.") from error
-            with failures_in_words():
-                addresses[listener] = resolve_addresses(option, parsed)
-    return addresses
 
 
 def serve(options: AgentOptions) -> None:
@@ -102,7 +59,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
         membership = _find_membership(options)
         name = membership.name if membership else options.name
         record = RecordFile(options.data)
-        record.write(name, version("holdfast-gateway"), tuple(sys.argv[3:]), utc_now())
+        record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
         process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
@@ -111,7 +68,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
             async with run_agent(
                 name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
             ):
-                console.print("The gateway is starting. Press Ctrl-C to stop it.")
+                tell("The gateway is starting. Press Ctrl-C to stop it.")
                 try:
                     if is_restart:
                         await _replace(process, record)

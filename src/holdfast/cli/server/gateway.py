@@ -9,7 +9,8 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.exit_codes import LOCAL
-from holdfast.cli.server.up import prepare_process, require_platform
+from holdfast.cli.server.preparation import prepare_process
+from holdfast.cli.server.up import require_platform
 from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, say, write_json
@@ -95,11 +96,12 @@ def run(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent import AgentOptions, read_own_addresses, serve
+    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses
+    from holdfast.cli.server.agent_process import become_agent
 
     addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
     options = AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses)
-    serve(options)
+    become_agent(options.arguments())
 
 
 @commands.command(
@@ -129,7 +131,7 @@ def join(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent import AgentOptions, read_own_addresses
+    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses
     from holdfast.cli.server.join import join_and_run
 
     addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)

@@ -2,21 +2,18 @@
 The implementation of `holdfast gateway join`.
 """
 
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from holdfast.apis.gateways.join_token import NoJoinToken, read_token
 from holdfast.cli.failures import CommandFailed, Misused
-from holdfast.cli.server.agent import AgentOptions
+from holdfast.cli.server.agent_options import AgentOptions
+from holdfast.cli.server.agent_process import become_agent
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.terminal.output import tell
 from holdfast.gateway.agent.joining import JoinFailed, join
 from holdfast.gateway.agent.journal import STATE_FILE
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership, write_membership
 from holdfast.gateway.process.directory import gateway_directory
-from holdfast.network.sockets import format_address
 
 
 def join_and_run(url: str, token: str, options: AgentOptions) -> None:
@@ -38,9 +35,7 @@ def join_and_run(url: str, token: str, options: AgentOptions) -> None:
         _forget_others(options.data, membership)
         write_membership(options.data, membership)
     tell(f"Joined {url} as {membership.name}, in the group {membership.group}.")
-    sys.stdout.flush()
-    arguments = [sys.executable, "-m", "holdfast", "gateway", "run", *_arguments(options)]
-    os.execv(sys.executable, arguments)  # noqa: S606
+    become_agent(options.arguments())
 
 
 def _forget_others(data: Path, membership: Membership) -> None:
@@ -51,14 +46,3 @@ def _forget_others(data: Path, membership: Membership) -> None:
         before = None
     if before is None or (before.publisher, before.group) != (membership.publisher, membership.group):
         (data / STATE_FILE).unlink(missing_ok=True)
-
-
-def _arguments(options: AgentOptions) -> Iterator[str]:
-    yield f"--data={options.data}"
-    yield f"--drain-timeout={options.drain}s"
-    yield f"--log-level={options.log_level}"
-    if options.envoy:
-        yield f"--envoy={options.envoy}"
-    for listener, addresses in options.addresses.items():
-        for address in addresses:
-            yield f"--{listener.replace('/', '-')}={format_address(address)}"

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from rich.console import Console
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.local import read_settings
-from holdfast.cli.server.signals import console, run_until_stopped
+from holdfast.cli.server.signals import run_until_stopped
 from holdfast.network.sockets import CannotStart
 from holdfast.server.admin_password import PASSWORD_FILE
 from holdfast.server.app import Instance, rotate_sealing_key, run
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from holdfast.doctor.check import Check
 
 log = structlog.get_logger()
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def serve(options: dict[str, Any], *, demo: bool) -> None:

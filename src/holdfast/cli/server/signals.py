@@ -8,14 +8,17 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from rich.console import Console
-
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.network.sockets import has_terminal
 from holdfast.server.logs import log_everything, standard_error_as_log
 
 T = TypeVar("T")
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def tell(text: str) -> None:
+    """Print a line; a closed pipe is ignored."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def run_until_stopped(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None = None) -> T | None:
@@ -54,8 +57,7 @@ def _stop(task: "asyncio.Task[T]") -> None:
     is_first = not task.cancelling()
     task.cancel()
     if is_first:
-        with suppress(OSError, SystemExit):  # nobody reads it; rich exits if the pipe is closed
-            console.print("Stopping: waiting for requests in flight. Press Ctrl-C again to stop at once.")
+        tell("Stopping: waiting for requests in flight. Press Ctrl-C again to stop at once.")
 
 
 def _hang_up(task: "asyncio.Task[T]", hangup: asyncio.Event, had_terminal: bool) -> None:

@@ -2,11 +2,7 @@
 `holdfast up`, `holdfast demo`, `holdfast doctor` and `holdfast rotate-sealing-key`: the server.
 """
 
-import gc
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +12,7 @@ from typer import Option
 
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server.preparation import loading, prepare_process
 from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, write_json, write_table
@@ -116,7 +113,7 @@ def up(
     require_platform()
     prepare_process()
     # The server is large, so other commands don't import it.
-    with _loading():
+    with loading():
         from holdfast.cli.server.process import serve
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
@@ -148,7 +145,7 @@ def demo(once: Once = False) -> None:
         return
     require_platform()
     prepare_process()
-    with _loading():
+    with loading():
         from holdfast.cli.server.process import demonstrate
 
     if not demonstrate():
@@ -182,7 +179,7 @@ def doctor(
     Holdfast is running. The exit code is 1 if a check fails.
     """
     require_platform()
-    with _loading():
+    with loading():
         from holdfast.cli.server.process import diagnose
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
@@ -210,7 +207,7 @@ def rotate(data: Data = None) -> None:
 
     If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards.
     """
-    with _loading():
+    with loading():
         from holdfast.cli.server.process import reseal_keys
 
     if not reseal_keys({"data": data}):
@@ -222,25 +219,3 @@ def require_platform() -> None:
     problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)
-
-
-def prepare_process() -> None:
-    """Prepare the process before the server is imported."""
-    # gRPC errors also arrive as exceptions; its lines on standard error aren't JSON.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # gRPC's Python API can't set a minimum version of TLS, and reads this when it is imported. All certificates of
-    # gateways are for ECDSA keys, so with only this suite for RSA, a handshake with TLS 1.2 fails. TLS 1.3 has others.
-    os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
-    # Ignore it until the server handles it; the default would end the process.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-@contextmanager
-def _loading() -> Iterator[None]:
-    """Disable garbage collection during imports: there is little to collect, and it takes a sixth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # otherwise, the next collections scan all modules, which never become garbage
-        gc.enable()

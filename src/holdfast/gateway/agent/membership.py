@@ -10,11 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from holdfast.files.replacement import replace_file
 from holdfast.gateway.remote.renewal import Renewed
 from holdfast.gateway.remote.tls import Credential
@@ -49,6 +44,8 @@ class Membership:
     @property
     def validity(self) -> tuple[datetime, datetime]:
         """The times between which the certificate is valid (aware, UTC)."""
+        from cryptography import x509  # gateways that haven't joined don't need it
+
         certificate = x509.load_pem_x509_certificate(self.credential.certificate.encode())
         return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
@@ -60,6 +57,12 @@ class Membership:
 
 def make_request() -> Request:
     """Create a key (P-256) and a signing request for it. The publisher knows the name, so the request has none."""
+    # Only gateways that have joined need these modules.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     key = ec.generate_private_key(ec.SECP256R1())
     csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,0 +1,100 @@
+"""
+The options of `holdfast gateway run`, and of the process of an agent.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.cli.failures import Misused
+from holdfast.cli.server.failures import failures_in_words
+from holdfast.gateway.agent.own_addresses import OwnAddresses
+from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
+from holdfast.network.sockets import format_address
+
+_ADDRESSES = ("production", "sandbox", "production-tls", "sandbox-tls")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """
+    The options of `holdfast gateway run`; *drain* is in seconds.
+
+    *control_plane* is `unix:PATH`, or HOST:PORT for a gateway that has joined a publisher, and so has another *name*.
+    """
+
+    data: Path
+    name: str
+    control_plane: str | None
+    drain: float
+    envoy: Path | None
+    log_level: str
+    addresses: OwnAddresses
+
+    def arguments(self) -> Iterator[str]:
+        """Return the arguments of the process, which `read_options` reads."""
+        yield f"--data={self.data}"
+        yield f"--drain-timeout={self.drain}s"
+        yield f"--log-level={self.log_level}"
+        if self.name:
+            yield f"--name={self.name}"
+        if self.control_plane:
+            yield f"--control-plane={self.control_plane}"
+        if self.envoy:
+            yield f"--envoy={self.envoy}"
+        for listener, addresses in self.addresses.items():
+            for address in addresses:
+                yield f"--{listener.replace('/', '-')}={format_address(address)}"
+
+
+def read_own_addresses(
+    production: Sequence[str] | None,
+    sandbox: Sequence[str] | None,
+    production_tls: Sequence[str] | None,
+    sandbox_tls: Sequence[str] | None,
+) -> OwnAddresses:
+    """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
+    given = {
+        ("production", "production"): production,
+        ("sandbox", "sandbox"): sandbox,
+        ("production-tls", "production/tls"): production_tls,
+        ("sandbox-tls", "sandbox/tls"): sandbox_tls,
+    }
+    addresses = {}
+    for (option, listener), texts in given.items():
+        if texts:
+            try:
+                parsed = parse_addresses(texts)
+            except ValueError as error:
+                raise Misused(f"--{option}: {error}.") from error
+            with failures_in_words():
+                addresses[listener] = resolve_addresses(option, parsed)
+    return addresses
+
+
+def read_options(arguments: Sequence[str]) -> AgentOptions:
+    """
+    Return the options in the arguments of a process.
+
+    Their names are those of `holdfast gateway run`. After an upgrade, a new version gets the arguments of an older one.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--name", default="")
+    parser.add_argument("--control-plane")
+    parser.add_argument("--drain-timeout", type=_read_seconds, default=30.0)
+    parser.add_argument("--envoy", type=Path, default=os.environ.get("HOLDFAST_ENVOY") or None)
+    parser.add_argument("--log-level", default=os.environ.get("HOLDFAST_LOG_LEVEL") or "warning")
+    for name in _ADDRESSES:
+        parser.add_argument(f"--{name}", action="append")
+    given = parser.parse_args(arguments)
+    addresses = read_own_addresses(given.production, given.sandbox, given.production_tls, given.sandbox_tls)
+    return AgentOptions(
+        given.data, given.name, given.control_plane, given.drain_timeout, given.envoy, given.log_level, addresses
+    )
+
+
+def _read_seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
