@@ -14,6 +14,7 @@ from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
     ENVIRONMENT_HEADER,
+    TIME_HEADER,
     build_routes,
     build_scoped_routes,
     pack_routes,
@@ -103,7 +104,8 @@ def test_the_longest_context_comes_first():
 def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_is_removed():
     made = ScopedRouteConfiguration.FromString(build_scoped_routes("sandbox", "pizza", []).body)
     assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
-    assert list(made.route_configuration.request_headers_to_remove) == [ENVIRONMENT_HEADER, CALLER_HEADER]
+    own = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER]
+    assert list(made.route_configuration.request_headers_to_remove) == own
 
 
 def test_the_scope_is_the_first_segment_which_all_organizations_except_the_default_share():
