@@ -19,6 +19,7 @@ from holdfast.gateway.remote.tls import channel_credentials
 from holdfast.network.sockets import format_address
 
 log = structlog.get_logger()
+CONNECTS_WITHIN = 10_000  # milliseconds
 LONGEST_RECONNECT = 1000  # milliseconds until gRPC tries to connect again; `Upstream` waits between streams
 SILENT_AFTER, ANSWERS_WITHIN = 5000, 5000  # milliseconds until a silent control plane is pinged; for its answer
 RETRY_AFTER = 60.0  # seconds between attempts to renew; the publisher rejects more frequent ones
@@ -27,7 +28,7 @@ OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", CONNECTS_WITHIN),  # in spite of its name, how long one attempt may take
     ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT),
     ("grpc.keepalive_time_ms", SILENT_AFTER),
     ("grpc.http2.ping_timeout_ms", ANSWERS_WITHIN),

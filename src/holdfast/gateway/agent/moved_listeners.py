@@ -35,7 +35,7 @@ def _set_default_host(listener: Listener, own: Sequence[tuple[str, int]]) -> Non
                 manager = HttpConnectionManager()
                 each.typed_config.Unpack(manager)
                 manager.http_protocol_options.default_host_for_http_10 = host
-                each.typed_config.Pack(manager)
+                each.typed_config.Pack(manager, deterministic=True)
 
 
 def _address(host: str, port: int) -> Address:

@@ -88,7 +88,7 @@ def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
         combined.validation_context_sds_secret_config.name = name
     for presented in context.common_tls_context.tls_certificate_sds_secret_configs:
         presented.name = name + IDENTITY_SUFFIX
-    cluster.transport_socket.typed_config.Pack(context)
+    cluster.transport_socket.typed_config.Pack(context, deterministic=True)
     return context
 
 

@@ -53,5 +53,5 @@ def _log(name: str, which: AccessLogFilter) -> AccessLog:
     )
     log = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
     config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])
-    log.typed_config.Pack(config)
+    log.typed_config.Pack(config, deterministic=True)
     return log

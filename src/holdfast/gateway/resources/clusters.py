@@ -150,7 +150,7 @@ def _resolve_by_dns(cluster: Cluster) -> None:
     # A name that doesn't resolve must not delay a starting gateway for long.
     resolver = CaresDnsResolverConfig(query_timeout_seconds=UInt64Value(value=1), query_tries=UInt32Value(value=2))
     config = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
-    config.typed_config.Pack(resolver)
+    config.typed_config.Pack(resolver, deterministic=True)
     cluster.typed_dns_resolver_config.CopyFrom(config)
 
 
@@ -169,7 +169,7 @@ def _options(limits: BackendLimits, protocol: Protocol) -> Any:
     else:
         options.explicit_http_config.http_protocol_options.enable_trailers = True
     packed = Any()
-    packed.Pack(options)
+    packed.Pack(options, deterministic=True)
     return packed
 
 

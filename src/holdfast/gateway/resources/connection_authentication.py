@@ -46,7 +46,7 @@ def build_connection_filters() -> list[HttpFilter]:
 def allow_bound_connections(route: Route) -> None:
     """Turn off the filters for *route*, whose callers don't share connections."""
     for name in (_CREDENTIALS, _CHALLENGES):
-        route.typed_per_filter_config[name].Pack(FilterConfig(disabled=True))
+        route.typed_per_filter_config[name].Pack(FilterConfig(disabled=True), deterministic=True)
 
 
 def match_challenge() -> AccessLogFilter:
@@ -66,9 +66,11 @@ def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
     """Build a filter that runs the script, without its function *unused*, if one of *inputs* contains a scheme."""
     lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{unused} = nil\n"))
     extension = TypedExtensionConfig(name="envoy.filters.http.lua")
-    extension.typed_config.Pack(lua)
+    extension.typed_config.Pack(lua, deterministic=True)
     http_filter = HttpFilter(name=name)
-    http_filter.typed_config.Pack(ExtensionWithMatcher(extension_config=extension, xds_matcher=_skip_unless(inputs)))
+    http_filter.typed_config.Pack(
+        ExtensionWithMatcher(extension_config=extension, xds_matcher=_skip_unless(inputs)), deterministic=True
+    )
     return http_filter
 
 
@@ -88,5 +90,5 @@ def _skip_unless(inputs: list[Message]) -> Matcher:
 
 def _packed(message: Message) -> MatchingExtension:
     extension = MatchingExtension(name=message.DESCRIPTOR.name)
-    extension.typed_config.Pack(message)
+    extension.typed_config.Pack(message, deterministic=True)
     return extension

@@ -53,5 +53,5 @@ def build_downstream_tls() -> TransportSocket:
     common.tls_certificate_sds_secret_configs.add(name=GATEWAY_SECRET, sds_config=fetch_by_ads())
     context = DownstreamTlsContext(common_tls_context=common, require_client_certificate=BoolValue(value=False))
     socket = TransportSocket(name="envoy.transport_sockets.tls")
-    socket.typed_config.Pack(context)
+    socket.typed_config.Pack(context, deterministic=True)
     return socket

@@ -69,7 +69,7 @@ def _mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedE
     if by_proxy:
         mutations.append(_add("forwarded", _FORWARDED, HeaderValueOption.OVERWRITE_IF_EXISTS))
     extension = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
-    extension.typed_config.Pack(EarlyHeaderMutation(mutations=mutations))
+    extension.typed_config.Pack(EarlyHeaderMutation(mutations=mutations), deterministic=True)
     return extension
 
 

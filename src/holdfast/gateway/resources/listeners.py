@@ -134,14 +134,16 @@ def _chain(
 
 def _network_filter(manager: HttpConnectionManager) -> Filter:
     network_filter = Filter(name="envoy.filters.network.http_connection_manager")
-    network_filter.typed_config.Pack(manager)
+    network_filter.typed_config.Pack(manager, deterministic=True)
     return network_filter
 
 
 def _router() -> HttpFilter:
     router = HttpFilter(name="envoy.filters.http.router")
     # Nothing reads the statistics of each status code (`dynamic_stats`), which cost 2 % of a request's instructions.
-    router.typed_config.Pack(Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False)))
+    router.typed_config.Pack(
+        Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False)), deterministic=True
+    )
     return router
 
 

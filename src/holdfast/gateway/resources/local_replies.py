@@ -107,7 +107,7 @@ def build_local_replies() -> LocalReplyConfig:
 def match_expression(expression: str) -> AccessLogFilter:
     """Return a filter for the requests for which a CEL *expression* is true."""
     extension = ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
-    extension.typed_config.Pack(ExpressionFilter(expression=expression))
+    extension.typed_config.Pack(ExpressionFilter(expression=expression), deterministic=True)
     return AccessLogFilter(extension_filter=extension)
 
 

@@ -51,7 +51,7 @@ def build_refusal_filter() -> HttpFilter:
     for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
         rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
     http_filter = HttpFilter(name="envoy.filters.http.rbac")
-    http_filter.typed_config.Pack(RBAC(rules=rules))
+    http_filter.typed_config.Pack(RBAC(rules=rules), deterministic=True)
     return http_filter
 
 

@@ -55,22 +55,22 @@ def build_rewriting_filter() -> HttpFilter:
     Source: `envoy.extensions.filters.http.lua.v3.Lua`, `envoy.extensions.common.matching.v3.ExtensionWithMatcher`.
     """
     lua = TypedExtensionConfig(name="envoy.filters.http.lua")
-    lua.typed_config.Pack(Lua(default_source_code=DataSource(inline_string=_SOURCE)))
+    lua.typed_config.Pack(Lua(default_source_code=DataSource(inline_string=_SOURCE)), deterministic=True)
     skip = XdsExtension(name="skip")
-    skip.typed_config.Pack(SkipFilter())
+    skip.typed_config.Pack(SkipFilter(), deterministic=True)
     predicate = Matcher.MatcherList.Predicate
     has_field = predicate.PredicateList(predicate=[_is_there(name) for name in _FIELDS])
     no_field = predicate(not_matcher=predicate(or_matcher=has_field))
     rule = Matcher.MatcherList.FieldMatcher(predicate=no_field, on_match=Matcher.OnMatch(action=skip))
     matcher = Matcher(matcher_list=Matcher.MatcherList(matchers=[rule]))
     http_filter = HttpFilter(name=_FILTER)
-    http_filter.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua))
+    http_filter.typed_config.Pack(ExtensionWithMatcher(xds_matcher=matcher, extension_config=lua), deterministic=True)
     return http_filter
 
 
 def _is_there(name: str) -> Matcher.MatcherList.Predicate:
     field = XdsExtension(name=name)
-    field.typed_config.Pack(HttpResponseHeaderMatchInput(header_name=name))
+    field.typed_config.Pack(HttpResponseHeaderMatchInput(header_name=name), deterministic=True)
     anything = StringMatcher(safe_regex=RegexMatcher(google_re2=RegexMatcher.GoogleRE2(), regex=".*"))
     single = Matcher.MatcherList.Predicate.SinglePredicate(input=field, value_match=anything)
     return Matcher.MatcherList.Predicate(single_predicate=single)

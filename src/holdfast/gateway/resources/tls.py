@@ -134,7 +134,7 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
         max_session_keys=UInt32Value(value=0),
     )
     socket = TransportSocket(name="envoy.transport_sockets.tls")
-    socket.typed_config.Pack(context)
+    socket.typed_config.Pack(context, deterministic=True)
     return socket
 
 

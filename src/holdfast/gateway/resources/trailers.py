@@ -31,5 +31,7 @@ def build_trailer_filter() -> HttpFilter:
     matcher = StringMatcher(safe_regex=RegexMatcher(regex=_HEADER_ONLY))
     mutation = Mutation(remove_on_match=Mutation.RemoveOnMatch(key_matcher=matcher))
     http_filter = HttpFilter(name="envoy.filters.http.header_mutation")
-    http_filter.typed_config.Pack(HeaderMutation(mutations=Mutations(request_trailers_mutations=[mutation])))
+    http_filter.typed_config.Pack(
+        HeaderMutation(mutations=Mutations(request_trailers_mutations=[mutation])), deterministic=True
+    )
     return http_filter

@@ -37,7 +37,7 @@ def build_upgrade(filters: Sequence[HttpFilter]) -> HttpConnectionManager.Upgrad
 
 def share_connections(route: Route) -> None:
     """Let websockets of *route* use the connection of the caller's other requests."""
-    route.typed_per_filter_config[_FILTER].Pack(FilterConfig(disabled=True))
+    route.typed_per_filter_config[_FILTER].Pack(FilterConfig(disabled=True), deterministic=True)
 
 
 def _offer_http1() -> HttpFilter:
@@ -45,5 +45,5 @@ def _offer_http1() -> HttpFilter:
     text = SubstitutionFormatString(text_format_source=write_inline("http/1.1"))
     offer = FilterStateValue(object_key=_ALPN, format_string=text, read_only=True)
     http_filter = HttpFilter(name=_FILTER)
-    http_filter.typed_config.Pack(Config(on_request_headers=[offer]))
+    http_filter.typed_config.Pack(Config(on_request_headers=[offer]), deterministic=True)
     return http_filter
