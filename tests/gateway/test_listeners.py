@@ -17,7 +17,8 @@ from google.protobuf.json_format import MessageToDict
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.certificates.formats.credentials import read_credential
-from holdfast.gateway.resources.downstream import GATEWAY_SECRET, build_gateway_secret
+from holdfast.gateway.resources.constants import GATEWAY_SECRET
+from holdfast.gateway.resources.downstream import build_gateway_secret
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.local_replies import REPLIES
 from holdfast.gateway.resources.resource import LISTENER, SECRET

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc.aio
@@ -36,7 +37,8 @@ from holdfast.gateway.remote import admission
 from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, Admission
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
-from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.gateway.resources.constants import GATEWAY_SECRET
+from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 from holdfast.server.clock import utc_now
 from running import wait_until
 
@@ -48,6 +50,28 @@ def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
             async with connected(membership) as edge:
                 assert await edge.take() == resources
                 assert [gateway.id for gateway in port.groups.gateways] == [name]
+
+    run(story)
+
+
+def test_the_key_of_the_publishers_machine_does_not_leave_it():
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        key, trust = (Resource(SECRET, name, "1", b"") for name in (GATEWAY_SECRET, "trust"))
+        port.groups.default.apply([key, trust])
+        async with connected(membership) as edge:
+            await edge.take()
+            await edge.ask(SECRET)
+            assert await edge.take() == {"trust": "1"}
+            await edge.ask(SECRET, GATEWAY_SECRET)
+            assert await edge.take() == {GATEWAY_SECRET: ""}
+            port.groups.default.apply([replace(key, version="2"), replace(trust, version="2")])
+            assert await edge.take() == {"trust": "2"}
+        # One that got it from an earlier version loses it.
+        async with connected(membership) as edge:
+            await edge.take()
+            await edge.ask(SECRET, has={GATEWAY_SECRET: "1", "trust": "2"})
+            assert await edge.take() == {GATEWAY_SECRET: ""}
 
     run(story)
 

@@ -13,10 +13,11 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from holdfast.server import https
-from holdfast.server.certificate_files import UnusableCertificate, load, load_for_gateway
+from holdfast.network import presented_files
+from holdfast.network.certificate_files import UnusableCertificate, load, load_for_gateway
+from holdfast.network.presented_files import PUBLISHERS_OPTIONS, GatewayCertificate
 from holdfast.server.http_server import serving
-from holdfast.server.https import GatewayCertificate, PublisherCertificate
+from holdfast.server.https import PublisherCertificate
 from holdfast.server.limits import connection_limits
 from issuing import DAY, ed448_key, issue
 from running import write_identity
@@ -107,7 +108,7 @@ def test_a_gateway_presents_its_chain_in_order_with_its_key(tmp_path):
     issued = issue("127.0.0.1", by=between)
     certificate, key = write_identity(tmp_path, issued)
     certificate.write_bytes(root.pem + between.pem + issued.pem)
-    found = load_for_gateway(certificate, key).content
+    found = load_for_gateway(certificate, key, PUBLISHERS_OPTIONS).content
     assert [each.der for each in found.chain] == [issued.der, between.der]
     assert "PRIVATE" not in repr(found)
 
@@ -117,7 +118,7 @@ def test_files_that_a_gateway_cannot_present_are_rejected_by_name(tmp_path):
 
     def refused_by_gateway():
         with pytest.raises(UnusableCertificate) as refusal:
-            load_for_gateway(certificate, key)
+            load_for_gateway(certificate, key, PUBLISHERS_OPTIONS)
         return str(refusal.value)
 
     assert "The gateway can't use" in refused_by_gateway()
@@ -190,7 +191,7 @@ def refuse(self, *_arguments, **_more):
 def test_the_expiry_is_logged_once_each_at_30_7_and_1_days(tmp_path, monkeypatch):
     logs = structlog.testing.LogCapture()
     levels = structlog.make_filtering_bound_logger(logging.WARNING)
-    monkeypatch.setattr(https, "log", structlog.wrap_logger(None, [logs], wrapper_class=levels))
+    monkeypatch.setattr(presented_files, "log", structlog.wrap_logger(None, [logs], wrapper_class=levels))
     files = PublisherCertificate(*write_identity(tmp_path, issue("127.0.0.1", end=40 * DAY)))
     begin = now()
     for day in (0, 5, 11, 20, 32, 34, 38.9, 39.5, 40.5, 41):

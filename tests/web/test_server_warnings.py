@@ -7,9 +7,9 @@ from html import unescape
 import pytest
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.network.server_certificates import ServerCertificate
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.permissions import Role
-from holdfast.services.server_certificates import ServerCertificate
 
 DAY = timedelta(days=1)
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from holdfast.doctor.check import Check
 from holdfast.network.addresses import Address, Addresses, is_loopback
+from holdfast.network.server_certificates import ServerCertificate
 from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
 from holdfast.server.limits import FEWEST_FILES, allowed_files, connection_limits
 from holdfast.server.listen_addresses import DISCOVERY, PUBLISHER, ListenAddresses
 from holdfast.server.settings import Settings
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
-from holdfast.services.server_certificates import ServerCertificate
 
 FEW_FILES = 4096
 

@@ -21,6 +21,7 @@ class Peer:
 
     name: str
     group: str = DEFAULT_GROUP
+    is_on_this_machine: bool = False  # otherwise, it gets no private key of this machine
 
 
 Identify = Callable[["grpc.aio.ServicerContext[Any, Any]"], Peer | None]

@@ -20,6 +20,7 @@ from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
+from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
 from holdfast.network.sockets import CannotStart, listen, make_url
 from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
@@ -31,7 +32,6 @@ from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
 from holdfast.server.host_cookie import HostCookie
 from holdfast.server.http_server import serving
-from holdfast.server.https import CertificateFiles, GatewayCertificate
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
 from holdfast.server.local_gateway import LocalGateway

@@ -18,8 +18,9 @@ from holdfast.gateway.remote.admission import identify_by_transport
 from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.gateway.resources.tls import presents_identity
+from holdfast.network.presented_files import CertificateFiles
 from holdfast.server.clock import utc_now
-from holdfast.server.https import CertificateFiles, PublisherCertificate
+from holdfast.server.https import PublisherCertificate
 from holdfast.server.listen_addresses import ListenAddresses
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import Accounts
@@ -77,7 +78,7 @@ def build_parts(
         limits=to_backends,
     )
     listeners = Listeners(groups.default, LOCAL_GATEWAY, addresses.gateway)
-    identify = identify_by_transport(Peer(LOCAL_GATEWAY))
+    identify = identify_by_transport(Peer(LOCAL_GATEWAY, is_on_this_machine=True))
     control = Control(identify, utc_now, groups.tell_observers_soon)
     probes = Probes(
         control,

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
+from holdfast.network.presented_files import CertificateFiles
 from holdfast.network.sockets import CannotStart
-from holdfast.server.https import CertificateFiles
 from holdfast.server.oidc import read_again
 from holdfast.server.settings import Settings
 from holdfast.services.access.single_sign_on import SingleSignOn

@@ -3,8 +3,9 @@ The certificates that the settings configure for the publisher and the gateways.
 """
 
 from holdfast.network.addresses import Addresses
+from holdfast.network.presented_files import GatewayCertificate
 from holdfast.network.sockets import CannotStart, refuse_open_http
-from holdfast.server.https import GatewayCertificate, PublisherCertificate
+from holdfast.server.https import PublisherCertificate
 from holdfast.server.settings import Settings
 
 

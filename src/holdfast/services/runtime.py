@@ -13,6 +13,7 @@ from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.network.addresses import Address
+from holdfast.network.server_certificates import ServerCertificates, present_nothing
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -22,7 +23,6 @@ from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listeners import Listeners, ListenerState
-from holdfast.services.server_certificates import ServerCertificates, present_nothing
 from holdfast.store.database import Store
 from holdfast.store.request_store import RequestStore
 from holdfast.store.sealing import Sealing

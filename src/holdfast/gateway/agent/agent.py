@@ -71,7 +71,7 @@ async def run_agent(
             lost_reports=lambda: forwarder.lost,
         )
         control = ControlClient(EnvoyProbes(cache, process.probe_socket), reporter.build)
-        discovery = DiscoveryService(lambda _: Peer(name), lambda _: cache, now)
+        discovery = DiscoveryService(lambda _: Peer(name, is_on_this_machine=True), lambda _: cache, now)
         server = await serve(f"unix:{process.sockets / 'ads'}", discovery.register, forwarder.register)
         stack.push_async_callback(server.stop, 0)
         await process.start()

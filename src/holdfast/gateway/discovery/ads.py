@@ -24,6 +24,7 @@ from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.discovery.listener_retry import ListenerRetry
 from holdfast.gateway.discovery.subscription import Subscription, Update
 from holdfast.gateway.peer import Identify, Peer
+from holdfast.gateway.resources.constants import GATEWAY_SECRET
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 log = structlog.get_logger()
@@ -32,6 +33,8 @@ SILENT_AFTER = 5.0  # seconds without a message from a gateway until it is pinge
 ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
 # Make before break: a resource is sent before those that refer to it.
 ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+# What gateways on other machines aren't sent, by type URL.
+_WITHHELD = {SECRET: frozenset([GATEWAY_SECRET])}
 Register = Callable[[grpc.aio.Server], None]
 SERVER_OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -71,7 +74,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         cache = self._find_cache(peer) if peer else None
         if peer is None or cache is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        stream = _Stream(cache, peer.name, self._now)
+        stream = _Stream(cache, peer, self._now)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -86,11 +89,12 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
 
 
 class _Stream:
-    def __init__(self, cache: Cache, name: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime]) -> None:
+        self._peer = peer
         self._now = now
         self._cache = cache
         self.gateway: Gateway
-        self.gateway, self.watch = cache.connect(name)
+        self.gateway, self.watch = cache.connect(peer.name)
         self.ended = False
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
@@ -109,7 +113,10 @@ class _Stream:
         if request.type_url == LISTENER and not self.gateway.started:
             self.gateway.started = True
             self._cache.tell_observers()
-        subscription = self._subscriptions.setdefault(request.type_url, Subscription(request.type_url))
+        if first:
+            withheld = frozenset() if self._peer.is_on_this_machine else _WITHHELD.get(request.type_url, frozenset())
+            self._subscriptions[request.type_url] = Subscription(request.type_url, withheld=withheld)
+        subscription = self._subscriptions[request.type_url]
         if request.response_nonce:
             self._answer(subscription, request)
         if first or request.resource_names_subscribe or request.resource_names_unsubscribe:

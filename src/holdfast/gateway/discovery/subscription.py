@@ -34,6 +34,7 @@ class Subscription:
 
     type_url: str
     wildcard: bool = False
+    withheld: frozenset[str] = frozenset()  # names that don't exist for this gateway
     names: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
@@ -80,7 +81,7 @@ class Subscription:
         """
         upserts, gone = [], []
         for name in self._take_due(current, changed):
-            resource, version = current.get(name), self.sent.get(name)
+            resource, version = None if name in self.withheld else current.get(name), self.sent.get(name)
             if resource is None:
                 if version or (version is None and name in self.names):
                     gone.append(name)

@@ -13,11 +13,9 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, 
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.certificates.formats.credentials import Credential
+from holdfast.gateway.resources.constants import GATEWAY_SECRET
 from holdfast.gateway.resources.resource import SECRET, Resource, make_resource
 from holdfast.gateway.resources.tls import CURVES, SIGNATURE_ALGORITHMS, fetch_by_ads, write_inline
-
-# The name stays the same when the certificate changes: new connections use the new one, and open ones continue.
-GATEWAY_SECRET = "gateway"  # noqa: S105 - the name of one
 
 
 def build_gateway_secret(credential: Credential) -> Resource:

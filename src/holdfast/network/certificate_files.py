@@ -34,15 +34,16 @@ class Loaded(Generic[T]):
     spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
 
 
-def load_for_gateway(certificate: Path, key: Path) -> Loaded[Credential]:
+def load_for_gateway(certificate: Path, key: Path, options: tuple[str, str]) -> Loaded[Credential]:
     """
     Load the chain and key that gateways present to callers, as Envoy loads them, whether or not they are valid now.
+
+    *options* are those of the command that name the files.
 
     Raises:
         UnusableCertificate: A file can't be read or contains something else, the key doesn't match the certificate, or
             it is encrypted.
     """
-    options = ("--gateway-tls-cert", "--gateway-tls-key")
     contents = _read(certificate, options), _read(key, options)
     try:
         credential = read_credential(contents[0], None, contents[1])

@@ -1,0 +1,145 @@
+"""
+Certificates in files that are presented to clients: read, checked, and reloaded when the files change.
+
+A server starts whatever the files contain, so that an expired certificate doesn't stop all traffic. If the files can't
+be used, it rejects TLS handshakes and doesn't fall back to http.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from holdfast.certificates.formats.credentials import Credential
+from holdfast.network.certificate_files import Loaded, UnusableCertificate, load_for_gateway, wrong_time
+from holdfast.network.server_certificates import DAY, ServerCertificate
+
+log = structlog.get_logger()
+T = TypeVar("T")
+LOOK_AGAIN = 60.0  # seconds
+PUBLISHERS_OPTIONS = ("--gateway-tls-cert", "--gateway-tls-key")
+
+
+class CertificateFiles(ABC, Generic[T]):
+    """A certificate and its key in two files, and the version of them that is presented."""
+
+    whose: str
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read both files."""
+        self._certificate, self._key = certificate.expanduser(), key.expanduser()
+        self._loaded: Loaded[T] | None = None
+        self._unused = ""  # why the content of the files isn't presented
+        self._logged: tuple[str, timedelta | None] = ("", None)  # problem and stage
+        self._read()
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """The paths of certificate and key."""
+        return self._certificate, self._key
+
+    @property
+    def current(self) -> T | None:
+        """The content that is presented; None if there is none."""
+        return self._loaded.content if self._loaded else None
+
+    def presented(self, now: datetime) -> ServerCertificate:
+        """Return the state of the presented certificate."""
+        if self._loaded is None:
+            return ServerCertificate(self.whose, None, None, self._unused)
+        problem = self._unused or wrong_time(self._certificate, self._loaded, now)
+        return ServerCertificate(self.whose, self._loaded.not_before, self._loaded.not_after, problem)
+
+    @abstractmethod
+    def _load(self, certificate: Path, key: Path) -> Loaded[T]:
+        """Read the files. Raises UnusableCertificate."""
+
+    def read_again(self) -> None:
+        """Reload the files; if they can't be used, keep presenting the previous certificate."""
+        before = self._loaded
+        self._read()
+        if self._loaded is not before:
+            log.info(f"{self.whose} certificate reloaded", file=str(self._certificate))
+            self._replaced()
+        self.tell(datetime.now(UTC))
+
+    def _replaced(self) -> None:
+        """React to a new certificate."""
+
+    async def watch(self, every: float = LOOK_AGAIN) -> None:
+        """
+        Check the files at intervals of *every* seconds until cancelled, and reload them if they have changed.
+
+        While there is a problem, reload them each time.
+        """
+        while True:
+            now = datetime.now(UTC)
+            if self._state() != self._seen or self.presented(now).problem:
+                self.read_again()
+            self.tell(now)
+            await asyncio.sleep(every)
+
+    def _read(self) -> None:
+        self._seen = self._state()
+        try:
+            loaded = self._load(self._certificate, self._key)
+        except UnusableCertificate as error:
+            self._unused = str(error)
+            return
+        now = datetime.now(UTC)
+        wrong = wrong_time(self._certificate, loaded, now)
+        if wrong and self._loaded and self.presented(now).is_valid(now):
+            self._unused = wrong
+            return
+        self._unused = ""
+        if self._loaded is None or loaded.identity != self._loaded.identity:
+            self._loaded = loaded
+
+    def tell(self, now: datetime) -> None:
+        """Log a problem of the certificate at *now*, or that it expires soon, once each."""
+        presented = self.presented(now)
+        problem, stage = presented.problem, presented.find_stage(now)
+        logged_problem, logged_stage = self._logged
+        self._logged = (problem, stage)
+        if problem and problem != logged_problem:
+            kept = "nothing" if not self._loaded else "the previous certificate" if self._unused else "this certificate"
+            log.error(f"{self.whose} certificate has a problem", why=problem, presented=kept)
+        if stage and stage != logged_stage and presented.not_after:
+            level = logging.ERROR if stage <= DAY else logging.WARNING
+            days = (presented.not_after - now) // DAY
+            log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{presented.not_after}")
+
+    def _state(self) -> list[tuple[int, int, int, int] | None]:
+        return [_state(self._certificate), _state(self._key)]
+
+
+class GatewayCertificate(CertificateFiles[Credential]):
+    """The certificate that gateways present to callers. Open connections keep theirs."""
+
+    whose = "gateway"
+    on_change: Callable[[Credential], None] | None = None
+
+    def __init__(self, certificate: Path, key: Path, options: tuple[str, str] = PUBLISHERS_OPTIONS) -> None:
+        """Read both files, which the command-line *options* name."""
+        self._options = options
+        super().__init__(certificate, key)
+
+    def _load(self, certificate: Path, key: Path) -> Loaded[Credential]:
+        return load_for_gateway(certificate, key, self._options)
+
+    def _replaced(self) -> None:
+        if self.on_change and self.current:
+            self.on_change(self.current)
+
+
+def _state(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
