@@ -1,6 +1,7 @@
 """`holdfast gateway run`, `restart`, `stop` and `status`, with a real publisher and without one."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,6 +147,17 @@ def all_enforced(own: Holdfast, endpoint: str) -> bool:
     where = {"endpoint": endpoint}
     answer = own.rest.get("/endpoints/trust-settings", params=where).json()
     return bool(answer["enforcement"]["progress"] == "enforced")
+
+
+def test_a_gateway_that_is_stopped_while_it_restarts_leaves_no_envoy_behind(own: Holdfast, api: PublishedApi):
+    own.stop()
+    with standalone(own) as gateway, served(own, api):
+        envoy = own.envoy
+        gateway.send_signal(signal.SIGHUP)
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait(START_WITHIN)
+        assert not is_running(envoy)
+    own.start()
 
 
 def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopped(own: Holdfast, api: PublishedApi):

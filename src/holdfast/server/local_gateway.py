@@ -67,7 +67,7 @@ class LocalGateway:
                 log.info("gateway is running already", pid=record.pid)
                 return
             # It leaves its Envoy to the next agent.
-            os.kill(record.pid, signal.SIGUSR1)
+            record.send_signal(signal.SIGUSR1)
             await self._until_ended()
         await self._spawn()
 
@@ -129,7 +129,7 @@ class LocalGateway:
         if self._child and self._child.returncode is None:
             self._child.terminate()
         elif self.is_running and (record := self._record.read()):
-            os.kill(record.pid, signal.SIGTERM)
+            record.send_signal(signal.SIGTERM)
 
     async def _until_ended(self) -> None:
         if self._child:

@@ -58,11 +58,11 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     with gateway_directory(options.data) as directory:
         membership = _find_membership(options)
         name = membership.name if membership else options.name
+        leave = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
         process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
-        leave = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         try:
             control_plane = _find_control_plane(options, membership, process.sockets)
             async with run_agent(
@@ -79,6 +79,10 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 except asyncio.CancelledError:
                     await process.drain(options.drain)
                     raise
+        except asyncio.CancelledError:
+            for each in (leave, hangup):  # it was about to end or restart without its Envoy, which must end now
+                each.clear()
+            raise
         finally:
             if not (leave.is_set() or hangup.is_set()):
                 await process.stop()

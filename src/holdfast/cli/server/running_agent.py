@@ -2,7 +2,6 @@
 The implementation of `holdfast gateway stop`, `restart` and `status`: signals to a running agent, and its record.
 """
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import AgentRecord, RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.directory import RECORD_FILE as ENVOY_RECORD
-from holdfast.gateway.process.launcher import start_time
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.record import read_record
 
@@ -65,6 +63,8 @@ class Status:
 def read_status(data: Path) -> Status:
     """Return the status of the gateway in *data*."""
     agent = RecordFile(data).read() if is_locked(data / LOCK_FILE) else None
+    if agent and not agent.is_running:  # `gateway join`, or an agent that is starting, has the lock
+        agent = None
     envoy = read_record(data / ENVOY_RECORD)
     is_running = envoy is not None and envoy.is_running
     return Status(data, agent, envoy.pid if envoy and is_running else None, envoy.version if envoy else None)
@@ -75,9 +75,10 @@ def stop_agent(data: Path) -> None:
     if not is_locked(data / LOCK_FILE) and is_locked(data / ENVOY_LOCK):  # the agent has died
         end_envoys(data)
         return
-    pid = _signal(data, signal.SIGTERM)
-    started = start_time(pid)
-    _wait(lambda: not is_locked(data / LOCK_FILE) and start_time(pid) != started, None)
+    agent = _signal(data, signal.SIGTERM)
+    _wait(lambda: not agent.is_running, None)
+    if is_locked(data / ENVOY_LOCK):  # the agent was just starting
+        end_envoys(data)
 
 
 def replace_agent(data: Path) -> None:
@@ -100,16 +101,15 @@ def replace_agent(data: Path) -> None:
         raise CommandFailed(f"{why} The old Envoy keeps serving. See {data / ENVOY_LOG}.")
 
 
-def _signal(data: Path, number: signal.Signals) -> int:
-    """Send a signal to the agent, and return its process ID."""
+def _signal(data: Path, number: signal.Signals) -> AgentRecord:
+    """Send a signal to the agent, and return its record."""
     agent = read_status(data).agent
-    if agent is None:
-        raise CommandFailed(f"No gateway is running with {data}. Choose its directory with --data.")
     try:
-        os.kill(agent.pid, number)
+        if agent is None or not agent.send_signal(number):
+            raise CommandFailed(f"No gateway is running with {data}. Choose its directory with --data.")
     except PermissionError as error:
         raise CommandFailed(f"The gateway in {data} belongs to another user. Run this command as that user.") from error
-    return agent.pid
+    return agent
 
 
 def _wait(condition: Callable[[], bool], within: float | None) -> bool:

@@ -4,12 +4,15 @@ The record of a running agent in its data directory, which other processes read 
 
 import json
 import os
+import signal
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from holdfast.files.replacement import replace_file
+from holdfast.gateway.process import detached
+from holdfast.gateway.process.launcher import start_time
 
 RECORD_FILE = "agent.json"
 
@@ -19,22 +22,32 @@ class AgentRecord:
     """A process, how it was started, and since when (ISO 8601, UTC) it has had no control plane; None: it has one."""
 
     pid: int
+    started: str  # see `launcher.start_time`
     name: str
     version: str
     arguments: tuple[str, ...]
     stale_since: str | None
     problem: str = ""  # why Envoy couldn't be replaced, since this process started
 
+    @property
+    def is_running(self) -> bool:
+        """Whether this process still runs."""
+        return detached.is_running(self.pid, self.started)
+
+    def send_signal(self, number: signal.Signals) -> bool:
+        """Send a signal; return False if the process has ended, as when it was killed. Raises PermissionError."""
+        return detached.send_signal(self.pid, self.started, number)
+
 
 class RecordFile:
-    """The file in the data directory of an agent. It is valid as long as the agent's lock on the directory is held."""
+    """The file in the data directory of an agent; that of a killed agent stays until the next one starts."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / RECORD_FILE
 
     def write(self, name: str, version: str, arguments: tuple[str, ...], now: datetime) -> None:
         """Record this process as the agent *name*, which doesn't have a control plane yet."""
-        self._write(AgentRecord(os.getpid(), name, version, arguments, now.isoformat()))
+        self._write(AgentRecord(os.getpid(), start_time(os.getpid()) or "", name, version, arguments, now.isoformat()))
 
     def write_stale(self, since: datetime | None) -> None:
         """Record since when the agent has had no control plane; a full disk is ignored."""
@@ -52,7 +65,8 @@ class RecordFile:
         """Return the record, None if there is none or it can't be read."""
         with suppress(OSError, ValueError, TypeError):
             members = json.loads(self._path.read_bytes())
-            return AgentRecord(**members | {"arguments": tuple(members["arguments"]), "pid": int(members["pid"])})
+            identity = {"pid": int(members["pid"]), "started": str(members["started"])}
+            return AgentRecord(**members | identity | {"arguments": tuple(members["arguments"])})
         return None
 
     def remove(self) -> None:

@@ -18,6 +18,28 @@ def is_running(pid: int, started: str) -> bool:
     return start_time(pid) == started
 
 
+def send_signal(pid: int, started: str, number: signal.Signals) -> bool:
+    """
+    Send a signal to the process that started at *started*; return False if it has ended.
+
+    Another process that has its ID by now gets no signal. Raises PermissionError.
+    """
+    descriptor = _open(pid)  # first, because it stands for the same process even if the ID is reused
+    try:
+        if not is_running(pid, started):
+            return False
+        if sys.platform == "linux" and descriptor is not None:
+            signal.pidfd_send_signal(descriptor, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return True
+
+
 class DetachedProcess:
     """A running process that isn't a child of this one. Lives on one event loop."""
 

@@ -1,0 +1,66 @@
+"""The record of an agent on this machine: signals reach that process, and never another one with its ID."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server.running_agent import read_status, replace_agent, stop_agent
+from holdfast.files.locks import LOCK_FILE, shared_lock
+from holdfast.gateway.agent.record import RECORD_FILE, RecordFile
+from holdfast.server import local_gateway
+from holdfast.server.clock import utc_now
+from holdfast.server.local_gateway import LocalGateway
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has the ID of an agent that was killed, while `gateway join` holds the lock."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as process, shared_lock(tmp_path / LOCK_FILE):
+        RecordFile(tmp_path).write("local", "1", (), utc_now())
+        write(tmp_path, pid=process.pid)
+        yield process
+        process.kill()
+
+
+def write(directory: Path, **members: object) -> None:
+    file = directory / RECORD_FILE
+    file.write_text(json.dumps(json.loads(file.read_text()) | members))
+
+
+@pytest.mark.parametrize("command", [stop_agent, replace_agent])
+def test_commands_signal_no_process_that_got_the_id_of_a_killed_agent(tmp_path: Path, other, command):
+    with pytest.raises(CommandFailed, match="No gateway is running"):
+        command(tmp_path)
+    assert other.poll() is None
+    assert not read_status(tmp_path).agent
+
+
+def test_the_publisher_signals_no_process_that_got_the_id_of_a_killed_agent(tmp_path: Path, other, monkeypatch):
+    monkeypatch.setattr(local_gateway, "STOPS_WITHIN", 0.0)
+    gateway = LocalGateway(tmp_path, tmp_path / "discovery", 0.0)
+    asyncio.run(gateway.stop(0.0))
+
+    async def start() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):  # it waits for the lock
+                await gateway.start()
+
+    asyncio.run(start())
+    assert other.poll() is None
+
+
+def test_a_record_that_names_no_process_signals_none(tmp_path: Path, other, monkeypatch):
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("signalled"))
+    for members in ({"pid": -1, "started": None}, {"pid": 0, "started": ""}, {"pid": 2**22 + 1, "started": None}):
+        write(tmp_path, **members)
+        agent = RecordFile(tmp_path).read()
+        assert agent
+        assert not agent.send_signal(signal.SIGTERM)
