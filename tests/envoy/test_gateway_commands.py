@@ -195,3 +195,15 @@ def test_a_stopped_gateway_is_not_started_again(own: Holdfast, api: PublishedApi
     own.stop()
     own.start()
     wait_until(lambda: own.answers(api))
+
+
+def test_a_gateway_follows_no_socket_that_another_user_could_have_made(tmp_path: Path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    there = f"--control-plane=unix:{shared}/discovery"
+    for options in ([f"--data={shared}/gateway"], [f"--data={tmp_path}", there]):
+        words = [str(COMMAND), "gateway", "run", *options]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=START_WITHIN, check=False)
+        assert done.returncode == 1
+        assert f"could pretend to be the publisher at {shared}/discovery" in done.stderr

@@ -57,7 +57,8 @@ def test_the_publisher_signals_no_process_that_got_the_id_of_a_killed_agent(tmp_
     assert other.poll() is None
 
 
-def test_a_record_that_names_no_process_signals_none(tmp_path: Path, other, monkeypatch):
+@pytest.mark.usefixtures("other")
+def test_a_record_that_names_no_process_signals_none(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("signalled"))
     for members in ({"pid": -1, "started": None}, {"pid": 0, "started": ""}, {"pid": 2**22 + 1, "started": None}):
         write(tmp_path, **members)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import CapturingLogger
 
+from holdfast.files import private_directories
 from holdfast.files.sealing_keys import KeyFile
+from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.sockets import CannotStart
 from holdfast.server import directories
@@ -49,7 +51,8 @@ def temporary(tmp_path, monkeypatch):
 def logged(monkeypatch):
     """The log; other tests record only errors."""
     log = CapturingLogger()
-    monkeypatch.setattr(directories, "log", log)
+    for module in (directories, private_directories):
+        monkeypatch.setattr(module, "log", log)
     return lambda: [call.args[0] for call in log.calls]
 
 
@@ -82,14 +85,38 @@ def test_a_directory_that_others_may_need_is_rejected_and_left_unchanged(data, n
     assert {each.name for each in data.iterdir()} == {name}
 
 
-def test_a_directory_of_another_user_is_rejected(data):
+@pytest.mark.parametrize("use", [data_directory, gateway_directory])
+def test_a_directory_of_another_user_is_rejected(data, use):
     foreign = Path("/")
     if os.geteuid() == 0:
         foreign = data
         os.chown(data, 65534, -1)
     with pytest.raises(CannotStart, match=f"{foreign} belongs to .+, not to the current user"):  # noqa: SIM117
-        with data_directory(foreign):
+        with use(foreign):
             pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("use", [data_directory, gateway_directory])
+def test_files_that_another_user_put_into_a_data_directory_are_not_used(data, use):
+    for name in ("lock", "membership.json"):
+        (data / name).touch(0o644)
+    os.chown(data / "membership.json", 65534, -1)
+    data.chmod(0o777)
+    with pytest.raises(CannotStart, match=r"membership\.json belongs to"), use(data):
+        pass
+    assert mode(data) == 0o777
+
+
+def test_the_directory_of_a_gateway_is_closed_to_others_or_rejected(data, tmp_path):
+    with gateway_directory(data):
+        assert mode(data) == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(CannotStart, match=f"Other users can access {shared}"), gateway_directory(shared):
+        pass
+    assert list(shared.iterdir()) == []
 
 
 def test_a_closed_directory_with_foreign_files_is_used(data, logged):

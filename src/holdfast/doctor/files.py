@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast.doctor.check import Check
+from holdfast.files.private_directories import OTHERS, owner_problem
 from holdfast.server.admin_password import PASSWORD_FILE
-from holdfast.server.directories import DATABASE_FILE, OTHERS, open_files, owner_problem
+from holdfast.server.directories import DATABASE_FILE, open_files
 from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 

@@ -4,7 +4,6 @@ The data directory: locked by one process, and inaccessible to other users.
 
 import fcntl
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,13 @@ from pathlib import Path
 import structlog
 
 from holdfast.files.locks import LOCK_FILE, can_lock
+from holdfast.files.private_directories import OTHERS, NotPrivate, close_directory
 from holdfast.network.sockets import CannotStart
 
 log = structlog.get_logger()
-OTHERS = 0o077  # the permission bits of group and others
 DATABASE_FILE = "holdfast.sqlite"
 GATEWAY = "gateway"  # the data directory of the gateway on the same machine
 _OWN = (DATABASE_FILE, LOCK_FILE)  # a directory that contains one of these has been a data directory before
-_OF_FILE_SYSTEMS = {"lost+found"}
 
 
 def database_in(data: Path) -> Path:
@@ -43,8 +41,10 @@ def data_directory(data: Path) -> Iterator[None]:
     with _private_umask():
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _close(data)
+            close_directory(data, _OWN)
             descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except NotPrivate as error:
+            raise CannotStart(str(error)) from error
         except OSError as error:
             raise CannotStart(f"Can't write {data}: {error.strerror}. Choose another with --data.") from error
         try:
@@ -69,18 +69,6 @@ def is_held(data: Path) -> bool:
         os.close(descriptor)
 
 
-def owner_problem(data: Path) -> str | None:
-    """Return a message if another user owns the directory, None if this process's user does."""
-    owner = data.stat().st_uid
-    if owner == os.geteuid():
-        return None
-    try:
-        name = pwd.getpwuid(owner).pw_name
-    except KeyError:
-        name = f"user {owner}"
-    return f"{data} belongs to {name}, not to the current user."
-
-
 def open_files(data: Path) -> list[Path]:
     """Return the files of this user that other users can read or write, in a data directory and its gateway's."""
     paths = []
@@ -102,35 +90,6 @@ def _private_umask() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def _close(data: Path) -> None:
-    problem = owner_problem(data)
-    if problem:
-        raise CannotStart(f"{problem} Run Holdfast as its owner, or choose another directory with --data.")
-    mode = stat.S_IMODE(data.stat().st_mode)
-    if not mode & OTHERS:
-        return
-    if not _is_own(data, mode):
-        raise CannotStart(
-            f"Other users can access {data} (mode {mode:04o}), and Holdfast has never used it. Choose another "
-            f"directory with --data, or run `chmod 700 {data}` if nobody else needs it."
-        )
-    data.chmod(0o700)
-    if stat.S_IMODE(data.stat().st_mode) & OTHERS:
-        raise CannotStart(
-            f"Other users can access {data}, and its file system doesn't support permissions. Choose another directory "
-            "with --data."
-        )
-    log.warning("data directory closed to others", directory=str(data), mode_before=f"{mode:04o}")
-
-
-def _is_own(data: Path, mode: int) -> bool:
-    """Return whether Holdfast may change the directory's mode: it used it before, or it is empty and not a home."""
-    if mode & stat.S_ISVTX or data.resolve() in {Path("/"), Path.home().resolve()}:
-        return False
-    names = {entry.name for entry in data.iterdir()} - _OF_FILE_SYSTEMS
-    return not names or any(name in names for name in _OWN)
 
 
 def _close_files(data: Path) -> None:

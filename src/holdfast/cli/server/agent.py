@@ -16,6 +16,7 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.agent_options import AgentOptions
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import run_until_stopped, tell
+from holdfast.files.private_directories import is_writable_for_others
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET, run_agent
 from holdfast.gateway.agent.control_plane import ControlPlane, LocalControlPlane, RemoteControlPlane
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership
@@ -25,6 +26,7 @@ from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.network.listen_addresses import parse_addresses
+from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
@@ -138,9 +140,18 @@ def _find_control_plane(options: AgentOptions, membership: Membership | None, so
 
 
 def _reach(options: AgentOptions, sockets: Path) -> str:
-    """Return the control plane's address. A socket is reached through a link, because its own path can be too long."""
+    """
+    Return the control plane's address. A socket is reached through a link, because its own path can be too long.
+
+    Raises CannotStart if other users could put a socket there.
+    """
     address = options.control_plane or f"{UNIX}{options.data.parent / DISCOVERY_SOCKET}"
     socket = Path(address.removeprefix(UNIX)).absolute()
+    if is_writable_for_others(socket.parent):
+        raise CannotStart(
+            f"Other users can write to {socket.parent}, so one of them could pretend to be the publisher at {socket}. "
+            "Choose another directory with --data, or join a publisher with `holdfast gateway join`."
+        )
     link = sockets / "upstream"
     link.unlink(missing_ok=True)
     link.symlink_to(socket)

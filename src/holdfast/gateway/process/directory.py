@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from holdfast.files.locks import LOCK_FILE, can_lock, is_locked
+from holdfast.files.private_directories import NotPrivate, close_directory
 from holdfast.gateway.process.record import EnvoyRecord, read_record
 from holdfast.gateway.process.socket_directories import create_directory, use_directory
 from holdfast.network.sockets import CannotStart
@@ -63,11 +64,14 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
     At the end, the directory for sockets is removed, unless an Envoy still uses it.
 
     Raises:
-        CannotStart: It can't be written, or another process uses it.
+        CannotStart: It can't be written, other users can or could write to it, or another process uses it.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_directory(path, (LOCK_FILE,))
         lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except NotPrivate as error:
+        raise CannotStart(str(error)) from error
     except OSError as error:
         raise CannotStart(f"Can't write {path}: {error.strerror}. Choose another with --data.") from error
     try:
