@@ -3,7 +3,7 @@ The aggregated discovery service: one incremental stream per gateway.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +31,9 @@ log = structlog.get_logger()
 _SHORTEST_LIFE = timedelta(milliseconds=1)
 SILENT_AFTER = 5.0  # seconds without a message from a gateway until it is pinged
 ANSWERS_WITHIN = 5.0  # seconds for the ping's answer
+# Of one type on one stream: a gateway may be stolen. 10,000 APIs have 60,000 resources.
+MAX_NAMES, LONGEST_NAME = 200_000, 1000
+MAX_LOGGED = 1000  # characters of a NACK
 # Make before break: a resource is sent before those that refer to it.
 ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
 # What gateways on other machines aren't sent, by type URL.
@@ -44,6 +47,10 @@ SERVER_OPTIONS = [
     ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
 ]
+
+
+class TooMuch(Exception):
+    """A gateway asks for more than any gateway needs; the text says what."""
 
 
 class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # generated without types
@@ -82,6 +89,9 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
                 stream.watch.clear()
                 for type_url, update in stream.due():
                     yield _response(type_url, update, self._now())
+            if stream.fault:
+                log.warning("gateway disconnected, because it asks for too much", gateway=peer.name, why=stream.fault)
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, stream.fault)
         finally:
             reader.cancel()
             cache.disconnect(stream.gateway, stream.watch)
@@ -96,6 +106,7 @@ class _Stream:
         self.gateway: Gateway
         self.gateway, self.watch = cache.connect(peer.name)
         self.ended = False
+        self.fault = ""  # why the stream is ended
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
 
@@ -103,12 +114,16 @@ class _Stream:
         try:
             async for request in requests:
                 self._take(request)
+        except TooMuch as error:
+            self.fault = str(error)
         finally:
             self.ended = True
             self._retry.cancel()
             self.watch.set()
 
     def _take(self, request: DeltaDiscoveryRequest) -> None:
+        if request.type_url not in ORDER:
+            return  # there are no resources of this type
         first = request.type_url not in self._subscriptions
         if request.type_url == LISTENER and not self.gateway.started:
             self.gateway.started = True
@@ -120,13 +135,10 @@ class _Stream:
         if request.response_nonce:
             self._answer(subscription, request)
         if first or request.resource_names_subscribe or request.resource_names_unsubscribe:
-            subscription.request(
-                request.resource_names_subscribe,
-                request.resource_names_unsubscribe,
-                dict(request.initial_resource_versions),
-                first=first,
-            )
-            for name, version in request.initial_resource_versions.items():
+            has = dict(request.initial_resource_versions) if first else {}  # later ones mean nothing
+            _limit(subscription, request.resource_names_subscribe, has)
+            subscription.request(request.resource_names_subscribe, request.resource_names_unsubscribe, has, first=first)
+            for name, version in has.items():
                 self.gateway.acknowledged[request.type_url, name] = version
             for name in request.resource_names_unsubscribe:  # the gateway drops them
                 self.gateway.acknowledged.pop((request.type_url, name), None)
@@ -142,7 +154,8 @@ class _Stream:
             self.gateway.updates -= 1
             # A rejected listener is logged once, by services/publishing/listeners.py.
             if error is not None and request.type_url != LISTENER:
-                log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=error)
+                text = error[:MAX_LOGGED]
+                log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=text)
             if request.type_url == LISTENER:
                 self._retry.answered()
             self._cache.tell_observers()
@@ -162,6 +175,14 @@ class _Stream:
                 self.gateway.updates += 1
                 updates.append((type_url, update))
         return updates
+
+
+def _limit(subscription: Subscription, names: Collection[str], has: Mapping[str, str]) -> None:
+    """Raise TooMuch if a gateway names more resources than the limits allow."""
+    if len(subscription.names) + len(names) > MAX_NAMES or len(subscription.sent) + len(has) > MAX_NAMES:
+        raise TooMuch(f"It names more than {MAX_NAMES:,} resources of one type.")
+    if any(len(each) > LONGEST_NAME for each in (*names, *has, *has.values())):
+        raise TooMuch(f"A name or version has more than {LONGEST_NAME:,} characters.")
 
 
 def _response(type_url: str, update: Update, now: datetime) -> DeltaDiscoveryResponse:

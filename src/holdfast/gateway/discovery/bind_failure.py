@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 # One line for each rejected listener (measured): "... NAME: cannot bind '[::1]:8280': Address already in use".
-_TEXT = re.compile(r"(?P<name>\S+): cannot bind '(?P<address>[^']*)': (?P<reason>.+)")
+# A name is a whole word: with any other start, long texts of a hostile gateway would take the square of their length.
+_TEXT = re.compile(r"(?<!\S)(?P<name>\S+): cannot bind '(?P<address>[^']*)': (?P<reason>.+)")
 
 
 @dataclass(frozen=True, slots=True)

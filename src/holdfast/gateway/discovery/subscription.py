@@ -17,6 +17,8 @@ from holdfast.gateway.resources.resource import Resource
 WILDCARD = "*"
 # Keeps messages far below gRPC's usual limit of 4 MiB; a larger resource gets its own message.
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+# Characters of a NACK: in more, no names are searched, because that would stop all other streams; and of what is kept.
+LONGEST_NACK, MAX_REASON = 256 * 1024, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ class Subscription:
     ) -> None:
         """Apply a request; *has* are the versions that a reconnecting gateway still has."""
         added = set(subscribe)
-        if WILDCARD in added or (first and not added):
-            self.wildcard = True  # a first request without names subscribes to everything
-            self._compare_all = True
+        # A first request without names subscribes to everything.
+        if not self.wildcard and (WILDCARD in added or (first and not added)):
+            self.wildcard = self._compare_all = True
         self.sent.update(has)
         self._due.update(dict.fromkeys(has))
         for name in added - {WILDCARD}:
@@ -126,12 +128,13 @@ class Subscription:
             return False
         every = {resource.name for resource in update.resources}
         bad = (_named(every, error) or every) if error is not None else set()
+        reason = (error or "")[:MAX_REASON]
         for resource in update.resources:
             key = (self.type_url, resource.name)
             if gateway.unanswered.get(key) == nonce:
                 del gateway.unanswered[key]
             if resource.name in bad:
-                gateway.rejected[key] = Rejection(resource.version, error or "")
+                gateway.rejected[key] = Rejection(resource.version, reason)
             else:
                 gateway.acknowledged[key] = resource.version
                 gateway.rejected.pop(key, None)
@@ -143,7 +146,9 @@ class Subscription:
 
 def _named(names: Iterable[str], text: str) -> set[str]:
     """Return those of *names* that *text* contains, longest first, because one may be a prefix of another."""
-    matches = set()
+    matches: set[str] = set()
+    if len(text) > LONGEST_NACK:
+        return matches
     for name in sorted(names, key=len, reverse=True):
         if name in text:
             matches.add(name)
