@@ -34,6 +34,7 @@ from holdfast.gateway.agent.membership import (
 )
 from holdfast.gateway.discovery.ads import DiscoveryService
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.failures.access_log import AccessLog
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.remote.admission import Admission, identify_by_transport
 from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed
@@ -114,6 +115,7 @@ async def serving() -> AsyncIterator[Port]:
     services = [
         DiscoveryService(identify, port.groups.find_cache, utc_now).register,
         RenewalService(port.renew).register,
+        AccessLog(identify, lambda *_: None, utc_now).register,
     ]
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port.number = unused.getsockname()[1]

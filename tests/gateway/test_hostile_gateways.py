@@ -1,7 +1,9 @@
 """A stolen gateway on the discovery port: what it asks for and answers is bounded, and hurts no other gateway."""
 
 import asyncio
+import time
 
+import grpc
 import pytest
 from structlog.testing import capture_logs
 
@@ -11,6 +13,7 @@ from holdfast.gateway.agent.control_plane import open_remote_channel
 from holdfast.gateway.discovery import ads
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.subscription import LONGEST_NACK, MAX_REASON
+from holdfast.gateway.remote import admission
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 WITHIN = 5  # seconds; without limits, these take minutes
@@ -93,6 +96,44 @@ def test_a_huge_rejection_stops_no_other_gateway_and_is_kept_and_logged_in_part(
             assert len(gateway.rejected) == 2001
             assert {len(each.message) for each in gateway.rejected.values()} == {MAX_REASON}
             assert max(len(str(each)) for each in logs) < 2 * ads.MAX_LOGGED
+
+    run(story)
+
+
+def test_unknown_methods_and_damaged_messages_get_an_error_and_no_stack_trace():
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        async with open_remote_channel(membership) as channel:
+            for method, message, code in (
+                ("AggregatedDiscoveryService/StreamAggregatedResources", b"", grpc.StatusCode.UNIMPLEMENTED),
+                ("AccessLogService/StreamAccessLogs", b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT),
+            ):
+                package = "discovery" if "Aggregated" in method else "accesslog"
+                call = channel.stream_stream(f"/envoy.service.{package}.v3.{method}", None, None)()
+                await call.write(message)
+                async with asyncio.timeout(WITHIN):
+                    assert await call.code() == code
+                assert "class" not in await call.details()
+
+    run(story)
+
+
+def test_a_gateway_opens_a_bounded_number_of_streams_per_second(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(admission, "STREAMS_PER_SECOND", 3)
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        other, _ = port.enroll("eu-2")
+        began = time.monotonic()
+        async with open_remote_channel(membership) as channel:
+            for _ in range(7):
+                edge = Edge(channel, "", ())
+                await edge.ask(CLUSTER)
+                await edge.take()
+                edge.disconnect()
+        assert time.monotonic() - began > 1
+        async with connected(other) as edge:
+            assert await edge.take() == {"orders": "1"}
 
     run(story)
 

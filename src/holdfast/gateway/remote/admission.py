@@ -17,12 +17,15 @@ from typing import Any, Protocol, TypeAlias
 
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
 from holdfast.gateway.peer import Identify, Peer
+from holdfast.work.budget import Budget
 
 log = structlog.get_logger()
 LOG_EVERY = 60.0  # seconds
 MAX_STREAMS = 16  # of one gateway; it needs three, and twice as many while it reconnects
+STREAMS_PER_SECOND = 32  # of one gateway: each can cost a line in the log
 NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was revoked or replaced, or it has expired."
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -63,6 +66,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
     def __init__(self, admissions: Admissions) -> None:
         self._admissions = admissions
         self._streams: Counter[str] = Counter()  # by gateway
+        self._openings: dict[str, Budget] = {}  # by gateway
         self._logged: dict[str, float] = {}  # when a rejection was last logged, by fingerprint
 
     async def intercept_service(
@@ -96,8 +100,9 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many streams.")
         self._streams[peer.name] += 1
         _admitted.set((peer, fingerprint))
+        opening = self._openings.setdefault(peer.name, Budget(STREAMS_PER_SECOND))
         rejected = self._admissions.follow_certificate(fingerprint)
-        serving = asyncio.create_task(_serve(method, messages, context))
+        serving = asyncio.create_task(_serve(method, messages, context, opening))
         try:
             await asyncio.wait((serving, rejected), return_when=asyncio.FIRST_COMPLETED)
             if rejected.done():
@@ -105,6 +110,10 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 await _cancel(serving)
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)
             return await serving
+        except NotImplementedError:  # what the protocol has, but not this server
+            await _refuse(messages, context)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "A message can't be read.")
         finally:
             rejected.cancel()
             self._streams -= Counter([peer.name])
@@ -120,7 +129,8 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
             log.warning("gateway rejected", gateway=name, address=context.peer(), fingerprint=fingerprint)
 
 
-async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
+async def _serve(method: Callable[..., Any], messages: AsyncIterator[Any], context: Context, opening: Budget) -> Any:
+    await opening.spend(1)
     if not inspect.isasyncgenfunction(method):
         return await method(messages, context)
     async with aclosing(method(messages, context)) as responses:  # closed at once, even in the middle of a message
