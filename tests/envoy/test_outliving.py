@@ -83,6 +83,19 @@ def test_an_envoy_without_a_record_is_replaced(own: Holdfast, api: PublishedApi)
     assert own.call(api.path).status_code == 200
 
 
+def test_a_publisher_that_cannot_start_leaves_the_gateway_of_its_predecessor_running(own: Holdfast, api: PublishedApi):
+    own.kill_publisher()
+    agent, envoy = own.agent, own.envoy
+    own.environment["HOLDFAST_SEALING_KEY"] = "not a key"
+    try:
+        assert "HOLDFAST_SEALING_KEY" in own.refuse_to_start()
+    finally:
+        del own.environment["HOLDFAST_SEALING_KEY"]
+    assert (own.agent, own.envoy) == (agent, envoy)
+    assert own.call(api.path).status_code == 200
+    own.start()
+
+
 def test_an_adopted_envoy_ends_with_its_publisher(own: Holdfast):
     envoy = own.envoy
     assert os.getsid(envoy) != os.getsid(own.pid)  # Ctrl-C reaches only the publisher

@@ -25,6 +25,8 @@ from web.crawling import crawl
 
 # These read nothing, or read for as long as they are open, which has a separate test.
 FOR_NOBODY = {"/", "/docs", "/sign-in", "/sign-in/callback", "/sign-in/provider", "/apis/{api_id}/enforcement/live"}
+# These are for admins of the default organization, or a stream.
+FOR_NOBODY |= {"/gateways/enroll", "/gateways/{name}/revoke", "/gateways/live"}
 LINKED_NOWHERE = (
     "/failures?request_id=x",
     "/unused-certificates",

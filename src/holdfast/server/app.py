@@ -134,11 +134,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout)
         )
         async with contextlib.AsyncExitStack() as stack:
-            if gateway:
-                if not gateway.is_serving:
-                    addresses.check_free()
-                stack.push_async_callback(gateway.stop, 0.0)
-                await gateway.start()
+            if gateway and not gateway.is_serving:
+                addresses.check_free()
             sealing = open_sealing(settings, data)
             store = Store(database_in(data))
             stack.callback(store.close)
@@ -146,6 +143,9 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             runtime = parts.runtime
             accounts, background = runtime.accounts, runtime.background
             password = ensure_admin(accounts, settings, data)
+            if gateway:
+                stack.push_async_callback(gateway.stop_own)
+                await gateway.start()  # after what can prevent a start, and before what takes long
             stack.callback(lambda: accounts.failures.write(store, utc_now(), everything=True))
             if sso:
                 stack.callback(sso.provider.close)

@@ -125,6 +125,11 @@ class LocalGateway:
         if self.is_serving and not self.is_running:  # the agent had died, or was still starting
             await asyncio.to_thread(end_envoys, self.directory)
 
+    async def stop_own(self) -> None:
+        """End the agent if this publisher started it; one that it took over continues, because the start failed."""
+        if self._child and self._child.returncode is None:
+            await self.stop(0.0)
+
     def _signal(self) -> None:
         if self._child and self._child.returncode is None:
             self._child.terminate()

@@ -20,6 +20,7 @@ OF_COMMANDS = frozenset(
         "CA_FILE",
         "INSECURE_HTTP",
         "GATEWAY_DATA",
+        "GATEWAY_IS_RESTARTING",
         "GATEWAY_PRODUCTION",
         "GATEWAY_PRODUCTION_TLS",
         "GATEWAY_SANDBOX",
