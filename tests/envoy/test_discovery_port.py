@@ -158,6 +158,13 @@ def test_a_token_is_not_sent_to_unsuitable_urls(url: str, why: str):
         join(url, JoinToken(bytes(32)))
 
 
+def test_a_token_of_a_publisher_with_https_is_not_sent_over_http():
+    with socket.create_server(("127.0.0.1", 0)) as another_user:
+        url = f"http://127.0.0.1:{another_user.getsockname()[1]}"
+        with pytest.raises(JoinFailed, match=f"serves https, and {url} doesn't"):
+            join(url, JoinToken(bytes(32), bytes(32)))
+
+
 def test_a_publisher_that_is_not_there_or_is_something_else_is_reported(holdfast: Holdfast):
     (nowhere,) = free_addresses(1)
     with pytest.raises(JoinFailed, match=f"Can't connect to {nowhere}: Connection refused"):

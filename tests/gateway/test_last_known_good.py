@@ -98,6 +98,14 @@ def test_resources_that_expired_meanwhile_are_not_served(tmp_path: Path):
     assert read(tmp_path, NOW + timedelta(hours=1)) == {ORDERS}
 
 
+def test_a_clock_that_was_set_back_lets_nothing_last_longer(tmp_path: Path):
+    ends = Resource(CLUSTER, "unverified", "1", b"", expires_at=NOW + timedelta(hours=1))
+    save(tmp_path, ([ends, ORDERS], []))
+    before = NOW - timedelta(days=30)
+    (again,) = (read(tmp_path, before) or set()) - {ORDERS}
+    assert again.expires_at == before + timedelta(hours=1)
+
+
 def test_files_are_for_their_owner_only_and_hide_their_content(tmp_path: Path):
     before = os.umask(0)
     try:

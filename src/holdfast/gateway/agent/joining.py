@@ -33,12 +33,12 @@ def join(url: str, token: JoinToken) -> Membership:
     Join the publisher at *url*, with a new key.
 
     With https, the publisher must have the key that the token pins; without a pin, a certificate that the public roots
-    vouch for. http is only for this machine. The token is sent after that.
+    vouch for. http is only for this machine, and for tokens without a pin. The token is sent after that.
 
     Raises:
         JoinFailed: The publisher can't be reached, isn't the one of the token, or rejects the token.
     """
-    parts = _read_url(url)
+    parts = _read_url(url, token)
     request = make_request()
     body = json.dumps({"token": token.text, "csr": request.csr}).encode()
     connection = _connect(parts, token)
@@ -58,7 +58,7 @@ def join(url: str, token: JoinToken) -> Membership:
     return _read_membership(url, parts, request.key, answer)
 
 
-def _read_url(url: str) -> SplitResult:
+def _read_url(url: str, token: JoinToken) -> SplitResult:
     parts = urlsplit(url)
     try:
         is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -70,6 +70,8 @@ def _read_url(url: str) -> SplitResult:
         raise JoinFailed(
             f"{url} isn't encrypted, so anyone on the network could use the token. Use the publisher's https URL."
         )
+    if parts.scheme == "http" and token.pin:
+        raise JoinFailed(f"The publisher that created the token serves https, and {url} doesn't. Use its https URL.")
     return parts
 
 

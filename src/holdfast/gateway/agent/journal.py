@@ -5,8 +5,8 @@ The state of an agent in a file, and its resources: written as changes, and rewr
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -65,11 +65,19 @@ class Journal:
             log.warning("last known good state not used", file=str(self._path), reason=str(error))
             self._forget()
             return None
+        if saved_at is None:
+            return None
+        self._expire(saved_at)
+        return LastState(list(self._resources.values()), saved_at)
+
+    def _expire(self, saved_at: datetime) -> None:
+        """Remove what has expired. If the clock was set back since *saved_at*, nothing lasts longer because of that."""
         now = self._now()
+        back = max(saved_at - now, timedelta())
         for key, resource in list(self._resources.items()):
-            if resource.expires_at is not None and resource.expires_at <= now:
-                self._put(key, None)
-        return LastState(list(self._resources.values()), saved_at) if saved_at else None
+            if resource.expires_at is not None:
+                expires_at = resource.expires_at - back
+                self._put(key, replace(resource, expires_at=expires_at) if expires_at > now else None)
 
     def _forget(self) -> None:
         self.close()
