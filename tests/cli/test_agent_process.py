@@ -26,7 +26,9 @@ LARGE = {
 @pytest.mark.parametrize(
     "options",
     [
-        AgentOptions(Path("/data"), "local", "unix:/discovery", 2.5, Path("/envoy"), "debug", ADDRESSES),
+        AgentOptions(
+            Path("/data"), "local", "unix:/discovery", 2.5, Path("/envoy"), "debug", ADDRESSES, (Path("/c"), Path("/k"))
+        ),
         AgentOptions(Path("relative -- data"), "", None, 30.0, None, "warning", {}),
     ],
 )

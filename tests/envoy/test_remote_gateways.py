@@ -1,109 +1,21 @@
 """Gateways that `holdfast gateway join` runs, each with an Envoy and loopback address, and their publisher."""
 
-import json
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from backends import V4, Backend
 from holdfast.gateway.remote.admission import NOT_ACCEPTED
 from issuing import issue
 from ports import free_addresses
-from running import COMMAND, Holdfast, PublishedApi, is_running, kill, wait_until, write_identity
+from remote_gateways import STARTS_WITHIN, RemoteGateway
+from running import COMMAND, Holdfast, PublishedApi, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 OWN = issue("127.0.0.1")
-STARTS_WITHIN = 60.0  # seconds
-
-
-class RemoteGateway:
-    """A gateway as on another machine: with its own data directory and addresses."""
-
-    def __init__(self, holdfast: Holdfast, directory: Path, name: str, host: str, group: str = "") -> None:
-        """Without *group*, it belongs to Default; with it, it listens where the group does, which is created so."""
-        self._holdfast = holdfast
-        self.name = name
-        self.data = directory / name
-        self.log = directory / f"{name}.log"
-        production, sandbox = (f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(2))
-        self._url = f"http://{production}"
-        self._options = [f"--data={self.data}"]
-        if group:
-            listen = {"production": [production], "sandbox": [sandbox]}
-            holdfast.rest.post("/gateways/groups", json={"name": group, "listen": listen}).raise_for_status()
-        else:
-            self._options += [f"--production={production}", f"--sandbox={sandbox}"]
-        self._group = group
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def join(self) -> None:
-        """Enroll it, and run `holdfast gateway join`."""
-        token = (
-            self._holdfast.rest.post("/gateways", json={"name": self.name, "group": self._group})
-            .raise_for_status()
-            .json()["token"]
-        )
-        self._launch("join", self._holdfast.publisher_url, token)
-
-    def run(self) -> None:
-        """Run `holdfast gateway run`, as after a restart of its machine."""
-        self._launch("run", f"--control-plane={self._holdfast.environment['HOLDFAST_DISCOVERY']}")
-
-    def _launch(self, *command: str) -> None:
-        with self.log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [str(COMMAND), "gateway", *command, *self._options],
-                env=self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-
-    def status_of(self, api: PublishedApi) -> int:
-        """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
-        with suppress(httpx2.TransportError):
-            return httpx2.get(self._url + api.path, trust_env=False, timeout=10).status_code
-        return 0
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why it had no publisher, from its log."""
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [entry["why"] for entry in map(json.loads, lines) if "why" in entry]
-
-    def kill(self) -> None:
-        """Kill agent and Envoy, as a power failure does."""
-        envoy = self.envoy
-        assert self._process
-        self._process.kill()
-        self._process.wait(15)
-        kill(envoy)
-
-    @property
-    def envoy(self) -> int:
-        return int(json.loads((self.data / "envoy.json").read_text())["pid"])
-
-    @property
-    def configuration(self) -> str:
-        """Everything that its Envoy has been sent."""
-        directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
-        transport = httpx2.HTTPTransport(uds=f"{directory}/admin")
-        with httpx2.Client(transport=transport, trust_env=False) as client:
-            return client.get("http://envoy/config_dump").text
-
-    def stop(self) -> None:
-        """Stop it, and check that its Envoy stops, too."""
-        if self._process and self._process.poll() is None:
-            envoy = self.envoy
-            self._process.send_signal(signal.SIGTERM)
-            assert self._process.wait(30) == 0, self.log.read_text()
-            assert not is_running(envoy)
 
 
 @pytest.fixture(scope="module")

@@ -26,13 +26,13 @@ def make(name, version="1", type_url=CLUSTER, **more):
 class Agent:
     """An agent, what it stored, and the Envoy that speaks to it."""
 
-    def __init__(self, cache, directory):
+    def __init__(self, cache, directory, callers_tls=None):
         self.cache, self.saved = cache, []
         self.address = f"unix:{directory / 'control' / 'ads'}"
         self.expiries = Expiries(cache, utc_now)
         self.listeners = OpenListeners(cache)
         in_force = EnvoyProgress(cache, self.listeners)
-        self.upstream = Upstream(cache, "eu-1", utc_now, in_force, self.expiries, self.save)
+        self.upstream = Upstream(cache, "eu-1", utc_now, in_force, self.expiries, self.save, callers_tls=callers_tls)
 
     async def save(self, upserts, removals):
         self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]

@@ -55,6 +55,11 @@ class CertificateFiles(ABC, Generic[T]):
         problem = self._unused or wrong_time(self._certificate, self._loaded, now)
         return ServerCertificate(self.whose, self._loaded.not_before, self._loaded.not_after, problem)
 
+    @property
+    def is_previous(self) -> bool:
+        """Whether the files can't be used, and an earlier version of them is presented."""
+        return self._loaded is not None and bool(self._unused)
+
     @abstractmethod
     def _load(self, certificate: Path, key: Path) -> Loaded[T]:
         """Read the files. Raises UnusableCertificate."""

@@ -12,6 +12,7 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.addresses import Address
 from holdfast.network.server_certificates import ServerCertificates, present_nothing
 from holdfast.services.access.accounts import Accounts
@@ -72,8 +73,10 @@ class Runtime:
 
     @property
     def asks_callers(self) -> bool:
-        """Whether gateways request caller certificates, so that APIs can require them."""
-        return bool(self.tls_gateways)
+        """Whether the gateways of a group request caller certificates, so that APIs can require them."""
+        # Copies, because the event loop changes both.
+        listeners = (name for cache in list(self.groups.caches.values()) for name in list(cache.resources(LISTENER)))
+        return bool(self.tls_gateways) or any(name.endswith("/tls") for name in listeners)
 
     def urls_of(self, group: Group) -> dict[str, str]:
         """Return the URLs for callers of a group, by listener; settings have those of the default group."""

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,6 +19,7 @@ from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import run_until_stopped, tell
 from holdfast.files.private_directories import is_writable_for_others
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET, run_agent
+from holdfast.gateway.agent.callers_tls import OWN_OPTIONS
 from holdfast.gateway.agent.control_plane import ControlPlane, LocalControlPlane, RemoteControlPlane
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership
 from holdfast.gateway.agent.record import RecordFile
@@ -30,6 +32,9 @@ from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
+
+if TYPE_CHECKING:
+    from holdfast.network.presented_files import GatewayCertificate
 
 log = structlog.get_logger()
 _REPLACES = "HOLDFAST_GATEWAY_IS_RESTARTING"  # in the environment from SIGHUP to the start that it causes
@@ -65,10 +70,11 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
         process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
+        certificate = _open_certificate(options)
         try:
             control_plane = _find_control_plane(options, membership, process.sockets)
             async with run_agent(
-                name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses
+                name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses, certificate
             ):
                 tell("The gateway is starting. Press Ctrl-C to stop it.")
                 try:
@@ -76,7 +82,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                         await _replace(process, record)
                     while not (leave.is_set() or hangup.is_set()):
                         await _either(leave, hangup)
-                        if hangup.is_set() and not _can_start_again(options):
+                        if hangup.is_set() and not _can_start_again(options, certificate):
                             hangup.clear()
                 except asyncio.CancelledError:
                     await process.drain(options.drain)
@@ -104,14 +110,29 @@ async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
         record.write_problem(str(error))
 
 
-def _can_start_again(options: AgentOptions) -> bool:
+def _open_certificate(options: AgentOptions) -> "GatewayCertificate | None":
+    if options.certificate is None:
+        return None
+    # cryptography takes memory, and most gateways need no certificate.
+    from holdfast.network.presented_files import GatewayCertificate
+
+    return GatewayCertificate(*options.certificate, OWN_OPTIONS)
+
+
+def _can_start_again(options: AgentOptions, certificate: "GatewayCertificate | None") -> bool:
+    problem = ""
     try:
         find_envoy(options.envoy)
     except EnvoyMissing as error:
-        log.error("gateway isn't restarted", why=str(error))
-        RecordFile(options.data).write_problem(str(error))
-        return False
-    return True
+        problem = str(error)
+    if certificate:
+        certificate.read_again()
+        if certificate.is_previous:  # only this process has it
+            problem = certificate.presented(utc_now()).problem
+    if problem:
+        log.error("gateway isn't restarted", why=problem)
+        RecordFile(options.data).write_problem(problem)
+    return not problem
 
 
 def _find_membership(options: AgentOptions) -> Membership | None:

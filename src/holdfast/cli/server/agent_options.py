@@ -10,6 +10,7 @@ from pathlib import Path
 
 from holdfast.cli.failures import Misused
 from holdfast.cli.server.failures import failures_in_words
+from holdfast.gateway.agent.callers_tls import OWN_OPTIONS
 from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.network.sockets import format_address
@@ -32,6 +33,7 @@ class AgentOptions:
     envoy: Path | None
     log_level: str
     addresses: OwnAddresses
+    certificate: tuple[Path, Path] | None = None  # presented to callers, and its key
 
     def arguments(self) -> Iterator[str]:
         """Return the arguments of the process, which `read_options` reads."""
@@ -44,6 +46,8 @@ class AgentOptions:
             yield f"--control-plane={self.control_plane}"
         if self.envoy:
             yield f"--envoy={self.envoy}"
+        if self.certificate:
+            yield from (f"{option}={path}" for option, path in zip(OWN_OPTIONS, self.certificate, strict=True))
         for listener, addresses in self.addresses.items():
             for address in addresses:
                 yield f"--{listener.replace('/', '-')}={format_address(address)}"
@@ -74,6 +78,15 @@ def read_own_addresses(
     return addresses
 
 
+def read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """Return the absolute paths of the certificate for callers and its key. Raises Misused if only one is set."""
+    if certificate and key:
+        return certificate.expanduser().absolute(), key.expanduser().absolute()
+    if certificate or key:
+        raise Misused(f"{' and '.join(OWN_OPTIONS)} belong together. Set both or neither.")
+    return None
+
+
 def read_options(arguments: Sequence[str]) -> AgentOptions:
     """
     Return the options in the arguments of a process.
@@ -87,12 +100,21 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
     parser.add_argument("--drain-timeout", type=_read_seconds, default=30.0)
     parser.add_argument("--envoy", type=Path, default=os.environ.get("HOLDFAST_ENVOY") or None)
     parser.add_argument("--log-level", default=os.environ.get("HOLDFAST_LOG_LEVEL") or "warning")
+    for name in OWN_OPTIONS:
+        parser.add_argument(name, type=Path)
     for name in _ADDRESSES:
         parser.add_argument(f"--{name}", action="append")
     given = parser.parse_args(arguments)
     addresses = read_own_addresses(given.production, given.sandbox, given.production_tls, given.sandbox_tls)
     return AgentOptions(
-        given.data, given.name, given.control_plane, given.drain_timeout, given.envoy, given.log_level, addresses
+        given.data,
+        given.name,
+        given.control_plane,
+        given.drain_timeout,
+        given.envoy,
+        given.log_level,
+        addresses,
+        read_own_certificate(given.tls_cert, given.tls_key),
     )
 
 

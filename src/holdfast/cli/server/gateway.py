@@ -56,6 +56,18 @@ SandboxTls = Annotated[
         help="Address for sandbox calls over TLS on this machine.",
     ),
 ]
+TlsCert = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE",
+        envvar="HOLDFAST_GATEWAY_TLS_CERT",
+        help="This gateway's certificate chain (PEM), presented to callers.",
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    Option(metavar="FILE", envvar="HOLDFAST_GATEWAY_TLS_KEY", help="Private key of `--tls-cert` (PEM)."),
+]
 Url = Annotated[str, Argument(metavar="URL", help="The publisher, such as https://publisher.example:9443.")]
 Token = Annotated[str, Argument(metavar="TOKEN", help="Join token, from `holdfast gateway enroll`.")]
 Envoy = Annotated[Path | None, Option(envvar="HOLDFAST_ENVOY", hidden=True)]
@@ -82,6 +94,8 @@ def run(
     sandbox: Sandbox = None,
     production_tls: ProductionTls = None,
     sandbox_tls: SandboxTls = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     drain_timeout: DrainTimeout = 30.0,
     envoy: Envoy = None,
     log_level: LogLevel = "warning",
@@ -96,11 +110,14 @@ def run(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses
+    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses, read_own_certificate
     from holdfast.cli.server.agent_process import become_agent
 
     addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
-    options = AgentOptions(data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses)
+    certificate = read_own_certificate(tls_cert, tls_key)
+    options = AgentOptions(
+        data.expanduser(), name, control_plane, drain_timeout, envoy, log_level, addresses, certificate
+    )
     become_agent(options.arguments())
 
 
@@ -119,6 +136,8 @@ def join(
     sandbox: Sandbox = None,
     production_tls: ProductionTls = None,
     sandbox_tls: SandboxTls = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     drain_timeout: DrainTimeout = 30.0,
     envoy: Envoy = None,
     log_level: LogLevel = "warning",
@@ -131,11 +150,12 @@ def join(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses
+    from holdfast.cli.server.agent_options import AgentOptions, read_own_addresses, read_own_certificate
     from holdfast.cli.server.join import join_and_run
 
     addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
-    options = AgentOptions(data.expanduser(), "", None, drain_timeout, envoy, log_level, addresses)
+    certificate = read_own_certificate(tls_cert, tls_key)
+    options = AgentOptions(data.expanduser(), "", None, drain_timeout, envoy, log_level, addresses, certificate)
     join_and_run(url, token, options)
 
 

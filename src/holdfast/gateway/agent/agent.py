@@ -8,10 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
+from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
+from holdfast.gateway.agent.callers_tls import OPTIONS_OF_PUBLISHER, OWN_OPTIONS, CallersTls
 from holdfast.gateway.agent.control_plane import ControlPlane
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
@@ -28,6 +31,9 @@ from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
 
+if TYPE_CHECKING:
+    from holdfast.network.presented_files import GatewayCertificate
+
 FILL_AGAIN = 0.5  # seconds until an incomplete initial state is requested again
 DISCOVERY_SOCKET = "discovery"  # in the publisher's data directory, which contains that of the local gateway
 Follow = Callable[[grpc.aio.Channel], Coroutine[None, None, None]]
@@ -42,19 +48,22 @@ async def run_agent(
     now: Callable[[], datetime],
     on_stale: Callable[[datetime | None], None],
     addresses: OwnAddresses = GROUP_ADDRESSES,
+    certificate: "GatewayCertificate | None" = None,
 ) -> AsyncIterator[None]:
     """
     Run the gateway *name* until the block ends; Envoy keeps running.
 
     *directory* has the state that it serves until it reaches the *control_plane*; *on_stale* is called as described in
     `Upstream`. Listeners use *addresses*, where they differ from those of the gateway's group.
+    *certificate* is presented to callers; None: the one that the publisher on this machine sends.
     """
     cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now)
     adapt = partial(use_own_addresses, addresses=addresses)
+    callers_tls = CallersTls(cache, certificate, OPTIONS_OF_PUBLISHER if name == LOCAL_GATEWAY else OWN_OPTIONS)
     listeners = OpenListeners(cache)
     in_force = EnvoyProgress(cache, listeners)
-    upstream = Upstream(cache, name, now, in_force, expiries, stored.save, on_stale, adapt)
+    upstream = Upstream(cache, name, now, in_force, expiries, stored.save, on_stale, adapt, callers_tls)
     if last := await asyncio.to_thread(stored.read):
         upstream.restore(last.resources)
     elif envoy := process.left_running:
@@ -69,6 +78,7 @@ async def run_agent(
             stale_since=lambda: upstream.stale_since,
             state_problem=lambda: stored.problem,
             lost_reports=lambda: forwarder.lost,
+            tls_problems=lambda: callers_tls.find_problems(now()),
         )
         control = ControlClient(EnvoyProbes(cache, process.probe_socket), reporter.build)
         discovery = DiscoveryService(lambda _: Peer(name, is_on_this_machine=True), lambda _: cache, now)
@@ -77,7 +87,7 @@ async def run_agent(
         await process.start()
         async with asyncio.TaskGroup() as tasks:
             following = _follow(control_plane, upstream.follow, control.keep, forwarder.follow)
-            work = (process.keep(), expiries.follow(), listeners.follow(), following)
+            work = (process.keep(), expiries.follow(), listeners.follow(), callers_tls.follow(), following)
             running = [tasks.create_task(each) for each in work]
             yield
             for task in running:

@@ -40,6 +40,7 @@ class Reporter:
     stale_since: Callable[[], datetime | None] = _nothing
     state_problem: Callable[[], str | None] = _nothing
     lost_reports: Callable[[], int] = lambda: 0
+    tls_problems: Callable[[], Iterable[str]] = tuple
     started_at: datetime = field(init=False)
     _version: str = field(init=False)
     _traffic: tuple[Traffic, ...] = ()
@@ -85,3 +86,5 @@ class Reporter:
                     yield Problem(ProblemKind.LISTENER, text)
         if problem := self.state_problem():
             yield Problem(ProblemKind.STATE, problem)
+        for problem in self.tls_problems():
+            yield Problem(ProblemKind.CERTIFICATE, problem)

@@ -17,6 +17,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 
 from holdfast.gateway.agent.acknowledgement import Acknowledgements
+from holdfast.gateway.agent.callers_tls import CallersTls
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
@@ -51,13 +52,15 @@ class Upstream:
         save: Save = save_nothing,
         on_stale: Callable[[datetime | None], None] = lambda _: None,
         adapt: Callable[[Resource], Resource] = lambda resource: resource,
+        callers_tls: CallersTls | None = None,
     ) -> None:
         """
         *save* stores changed and removed resources; it returns once a power failure couldn't lose them.
 
         *on_stale* is called with the time when the control plane was lost, and with None when it is back.
 
-        *adapt* returns a resource as this gateway serves it, with the same version.
+        *adapt* returns a resource as this gateway serves it, with the same version. *callers_tls* decides which
+        listeners it can serve; None: those for which the control plane sends a certificate.
         """
         self._cache = cache
         self._in_force = in_force
@@ -67,6 +70,7 @@ class Upstream:
         self._save = save
         self._on_stale = on_stale
         self._adapt = adapt
+        self._callers_tls = callers_tls or CallersTls(cache)
         self._rejections = Rejections(cache, in_force, now, self._return_to)
         self._returning: set[asyncio.Future[None]] = set()
         self._problem: str | None = None  # why there was no connection the last time
@@ -180,8 +184,9 @@ class Upstream:
         for type_url in ORDER:
             request = DeltaDiscoveryRequest(type_url=type_url)
             request.node.id = self._node
-            for name, resource in self._cache.resources(type_url).items():
-                if name.startswith(PREFIX):
+            waiting = self._callers_tls.waiting(type_url)
+            for name, resource in (*self._cache.resources(type_url).items(), *waiting.items()):
+                if name.startswith(PREFIX) or self._callers_tls.is_own((type_url, name)):
                     continue  # the control plane doesn't know it, and would remove it
                 state = self._in_force.progress_of((type_url, name), resource.version).state
                 is_here = state in {State.IN_FORCE, State.UNUSED}
@@ -191,7 +196,12 @@ class Upstream:
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
         every = [_read(response.type_url, each, self._now()) for each in response.resources]
         # A control plane that is connected again sends once more what was rejected.
-        upserts = [each for each in every if not self._rejections.find((each.type_url, each.name), each.version)]
+        upserts = [
+            each
+            for each in every
+            if not self._callers_tls.is_own(key := (each.type_url, each.name))
+            and not self._rejections.find(key, each.version)
+        ]
         removals = [(response.type_url, name) for name in response.removed_resources]
         self._rejections.remember(upserts, removals)
         # Storing and applying take place at the same time; the ACK waits for both.
@@ -207,7 +217,7 @@ class Upstream:
         self._apply([resource])
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
-        self._cache.apply(map(self._adapt, upserts), removals)
+        self._cache.apply(*self._callers_tls.admit(map(self._adapt, upserts), removals))
         self._expiries.watch(upserts)
 
     def _has(self, resource: Resource) -> bool:

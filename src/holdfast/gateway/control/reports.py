@@ -21,6 +21,7 @@ class ProblemKind(StrEnum):
     """The kinds of problems of a gateway."""
 
     LISTENER = "listener"  # it can't listen on an address
+    CERTIFICATE = "certificate"  # that for callers can't be used, or there is none
     STATE = "state"  # what it serves can't be stored, so it can't start without a control plane
 
 

@@ -27,7 +27,7 @@ class GroupListeners:
         limits: BackendLimits = DEFAULT_LIMITS,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """*plain* listeners serve http; *secure* ones serve https, once there is a certificate."""
+        """*plain* listeners serve http; *secure* ones serve https."""
         self._plain = plain
         self._secure = secure
         self._limits = limits
@@ -35,13 +35,13 @@ class GroupListeners:
         self._secret: Resource | None = None
 
     def present(self, credential: Credential) -> None:
-        """Build listeners with TLS from now on, which present *credential* to callers."""
+        """Let the gateway on this machine present *credential* to callers; others have their own."""
         self._secret = build_gateway_secret(credential)
 
     def build(self, group: Group) -> list[Resource]:
         """Build the listeners of *group*, after the secret that they need."""
         addresses = {listener: self._addresses(group, listener) for listener in LISTENERS}
-        wanted = [listener for listener in LISTENERS if addresses[listener] and (self._secret or not listener.tls)]
+        wanted = [listener for listener in LISTENERS if addresses[listener]]
         secrets = [self._secret] if self._secret and any(listener.tls for listener in wanted) else []
         return secrets + [self._build(listener, addresses[listener]) for listener in wanted]
 

@@ -12,8 +12,9 @@ import structlog
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.resources.constants import GATEWAY_SECRET
 from holdfast.gateway.resources.listeners import listener_name
-from holdfast.gateway.resources.resource import LISTENER
+from holdfast.gateway.resources.resource import LISTENER, SECRET
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import CannotStart, explain_failed_listen
 
@@ -65,10 +66,14 @@ class Listeners:
         """
         Return for each listener whether the gateway listens there.
 
-        Listeners that aren't sent to gateways are left out, such as one with TLS but without a usable certificate.
+        Listeners that it can't open are left out: those with TLS, while there is no usable certificate.
         """
-        resources = self._cache.resources(LISTENER)
-        return [self._state(name, listener.option) for name, listener in self._listeners.items() if name in resources]
+        resources, secret = self._cache.resources(LISTENER), self._cache.get(SECRET, GATEWAY_SECRET)
+        return [
+            self._state(name, listener.option)
+            for name, listener in self._listeners.items()
+            if name in resources and (secret or not listener.tls)
+        ]
 
     def holds(self, option: str) -> bool:
         """Return whether the gateway listens on the addresses of *option*, or isn't connected."""
