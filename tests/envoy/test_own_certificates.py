@@ -1,98 +1,187 @@
-"""A gateway on another machine that serves callers over TLS with its own certificate."""
+"""Unusable certificates of the publisher and the gateway stop no traffic; after repair, a signal is enough."""
 
+import os
+import pty
+import signal
+import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from backends import V4, Backend
-from issuing import Issued, issue
-from ports import free_addresses
-from remote_gateways import STARTS_WITHIN, RemoteGateway
-from running import COMMAND, Holdfast, wait_until, write_identity
+from calling import GATEWAYS
+from holdfast.doctor import health
+from holdfast.server.settings import Settings
+from issuing import DAY, issue
+from running import COMMAND, Holdfast, is_running, refusal, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
-HOST = "127.0.0.2"
-PUBLISHER = issue("127.0.0.1")
+V4 = "127.0.0.1"
+EXPIRED = {"start": -2 * DAY, "end": -DAY}
+NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 
 
 @pytest.fixture(scope="module")
-def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    """A publisher whose own gateway uses only http."""
-    directory = tmp_path_factory.mktemp("publisher")
-    (address,) = free_addresses(1)
-    files = zip(("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY"), map(str, write_identity(directory, PUBLISHER)), strict=True)
-    with Holdfast(directory, ca=PUBLISHER.pem, HOLDFAST_DISCOVERY=address, **dict(files)) as running:
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The directories of what the publisher and the gateway present: both have expired."""
+    directories = tmp_path_factory.mktemp("publisher"), tmp_path_factory.mktemp("gateway")
+    for each in directories:
+        write_identity(each, issue(V4, by=GATEWAYS, **EXPIRED))
+    return directories
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory, files: tuple[Path, Path]) -> Iterator[Holdfast]:
+    of_publisher, of_gateway = ((each / "publisher.pem", each / "publisher.key") for each in files)
+    variables = dict(zip(("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY"), map(str, of_publisher), strict=True))
+    directory = tmp_path_factory.mktemp("own")
+    with Holdfast(directory, ca=GATEWAYS.pem, gateway_identity=of_gateway, **variables) as running:
         yield running
 
 
-def test_a_gateway_presents_its_own_certificate_and_keeps_it_until_the_files_can_be_used(
-    holdfast: Holdfast, tmp_path: Path
-):
-    first, second, caller = issue(HOST), issue(HOST), issue(common_name="partner")
-    certificate, key = write_identity(tmp_path, first)
-    usable = certificate.read_bytes()
-    certificate.write_text("nothing")
-    gateway = RemoteGateway(holdfast, tmp_path, "tls-1", HOST, "EU", (certificate, key))
-    backend_certificate = issue(V4)
-    with Backend(backend_certificate) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), backend_certificate.pem)
-        holdfast.rest.put(f"/apis/{api.id}", json={"gatewayEnvironments": ["EU"]}).raise_for_status()
-        upload = {"alias": (None, "partner"), "tier": (None, "Gold"), "certificate": ("c.pem", caller.pem)}
-        holdfast.rest.post(f"/apis/{api.id}/client-certificates", files=upload).raise_for_status()
-        gateway.join()
-        try:
-            # Nothing listens there without a certificate, and the publisher shows why.
-            problems = wait_until(lambda: several(problems_of(holdfast, "tls-1")), STARTS_WITHIN)
-            assert f"can't use {certificate}" in problems[0]
-            assert "doesn't listen for production/tls. Set --tls-cert and --tls-key" in problems[1]
-
-            certificate.write_bytes(usable)
-            restart(gateway)
-            wait_until(lambda: status(gateway.secure, api.path, first, caller, tmp_path) == 200, STARTS_WITHIN)
-            assert status(gateway.secure, api.path, first, None, tmp_path) == 403
-            wait_until(lambda: not problems_of(holdfast, "tls-1"), 30)
-
-            certificate.write_text("nothing")
-            refused = restart(gateway)
-            assert (refused.returncode, f"can't use {certificate}" in refused.stderr) == (1, True), refused.stderr
-            assert status(gateway.secure, api.path, first, caller, tmp_path) == 200
-            wait_until(lambda: problems_of(holdfast, "tls-1"), 30)
-
-            write_identity(tmp_path, second)
-            restart(gateway)
-            wait_until(lambda: status(gateway.secure, api.path, second, caller, tmp_path) == 200, STARTS_WITHIN)
-            assert second.key_pem.splitlines()[1] not in (gateway.data / "last-known-good").read_bytes()
-        finally:
-            gateway.stop()
+def ask(holdfast: Holdfast, path: str) -> httpx2.Response:
+    """Ask the publisher, whatever the time of its certificate."""
+    context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
+    context.verify_flags |= NO_CHECK_TIME
+    auth = ("admin", holdfast.admin_password)
+    return httpx2.get(holdfast.publisher_url + path, auth=auth, verify=context, trust_env=False)
 
 
-def several(problems: list[str]) -> list[str]:
-    return problems if len(problems) > 1 else []
+def handshake(address: tuple[str, int], flags: ssl.VerifyFlags = NO_CHECK_TIME) -> None:
+    """Connect over TLS; raise OSError where that fails."""
+    context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
+    context.verify_flags |= flags
+    with socket.create_connection(address, timeout=5) as connection:
+        context.wrap_socket(connection, server_hostname=V4).close()
 
 
-def restart(gateway: RemoteGateway) -> "subprocess.CompletedProcess[str]":
-    command = [str(COMMAND), "gateway", "restart", f"--data={gateway.data}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def publisher_address(holdfast: Holdfast) -> tuple[str, int]:
+    parts = urlsplit(holdfast.publisher_url)
+    return str(parts.hostname), int(parts.port or 0)
 
 
-def problems_of(holdfast: Holdfast, name: str) -> list[str]:
-    """Return the problems that a gateway reports."""
-    report = holdfast.rest.get(f"/gateways/{name}").json()["connection"]["report"]
-    return [each["message"] for each in report["problems"]] if report else []
-
-
-def status(address: str, path: str, own: Issued, caller: Issued | None, directory: Path) -> int:
-    """Return the status of a call that trusts only *own*; 0 without a connection."""
-    context = ssl.create_default_context(cadata=own.pem.decode())
-    if caller:
-        file = directory / "caller.pem"
-        file.write_bytes(caller.pem + caller.key_pem)
-        context.load_cert_chain(file)
+def serves(holdfast: Holdfast) -> bool:
+    """Return whether publisher and gateway serve TLS that clients can verify."""
     try:
-        return httpx2.get(f"https://{address}{path}", verify=context, trust_env=False, timeout=10).status_code
-    except httpx2.TransportError:
-        return 0
+        handshake(publisher_address(holdfast), ssl.VerifyFlags(0))
+        handshake(holdfast.tls_address(), ssl.VerifyFlags(0))
+    except OSError:
+        return False
+    return True
+
+
+def repair(holdfast: Holdfast, files: tuple[Path, Path]) -> None:
+    for each in files:
+        write_identity(each, issue(V4, by=GATEWAYS))
+    os.kill(holdfast.pid, signal.SIGHUP)
+    wait_until(lambda: serves(holdfast))
+
+
+def doctor_of(holdfast: Holdfast, files: tuple[Path, Path]) -> str:
+    settings = Settings(
+        data=holdfast.data,
+        publisher="{}:{}".format(*publisher_address(holdfast)),
+        tls_cert=files[0] / "publisher.pem",
+        tls_key=files[0] / "publisher.key",
+    )
+    return health.check(health.ask(settings, settings.publisher)).text
+
+
+def test_expired_certificates_are_presented_and_reported_everywhere(holdfast: Holdfast, files: tuple[Path, Path]):
+    assert refusal(holdfast.call("/nothing")) == "404 not_found"
+    for address in (publisher_address(holdfast), holdfast.tls_address()):
+        handshake(address)
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            handshake(address, ssl.VerifyFlags(0))
+    both = ["publisher certificate", "gateway certificate"]
+    assert ask(holdfast, "/readyz").json() == {"status": "ok", "degraded": both}
+    assert doctor_of(holdfast, files).endswith(f"this needs attention: {', '.join(both)}.")
+    metrics = ask(holdfast, "/metrics").text
+    for each in ("publisher", "gateway"):
+        assert f'holdfast_server_certificate_usable{{server="{each}"}} 0.0' in metrics
+        assert f'holdfast_server_certificate_not_after_timestamp_seconds{{server="{each}"}} 1.' in metrics
+    written = holdfast.output.read_text()
+    for directory in files:
+        assert f"Warning: The certificate in {directory / 'publisher.pem'} expired on " in written
+    assert written.count("certificate has a problem") == len(files)
+    repair(holdfast, files)
+    assert ask(holdfast, "/readyz").json() == {"status": "ok"}
+    assert 'holdfast_server_certificate_usable{server="gateway"} 1.0' in ask(holdfast, "/metrics").text
+
+
+def test_files_that_cannot_be_used_close_https_and_nothing_else(holdfast: Holdfast, files: tuple[Path, Path]):
+    holdfast.stop()
+    (files[0] / "publisher.key").write_bytes(issue(V4).key_pem)
+    (files[1] / "publisher.pem").unlink()
+    holdfast.start()
+    process = holdfast.pid
+    assert refusal(holdfast.call("/nothing")) == "404 not_found"
+    with pytest.raises(OSError):  # noqa: PT011 - one of several kinds
+        handshake(publisher_address(holdfast))
+    with socket.create_connection(publisher_address(holdfast), timeout=5) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        answered = b""
+        with suppress(ConnectionResetError):
+            answered = connection.recv(4096)
+        assert b"HTTP" not in answered
+    with pytest.raises(ConnectionRefusedError):
+        handshake(holdfast.tls_address())
+    written = holdfast.output.read_text()
+    assert f"Warning: The private key in {files[0] / 'publisher.key'} doesn't match the first certificate" in written
+    assert f"Warning: File not found: {files[1] / 'publisher.pem'}." in written
+    repair(holdfast, files)
+    assert holdfast.pid == process
+
+
+def handles_sighup(pid: int) -> bool:
+    """Return whether a process ignores or catches SIGHUP; until then, the signal has its default action."""
+    with suppress(OSError):
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return bool((int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & 1)
+    return False
+
+
+def test_sighup_ends_nothing_without_tls_nor_during_start_and_stop(tmp_path: Path):
+    own, ended = Holdfast(tmp_path), threading.Event()
+
+    def hang_up_again_and_again() -> None:
+        wait_until(lambda: own.is_started and handles_sighup(own.pid), within=60)
+        pid = own.pid
+        while not ended.wait(0.02):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGHUP)
+
+    thread = threading.Thread(target=hang_up_again_and_again)
+    thread.start()
+    try:
+        with own:
+            wait_until(lambda: "files reloaded after SIGHUP" in own.output.read_text())
+            assert refusal(own.call("/nothing")) == "404 not_found"
+            assert "Traceback" not in own.output.read_text()
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_terminal_that_is_closed_ends_holdfast_as_before(tmp_path: Path):
+    own = Holdfast(tmp_path)
+    terminal, inner = pty.openpty()
+    command = ["setsid", "--ctty", "--wait", str(COMMAND), "up", *own.options()]
+    process = subprocess.Popen(command, env=own.environment, stdin=inner, stdout=inner, stderr=inner)
+    os.close(inner)
+    written = b""
+    while b"Ready: " not in written:
+        written += os.read(terminal, 4096)
+    os.close(terminal)
+    try:
+        assert process.wait(15) == 0
+    finally:
+        if is_running(process.pid):
+            process.kill()
+    own.rest.close()
