@@ -31,6 +31,9 @@ def test_a_listener_with_tls_waits_for_the_certificate_of_the_control_plane():
     cache.apply([secret])
     assert tls.admit([SECURE], []) == ([SECURE], [])
     assert not list(tls.find_problems(utc_now()))
+    cache.apply([SECURE, PLAIN])
+    assert tls.admit([], [KEY]) == ([], [KEY, (LISTENER, SECURE.name)])
+    assert tls.waiting(LISTENER) == {SECURE.name: SECURE}
 
 
 def test_a_listener_that_is_removed_while_it_waits_is_forgotten(tmp_path: Path):

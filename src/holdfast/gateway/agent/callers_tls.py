@@ -59,10 +59,14 @@ class CallersTls:
         for type_url, name in (*gone, *admitted):
             if type_url == LISTENER:
                 self._waiting.pop(name, None)
-        if _KEY in admitted or self._cache.get(*_KEY):
+        if _KEY in admitted or (self._cache.get(*_KEY) and _KEY not in gone):
             return [*admitted.values(), *self._take_waiting()], gone
-        for key in [key for key in admitted if _needs_certificate(key)]:
-            self._waiting[key[1]] = admitted.pop(key)
+        # Those that are open have just lost their certificate.
+        opened = {(LISTENER, name): each for name, each in self._cache.resources(LISTENER).items()}
+        closed = {key: opened[key] for key in opened.keys() - set(gone)} | admitted
+        for key in filter(_needs_certificate, closed):
+            self._waiting[key[1]] = closed[key]
+            admitted.pop(key, None)
             gone.append(key)
         return list(admitted.values()), gone
 
