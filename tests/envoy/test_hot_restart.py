@@ -1,6 +1,8 @@
 """Envoy is replaced by hot restart: nothing fails, and an Envoy that doesn't become ready changes nothing."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +33,7 @@ from trusting import trust_set
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue(V4)
+DRAINS_LONG = 30  # seconds
 
 
 class Gateway:
@@ -62,18 +65,16 @@ class Gateway:
         return httpx2.Client(base_url=f"http://{V4}:{self._port}", trust_env=False, timeout=20)
 
     @asynccontextmanager
-    async def supervised(self, binary: Path | None = None) -> AsyncIterator[EnvoyProcess]:
+    async def supervised(self, binary: Path | None = None, drain: float = 1) -> AsyncIterator[EnvoyProcess]:
         """Start its Envoy, and supervise it until the block ends."""
         with gateway_directory(self._directory / "gateway") as own:
             log = self._directory / "envoy.log"
-            process = EnvoyProcess(binary or find_envoy(), "edge", own, log, 1000, drain=1)
+            process = EnvoyProcess(binary or find_envoy(), "edge", own, log, 1000, drain)
             await self.serve(process)
             try:
                 await process.start()
                 keeping = asyncio.create_task(process.keep())
-                async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
-                    while not await self._serves(client):  # noqa: ASYNC110 - it is another process
-                        await asyncio.sleep(0.01)
+                await self.until_it_serves(30)
                 yield process
                 keeping.cancel()
             finally:
@@ -83,6 +84,12 @@ class Gateway:
     async def serve(self, process: EnvoyProcess) -> None:
         """Serve its configuration."""
         self.server = await serve_cache(self.cache, f"unix:{process.sockets / 'ads'}")
+
+    async def until_it_serves(self, within: float) -> None:
+        """Call over new connections until one call succeeds."""
+        async with asyncio.timeout(within), httpx2.AsyncClient(trust_env=False) as client:
+            while not await self._serves(client):  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.01)
 
     async def _serves(self, client: httpx2.AsyncClient) -> bool:
         try:
@@ -138,6 +145,20 @@ def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes
                 assert is_running(first)
                 gateway.backend.let_on()
                 assert [line async for line in lines] == ["finished"]
+
+    run(tmp_path, story)
+
+
+def test_an_envoy_that_is_killed_while_its_predecessor_drains_is_restarted_at_once(tmp_path: Path):
+    async def story(gateway: Gateway) -> None:
+        async with gateway.supervised(drain=DRAINS_LONG) as process:
+            first = process.pid
+            await process.replace()
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+            await gateway.until_it_serves(DRAINS_LONG / 2)
+            assert process.restarts == 1
+            assert is_running(first)
 
     run(tmp_path, story)
 

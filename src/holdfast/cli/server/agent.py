@@ -26,6 +26,7 @@ from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
+from holdfast.gateway.process.events import until_one
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.network.listen_addresses import parse_addresses
 from holdfast.network.sockets import CannotStart
@@ -81,7 +82,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                     if is_restart:
                         await _replace(process, record)
                     while not (leave.is_set() or hangup.is_set()):
-                        await _either(leave, hangup)
+                        await until_one(leave, hangup)
                         if hangup.is_set() and not _can_start_again(options, certificate):
                             hangup.clear()
                 except asyncio.CancelledError:
@@ -177,12 +178,3 @@ def _reach(options: AgentOptions, sockets: Path) -> str:
     link.unlink(missing_ok=True)
     link.symlink_to(socket)
     return f"{UNIX}{link}"
-
-
-async def _either(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()

@@ -17,6 +17,7 @@ from holdfast.gateway.process.admin import Admin
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import GatewayDirectory
+from holdfast.gateway.process.events import until_one
 from holdfast.gateway.process.launch import Launch, allow_another_successor, remove_shared_memory
 from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
 from holdfast.gateway.process.record import EnvoyRecord
@@ -78,7 +79,9 @@ class EnvoyProcess:
         self._process: DetachedProcess | None = None
         self._successor: DetachedProcess | None = None  # while it is starting
         self._predecessor: DetachedProcess | None = None  # while it finishes requests
-        self._replacing = asyncio.Lock()
+        self._one_replacement = asyncio.Lock()
+        self._taking_over = asyncio.Lock()  # from the start of a successor until it has taken over or failed
+        self._replaced = asyncio.Event()  # wakes `keep`
         self._stopping = False
         self._tasks = set[asyncio.Task[None]]()
 
@@ -119,8 +122,9 @@ class EnvoyProcess:
         pause = FIRST_PAUSE
         while process := self._process:
             started = time.monotonic()
-            await process.ended.wait()
-            async with self._replacing:  # its successor may be about to take over
+            self._replaced.clear()
+            await until_one(process.ended, self._replaced)  # a predecessor ends only once it has finished its requests
+            async with self._taking_over:  # its successor may be about to do so
                 if self._process is not process:
                     continue
             self.restarts, self.ended_at = self.restarts + 1, time.time()
@@ -214,14 +218,15 @@ class EnvoyProcess:
         await asyncio.shield(task)
 
     async def _replace(self) -> None:
-        async with self._replacing:
+        async with self._one_replacement:
             if self._predecessor:
                 await self._predecessor.ended.wait()
-            if self._record is None or self.pid is None:
-                raise ReplacementFailed("Envoy isn't running.")
-            output = open_log_or_nothing(self._log_file)
-            successor = await self._launch.run(self._directory.successor_file, output, self._record)
-            await self._take_over(successor)
+            async with self._taking_over:
+                if self._record is None or self.pid is None:
+                    raise ReplacementFailed("Envoy isn't running.")
+                output = open_log_or_nothing(self._log_file)
+                successor = await self._launch.run(self._directory.successor_file, output, self._record)
+                await self._take_over(successor)
 
     async def _take_over(self, record: EnvoyRecord) -> None:
         """Wait until the successor is ready, and supervise it; otherwise, kill it."""
@@ -240,6 +245,7 @@ class EnvoyProcess:
         finally:
             self._successor = None
         self._predecessor, self._process, self._record = self._process, successor, record
+        self._replaced.set()
         if self._predecessor:
             # The successor ends it after this time, unless it has ended itself.
             late = self._drain + ENDS_WITHIN
