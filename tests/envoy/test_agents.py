@@ -46,7 +46,7 @@ async def gateway(directory):
     address = f"unix:{directory / 'discovery'}"
     server = await serve(address, discovery.register, control.register)
     with gateway_directory(directory / "gateway") as own:
-        process = EnvoyProcess(find_envoy(), GATEWAY, own, directory / "envoy.log", 100)
+        process = EnvoyProcess(find_envoy, GATEWAY, own, directory / "envoy.log", 100)
         try:
             control_plane = LocalControlPlane(address)
             async with run_agent(GATEWAY, own.path, process, control_plane, utc_now, lambda _: None):

@@ -358,7 +358,7 @@ async def failure_at_edge(
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
     with gateway_directory(directory) as own:
-        process = EnvoyProcess(find_envoy(), "edge", own, directory / "envoy.log", 1000)
+        process = EnvoyProcess(find_envoy, "edge", own, directory / "envoy.log", 1000)
         server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", failures.record)
         await process.start()
         try:

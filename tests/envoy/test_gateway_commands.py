@@ -13,7 +13,7 @@ from backends import Backend
 from holdfast.gateway.process.binary import find_envoy
 from issuing import issue
 from load import Load
-from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, refusal, wait_until
+from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, kill, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue("127.0.0.1")
@@ -49,6 +49,11 @@ def command(own: Holdfast, *words: str) -> subprocess.CompletedProcess[str]:
 def status(own: Holdfast) -> dict[str, object]:
     members: dict[str, object] = json.loads(command(own, "status", "--json").stdout)
     return members
+
+
+def logged(own: Holdfast, event: str) -> bool:
+    """Return whether an event with the missing Envoy as its reason was logged."""
+    return any(line["event"] == event and "No Envoy at" in line["why"] for line in own.log_lines())
 
 
 @contextmanager
@@ -109,6 +114,24 @@ def test_a_restart_with_a_broken_envoy_keeps_the_running_one(own: Holdfast, api:
         assert "The old Envoy keeps serving." in done.stderr
         assert own.envoy == envoy
         assert own.call(api.path).status_code == 200
+
+
+def test_an_agent_that_finds_no_envoy_binary_adopts_the_running_one(own: Holdfast, api: PublishedApi, envoy_link: Path):
+    agent, envoy, target = own.agent, own.envoy, envoy_link.readlink()
+    envoy_link.unlink()
+    try:
+        own.kill_publisher()
+        own.kill_agent()
+        own.start()
+        assert (own.agent != agent, own.envoy) == (True, envoy)
+        wait_until(lambda: logged(own, "gateway process keeps running, because it can't be replaced"))
+        assert own.call(api.path).status_code == 200
+        kill(envoy)
+        wait_until(lambda: logged(own, "gateway process can't start"))
+    finally:
+        envoy_link.symlink_to(target)
+    wait_until(lambda: own.answers(api), START_WITHIN)
+    assert own.envoy != envoy
 
 
 def test_a_killed_agent_is_started_again_and_adopts_envoy(own: Holdfast, api: PublishedApi):

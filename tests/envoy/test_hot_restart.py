@@ -69,7 +69,7 @@ class Gateway:
         """Start its Envoy, and supervise it until the block ends."""
         with gateway_directory(self._directory / "gateway") as own:
             log = self._directory / "envoy.log"
-            process = EnvoyProcess(binary or find_envoy(), "edge", own, log, 1000, drain)
+            process = EnvoyProcess((lambda: binary) if binary else find_envoy, "edge", own, log, 1000, drain)
             await self.serve(process)
             try:
                 await process.start()

@@ -93,7 +93,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
     """Run an Envoy that *cache* configures; unless *serves*, the test serves the cache itself."""
     async with AsyncExitStack() as stack:
         own = stack.enter_context(gateway_directory(directory))
-        process = EnvoyProcess(find_envoy(), "local", own, directory / "log", 1000)
+        process = EnvoyProcess(find_envoy, "local", own, directory / "log", 1000)
         if serves:
             server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}")
             stack.push_async_callback(server.stop, 0)

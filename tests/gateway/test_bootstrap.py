@@ -96,5 +96,5 @@ def test_a_package_without_its_binary_counts_as_missing(tmp_path, monkeypatch):
 
 def test_a_process_that_was_not_started_has_no_pid(tmp_path):
     with gateway_directory(tmp_path) as directory:
-        process = EnvoyProcess(tmp_path / "envoy", "edge", directory, tmp_path / "log", 1000)
+        process = EnvoyProcess(lambda: tmp_path / "envoy", "edge", directory, tmp_path / "log", 1000)
     assert (process.pid, process.version) == (None, None)

@@ -44,7 +44,7 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 async def main():
     path = Path(sys.argv[1])
     with gateway_directory(path / "gateway") as directory:
-        process = EnvoyProcess(path / "envoy", "edge", directory, path / "log", 1000)
+        process = EnvoyProcess(lambda: path / "envoy", "edge", directory, path / "log", 1000)
         print("ready", flush=True)
         sys.stdin.readline()
         await process.start()
@@ -68,7 +68,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 @contextmanager
 def gateway(place: Path) -> Iterator[EnvoyProcess]:
     with gateway_directory(place / "gateway") as directory:
-        yield EnvoyProcess(place / "envoy", "edge", directory, place / "log", 1000)
+        yield EnvoyProcess(lambda: place / "envoy", "edge", directory, place / "log", 1000)
 
 
 def running(place: Path) -> list[int]:

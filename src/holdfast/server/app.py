@@ -113,26 +113,27 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     Raises:
         CannotStart: An address is in use, the data directory or the identity provider's settings can't be used, only
             some of the TLS files are set, or passwords would be sent unencrypted.
-        EnvoyMissing: There is no Envoy.
+        EnvoyMissing: There is no Envoy, and none is running.
         EnvoyLogUnusable: Envoy's log can't be written.
     """
     addresses = listen_addresses(settings)
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
     presented = [files for files in (of_publisher, of_gateways) if files]
-    find_envoy(settings.envoy)
-    sso = open_single_sign_on(settings)
     data = settings.data.expanduser()
+    gateway = (
+        None
+        if settings.without_gateway
+        else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout)
+    )
+    if gateway and not gateway.is_serving:
+        find_envoy(settings.envoy)
+    sso = open_single_sign_on(settings)
     limits = connection_limits(raise_file_limit())
     with (
         data_directory(data),
         temporary_directory() as sockets,
         listen(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
-        gateway = (
-            None
-            if settings.without_gateway
-            else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout)
-        )
         async with contextlib.AsyncExitStack() as stack:
             if gateway and not gateway.is_serving:
                 addresses.check_free()

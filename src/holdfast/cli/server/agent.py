@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,16 +62,18 @@ def serve(options: AgentOptions) -> None:
 async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     """Run the gateway until it is stopped (raises CancelledError), or left to another agent; return whether to ours."""
     is_restart = os.environ.pop(_REPLACES, None) is not None
-    binary = find_envoy(options.envoy)
+    find_binary = partial(find_envoy, options.envoy)
     limits = connection_limits(raise_file_limit())
     with gateway_directory(options.data) as directory:
+        if directory.running is None:
+            find_binary()
         membership = _find_membership(options)
         name = membership.name if membership else options.name
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
-        process = EnvoyProcess(binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
+        process = EnvoyProcess(find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
         certificate = _open_certificate(options)
         try:
             control_plane = _find_control_plane(options, membership, process.sockets)
@@ -106,7 +109,7 @@ async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
             record.write_problem(process.replacement_problem)
         elif process.adopted:
             await process.replace()
-    except (ReplacementFailed, OSError) as error:
+    except (ReplacementFailed, EnvoyMissing, OSError) as error:
         log.error("gateway process keeps running, because it can't be replaced", why=str(error))
         record.write_problem(str(error))
 

@@ -7,13 +7,14 @@ import math
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from holdfast.gateway.process.admin import Admin
+from holdfast.gateway.process.binary import EnvoyMissing
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import GatewayDirectory
@@ -49,7 +50,7 @@ class EnvoyProcess:
 
     def __init__(
         self,
-        binary: Path,
+        find_binary: Callable[[], Path],
         node: str,
         directory: GatewayDirectory,
         log_file: Path,
@@ -57,9 +58,10 @@ class EnvoyProcess:
         drain: float = DRAIN,
     ) -> None:
         """
-        *max_connections* limits callers' connections, over all listeners.
+        *find_binary* is called for each start, and raises EnvoyMissing if there is none.
 
-        An Envoy that was replaced has *drain* seconds to finish requests.
+        *max_connections* limits callers' connections, over all listeners. An Envoy that was replaced has *drain*
+        seconds to finish requests.
         """
         self.sockets = directory.sockets
         self.probe_socket = self.sockets / "probe"
@@ -74,7 +76,7 @@ class EnvoyProcess:
         self._drain = math.ceil(drain) + 1
         bootstrap = write_bootstrap(node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections)
         times = ("--drain-time-s", str(math.ceil(drain)), "--parent-shutdown-time-s", str(self._drain))
-        self._launch = Launch(binary, ["--config-yaml", bootstrap, *_OPTIONS, *times, *_HOT_RESTART], directory)
+        self._launch = Launch(find_binary, ["--config-yaml", bootstrap, *_OPTIONS, *times, *_HOT_RESTART], directory)
         self._record: EnvoyRecord | None = None
         self._process: DetachedProcess | None = None
         self._successor: DetachedProcess | None = None  # while it is starting
@@ -107,6 +109,7 @@ class EnvoyProcess:
         If it can't be replaced, it keeps serving.
 
         Raises:
+            EnvoyMissing: None is running, and there is no binary.
             EnvoyLogUnusable: Its log can't be written.
             OSError: It can't be executed.
         """
@@ -136,7 +139,7 @@ class EnvoyProcess:
                 pause = min(pause * 2, LONGEST_PAUSE)
                 try:
                     await self._begin(open_log_or_nothing(self._log_file))
-                except OSError as error:  # as while its package is replaced
+                except (EnvoyMissing, OSError) as error:  # as while its package is replaced
                     log.error("gateway process can't start", why=str(error), again_in_seconds=pause)
 
     async def replace(self) -> None:
@@ -149,6 +152,7 @@ class EnvoyProcess:
 
         Raises:
             ReplacementFailed: The new one didn't become ready; the old one keeps serving, without admin interface.
+            EnvoyMissing: There is no binary.
             OSError: It can't be executed.
         """
         await self._finish(self._replace())
@@ -189,14 +193,14 @@ class EnvoyProcess:
         if self._directory.successor:
             with suppress(ReplacementFailed):
                 await self._finish(self._take_over(self._directory.successor))
-        self.adopted = self._record.configuration == self._launch.configuration
-        if not self.adopted:
-            log.info("gateway process is replaced, because its configuration is another one", pid=self.pid)
-            try:
+        try:
+            self.adopted = self._record.configuration == self._launch.configuration
+            if not self.adopted:
+                log.info("gateway process is replaced, because its configuration is another one", pid=self.pid)
                 await self.replace()
-            except (ReplacementFailed, OSError) as error:
-                log.error("gateway process keeps its old configuration", why=str(error))
-                self.replacement_problem = str(error)
+        except (ReplacementFailed, EnvoyMissing, OSError) as error:
+            log.error("gateway process keeps running, because it can't be replaced", why=str(error))
+            self.replacement_problem = str(error)
         return self.pid is not None
 
     async def _begin(self, output: int) -> None:

@@ -8,9 +8,9 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -29,9 +29,13 @@ _SHARED_BYTES, _FLAGS_AT, _INITIALIZING = 104, 96, 1
 class Launch:
     """The start of one Envoy: its binary, its options, and its directory."""
 
-    def __init__(self, binary: Path, options: Sequence[str], directory: GatewayDirectory) -> None:
-        """*options* are all but those of hot restart, which each start adds."""
-        self._binary = binary
+    def __init__(self, find_binary: Callable[[], Path], options: Sequence[str], directory: GatewayDirectory) -> None:
+        """
+        *find_binary* is called for each start, and raises EnvoyMissing if there is none.
+
+        *options* are all but those of hot restart, which each start adds.
+        """
+        self._find_binary = find_binary
         self._options = options
         self._directory = directory
         # Read now, because an upgrade may replace the file while this process runs.
@@ -39,8 +43,8 @@ class Launch:
 
     @property
     def configuration(self) -> str:
-        """A hash of everything that only a new process would apply."""
-        return hashlib.sha256("\0".join([identify(self._binary), *self._options]).encode()).hexdigest()
+        """A hash of everything that only a new process would apply. Raises EnvoyMissing."""
+        return self._hash(self._find_binary())
 
     async def run(self, record_file: Path, output: int, predecessor: EnvoyRecord | None = None) -> EnvoyRecord:
         """
@@ -49,21 +53,27 @@ class Launch:
         It writes to the descriptor *output*, which this closes. It takes over the listeners of its *predecessor*.
 
         Raises:
+            EnvoyMissing: There is no binary.
             OSError: It can't be executed.
         """
+        with os.fdopen(output, "ab") as standard_error:
+            return await self._run(record_file, standard_error, predecessor)
+
+    async def _run(self, record_file: Path, standard_error: BinaryIO, predecessor: EnvoyRecord | None) -> EnvoyRecord:
+        binary = self._find_binary()
         base_id = predecessor.base_id if predecessor else secrets.randbelow(_BASE_IDS)
         epoch = predecessor.restart_epoch + 1 if predecessor else 0
         record: dict[str, Any] = {
             "sockets": str(self._directory.sockets),
             "base_id": base_id,
             "restart_epoch": epoch,
-            "configuration": self.configuration,
-            "version": await asyncio.to_thread(read_version, self._binary),
+            "configuration": self._hash(binary),
+            "version": await asyncio.to_thread(read_version, binary),
         }
         of_hot_restart = ["--base-id", str(base_id), "--restart-epoch", str(epoch)]
-        command = [str(self._binary), *self._options, *of_hot_restart]
+        command = [str(binary), *self._options, *of_hot_restart]
         wish = {"command": command, "record": record, "record_file": str(record_file)}
-        with os.fdopen(output, "ab") as standard_error, shared_lock(self._directory.envoy_lock) as envoy_lock:
+        with shared_lock(self._directory.envoy_lock) as envoy_lock:
             helper = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", "-c", self._program),
                 stdin=asyncio.subprocess.PIPE,
@@ -79,10 +89,13 @@ class Launch:
         identity, *failure = map(json.loads, answer.splitlines())
         if failure:
             error = failure[0]["error"]
-            raise OSError(error, os.strerror(error), str(self._binary))
+            raise OSError(error, os.strerror(error), str(binary))
         if identity["record_error"]:
             log.error("gateway process can't be adopted after a crash of Holdfast", why=identity["record_error"])
         return EnvoyRecord(identity["pid"], identity["started"], **record)
+
+    def _hash(self, binary: Path) -> str:
+        return hashlib.sha256("\0".join([identify(binary), *self._options]).encode()).hexdigest()
 
 
 def remove_shared_memory(ended: EnvoyRecord) -> None:
