@@ -6,6 +6,9 @@ import sys
 
 import pytest
 from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
+from envoy.extensions.resource_monitors.downstream_connections.v3 import (
+    downstream_connections_pb2,  # noqa: F401 - ParseDict looks for it
+)
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2  # noqa: F401 - ParseDict looks for it
 from google.protobuf.json_format import ParseDict
 

@@ -38,7 +38,7 @@ def test_a_listener_with_tls_waits_for_the_certificate_of_the_control_plane():
 
 def test_a_listener_that_is_removed_while_it_waits_is_forgotten(tmp_path: Path):
     certificate, key = tmp_path / "publisher.pem", tmp_path / "publisher.key"
-    cache, files = Cache(), GatewayCertificate(certificate, key)
+    cache, files = Cache(), GatewayCertificate(certificate, key, utc_now)
     tls = CallersTls(cache, files)
     tls.admit([SECURE, make("sandbox/tls", "1", LISTENER)], [])
     tls.admit([], [(LISTENER, SECURE.name)])
@@ -51,7 +51,7 @@ def test_a_listener_that_is_removed_while_it_waits_is_forgotten(tmp_path: Path):
 
 
 def test_the_control_plane_neither_learns_nor_replaces_the_certificate_of_a_gateway(tmp_path: Path):
-    files = GatewayCertificate(*write_identity(tmp_path, issue("127.0.0.1")))
+    files = GatewayCertificate(*write_identity(tmp_path, issue("127.0.0.1")), utc_now)
 
     async def story():
         async with AsyncExitStack() as stack:

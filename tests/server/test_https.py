@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from holdfast.network import presented_files
 from holdfast.network.certificate_files import UnusableCertificate, load, load_for_gateway
 from holdfast.network.presented_files import PUBLISHERS_OPTIONS, GatewayCertificate
+from holdfast.server.clock import utc_now
 from holdfast.server.http_server import serving
 from holdfast.server.https import PublisherCertificate
 from holdfast.server.limits import connection_limits
@@ -69,7 +70,7 @@ def test_missing_files_and_files_with_other_content_are_named(tmp_path):
     for content in (b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", bytes(64)):
         certificate.write_bytes(content)
         assert "doesn't contain certificates in PEM" in refused(certificate, key)
-    files = PublisherCertificate(certificate, key)
+    files = PublisherCertificate(certificate, key, utc_now)
     assert (files.current, files.presented(now()).not_after) == (None, None)
     assert "doesn't contain certificates in PEM" in files.presented(now()).problem
 
@@ -83,7 +84,7 @@ def test_a_damaged_key_is_refused(tmp_path):
 def test_files_that_change_are_noticed_without_a_signal(tmp_path):
     root = issue(ca=True, common_name="root")
     first, second = (issue("127.0.0.1", by=root) for _ in range(2))
-    certificate = PublisherCertificate(*write_identity(tmp_path, first))
+    certificate = PublisherCertificate(*write_identity(tmp_path, first), utc_now)
     context = ssl.create_default_context(cadata=root.pem.decode())
 
     async def story():
@@ -130,7 +131,7 @@ def test_files_that_a_gateway_cannot_present_are_rejected_by_name(tmp_path):
 
 def test_changed_files_of_a_gateway_are_passed_on_only_if_they_are_valid(tmp_path):
     first, second = issue("127.0.0.1"), issue("127.0.0.1")
-    found = GatewayCertificate(*write_identity(tmp_path, first))
+    found = GatewayCertificate(*write_identity(tmp_path, first), utc_now)
     given = []
     found.on_change = given.append
     write_identity(tmp_path, second)
@@ -177,7 +178,7 @@ def test_unreadable_files_are_reported_until_they_are_readable(tmp_path, monkeyp
     certificate, key = write_identity(tmp_path, issue("127.0.0.1"))
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refuse)
-        files = PublisherCertificate(certificate, key)
+        files = PublisherCertificate(certificate, key, utc_now)
     said = f"Can't read {certificate}: Permission denied. Make it readable for the user that runs Holdfast."
     assert (files.current, files.presented(now()).problem) == (None, said)
     files.read_again()
@@ -192,7 +193,7 @@ def test_the_expiry_is_logged_once_each_at_30_7_and_1_days(tmp_path, monkeypatch
     logs = structlog.testing.LogCapture()
     levels = structlog.make_filtering_bound_logger(logging.WARNING)
     monkeypatch.setattr(presented_files, "log", structlog.wrap_logger(None, [logs], wrapper_class=levels))
-    files = PublisherCertificate(*write_identity(tmp_path, issue("127.0.0.1", end=40 * DAY)))
+    files = PublisherCertificate(*write_identity(tmp_path, issue("127.0.0.1", end=40 * DAY)), utc_now)
     begin = now()
     for day in (0, 5, 11, 20, 32, 34, 38.9, 39.5, 40.5, 41):
         files.tell(begin + timedelta(days=day))
@@ -210,7 +211,7 @@ def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain
     issued = issue("127.0.0.1", by=root)
     certificate, key = write_identity(tmp_path, issued)
     key.write_bytes(b"nothing")
-    files = PublisherCertificate(certificate, key)
+    files = PublisherCertificate(certificate, key, utc_now)
     context = ssl.create_default_context(cadata=root.pem.decode())
     context.minimum_version = context.maximum_version = version
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -30,8 +30,9 @@ class CertificateFiles(ABC, Generic[T]):
 
     whose: str
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, now: Callable[[], datetime]) -> None:
         """Read both files."""
+        self._now = now
         self._certificate, self._key = certificate.expanduser(), key.expanduser()
         self._loaded: Loaded[T] | None = None
         self._unused = ""  # why the content of the files isn't presented
@@ -71,7 +72,7 @@ class CertificateFiles(ABC, Generic[T]):
         if self._loaded is not before:
             log.info(f"{self.whose} certificate reloaded", file=str(self._certificate))
             self._replaced()
-        self.tell(datetime.now(UTC))
+        self.tell(self._now())
 
     def _replaced(self) -> None:
         """React to a new certificate."""
@@ -83,7 +84,7 @@ class CertificateFiles(ABC, Generic[T]):
         While there is a problem, reload them each time.
         """
         while True:
-            now = datetime.now(UTC)
+            now = self._now()
             if self._state() != self._seen or self.presented(now).problem:
                 self.read_again()
             self.tell(now)
@@ -96,7 +97,7 @@ class CertificateFiles(ABC, Generic[T]):
         except UnusableCertificate as error:
             self._unused = str(error)
             return
-        now = datetime.now(UTC)
+        now = self._now()
         wrong = wrong_time(self._certificate, loaded, now)
         if wrong and self._loaded and self.presented(now).is_valid(now):
             self._unused = wrong
@@ -129,10 +130,16 @@ class GatewayCertificate(CertificateFiles[Credential]):
     whose = "gateway"
     on_change: Callable[[Credential], None] | None = None
 
-    def __init__(self, certificate: Path, key: Path, options: tuple[str, str] = PUBLISHERS_OPTIONS) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        now: Callable[[], datetime],
+        options: tuple[str, str] = PUBLISHERS_OPTIONS,
+    ) -> None:
         """Read both files, which the command-line *options* name."""
         self._options = options
-        super().__init__(certificate, key)
+        super().__init__(certificate, key, now)
 
     def _load(self, certificate: Path, key: Path) -> Loaded[Credential]:
         return load_for_gateway(certificate, key, self._options)

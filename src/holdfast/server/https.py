@@ -3,6 +3,8 @@ The publisher's certificate: each connection gets the version that is current.
 """
 
 import ssl
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from holdfast.network.certificate_files import Loaded, load, new_context
@@ -14,9 +16,9 @@ class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
 
     whose = "publisher"
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, now: Callable[[], datetime]) -> None:
         """Read both files."""
-        super().__init__(certificate, key)
+        super().__init__(certificate, key, now)
         # The server's context has no certificate; each connection gets the latest context.
         self.context = new_context()
         self.context.sni_callback = self._hand_over

@@ -5,6 +5,7 @@ The certificates that the settings configure for the publisher and the gateways.
 from holdfast.network.addresses import Addresses
 from holdfast.network.presented_files import GatewayCertificate
 from holdfast.network.sockets import CannotStart, refuse_open_http
+from holdfast.server.clock import utc_now
 from holdfast.server.https import PublisherCertificate
 from holdfast.server.settings import Settings
 
@@ -20,7 +21,7 @@ def publisher_certificate(settings: Settings, publisher: Addresses) -> Publisher
         return None
     if settings.tls_cert is None or settings.tls_key is None:
         raise CannotStart("--tls-cert and --tls-key belong together. Set both or neither.")
-    return PublisherCertificate(settings.tls_cert, settings.tls_key)
+    return PublisherCertificate(settings.tls_cert, settings.tls_key, utc_now)
 
 
 def gateway_certificate(settings: Settings) -> GatewayCertificate | None:
@@ -34,4 +35,4 @@ def gateway_certificate(settings: Settings) -> GatewayCertificate | None:
             "--gateway-tls or --sandbox-tls, --gateway-tls-cert and --gateway-tls-key belong together. "
             "Set all or none of them."
         )
-    return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key)
+    return GatewayCertificate(settings.gateway_tls_cert, settings.gateway_tls_key, utc_now)

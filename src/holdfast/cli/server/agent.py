@@ -120,7 +120,7 @@ def _open_certificate(options: AgentOptions) -> "GatewayCertificate | None":
     # cryptography takes memory, and most gateways need no certificate.
     from holdfast.network.presented_files import GatewayCertificate
 
-    return GatewayCertificate(*options.certificate, OWN_OPTIONS)
+    return GatewayCertificate(*options.certificate, utc_now, OWN_OPTIONS)
 
 
 def _can_start_again(options: AgentOptions, certificate: "GatewayCertificate | None") -> bool:
