@@ -149,7 +149,7 @@ KINDS = [PublisherCertificate, GatewayCertificate]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("when", "why"), [(EXPIRED, "expired on"), (FUTURE, "isn't valid before")])
 def test_a_certificate_that_is_not_valid_now_is_presented_and_reported(tmp_path, kind, when, why):
-    files = kind(*write_identity(tmp_path, issue("127.0.0.1", **when)))
+    files = kind(*write_identity(tmp_path, issue("127.0.0.1", **when)), utc_now)
     assert files.current is not None
     assert why in files.presented(now()).problem
     assert not files.presented(now()).is_valid(now())
@@ -160,7 +160,7 @@ def test_a_certificate_that_is_not_valid_now_is_presented_and_reported(tmp_path,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_valid_certificate_is_replaced_only_by_a_valid_one(tmp_path, kind):
-    files = kind(*write_identity(tmp_path, issue("127.0.0.1")))
+    files = kind(*write_identity(tmp_path, issue("127.0.0.1")), utc_now)
     valid = files.current
     for worse in (EXPIRED, FUTURE):
         write_identity(tmp_path, issue("127.0.0.1", **worse))
