@@ -2,7 +2,9 @@
 
 import json
 import platform
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -328,10 +330,28 @@ def test_a_damaged_file_is_reported(signed_in, content):
     assert signed_in.refused("whoami") == f"holdfast: {kept(signed_in)} is damaged. Run `holdfast login` again.\n"
 
 
+def end(connection):
+    with connection:
+        connection.recv(65536)
+
+
 def test_an_unreachable_publisher_is_reported(guest):
     (address,) = free_addresses(1)
     said = guest.refused("api", "list", code=3, HOLDFAST_URL=f"http://{address}", HOLDFAST_TOKEN="abc")
     assert said.startswith(f"holdfast: Can't reach http://{address}: ")
+
+
+def test_a_server_that_ends_an_http_connection_without_an_answer_may_serve_https(guest):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with ThreadPoolExecutor() as threads:
+            ending = threads.submit(lambda: end(server.accept()[0]))
+            said = guest.refused("api", "list", code=3, HOLDFAST_URL=url, HOLDFAST_TOKEN="abc")
+            ending.result()
+    assert said == (
+        f"holdfast: Can't reach {url}: Server disconnected without sending a response. "
+        "If the publisher serves https, use its https URL.\n"
+    )
 
 
 @pytest.mark.parametrize(

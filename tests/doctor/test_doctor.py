@@ -13,9 +13,11 @@ from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
 from holdfast.doctor import examine
+from holdfast.files.locks import shared_lock
 from holdfast.files.sealing_keys import KeyFile
+from holdfast.gateway.process.directory import ENVOY_LOCK
 from holdfast.server.admin_password import PASSWORD_FILE
-from holdfast.server.directories import DATABASE_FILE, data_directory
+from holdfast.server.directories import DATABASE_FILE, GATEWAY, data_directory
 from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.services.gateways.authority import get_authority
@@ -126,6 +128,27 @@ def test_a_port_in_use_fails_unless_holdfast_is_running(data, unwell):
     assert "gateway" not in found
     assert found["publisher"][1].startswith("Holdfast is running, but nothing listens on ")
     assert found["health"][1].startswith("Holdfast is running, but http://127.0.0.1:")
+
+
+def test_ports_of_a_gateway_that_outlived_its_publisher_are_in_order(data, unwell):
+    gateway = data / GATEWAY
+    gateway.mkdir(mode=0o700)
+    with socket.create_server(("127.0.0.1", 0)) as busy, shared_lock(gateway / ENVOY_LOCK):
+        assert unwell(gateway=f"127.0.0.1:{busy.getsockname()[1]}") == {}
+
+
+def test_ports_of_a_gateway_that_was_stopped_are_reported_with_the_command_that_starts_it(data, unwell):
+    (address,) = free_addresses(1)
+    with data_directory(data):
+        stopped = unwell(gateway=address)["gateway"]
+        assert stopped == (
+            "warning",
+            f"Nothing listens on {address}, because no gateway is running in {data / GATEWAY}.",
+            f"Unless all gateways are on other machines, run `holdfast gateway run --data {data / GATEWAY}`.",
+        )
+        (data / GATEWAY).mkdir(mode=0o700)
+        with shared_lock(data / GATEWAY / ENVOY_LOCK):
+            assert "It was started with other settings." in unwell(gateway=address)["gateway"][2]
 
 
 def test_addresses_that_overlap_or_do_not_exist_fail(unwell):

@@ -205,7 +205,8 @@ def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopp
 def test_a_stopped_gateway_is_not_started_again(own: Holdfast, api: PublishedApi):
     agent, envoy = own.agent, own.envoy
     done = command(own, "stop")
-    assert (done.returncode, done.stdout) == (0, "The gateway has stopped.\n"), done.stderr
+    stopped = "The gateway has stopped. To start it again, run `holdfast gateway run`.\n"
+    assert (done.returncode, done.stdout) == (0, stopped), done.stderr
     assert not is_running(agent)
     assert not is_running(envoy)
     done = command(own, "status")

@@ -17,7 +17,8 @@ from holdfast.certificates.gateway_certificates import (
     CERTIFICATE_LASTS,
 )
 from holdfast.gateway.agent import control_plane
-from holdfast.gateway.agent.control_plane import RemoteControlPlane, open_remote_channel
+from holdfast.gateway.agent import upstream as upstream_module
+from holdfast.gateway.agent.control_plane import LocalControlPlane, RemoteControlPlane, open_remote_channel
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.membership import (
@@ -28,7 +29,7 @@ from holdfast.gateway.agent.membership import (
     write_membership,
 )
 from holdfast.gateway.agent.open_listeners import OpenListeners
-from holdfast.gateway.agent.upstream import Upstream
+from holdfast.gateway.agent.upstream import PASSES_WITHIN, Upstream
 from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.cache import Cache
@@ -80,6 +81,36 @@ def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
                 task.cancel()
 
     run(story)
+
+
+def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(tmp_path: Path, monkeypatch):
+    logs, now, asked = LogCapture(), utc_now(), 0
+    monkeypatch.setattr(
+        upstream_module, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
+    )
+
+    def tell_time():
+        nonlocal asked
+        asked += 1
+        return now
+
+    async def story() -> None:
+        nonlocal now
+        cache = Cache()
+        cache.connect("envoy")[0].started = True
+        in_force = EnvoyProgress(cache, OpenListeners(cache))
+        upstream = Upstream(cache, "eu-1", tell_time, in_force, Expiries(cache, utc_now))
+        async with LocalControlPlane(f"unix:{tmp_path / 'ads'}").open_channel() as channel:
+            following = asyncio.create_task(upstream.follow(channel))
+            before = asked
+            await asyncio.to_thread(wait_until, lambda: asked > before + 1)
+            assert logs.entries == []
+            now += PASSES_WITHIN
+            await asyncio.to_thread(wait_until, lambda: logs.entries)
+            following.cancel()
+        assert [each["event"] for each in logs.entries] == ["can't reach the control plane"]
+
+    asyncio.run(story())
 
 
 def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_new_one(tmp_path: Path):

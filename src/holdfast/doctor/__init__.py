@@ -8,7 +8,7 @@ from datetime import datetime
 from holdfast.doctor import database, environment, envoy, files, health, identity_provider, network
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
-from holdfast.server.directories import is_held
+from holdfast.server.directories import GATEWAY, is_held
 from holdfast.server.listen_addresses import listen_addresses
 from holdfast.server.settings import Settings
 
@@ -47,6 +47,7 @@ def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[
     yield network.tls(settings, addresses.publisher, now)
     answer = health.ask(settings, addresses.publisher) if running else None
     presents = network.has_gateway_certificate(settings)
-    yield from network.ports(addresses, answer.failing if answer else (), running=running, presents=presents)
+    gateway = settings.data.expanduser() / GATEWAY
+    yield from network.ports(addresses, answer.failing if answer else (), gateway, running=running, presents=presents)
     if answer:
         yield health.check(answer)

@@ -4,8 +4,11 @@ Checks of the addresses that Holdfast listens on, and of the certificates that i
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from holdfast.doctor.check import Check
+from holdfast.files.locks import is_locked
+from holdfast.gateway.process.directory import ENVOY_LOCK
 from holdfast.network.addresses import Address, Addresses, is_loopback
 from holdfast.network.server_certificates import ServerCertificate
 from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
@@ -82,21 +85,25 @@ def connections() -> Check:
 
 
 def ports(
-    addresses: ListenAddresses, failing: Sequence[str], *, running: bool, presents: bool = True
+    addresses: ListenAddresses, failing: Sequence[str], gateway: Path, *, running: bool, presents: bool = True
 ) -> Iterator[Check]:
     """
-    Check that each address is free, or in use if a Holdfast is running.
+    Check that each address is free, or in use by the running Holdfast or the gateway in the directory *gateway*.
 
     *failing* lists what the running Holdfast reports as not ready; *presents* says whether gateways have a certificate
     for their https ports.
     """
     closed = {listener.option for listener in addresses.gateway if listener.tls and not presents}
+    gateway_runs = _is_running(gateway)
     every = {PUBLISHER: addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
     every |= {DISCOVERY: addresses.discovery}
     for option, several in every.items():
         for address in several:
             problem = listen_problem(address, option)
-            if not running:
+            of_gateway = option not in {PUBLISHER, DISCOVERY}
+            if of_gateway and problem and gateway_runs and not running:
+                yield Check.ok(option, f"{format_address(address)} is in use, and the gateway in {gateway} is running.")
+            elif not running:
                 yield _before_a_start(option, address, problem)
             elif f"listener {option}" in failing:
                 yield _refused(option, address, problem)
@@ -105,9 +112,20 @@ def ports(
             elif option in closed:
                 text = f"Nothing listens on {format_address(address)}, because the gateway doesn't have a certificate."
                 yield Check.warning(option, text, "Fix its files. The port then opens automatically.")
+            elif of_gateway and not gateway_runs:
+                text = f"Nothing listens on {format_address(address)}, because no gateway is running in {gateway}."
+                advice = f"Unless all gateways are on other machines, run `holdfast gateway run --data {gateway}`."
+                yield Check.warning(option, text, advice)
             else:
                 text = f"Holdfast is running, but nothing listens on {format_address(address)}."
                 yield Check.warning(option, text, "It was started with other settings. Use the same for this command.")
+
+
+def _is_running(gateway: Path) -> bool:
+    try:
+        return is_locked(gateway / ENVOY_LOCK)
+    except OSError:  # another user's
+        return False
 
 
 def _before_a_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:

@@ -89,4 +89,7 @@ def _why_not(url: str, error: httpx2.RequestError) -> str:
         return (
             f"The certificate of {url} can't be verified: {why}. If a private CA issued it, pass the CA with --ca-file."
         )
-    return f"Can't reach {url}: {reason or type(error).__name__}. Check the URL, and that the publisher is running."
+    reason = reason.rstrip(".") or type(error).__name__
+    if url.startswith("http:") and isinstance(error, httpx2.RemoteProtocolError):
+        return f"Can't reach {url}: {reason}. If the publisher serves https, use its https URL."
+    return f"Can't reach {url}: {reason}. Check the URL, and that the publisher is running."

@@ -165,7 +165,7 @@ def stop(data: Data = DEFAULT_DATA) -> None:
     from holdfast.cli.server.running_agent import stop_agent
 
     stop_agent(data.expanduser())
-    say("The gateway has stopped.")
+    say("The gateway has stopped. To start it again, run `holdfast gateway run`.")
 
 
 @commands.command(epilog=ending("holdfast gateway restart", codes=LOCAL))

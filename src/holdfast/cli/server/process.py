@@ -86,7 +86,7 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
 async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data = settings.data.expanduser()
     async with run(settings) as holdfast:
-        _tell_ready(holdfast, data)
+        _tell_ready(holdfast, data, with_gateway=not settings.without_gateway)
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
         async with _begin_tour(holdfast, data) if demo else nullcontext():
@@ -112,12 +112,16 @@ async def _once(settings: Settings, password: str) -> bool:
         return await play(console, holdfast.publisher_url, gateway, (ADMIN, password), settings.data)
 
 
-def _tell_ready(holdfast: Instance, data: Path) -> None:
+def _tell_ready(holdfast: Instance, data: Path, *, with_gateway: bool) -> None:
     if holdfast.new_password:
         console.print(f"Password of {ADMIN}: {holdfast.new_password} (stored in {data / PASSWORD_FILE})")
     for certificate in holdfast.runtime.server_certificates(utc_now()):
         if certificate.problem:
             console.print(f"Warning: {certificate.problem} The files are reloaded within a minute.")
+    if not with_gateway:
+        advice = "If no gateway is running, start one with `holdfast gateway run`."
+        console.print(f"Ready: publisher {holdfast.publisher_url}. {advice} Press Ctrl-C to stop.")
+        return
     urls = holdfast.runtime.gateways
     addresses = f"publisher {holdfast.publisher_url}, gateway {urls['production']}, sandbox {urls['sandbox']}"
     if over_tls := " and ".join(holdfast.runtime.tls_gateways.values()):

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,10 @@ class Status:
             serves = f"; {envoy} still serves callers" if self.envoy else ""
             return f"No gateway agent is running with {self.data}{serves}."
         since = self.agent.stale_since
-        publisher = f"has had no publisher since {since}" if since else "is connected to its publisher"
+        publisher = "is connected to its publisher"
+        if since:
+            time = f"{datetime.fromisoformat(since):%Y-%m-%d %H:%M:%S} UTC"
+            publisher = f"has had no publisher since {time}; its log says why"
         return f"Gateway {self.agent.name} (process {self.agent.pid}) runs {envoy} and {publisher}."
 
     def members(self) -> dict[str, Any]:

@@ -110,7 +110,8 @@ class _PinnedConnection(http.client.HTTPSConnection):
             self.close()
             raise JoinFailed(
                 f"{self.host}:{self.port} has another key than the publisher that created the token, so the token was "
-                "not sent. Check the URL. If the publisher's key was replaced since, create a new token."
+                "not sent. Check the URL, and that the token is complete. If the publisher's key was replaced "
+                "since, create a new token."
             )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import grpc.aio
 import structlog
@@ -29,6 +29,8 @@ from holdfast.gateway.resources.resource import Resource
 log = structlog.get_logger()
 Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to connect
+# A publisher that is starting isn't a problem yet. Refusals, such as of a revoked certificate, are logged at once.
+PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
 # The version of a resource that is here but not in force: the control plane then sends or removes it.
 _NOT_IN_FORCE = "not in force"
@@ -167,9 +169,10 @@ class Upstream:
         except grpc.aio.AioRpcError as error:
             if is_connected:
                 log.warning("lost the control plane", gateway=self._node, why=error.details())
-            elif error.details() != self._problem:  # once, however often it is tried
+            elif error.details() != self._problem and not self._may_pass(error.code()):
+                # Once, however often it is tried.
                 log.warning("can't reach the control plane", gateway=self._node, why=error.details())
-            self._problem = error.details()
+                self._problem = error.details()
         except asyncio.CancelledError:
             if not answering.done():
                 raise
@@ -179,6 +182,9 @@ class Upstream:
             stream.cancel()
             self.stale_since = self.stale_since or self._now()
         return is_connected
+
+    def _may_pass(self, code: grpc.StatusCode) -> bool:
+        return code in PASSING and self.stale_since is not None and self._now() - self.stale_since < PASSES_WITHIN
 
     def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
         for type_url in ORDER:
