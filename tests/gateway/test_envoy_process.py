@@ -93,6 +93,7 @@ async def start(process: EnvoyProcess) -> int:
         b"{}",
         *(json.dumps(RECORD | change).encode() for change in ({"pid": "4711"}, {"pid": True}, {"pid": 0}, {"pid": 1})),
         *(json.dumps(RECORD | change).encode() for change in ({"pid": -1}, {"sockets": None}, {"version": 3})),
+        json.dumps({name: value for name, value in RECORD.items() if name != "started"} | {"added": "later"}).encode(),
         b"x" * 1_000_000,
     ],
 )

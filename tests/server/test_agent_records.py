@@ -35,6 +35,16 @@ def write(directory: Path, **members: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | members))
 
 
+def test_a_record_of_another_version_is_not_used(tmp_path: Path):
+    with shared_lock(tmp_path / LOCK_FILE):
+        RecordFile(tmp_path).write("local", "1", (), utc_now())
+        assert read_status(tmp_path).agent
+        file = tmp_path / RECORD_FILE
+        members = json.loads(file.read_text())
+        file.write_text(json.dumps({name: value for name, value in members.items() if name != "started"}))
+        assert not read_status(tmp_path).agent
+
+
 @pytest.mark.parametrize("command", [stop_agent, replace_agent])
 def test_commands_signal_no_process_that_got_the_id_of_a_killed_agent(tmp_path: Path, other, command):
     with pytest.raises(CommandFailed, match="No gateway is running"):

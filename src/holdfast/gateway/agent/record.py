@@ -63,7 +63,7 @@ class RecordFile:
 
     def read(self) -> AgentRecord | None:
         """Return the record, None if there is none or it can't be read."""
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, KeyError):
             members = json.loads(self._path.read_bytes())
             identity = {"pid": int(members["pid"]), "started": str(members["started"])}
             return AgentRecord(**members | identity | {"arguments": tuple(members["arguments"])})

@@ -41,7 +41,7 @@ def read_record(file: Path) -> EnvoyRecord | None:
             members = json.loads(content.read(LONGEST))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(members, dict) or members.keys() < {field.name for field in fields(EnvoyRecord)}:
+    if not isinstance(members, dict) or not {field.name for field in fields(EnvoyRecord)} <= members.keys():
         return None
     numbers = ((members["pid"], 2), (members["base_id"], 0), (members["restart_epoch"], 0))
     texts = (members["started"], members["sockets"], members["configuration"], members["version"] or "")
