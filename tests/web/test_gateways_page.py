@@ -71,6 +71,24 @@ def test_operators_see_connection_configuration_report_and_certificate(operator,
     assert f"/gateways/{name}/revoke" in shown
 
 
+def test_a_gateway_is_stale_only_while_it_is_not_connected(operator, shared_runtime):
+    name = f"eu-{uuid.uuid4().hex[:8]}"
+    assert operator.post(f"{PREFIX}/gateways", json={"name": name}).status_code == 201
+    shared_runtime.gateway_states.connect(Peer(name), "ipv4:192.0.2.7:4711", NOW)
+    shared_runtime.gateway_states.take(name, Report(NOW, NOW, "9.8.7", stale_since=NOW), NOW)
+    where = f"{PREFIX}/gateways/{name}"
+    try:
+        assert "finding-warning" in card(operator, name)
+        assert operator.get(where).json()["connection"]["report"]["staleSince"]
+        gateway, watch = shared_runtime.groups.default.connect(name)
+        assert "finding-warning" not in card(operator, name)
+        assert operator.get(where).json()["connection"]["report"]["staleSince"] is None
+        shared_runtime.groups.default.disconnect(gateway, watch)
+    finally:
+        shared_runtime.gateway_states.disconnect(name, NOW)
+        operator.delete(where)
+
+
 def test_groups_are_shown_with_the_urls_of_their_callers(operator, stranger, shared_runtime):
     group = f"g-{uuid.uuid4().hex[:8]}"
     body = {"name": group, "displayName": "Europe", "urls": {"productionTls": "https://eu.example"}}

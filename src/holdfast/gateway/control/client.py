@@ -29,6 +29,7 @@ from holdfast.gateway.control.requests import (
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 
 log = structlog.get_logger()
+SOON = 1.0  # seconds from the first report to the second: at the start, much changes
 MAX_PROBES = 16  # at once
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before the stream is opened again
 
@@ -100,6 +101,7 @@ class _Stream:
         self._reporting = asyncio.create_task(self._report(build))
 
     async def _report(self, build: Callable[[], Awaitable[Report]]) -> None:
+        pause = SOON
         while True:
             try:
                 report = await build()
@@ -108,7 +110,8 @@ class _Stream:
             except Exception:
                 # The control stream has other uses.
                 log.exception("report failed")
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, EVERY)
 
     def take(self, data: bytes) -> None:
         request = read(data, REQUESTS, MAX_REQUEST)

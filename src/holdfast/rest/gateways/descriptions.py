@@ -39,7 +39,7 @@ def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnect
         "behindSince": _write(status.behind_since),
         "rejections": status.rejections,
         "rejected": [{"type": each.type, "name": each.name, "message": each.reason} for each in status.rejected],
-        "report": _describe_report(status.followed) if status.followed else None,
+        "report": _describe_report(status, status.followed) if status.followed else None,
     }
 
 
@@ -51,7 +51,7 @@ def _describe_certificate(certificate: IssuedCertificate) -> GatewayCertificate:
     }
 
 
-def _describe_report(followed: GatewayState) -> GatewayReport | None:
+def _describe_report(status: GatewayStatus, followed: GatewayState) -> GatewayReport | None:
     report = followed.report
     if report is None:
         return None
@@ -62,7 +62,7 @@ def _describe_report(followed: GatewayState) -> GatewayReport | None:
         "envoyStartedTime": _write(report.envoy_started_at),
         "envoyRestarts": report.envoy_restarts,
         "envoyEndedTime": _write(report.envoy_ended_at),
-        "staleSince": _write(report.stale_since),
+        "staleSince": _write(status.stale_since),
         "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
         "lostReports": report.lost_reports,
         "problems": [{"kind": each.kind, "message": each.text} for each in report.problems],

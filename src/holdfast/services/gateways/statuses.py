@@ -53,6 +53,12 @@ class GatewayStatus:
     followed: states.GatewayState | None = None
 
     @property
+    def stale_since(self) -> datetime | None:
+        """Since when it has had no configuration; its last report doesn't count while it is connected."""
+        report = self.followed.report if self.followed else None
+        return report.stale_since if report and not self.connected_since else None
+
+    @property
     def address(self) -> str:
         """The IP address that it connects from; empty on the publisher's machine, or if unknown."""
         kind, _, address = self.followed.address.partition(":") if self.followed else ("", "", "")
