@@ -110,6 +110,9 @@ def test_an_agent_reports_when_it_connects(tmp_path):
                 while not control.states.of(GATEWAY).report:  # noqa: ASYNC110 - nothing sets an event
                     await asyncio.sleep(0.001)
             assert control.states.of(GATEWAY).connected_since
+        async with asyncio.timeout(PATIENCE):
+            while control.states.of(GATEWAY).connected_since:  # noqa: ASYNC110 - nothing sets an event
+                await asyncio.sleep(0.001)
         return control.states.of(GATEWAY)
 
     state = asyncio.run(story())
