@@ -89,6 +89,16 @@ def test_a_gateway_is_stale_only_while_it_is_not_connected(operator, shared_runt
         operator.delete(where)
 
 
+def test_a_gateway_that_is_away_is_not_said_to_serve(operator, shared_runtime):
+    name = f"eu-{uuid.uuid4().hex[:8]}"
+    assert operator.post(f"{PREFIX}/gateways", json={"name": name}).status_code == 201
+    assert "hasn't been connected since" not in card(operator, name)
+    shared_runtime.gateway_states.connect(Peer(name), "ipv4:192.0.2.7:4711", NOW)
+    shared_runtime.gateway_states.disconnect(name, NOW)
+    assert "It hasn't been connected since" in card(operator, name)
+    operator.delete(f"{PREFIX}/gateways/{name}")
+
+
 def test_groups_are_shown_with_the_urls_of_their_callers(operator, stranger, shared_runtime):
     group = f"g-{uuid.uuid4().hex[:8]}"
     body = {"name": group, "displayName": "Europe", "urls": {"productionTls": "https://eu.example"}}

@@ -63,16 +63,17 @@ def show_gateway(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         write_json(gateway)
         return
-    certificate = gateway["certificate"]
+    certificate, connection = gateway["certificate"], gateway["connection"]
     write_facts(
         [
             ("Name", gateway["name"]),
             ("Group", gateway["group"]),
             ("Labels", [f"{key}={value}" for key, value in gateway["labels"].items()]),
             ("State", _state(gateway)),
-            ("Address", gateway["connection"]["address"]),
+            ("Address", connection["address"]),
+            ("Last seen", "" if connection["connectedSince"] else format_date(connection["lastSeen"] or "")),
             ("Revision", _revision(gateway)),
-            *_report(gateway["connection"]),
+            *_report(connection),
             ("Joined", format_date(gateway["enrolledTime"] or "")),
             ("Join before", format_date(gateway["joinBefore"] or "")),
             ("Certificate expires", _expiry(gateway)),
