@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from holdfast import rest, web
+from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.log_file import ENVOY_LOG
@@ -47,6 +48,7 @@ from holdfast.server.tasks import follow_changes, follow_times, keep_books, serv
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
 from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.services.publishing.distribution import Distributor
+from holdfast.services.publishing.initial_state import InitialState
 from holdfast.services.runtime import Runtime
 from holdfast.store.database import Store
 from holdfast.work.shares import Shares
@@ -166,7 +168,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 background.start("discovery port", port.follow)
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
-            readiness = _readiness(parts, addresses, presented)
+            initial_state = InitialState(parts.runtime.groups.default, LOCAL_GATEWAY)
+            readiness = _readiness(parts, addresses, presented, initial_state if gateway else None)
             app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
@@ -174,6 +177,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             )
             if gateway:
                 await gateway.wait(parts.listeners.wait(data / GATEWAY / ENVOY_LOG))
+                await gateway.wait(initial_state.wait())
             url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
                 yield Instance(runtime, url, password, Reload(settings, presented, sso))
@@ -200,11 +204,18 @@ def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -
             distributor.present(of_gateways.current)
 
 
-def _readiness(parts: Parts, addresses: ListenAddresses, presented: Sequence[CertificateFiles[Any]]) -> Readiness:
+def _readiness(
+    parts: Parts,
+    addresses: ListenAddresses,
+    presented: Sequence[CertificateFiles[Any]],
+    initial_state: InitialState | None,
+) -> Readiness:
     groups, background = parts.runtime.groups, parts.runtime.background
     conditions = {"gateway": lambda: bool(groups.gateways), "background tasks": lambda: not background.failing}
     options = [listener.option for listener in addresses.gateway]
     conditions |= {f"listener {option}": partial(parts.listeners.holds, option) for option in options}
+    if initial_state:
+        conditions["initial state"] = initial_state.holds
     return Readiness(conditions, partial(_degraded, presented))
 
 
