@@ -24,7 +24,7 @@ def is_locked(file: Path) -> bool:
     """Return whether a process holds a lock on the file; False if there is no such file."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not can_lock(descriptor)
