@@ -131,7 +131,7 @@ class House:
     async def start_gateway(self) -> None:
         """Start the gateway, and wait until its agent runs."""
         self.gateway = await self._start("gateway", "run", f"--data={self.data / 'gateway'}")
-        await _read_until(self.gateway, b"The gateway runs")
+        await _read_until(self.gateway, b"The gateway is starting")
 
     async def restart_publisher(self) -> None:
         """Stop the publisher in order, and start it again."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio.from_thread
+import grpc.aio
 import hypothesis
 import pytest
 import structlog
@@ -36,6 +37,8 @@ from holdfast.store.sealing import Sealing
 # Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# gRPC shuts down its poller with its last object, and starts it again with the next; that blocked once for minutes.
+grpc.aio.init_grpc_aio()
 # Modules and tests that are loaded stay: collecting garbage while they load finds nothing.
 gc.disable()
 # pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.

@@ -65,7 +65,7 @@ def test_a_rejection_returns_to_the_latest_version_that_envoy_has_acknowledged(t
 def test_a_rejection_does_not_return_to_a_version_that_has_expired(tmp_path):
     async def story():
         async with chain(tmp_path) as (cache, agent, envoy):
-            soon = utc_now() + timedelta(seconds=0.5)
+            soon = utc_now() + timedelta(seconds=2)
             cache.apply([make("exception", expires_at=soon)])
             await envoy.take()
             await until(lambda: cache.gateways[0].has((CLUSTER, "exception"), "1"))
