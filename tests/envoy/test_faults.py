@@ -68,6 +68,7 @@ class Rotation:
             self.uncertain |= {alias, self.last}
             with suppress(httpx2.TransportError):  # the publisher was killed
                 if not self._holdfast.rest.post("/endpoint-certificates", data=form, files=files).is_success:
+                    self.uncertain -= {alias, self.last}
                     continue
                 before, self.last = self.last, alias
                 self.uncertain.discard(alias)
@@ -220,7 +221,7 @@ def test_a_full_disk_of_the_gateway_delays_no_change(own: Holdfast, api: Publish
             wait_until(lambda: not is_running(agent))
         wait_until(own.has_agent, within=SOON)
         own.import_certificate(backend.url(), PRESENTED.pem)
-        assert own.call(added.path).status_code == 200
+        wait_until(lambda: own.call(added.path).status_code == 200, within=SOON)
     assert set(load.answers) == {"200"}
 
 

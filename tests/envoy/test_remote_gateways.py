@@ -139,10 +139,15 @@ def test_a_gateway_serves_and_receives_only_what_its_group_does(
             deploy(holdfast, there, ["Default", "Asia"])
             for gateway in (default, asia):
                 wait_until(lambda gateway=gateway: gateway.status_of(there) == 200)
-            progress = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"]
-            assert (progress["progress"], progress["gateways"], progress["enforcedOn"]) == ("enforced", 4, 4)
+            wait_until(lambda: progress_of(holdfast, alias) == ("enforced", 4, 4), STARTS_WITHIN)  # all are connected
         finally:
             asia.stop()
+
+
+def progress_of(holdfast: Holdfast, alias: str) -> tuple[str, int, int]:
+    """Return whether a certificate is enforced, the number of gateways, and on how many it is."""
+    progress = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"]
+    return progress["progress"], progress["gateways"], progress["enforcedOn"]
 
 
 def deploy(holdfast: Holdfast, api: PublishedApi, groups: list[str]) -> None:
