@@ -1,4 +1,4 @@
-# Holdfast and its Envoy in one image: docker build -t holdfast . (compose.yaml runs it.)
+# Holdfast and its Envoy in one image: docker build -t holdfast . (compose.yaml and deploy/helm run it.)
 FROM python:3.13-slim-trixie AS build
 WORKDIR /source
 RUN python -m venv /build && python -m venv /opt/holdfast
@@ -19,7 +19,7 @@ LABEL org.opencontainers.image.title="Holdfast" \
 RUN useradd --system --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin holdfast \
     && install --directory --owner=holdfast --group=holdfast --mode=0700 /data
 COPY --from=build /opt/holdfast /opt/holdfast
-COPY deploy/health.py /opt/holdfast/health.py
+COPY deploy/health.py deploy/compose/create_secrets.py /opt/holdfast/
 ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -7,7 +7,10 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check bench lock vendor
+# Where the kind of the database can make a difference, and the tutorial, as the story from end to end.
+ON_BOTH := $(addprefix tests/,store services rest web server browser/test_tutorial.py)
+
+.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check bench lock vendor upgrade
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,15 +31,18 @@ run: $(if $(wildcard $(VENV)/installed),install,$(VENV)/runnable) ## start Holdf
 
 test: check docs ## everything: checks, and all tests with real Envoy and a real browser
 	@sh tools/browser.sh $(BIN)
-	@sh tools/nginx.sh
+	@sh tools/proxies.sh
 	@sh tools/client.sh $(VENV)
+	@sh tools/kubernetes.sh $(VENV) >/dev/null
 	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20
+	$(BIN)/python -m pytest $(IN_PARALLEL) --durations 20 --database=postgresql $(ON_BOTH)
 
 quick: install docs ## the tests that start no process, such as Envoy or a browser
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK)
 
-lowest: install docs ## make quick, with the lowest versions of all dependencies that we allow
+lowest: install docs ## make quick, with the lowest versions of all dependencies that we allow, and an older PostgreSQL
 	sh tools/lowest.sh $(IN_PARALLEL) $(QUICK)
+	HOLDFAST_TEST_POSTGRESQL=16 sh tools/lowest.sh $(IN_PARALLEL) --database=postgresql tests/store tests/services
 
 coverage: install docs ## how much of each package of src/holdfast the tests of make quick run
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK) --cov holdfast --cov-report json:.coverage.json
@@ -66,19 +72,29 @@ check: install ## lint, types, layers, English
 	$(BIN)/lint-imports
 	$(BIN)/python tools/prose.py
 
-bench: install ## measure changes, scale, throughput, faults, long lists and the start of the command; writes docs/reference/benchmarks.md
+bench: install ## measure changes, scale, throughput, telemetry, faults, databases, control planes, long lists, the watch and the start of the command; writes docs/reference/benchmarks.md
 	$(BIN)/python bench/time_to_trust.py
 	$(BIN)/python bench/agents.py
 	$(BIN)/python bench/scale.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/telemetry.py
 	$(BIN)/python bench/faults.py
 	$(BIN)/python bench/cost_of_changes.py
+	$(BIN)/python bench/failover.py
 	$(BIN)/python bench/lists.py
+	$(BIN)/python bench/watch_round.py
+	PYTHONPATH=tests $(BIN)/python bench/databases.py
+	PYTHONPATH=tests $(BIN)/python bench/control_planes.py
 	$(BIN)/python bench/command_start.py
+
+upgrade: install ## upgrade two control planes and two gateways without downtime, and back: make upgrade FROM=REF
+	PYTHONPATH=tests $(BIN)/python tests/topology/rolling_upgrade.py $(FROM)
 
 lock: install ## resolve requirements/*.in into hashed locks
 	for name in build run test client; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt || exit; done
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-deps \
+		requirements/kubernetes.in -o requirements/kubernetes.txt
 
 vendor: install ## fetch the vendored page assets again and check their sums
 	$(BIN)/python tools/vendor.py

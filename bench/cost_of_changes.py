@@ -53,10 +53,9 @@ def fill(path: Path, count: int) -> None:
     now, ders = datetime.now(UTC), [certificate(number) for number in range(min(count, KINDS))]
     apis, deployments, entries, certificates = [], [], [], []
     for number in range(count):
-        url = {"production_url": address(number), "production_origin": address(number)}
-        apis.append(api(number, now) | url | {"state": "PUBLISHED"})
+        apis.append(api(number, address(number), now) | {"state": "PUBLISHED"})
         deployments.append({"api_id": apis[-1]["id"], "organization_id": "default", "group_name": DEFAULT_GROUP})
-        entries.append(entry(number, now) | {"endpoint": address(number), "origin": address(number)})
+        entries.append(entry(number, address(number), now))
         certificates.append(
             {
                 "endpoint_certificate_id": entries[-1]["id"],

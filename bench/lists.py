@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -20,10 +20,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
+from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
+from holdfast.store.location import Location
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
+from holdfast.store.trust.inventory import Position
+from holdfast.web.inventory.query import write_position
 from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
 
 APIS, CERTIFICATES = 10_000, 100_000
@@ -31,28 +36,44 @@ ROUNDS = 300
 WARM_UP = 20
 AIM = 100.0  # milliseconds, the p99 of first pages
 KINDS = 200  # different certificates; generating 100,000 would take longer than everything else
+MIDDLE = write_position(Position("backend-5", "backend-5"))
 LISTS = {
+    "Home": "/",
     "APIs, page": "/apis",
     "APIs, page, search": "/apis?query=api-99",
+    "APIs, page, the first certificate to expire first": "/apis?sort=expires",
+    "APIs, page, certificates expire within 30 days": "/apis?show=expiring",
+    "APIs, page, the last 50": f"/apis?page={APIS // 50}",
     "APIs, REST": f"{PREFIX}/apis",
     "APIs, REST, search": f"{PREFIX}/apis?query=api-99",
     "APIs, REST, the last 25": f"{PREFIX}/apis?offset={APIS - 25}",
     "endpoint certificates, REST": f"{PREFIX}/endpoint-certificates",
     "endpoint certificates, REST, of one endpoint": f"{PREFIX}/endpoint-certificates?endpoint=https://backend-77.test",
     "endpoint certificates, REST, the last 25": f"{PREFIX}/endpoint-certificates?offset={CERTIFICATES - 25}",
+    "endpoint certificates, REST, the first to expire": f"{PREFIX}/endpoint-certificates?sort=expires",
+    "endpoint certificates, REST, search": f"{PREFIX}/endpoint-certificates?query=backend-99999",
+    "certificates, page": "/certificates",
+    "certificates, page, by issuer": "/certificates?sort=issuer",
+    "certificates, page, expiring in 30 days": "/certificates?show=30",
+    "certificates, page, not in use": "/certificates?show=unused",
+    "certificates, page, previous": "/certificates?show=previous",
+    "certificates, page, search for a host": "/certificates?query=backend-9999.test",
+    "certificates, page, search without a match": "/certificates?query=nothing",
+    "certificates, page, search for a fingerprint": "/certificates?query=00:11:22:33",
+    "certificates, page, from the middle": f"/certificates?sort=alias&after={MIDDLE}",
     "endpoint certificates of an API, page": "/apis/{first}/endpoints",
 }
 
 
-FIRST_PAGES = ("APIs, page", "APIs, REST", "endpoint certificates, REST")
+FIRST_PAGES = ("Home", "APIs, page", "APIs, REST", "endpoint certificates, REST", "certificates, page")
 
 
-def fill(path: Path) -> str:
+def fill(location: Location) -> str:
     """Create the database, in which each API has its own endpoint with ten certificates; return the id of one API."""
-    now, ders = datetime.now(UTC), [certificate(number) for number in range(KINDS)]
-    apis = [api(number, now) for number in range(APIS)]
-    entries = [entry(number, now) for number in range(CERTIFICATES)]
-    store = Store(path)
+    now, kinds = datetime.now(UTC), [read_certificate(certificate(number)) for number in range(KINDS)]
+    apis = [api(number, name_backend(number), now) for number in range(APIS)]
+    entries = [described_entry(number, now, kinds[number % KINDS]) for number in range(CERTIFICATES)]
+    store = Store(location)
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         session.execute(insert(ApiRow), apis)
@@ -62,7 +83,8 @@ def fill(path: Path) -> str:
                 "endpoint_certificate_id": each["id"],
                 "position": 0,
                 "organization_id": "default",
-                "der": ders[number % KINDS],
+                "der": kinds[number % KINDS].der,
+                **facts_of_certificate(kinds[number % KINDS]),
             }
             for number, each in enumerate(entries)
         ]
@@ -71,9 +93,13 @@ def fill(path: Path) -> str:
     return str(apis[0]["id"])
 
 
-def api(number: int, now: datetime) -> dict[str, object]:
+def name_backend(number: int) -> str:
+    """Return the URL of a backend."""
+    return f"https://backend-{number}.test"
+
+
+def api(number: int, url: str, now: datetime) -> dict[str, object]:
     """Return a row for an API that isn't published, so that the gateway has no work with it."""
-    url = f"https://backend-{number}.test"
     return {
         "id": str(uuid.uuid4()),
         "organization_id": "default",
@@ -90,9 +116,8 @@ def api(number: int, now: datetime) -> dict[str, object]:
     }
 
 
-def entry(number: int, now: datetime) -> dict[str, object]:
+def entry(number: int, url: str, now: datetime) -> dict[str, object]:
     """Return a row for an endpoint certificate."""
-    url = f"https://backend-{number % APIS}.test"
     return {
         "id": str(uuid.uuid4()),
         "organization_id": "default",
@@ -102,6 +127,14 @@ def entry(number: int, now: datetime) -> dict[str, object]:
         "created_at": now,
         "updated_at": now,
     }
+
+
+def described_entry(number: int, now: datetime, trusted: Certificate) -> dict[str, object]:
+    """Return a row for an endpoint certificate that trusts *trusted*, with what lists read; expiries are spread out."""
+    url = name_backend(number % APIS)
+    facts = facts_of_entry(f"backend-{number}", url, [trusted], [])
+    expiry = {"expires_at": now + timedelta(minutes=number * 6), "described_at": now}
+    return entry(number, url, now) | facts | expiry
 
 
 def certificate(number: int) -> bytes:
@@ -143,7 +176,7 @@ def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
         "endpoint, in one organization; none of the APIs is published. Each list is requested",
         f"{rounds} times, one after the other, on one http connection on the same machine.",
         "Times are from sending the request until the response is complete.",
-        "REST returns 25 entries, the APIs page shows 50. Certificates are listed only on the page of their API.",
+        "REST returns 25 entries, pages show 50.",
         "",
         "| list | p50 | p99 | max |",
         "|---|---:|---:|---:|",

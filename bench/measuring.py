@@ -31,13 +31,23 @@ RESULTS = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
 
 @contextmanager
 def holdfast_up(
-    data: Path, password: str, publisher: int, gateway: int, sandbox: int, sources: Path | None = None
+    data: Path,
+    password: str,
+    publisher: int,
+    gateway: int,
+    sandbox: int,
+    sources: Path | None = None,
+    **variables: str,
 ) -> Iterator[int]:
-    """Run `holdfast up` (of *sources*) on these ports of 127.0.0.1 until the block ends; yield its process id."""
+    """
+    Run `holdfast up` (of *sources*) on these ports of 127.0.0.1 until the block ends; yield its process id.
+
+    *variables* are added to its environment.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     # Without the rate limit, which would limit what is measured.
     environment |= {"HOLDFAST_ADMIN_PASSWORD": password, "HOLDFAST_REQUESTS_PER_SECOND": "0"}
-    environment |= {"PYTHONPATH": str(sources)} if sources else {}
+    environment |= ({"PYTHONPATH": str(sources)} if sources else {}) | variables
     command = [str(Path(sys.executable).with_name("holdfast")), "up", f"--data={data}"]
     for name, port in (("publisher", publisher), ("gateway", gateway), ("sandbox", sandbox)):
         command.append(f"--{name}=127.0.0.1:{port}")

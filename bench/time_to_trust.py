@@ -11,6 +11,7 @@ import multiprocessing
 import re
 import secrets
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ class Target:
     backend_port: int
     certificate: bytes
     data: Path  # the publisher's data directory
+    ca: bytes | None = None  # of the publisher's certificate; None: it is reached without TLS, or has a public one
 
 
 @dataclass(slots=True)
@@ -89,6 +91,11 @@ class Caller:
         self._first = asyncio.get_running_loop().create_future()
         return self._first
 
+    def fail(self, error: BaseException) -> None:
+        """Let those who wait for a response fail with *error*, instead of at its time limit."""
+        if self._first and not self._first.done():
+            self._first.set_exception(error)
+
     async def settled(self) -> None:
         """Wait until SETTLED responses in a row have had the expected status."""
         await self._settled.wait()
@@ -121,8 +128,9 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
     context = f"bench-{host}"
     caller = Caller(target.gateway, f"/{context}/1/menu")
     imports, deletions = Measured(), Measured()
+    verify = ssl.create_default_context(cadata=target.ca.decode()) if target.ca else True
     async with httpx2.AsyncClient(
-        base_url=target.publisher + PREFIX, auth=("admin", target.password), trust_env=False
+        base_url=target.publisher + PREFIX, auth=("admin", target.password), verify=verify, trust_env=False
     ) as client:
         config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
         body = {"name": context, "context": context, "version": "1", "endpointConfig": config}
@@ -164,6 +172,7 @@ async def _change(
 @asynccontextmanager
 async def _running(caller: Caller) -> AsyncIterator[None]:
     task = asyncio.create_task(caller.run())
+    task.add_done_callback(lambda ended: ended.cancelled() or caller.fail(ended.exception() or RuntimeError()))
     try:
         yield
     finally:

@@ -87,6 +87,10 @@ class Backend:
         """Present another certificate from now on; open connections stay."""
         self._server.present(presented)
 
+    def hang_up(self) -> None:
+        """Close the open connections."""
+        self._server.hang_up()
+
     @property
     def server_names(self) -> list[str | None]:
         """The distinct server names in the handshakes (SNI), in order of first use."""
@@ -117,6 +121,11 @@ class Backend:
         """The number of requests."""
         return self._server.requests
 
+    @property
+    def paths(self) -> set[str]:
+        """The distinct paths of all requests."""
+        return self._server.paths
+
     def let_on(self) -> None:
         """Let the streams come to their end."""
         self._server.gate.set()
@@ -136,6 +145,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.gate = threading.Event()
         self.requests = self.connections = 0
+        self.paths: set[str] = set()
         self.carriers: set[int] = set()  # the other side's ports
         self.server_names: list[str | None] = []
         self.tls_versions: list[str | None] = []
@@ -201,6 +211,7 @@ class _Exchange(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         with self.server.lock:
             self.server.requests += 1
+            self.server.paths.add(self.path)
             self.server.carriers.add(self.client_address[1])
         body = self._body()
         segments = urlsplit(self.path).path.split("/")

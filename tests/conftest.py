@@ -3,10 +3,10 @@
 import gc
 import logging
 import os
-import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +19,15 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from cheap_passwords import CHEAP, make_passwords_cheap
+from databases import Databases, PostgresqlDatabases, SqliteDatabases, Storage
+from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
 from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.principal import Principal
+from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.enforcement import Enforcements
@@ -32,6 +35,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
 from holdfast.store.database import Store
+from holdfast.store.location import Location
 from holdfast.store.sealing import Sealing
 
 # Where bytecode isn't kept, each process that the tests start spends half of its time compiling the same modules.
@@ -59,23 +63,38 @@ GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:
 TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for the kind of database."""
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="what tests store rows in")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are CPUs: for a quarter of the time, tests wait for processes and connections."""
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
+    With PostgreSQL, run the tests that use a database; the others would only repeat themselves.
+
     Run the quick tests first, and last those in the browser: Playwright keeps the event loop of this thread.
 
     Among each of these, what takes long comes first, so that in the end no process waits for another.
     """
+    if config.getoption("database") == "postgresql":
+        others = [item for item in items if not _runs_on_postgresql(item)]
+        items[:] = [item for item in items if _runs_on_postgresql(item)]
+        config.hook.pytest_deselected(items=others)
     items.sort(
         key=lambda item: (
             2 if "/browser/" in str(item.path) else bool(item.get_closest_marker("envoy")),
             not item.get_closest_marker("long"),
         )
     )
+
+
+def _runs_on_postgresql(item: pytest.Item) -> bool:
+    return "databases" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("sqlite")
 
 
 def pytest_collection_finish() -> None:
@@ -106,21 +125,36 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without rows; a copy is faster than a new one."""
-    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    Store(path).close()
-    return path
+def databases(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The source of all databases."""
+    if pytestconfig.getoption("database") == "sqlite":
+        yield SqliteDatabases(tmp_path_factory.mktemp("template"))
+        return
+    with closing(PostgresqlDatabases()) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def server_environment(databases: Databases) -> dict[str, str]:
+    """The environment variables of a Holdfast that tests start once."""
+    return databases.environment()
 
 
 @pytest.fixture
-def database(tmp_path: Path, empty_database: Path) -> Path:
-    """The file of *store*."""
-    return Path(shutil.copy(empty_database, tmp_path / "holdfast.sqlite"))
+def storage(databases: Databases, tmp_path: Path) -> Iterator[Storage]:
+    """The database of *store*."""
+    with databases.empty(tmp_path) as storage:
+        yield storage
 
 
 @pytest.fixture
-def store(database: Path) -> Iterator[Store]:
+def database(storage: Storage) -> Location:
+    """The location of *store*, with SQLite the path of its file."""
+    return storage.location
+
+
+@pytest.fixture
+def store(database: Location) -> Iterator[Store]:
     opened = Store(database)
     yield opened
     opened.close()
@@ -144,12 +178,18 @@ def otto(store: Store) -> Principal:
     return enter(store, "other", "otto")
 
 
+def presence_of(store: Store) -> Presence:
+    """Return the presence of the only control plane of a database."""
+    now = datetime.now(UTC)
+    return Presence(store, ControlPlane(str(uuid.uuid4()), "cp-1", "1", now, now), "", shared=False)
+
+
 def run(store: Store, now: Callable[[], datetime]) -> Runtime:
     """Build a control plane that no gateway has connected to."""
     groups = Groups()
     enforcements, failures = Enforcements(groups, now), Failures(groups.tell_observers, now)
     probes = Probes(Control(lambda _: Peer("local"), now), "local", now=now)
-    accounts_of = Accounts(store)
+    accounts_of = Accounts(store, SEALING)
     every_address = ("0.0.0.0", 9443)  # noqa: S104 - nothing listens
     return Runtime(
         store,
@@ -162,6 +202,7 @@ def run(store: Store, now: Callable[[], datetime]) -> Runtime:
         GATEWAYS,
         TLS_GATEWAYS,
         now,
+        presence_of(store),
         discovery=every_address,
     )
 
@@ -173,23 +214,17 @@ def runtime(store: Store, clock: Clock) -> Runtime:
 
 
 @pytest.fixture(scope="session")
-def shared_runtime(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Runtime]:
-    path = Path(shutil.copy(empty_database, tmp_path_factory.mktemp("shared") / "holdfast.sqlite"))
-    store = Store(path)
-    yield run(store, lambda: datetime.now(UTC))
-    store.close()
+def shared_storage(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """The database of *shared_runtime*."""
+    with databases.empty(tmp_path_factory.mktemp("shared")) as storage:
+        yield storage
 
 
 @pytest.fixture(scope="session")
-def shared_files(shared_runtime: Runtime) -> Callable[[], list[bytes]]:
-    """Return the files of the shared database, including its write-ahead log."""
-
-    def read() -> list[bytes]:
-        with shared_runtime.store.read() as session:
-            path = Path(str(session.connection().engine.url.database))
-        return [file.read_bytes() for file in path.parent.iterdir()]
-
-    return read
+def shared_runtime(shared_storage: Storage) -> Iterator[Runtime]:
+    store = Store(shared_storage.location)
+    yield run(store, lambda: datetime.now(UTC))
+    store.close()
 
 
 @pytest.fixture(scope="session")

@@ -36,4 +36,4 @@ class Machine:
 
     def join(self, store: Store, token: str, now: datetime, address: str = "192.0.2.1") -> Membership:
         """Join with *token*."""
-        return join(store, SEALING, Attempts(), token, self.request(), address, now)
+        return join(store, SEALING, Attempts(store, SEALING), token, self.request(), address, now)

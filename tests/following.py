@@ -6,13 +6,16 @@ A control stream over a real unix socket, between a control plane and an agent i
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 
 from holdfast.gateway.control.client import ControlClient
+from holdfast.gateway.control.messages import METHOD, Message, write
 from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.control.reports import Report
 from holdfast.gateway.control.service import Control
@@ -22,6 +25,25 @@ from holdfast.server.clock import utc_now
 
 GATEWAY = "eu-1"
 PATIENCE = 10  # seconds until a test that waits for something fails
+
+
+class Agent:
+    """An agent that does what a test says."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.call: Any = channel.stream_stream(METHOD, None, None)()
+
+    async def receive(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return json.loads(await self.call.read())
+
+    async def send(self, *messages: bytes | Message) -> None:
+        for message in messages:
+            await self.call.write(message if isinstance(message, bytes) else write(message))
+
+    async def status(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return await self.call.code()
 
 
 @asynccontextmanager

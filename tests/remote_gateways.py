@@ -37,9 +37,11 @@ class RemoteGateway:
         self.name = name
         self.data = directory / name
         self.log = directory / f"{name}.log"
-        production, sandbox, self.secure = (f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(3))
+        production, sandbox, self.secure, self.monitoring = (
+            f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(4)
+        )
         self._url = f"http://{production}"
-        self._options = [f"--data={self.data}"]
+        self._options = [f"--data={self.data}", f"--monitoring={self.monitoring}"]
         if group:
             listen = {"production": [production], "sandbox": [sandbox]}
             listen |= {"productionTls": [self.secure]} if certificate else {}
@@ -49,6 +51,7 @@ class RemoteGateway:
         if certificate:
             self._options += map("--tls-{}={}".format, ("cert", "key"), certificate)
         self._group = group
+        self.command = COMMAND  # set another one to run another version
         self._process: subprocess.Popen[bytes] | None = None
 
     def join(self) -> None:
@@ -60,14 +63,14 @@ class RemoteGateway:
         )
         self._launch("join", self._holdfast.publisher_url, token)
 
-    def run(self) -> None:
+    def run(self, control_plane: str = "") -> None:
         """Run `holdfast gateway run`, as after a restart of its machine."""
-        self._launch("run", f"--control-plane={self._holdfast.environment['HOLDFAST_DISCOVERY']}")
+        self._launch("run", f"--control-plane={control_plane or self._holdfast.environment['HOLDFAST_DISCOVERY']}")
 
     def _launch(self, *command: str) -> None:
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(COMMAND), "gateway", *command, *self._options],
+                [str(self.command), "gateway", *command, *self._options],
                 env=self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -79,6 +82,16 @@ class RemoteGateway:
         with suppress(httpx2.TransportError):
             return httpx2.get(self._url + api.path, trust_env=False, timeout=10).status_code
         return 0
+
+    def caller(self) -> httpx2.Client:
+        """Make a client of it that keeps its connection open."""
+        return httpx2.Client(base_url=self._url, trust_env=False, timeout=20)
+
+    @property
+    def agent(self) -> int:
+        """The process ID of its agent."""
+        assert self._process
+        return self._process.pid
 
     @property
     def reasons(self) -> list[str]:
@@ -101,15 +114,23 @@ class RemoteGateway:
     @property
     def configuration(self) -> str:
         """Everything that its Envoy has been sent."""
+        return self._ask("config_dump")
+
+    def _ask(self, target: str) -> str:
+        """Ask the admin interface of its Envoy."""
         directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
         transport = httpx2.HTTPTransport(uds=f"{directory}/admin")
         with httpx2.Client(transport=transport, trust_env=False) as client:
-            return client.get("http://envoy/config_dump").text
+            return client.get(f"http://envoy/{target}").text
 
     def stop(self) -> None:
         """Stop it, and check that its Envoy stops, too."""
         if self._process and self._process.poll() is None:
             envoy = self.envoy
             self._process.send_signal(signal.SIGTERM)
-            assert self._process.wait(30) == 0, self.log.read_text()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(25)  # it waits 30 seconds for requests in flight
+            assert self._process.poll() == 0, (
+                f"{self.log.read_text()}\nIn flight: {self._ask('stats?filter=rq_active')}"
+            )
             assert not is_running(envoy)

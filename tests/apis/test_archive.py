@@ -11,14 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.apis.errors import UnreadableArchive
-from holdfast.apis.transfer.archive import (
-    MAX_BYTES,
-    MAX_FILES,
-    Archive,
-    ArchivedCertificate,
-    pack,
-    unpack,
-)
+from holdfast.apis.transfer.archive import Archive, pack
+from holdfast.apis.transfer.certificate_lists import ArchivedCertificate
+from holdfast.apis.transfer.unpacking import unpack
+from holdfast.apis.transfer.zip_files import MAX_BYTES, MAX_FILES
 from holdfast.certificates.errors import PrivateKeyRefused
 from issuing import issue
 

@@ -63,8 +63,6 @@ def test_a_url_means_an_origin_and_a_base_path(url, origin, base_path):
         ("https://anna@backend.test", "user name"),
         ("https://anna:secret@backend.test", "user name"),
         ("https://@backend.test", "user name"),
-        ("https://backend.test?", "Remove everything from"),
-        ("https://backend.test/a?b=c", "Remove everything from"),
         ("https://backend.test#", "Remove everything from"),
         ("https://backend.test/a#b", "Remove everything from"),
         ("https://backend .test", "space"),
@@ -146,3 +144,25 @@ def test_any_text_is_refused_or_has_an_origin_that_parses_as_itself(text):
     with contextlib.suppress(InvalidField):
         origin = parse_endpoint(text).origin
         assert parse_endpoint(str(origin)).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "base", "query", "target", "loggable"),
+    [
+        ("wss://b.test/feed", "https://b.test", "/feed", "", "/feed", "wss://b.test/feed"),
+        ("WS://b.test:81", "http://b.test:81", "", "", "/", "WS://b.test:81"),
+        ("https://b.test?", "https://b.test", "", "", "/", "https://b.test"),
+        (
+            "https://b.test/a/?k=v&x&e=",
+            "https://b.test",
+            "/a",
+            "k=v&x&e=",
+            "/a/?k=v&x&e=",
+            "https://b.test/a/?k=***&x&e=***",
+        ),
+    ],
+)
+def test_websocket_urls_and_queries_are_parts_of_an_endpoint(url, origin, base, query, target, loggable):
+    endpoint = parse_endpoint(url)
+    assert (str(endpoint.origin), endpoint.base_path, endpoint.query) == (origin, base, query)
+    assert (endpoint.target, endpoint.loggable_url) == (target, loggable)

@@ -51,3 +51,10 @@ def test_pages_and_commands_use_the_same_sentence(enforcement, words, sentence):
 
 def test_a_command_repeats_a_progress_that_it_does_not_know():
     assert describe_enforcement({"progress": "paused"}) == "paused"
+
+
+def test_a_published_api_without_its_working_copy_waits_for_the_deployment():
+    unserved, enforced = Enforcement(Progress.NOT_SERVED), Enforcement(Progress.ENFORCED, 1, 1)
+    assert unserved.describe(is_undeployed=True) == "Takes effect when the working copy is deployed"
+    assert unserved.describe(is_undeployed=False) == str(unserved)
+    assert enforced.describe(is_undeployed=True) == str(enforced)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.gateway import check_gateway_name, check_placement
-from holdfast.apis.gateways.join_token import JoinToken, NoJoinToken, create_token, read_token
+from holdfast.apis.gateways.join_token import MAX_LENGTH, MAX_PINS, JoinToken, NoJoinToken, create_token, read_token
 
-TOKEN = JoinToken(bytes(range(32)), bytes(range(32, 64)))
+TOKEN = JoinToken(bytes(range(32)), (bytes(range(32, 64)), bytes(range(64, 96))))
 
 
 @pytest.mark.parametrize("name", ["a", "7", "eu-1", "a" * 63, "xn--bcher-kva"])
@@ -30,12 +30,19 @@ def test_the_default_group_is_used_without_a_group():
     assert check_placement(" Europe and Asia ", {"zone": ""}).group == "Europe and Asia"
 
 
-@pytest.mark.parametrize("pin", [None, bytes(32)])
-def test_a_token_is_read_as_it_was_written(pin):
-    token = create_token(pin)
+@pytest.mark.parametrize("pins", [0, 1, 2, MAX_PINS])
+def test_a_token_is_read_as_it_was_written(pins):
+    token = create_token(bytes([number] * 32) for number in range(pins))
     assert read_token(token.text) == token
+    assert len(token.pins) == pins
+    assert len(token.text) <= MAX_LENGTH
     assert token.text.startswith("hfg_")
     assert token.text.removeprefix("hfg_") not in repr(token)
+
+
+def test_control_planes_with_the_same_key_have_one_pin_and_more_than_the_limit_have_none():
+    assert create_token([bytes(32)] * 3).pins == (bytes(32),)
+    assert len(create_token(bytes([number] * 32) for number in range(MAX_PINS + 1)).pins) == MAX_PINS
 
 
 @given(st.integers(0, len(TOKEN.text)), st.text(max_size=3))
@@ -47,7 +54,16 @@ def test_a_changed_token_is_another_token_or_none(position, insertion):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hfg_", "hfp_" + TOKEN.text[4:], TOKEN.text + "=", TOKEN.text[:-1], f" {TOKEN.text}", TOKEN.text + "\n"],
+    [
+        "",
+        "hfg_",
+        "hfp_" + TOKEN.text[4:],
+        TOKEN.text + "=",
+        TOKEN.text[:-1],
+        f" {TOKEN.text}",
+        TOKEN.text + "\n",
+        TOKEN.text * 9,
+    ],
 )
 def test_an_incomplete_text_is_not_a_token(text):
     with pytest.raises(NoJoinToken) as raised:

@@ -9,7 +9,14 @@ from holdfast.apis.errors import TransitionRefused
 
 TABLE = {
     (State.CREATED, "Publish"): State.PUBLISHED,
+    (State.CREATED, "Deploy as a Prototype"): State.PROTOTYPED,
+    (State.PROTOTYPED, "Publish"): State.PUBLISHED,
+    (State.PROTOTYPED, "Demote to Created"): State.CREATED,
+    (State.PUBLISHED, "Deploy as a Prototype"): State.PROTOTYPED,
     (State.PUBLISHED, "Demote to Created"): State.CREATED,
+    (State.PUBLISHED, "Block"): State.BLOCKED,
+    (State.BLOCKED, "Re-Publish"): State.PUBLISHED,
+    (State.BLOCKED, "Deprecate"): State.DEPRECATED,
     (State.PUBLISHED, "Deprecate"): State.DEPRECATED,
     (State.DEPRECATED, "Publish"): State.PUBLISHED,
     (State.DEPRECATED, "Retire"): State.RETIRED,
@@ -28,11 +35,13 @@ def test_the_lifecycle_has_exactly_these_transitions(state, action):
 
 
 def test_a_refusal_names_what_is_possible():
-    with pytest.raises(TransitionRefused, match="Possible actions: Demote to Created, Deprecate"):
+    with pytest.raises(
+        TransitionRefused, match="Possible actions: Demote to Created, Deploy as a Prototype, Block, Deprecate"
+    ):
         transit(State.PUBLISHED, "publish")
     with pytest.raises(TransitionRefused, match="Possible actions: none"):
         transit(State.RETIRED, "Publish")
 
 
-def test_published_and_deprecated_apis_are_served():
-    assert [state for state in State if state.is_served] == [State.PUBLISHED, State.DEPRECATED]
+def test_prototypes_and_published_and_deprecated_apis_are_served():
+    assert [state for state in State if state.is_served] == [State.PROTOTYPED, State.PUBLISHED, State.DEPRECATED]

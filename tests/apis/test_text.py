@@ -15,7 +15,7 @@ from holdfast.apis.errors import InvalidField, UnreadableArchive
 from holdfast.apis.identities.caller_certificate import check_tier
 from holdfast.apis.identities.gateway_identity import RequestDraft, check_request
 from holdfast.apis.text import check_prose, check_visible
-from holdfast.apis.transfer.archive import unpack
+from holdfast.apis.transfer.unpacking import unpack
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.apis.trust.trust_settings import check_exception
 from holdfast.services.access.users import sign_in_name

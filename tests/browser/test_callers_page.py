@@ -48,6 +48,36 @@ def test_a_protected_api_lists_accepted_certificates_with_their_validity(
         assert signed_in.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+def test_an_upload_chooses_the_environment_and_the_page_shows_it(
+    signed_in: Page, holdfast: Holdfast, api: PublishedApi
+):
+    for environment in ("both", "production", "sandbox"):
+        signed_in.goto(f"/apis/{api.id}/callers")
+        signed_in.get_by_role("button", name="Add certificate").click()
+        dialog = signed_in.get_by_role("dialog")
+        dialog.get_by_label("Alias").fill(environment)
+        dialog.get_by_label("Accepted in").select_option(environment)
+        file = {"name": "a.pem", "mimeType": "", "buffer": issue(common_name=environment).pem}
+        dialog.locator("input[type=file]").set_input_files(files=[file])
+        if environment == "sandbox":
+            assert violations_by_theme(signed_in) == []
+        dialog.get_by_role("button", name="Save").click()
+        row = signed_in.get_by_role("row").filter(has=signed_in.locator(".alias", has_text=environment))
+        shown = row.locator("[data-part=environment]")
+        if environment == "both":
+            expect(shown).to_have_count(0)
+        else:
+            expect(shown).to_contain_text(environment.title())
+    accepted = holdfast.rest.get(f"/apis/{api.id}/client-certificates").json()["certificates"]
+    assert {each["alias"]: each["keyType"] for each in accepted} == {
+        "both": None, "production": "PRODUCTION", "sandbox": "SANDBOX"
+    }  # fmt: skip
+    for width in (1280, 390):
+        signed_in.set_viewport_size({"width": width, "height": 900})
+        assert violations_by_theme(signed_in) == []
+        assert signed_in.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_the_page_updates_when_no_certificate_is_accepted(signed_in: Page, holdfast: Holdfast, api: PublishedApi):
     alias = holdfast.let_call(api, issue(common_name="partner").pem)
     expect(who(signed_in, api).locator("[data-accepted='1']")).to_be_visible()

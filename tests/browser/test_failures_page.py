@@ -10,6 +10,7 @@ from backends import Backend, closed_port
 from browser.conftest import sign_in, violations, violations_by_theme
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
+from holdfast.web.notices import describe
 from issuing import DAY, Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -43,16 +44,17 @@ def fail(holdfast: Holdfast, api: PublishedApi) -> str:
 
 
 def item(page: Page, api: PublishedApi) -> Locator:
-    return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=api.name))
+    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=api.name))
 
 
 def test_axe_finds_nothing_on_any_state_of_the_page(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     request_id = fail(holdfast, failing)
     for address, heading in (
-        ("/failures", failing.name),
+        ("/failures", "Failures"),
         (f"/failures?request_id={request_id}", failing.name),
         ("/failures?request_id=unknown", "No failed request with this ID"),
         ("/failures?page=99", "Page 99 doesn't exist"),
+        ("/failures?cause=unknown", "No failures match the filter"),
     ):
         signed_in.goto(address)
         expect(signed_in.get_by_role("heading", name=heading)).to_be_visible()
@@ -73,6 +75,7 @@ def test_a_failure_shows_cause_place_time_and_remedy(signed_in: Page, holdfast: 
     signed_in.get_by_role("navigation", name="Main").get_by_role("link", name="Failures").click()
     expect(signed_in.get_by_role("heading", name="Failures", exact=True)).to_be_visible()
     shown = item(signed_in, failing)
+    shown.locator("summary").first.click()
     for text in (
         "Production",
         "https://127.0.0.1:",
@@ -115,7 +118,7 @@ def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfas
         other = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, other)
         expect(item(signed_in, other)).to_contain_text("self_signed_not_trusted")
-        expect(signed_in.get_by_role("listitem").first).to_contain_text(other.name)
+        expect(signed_in.locator("tbody tr").first).to_contain_text(other.name)
         assert shown.get_attribute("data-same") == "yes"
         expect(shown.get_by_role("link", name="Change the endpoint")).to_be_focused()
         assert violations(signed_in) == []
@@ -132,7 +135,7 @@ def test_the_focus_moves_to_the_page_when_the_focused_failure_disappears(signed_
         api = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, api)
         signed_in.goto("/failures")
-        item(signed_in, api).get_by_role("link", name="Import the certificate").focus()
+        item(signed_in, api).get_by_role("button", name="Import the certificate").focus()
         alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
         expect(item(signed_in, api)).to_have_count(0)
         expect(signed_in.get_by_role("main")).to_be_focused()
@@ -147,7 +150,7 @@ def test_an_expired_backend_certificate_is_not_offered_for_import(signed_in: Pag
         signed_in.goto("/failures")
         shown = item(signed_in, api)
         expect(shown.locator(".code-badge")).to_have_text("expired")
-        expect(shown.get_by_role("link", name="Import the certificate")).to_have_count(0)
+        expect(shown.get_by_role("button", name="Import the certificate")).to_have_count(0)
         signed_in.goto(f"/apis/{api.id}/certificates/new")
         signed_in.get_by_role("button", name="Fetch from endpoint").click()
         expect(signed_in.get_by_role("radio", name="The backend's own certificate")).to_be_disabled()
@@ -156,10 +159,37 @@ def test_an_expired_backend_certificate_is_not_offered_for_import(signed_in: Pag
         holdfast.delete_api(api)
 
 
+def test_the_filter_keeps_what_matches_and_is_in_the_address(signed_in: Page, failing: PublishedApi):
+    signed_in.goto("/failures")
+    filters = signed_in.get_by_role("form", name="Filter")
+    filters.get_by_label("Cause").select_option("connection_refused")
+    signed_in.wait_for_url("**cause=connection_refused**")
+    expect(item(signed_in, failing)).to_be_visible()
+    filters.get_by_label("Show").select_option("acknowledged")
+    expect(signed_in.get_by_role("heading", name="No failures match the filter")).to_be_visible()
+    signed_in.reload()
+    expect(filters.get_by_label("Show")).to_have_value("acknowledged")
+
+
+def test_an_acknowledged_failure_leaves_the_navigation_but_not_the_list(signed_in: Page, failing: PublishedApi):
+    signed_in.goto("/failures")
+    badge = signed_in.get_by_role("navigation", name="Main").locator("[href='/failures'] .badge-count")
+    expect(badge).to_be_visible()
+    before = int(badge.inner_text())
+    item(signed_in, failing).get_by_role("button", name="Acknowledge").press("Enter")
+    expect(signed_in.get_by_text(describe("failure-acknowledged", f"{failing.name} 1.0"))).to_be_visible()
+    expect(item(signed_in, failing)).to_contain_text("Acknowledged by admin")
+    expect(badge.filter(has_text=str(before))).to_have_count(0)
+    assert violations_by_theme(signed_in) == []
+    item(signed_in, failing).get_by_role("button", name="Withdraw").press("Enter")
+    expect(badge).to_have_text(str(before))
+
+
 def test_the_request_id_can_be_copied(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     request_id = fail(holdfast, failing)
     signed_in.context.grant_permissions(["clipboard-read", "clipboard-write"])
     signed_in.goto("/failures")
+    item(signed_in, failing).locator("summary").first.click()
     item(signed_in, failing).get_by_role("button", name="Copy the request ID").click()
     expect(signed_in.get_by_text("Copied")).to_be_visible()
     assert signed_in.evaluate("navigator.clipboard.readText()") == request_id

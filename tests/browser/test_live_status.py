@@ -22,7 +22,7 @@ def api(holdfast: Holdfast, backend: Backend) -> PublishedApi:
 
 def row(page: Page, api: PublishedApi, alias: str) -> Locator:
     page.goto(f"/apis/{api.id}/endpoints?certificates")
-    return page.get_by_role("listitem").filter(has_text=alias)
+    return page.get_by_role("rowgroup").filter(has_text=alias)
 
 
 def test_a_stopped_gateway_keeps_the_status_waiting_until_it_resumes(

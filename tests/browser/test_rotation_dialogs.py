@@ -48,7 +48,7 @@ def upload(endpoints: Page) -> Locator:
 
 
 def row(endpoints: Page, alias: str) -> Locator:
-    return endpoints.locator("#certificate-list").get_by_role("listitem").filter(has_text=alias)
+    return endpoints.locator("#certificate-list").get_by_role("rowgroup").filter(has_text=alias)
 
 
 def answers(holdfast: Holdfast, api: PublishedApi, status: int) -> bool:
@@ -143,6 +143,7 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     test.click()
     expect(verdict).to_contain_text(STILL_PRESENTED)
     dialog.get_by_role("button", name="Close").click()
+    endpoints.get_by_role("button", name="Discard").click()
 
     replace(new)
     expect(rotated.locator("[data-in-use=previous]")).to_be_visible()
@@ -156,6 +157,10 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     replace(new)
     own.present(new)
     rotated.get_by_role("button", name="Retire previous").click()
+    dialog = endpoints.get_by_role("dialog", name=f"Retire the previous certificate of {alias}")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_visible()
+    assert violations(endpoints) == []
+    dialog.get_by_role("button", name="Retire", exact=True).click()
     expect(endpoints.get_by_text(describe("certificate-retired", alias))).to_be_visible()
     assert answers(holdfast, api, 200)
 

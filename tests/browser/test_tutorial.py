@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import ENFORCED, TIMEOUT
+from databases import Databases
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
 from ports import free_addresses
 from running import COMMAND, START_WITHIN, wait_until
@@ -35,7 +36,7 @@ def read_sections() -> dict[str, list[tuple[str, str]]]:
 class Demo:
     """`holdfast up --demo` on free ports, with a separate home directory, and commands that a reader runs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, server_environment: dict[str, str]) -> None:
         self.home, self.output = home, home / "output"
         self.pictures = Path(os.environ.get("HOLDFAST_PICTURES", home))
         addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
@@ -44,7 +45,7 @@ class Demo:
         self.actual = dict(zip(("127.0.0.1:9080", "127.0.0.1:8280", "127.0.0.1:8281"), addresses.values(), strict=True))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "XDG_"))}
         path = f"{COMMAND.parent}:{os.environ['PATH']}"
-        self.environment = inherited | {"HOME": str(home), "TMPDIR": str(home), "PATH": path}
+        self.environment = inherited | {"HOME": str(home), "TMPDIR": str(home), "PATH": path} | server_environment
 
     def adapt(self, text: str) -> str:
         """Replace the addresses of the tutorial by those of this demo."""
@@ -61,8 +62,8 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    demo = Demo(tmp_path)
+def demo(tmp_path: Path, databases: Databases) -> Iterator[Demo]:
+    demo = Demo(tmp_path, databases.environment())
     with demo.output.open("w") as output:
         arguments = [COMMAND, "up", "--demo", *demo.options]
         process = subprocess.Popen(arguments, env=demo.environment, stdout=output, stderr=output)
@@ -89,7 +90,7 @@ def find_cause(page: Page, demo: Demo) -> None:
     page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill((demo.home / ".local/share/holdfast/admin-password").read_text().strip())
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Failures").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Failures").click()
     expect(page.locator(".code-badge")).to_have_text("self_signed_not_trusted")
     take_picture(page, demo.pictures / "tutorial-failure.png")
 
@@ -111,9 +112,15 @@ def import_certificate(page: Page, demo: Demo) -> None:
     take_picture(page, demo.pictures / "tutorial-test.png")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
-    row = page.get_by_role("listitem").filter(has_text="pizza-shack")
+    row = page.get_by_role("rowgroup").filter(has_text="pizza-shack")
     expect(row.locator(ENFORCED)).to_be_visible()
-    page.goto(f"{page.url.partition('?')[0]}?certificates")
+    address = f"{page.url.partition('?')[0]}?certificates"
+
+    def shows_trusted() -> bool:
+        page.goto(address)
+        return page.locator("[data-watch=trusted]").is_visible()
+
+    wait_until(shows_trusted, within=30)  # until the backend is checked again
     row.scroll_into_view_if_needed()
     take_picture(page, demo.pictures / "certificates.png")
 
@@ -166,7 +173,7 @@ def test_a_reader_gets_from_nothing_to_a_served_api(demo: Demo, chromium: Browse
     sections = read_sections()
     assert sections.keys() >= ON_PAGES.keys()
     assert [len(commands) for commands in sections.values()] == [1, 1, 0, 0, 1, 1, 0, 0, 0]
-    with chromium.new_context(base_url=demo.publisher_url, viewport={"width": 1000, "height": 720}) as context:
+    with chromium.new_context(base_url=demo.publisher_url, viewport={"width": 1200, "height": 800}) as context:
         context.set_default_timeout(TIMEOUT)
         page = context.new_page()
         for section, commands in sections.items():
@@ -175,3 +182,5 @@ def test_a_reader_gets_from_nothing_to_a_served_api(demo: Demo, chromium: Browse
             for command, output in commands:
                 printed = demo.output.read_text() if command == "holdfast up --demo" else demo.run(command)
                 assert_printed(demo, output, printed)
+    is_file = (demo.home / ".local/share/holdfast/holdfast.sqlite").exists()
+    assert is_file != ("HOLDFAST_DATABASE" in demo.environment)

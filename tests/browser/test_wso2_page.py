@@ -41,6 +41,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     sign_in(page, holdfast)
 
     # 2. Create a new API.
+    page.get_by_role("link", name="APIs", exact=True).click()
     page.get_by_role("link", name="Create API").first.click()
     page.get_by_label("Name").fill("Described")
     page.get_by_label("Context").fill("/described")
@@ -79,7 +80,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     expect(dialog).to_be_hidden()
     expect(page.get_by_text(describe("certificate-added", "described-backend"))).to_be_visible()
     expect(page.get_by_text("Certificates: 1", exact=True)).to_be_visible()
-    row = page.get_by_role("listitem").filter(has_text="described-backend")
+    row = page.get_by_role("rowgroup").filter(has_text="described-backend")
     expect(row).to_contain_text(backend.url("/base", host="localhost"))
     expect(row).to_contain_text("Active")
     expect(row.locator(ENFORCED)).to_have_text(re.compile(r"\b1\b"))
@@ -104,7 +105,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     ):
         expect(details.get_by_text(label, exact=True)).to_be_visible()
     expect(details.get_by_text("CN=localhost", exact=True)).to_be_visible()
-    expect(details.get_by_text(re.compile(r"\(in 36\d days\)"))).to_be_visible()
+    expect(details.get_by_text(re.compile(r"\(36\d days left\)"))).to_be_visible()
     details.get_by_role("button", name="Close").click()
 
     # Delete a certificate.

@@ -40,7 +40,7 @@ def holdfast(running_holdfast: Holdfast) -> Holdfast:
     """A Holdfast without APIs and certificates."""
     rest = running_holdfast.rest
     for api in rest.get("/apis", params={"limit": 1000}).json()["list"]:
-        rest.delete(f"/apis/{api['id']}")
+        rest.delete(f"/apis/{api['id']}", params={"deleteUnusedCertificates": "true"})
     for entry in rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]:
         rest.delete(f"/endpoint-certificates/{entry['alias']}")
     return running_holdfast

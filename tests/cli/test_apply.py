@@ -373,13 +373,13 @@ def test_unused_certificates_are_not_exported(command, file, tmp_path):
     assert sorted(each.name for each in (tmp_path / "out/certificates").iterdir()) == ["pizza.pem"]
 
 
-def test_trust_settings_that_were_unreadable_when_planning_are_still_applied(command, file):
+def test_trust_settings_that_an_api_left_are_shown_and_changed(command, file):
     edit(file, ("    names: [pizza.example, 192.0.2.1]\n    tlsMinimum: 1.3\n", ""))
     command.done("apply", "-f", file, "--yes")
     command.done("trust", "set", "https://127.0.0.1:8443", "--names", "left.example")
     command.done("api", "delete", "Pizza", "--yes")
     command.done("certificate", "delete", "pizza", "--yes")
     output = command.done("apply", "-f", file, "--yes").output
-    assert "~ change trust https://127.0.0.1:8443\n    settings: defaults\n" in output
+    assert "~ change trust https://127.0.0.1:8443\n    names: left.example -> nothing\n" in output
     assert command.done("trust", "show", "https://127.0.0.1:8443", "--json").json["names"] == []
     assert steps(command, file) == []

@@ -70,6 +70,12 @@ def test_certificates_are_listed_shown_replaced_downloaded_and_deleted(command, 
         assert command.done("certificate", "list", "--endpoint", other, "--json").json["count"] == 0
         assert command.done("certificate", "list", "--endpoint", other).output == f"No certificates for {other}.\n"
     assert "isn't an endpoint URL" in command.refused("certificate", "list", "--endpoint", "x", code=2)
+    matching = (("--sort", "expires"), ("--query", "pizz"), ("--issuer", "127.0.0.1"), ("--expires-before", "9999d"))
+    for options in matching:
+        assert command.done("certificate", "list", *options, "--json").json["count"] == 1, options
+    for options in (("--query", "x"), ("--expires-before", "2026-01-01"), ("--unused",)):
+        assert command.done("certificate", "list", *options, "--json").json["count"] == 0, options
+    assert "isn't a time" in command.refused("certificate", "list", "--expires-before", "soon", code=2)
     shown = command.done("certificate", "show", "pizza").output
     for line in ("Used by      Pizza 1.0", "Subject    CN=127.0.0.1", "Names      127.0.0.1"):
         assert line in shown.splitlines()

@@ -28,7 +28,7 @@ def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name)
     assert "On the other machine, run this before" in ended.errors
     *words, token = ended.output.split()
     assert words == ["holdfast", "gateway", "join", holdfast.publisher_url]
-    assert read_token(token).pin is None  # this publisher serves http
+    assert read_token(token).pins == ()  # this publisher serves http
     assert line_of(command, name) == [[name, "Default", "waiting", "to", "join"]]
 
     body = {"token": token, "csr": Machine().request()}

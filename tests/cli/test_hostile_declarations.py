@@ -106,11 +106,11 @@ trust:
 """
     said = refusal(text)
     starts = [
-        "a.yaml:2: colour: Unknown field. Valid fields: holdfast, apis, certificates and trust.",
+        "a.yaml:2: colour: Unknown field. Valid fields: holdfast, label, apis, certificates,",
         "a.yaml:4: apis[0].name: Expected text.",
         "a.yaml:5: apis[0].context: The context can't begin with /t/",
         "a.yaml:6: apis[0].version: This field is required.",
-        "a.yaml:7: apis[0].state: Use one of created, published, deprecated, retired.",
+        "a.yaml:7: apis[0].state: Use one of created, prototyped, published, blocked, deprecated, retired.",
         "a.yaml:8: apis[0].production: The URL must begin with https:// or http://.",
         "a.yaml:9: apis[0].password: Unknown field.",
         "a.yaml:10: apis[1]: Expected a mapping.",

@@ -179,7 +179,7 @@ def _text(console: Console) -> str:
 def test_another_api_at_the_same_context_is_left_alone(runtime, anna, tmp_path):
     mine = ApiDraft("Mine", CONTEXT, VERSION, "https://mine.example")
     apis.create_api(context_of(runtime.store, anna, runtime.now()), mine)
-    assert "The demo can't run: The context /pizzashack is already used by Mine 1.0.0." in _tour(
+    assert "The demo can't run: The context /pizzashack already exists: Mine 1.0.0 uses it." in _tour(
         runtime, anna, tmp_path
     )
     (api,), _ = apis.list_apis(context_of(runtime.store, anna))

@@ -1,6 +1,7 @@
 """The container image, compose.yaml and the systemd unit: what can be checked without an engine, and a confined run."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from deploy.containers import Container, read_seconds
 from ports import free_addresses
 from running import COMMAND, REST, START_WITHIN, wait_until
 
@@ -41,18 +43,31 @@ def test_hadolint_finds_nothing_in_the_dockerfile():
     check(TOOLS / "hadolint", "Dockerfile")
 
 
-def test_compose_yaml_fits_the_schema_of_compose():
-    check(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
-
-
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
 @pytest.mark.parametrize(("name", "threshold"), [("holdfast", 15), ("holdfast-gateway", 17)])
 def test_systemd_accepts_the_units_and_finds_them_confined(tmp_path, name, threshold):
     unit = tmp_path / f"{name}.service"
     source = (ROOT / f"deploy/{name}.service").read_text()
     unit.write_text(source.replace("/opt/holdfast/bin/holdfast", str(COMMAND)))
+    shutil.copytree(ROOT / f"deploy/{name}.service.d", tmp_path / f"{name}.service.d")
     check("systemd-analyze", "verify", unit)
     check("systemd-analyze", "security", "--offline=yes", f"--threshold={threshold}", unit)  # tenths: 1.5 of 10
+
+
+@pytest.mark.parametrize("name", ["holdfast", "holdfast-gateway"])
+def test_commands_variables_and_credentials_of_the_units_exist(name):
+    unit = ROOT / f"deploy/{name}.service"
+    fields = re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE)
+    for drop_in in unit.with_name(f"{unit.name}.d").iterdir():
+        fields += re.findall(r"^(\w+)=(.*)$", drop_in.read_text(), re.MULTILINE)
+    values = {field: [value for name, value in fields if name == field] for field, _ in fields}
+    (command,) = values["ExecStart"]
+    variables = dict(each.split("=", 1) for value in values["Environment"] for each in value.split())
+    container = Container(tuple(command.split()[1:]), variables | {"HOLDFAST_JOIN_URL": "https://publisher.example"})
+    container.check()
+    credentials = {f"%d/{value.partition(':')[0]}" for value in values["LoadCredential"]}
+    assert credentials == {str(path) for path in container.files().values()}
+    assert read_seconds(values["TimeoutStopSec"][0]) > container.drain + 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces of Linux")

@@ -103,7 +103,10 @@ def test_a_file_that_is_not_a_database_fails_as_it_does_at_startup(data, unwell,
 
 def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
     with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
-        connection.executescript("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
+        connection.executescript("""
+            INSERT INTO certificate (endpoint_certificate_id, position, organization_id, der)
+            VALUES ('none', 0, 'none', x'00')
+        """)
     assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows in certificate.")
 
 

@@ -8,6 +8,6 @@ from running import Holdfast
 
 
 @pytest.fixture(scope="session")
-def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
-    with Holdfast(tmp_path_factory.mktemp("holdfast"), forks=False) as running:
+def holdfast(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[str, str]) -> Iterator[Holdfast]:
+    with Holdfast(tmp_path_factory.mktemp("holdfast"), forks=False, **server_environment) as running:
         yield running

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from backends import V4, Backend
 from following import GATEWAY, PATIENCE, until_connected
@@ -28,7 +29,7 @@ from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.process.record import read_record
-from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.gateway.resources.resource import CLUSTER, SECRET, make_resource
 from holdfast.server.clock import utc_now
 from issuing import issue
 from running import Holdfast
@@ -93,6 +94,34 @@ def test_a_gateway_reports_its_versions_and_restarts_of_its_envoy(tmp_path, monk
             report = await until(lambda report: report.envoy_restarts)
             assert abs(report.envoy_ended_at - utc_now()) < timedelta(seconds=PATIENCE)
             report = await until(lambda report: report.envoy_version)
+
+    asyncio.run(story())
+
+
+def test_a_cluster_is_not_in_force_before_its_secret_arrives(tmp_path):
+    """Envoy acknowledges the cluster at once if the agent says that there is no secret, and answers 503."""
+
+    async def story():
+        with Backend(PRESENTED) as backend:
+            probe = probe_of(backend, PRESENTED)
+        secrets = [each for each in probe.resources if each.type_url == SECRET]
+        (cluster,) = (each for each in probe.resources if each.type_url == CLUSTER)
+        later = make_resource(CLUSTER, "later", Cluster(name="later"))
+        async with gateway(tmp_path) as (_, cache):
+            (agent,) = cache.gateways
+
+            async def until(condition):
+                async with asyncio.timeout(PATIENCE):
+                    while not condition():  # noqa: ASYNC110 - it is another process
+                        await asyncio.sleep(0.01)
+
+            cache.apply([cluster])
+            await until(lambda: (CLUSTER, cluster.name) in agent.unanswered)
+            cache.apply([later])  # Envoy acknowledges it after the other one
+            await until(lambda: agent.has((CLUSTER, later.name), later.version))
+            assert not agent.has((CLUSTER, cluster.name), cluster.version)
+            cache.apply(secrets)
+            await until(lambda: agent.has((CLUSTER, cluster.name), cluster.version))
 
     asyncio.run(story())
 

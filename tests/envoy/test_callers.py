@@ -14,11 +14,11 @@ import yaml
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer, mutual, tls_of
 from cli.commanding import Command
-from issuing import ed25519_key, issue, p521, rsa_key
+from issuing import Issued, ed25519_key, issue, p521, rsa_key
 from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_identity
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
+ANNA, BERTA, CARLA = (issue(common_name=name) for name in ("anna", "berta", "carla"))
 CALLER, TIME, FORWARDED = "x-holdfast-caller", "x-holdfast-time", "x-forwarded-client-cert"
 
 
@@ -26,12 +26,41 @@ CALLER, TIME, FORWARDED = "x-holdfast-caller", "x-holdfast-time", "x-forwarded-c
 def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
     directory = tmp_path_factory.mktemp("callers")
     files = write_identity(directory, issue("127.0.0.1", by=GATEWAYS))
-    with Holdfast(directory, gateway_identity=files) as running:
+    with Holdfast(
+        directory, gateway_identity=files, HOLDFAST_GATEWAY_ACCESS_LOG=str(directory / "access.log")
+    ) as running:
         yield running
+
+
+def upload_for(holdfast: Holdfast, api: PublishedApi, key_type: str, caller: Issued) -> None:
+    """Let *caller* call one environment only, under the alias *key_type*."""
+    fields, files = {"alias": key_type, "tier": "Gold"}, {"certificate": ("a.crt", caller.pem)}
+    path = f"/apis/{api.id}/client-certs/{key_type}"
+    assert holdfast.rest.post(path, data=fields, files=files).status_code == 201
 
 
 def fingerprint(of: bytes) -> str:
     return hashlib.sha256(of).hexdigest()
+
+
+def test_the_access_log_has_the_certificate_of_the_caller(holdfast: Holdfast):
+    file = holdfast.data.parent / "access.log"
+    with mutual(holdfast) as (_, api):
+        holdfast.let_call(api, ANNA.pem)
+        for caller in (ANNA, BERTA, None):
+            assert answer(holdfast, api, caller, "/logged") == ("200" if caller is ANNA else REFUSED)
+
+    def logged() -> list[dict[str, object]]:
+        lines = map(json.loads, file.read_text().splitlines())
+        return [line for line in lines if line["path"] == f"{api.path}/logged"]
+
+    lines = wait_until(lambda: len(found := logged()) == 3 and found)
+    told = [(line["status"], line.get("caller_subject"), line.get("caller_fingerprint")) for line in lines]
+    assert told == [
+        (200, "CN=anna", fingerprint(ANNA.der)),
+        (403, "CN=berta", fingerprint(BERTA.der)),
+        (403, None, None),
+    ]
 
 
 @pytest.mark.parametrize("sandbox", [False, True])
@@ -45,6 +74,18 @@ def test_only_an_accepted_certificate_can_call_a_protected_api(holdfast: Holdfas
         assert answer(holdfast, api, sandbox=sandbox) == REFUSED
         assert refusal(holdfast.call(api.path, sandbox=sandbox)) == REFUSED
         assert backend.requests == asked
+
+
+def test_a_certificate_for_one_environment_is_not_accepted_by_the_other(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api):
+        for key_type, caller in (("PRODUCTION", ANNA), ("SANDBOX", BERTA)):
+            upload_for(holdfast, api, key_type, caller)
+        wait_until(lambda: answer(holdfast, api, ANNA) == answer(holdfast, api, BERTA, sandbox=True) == "200")
+        assert answer(holdfast, api, BERTA) == answer(holdfast, api, ANNA, sandbox=True) == REFUSED
+        deleted = holdfast.rest.delete(f"/apis/{api.id}/client-certs/PRODUCTION/PRODUCTION")
+        assert deleted.status_code == 200
+        wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+        assert answer(holdfast, api, BERTA, sandbox=True) == "200"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +259,7 @@ def test_an_api_that_requires_a_certificate_is_closed_from_its_first_moment(hold
 def test_organizations_are_apart(holdfast: Holdfast):
     admin = ("otto@acme", "correct horse battery staple")
     body = {"organization": "acme", "admin": "otto", "password": admin[1]}
-    assert holdfast.rest.post("/organizations", json=body).is_success
+    assert holdfast.rest.post("/installation/organizations", json=body).is_success
     with mutual(holdfast) as (backend, api), holdfast.browser(REST, auth=admin) as acme:
         holdfast.let_call(api, ANNA.pem)
         endpoints = {"endpoint_type": "http", "production_endpoints": {"url": backend.url()}}
@@ -269,26 +310,70 @@ def test_errors_for_callers_are_json_without_certificate_details(holdfast: Holdf
         ]
 
 
-def test_an_export_of_a_protected_api_makes_one_elsewhere_that_nobody_calls_yet(holdfast: Holdfast, tmp_path: Path):
+def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(holdfast: Holdfast, tmp_path: Path):
     who = {"HOLDFAST_USER": "admin", "HOLDFAST_PASSWORD": holdfast.admin_password}
     command = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, **who)
     file = tmp_path / "a.yaml"
     with mutual(holdfast) as (_, api):
-        said = f"{api.name} 1.0 requires caller certificates, which aren't exported."
-        assert said not in command.done("export").errors
         alias = holdfast.let_call(api, ANNA.pem)
-        assert said in command.done("export", "-o", file).errors
+        upload_for(holdfast, api, "SANDBOX", CARLA)
+        command.done("export", "-o", file)
         document = yaml.safe_load(file.read_text())
         document["apis"] = [each for each in document["apis"] if each["name"] == api.name]
         file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
         command.done("diff", "-f", file)
+        (opened,) = document["apis"]
+        opened = {name: value for name, value in opened.items() if name != "callerCertificates"}
         open_to_all = tmp_path / "open.yaml"
-        open_to_all.write_text(file.read_text().replace("Certificate: true", "Certificate: false"))
-        assert "has caller certificates (1)" in command.refused("diff", "-f", open_to_all)
+        open_to_all.write_text(yaml.safe_dump({"holdfast": 1, "apis": [opened | {"requireCallerCertificate": False}]}))
+        assert "has caller certificates (2)" in command.refused("diff", "-f", open_to_all)
         holdfast.let_call_no_more(api, alias)
+        holdfast.let_call_no_more(api, "SANDBOX")
         command.done("apply", "-f", open_to_all, "--yes")
         wait_until(lambda: answer(holdfast, api, BERTA) == "200")
         holdfast.delete_api(api)
         command.done("apply", "-f", file, "--yes", "--wait")
-        wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+        wait_until(lambda: answer(holdfast, api, ANNA) == "200")
+        assert answer(holdfast, api, BERTA) == REFUSED
+        wait_until(lambda: answer(holdfast, api, CARLA, sandbox=True) == "200")
+        assert answer(holdfast, api, CARLA) == REFUSED
         assert command("diff", "-f", file).code == 0
+        declared = {each["alias"]: each for each in document["apis"][0]["callerCertificates"]}
+        declared[alias]["environment"] = "production"
+        del declared["SANDBOX"]["environment"]  # stays as it is
+        file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
+        command.done("apply", "-f", file, "--yes", "--wait")
+        wait_until(lambda: answer(holdfast, api, ANNA, sandbox=True) == REFUSED)
+        assert (answer(holdfast, api, ANNA), answer(holdfast, api, CARLA)) == ("200", REFUSED)
+        assert command("diff", "-f", file).code == 0
+
+
+def test_unlisted_operations_are_only_told_to_accepted_callers(holdfast: Holdfast):
+    with mutual(holdfast) as (_, api):
+        listed = {"onlyListedOperations": True, "operations": [{"verb": "GET", "target": "/listed"}]}
+        cors = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
+        body = {"corsConfiguration": cors, "securityScheme": ["mutualssl"], "isDefaultVersion": True, **listed}
+        assert holdfast.rest.put(f"/apis/{api.id}", json=body).status_code == 200
+        short = PublishedApi(api.id, api.name, api.path.rpartition("/")[0])
+        wait_until(lambda: answer(holdfast, short, ANNA, "/listed") == REFUSED)
+        for path in (api, short):
+            for below in ("", "/listed", "/unlisted"):
+                assert answer(holdfast, path, ANNA, below) == REFUSED
+                assert refusal(holdfast.call(path.path + below)) == REFUSED
+        alias = holdfast.let_call(api, ANNA.pem)
+        short_lived = issue(common_name="late", end=timedelta(seconds=2))
+        holdfast.let_call(api, short_lived.pem)
+        for path in (api, short):
+            wait_until(lambda path=path: answer(holdfast, path, short_lived, "/listed") == REFUSED)
+            for below, expected in (("", "404 resource_not_found"), ("/listed", "200")):
+                assert answer(holdfast, path, ANNA, below) == expected
+                assert answer(holdfast, path, BERTA, below) == REFUSED
+                assert answer(holdfast, path, None, below) == REFUSED
+                assert answer(holdfast, path, short_lived, below) == REFUSED
+                assert refusal(holdfast.call(path.path + below)) == REFUSED
+        preflight = {"origin": "https://shop.test", "access-control-request-method": "GET"}
+        with holdfast.tls_caller(tls_of()) as client:
+            asked = client.options(f"{api.path}/listed", headers=preflight)
+            assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://shop.test")
+        holdfast.let_call_no_more(api, alias)
+        wait_until(lambda: answer(holdfast, api, ANNA, "/listed") == REFUSED)

@@ -119,11 +119,16 @@ def test_only_what_is_published_or_deprecated_is_served(holdfast: Holdfast):
             ("Publish", 200),
             ("Demote to Created", 404),
             ("Publish", 200),
+            ("Block", 503),
+            ("Re-Publish", 200),
+            ("Block", 503),
             ("Deprecate", 200),
             ("Retire", 404),
         ]:
             holdfast.change_lifecycle(api, action)
             wait_until(lambda status=status: holdfast.call(api.path).status_code == status)
+            if action == "Block":
+                assert refusal(holdfast.call(api.path)) == refusal(holdfast.call(f"{api.path}/x")) == "503 api_blocked"
         assert refusal(holdfast.call(api.path)) == "404 not_found"
 
 

@@ -15,7 +15,7 @@ import pytest
 from gateway.edge import PATIENCE, Edge
 from holdfast.apis.gateways.join_token import JoinToken, read_token
 from holdfast.certificates.gateway_certificates import DISCOVERY_NAME
-from holdfast.gateway.agent.control_plane import open_remote_channel
+from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.agent.joining import JoinFailed, join
 from holdfast.gateway.agent.membership import Membership, make_request
 from holdfast.gateway.remote.admission import NOT_ACCEPTED
@@ -135,9 +135,9 @@ def test_tls_1_2_is_rejected(holdfast: Holdfast, tmp_path: Path):
 
 def test_a_token_is_sent_only_to_the_publisher_that_created_it(holdfast: Holdfast):
     token = enroll(holdfast, "eu-5")
-    assert token.pin
+    assert token.pins
     with pytest.raises(JoinFailed, match="has another key than the publisher that created the token"):
-        join(holdfast.publisher_url, JoinToken(token.secret, bytes(32)))
+        join(holdfast.publisher_url, JoinToken(token.secret, (bytes(32),)))
     with pytest.raises(JoinFailed, match=r"certificate of 127.0.0.1:\d+ can't be verified: self-signed"):
         join(holdfast.publisher_url, JoinToken(token.secret))
     assert join(holdfast.publisher_url, token).name == "eu-5"
@@ -162,7 +162,7 @@ def test_a_token_of_a_publisher_with_https_is_not_sent_over_http():
     with socket.create_server(("127.0.0.1", 0)) as another_user:
         url = f"http://127.0.0.1:{another_user.getsockname()[1]}"
         with pytest.raises(JoinFailed, match=f"serves https, and {url} doesn't"):
-            join(url, JoinToken(bytes(32), bytes(32)))
+            join(url, JoinToken(bytes(32), (bytes(32),)))
 
 
 def test_a_publisher_that_is_not_there_or_is_something_else_is_reported(holdfast: Holdfast):

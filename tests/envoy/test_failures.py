@@ -22,7 +22,7 @@ from damaged import damaged_backend
 from gateway.edge import serve_cache
 from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
+from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, TOKEN_CAUSES, Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
@@ -226,18 +226,24 @@ ELSEWHERE = {
     Cause.TRUST_NOT_READY: "test_a_gateway_without_the_trust_of_an_endpoint_is_reported",
     Cause.BACKEND_NOT_READY: "test_a_gateway_that_is_still_resolving_a_backend_is_reported",
 }
-# In test_http_causes.py, test_limits.py and test_connection_authentication.py.
-AFTER_THE_HANDSHAKE = NOT_OF_BACKENDS | {
-    Cause.NOT_HTTP,
-    Cause.RESPONSE_HEADERS_TOO_LARGE,
-    Cause.TOO_MANY_RESPONSE_HEADERS,
-    Cause.CONTRADICTORY_LENGTH,
-    Cause.CLOSED_BEFORE_RESPONSE,
-    Cause.CLOSED_DURING_RESPONSE,
-    Cause.STREAM_REFUSED,
-    Cause.TOO_MANY_OPEN_REQUESTS,
-    Cause.CONNECTION_AUTHENTICATION,
-}
+# In test_http_causes.py, test_limits.py, test_connection_authentication.py, test_endpoint_security.py and
+# test_token_sign_in.py.
+AFTER_THE_HANDSHAKE = (
+    NOT_OF_BACKENDS
+    | TOKEN_CAUSES
+    | {
+        Cause.NOT_HTTP,
+        Cause.RESPONSE_HEADERS_TOO_LARGE,
+        Cause.TOO_MANY_RESPONSE_HEADERS,
+        Cause.CONTRADICTORY_LENGTH,
+        Cause.CLOSED_BEFORE_RESPONSE,
+        Cause.CLOSED_DURING_RESPONSE,
+        Cause.STREAM_REFUSED,
+        Cause.TOO_MANY_OPEN_REQUESTS,
+        Cause.CONNECTION_AUTHENTICATION,
+        Cause.SIGN_IN_FAILED,
+    }
+)
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in {*ELSEWHERE, *AFTER_THE_HANDSHAKE}])
@@ -354,7 +360,7 @@ async def failure_at_edge(
     failures, cache, endpoint = Failures(lambda: None, utc_now), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
-    routes = build_scoped_routes("production", scope_of(api), [pack_routes(api, "production")])
+    routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
     served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
     with gateway_directory(directory) as own:

@@ -4,12 +4,10 @@ Killed and stopped processes during changes and traffic, and a full disk.
 Whatever dies except Envoy, callers notice nothing; afterwards, all that was acknowledged is in force.
 """
 
-import itertools
 import os
 import resource
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,6 +18,7 @@ import pytest
 from backends import Backend
 from issuing import issue
 from load import Load
+from rotating import Rotation
 from running import COMMAND, Holdfast, PublishedApi, is_running, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
@@ -39,53 +38,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 def api(own: Holdfast) -> Iterator[PublishedApi]:
     with Backend(PRESENTED) as backend:
         yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
-
-
-class Rotation:
-    """Certificates of one endpoint, each added before its predecessor is removed, until the block ends."""
-
-    def __init__(self, holdfast: Holdfast, endpoint: str) -> None:
-        self._holdfast, self._endpoint = holdfast, endpoint
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._numbers = itertools.count()
-        self.steps, self.last, self.uncertain = 0, "", set[str]()
-
-    def __enter__(self) -> "Rotation":
-        self._thread.start()
-        self.go_on()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            alias = f"rotated{next(self._numbers)}.{threading.get_ident()}"
-            form = {"alias": alias, "endpoint": self._endpoint}
-            files = {"certificate": ("certificate.crt", issue("127.0.0.1").pem)}
-            self.uncertain |= {alias, self.last}
-            with suppress(httpx2.TransportError):  # the publisher was killed
-                if not self._holdfast.rest.post("/endpoint-certificates", data=form, files=files).is_success:
-                    self.uncertain -= {alias, self.last}
-                    continue
-                before, self.last = self.last, alias
-                self.uncertain.discard(alias)
-                if before and self._holdfast.rest.delete(f"/endpoint-certificates/{before}").is_success:
-                    self.uncertain.discard(before)
-                self.steps += 1
-            self._ended.wait(0.05)
-
-    def go_on(self, steps: int = 2) -> None:
-        """Wait for more steps."""
-        goal = self.steps + steps
-        wait_until(lambda: self.steps >= goal, within=SOON)
-
-    def is_kept(self) -> bool:
-        """Return whether the last certificate that was acknowledged is stored and enforced."""
-        answer = self._holdfast.rest.get(f"/endpoint-certificates/{self.last}")
-        return answer.is_success and answer.json()["enforcement"]["progress"] == "enforced"
 
 
 def kill_publisher(own: Holdfast) -> None:
@@ -221,6 +173,7 @@ def test_a_full_disk_of_the_gateway_delays_no_change(own: Holdfast, api: Publish
             wait_until(lambda: not is_running(agent))
         wait_until(own.has_agent, within=SOON)
         own.import_certificate(backend.url(), PRESENTED.pem)
+        # Rarely, the first call still gets "backend_not_trusted": "enforced" was reported a moment too early.
         wait_until(lambda: own.call(added.path).status_code == 200, within=SOON)
     assert set(load.answers) == {"200"}
 

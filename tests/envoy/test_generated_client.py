@@ -18,6 +18,9 @@ post_hooks: []
 content_type_overrides:
   application/zip: application/octet-stream
   application/x-pem-file: application/octet-stream
+  image/gif: application/octet-stream
+  image/jpeg: application/octet-stream
+  image/png: application/octet-stream
 """
 
 

@@ -45,7 +45,7 @@ class Gateway:
         api = make_api(context="/pizza", production=backend.url())
         endpoint = api.endpoints[0]
         name = cluster_name(api.organization, api.id, "production")
-        routes = build_scoped_routes("production", scope_of(api), [pack_routes(api, "production")])
+        routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
         self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
         self.trust(PRESENTED)
         self.cache.apply([build_listener("production", [(V4, self._port)]), routes])

@@ -59,7 +59,8 @@ def test_a_request_beyond_the_limit_of_a_backend_is_rejected(strict: Holdfast, t
             found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
         assert (found["code"], found["flags"]) == ("too_many_open_requests", ["UO"])
         assert found["message"].endswith(
-            "Limits: open requests 2, connections 1,024, requests waiting for a connection 1,024, websockets 1."
+            "Limits, unless the endpoint has its own: open requests 2, connections 1,024, "
+            "requests waiting for a connection 1,024, websockets 1."
         )
         assert {"HOLDFAST_BACKEND_REQUESTS", "HOLDFAST_BACKEND_CONNECTIONS"} <= set(found["remedy"].rstrip(".").split())
         wait_until(lambda: became(strict, api) == "200")

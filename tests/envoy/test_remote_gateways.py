@@ -1,11 +1,16 @@
 """Gateways that `holdfast gateway join` runs, each with an Envoy and loopback address, and their publisher."""
 
+import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from backends import V4, Backend
 from holdfast.gateway.remote.admission import NOT_ACCEPTED
@@ -84,6 +89,64 @@ def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
         holdfast.start()
 
 
+def test_a_gateway_answers_health_checks_and_metrics(holdfast: Holdfast, gateways: list[RemoteGateway]):
+    gateway, _ = gateways
+    with Backend(None) as backend, httpx2.Client(base_url=f"http://{gateway.monitoring}", trust_env=False) as client:
+        wait_until(lambda: client.get("/readyz").json() == {"status": "ok"}, STARTS_WITHIN)
+        assert client.get("/livez").json() == {"status": "ok"}
+        api = holdfast.publish_api(backend.url())
+        wait_until(lambda: gateway.status_of(api) == 200, STARTS_WITHIN)
+        before = metrics_of(client)
+        assert before["holdfast_gateway_ready"] == before["holdfast_gateway_envoy_up"] == 1
+        assert before["holdfast_gateway_stale_seconds"] == 0
+        for _ in range(3):
+            gateway.status_of(api)
+        requests = "holdfast_gateway_requests_total"
+        wait_until(lambda: metrics_of(client)[requests] >= before[requests] + 3, STARTS_WITHIN)
+        assert (client.post("/metrics").status_code, client.get("/config_dump").status_code) == (405, 404)
+        assert (client.head("/readyz").status_code, client.head("/readyz").content) == (200, b"")
+
+        holdfast.stop()
+        try:
+            # Callers are served, so it stays ready.
+            wait_until(lambda: client.get("/readyz").json() == {"status": "ok", "degraded": ["control plane"]}, 30)
+            assert client.get("/readyz").status_code == 200
+            wait_until(lambda: metrics_of(client)["holdfast_gateway_stale_seconds"] > 0)
+        finally:
+            holdfast.start()
+
+
+def metrics_of(client: httpx2.Client) -> dict[str, float]:
+    """Return the metrics of a gateway, those with labels as their sum."""
+    families = text_string_to_metric_families(client.get("/metrics").raise_for_status().text)
+    values: Counter[str] = Counter()
+    for sample in (sample for family in families for sample in family.samples):
+        values[sample.name] += sample.value
+    return dict(values)
+
+
+@pytest.mark.parametrize("request_", [b"GET\r\n\r\n", b"\xff\xfe \r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"a" * 9000])
+def test_malformed_requests_for_health_are_rejected(gateways: list[RemoteGateway], request_: bytes):
+    host, _, port = gateways[0].monitoring.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(request_)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_that_send_nothing_keep_no_one_from_asking_for_long(gateways: list[RemoteGateway]):
+    host, _, port = gateways[0].monitoring.rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+
+        def answers() -> bool:
+            with suppress(httpx2.TransportError):
+                return httpx2.get(f"http://{host}:{port}/livez", trust_env=False).is_success
+            return False
+
+        wait_until(answers, 20)
+
+
 def test_a_backend_is_tested_from_a_gateway_by_name_and_fails_at_one(holdfast: Holdfast, gateways: list[RemoteGateway]):
     presented = issue(V4)
     with Backend(presented) as backend:
@@ -144,6 +207,43 @@ def test_a_gateway_serves_and_receives_only_what_its_group_does(
             asia.stop()
 
 
+def test_two_groups_serve_two_revisions_at_the_same_time(
+    holdfast: Holdfast, gateways: list[RemoteGateway], tmp_path: Path
+):
+    default, _ = gateways
+    africa = RemoteGateway(holdfast, tmp_path, "africa-1", "127.0.0.6", "Africa")
+    presented = issue(V4)
+    with Backend(presented) as one, Backend(presented) as two:
+        api = holdfast.publish_api(one.url("/v1"))
+        holdfast.import_certificate(one.url(), presented.pem)
+        first = create_revision(holdfast, api)
+        holdfast.change_endpoints(api, two.url("/v2"))
+        holdfast.import_certificate(two.url(), presented.pem)
+        second = create_revision(holdfast, api)
+        africa.join()
+        try:
+            deploy_revision(holdfast, api, first, "Africa")
+            deploy_revision(holdfast, api, second, "Default")
+            for gateway, path in ((africa, "/v1"), (default, "/v2")):
+                with gateway.caller() as client:
+                    wait_until(lambda gateway=gateway: gateway.status_of(api) == 200, STARTS_WITHIN)
+                    assert client.get(api.path).json()["path"] == path
+        finally:
+            africa.stop()
+
+
+def create_revision(holdfast: Holdfast, api: PublishedApi) -> str:
+    """Create a revision of an API; return its id."""
+    revision = holdfast.rest.post(f"/apis/{api.id}/revisions", json={}).raise_for_status().json()
+    return str(revision["id"])
+
+
+def deploy_revision(holdfast: Holdfast, api: PublishedApi, revision: str, group: str) -> None:
+    """Deploy a revision to a group."""
+    path, params = f"/apis/{api.id}/deploy-revision", {"revisionId": revision}
+    holdfast.rest.post(path, params=params, json=[{"name": group}]).raise_for_status()
+
+
 def progress_of(holdfast: Holdfast, alias: str) -> tuple[str, int, int]:
     """Return whether a certificate is enforced, the number of gateways, and on how many it is."""
     progress = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"]
@@ -159,6 +259,10 @@ def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, g
     first, second = gateways
     holdfast.rest.delete(f"/gateways/{second.name}").raise_for_status()
     wait_until(lambda: NOT_ACCEPTED in second.reasons, STARTS_WITHIN)
+    command = [str(COMMAND), "gateway", "status", f"--data={second.data}"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, NOT_ACCEPTED in said.stdout) == (10, True), said
+    assert f"Gateway {second.name} is ready.\n" in second.log.read_text()
     with Backend(None) as backend:
         api = holdfast.publish_api(backend.url())
         wait_until(lambda: first.status_of(api) == 200)

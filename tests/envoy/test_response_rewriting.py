@@ -193,3 +193,46 @@ def test_no_value_keeps_the_gateway_busy(holdfast: Holdfast, site: Site, below_b
     for field in ("Location", "Refresh", "Set-Cookie"):
         site.fields = (f"{field}: 5; a=b; Path={value}{value[:1]}|",)
         assert len(seen(holdfast, below_base, field)) == 1
+
+
+def test_the_default_version_has_urls_without_its_number_and_only_the_gateways_cors_fields(
+    holdfast: Holdfast, site: Site, below_base: PublishedApi
+):
+    del below_base  # it imported the certificate
+    api = holdfast.publish_api(f"{site.url}/base")
+    cors = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
+    changed = holdfast.rest.put(f"/apis/{api.id}", json={"isDefaultVersion": True, "corsConfiguration": cors})
+    assert changed.status_code == 200, changed.text
+    site.fields = (
+        f"Location: {site.url}/base/next", "Set-Cookie: a=b; Path=/base/x", "Access-Control-Allow-Origin: *",
+        "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: x-secret",
+    )  # fmt: skip
+    short = api.path.rpartition("/")[0]
+    wait_until(lambda: holdfast.call(short).status_code == 302)
+    for path in (api.path, short):
+        answered = holdfast.call(f"{path}/x", headers={"origin": "https://evil.test"})
+        assert answered.headers["location"] == f"{path}/next"
+        assert answered.headers["set-cookie"] == f"a=b; Path={path}/x"
+        assert [name for name in answered.headers if name.startswith("access-control-")] == []
+        answered = holdfast.call(f"{path}/x", headers={"origin": "https://shop.test"})
+        assert answered.headers["access-control-allow-origin"] == "https://shop.test"
+        assert "access-control-expose-headers" not in answered.headers
+
+
+def test_urls_of_every_member_of_a_group_are_mapped(holdfast: Holdfast, site: Site, below_base: PublishedApi):
+    assert below_base  # its certificate is trusted
+    first, other = f"{site.url}/base", "https://other.example:8443"
+    api = holdfast.create_api(first)
+    members = {"production_endpoints": {"url": first}, "production_failovers": [{"url": f"{other}/base"}]}
+    holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": {"endpoint_type": "failover", **members}})
+    holdfast.change_lifecycle(api, "Publish")
+    stranger = "https://stranger.example/base/x"
+    site.fields = (
+        f"Location: {other}/base/orders/5",
+        f"Content-Location: {stranger}",
+        "Set-Cookie: a=1; Domain=other.example",
+    )
+    wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 302)
+    assert seen(holdfast, api, "Location") == [f"{api.path}/orders/5"]
+    assert seen(holdfast, api, "Content-Location") == [stranger]
+    assert seen(holdfast, api, "Set-Cookie") == ["a=1"]

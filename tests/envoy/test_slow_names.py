@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from envoy.config.core.v3.address_pb2 import Address, SocketAddress
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from google.protobuf.wrappers_pb2 import UInt64Value
 
 from acting import context_of
+from backends import Backend
 from gateway.edge import serve_cache, until
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.enforcement import Progress
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import build_probe
 from holdfast.gateway.process.binary import find_envoy
@@ -22,11 +25,14 @@ from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources import clusters
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS
-from holdfast.gateway.resources.resource import CLUSTER
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.revisions.deployments import deploy_revision
+from holdfast.services.revisions.revisions import create_revision
 from holdfast.services.trust import endpoint_certificates
 from issuing import issue
+from ports import free_addresses
 from services.control_plane import control_plane
 
 pytestmark = pytest.mark.envoy
@@ -95,7 +101,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
         own = stack.enter_context(gateway_directory(directory))
         process = EnvoyProcess(find_envoy, "local", own, directory / "log", 1000)
         if serves:
-            server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}")
+            server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", holds_routes=True)
             stack.push_async_callback(server.stop, 0)
         stack.push_async_callback(process.stop)
         await process.start()
@@ -235,3 +241,55 @@ def test_trust_is_enforced_only_once_the_name_of_the_backend_is_resolved(store, 
             assert not await warms(process)
 
     asyncio.run(story())
+
+
+def test_a_deployment_takes_effect_once_the_names_of_its_backends_are_resolved(
+    store, anna, clock, tmp_path, monkeypatch
+):
+    (address,) = free_addresses(1)
+    host, port = address.split(":")
+    monkeypatch.setattr("services.control_plane.LISTENERS", {"production": [(host, int(port))]})
+
+    def context():
+        return context_of(store, anna, clock())
+
+    def revise(url: str) -> str:
+        apis.change_endpoints(context(), api.id, url, None)
+        return create_revision(context(), api.id).id
+
+    api = apis.create_api(context(), ApiDraft("Pizza", "/pizza", "1", "http://127.0.0.1:9"))
+    lifecycle.change_lifecycle(context(), api.id, "Publish")
+
+    async def story(backend: Backend):
+        first, second = revise(backend.url("/one")), revise(backend.url("/two", "slow.test"))
+        deploy_revision(context(), api.id, first, {DEFAULT_GROUP: True})
+        async with (
+            slow_names(monkeypatch) as names,
+            control_plane(store) as plane,
+            envoy(plane.cache, tmp_path) as process,
+            httpx.AsyncClient(base_url=f"http://{address}") as client,
+        ):
+            answers = []
+
+            async def reaches(path: str) -> bool:
+                answers.append(await client.get("/pizza/1"))
+                return answers[-1].status_code == 200 and answers[-1].json()["path"] == path
+
+            await until(
+                plane.cache, lambda gateways: gateways and (ROUTES, "production/pizza") in gateways[0].acknowledged
+            )
+            await asked(lambda: reaches("/one"))
+            answers.clear()
+            deploy_revision(context(), api.id, second, {DEFAULT_GROUP: True})
+            await plane.published()
+            await asked(lambda: is_warming(process, f"default/{api.id}/production/r2"))
+            for _ in range(20):
+                assert await reaches("/one"), answers[-1].text
+            assert plane.cache.gateways[0].behind
+            names.release("slow.test")
+            await asked(lambda: reaches("/two"))
+            assert {answer.status_code for answer in answers} == {200}
+            await until(plane.cache, lambda gateways: not gateways[0].behind)
+
+    with Backend(None) as backend:
+        asyncio.run(story(backend))

@@ -113,7 +113,7 @@ def test_a_join_token_pins_the_key_that_is_presented_when_it_is_created(holdfast
         context.wrap_socket(connection, server_hostname="127.0.0.1") as tls,
     ):
         key = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).public_key()
-    assert token.pin == sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    assert token.pins == (sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest(),)
 
 
 def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(holdfast, files):

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.edge import PATIENCE, Edge, discovery
-from holdfast.gateway.agent.control_plane import LocalControlPlane
+from holdfast.gateway.agent.channels import open_local_channel
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.open_listeners import OpenListeners
@@ -29,17 +29,21 @@ class Agent:
     def __init__(self, cache, directory, callers_tls=None):
         self.cache, self.saved = cache, []
         self.address = f"unix:{directory / 'control' / 'ads'}"
+        self.clock = utc_now  # tests that move the time replace it
         self.expiries = Expiries(cache, utc_now)
         self.listeners = OpenListeners(cache)
         in_force = EnvoyProgress(cache, self.listeners)
-        self.upstream = Upstream(cache, "eu-1", utc_now, in_force, self.expiries, self.save, callers_tls=callers_tls)
+        self.upstream = Upstream(cache, "eu-1", self.now, in_force, self.expiries, self.save, callers_tls=callers_tls)
+
+    def now(self):
+        return self.clock()
 
     async def save(self, upserts, removals):
         self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
 
     @asynccontextmanager
     async def running(self):
-        async with LocalControlPlane(self.address).open_channel() as channel:
+        async with open_local_channel(self.address) as channel:
             work = (self.upstream.follow(channel), self.expiries.follow(), self.listeners.follow())
             tasks = [asyncio.create_task(each) for each in work]
             try:

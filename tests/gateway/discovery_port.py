@@ -27,11 +27,12 @@ from holdfast.certificates.gateway_certificates import (
     issue_gateway_certificate,
     pem_of,
 )
-from holdfast.gateway.agent.control_plane import open_remote_channel
+from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.agent.membership import (
     Membership,
     make_request,
 )
+from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.failures.access_log import AccessLog
@@ -41,10 +42,12 @@ from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renew
 from holdfast.gateway.remote.server import serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.network.addresses import Address
 from holdfast.server.clock import utc_now
 
 AUTHORITY = create_authority(utc_now())
 ORDERS = Resource(CLUSTER, "orders", "1", b"")
+IDENTIFY = identify_by_transport(Peer("local"))
 
 
 @dataclass
@@ -81,6 +84,15 @@ class Port:
     authority: Authority = AUTHORITY
     renewals: list[str] = field(default_factory=list)
     presented: list[Credential] = field(default_factory=list)
+    server: Any = None
+
+    def __post_init__(self) -> None:
+        self.control = Control(IDENTIFY, utc_now, self.groups.tell_observers)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return "127.0.0.1", self.number
 
     def enroll(self, name: str, group: str = "Default", now: datetime | None = None) -> tuple[Membership, str]:
         """Return the membership of an accepted gateway, and the fingerprint of its certificate."""
@@ -88,8 +100,7 @@ class Port:
         certificate = issue_gateway_certificate(self.authority, request.csr, name, now or utc_now())
         self.accepted.peers[certificate.fingerprint] = Peer(name, group)
         credential = Credential(request.key, pem_of(certificate), AUTHORITY.pem)
-        at = ("127.0.0.1", self.number)
-        return Membership(name, group, "https://x", at, DISCOVERY_NAME, credential), certificate.fingerprint
+        return Membership(name, group, "https://x", self.address, DISCOVERY_NAME, credential), certificate.fingerprint
 
     def renew(self, fingerprint: str, csr: str) -> Renewed:
         self.renewals.append(fingerprint)
@@ -106,25 +117,26 @@ def present(authority: Authority = AUTHORITY) -> Credential:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Port]:
-    port = Port()
+async def serving(accepted: Accepted | None = None) -> AsyncIterator[Port]:
+    """Open a port, which accepts the gateways of another one if that one's *accepted* is passed."""
+    port = Port(accepted=accepted or Accepted())
     port.presented.append(present())
     port.groups.default.apply([ORDERS])
     port.groups.add("eu").apply([Resource(CLUSTER, "only in the EU", "1", b"")])
-    identify = identify_by_transport(Peer("local"))
     services = [
-        DiscoveryService(identify, port.groups.find_cache, utc_now).register,
+        DiscoveryService(IDENTIFY, port.groups.find_cache, utc_now).register,
         RenewalService(port.renew).register,
-        AccessLog(identify, lambda *_: None, utc_now).register,
+        AccessLog(IDENTIFY, lambda *_: None, utc_now).register,
+        port.control.register,
     ]
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port.number = unused.getsockname()[1]
-    at = (("127.0.0.1", port.number),)
-    server = await serve_remote_gateways(at, lambda: port.presented[-1], Admission(port.accepted), services)
+    admission = Admission(port.accepted)
+    port.server = await serve_remote_gateways((port.address,), lambda: port.presented[-1], admission, services)
     try:
         yield port
     finally:
-        await server.stop(0)
+        await port.server.stop(0)
 
 
 @asynccontextmanager

@@ -113,11 +113,12 @@ def identify(context: grpc.aio.ServicerContext[Any, Any]) -> Peer | None:
 
 
 async def serve_cache(
-    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None
+    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None, *, holds_routes: bool = False
 ) -> grpc.aio.Server:
     """Serve one cache to every gateway, and pass failed requests to *take*."""
     access_log = AccessLog(identify, lambda _, request: take(request), utc_now)
-    return await serve(address, DiscoveryService(identify, lambda _: cache, utc_now).register, access_log.register)
+    service = DiscoveryService(identify, lambda _: cache, utc_now, holds_routes=holds_routes)
+    return await serve(address, service.register, access_log.register)
 
 
 @asynccontextmanager

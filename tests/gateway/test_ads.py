@@ -2,9 +2,13 @@
 
 import asyncio
 
-from gateway.edge import discovery, until, versions
-from holdfast.gateway.discovery.cache import Rejection
+import grpc.aio
+
+from gateway.edge import Edge, discovery, identify, until, versions
+from holdfast.gateway.discovery.ads import DiscoveryService, serve
+from holdfast.gateway.discovery.cache import Cache, Rejection
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from holdfast.server.clock import utc_now
 
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 
@@ -33,6 +37,28 @@ def test_a_gateway_gets_the_resources_it_subscribes_to_and_acknowledges_them(tmp
             await until(cache, lambda gateways: set(gateways[0].acknowledged) == {(CLUSTER, "b")})
 
     asyncio.run(story())
+
+
+def test_a_gateway_that_connects_gets_the_latest_changes_first(tmp_path):
+    """Another control plane may have made them, so this one reads them before it sends anything."""
+
+    async def story():
+        cache, address = Cache(), f"unix:{tmp_path / 'ads'}"
+        cache.apply([make("a")])
+
+        async def welcome():
+            cache.apply([make("a", "2")])
+
+        server = await serve(address, DiscoveryService(identify, lambda _: cache, utc_now, welcome).register)
+        async with grpc.aio.insecure_channel(address) as channel:
+            edge = Edge(channel, "edge")
+            await edge.ask(CLUSTER, has={"a": "2"})
+            cache.apply([make("b")])
+            received = await edge.take()
+        await server.stop(0)
+        return received
+
+    assert asyncio.run(story()) == {"b": "1"}
 
 
 def test_resources_are_sent_before_those_that_refer_to_them(tmp_path):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
+from envoy.config.metrics.v3 import metrics_service_pb2  # noqa: F401 - ParseDict looks for it
 from envoy.extensions.resource_monitors.downstream_connections.v3 import (
     downstream_connections_pb2,  # noqa: F401 - ParseDict looks for it
 )

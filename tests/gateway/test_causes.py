@@ -173,7 +173,8 @@ def test_limits_are_explained_with_the_setting_that_changes_them():
     limits = BackendLimits(requests=7, websockets=8, header_fields=9, header_kib=10)
     busy = explain(Cause.TOO_MANY_OPEN_REQUESTS, "", limits)
     assert busy.sentence.endswith(
-        "Limits: open requests 7, connections 1,024, requests waiting for a connection 1,024, websockets 8."
+        "Limits, unless the endpoint has its own: open requests 7, connections 1,024, requests waiting for a "
+        "connection 1,024, websockets 8."
     )
     assert "HOLDFAST_BACKEND_REQUESTS" in busy.remedy
     for cause in (Cause.RESPONSE_HEADERS_TOO_LARGE, Cause.TOO_MANY_RESPONSE_HEADERS, Cause.REQUEST_HEADERS_TOO_LARGE):

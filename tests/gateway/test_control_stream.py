@@ -1,19 +1,18 @@
 """The control stream over a real socket: probes that end early, and agents that misbehave."""
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 
 import grpc
 import grpc.aio
 import pytest
 
-from following import GATEWAY, PATIENCE, following, serving, until_connected
+from following import GATEWAY, PATIENCE, Agent, following, serving, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.identity import reference_identifier
 from holdfast.gateway.control import client, service, stream
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
-from holdfast.gateway.control.messages import METHOD, write
+from holdfast.gateway.control.messages import METHOD
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, ProbeRejected
 from holdfast.gateway.probing.resources import build_probe, new_name
@@ -24,25 +23,6 @@ from trusting import trust_set
 def a_probe():
     trust = trust_set((), reference_identifier("backend.test"))
     return build_probe(new_name(), parse_endpoint("https://backend.test"), trust, ["192.0.2.1"])
-
-
-class Agent:
-    """An agent that does what a test says."""
-
-    def __init__(self, channel):
-        self.call = channel.stream_stream(METHOD, None, None)()
-
-    async def receive(self):
-        async with asyncio.timeout(PATIENCE):
-            return json.loads(await self.call.read())
-
-    async def send(self, *messages):
-        for message in messages:
-            await self.call.write(message if isinstance(message, bytes) else write(message))
-
-    async def status(self):
-        async with asyncio.timeout(PATIENCE):
-            return await self.call.code()
 
 
 @asynccontextmanager

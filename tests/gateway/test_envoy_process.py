@@ -68,7 +68,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 @contextmanager
 def gateway(place: Path) -> Iterator[EnvoyProcess]:
     with gateway_directory(place / "gateway") as directory:
-        yield EnvoyProcess(lambda: place / "envoy", "edge", directory, place / "log", 1000)
+        yield EnvoyProcess((place / "envoy").absolute, "edge", directory, place / "log", 1000)
 
 
 def running(place: Path) -> list[int]:
@@ -119,6 +119,19 @@ def test_a_process_is_itself_only_with_its_start_time_and_until_it_ends():
         process.kill()
         wait_until(lambda: not detached.is_running(process.pid, started))  # it hasn't been reaped yet
     assert start_time(process.pid) is None
+
+
+def test_an_envoy_is_recorded_in_a_directory_with_a_relative_path(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(place)
+
+    async def story() -> int:
+        with gateway(Path()) as process:
+            return await start(process)
+
+    pid = asyncio.run(story())
+    record = read_record(place / "gateway" / "envoy.json")
+    assert record
+    assert record.pid == pid
 
 
 @pytest.mark.parametrize("kernel", ["reports its end", "is asked"])

@@ -11,7 +11,7 @@ from gateway.edge import PATIENCE
 from gateway.test_access_log import entry, message
 from holdfast.gateway.agent import access_logs
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
-from holdfast.gateway.agent.control_plane import LocalControlPlane
+from holdfast.gateway.agent.channels import open_local_channel
 from holdfast.gateway.discovery.ads import serve
 from holdfast.gateway.failures.access_log import AccessLog
 from holdfast.gateway.peer import Peer
@@ -28,7 +28,7 @@ class Agent:
         self.taken = []
 
     async def begin(self, stack):
-        channel = await stack.enter_async_context(LocalControlPlane(self.control_plane).open_channel())
+        channel = await stack.enter_async_context(open_local_channel(self.control_plane))
         self.forwarder = AccessLogForwarder()
         address = f"unix:{self.directory / 'ads'}"
         server = await serve(address, self.forwarder.register)

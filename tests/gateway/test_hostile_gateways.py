@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gateway.discovery_port import Port, connected, ending, run
 from gateway.edge import Edge, until
-from holdfast.gateway.agent.control_plane import open_remote_channel
+from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.discovery import ads
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.subscription import LONGEST_NACK, MAX_REASON

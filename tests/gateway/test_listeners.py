@@ -63,7 +63,7 @@ def test_a_listener_replaces_holdfasts_headers_from_callers(environment, tls):
     said = [(each.append.header.key, each.append.header.value) for each in mutations if each.HasField("append")]
     removed = re.compile(mutations[0].remove_on_match.key_matcher.safe_regex.regex)
     assert all(removed.fullmatch(name) for name in (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, "x-request-id"))
-    own = {ENVIRONMENT_HEADER: environment}
+    own = {ENVIRONMENT_HEADER: f"{environment}%PATH(NQ):84%"}
     if tls:
         own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
     assert {name: value for name, value in said if name.startswith("x-holdfast")} == own
@@ -118,8 +118,10 @@ def test_websockets_pass():
 
 def test_callers_get_a_code_a_message_and_the_request_id_and_nothing_about_tls():
     replies = read()[1].local_reply_config
-    told = [MessageToDict(mapper.body_format_override.json_format) for mapper in replies.mappers]
-    assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(replies.mappers, told, strict=True)] == [
+    examples, *errors = replies.mappers
+    assert not examples.HasField("body_format_override")
+    told = [MessageToDict(mapper.body_format_override.json_format) for mapper in errors]
+    assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(errors, told, strict=True)] == [
         (each.status, each.code) for each in REPLIES
     ]
     for body in told:

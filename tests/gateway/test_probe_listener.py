@@ -47,10 +47,11 @@ def test_probes_are_not_reported_as_failed_requests(manager):
     assert not manager.access_log
 
 
-def test_a_probe_is_a_connect_or_a_head_request(manager):
-    connect, head = manager.route_config.virtual_hosts[0].routes
+def test_a_probe_is_a_connect_or_a_head_request_and_tokens_are_requested_by_post(manager):
+    connect, head, post = manager.route_config.virtual_hosts[0].routes
     assert connect.match.HasField("connect_matcher")
     assert head.match.headers[0].string_match.exact == "HEAD"
+    assert post.match.headers[0].string_match.exact == "POST"
     assert unpack(manager.http_filters[0].typed_config, Router()).suppress_envoy_headers
 
 

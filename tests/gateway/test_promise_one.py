@@ -1,8 +1,9 @@
 """Promise 1: verification is never silently off, whatever the API and the imported certificates."""
 
+import contextlib
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -23,7 +24,10 @@ from hypothesis import strategies as st
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member, SessionKind, check_group
+from holdfast.apis.catalog.health_check import HealthCheck
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
@@ -67,6 +71,36 @@ def endpoints(draw: st.DrawFn) -> Endpoint:
     return parse_endpoint(f"{scheme}://{host}{port}{draw(st.sampled_from(['', '/', '/base', '/a/b/']))}")
 
 
+@st.composite
+def groups(draw: st.DrawFn) -> EndpointGroup:
+    further = draw(st.lists(endpoints(), max_size=3))
+    check = draw(st.sampled_from([None, HealthCheck()]))
+    members = tuple(Member(endpoint, draw(st.integers(1, 100))) for endpoint in further)
+    kind, session = draw(st.sampled_from(GroupKind)), draw(st.sampled_from(SessionKind))
+    return EndpointGroup(kind, members, session=session, health_check=check)
+
+
+def with_valid_groups(api: Api) -> Api:
+    """Leave out members that REST refuses."""
+    return replace(
+        api,
+        production_group=only_valid(api.production, api.production_group),
+        sandbox_group=only_valid(api.sandbox, api.sandbox_group),
+    )
+
+
+def only_valid(first: Endpoint | None, group: EndpointGroup | None) -> EndpointGroup | None:
+    if first is None or group is None:
+        return None
+    valid: EndpointGroup = replace(group, members=())
+    for member in group.members:
+        with contextlib.suppress(InvalidField):
+            longer = replace(valid, members=(*valid.members, member))
+            check_group(first, longer, "")
+            valid = longer
+    return valid
+
+
 apis = st.builds(
     replace,
     st.just(API),
@@ -75,7 +109,9 @@ apis = st.builds(
     state=st.sampled_from(State),
     production=st.none() | endpoints(),
     sandbox=st.none() | endpoints(),
-)
+    production_group=st.none() | groups(),
+    sandbox_group=st.none() | groups(),
+).map(with_valid_groups)
 
 
 @st.composite
@@ -137,19 +173,46 @@ def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
         own = {name for name in clusters if name == base or name.startswith(f"{base}/")} if endpoint else set()
         unknown -= own
         for name in own if endpoint and endpoint.origin.is_secure else ():
-            yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust[endpoint.origin], secrets))
-        led_to = {route.route.cluster for route in VirtualHost.FromString(built.routes[environment]).routes}
+            origins = [member.endpoint.origin for member in api.members(environment)]
+            yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust, origins, secrets))
+        hosts = map(VirtualHost.FromString, built.routes[environment])
+        led_to = {route.route.cluster for host in hosts for route in host.routes if route.HasField("route")}
         yield from (f"{environment}: a route leads to {name}" for name in led_to - own)
         if api.state.is_served and endpoint and not led_to:
             yield f"{environment}: no route"
     yield from (f"{name}: of no endpoint" for name in unknown)
 
 
-def _of_cluster(cluster: Cluster, trust: TrustSet, secrets: Mapping[str, Secret]) -> Iterator[str]:
+def _of_cluster(
+    cluster: Cluster, trust: Trust, origins: Sequence[Origin], secrets: Mapping[str, Secret]
+) -> Iterator[str]:
     if not cluster.HasField("transport_socket"):
         yield "no TLS"
-    for socket in (cluster.transport_socket, *(match.transport_socket for match in cluster.transport_socket_matches)):
-        yield from _of_socket(socket, trust, secrets)
+    if len(origins) == 1:
+        yield from _of_socket(cluster.transport_socket, trust[origins[0]], secrets)
+        if cluster.transport_socket_matches:
+            yield "other TLS for some hosts"
+        return
+    by_member = {match.match["member"]: match for match in cluster.transport_socket_matches}
+    if sorted(by_member) != sorted(map(str, origins)) or len(by_member) != len(cluster.transport_socket_matches):
+        yield "other members than those of the group"
+    for origin in origins:
+        yield from _of_socket(by_member[str(origin)].transport_socket, trust[origin], secrets)
+    if cluster.transport_socket.typed_config.value != _refusing():
+        yield "hosts that nothing matches are not refused"
+    for locality in cluster.load_assignment.endpoints:
+        for host in locality.lb_endpoints:
+            address = host.endpoint.address.socket_address
+            origin = next(each for each in origins if (each.host, each.port) == (address.address, address.port_value))
+            if host.metadata.filter_metadata["envoy.transport_socket_match"]["member"] != str(origin):
+                yield "a host that is verified as another one"
+
+
+def _refusing() -> bytes:
+    context = UpstreamTlsContext()
+    context.common_tls_context.validation_context.verify_certificate_hash.append("00" * 32)
+    value: bytes = context.SerializeToString(deterministic=True)
+    return value
 
 
 def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, Secret]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from holdfast.certificates.gateway_certificates import (
 )
 from holdfast.gateway.agent import control_plane
 from holdfast.gateway.agent import upstream as upstream_module
-from holdfast.gateway.agent.control_plane import LocalControlPlane, RemoteControlPlane, open_remote_channel
+from holdfast.gateway.agent.channels import open_local_channel, open_remote_channel
+from holdfast.gateway.agent.control_plane import RemoteControlPlane
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.membership import (
@@ -100,7 +101,7 @@ def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(t
         cache.connect("envoy")[0].started = True
         in_force = EnvoyProgress(cache, OpenListeners(cache))
         upstream = Upstream(cache, "eu-1", tell_time, in_force, Expiries(cache, utc_now))
-        async with LocalControlPlane(f"unix:{tmp_path / 'ads'}").open_channel() as channel:
+        async with open_local_channel(f"unix:{tmp_path / 'ads'}") as channel:
             following = asyncio.create_task(upstream.follow(channel))
             before = asked
             await asyncio.to_thread(wait_until, lambda: asked > before + 1)
@@ -119,7 +120,7 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
         write_membership(tmp_path, membership)
         now = [utc_now() + CERTIFICATE_LASTS * 0.61]
         publisher = RemoteControlPlane(tmp_path, membership, lambda: now[0])
-        async with publisher.open_channel() as channel:
+        async with await publisher.connect() as channel:
             waiting = asyncio.create_task(publisher.until_outdated(channel))
             done, _ = await asyncio.wait((waiting,), timeout=0.05)
             assert not done
@@ -131,7 +132,7 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
         assert renewed is not None
         assert renewed.credential.key != membership.credential.key
         port.accepted.reject(fingerprint)
-        async with publisher.open_channel() as channel:
+        async with await publisher.connect() as channel:
             edge = Edge(channel, "", ())
             await edge.ask(CLUSTER)
             assert await edge.take() == {"orders": "1"}
@@ -149,11 +150,11 @@ def test_an_agent_whose_certificate_has_expired_logs_what_to_do(monkeypatch: pyt
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
         expired = utc_now() + CERTIFICATE_LASTS
-        async with RemoteControlPlane(tmp_path, membership, lambda: expired).open_channel():
+        async with await RemoteControlPlane(tmp_path, membership, lambda: expired).connect():
             pass
 
     run(story)
-    (entry,) = logs.entries
+    entry = logs.entries[0]
     assert entry["event"] == (
         "the gateway's certificate has expired; create a token with `holdfast gateway enroll` and join again"
     )

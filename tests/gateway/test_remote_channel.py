@@ -27,18 +27,20 @@ from holdfast.certificates.gateway_certificates import (
     issue_gateway_certificate,
     pem_of,
 )
-from holdfast.gateway.agent.control_plane import open_remote_channel
+from holdfast.gateway.agent import channels
+from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.agent.membership import (
     Membership,
     make_request,
 )
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.remote import admission
-from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, Admission
+from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, UNDECIDED, Admission
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.constants import GATEWAY_SECRET
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
+from holdfast.refusals import TryLater
 from holdfast.server.clock import utc_now
 from running import wait_until
 
@@ -52,6 +54,21 @@ def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
                 assert [gateway.id for gateway in port.groups.gateways] == [name]
 
     run(story)
+
+
+def test_a_gateway_that_cannot_be_authorized_for_now_gets_the_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def be_unreachable(_: str) -> None:
+        raise TryLater("db.example refuses connections")
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        monkeypatch.setattr(port.accepted, "authorize", be_unreachable)
+        assert await rejection(membership) == f"ABORTED: {UNDECIDED}"
+
+    run(story)
+    assert not caplog.records  # gRPC logs exceptions that a service doesn't handle
 
 
 def test_the_key_of_the_publishers_machine_does_not_leave_it():
@@ -220,5 +237,20 @@ def test_a_taken_port_is_not_shared():
     async def story(port: Port) -> None:
         with pytest.raises(CannotListen, match=f"127.0.0.1:{port.number}"):
             await serve_remote_gateways((("127.0.0.1", port.number),), present, Admission(port.accepted), [])
+
+    run(story)
+
+
+def test_agents_that_ping_often_stay_connected(monkeypatch: pytest.MonkeyPatch):
+    every_second = (dict(channels.OPTIONS) | {"grpc.keepalive_time_ms": 1000}).items()
+    monkeypatch.setattr(channels, "OPTIONS", list(every_second))
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        async with connected(membership) as edge:
+            await edge.take()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(4.5):  # by default, the fourth ping ends a silent connection
+                    await edge.end()
 
     run(story)

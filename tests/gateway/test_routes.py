@@ -1,6 +1,7 @@
 """Envoy routes for APIs."""
 
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from envoy.config.core.v3.base_pb2 import RoutingPriority
@@ -68,8 +69,10 @@ def test_an_environment_without_an_endpoint_has_no_routes():
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_published_and_deprecated_apis_have_routes(state):
-    assert bool(matched(make_api(state=state))) is (state in {State.PUBLISHED, State.DEPRECATED})
+def test_only_apis_that_are_served_have_routes_to_their_backend(state):
+    routes = build_routes(make_api(state=state), "production")
+    assert bool(routes) is state.is_live
+    assert all(route.HasField("route") is state.is_served for route in routes)
 
 
 def test_another_organizations_api_is_below_its_prefix():
@@ -93,7 +96,9 @@ def test_a_long_response_is_not_cut_off_but_a_silent_one_is():
 def test_the_longest_context_comes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]
-    resource = build_scoped_routes("production", "a", (pack_routes(api, "production") for api in apis))
+    resource = build_scoped_routes(
+        "production", "a", chain.from_iterable(pack_routes(api, "production") for api in apis)
+    )
     assert (resource.type_url, resource.name) == (ROUTES, "production/a")
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]
@@ -118,13 +123,16 @@ def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
     quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
     both = [api, replace(api, id="other", version="2")]
-    resource = build_scoped_routes("production", "pizza", [pack_routes(each, "production") for each in both])
+    resource = build_scoped_routes(
+        "production", "pizza", chain.from_iterable(pack_routes(each, "production") for each in both)
+    )
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     (mappings,) = host.metadata.filter_metadata.values()
     assert mappings.keys() == {route.name for route in host.routes}
     for each in both:
         url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
         assert dict(mappings[f"default/{each.id}/production"]) == url | {"public": each.path}
-    unmapped = VirtualHost.FromString(pack_routes(api, "sandbox"))
+    (packed,) = pack_routes(api, "sandbox")
+    unmapped = VirtualHost.FromString(packed)
     assert unmapped.routes
     assert not unmapped.HasField("metadata")

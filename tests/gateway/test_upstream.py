@@ -2,12 +2,13 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 from gateway.agents import Agent, begin, chain, make, make_directory, start_envoy, take_changes, until
 from gateway.edge import PATIENCE, discovery
 from holdfast.gateway.agent import expiry
-from holdfast.gateway.agent.control_plane import LocalControlPlane
+from holdfast.gateway.agent.channels import open_local_channel
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import new_name
@@ -106,6 +107,27 @@ def test_a_secret_that_no_cluster_names_holds_nothing_back_and_can_still_be_reje
     asyncio.run(story())
 
 
+def test_a_cluster_is_not_in_force_without_the_secret_that_it_names(tmp_path):
+    """Envoy may acknowledge a cluster before it has its secret, and answers 503 until then."""
+
+    async def story():
+        async with chain(tmp_path) as (cache, _, envoy):
+            cache.apply([make("trust/1", type_url=SECRET), replace(make("a"), body=b"sds: trust/1"), make("b")])
+            clusters = await envoy.receive()
+            await envoy.ask(SECRET, "trust/1")
+            secret = await envoy.receive()
+            (gateway,) = cache.gateways
+            await envoy.answer(clusters)
+            cache.apply([make("b", "2")])
+            await envoy.take()
+            await until(lambda: gateway.has((CLUSTER, "b"), "2"))
+            assert not gateway.has((CLUSTER, "a"), "1")
+            await envoy.answer(secret)
+            await until(lambda: gateway.has((CLUSTER, "a"), "1"))
+
+    asyncio.run(story())
+
+
 def test_a_control_plane_that_returns_is_asked_for_differences_only(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
@@ -161,11 +183,11 @@ def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
         async with discovery(make_directory(tmp_path, "agent")) as (own, _):
             agent = Agent(own, make_directory(tmp_path, "."))
             make_directory(tmp_path, "control")
-            async with LocalControlPlane(agent.address).open_channel() as channel:
+            async with open_local_channel(agent.address) as channel:
                 assert not await agent.upstream.fill(channel)
             async with discovery(tmp_path / "control") as (cache, _):
                 cache.apply([make("a"), make("b", type_url=SECRET)])
-                async with LocalControlPlane(agent.address).open_channel() as channel, asyncio.timeout(PATIENCE):
+                async with open_local_channel(agent.address) as channel, asyncio.timeout(PATIENCE):
                     while not await agent.upstream.fill(channel):  # noqa: ASYNC110 - gRPC pauses between attempts
                         await asyncio.sleep(0.02)
             assert set(own.resources(CLUSTER)) == {"a"}

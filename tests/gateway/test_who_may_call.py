@@ -2,6 +2,8 @@
 
 import hashlib
 from datetime import UTC, datetime
+from itertools import chain
+from typing import Literal
 
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
@@ -30,12 +32,13 @@ from trusting import trust_set
 NOT_BEFORE, NOT_AFTER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def caller(name: bytes) -> AcceptedCaller:
-    return AcceptedCaller(hashlib.sha256(name).hexdigest(), NOT_BEFORE, NOT_AFTER)
+def caller(name: bytes, environment: Environment | Literal[""] = "") -> AcceptedCaller:
+    # As in the database, an API has a certificate only once.
+    return AcceptedCaller(hashlib.sha256(name + environment.encode()).hexdigest(), NOT_BEFORE, NOT_AFTER, environment)
 
 
 ANNA, BERTA = caller(b"anna"), caller(b"berta")
-accepted_callers = st.sets(st.binary(min_size=1).map(caller), max_size=5)
+accepted_callers = st.sets(st.builds(caller, st.binary(min_size=1), st.sampled_from(["", *ENVIRONMENTS])), max_size=5)
 urls = st.none() | st.sampled_from(["https://a.test", "http://a.test", "https://a.test/base/", "http://[::1]:81/x"])
 contexts = st.from_regex(r"/(a|b)(/(a|b|1)){0,2}", fullmatch=True)
 
@@ -65,7 +68,8 @@ def place(route: Route) -> str:
 @given(apis(requires=True), accepted_callers)
 def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, accepted):
     for environment in ENVIRONMENTS:
-        routes, fingerprints = build_routes(api, environment, accepted), {each.fingerprint for each in accepted}
+        routes = build_routes(api, environment, accepted)
+        fingerprints = {each.fingerprint for each in accepted if each.environment in {"", environment}}
         for route in routes:
             (action,) = [each for each in ("route", "direct_response") if route.HasField(each)]
             if action == "route":
@@ -80,7 +84,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
                 assert not time.invert_match
                 assert not time.treat_missing_header_as_empty
             else:
-                assert route.direct_response.status == 403
+                assert route.direct_response.status == (503 if api.state is State.BLOCKED else 403)
         served = api.state.is_served and api.endpoint(environment) is not None
         assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (
             fingerprints if served else set()
@@ -93,7 +97,7 @@ def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_n
         routes = build_routes(api, environment, accepted)
         last = {place(route): route for route in routes}
         refused = {where for where, route in last.items() if route.HasField("direct_response")}
-        assert refused == (set(last) if api.requires_certificate else set())
+        assert refused == (set(last) if api.requires_certificate or api.state is State.BLOCKED else set())
         assert not any(route.match.headers for route in routes if route.HasField("direct_response"))
         assert set(last) in ({api.path, f"{api.path}/*"}, set())
 
@@ -101,7 +105,9 @@ def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_n
 @given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), accepted_callers)
 def test_no_other_api_in_a_scope_bypasses_a_rejection(every, accepted):
     for environment in ENVIRONMENTS:
-        made = build_scoped_routes(environment, "a", [pack_routes(api, environment, accepted) for api in every])
+        made = build_scoped_routes(
+            environment, "a", chain.from_iterable(pack_routes(api, environment, accepted) for api in every)
+        )
         (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
         for api in every:
             if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):

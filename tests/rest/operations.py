@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.gateways.group import Group
+from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.evidence import Evidence
 from holdfast.services.access.context import Context
@@ -21,7 +22,9 @@ from holdfast.services.gateways.enrollment import create_join_token
 from holdfast.store.access import accounts
 from holdfast.store.gateways import groups
 from issuing import answer, identity_file, issue
+from receivers import SECRET
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, PREFIX, URL, api_body, create_api, upload
+from watching import observe
 
 CA = issue(ca=True, common_name="CA")
 OWN = issue(common_name="own", by=CA)
@@ -29,8 +32,12 @@ MARKER = uuid.uuid4().hex
 CALLER = issue(common_name=MARKER)
 OLD, BACKEND = issue("pizza.test", common_name=MARKER), issue("pizza.test", common_name=MARKER)
 DEFINITION = '{"openapi": "3.0.0", "info": {"title": "Imported", "version": "1"}, "paths": {}}'
+ORIGIN = "https://pizza.test:8443"
 NOWHERE = "https://127.0.0.1:1"
 WHERE = {"endpoint": URL}
+PICTURE = b"\x89PNG\r\n\x1a\n" + MARKER.encode()
+DOCUMENT = {"name": "How to", "type": "HOWTO", "sourceType": "INLINE", "visibility": "API_LEVEL"}
+DEPLOYED = [{"name": "Default"}]
 PASSWORD = "a whole new sentence"
 
 
@@ -42,7 +49,14 @@ class House:
         self.marker = MARKER
         self.account = owner.get(f"{PREFIX}/account").json()
         api = create_api(owner, description=self.marker)
-        self.ids = {"api_id": api["id"], "alias": "pizza-backend", "name": user.name}
+        self.ids = {
+            "level": "api",
+            "key_type": "PRODUCTION",
+            "api_id": api["id"],
+            "environment": "production",
+            "alias": "pizza-backend",
+            "name": user.name,
+        }
         assert upload(owner, OLD.pem, "gone").status_code == 201
         assert owner.delete(f"{CERTIFICATES}/gone").status_code == 200
         self.ids["removed_id"] = owner.get(f"{PREFIX}/removed-endpoint-certificates").json()["list"][0]["id"]
@@ -53,13 +67,17 @@ class House:
         path = f"{APIS}/{api['id']}/client-certificates"
         fields = {"alias": "pizza-backend", "tier": self.marker}
         assert owner.post(path, data=fields, files={"certificate": ("a.crt", CALLER.pem)}).status_code == 201
+        self._documents(api["id"])
         self.archive = self._archive()
         self._client_certificate()
         body = {"reason": f"because of {self.marker}", "until": self.later(hours=1)}
         assert owner.put(f"{ENDPOINTS}/trust-exception", params=WHERE, json=body).status_code == 200
         self.ids["request_id"] = self._failure()
+        self.ids["revision_id"], self.ids["deployment_id"] = self._revision(api["id"]), "RGVmYXVsdA"
+        self.ids["endpoint_id"] = self._watched_endpoint()
         self.ids["gateway"] = self._gateway()
         self.ids["group"] = self._group()
+        self._notifications(api["id"])
         self.owned_by(owner)
 
     def owned_by(self, client):
@@ -81,6 +99,14 @@ class House:
     def later(self, **by):
         """Return the time in the given number of days or hours."""
         return (self.runtime.now() + timedelta(**by)).isoformat()
+
+    def _documents(self, api_id):
+        files = {"file": ("pizza.png", PICTURE)}
+        assert self.owner.put(f"{APIS}/{api_id}/thumbnail", files=files).status_code == 200
+        body = DOCUMENT | {"name": self.marker[:60], "inlineContent": self.marker}
+        made = self.owner.post(f"{APIS}/{api_id}/documents", json=body)
+        assert made.status_code == 201, made.text
+        self.ids["document_id"] = made.json()["documentId"]
 
     def _archive(self):
         packed = self.owner.get(f"{APIS}/export", params={"apiId": self.ids["api_id"]}).content
@@ -114,6 +140,32 @@ class House:
             groups.insert(session, Group(name, now, now))
         return name
 
+    def _revision(self, api_id):
+        """Deploy a revision, and create one that can be deleted."""
+        deployed, other = (
+            self.owner.post(f"{APIS}/{api_id}/revisions", json={"description": self.marker}).json()["id"]
+            for _ in range(2)
+        )
+        params = {"revisionId": deployed}
+        answer = self.owner.post(f"{APIS}/{api_id}/deploy-revision", params=params, json=DEPLOYED)
+        assert answer.status_code == 201, answer.text
+        return other
+
+    def _watched_endpoint(self):
+        store, now = self.runtime.store, self.runtime.now()
+        return observe(store, self.account["organization"], ORIGIN, [read_certificate(BACKEND.der)], now).id
+
+    def _notifications(self, api_id):
+        self.ids["channel"] = "ops"
+        body = {"name": "ops", "kind": "webhook", "url": f"{NOWHERE}/{self.marker}", "secret": SECRET}
+        made = self.owner.post(f"{PREFIX}/notification-channels", json=body)
+        assert made.status_code == 201, made.text
+        body = {"kind": "trust_exception", "reason": f"because of {self.marker}", "until": self.later(hours=1)}
+        self.ids["silence_id"] = self.owner.post(f"{PREFIX}/silences", json=body).json()["id"]
+        for path in (f"{APIS}/{api_id}", f"{CERTIFICATES}/pizza-backend"):
+            changed = self.owner.put(f"{path}/owners", json={"owners": [f"{self.marker}@example.com"]})
+            assert changed.status_code == 200, changed.text
+
     def _failure(self):
         request_id = str(uuid.uuid4())
         self.runtime.failures.record(
@@ -137,6 +189,10 @@ def about_endpoint(*_):
     return {"params": WHERE}
 
 
+def about_revision(_, ids):
+    return {"params": {"revisionId": ids["revision_id"]}}
+
+
 def json_body(**body):
     return lambda *_: {"json": body}
 
@@ -157,6 +213,8 @@ REQUESTS = {
     "PUT /apis/{api_id}": json_body(description="changed"),
     "DELETE /apis/{api_id}": nothing,
     "GET /apis/{api_id}/failures": nothing,
+    "PUT /apis/{api_id}/failures/{environment}/acknowledgement": nothing,
+    "DELETE /apis/{api_id}/failures/{environment}/acknowledgement": nothing,
     "GET /apis/{api_id}/swagger": nothing,
     "PUT /apis/{api_id}/swagger": file_of("apiDefinition", DEFINITION),
     "GET /apis/{api_id}/lifecycle-state": nothing,
@@ -171,14 +229,48 @@ REQUESTS = {
     "POST /apis/validate-endpoint": lambda *_: {"params": {"endpointUrl": NOWHERE}},
     "HEAD /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
     "POST /apis/validate": lambda *_: {"params": {"query": "name:Pizza"}},
+    "GET /apis/{api_id}/thumbnail": nothing,
+    "PUT /apis/{api_id}/thumbnail": file_of("file", PICTURE),
+    "DELETE /apis/{api_id}/thumbnail": nothing,
+    "GET /apis/{api_id}/documents": nothing,
+    "POST /apis/{api_id}/documents": json_body(**DOCUMENT),
+    "POST /apis/{api_id}/documents/validate": lambda house, _: {"params": {"name": house.marker[:60]}},
+    "GET /apis/{api_id}/documents/{document_id}": nothing,
+    "PUT /apis/{api_id}/documents/{document_id}": json_body(**DOCUMENT),
+    "DELETE /apis/{api_id}/documents/{document_id}": nothing,
+    "GET /apis/{api_id}/documents/{document_id}/content": nothing,
+    "POST /apis/{api_id}/documents/{document_id}/content": lambda *_: {"data": {"inlineContent": "text"}},
     "GET /apis/{api_id}/client-certificates": nothing,
     "POST /apis/{api_id}/client-certificates": file_of("certificate", OWN.pem, alias="a", tier="Gold"),
     "GET /apis/{api_id}/client-certificates/{alias}": nothing,
     "PUT /apis/{api_id}/client-certificates/{alias}": file_of("certificate", OWN.pem),
     "DELETE /apis/{api_id}/client-certificates/{alias}": nothing,
     "GET /apis/{api_id}/client-certificates/{alias}/content": nothing,
+    "GET /apis/{api_id}/client-certs/{key_type}": nothing,
+    "POST /apis/{api_id}/client-certs/{key_type}": file_of("certificate", OWN.pem, alias="a", tier="Gold"),
+    "GET /apis/{api_id}/client-certs/{key_type}/{alias}": nothing,
+    "PUT /apis/{api_id}/client-certs/{key_type}/{alias}": file_of("certificate", OWN.pem),
+    "DELETE /apis/{api_id}/client-certs/{key_type}/{alias}": nothing,
+    "GET /apis/{api_id}/client-certs/{key_type}/{alias}/content": nothing,
+    "POST /apis/{api_id}/generate-key": nothing,
+    "GET /apis/{api_id}/revisions": nothing,
+    "POST /apis/{api_id}/revisions": json_body(description="second"),
+    "GET /apis/{api_id}/revisions/{revision_id}": nothing,
+    "DELETE /apis/{api_id}/revisions/{revision_id}": nothing,
+    "POST /apis/{api_id}/restore-revision": about_revision,
+    "POST /apis/{api_id}/deploy-revision": lambda house, ids: about_revision(house, ids) | {"json": DEPLOYED},
+    "POST /apis/{api_id}/undeploy-revision": lambda house, ids: about_revision(house, ids) | {"json": DEPLOYED},
+    "GET /apis/{api_id}/deployments": nothing,
+    "PUT /apis/{api_id}/deployments/{deployment_id}": json_body(**DEPLOYED[0]),
+    "GET /labels": nothing,
+    "PUT /labels": lambda _, ids: {"params": {"kind": "api", "object": ids["api_id"]}, "json": {"labels": ["a"]}},
     "GET /endpoint-certificates": nothing,
     "POST /endpoint-certificates": file_of("certificate", OWN.pem, alias="new", endpoint=URL),
+    "GET /endpoint-certificates-export": nothing,
+    "POST /endpoint-certificates/delete": lambda _, ids: {"json": {"aliases": [ids["alias"]]}},
+    "POST /endpoint-certificates/replace": file_of(
+        "certificate", OWN.pem, fingerprint=read_certificate(BACKEND.der).fingerprint
+    ),
     "POST /endpoint-certificates/inspect": file_of("certificate", OWN.pem),
     "GET /endpoint-certificates/{alias}": nothing,
     "PUT /endpoint-certificates/{alias}": file_of("certificate", OWN.pem),
@@ -187,6 +279,8 @@ REQUESTS = {
     "GET /endpoint-certificates/{alias}/content": nothing,
     "POST /endpoint-certificates/{alias}/undo": nothing,
     "POST /endpoint-certificates/{alias}/retire": nothing,
+    "POST /endpoint-certificates/{alias}/pin": nothing,
+    "DELETE /endpoint-certificates/{alias}/pin": nothing,
     "GET /removed-endpoint-certificates": nothing,
     "POST /removed-endpoint-certificates/{removed_id}/restore": nothing,
     "GET /endpoints/trust-settings": about_endpoint,
@@ -213,6 +307,13 @@ REQUESTS = {
         "params": WHERE,
         "files": {"certificate": ("answer.pem", house.answer)},
     },
+    "GET /attention": nothing,
+    "GET /expiry": nothing,
+    "GET /watched-endpoints": nothing,
+    "GET /watched-endpoints/{endpoint_id}": nothing,
+    "GET /watched-endpoints/{endpoint_id}/history": nothing,
+    "GET /traffic": nothing,
+    "GET /apis/{api_id}/traffic": nothing,
     "GET /failures": nothing,
     "GET /failures/{request_id}": nothing,
     "GET /gateways": nothing,
@@ -222,11 +323,31 @@ REQUESTS = {
     # The token is the only credential, so no role matters.
     "POST /gateways/join": json_body(token="hfg_unknown", csr=""),
     "GET /gateways/enforcement": lambda *_: {"params": {"context": "/pizza", "version": "1.0"}},
+    "GET /control-planes": nothing,
     "GET /gateways/groups": nothing,
     "POST /gateways/groups": lambda *_: {"json": {"name": f"g{uuid.uuid4().hex[:12]}"}},
     "GET /gateways/groups/{group}": nothing,
     "PUT /gateways/groups/{group}": json_body(displayName="another"),
     "DELETE /gateways/groups/{group}": nothing,
+    "GET /notification-channels": nothing,
+    "POST /notification-channels": json_body(name="other", kind="email", recipients=["team@example.com"]),
+    "GET /notification-channels/{channel}": nothing,
+    "PUT /notification-channels/{channel}": json_body(events=["backend_failure"]),
+    "DELETE /notification-channels/{channel}": nothing,
+    "POST /notification-channels/{channel}/test": nothing,
+    "GET /notifications": nothing,
+    "GET /silences": nothing,
+    "POST /silences": lambda house, _: {
+        "json": {"kind": "backend_failure", "reason": "maintenance", "until": house.later(hours=1)}
+    },
+    "DELETE /silences/{silence_id}": nothing,
+    "GET /apis/{api_id}/owners": nothing,
+    "PUT /apis/{api_id}/owners": json_body(owners=["team@example.com"]),
+    "GET /endpoint-certificates/{alias}/owners": nothing,
+    "PUT /endpoint-certificates/{alias}/owners": json_body(owners=["team@example.com"]),
+    "GET /audit-events": nothing,
+    "GET /audit-events/chain": nothing,
+    "GET /audit-events/export": nothing,
     "GET /search": lambda *_: {"params": {"query": "pizza"}},
     "GET /settings": nothing,
     "GET /settings/gateway-environments": nothing,
@@ -249,7 +370,12 @@ REQUESTS = {
     "DELETE /users/{name}": nothing,
     "PUT /users/{name}/password": json_body(password="another whole sentence"),
     "GET /organizations": nothing,
-    "POST /organizations": lambda *_: {
+    "GET /key-managers": nothing,
+    "GET /throttling-policies/{level}": nothing,
+    "GET /subscriptions": nothing,
+    "GET /operation-policies": nothing,
+    "GET /installation/organizations": nothing,
+    "POST /installation/organizations": lambda *_: {
         "json": {"organization": f"o{uuid.uuid4().hex[:12]}", "admin": "eva", "password": PASSWORD}
     },
     "POST /client-registration/v0.17/register": json_body(clientName="script", grantType="password"),

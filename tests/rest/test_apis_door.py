@@ -133,12 +133,14 @@ def test_an_api_moves_through_its_lifecycle(client, api):
     assert response.status_code == 200
     assert response.json() == {
         "workflowStatus": "APPROVED",
-        "jsonPayload": None,
+        "jsonPayload": "",
         "lifecycleState": {
             "state": "Published",
             "checkItems": [],
             "availableTransitions": [
                 {"event": "Demote to Created", "targetState": "Created"},
+                {"event": "Deploy as a Prototype", "targetState": "Prototyped"},
+                {"event": "Block", "targetState": "Blocked"},
                 {"event": "Deprecate", "targetState": "Deprecated"},
             ],
         },
@@ -190,3 +192,30 @@ def test_organizations_do_not_see_each_other(client, stranger, api):
     lifecycle = {"apiId": theirs["id"], "action": "Publish"}
     assert_problem(client.post(f"{APIS}/change-lifecycle", params=lifecycle), 404)
     assert stranger.get(f"{APIS}/{theirs['id']}").json() == theirs
+
+
+def test_lists_are_sorted_as_asked(client):
+    for name, version in (("Bread", "2"), ("apple", "3"), ("Cake", "1")):
+        create_api(client, name, version=version)
+    cake = client.get(APIS, params={"query": "name:Cake"}).json()["list"][0]
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": cake["id"], "action": "Publish"})
+
+    def names(**params):
+        return [each["name"] for each in client.get(APIS, params=params).json()["list"]]
+
+    assert names() == names(sortBy="apiName") == names(sortOrder="asc") == ["apple", "Bread", "Cake"]
+    assert names(sortBy="version", sortOrder="desc") == ["apple", "Bread", "Cake"]
+    assert names(sortBy="version") == names(sortOrder="desc") == ["Cake", "Bread", "apple"]
+    assert names(sortBy="createdTime") == ["Bread", "apple", "Cake"]
+    assert names(sortBy="status", sortOrder="desc") == ["Cake", "Bread", "apple"]
+    page = client.get(APIS, params={"sortBy": "version", "sortOrder": "desc", "limit": 1}).json()
+    assert client.get(page["pagination"]["next"]).json()["list"][0]["name"] == "Bread"
+    assert client.get(APIS, params={"sortBy": "color"}).status_code == 400
+
+
+def test_a_key_for_tests_is_random_and_not_checked(client):
+    path = f"{APIS}/{create_api(client)['id']}/generate-key"
+    first, second = (client.post(path).json() for _ in range(2))
+    assert first["apikey"] != second["apikey"]
+    assert (first["validityTime"], first["checked"]) == (3600, False)
+    assert_problem(client.post(f"{APIS}/0/generate-key"), 404)

@@ -11,7 +11,10 @@ from holdfast.server.bodies import MAX_BODY
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.sqlite(reason="most of the work of a request is done before it uses the database"),
+]
 SMALLER = MAX_BODY - 4_096  # leaves room for the rest of a form
 PEM = issue("a.test").pem
 

@@ -49,7 +49,7 @@ def test_an_upload_is_described_and_makes_the_api_require_it(client, api):
     assert made.headers["location"] == path_of(api, "partner")
     body = made.json()
     assert (body["alias"], body["apiId"], body["tier"], body["status"]) == ("partner", api["id"], "Gold", "Active")
-    assert (body["subject"], body["version"], body["findings"]) == ("CN=anna", "V3", [])
+    assert (body["subject"], body["version"], body["findings"]) == ("CN=anna", "3", [])
     assert body["fingerprint"] == sha256(ANNA.der).hexdigest()
     assert schemes(client, api) == ["mutualssl"]
     got = client.get(path_of(api, "partner"))
@@ -130,7 +130,7 @@ def test_invalid_tiers_are_rejected(client, api, tier):
 def test_an_alias_and_a_certificate_are_unique_within_an_api(client, api):
     assert accept(client, api).status_code == 201
     assert_problem(accept(client, api, OTHERS[0].pem), 409, "alias", says="partner already exists")
-    assert_problem(accept(client, api, alias="again"), 409, "certificate", says="accepted under the alias partner")
+    assert_problem(accept(client, api, alias="again"), 409, "certificate", says="exists under the alias partner")
     assert accept(client, create_api(client, "Pasta")).status_code == 201
 
 
@@ -142,7 +142,7 @@ def test_replacing_keeps_what_is_left_out(client, api):
     put = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[1].pem)})
     assert (put.json()["tier"], put.json()["subject"]) == ("Silver", "CN=caller 1")
     taken = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
-    assert_problem(taken, 409, "certificate", says="accepted under the alias other")
+    assert_problem(taken, 409, "certificate", says="exists under the alias other")
     two = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", ANNA.pem + CA.pem)})
     assert_problem(two, 400, "certificate")
 

@@ -11,10 +11,11 @@ from store.values import read
 
 pytestmark = pytest.mark.usefixtures("api")
 INFORMATION = {
-    *("alias", "endpoint", "status", "validity", "version", "subject", "certificates", "findings"),
-    *("previous", "replacedTime", "inUse", "retireProposed"),
+    *("alias", "endpoint", "status", "validity", "validityPeriod", "version", "subject", "certificates", "findings"),
+    *("previous", "replacedTime", "inUse", "pinned", "pinProposed", "retireProposed"),
 }
 ADDED = {"expiryStatus", "notAfter", "createdTime", "lastUpdatedTime"}
+LISTED = {"commonName", "issuer", "expires", "fingerprints", "previousCertificates", "usedBy", "createdBy"}
 
 
 def test_an_upload_returns_its_location_and_description(client):
@@ -23,11 +24,14 @@ def test_an_upload_returns_its_location_and_description(client):
     assert (response.status_code, response.headers["location"]) == (201, f"{CERTIFICATES}/pizza-backend")
     body = response.json()
     assert body.keys() == INFORMATION | ADDED | {"used", "ignored"}
-    assert (body["alias"], body["endpoint"], body["status"], body["version"]) == ("pizza-backend", URL, "Active", "V3")
+    assert (body["alias"], body["endpoint"], body["status"], body["version"]) == ("pizza-backend", URL, "Active", "3")
     assert (body["subject"], body["findings"], body["ignored"]) == ("CN=pizza.test", [], [])
     assert body["used"] == [{"what": "Block 1", "fingerprint": read(backend).fingerprint}]
-    validity = [datetime.fromisoformat(body["validity"][end]) for end in ("from", "to")]
+    validity = [datetime.fromisoformat(body["validityPeriod"][end]) for end in ("from", "to")]
     assert validity == [backend.certificate.not_valid_before_utc, backend.certificate.not_valid_after_utc]
+    # As Java's `Date.toString()` writes it, for scripts that were written for WSO2.
+    as_java = [f"{time:%a %b %d %H:%M:%S} UTC {time.year}" for time in validity]
+    assert [body["validity"][end] for end in ("from", "to")] == as_java
     assert client.get(response.headers["location"]).status_code == 200
 
 
@@ -139,7 +143,7 @@ def test_lists_have_wso2s_members_and_more(client):
     body = client.get(CERTIFICATES).json()
     assert (body.keys(), body["count"]) == ({"count", "certificates", "pagination"}, 2)
     assert [entry["alias"] for entry in body["certificates"]] == ["a", "b"]
-    assert all(entry.keys() == {"alias", "endpoint"} | ADDED for entry in body["certificates"])
+    assert all(entry.keys() == {"alias", "endpoint"} | ADDED | LISTED for entry in body["certificates"])
     assert body["pagination"] == {"offset": 0, "limit": 25, "total": 2, "next": "", "previous": ""}
 
 
@@ -187,4 +191,9 @@ def test_the_apis_that_use_a_certificate_are_those_of_its_origin(client, api):
     assert usage["list"] == [{key: usage["list"][0][key] for key in ("id", "name", "context", "version", "provider")}]
     rest = client.get(usage["pagination"]["next"]).json()
     assert {each["name"] for each in usage["list"] + rest["list"]} == {api["name"], "Other"}
-    assert_problem(client.get(f"{CERTIFICATES}/unknown/usage"), 404)
+
+
+def test_the_query_of_an_endpoint_is_not_stored_with_its_certificates(client):
+    response = upload(client, issue("pizza.test").pem, endpoint=f"{URL}?key=secret")
+    assert (response.status_code, response.json()["endpoint"]) == (201, URL)
+    assert "secret" not in client.get(f"{CERTIFICATES}/pizza-backend").text

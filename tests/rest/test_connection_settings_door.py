@@ -2,10 +2,10 @@
 
 import pytest
 
-from rest.calls import APIS, URL, assert_problem, create_api
+from rest.calls import APIS, URL, api_body, assert_problem, create_api
 
 OURS = {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
-THEIRS = {"actionDuration": "30000"}
+THEIRS = {"retryDelay": "30000"}
 EXPORT, IMPORT = f"{APIS}/export", f"{APIS}/import"
 
 
@@ -70,6 +70,33 @@ def test_the_fallback_is_read_only(client):
     assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
 
 
+def test_settings_that_wso2_sends_are_read_or_kept(client):
+    theirs = {
+        "actionSelect": "fault",
+        "factor": "2.0",
+        "suspendErrorCode": ["101503"],
+        "retryErroCode": [],
+        "retryDelay": "",
+    }
+    read = {"actionDuration": "30000", "suspendDuration": 60_000.0, "suspendMaxDuration": "", "retryTimeOut": "0"}
+    made = create_api(client, endpointConfig=config(theirs | read))
+    kept = made["endpointConfig"]["production_endpoints"]["config"]
+    assert kept == theirs | {"actionDuration": 30_000, "suspendDuration": 60_000}
+
+
+@pytest.mark.parametrize(("kind", "instead"), [("default", "one API for each backend"), ("awslambda", "lambda-url")])
+def test_types_of_endpoints_without_a_fixed_backend_are_refused_with_an_alternative(client, kind, instead):
+    answer = client.post(APIS, json=api_body() | {"endpointConfig": config({}) | {"endpoint_type": kind}})
+    assert_problem(answer, 400, "endpointConfig.endpoint_type")
+    assert instead in answer.json()["description"]
+
+
+@pytest.mark.parametrize(("kind", "url"), [("address", URL), ("ws", "wss://pizza.test/feed")])
+def test_soap_and_websocket_endpoints_keep_their_type_and_url(client, kind, url):
+    sent = {"endpoint_type": kind, "production_endpoints": {"url": url}}
+    assert create_api(client, endpointConfig=sent, type="WS")["endpointConfig"] == sent
+
+
 @pytest.mark.parametrize(
     ("settings", "member"),
     [
@@ -78,6 +105,16 @@ def test_the_fallback_is_read_only(client):
         ({"connectionPerCaller": "yes"}, "connectionPerCaller"),
         ({"rewriteResponses": 1}, "rewriteResponses"),
         ({"protocol": "http2", "connectionPerCaller": True}, "connectionPerCaller"),
+        ({"connectTimeoutMs": 10}, "connectTimeoutMs"),
+        ({"connectTimeoutMs": "soon"}, "connectTimeoutMs"),
+        ({"actionDuration": "-5"}, "actionDuration"),
+        ({"actionDuration": 86_400_001}, "actionDuration"),
+        ({"retries": 6}, "retries"),
+        ({"retryStatusCodes": [200]}, "retryStatusCodes"),
+        ({"retryStatusCodes": list(range(500, 521))}, "retryStatusCodes"),
+        ({"responseTimeoutMs": 100, "tryTimeoutMs": 101}, "tryTimeoutMs"),
+        ({"suspendDuration": 5000, "suspendMaxDuration": 1000}, "suspendMaxDuration"),
+        ({"maxRequests": 0}, "maxRequests"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_by_name(client, settings, member):

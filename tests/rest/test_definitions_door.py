@@ -147,7 +147,6 @@ def test_a_new_version_has_the_definition_too(client):
         ({"file": ("a", "{}")}, "definition", "neither 'openapi' nor 'swagger'"),
         ({"file": ("a", b"\xff")}, "definition", "UTF-8"),
         ({"url": (None, "")}, "file", "missing"),
-        ({"inlineAPIDefinition": (None, TEXT)}, "inlineAPIDefinition", "no such form field"),
     ],
 )
 def test_a_definition_that_cannot_be_used_changes_nothing(client, shared_runtime, berta, api, parts, field, says):
@@ -181,3 +180,12 @@ def test_a_definition_of_another_organization_is_not_found(client, stranger):
     assert_problem(client.post(f"{APIS}/copy-api", params={"apiId": theirs["id"], "newVersion": "2"}), 404)
     assert_problem(client.post(f"{APIS}/validate", params={"query": "name:Pizza"}), 404)
     assert client.get(f"{APIS.removesuffix('/apis')}/search", params={"query": "pizza"}).json()["count"] == 0
+
+
+def test_a_definition_can_be_sent_as_text(client):
+    inline = {"inlineAPIDefinition": (None, TEXT)}
+    assert client.post(f"{APIS}/validate-openapi", files=inline).json()["isValid"]
+    made = client.post(f"{APIS}/import-openapi", files=inline).json()
+    assert client.get(f"{APIS}/{made['id']}/swagger").json() == DEFINITION
+    twice = inline | {"file": ("a.json", TEXT)}
+    assert_problem(client.post(f"{APIS}/import-openapi", files=twice), 400, "file", says="sent twice")

@@ -1,10 +1,8 @@
 """The format of errors, whatever their cause."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
+from databases import without
 from holdfast.services.access.accounts import SESSION_COOKIE
 from rest.calls import APIS, CERTIFICATES, PREFIX, RFC_9457_MEMBERS, WSO2_MEMBERS, assert_problem
 
@@ -56,16 +54,14 @@ def test_the_types_of_errors_are_stable(client):
     assert name(client.post(APIS, content=b"x")) == "/problems/unsupported-media-type"
 
 
-def test_a_failing_database_is_a_500_without_details(runtime, connect, berta, database):
+def test_a_failing_database_is_a_500_without_details(runtime, connect, berta, storage):
     """Only unexpected errors are a 500."""
     client = connect(runtime, raise_server_exceptions=False)
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
     client.auth = (berta.name, "secret")
     assert client.get(APIS).status_code == 200
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("DROP TABLE api")
-        connection.commit()
-    response = client.get(APIS, headers={"accept": PROBLEM_JSON})
+    with without(storage, "api"):
+        response = client.get(APIS, headers={"accept": PROBLEM_JSON})
     body = response.json()
     assert body.keys() == WSO2_MEMBERS | RFC_9457_MEMBERS | {"request_id"}
     assert (response.status_code, body["request_id"]) == (500, response.headers["x-request-id"])

@@ -10,10 +10,22 @@ from rest.calls import APIS, FAILURES, SANDBOX, URL, assert_problem, create_api
 
 NOW = datetime.now(UTC)
 REFUSED, SELF_SIGNED = "delayed_connect_error:_Connection_refused", "depth_0:_self_signed_certificate"
-COMMON = {"environment", "gateway", "upstream", "code", "message", "remedy", "action", "reason", "flags", "requestId"}
+COMMON = {
+    "environment",
+    "gateway",
+    "upstream",
+    "code",
+    "message",
+    "remedy",
+    "action",
+    "reason",
+    "flags",
+    "requestId",
+    "traceId",
+}
 COMMON |= {"examinedTime", "presented", "unreadable", "difference", "causes", "suggestedCertificate"}
 NAMES = {"apiId", "apiName", "apiVersion", "endpoint"}
-SUMS = {"since", "last", "times"}
+SUMS = {"since", "last", "times", "endpoint"}
 
 
 @pytest.fixture
@@ -50,7 +62,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
     fail(pasta, "r2", SELF_SIGNED, second=1)
     fail(api, "r3", second=2)
     first, second = client.get(FAILURES).json()["list"]
-    assert first.keys() == COMMON | NAMES | SUMS
+    assert first.keys() == COMMON | NAMES | SUMS | {"acknowledgement"}
     assert first | {"message": "", "remedy": ""} == {
         "apiId": pasta["id"],
         "apiName": "Pasta",
@@ -66,6 +78,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
         "reason": SELF_SIGNED,
         "flags": [],
         "requestId": "r2",
+        "traceId": None,
         "since": (NOW + timedelta(seconds=1)).isoformat(),
         "last": (NOW + timedelta(seconds=1)).isoformat(),
         "times": 1,
@@ -75,6 +88,7 @@ def test_failures_of_all_apis_are_listed_the_newest_first(client, api, fail):
         "difference": None,
         "causes": [{"code": "self_signed_not_trusted", "difference": None}],
         "suggestedCertificate": None,
+        "acknowledgement": None,
     }
     assert (second["apiName"], second["times"], second["requestId"]) == ("Pizza", 2, "r3")
 

@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 
 from enrolling import Machine
+from holdfast.apis.gateways.join_token import MAX_LENGTH
 from holdfast.services.access.attempts import FREE
 from holdfast.services.access.permissions import Role
 from rest.calls import PREFIX, assert_problem
@@ -100,7 +101,7 @@ def test_a_request_that_cannot_be_used_is_rejected_by_name(machine, token):
 def test_large_and_unknown_values_are_rejected_without_quoting_the_token(machine, token):
     path = f"{GATEWAYS}/join"
     assert_problem(join(machine, token, "x" * 9000), 400, "csr")
-    assert_problem(machine.post(path, json={"token": "x" * 201, "csr": ""}), 400, "token")
+    assert_problem(machine.post(path, json={"token": "x" * (MAX_LENGTH + 1), "csr": ""}), 400, "token")
     assert_problem(machine.post(path, json={"token": token, "csr": "", "name": "eu-2"}), 400, "name")
     assert_problem(send_json(machine, '{"token": "\\ud800", "csr": ""}'), 400, "token")
     assert_problem(send_json(machine, '{"token": "hfg_x", "csr": "\\ud800"}'), 400, "csr")

@@ -1,5 +1,7 @@
 """The lifecycle in REST: the state of an API and its history."""
 
+import pytest
+
 from rest.calls import APIS, assert_problem, create_api
 
 
@@ -58,3 +60,19 @@ def test_older_versions_stay_published_otherwise(client, api):
     move(client, api, "Publish")
     move(client, new, "Publish", lifecycleChecklist="Deprecate old versions after publishing the API:false")
     assert client.get(f"{APIS}/{api['id']}").json()["lifeCycleStatus"] == "PUBLISHED"
+
+
+def test_publishing_a_published_api_changes_nothing(client, api):
+    first = move(client, api, "Publish")
+    again = move(client, api, "Publish", lifecycleChecklist="Deprecate old versions after publishing the API:true")
+    assert (again.status_code, again.json(), again.headers["etag"]) == (200, first.json(), first.headers["etag"])
+    assert client.get(f"{APIS}/{api['id']}/lifecycle-history").json()["count"] == 2
+    assert_problem(move(client, api, "Retire"), 400, says="isn't possible in state PUBLISHED")
+
+
+@pytest.mark.parametrize("kind", ["WEBSUB", "ASYNC", "SOAPTOREST", "APIPRODUCT"])
+def test_an_api_that_no_gateway_serves_cannot_be_published(client, kind):
+    unserved, served = create_api(client, type=kind), create_api(client, "Served", type="GRAPHQL")
+    assert_problem(move(client, unserved, "Publish"), 400, "type", says=f"don't serve APIs of the type {kind}")
+    assert move(client, served, "Publish").status_code == 200
+    assert_problem(client.put(f"{APIS}/{served['id']}", json={"type": kind}), 400, "type", says="don't serve")

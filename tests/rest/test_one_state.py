@@ -24,18 +24,21 @@ from rest.operations import REQUESTS, House
 from web.crawling import crawl
 
 # These read nothing, or read for as long as they are open, which has a separate test.
-FOR_NOBODY = {"/", "/docs", "/sign-in", "/sign-in/callback", "/sign-in/provider", "/apis/{api_id}/enforcement/live"}
-# These are for admins of the default organization, or a stream.
-FOR_NOBODY |= {"/gateways/enroll", "/gateways/{name}/revoke", "/gateways/live"}
+FOR_NOBODY = {"/sign-in", "/sign-in/callback", "/sign-in/provider", "/apis/{api_id}/enforcement/live"}
+# These are for admins of the default organization, or a stream, or need a secret.
+FOR_NOBODY |= {"/gateways/enroll", "/gateways/{name}/revoke", "/gateways/live", "/calendar/{secret}.ics"}
 LINKED_NOWHERE = (
     "/failures?request_id=x",
     "/unused-certificates",
     "{api}/client-certificate/request/new?endpoint=https%3A%2F%2Fpizza.test%3A8443%2Fbase",
     "{api}/enforcement",
+    "{api}/certificates/alias?alias=x",
+    "{api}/lifecycle/confirm?action=Retire",
     "{api}/trust/production/exception",
 )
-# Between the two, the current password is compared, which takes a while.
-TWO_READS = {"PUT /account/password"}
+# Before a secret is compared, which may take a while, earlier failures are read.
+TWO_READS = {"PUT /account/password", "POST /gateways/join", "POST /oauth2/token", "POST /oauth2/revoke"}
+EXPORTS = {"GET /audit-events/export", "GET /endpoint-certificates-export"}
 NEW = issue("pizza.test")
 
 
@@ -95,21 +98,27 @@ def test_every_page_reads_in_one_transaction(house, transactions):
     routes = [each for router in included for each in router.routes if isinstance(each, APIRoute)]
     routes = [each for each in routes if "GET" in each.methods]
     missing = {each.path for each in routes if not any(each.path_regex.match(path) for path in paths)}
-    assert missing == FOR_NOBODY
-    beyond = {path: kinds for path, kinds in begun.items() if kinds != "r"}
+    assert missing == FOR_NOBODY, missing ^ FOR_NOBODY
+    files = (f"{PREFIX}/audit-events/export", "/certificates-export")
+    exports = {path for path in begun if path.startswith(files)}
+    beyond = {path: kinds for path, kinds in begun.items() if kinds not in {"", "r"} and path not in exports}
+    beyond = {path.partition("?")[0]: kinds for path, kinds in beyond.items()}
     assert beyond == {f"{api}/trust/production/test": "rr"}, "it asks the backend between the two"
 
 
 def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_written(house, transactions):
-    begun, statuses = {}, []
+    begun, statuses = {}, {}
     for operation in in_order(REQUESTS):
         begun[operation], answer = transactions.of(house.ask, house.owner, operation)
-        statuses.append(answer.status_code)
+        statuses[operation] = answer.status_code
     reads = {operation: kinds for operation, kinds in begun.items() if operation.startswith("GET")}
+    # An export reads its batches after the transaction of the request, which would otherwise last as long.
+    assert all(set(reads.pop(operation)) == {"r"} for operation in EXPORTS)
     assert set(reads.values()) == {"r"}
     beyond = {operation: kinds for operation, kinds in begun.items() if not re.fullmatch("r?(wr?)?", kinds)}
-    assert beyond.keys() == TWO_READS
-    assert sum(status < 300 for status in statuses) > len(statuses) * 0.75
+    assert beyond.keys() == TWO_READS | EXPORTS
+    failed = {operation: status for operation, status in statuses.items() if status >= 300}
+    assert len(failed) < len(statuses) * 0.3, failed  # such as those of operators only
 
 
 def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(client, api, transactions):

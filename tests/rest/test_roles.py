@@ -2,9 +2,8 @@
 
 import os
 import re
-import sqlite3
 import uuid
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import jsonschema_rs
@@ -18,28 +17,18 @@ PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
 # Applications authenticate here with an ID and a secret, gateways with a join token; neither has a role.
 WITHOUT_ROLES = {"POST /oauth2/token", "POST /oauth2/revoke", "POST /gateways/join"}
 # Only admins of the default organization can use these.
-FOR_OPERATORS = re.compile(r".* /(organizations|gateways|gateways/\{gateway\}|gateways/groups(/\{group\})?)")
+FOR_OPERATORS = re.compile(
+    r".* /(installation/organizations|control-planes|gateways|gateways/\{gateway\}|gateways/groups(/\{group\})?)"
+)
 # Not a success even for an admin: a session is not a token.
 OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
 OPERATIONS = [operation for operation in REQUESTS if operation not in WITHOUT_ROLES]
 
 
 @pytest.fixture(scope="module")
-def save(shared_runtime, tmp_path_factory):
+def save(shared_storage, tmp_path_factory):
     """Copy the database; the returned function restores it, which is faster than creating a new organization."""
-    with shared_runtime.store.read() as session:
-        path = str(session.connection().engine.url.database)
-    copy = str(tmp_path_factory.mktemp("roles") / "copy.sqlite")
-
-    def transfer(source, target):
-        with closing(sqlite3.connect(source)) as source, closing(sqlite3.connect(target)) as target:
-            source.backup(target)
-
-    def save():
-        transfer(path, copy)
-        return lambda: transfer(copy, path)
-
-    return save
+    return partial(shared_storage.save, tmp_path_factory.mktemp("roles"))
 
 
 @pytest.fixture(scope="module")

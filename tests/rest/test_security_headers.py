@@ -67,5 +67,7 @@ def test_browsers_may_cache_only_static_files(client):
     (script, *_) = re.findall(r'src="([^"]+\.js[^"]*)"', page)
     headers = client.get(script).headers
     assert "immutable" in headers["cache-control"]
+    other = client.get(f"{script.partition('?')[0]}?v=0123456789ab")  # of a page from another version of Holdfast
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
     assert headers["x-content-type-options"] == "nosniff"
     assert "javascript" in headers["content-type"]

@@ -100,7 +100,7 @@ def test_meaningless_parameters_of_wso2_clients_are_ignored(client, house, metho
             "keepPrevious",
             "contradict each other",
         ),
-        ({"data": {"keep_previous": "true"}}, "keep_previous", "It accepts certificate, keepPrevious, password."),
+        ({"data": {"keep_previous": "true"}}, "keep_previous", "It accepts certificate, keepPrevious, password, pin."),
         ({"data": {"password": ["a", "b"]}}, "password", "sent 2 times"),
     ],
 )
@@ -147,5 +147,5 @@ def test_ignored_parameters_are_described_as_ignored(client):
         for parameter in operation.get("parameters", [])
         if parameter.get("description", "").startswith("Ignored: ")
     }
-    revisions = {"revisionNumber", "latestRevision", "rotateRevision"}
-    assert ignored == {"sortBy", "sortOrder", "openAPIVersion", "serviceVersion", "preserveProvider"} | revisions
+    preserved = {"preserveProvider", "preserveCredentials"}
+    assert ignored == {"apiId", "openAPIVersion", "query", "serviceVersion"} | preserved

@@ -1,5 +1,6 @@
 """
-Answers are as publisher-v1.yaml describes them, for every operation that both have; requests are written as there.
+Answers are as publisher-v1.yaml describes them under v1, and as publisher-v4.yaml does under the other prefixes, for
+every operation that both have; requests are written as there.
 """
 
 import json
@@ -12,15 +13,30 @@ from holdfast.apis.definitions.documents import read_document
 from issuing import issue
 from rest.calls import create_api
 
-PREFIXES = ["/api/am/publisher/v4", "/api/am/publisher/v1", "/api/am/publisher"]
-DESCRIBED = read_document((Path(__file__).parent / "wso2/publisher-v1.yaml").read_bytes())
-DEFINITIONS, OPERATIONS = DESCRIBED["definitions"], DESCRIBED["operations"]
-# WSO2's description says 200, but WSO2 responds 201 with Location, and so does Holdfast.
-OPERATIONS["post /endpoint-certificates"]["201"] = "CertMetadata"
-OPERATIONS["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
-# The description doesn't describe downloads.
-OPERATIONS["get /endpoint-certificates/{alias}/content"]["200"] = "file"
-OPERATIONS["get /apis/{apiId}/client-certificates/{alias}/content"]["200"] = "file"
+V1 = "/api/am/publisher/v1"
+PREFIXES = [
+    "/api/am/publisher/v4",
+    "/api/am/publisher/v3",
+    "/api/am/publisher/v2",
+    V1,
+    "/api/am/publisher",
+]
+
+
+def describe(name):
+    described = read_document((Path(__file__).parent / f"wso2/{name}.yaml").read_bytes())
+    operations = described["operations"]
+    # WSO2's description says 200, but WSO2 responds 201 with Location, and so does Holdfast.
+    operations["post /endpoint-certificates"]["201"] = "CertMetadata"
+    operations["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
+    # The description doesn't describe downloads.
+    operations["get /endpoint-certificates/{alias}/content"]["200"] = "file"
+    operations["get /apis/{apiId}/client-certificates/{alias}/content"]["200"] = "file"
+    return described
+
+
+DESCRIPTIONS = {prefix: describe("publisher-v1" if prefix == V1 else "publisher-v4") for prefix in PREFIXES}
+DEFINITIONS = DESCRIPTIONS[V1]["definitions"]
 ALWAYS = dict.fromkeys(["400", "401", "404", "412", "415"], "Error")
 PEM = issue("pizza.test").pem
 CREATED = {"post /apis", "post /apis/copy-api", "post /apis/import-openapi"}
@@ -38,9 +54,9 @@ def let_examples_be_true(schema):
 let_examples_be_true(DEFINITIONS)
 
 
-def validate(name, value):
+def validate(prefix, name, value):
     schema = {"$schema": "http://json-schema.org/draft-04/schema#", "$ref": f"#/definitions/{name}"}
-    jsonschema_rs.validate(schema | {"definitions": DEFINITIONS}, value)
+    jsonschema_rs.validate(schema | {"definitions": DESCRIPTIONS[prefix]["definitions"]}, value)
 
 
 def example_api():
@@ -53,17 +69,18 @@ def example_api():
 def ask(client, request):
     """Send what an operation of the description takes, and hold the answer against its definition."""
     prefix = request.param
+    operations, definitions = DESCRIPTIONS[prefix]["operations"], DESCRIPTIONS[prefix]["definitions"]
 
     def ask(operation, expected=None, **options):
         method, path = operation.split()
         path = path.replace("{apiId}", options.pop("api", "")).replace("{alias}", options.pop("alias", "pizza-backend"))
         response = client.request(method, prefix + path, **options)
-        answers = ALWAYS | OPERATIONS[operation]
+        answers = ALWAYS | operations[operation]
         assert str(response.status_code) in answers, f"{operation}: {response.status_code} {response.text}"
         assert expected is None or response.status_code == expected, response.text
         kind = answers[str(response.status_code)]
-        if kind in DEFINITIONS:
-            validate(kind, response.json())
+        if kind in definitions:
+            validate(prefix, kind, response.json())
         elif kind is None:
             assert response.content == b""
         if response.status_code == 201 and operation in CREATED:
@@ -78,7 +95,10 @@ def test_every_operation_responds_as_described(ask):
     api = ask("post /apis", 201, json=example_api()).json()
     of = {"api": api["id"]}
     ask("get /apis", 200, params={"limit": 1, "offset": 0, "query": "name:PizzaShackAPI version:1.0.0"})
-    validate("APIListExpanded", ask("get /apis", 200, params={"expand": "true"}).json())
+    expanded = "APIListExpanded" if ask.prefix == V1 else "API"
+    page = ask("get /apis", 200, params={"expand": "true"}).json()
+    for part in [page] if ask.prefix == V1 else page["list"]:
+        validate(ask.prefix, expanded, part)
     ask("get /apis/{apiId}", 200, **of)
     ask("get /apis/{apiId}", 404, api="0")
     ask("put /apis/{apiId}", 200, json=api, **of)
@@ -87,9 +107,16 @@ def test_every_operation_responds_as_described(ask):
     publish = {"apiId": api["id"], "action": "Publish"}
     checklist = "Deprecate old versions after publishing the API:true,Requires re-subscription:false"
     ask("post /apis/change-lifecycle", 200, params=publish | {"lifecycleChecklist": checklist})
-    ask("post /apis/change-lifecycle", 400, params=publish | {"action": "Block"})
+    for action, status in (
+        ("Block", 200),
+        ("Block", 400),
+        ("Re-Publish", 200),
+        ("Deploy as a Prototype", 200),
+        ("Publish", 200),
+    ):
+        ask("post /apis/change-lifecycle", status, params=publish | {"action": action})
     ask("get /apis/{apiId}/lifecycle-state", 200, **of)
-    assert len(ask("get /apis/{apiId}/lifecycle-history", 200, **of).json()["list"]) == 2
+    assert len(ask("get /apis/{apiId}/lifecycle-history", 200, **of).json()["list"]) == 6
     ask("delete /apis/{apiId}/lifecycle-state/pending-tasks", 200, **of)
 
     definition = ask("get /apis/{apiId}/swagger", 200, **of).text
@@ -145,7 +172,7 @@ def test_every_operation_responds_as_described(ask):
 
 def test_the_values_of_the_examples_are_returned(client):
     sent = example_api()
-    given = create_api(client, **sent)
+    given = client.post(f"{V1}/apis", json=sent).json()
     own = {
         "id",
         "context",
@@ -173,7 +200,7 @@ def test_operations_without_a_test_here_respond_as_described(client, ask):
         for path, operations in client.get("/openapi.json").json()["paths"].items()
         for method in operations
     }
-    common = sorted(served & OPERATIONS.keys())
+    common = sorted(served & DESCRIPTIONS[ask.prefix]["operations"].keys())
     assert len(common) >= 30
     for operation in common:
         ask(operation, api="0", alias="nobody")
@@ -197,7 +224,7 @@ def test_a_trailing_slash_redirects_under_the_same_prefix(client, prefix):
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/am/publisher/v2/apis", "/api/am/publisherv4/apis", "/api/am/publisher/v11/apis"]
+    "path", ["/api/am/publisher/v5/apis", "/api/am/publisherv4/apis", "/api/am/publisher/v11/apis"]
 )
 def test_other_prefixes_are_not_found(client, path):
     assert client.get(path).status_code == 404

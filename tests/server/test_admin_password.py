@@ -16,6 +16,7 @@ from holdfast.services.access.users import set_password
 from holdfast.services.errors import SignInRefused
 from holdfast.store.access import accounts as accounts_rows
 from holdfast.store.database import Store
+from holdfast.store.sealing import Sealing
 from running import Holdfast
 
 
@@ -29,7 +30,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def accounts(store):
-    return Accounts(store)
+    return Accounts(store, Sealing(lambda: ()))
 
 
 @pytest.mark.parametrize("left", ["", "\n"])
@@ -152,6 +153,32 @@ def test_a_variable_that_breaks_the_rules_for_passwords_is_refused(accounts, tmp
         start(accounts, tmp_path, password)
     assert str(refusal.value) == f"HOLDFAST_ADMIN_PASSWORD {reason}"
     assert accounts.lacks_first_user(DEFAULT_ORGANIZATION, ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (f"{GIVEN}\n", ""),
+        ("\n", "HOLDFAST_ADMIN_PASSWORD_FILE is empty. Set it to a password, or unset it."),
+        ("short", "HOLDFAST_ADMIN_PASSWORD_FILE can't be used. Use at least 12 characters. A passphrase"),
+        ("\udcff", "HOLDFAST_ADMIN_PASSWORD_FILE: can't read /"),
+        (None, "HOLDFAST_ADMIN_PASSWORD_FILE: can't read /"),
+    ],
+)
+def test_a_secret_of_an_orchestrator_is_a_file_and_follows_the_same_rules(accounts, tmp_path, content, reason):
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_text(content, errors="surrogateescape")
+    settings = Settings(admin_password_file=secret)
+    if reason:
+        with pytest.raises(CannotStart) as refusal:
+            ensure_admin(accounts, settings, tmp_path)
+        assert str(refusal.value).startswith(reason)
+    else:
+        assert ensure_admin(accounts, settings, tmp_path) is None
+        assert opens(accounts, GIVEN)
+    with pytest.raises(CannotStart, match="are both set"):
+        ensure_admin(accounts, Settings(admin_password=GIVEN, admin_password_file=secret), tmp_path)
 
 
 def test_a_provided_file_follows_the_same_rules(accounts, tmp_path):

@@ -38,11 +38,11 @@ def write(directory: Path, **members: object) -> None:
 def test_a_record_of_another_version_is_not_used(tmp_path: Path):
     with shared_lock(tmp_path / LOCK_FILE):
         RecordFile(tmp_path).write("local", "1", (), utc_now())
-        assert read_status(tmp_path).agent
+        assert read_status(tmp_path, utc_now()).agent
         file = tmp_path / RECORD_FILE
         members = json.loads(file.read_text())
         file.write_text(json.dumps({name: value for name, value in members.items() if name != "started"}))
-        assert not read_status(tmp_path).agent
+        assert not read_status(tmp_path, utc_now()).agent
 
 
 @pytest.mark.parametrize("command", [stop_agent, replace_agent])
@@ -50,7 +50,7 @@ def test_commands_signal_no_process_that_got_the_id_of_a_killed_agent(tmp_path: 
     with pytest.raises(CommandFailed, match="No gateway is running"):
         command(tmp_path)
     assert other.poll() is None
-    assert not read_status(tmp_path).agent
+    assert not read_status(tmp_path, utc_now()).agent
 
 
 def test_the_publisher_signals_no_process_that_got_the_id_of_a_killed_agent(tmp_path: Path, other, monkeypatch):
@@ -61,7 +61,7 @@ def test_the_publisher_signals_no_process_that_got_the_id_of_a_killed_agent(tmp_
     async def start() -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.1):  # it waits for the lock
-                await gateway.start()
+                await gateway.start("local")
 
     asyncio.run(start())
     assert other.poll() is None

@@ -1,5 +1,7 @@
 """The health checks for load balancers."""
 
+from importlib.metadata import version
+
 from starlette.testclient import TestClient
 
 from holdfast.server.health import Health, Readiness
@@ -35,3 +37,14 @@ def test_health_checks_need_no_sign_in_and_have_no_rate_limit(connect, runtime):
     assert {stranger.get("/livez").status_code for _ in range(20)} == {200}
     assert stranger.get("/readyz").status_code == 200
     assert {stranger.get("/sign-in").status_code for _ in range(20)} > {429}
+
+
+def test_scripts_that_wait_for_wso2_learn_when_the_process_is_ready_but_not_its_version():
+    readiness = Readiness()
+    client = TestClient(Health(behind, readiness))
+    ready = client.get("/services/Version?wsdl")
+    assert (ready.status_code, ready.headers["content-type"]) == (200, "application/xml")
+    assert "getVersionResponse" in ready.text
+    assert version("holdfast-gateway") not in ready.text
+    readiness.draining = True
+    assert client.get("/services/Version").status_code == 503

@@ -3,10 +3,11 @@
 import asyncio
 
 from holdfast.rest.errors import refuse
-from holdfast.server import rate_limit
 from holdfast.server.host_cookie import PREFIX
-from holdfast.server.rate_limit import BURST, USERS_OF_AN_ADDRESS, Buckets, RateLimit
+from holdfast.server.rate_limit import BURST, USERS_OF_AN_ADDRESS, RateLimit
 from holdfast.services.access.accounts import SESSION_COOKIE
+from holdfast.work import buckets as token_buckets
+from holdfast.work.buckets import Buckets
 from rest.calls import APIS
 
 RATE = 2.0
@@ -92,7 +93,7 @@ def test_an_ipv6_host_is_one_address():
 
 
 def test_the_number_of_buckets_is_limited(monkeypatch):
-    monkeypatch.setattr(rate_limit, "MAX_KEYS", 3)
+    monkeypatch.setattr(token_buckets, "MAX_KEYS", 3)
     buckets = Buckets(1, 1, Time())
     for key in "abcabcd":
         buckets.take(key)

@@ -16,7 +16,7 @@ from disk_space import largest_file
 from holdfast import cli
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.server import backups, local
+from holdfast.cli.server import backups
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.server.sealing_keys import KEY_FILE, open_sealing
 from holdfast.server.settings import Settings
@@ -34,11 +34,7 @@ from store.values import NOW, make_api, read
 ORIGIN = "https://pizza.test"
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(local, "configure_logging", str)
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 @pytest.fixture
@@ -297,7 +293,11 @@ def test_a_file_that_is_not_a_backup_is_rejected_and_changes_nothing(data, tmp_p
 
 def test_a_database_with_rows_that_refer_to_nothing_is_backed_up_and_restored(data, tmp_path):
     file = tmp_path / "backup.sqlite"
-    spoil("INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")(tmp_path / "odd.sqlite")
+    orphan = """
+        INSERT INTO certificate (endpoint_certificate_id, position, organization_id, der)
+        VALUES ('none', 0, 'none', x'00')
+    """
+    spoil(orphan)(tmp_path / "odd.sqlite")
     backups.restore(tmp_path / "odd.sqlite", data)
     backups.backup(str(file), data)
     backups.restore(file, data)
@@ -365,7 +365,8 @@ def test_private_keys_that_cannot_be_decrypted_are_restored_only_on_request(data
 
 def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, capfdbinary):
     docs = Path(__file__).parents[2] / "docs/how-to"
-    page = (docs / "backup.md").read_text() + (docs / "upgrade.md").read_text()
+    embedded = (docs / "backup.md").read_text().partition("\n## PostgreSQL\n")[0]
+    page = embedded + (docs / "upgrade.md").read_text()
     written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
     assert len(written) == 4
     copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))

@@ -1,13 +1,12 @@
 """A request that fails unexpectedly is logged once, with the ID in its response."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 
 import pytest
 import structlog
 from starlette.requests import Request
 
+from databases import without
 from holdfast.rest.errors import unexpected_error
 from holdfast.server.request_ids import RequestIds
 from rest.calls import PREFIX
@@ -18,15 +17,12 @@ CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\nX-Request-Id: forg
 
 
 @pytest.fixture
-def broken(runtime, connect, berta, database):
+def broken(runtime, connect, berta, storage):
     """A client of berta, whose APIs can't be read, and the log."""
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
     client = connect(runtime)
     assert client.post("/sign-in", data={"name": berta.name, "password": "secret"}).status_code == 303
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("DROP TABLE api")
-        connection.commit()
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
+    with without(storage, "api"), structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         yield client, logs
 
 
@@ -64,14 +60,12 @@ def test_pages_of_errors_show_the_account_menu_to_those_who_have_signed_in(clien
     assert 'action="/sign-out"' not in client.get("/nothing/there").text
 
 
-def test_an_error_page_is_shown_although_the_database_cannot_be_read(runtime, connect, berta, database):
+def test_an_error_page_is_shown_although_the_database_cannot_be_read(runtime, connect, berta, storage):
     runtime.accounts.ensure_user("default", berta.name, "secret", runtime.now(), reset=False)
     client = connect(runtime)
     client.post("/sign-in", data={"name": berta.name, "password": "secret"})
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("DROP TABLE session")
-        connection.commit()
-    answer = client.get("/apis")
+    with without(storage, "session"):
+        answer = client.get("/apis")
     assert (answer.status_code, "Request ID: " in answer.text) == (500, True)
     assert 'action="/sign-out"' not in answer.text
 

@@ -12,12 +12,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from acting import context_of
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Progress
+from holdfast.apis.gateways.control_plane import ControlPlane as ControlPlaneValue
 from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.cache import NO_WARMING, Cache, Warming
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.discovery.subscription import Subscription, Update
@@ -25,11 +28,16 @@ from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRE
 from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import Background
+from holdfast.services.gateways.connection_records import ConnectionRecords
+from holdfast.services.gateways.elsewhere import Elsewhere
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
+from holdfast.store.clock import database_time
+from holdfast.store.control_planes import control_planes
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
+from holdfast.store.topics import Topic
 
 T = TypeVar("T")
 TYPES = (SECRET, CLUSTER, LISTENER, ROUTES)
@@ -81,6 +89,7 @@ class ListeningGateway:
 
     def receive(self) -> list[tuple[str, Update]]:
         """Receive the pending response, without acknowledging it."""
+        self.watch.clear()
         for kind in TYPES:
             for update in self.subscriptions[kind].updates(self.cache.resources(kind), self.watch.take(kind)):
                 self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
@@ -107,6 +116,11 @@ class ControlPlane:
     store: Store
     groups: Groups
     enforcements: Enforcements
+    distributor: Distributor
+    elsewhere: Elsewhere
+    records: ConnectionRecords | None  # None: it is the only one
+    states: GatewayStates
+    name: str
 
     @property
     def cache(self) -> Cache:
@@ -155,15 +169,43 @@ async def control_plane(
     drain: float = 60.0,
     warming: Mapping[str, Warming] = NO_WARMING,
     on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+    among: str | None = None,
+    follows: bool = True,
 ) -> AsyncIterator[ControlPlane]:
-    """Run a distributor on *store* until the block ends."""
-    groups = Groups(warming)
-    enforcements = Enforcements(groups, utc_now, on_enforced)
+    """
+    Run a distributor on *store* until the block ends.
+
+    *among* is the name of a control plane that shares the database with others; its row stays when the block ends.
+    Unless it *follows* them, it writes and reads only what a test lets it.
+    """
+    groups, states = Groups(warming), GatewayStates()
+    elsewhere = Elsewhere(among)
+    enforcements = Enforcements(groups, utc_now, on_enforced, elsewhere)
     distributor = Distributor(
         store, groups, enforcements, GroupListeners(LISTENERS), drain, sealing=SEALING, now=utc_now
     )
+    records = (
+        ConnectionRecords(store, among, groups, states, lambda: enforcements.revision, enforcements.latest)
+        if among
+        else None
+    )
+    if among and records:
+        register(store, among)
+        await records.begin()
     await distributor.begin()
     async with Background() as background:
         background.start("publisher", distributor.follow)
         background.start("enforcement", enforcements.follow)
-        yield ControlPlane(store, groups, enforcements)
+        if records and follows:
+            background.start("records", records.follow)
+            background.start("elsewhere", partial(elsewhere.follow, store, groups.tell_observers))
+        yield ControlPlane(store, groups, enforcements, distributor, elsewhere, records, states, among or "")
+
+
+def register(store: Store, name: str, *, silent_for: float = 0.0) -> None:
+    """Register a control plane, or say that it was last seen *silent_for* seconds ago."""
+    with store.note(Topic.CONTROL_PLANES) as session:
+        now = database_time(session)
+        control_planes.save(
+            session, ControlPlaneValue(name, name, "1", now, now), name, now - timedelta(seconds=silent_for)
+        )

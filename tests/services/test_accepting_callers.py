@@ -60,7 +60,7 @@ def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(
     assert callers(store, anna, open_api) is None
     changed = read_changed(store, SEALING, before, utc_now())
     assert changed.callers == {(anna.organization, served.id): {accepted(entry)}}
-    assert changed.apis[anna.organization, served.id].requires_certificate
+    assert all(api.requires_certificate for api in changed.apis[anna.organization, served.id])
     caller_certificates.delete_certificate(context_of(store, anna, entry.created_at), served.id, "partner")
     assert callers(store, anna, served) == frozenset()
 

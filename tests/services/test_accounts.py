@@ -44,15 +44,15 @@ def refused(accounts, name, password, here, now):
     return str(refusal.value)
 
 
-def test_of_a_new_password_only_an_argon2id_hash_is_stored(accounts, store, here, clock, shared_files):
+def test_of_a_new_password_only_an_argon2id_hash_is_stored(accounts, store, here, clock, shared_storage):
     password = str(uuid.uuid4())
     assert accounts.ensure_user("first", here, password, clock(), reset=False) is True
     with store.read() as session:
         user = rows.user_named(session, here)
     assert (user.name, user.organization, actions(store, user)) == (here, "first", ["create user"])
     assert extract_parameters(user.password_hash).type is Type.ID
-    assert any(here.encode() in content for content in shared_files())
-    assert not any(password.encode() in content for content in shared_files())
+    assert here.encode() in shared_storage.content()
+    assert password.encode() not in shared_storage.content()
 
 
 def test_a_wrong_password_and_an_unknown_name_are_rejected_alike(accounts, berta, password, here, clock):
@@ -156,10 +156,10 @@ def test_a_forged_token_is_rejected(accounts, store, berta, clock):
         assert session_principal(store, forged, clock()) is None
 
 
-def test_only_the_hash_of_a_token_is_stored(accounts, berta, clock, shared_files):
+def test_only_the_hash_of_a_token_is_stored(accounts, berta, clock, shared_storage):
     token = accounts.start_session(berta, clock())
     assert len(token) >= 43  # 32 bytes
-    assert not any(token.encode() in content for content in shared_files())
+    assert token.encode() not in shared_storage.content()
 
 
 def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, berta, password, here, clock):

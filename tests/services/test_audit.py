@@ -10,10 +10,12 @@ import pytest
 
 import holdfast
 from holdfast.services.access.audit import describe_details, write_down
+from holdfast.services.access.audit_objects import ACTIONS, list_changes
 from holdfast.services.access.principal import Principal
 from holdfast.store import audit, journal
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, ChangedSetting, EndpointUse
+from holdfast.store.journal import AuditEvent
 
 SOURCES = Path(holdfast.__path__[0])
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -32,6 +34,7 @@ WORDS = [
     (audit.DiscardedRequest(URL), URL),
     (audit.CallerCertificateOf("partner", "aa"), "partner SHA-256 aa"),
     (audit.CallerCertificateOf("partner", "aa", "bb"), "partner SHA-256 aa, removed bb"),
+    (audit.CallerCertificateOf("partner", "aa", "", "Gold", "Bronze"), "partner SHA-256 aa, tier Bronze -> Gold"),
     (audit.ChangedSettings(()), "nothing changed"),
     (
         audit.ChangedSettings((ChangedSetting("names", (), ("a", "b")), ChangedSetting("sni", ("c",), ()))),
@@ -48,6 +51,11 @@ WORDS = [
     (audit.ApiChange((), (EndpointUse(URL),)), f"endpoints none -> {URL}"),
     (audit.ApiChange((), (), requires_certificate=True), "endpoints none -> none, callers need a certificate"),
     (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, callers need no certificate"),
+    (audit.FailingEnvironment("production"), "production"),
+    (
+        audit.ApiChange((), (), description=("a", "b"), members=("tags",)),
+        "endpoints none -> none, changed description tags",
+    ),
     (audit.StateChange("CREATED", "PUBLISHED"), "CREATED -> PUBLISHED"),
     (audit.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
     (audit.UserRoles((), by_provider=True), "roles none, from the groups at the identity provider"),
@@ -55,16 +63,111 @@ WORDS = [
     (audit.FailedSignIn("page", "refused", 1, several=False), "page: refused"),
     (audit.FailedSignIn("page", "refused", 3, several=False), "page: refused (3 times)"),
     (audit.FailedSignIn("page", "refused", 1, several=True), "page: refused (1 times, from several addresses)"),
+    (audit.RevisionOf(3), "revision 3"),
+    (audit.RevisionOf(3, ("Default",), (2,), "x"), "revision 3, groups Default, instead of 2: x"),
     (audit.NewToken(("apim:api_view",), NOW), "apim:api_view, expires 2026-06-01 12:00 UTC"),
     (audit.TokenEnd(), ""),
     (audit.TokenEnd(by_itself=True), "signed in with this token"),
     (audit.NewApplication("ci", ("password",)), "ci: password"),
+    (audit.ChannelOf("slack", URL, ("events",)), f"slack {URL}, changed events"),
+    (audit.ChannelOf("slack", URL, error="It answered 500."), f"slack {URL}, failed: It answered 500."),
+    (audit.SilenceOf("", "gateway:eu-1", "moved", NOW), "gateway:eu-1 until 2026-06-01 12:00 UTC: moved"),
+    (audit.OwnersOf((), ("team@example.com",)), "none -> team@example.com"),
 ]
 
 
 @pytest.mark.parametrize(("details", "words"), WORDS, ids=lambda value: type(value).__name__)
 def test_details_are_described_as_text(details, words):
     assert describe_details(details) == words
+
+
+@pytest.mark.parametrize(
+    ("action", "details", "changes"),
+    [
+        (Action.IMPORT_CERTIFICATE, audit.CertificatesOf(URL, ("aa",)), [("certificates", (), ("aa",))]),
+        (
+            Action.REPLACE_CERTIFICATE,
+            audit.CertificatesOf(URL, ("bb",), (), ("aa",)),
+            [("certificates", ("aa",), ("bb",))],
+        ),
+        (
+            Action.REPLACE_WITH_OVERLAP,
+            audit.CertificatesOf(URL, ("bb",), ("aa",)),
+            [("certificates", ("aa",), ("bb",)), ("previous certificates", (), ("aa",))],
+        ),
+        (
+            Action.UNDO_REPLACEMENT,
+            audit.CertificatesOf(URL, ("aa",), (), ("bb",)),
+            [("certificates", ("bb",), ("aa",))],
+        ),
+        (
+            Action.RETIRE_PREVIOUS,
+            audit.CertificatesOf(URL, ("bb",), (), ("aa",)),
+            [("certificates", ("bb",), ("bb",)), ("previous certificates", ("aa",), ())],
+        ),
+        (Action.DELETE_CERTIFICATE, audit.CertificatesOf(URL, ("aa",)), [("certificates", ("aa",), ())]),
+        (Action.IMPORT_IDENTITY, audit.CertificatesOf(URL, ("bb",), (), ("aa",)), [("certificates", ("aa",), ("bb",))]),
+        (Action.REMOVE_IDENTITY, audit.Unused(removed=("aa",)), [("certificates", ("aa",), ())]),
+        (
+            Action.REPLACE_CALLER,
+            audit.CallerCertificateOf("p", "bb", "aa", "Gold", "Bronze"),
+            [("alias", ("p",), ("p",)), ("certificate", ("aa",), ("bb",)), ("tier", ("Bronze",), ("Gold",))],
+        ),
+        (
+            Action.DELETE_CALLER,
+            audit.CallerCertificateOf("p", "aa", tier="Gold"),
+            [("alias", ("p",), ()), ("certificate", ("aa",), ()), ("tier", ("Gold",), ())],
+        ),
+        (
+            Action.GRANT_EXCEPTION,
+            audit.ExceptionGrant(NOW, "Renewal"),
+            [("verification off until", (), ("2026-06-01 12:00 UTC",)), ("reason", (), ("Renewal",))],
+        ),
+        (
+            Action.END_EXCEPTION,
+            audit.ExceptionEnd(expired=True, until=NOW, reason="Renewal"),
+            [("verification off until", ("2026-06-01 12:00 UTC",), ()), ("reason", ("Renewal",), ())],
+        ),
+        (
+            Action.CHANGE_USER,
+            audit.UserRoles(("admin",), before=("viewer",), disabled_before=True),
+            [("roles", ("viewer",), ("admin",)), ("disabled", ("yes",), ("no",))],
+        ),
+        (Action.REVOKE_TOKEN, audit.TokenEnd(scopes=("a", "b")), [("scopes", ("a", "b"), ())]),
+        (
+            Action.CHANGE_API,
+            audit.ApiChange((), (EndpointUse(URL),), True, ("eu",), ("us",), ("a", "b"), ("tags",)),
+            [
+                ("endpoints", (), (URL,)),
+                ("caller certificate", ("not required",), ("required",)),
+                ("environments", ("us",), ("eu",)),
+                ("description", ("a",), ("b",)),
+                ("other members that changed", ("tags",), ("tags",)),
+            ],
+        ),
+        (Action.CHANGE_LIFECYCLE, audit.StateChange("CREATED", "PUBLISHED"), [("state", ("CREATED",), ("PUBLISHED",))]),
+        (
+            Action.RENEW_GATEWAY,
+            audit.GatewayCertificateOf("bb", NOW, "aa"),
+            [("until", (), ("2026-06-01 12:00 UTC",)), ("certificate", ("aa",), ("bb",))],
+        ),
+    ],
+    ids=str,
+)
+def test_values_are_listed_before_and_after(action, details, changes):
+    event = AuditEvent(
+        "default", NOW, "anna", action, "Pizza", "", None, json.loads(json.dumps(audit.to_json(details)))
+    )
+    listed = [(change.name, change.before, change.after) for change in list_changes(event)]
+    assert [change for change in listed if change[0] != "endpoint"] == changes
+
+
+@pytest.mark.parametrize("action", Action)
+def test_values_before_and_after_are_listed_for_all_details_even_of_other_versions(action):
+    odd = [{"before": 1, "after": {"a": [None]}}, {"settings": [1, {}]}, {"certificate": [], "x": {"url": "u"}}]
+    for details in [*(json.loads(json.dumps(audit.to_json(details))) for details, _ in WORDS), *odd]:
+        event = AuditEvent("default", NOW, "anna", action, "Pizza", "", None, details)
+        assert all(isinstance(value, str) for change in list_changes(event) for value in change.before + change.after)
 
 
 def test_times_are_written_in_utc_for_any_time_zone():
@@ -107,6 +210,10 @@ def attributes():
 def test_every_action_is_written_by_a_use_case():
     written = {name for path, name in attributes() if name.startswith("Action.")}
     assert written >= {f"Action.{member}" for member in Action.__members__}
+
+
+def test_every_action_is_about_a_kind_of_object():
+    assert sorted(action for actions in ACTIONS.values() for action in actions) == sorted(Action)
 
 
 def test_audit_events_are_written_in_one_place():

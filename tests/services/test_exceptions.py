@@ -1,5 +1,6 @@
 """Exceptions expire, even while Holdfast isn't running."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -44,6 +45,22 @@ def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, gra
     with store.read() as session:
         (change,) = journal.changes_after(session, before)
     assert (change.kind, change.key) == ("origin", PIZZA)
+
+
+def test_control_planes_that_end_an_exception_at_the_same_time_end_it_once(store, anna, clock, grant):
+    grant(anna, 2)
+    at = clock.advance(hours=2)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: trust_settings.end_exceptions(store, at), range(4)))
+    assert [action for action, _ in actions(store, anna)].count("end trust exception") == 1
+
+
+def test_a_control_plane_that_was_stopped_does_not_end_an_exception_that_was_prolonged(store, anna, clock, grant):
+    grant(anna, 2)
+    before_the_stop = clock.advance(hours=2)
+    grant(anna, 2)
+    trust_settings.end_exceptions(store, before_the_stop)
+    assert len(trust_settings.list_exceptions(context_of(store, anna, clock()))) == 1
 
 
 def test_an_expired_exception_is_not_in_force_even_before_it_is_deleted(store, anna, clock, grant):

@@ -141,6 +141,17 @@ def test_an_attack_from_everywhere_writes_a_bounded_number_and_counts_all(failed
     assert many.detail == f"token: unknown or expired ({attempts - MAX_WAITING} times, from several addresses)"
 
 
+def test_control_planes_share_the_limits(failed, write):
+    numbers = []
+    for minutes in range(6):
+        failed.add(Way.PAGE, ADDRESS)
+        numbers.append(len(write(minutes * PAUSE, control_planes=3)[0]))
+    assert numbers == [1, 0, 0, 1, 0, 0]
+    for number in range(MAX_EVENTS):
+        failed.add(Way.TOKEN, f"198.51.100.{number}")
+    assert len(write(9 * PAUSE, control_planes=3)[0]) == MAX_EVENTS // 3
+
+
 def test_a_failure_in_a_watched_block_is_counted_and_raised(failed, write):
     for error in (SignInRefused(), TooManyAttempts(3)):
         with pytest.raises(type(error)), failed.watch(Way.PAGE, ADDRESS, "anna@acme"):

@@ -261,7 +261,7 @@ def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish
     )
 
 
-def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store, database, anna, served, present, ask):
+def test_no_key_is_in_the_audit_log_the_logs_or_the_database(store, storage, anna, served, present, ask):
     del served
     with structlog.testing.capture_logs() as logs:
         present(anna)
@@ -274,7 +274,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_files_of_the_database(store,
     assert "import client certificate" in text
     assert "request client certificate" in text
     assert "PRIVATE" not in text
-    kept = b"".join(file.read_bytes() for file in database.parent.iterdir() if file.is_file())
+    kept = storage.content()
     assert OWN.der in kept
     for secret in (number, number.hex().encode(), OWN.key_pem.splitlines()[1], opened[36:68]):
         assert secret not in kept

@@ -1,13 +1,13 @@
 """Tests of a backend by a gateway: its resources during and after a test, and gateways that don't answer."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from acting import context_of
 from backends import V4, Backend, closed_port
@@ -35,6 +35,7 @@ from holdfast.services.probing.probes import (
     Probes,
 )
 from holdfast.services.probing.terms import Change, Terms, terms_to_test
+from holdfast.store.tables import TrustedCertificateRow
 from issuing import issue
 from services.control_plane import SEALING, ControlPlane, advance, control_plane, play
 from store.values import read
@@ -373,11 +374,10 @@ def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, im
 
 
 @pytest.mark.usefixtures("served")
-def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, import_pem, database):
+def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, import_pem):
     import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("UPDATE certificate SET der = x'3000'")
-        connection.commit()
+    with store.write() as session:
+        session.execute(update(TrustedCertificateRow).values(der=b"\x30\x00"))
     with pytest.raises(Conflict, match="can't be read"):
         anchors(store, anna, issue("pizza.test").pem, "one")
 

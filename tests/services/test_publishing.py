@@ -1,15 +1,15 @@
 """The resources that gateways get when the database changes."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
 import pytest
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from acting import context_of
+from databases import without
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import apis, deletion, lifecycle
@@ -19,6 +19,7 @@ from holdfast.services.retention import forget_old_rows
 from holdfast.services.trust import endpoint_certificates
 from holdfast.store import journal
 from holdfast.store.old_rows import KEEP_CHANGES
+from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
 from services.published import assert_consistent, changed, clusters_of, names, paths, secrets_named_by
@@ -96,19 +97,15 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
     assert secrets_named_by(resources, set().union(*map(clusters_of, published_apis))) == names(resources, SECRET)
 
 
-def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(
-    store, anna, database, clock, publish, import_pem
-):
+def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, anna, clock, publish, import_pem):
     broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
     import_pem(anna, "broken", PIZZA, issue("pizza.test").pem)
     import_pem(anna, "good", PASTA, issue("pasta.test").pem)
-    with closing(sqlite3.connect(database)) as connection:
+    with store.write() as session:
         # As after an upgrade of a library that can no longer read the certificate.
-        connection.execute(
-            "UPDATE certificate SET der = x'00' WHERE endpoint_certificate_id = "
-            "(SELECT id FROM endpoint_certificate WHERE alias = 'broken')"
-        )
-        connection.commit()
+        of_broken = select(EndpointCertificateRow.id).where(EndpointCertificateRow.alias == "broken")
+        row = TrustedCertificateRow
+        session.execute(update(row).where(row.endpoint_certificate_id.in_(of_broken)).values(der=b"\0"))
 
     async def story():
         async with control_plane(store) as plane:
@@ -125,23 +122,16 @@ def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(
     assert changed(at_first, after) >= clusters_of(good)
 
 
-def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, database, clock, publish, import_pem):
+def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, storage, clock, publish, import_pem):
     pizza = publish(anna, "Pizza")
     import_pem(anna, "a", PIZZA, issue("pizza.test").pem)
 
-    def rename(old, new):
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
-            connection.commit()
-
     async def story():
         async with control_plane(store) as plane:
-            rename("certificate", "gone")
-            with capture_logs() as logs:
+            with without(storage, "certificate"), capture_logs() as logs:
                 apis.change_endpoints(context_of(store, anna, clock()), pizza.id, PIZZA, PIZZA)
                 while not logs:  # noqa: ASYNC110 - a log has no event
                     await asyncio.sleep(0)
-            rename("gone", "certificate")
             before = plane.resources
             advance(FIRST_PAUSE)
             return [entry["event"] for entry in logs], before, await plane.published()
@@ -159,7 +149,7 @@ def test_old_change_rows_are_deleted(store):
 
     async def story():
         async with Background() as background, asyncio.timeout(PATIENCE):
-            background.start("old rows", partial(repeat, store, forget_old_rows, lambda: datetime.now(UTC), 3600.0))
+            background.start("old rows", partial(repeat, forget_old_rows, lambda: datetime.now(UTC), 3600.0, store))
             while "old" in await asyncio.to_thread(changes):  # noqa: ASYNC110 - a deleted row has no event
                 await asyncio.sleep(0)
 

@@ -150,9 +150,9 @@ def test_ten_thousand_failures_a_second_leave_time_for_others():
 def test_a_client_certificate_alert_depends_on_whether_one_is_presented():
     def cause(presents):
         asked = []
-        failures = Failures(lambda: None, utc_now, lambda cluster: bool(asked.append(cluster)) or presents)
+        failures = Failures(lambda: None, utc_now, lambda *about: bool(asked.append(about)) or presents)
         failures.record(request("r1", reason="TLS_error:|268436498:SSL_routines::SSLV3_ALERT_BAD_CERTIFICATE"))
-        assert asked == ["default/pizza/production"]
+        assert asked == [("default/pizza/production", "")]
         result = failures.request("default", "r1")
         assert result
         return result.cause
@@ -194,3 +194,17 @@ def test_rejected_requests_push_out_each_other_but_no_failure():
 def test_a_rejected_request_cannot_take_the_id_of_a_failure():
     failures = recorded(rejected("r1"), request("r1"))
     assert failures.request("default", "r1").reported_cause is Cause.CONNECTION_REFUSED
+
+
+def test_members_of_a_group_fail_separately_and_an_attempt_that_ends_a_request_counts_once():
+    failed = Evidence(reason="Connection refused", flags=frozenset({"UF"}))
+    at_one = replace(request("r1"), evidence=failed, member="https://one.example")
+    at_two = replace(request("r1"), evidence=failed, member="https://two.example")
+    failures = recorded(replace(at_one, is_attempt=True), replace(at_two, is_attempt=True), at_two)
+    counts = {each.latest.member: each.count for each in failures.of_organization("default")}
+    assert counts == {"https://one.example": 1, "https://two.example": 1}
+    call = failures.request("default", "r1")
+    assert call
+    assert (call.member, call.is_attempt) == ("https://two.example", False)
+    failures.forget("default", "pizza", utc_now())
+    assert not failures.of_organization("default")

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -182,7 +183,7 @@ def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
         backends = Backends()
         looking = RotationProbes(store, backends.look, clock, every=0.001)
         async with Background() as background, asyncio.timeout(10):
-            background.start("observation", looking.follow)
+            background.start("observation", partial(looking.follow, store))
             while len(backends.asked) < 3:
                 await backends.was_asked.wait()
                 backends.was_asked.clear()
@@ -203,7 +204,7 @@ def test_a_failed_round_is_followed_by_another(store, anna, clock, rotate, monke
             rotation_probes, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
         )
         async with Background() as background:
-            background.start("observation", looking.follow)
+            background.start("observation", partial(looking.follow, store))
             with capture_logs() as logs:
                 await asyncio.wait_for(backends.was_asked.wait(), 10)
         return logs

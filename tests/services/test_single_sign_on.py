@@ -11,6 +11,7 @@ from holdfast.services.access.permissions import Role
 from holdfast.services.access.single_sign_on import ProviderResponse, SingleSignOn, begin, finish
 from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
 from holdfast.store.access import accounts
+from holdfast.store.sealing import Sealing
 from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key, signed
 
 ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))
@@ -47,7 +48,7 @@ def sso(provider, agreed):
 def come(store, anna, sso, provider, clock):
     """Begin a sign-in, return from the provider, possibly with other parameters, and return the user."""
     del anna  # creates the organization
-    attempts = Attempts()
+    attempts = Attempts(store, Sealing(lambda: ()))
 
     def come(secret="known to one browser", **parameters):  # noqa: S107 - the value of a cookie
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
@@ -274,5 +275,5 @@ def test_a_user_stays_in_their_first_organization(come, store, otto, sso, provid
     provider.nonce = query["nonce"][0]
     returned = ProviderResponse(BACK, query["state"][0], "c0de")
     with pytest.raises(ProviderSignInRefused) as caught:
-        finish(store, Attempts(), moved, "s", returned, "192.0.2.1", clock())
+        finish(store, Attempts(store, Sealing(lambda: ())), moved, "s", returned, "192.0.2.1", clock())
     assert str(caught.value) == "You're already a user of default. Ask an admin there to delete your account."

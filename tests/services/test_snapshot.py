@@ -48,12 +48,12 @@ def announce(store, organization, kind, key):
 
 def read(store, after=1):
     snapshot = read_changed(store, SEALING, after, utc_now())
-    return {api.name if api else None for api in snapshot.apis.values()}, snapshot
+    return {api.name for deployed in snapshot.apis.values() for api in deployed}, snapshot
 
 
 def test_everything_is_read_with_the_last_sequence_number(store, kept):
     snapshot = read_everything(store, SEALING, utc_now())
-    assert snapshot.apis == {(api.organization, api.id): api for api in kept.values()}
+    assert snapshot.apis == {(api.organization, api.id): [api] for api in kept.values()}
     assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
 
@@ -101,12 +101,12 @@ def test_a_deleted_api_is_reported_as_deleted(store, kept):
     with store.write() as session:
         apis.remove(session, kept["pasta"])
         journal.announce(session, "default", "api", kept["pasta"].id, NOW)
-    assert read(store)[1].apis == {("default", kept["pasta"].id): None}
+    assert read(store)[1].apis == {("default", kept["pasta"].id): ()}
 
 
 def test_an_id_of_another_organization_is_not_found(store, kept):
     announce(store, "default", "api", kept["other"].id)
-    assert read(store)[1].apis == {("default", kept["other"].id): None}
+    assert read(store)[1].apis == {("default", kept["other"].id): ()}
 
 
 def test_more_origins_than_fit_one_query_are_read(store, kept):

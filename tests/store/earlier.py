@@ -17,11 +17,11 @@ from holdfast.store.revisions import MIGRATIONS
 
 
 @contextmanager
-def database_at(path: Path, revision: str) -> Iterator[Connection]:
-    """Create a database at *revision*, and yield a connection to fill it."""
+def database_at(place: Path | str, revision: str) -> Iterator[Connection]:
+    """Create a database at *revision*, in a file of SQLite or at a URL, and yield a connection to fill it."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(place if isinstance(place, str) else f"sqlite:///{place}")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

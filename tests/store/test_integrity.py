@@ -11,6 +11,8 @@ from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.recovery import integrity
 from holdfast.store.recovery.integrity import check_before_start
 
+pytestmark = pytest.mark.sqlite(reason="about SQLite's own checks of its file")
+
 EVENTS = """
     INSERT INTO organization VALUES ('default', '2026-01-01');
     INSERT INTO audit_event (organization_id, at, user, action, subject, detail)
@@ -56,7 +58,11 @@ def test_a_first_start_that_was_killed_is_repeated(database, script):
 
 
 def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(database, told):
-    run(database, "INSERT INTO certificate VALUES ('none', 0, 'none', x'00', 0)")
+    orphan = """
+        INSERT INTO certificate (endpoint_certificate_id, position, organization_id, der)
+        VALUES ('none', 0, 'none', x'00')
+    """
+    run(database, orphan)
     Store(database).close()
     (call,) = told.calls
     assert call.args == ("rows refer to missing rows",)

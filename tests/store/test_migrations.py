@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import JSON, String, create_engine, inspect, text
 from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
@@ -16,8 +16,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import EVERY_PERMISSION, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.lifecycle import list_steps
-from holdfast.store import database as database_module
-from holdfast.store import journal
+from holdfast.store import journal, opening
 from holdfast.store.access import accounts
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.database import Store
@@ -25,39 +24,75 @@ from holdfast.store.errors import StoreFull
 from holdfast.store.gateways import groups
 from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
-from holdfast.store.sqlite import open_to_read
+from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import Table
 from holdfast.store.trust import endpoint_certificates
 from store.earlier import database_at
-from store.values import make_entry
+from store.values import NOW, make_entry
+
+SCHEMA = {
+    "sqlite": "SELECT name, sql FROM sqlite_master ORDER BY name",
+    "postgresql": "SELECT relname, relfilenode, indexdef FROM pg_class LEFT JOIN pg_indexes ON indexname = relname "
+    "WHERE relnamespace = current_schema()::regnamespace ORDER BY relname",
+}
 
 
-def test_the_migrations_create_exactly_the_declared_tables(database):
-    engine = create_engine(f"sqlite:///{database}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+def test_the_migrations_create_exactly_the_declared_tables(store):
+    with store.read() as session:
+        connection = session.connection()
+        # PostgreSQL can't compare JSON.
+        compares_defaults = lambda *of: False if isinstance(of[2].type, JSON) else None  # noqa: E731
+        options = {"compare_type": True, "compare_server_default": compares_defaults}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Table.metadata) == []
         assert set(inspect(connection).get_table_names()) == {*Table.metadata.tables, "alembic_version"}
-    engine.dispose()
 
 
-def test_foreign_keys_are_created_as_declared(database):
-    engine = create_engine(f"sqlite:///{database}")
-    for table in Table.metadata.sorted_tables:
-        made = {
-            (tuple(key["constrained_columns"]), key["referred_table"], key["options"].get("ondelete"))
-            for key in inspect(engine).get_foreign_keys(table.name)
+def test_foreign_keys_are_created_as_declared(store):
+    with store.read() as session:
+        inspector = inspect(session.connection())
+        for table in Table.metadata.sorted_tables:
+            made = {
+                (tuple(key["constrained_columns"]), key["referred_table"], key["options"].get("ondelete"))
+                for key in inspector.get_foreign_keys(table.name)
+            }
+            declared = table.foreign_key_constraints
+            assert made == {(tuple(key.column_keys), key.referred_table.name, key.ondelete) for key in declared}
+
+
+def test_texts_sort_by_code_point_whatever_the_locale(store):
+    with store.read() as session:
+        inspector = inspect(session.connection())
+        collations = {
+            column["type"].collation
+            for table in Table.metadata.sorted_tables
+            for column in inspector.get_columns(table.name)
+            if isinstance(column["type"], String)
         }
-        declared = table.foreign_key_constraints
-        assert made == {(tuple(key.column_keys), key.referred_table.name, key.ondelete) for key in declared}
-    engine.dispose()
+        assert collations == ({None} if inspector.dialect.name == "sqlite" else {"C"})
 
 
 def test_every_row_has_its_organization():
+    of_installation = {
+        "connected_gateway",
+        "control_plane",
+        "failed_attempt",
+        "failure",
+        "gateway_group",
+        "gateway_overview",
+        "lease",
+        "message",
+        "organization",
+        "sealed_value",
+        "schema_compatibility",
+        "traffic_coverage",
+        "traffic_source",
+        "watch_progress",
+    }
     without = [
         table.name
         for table in Table.metadata.sorted_tables
-        if table.name not in {"organization", "gateway_group"}  # groups belong to the installation
+        if table.name not in of_installation
         and (table.columns.get("organization_id") is None or table.columns["organization_id"].nullable)
     ]
     assert without == []
@@ -74,10 +109,54 @@ def test_revisions_are_read_from_the_names_of_their_files():
     assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())
 
 
-def test_opening_a_database_twice_changes_nothing(database):
-    before = schema(database)
+def columns(connection):
+    inspector = inspect(connection)
+    return {
+        (table, column["name"]): (str(column["type"]), column["nullable"], column["default"])
+        for table in inspector.get_table_names()
+        for column in inspector.get_columns(table)
+    }
+
+
+def test_the_previous_version_can_use_the_tables_of_this_one(tmp_path):
+    """Old columns are as before, and new ones of old tables have a default."""
+    Store(tmp_path / "newest.sqlite").close()
+    engine = create_engine(f"sqlite:///{tmp_path}/newest.sqlite")
+    with engine.connect() as connection:
+        after = columns(connection)
+        oldest = connection.exec_driver_sql("SELECT oldest_revision FROM schema_compatibility").scalar_one()
+    engine.dispose()
+    with database_at(tmp_path / "oldest.sqlite", oldest) as connection:
+        before = columns(connection)
+    assert {column: after.get(column) for column in before} == before
+    tables = {table for table, _ in before}
+    added = {column: after[column] for column in after.keys() - before.keys() if column[0] in tables}
+    assert [column for column, (_, nullable, default) in added.items() if not nullable and default is None] == []
+
+
+def test_a_later_version_that_only_added_to_the_tables_leaves_them_usable(tmp_path):
+    database = tmp_path / "holdfast.sqlite"
     Store(database).close()
-    assert schema(database) == before
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("CREATE TABLE later (id INTEGER)")
+    engine.dispose()
+    store = Store(database)
+    with store.write() as session:
+        accounts.insert_organization(session, "default", NOW)
+    store.close()
+    assert (revision(database), copies(database)) == ("9999", [])
+
+
+def test_opening_a_database_twice_changes_nothing(store, database):
+    def schema():
+        with store.read() as session:
+            return session.execute(text(SCHEMA[session.get_bind().dialect.name])).all()
+
+    before = schema()
+    Store(database).close()
+    assert schema() == before
 
 
 def test_a_database_path_can_have_special_characters(tmp_path):
@@ -119,7 +198,7 @@ def revision(path):
 
 
 def test_a_database_is_copied_before_its_migration(old, monkeypatch):
-    monkeypatch.setattr(database_module, "log", told := CapturingLogger())
+    monkeypatch.setattr(opening, "log", told := CapturingLogger())
     before = os.umask(0)
     try:
         Store(old).close()

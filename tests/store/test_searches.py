@@ -7,6 +7,7 @@ import pytest
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.trust import endpoint_certificates
+from holdfast.store.unstorable_text import UnstorableText
 from store.values import make_api, make_entry
 
 pytestmark = pytest.mark.usefixtures("anna")
@@ -91,7 +92,7 @@ def test_the_name_of_an_api_is_found_ignoring_case(store):
         assert [api.name for api in same] == ["Äpfel"]
 
 
-def test_certificates_are_found_by_exact_alias_and_endpoint(store):
+def test_certificates_are_found_by_exact_alias_and_by_origin(store):
     with store.write() as session:
         for alias, endpoint in (("b", "https://x.test/1"), ("a", "https://x.test/2"), ("a_b", "https://y.test")):
             endpoint_certificates.insert(session, make_entry(alias, endpoint=endpoint))
@@ -105,10 +106,22 @@ def test_certificates_are_found_by_exact_alias_and_endpoint(store):
     assert found() == ["a", "a_b", "b"]
     assert found(alias="a") == ["a"]
     assert found(alias="a%") == found(alias="a'--") == found(alias="A") == []
-    assert found(endpoint="https://x.test/1") == ["b"]
-    assert found(alias="a", endpoint="https://x.test/1") == []
+    assert found(endpoint="https://x.test/1") == ["a", "b"]
+    assert found(alias="a", endpoint="https://y.test") == []
     assert found(offset=1, limit=1) == ["a_b"]
     with store.read() as session:
         entries = endpoint_certificates.of_origins(session, "default", {"https://x.test", "https://z.test"})
         assert [entry.alias for entry in entries] == ["a", "b"]
         assert endpoint_certificates.of_origins(session, "default", set()) == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_text_with_a_null_character_is_refused_and_never_found(store):
+    with pytest.raises(UnstorableText, match=r"U\+0000"), store.write() as session:
+        apis.insert(session, make_api("Null", description="a\0b"))
+    for field in ("name", "description", "anywhere"):
+        assert names(store, **{field: "\0"}) == names(store, **{field: "Pizz\0a"}) == []
+        assert names(store, **{field: "Pizza\0"}, exact=frozenset({field})) == []
+    with store.read() as session:
+        assert apis.get(session, "default", "\0") is None
+        assert endpoint_certificates.find(session, "default", "\0") == ([], 0)

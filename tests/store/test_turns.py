@@ -1,17 +1,16 @@
 """Writers take turns in order of arrival, and their wait is limited."""
 
-import sqlite3
 import threading
 import time
-from contextlib import closing, contextmanager
 
 import pytest
 
-from holdfast.store import sqlite
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreBusy
+from holdfast.store.postgresql import engine as postgresql_engine
+from holdfast.store.sqlite import engine as sqlite_engine
 from holdfast.store.turns import Turns
 from running import wait_until
 from store.values import make_api
@@ -19,13 +18,15 @@ from store.values import make_api
 LONG = 10.0
 
 
-@contextmanager
-def writer_of_another_process(database):
-    """Lock the database as a backup tool or another program would."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
+@pytest.fixture
+def be_impatient(monkeypatch):
+    """Limit the time that writers wait."""
+
+    def be_impatient(seconds):
+        for engine in (sqlite_engine, postgresql_engine):
+            monkeypatch.setattr(engine, "PATIENCE", seconds)
+
+    return be_impatient
 
 
 def test_turns_come_in_order_of_arrival():
@@ -77,10 +78,10 @@ def test_a_turn_that_ends_with_an_error_is_passed_on():
 
 
 @pytest.mark.usefixtures("anna")
-def test_a_long_write_of_another_process_is_reported_as_busy(monkeypatch, database):
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
-    store = Store(database)
-    with writer_of_another_process(database):
+def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, storage):
+    be_impatient(0.1)
+    store = Store(storage.location)
+    with storage.writing():
         began = time.monotonic()
         with pytest.raises(StoreBusy, match=r"Try again in 5 seconds\."), store.write() as session:
             apis.insert(session, make_api())
@@ -93,9 +94,9 @@ def test_a_long_write_of_another_process_is_reported_as_busy(monkeypatch, databa
 
 
 @pytest.mark.usefixtures("anna")
-def test_writers_wait_for_another_process_at_the_same_time(monkeypatch, database):
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.3)
-    store, ended = Store(database), []
+def test_writers_wait_for_another_process_at_the_same_time(be_impatient, storage):
+    be_impatient(0.3)
+    store, ended = Store(storage.location), []
 
     def write():
         try:
@@ -105,7 +106,7 @@ def test_writers_wait_for_another_process_at_the_same_time(monkeypatch, database
             ended.append(time.monotonic())
 
     threads = [threading.Thread(target=write) for _ in range(8)]
-    with writer_of_another_process(database):
+    with storage.writing():
         began = time.monotonic()
         for thread in threads:
             thread.start()

@@ -13,6 +13,8 @@ from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.write_ahead_log import MOST, check_log
 from store.left_behind import begin_new_log, kill, log_of, write
 
+pytestmark = pytest.mark.sqlite(reason="about the files of SQLite")
+
 
 def number_in(path):
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:

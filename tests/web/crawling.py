@@ -5,6 +5,8 @@ The links of a page, and the requests that its enabled buttons send.
     offer.links, offer.sends
 """
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -25,6 +27,10 @@ class Offer:
     sends: set[Sent] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
+    loose_times: list[str] = field(default_factory=list)  # texts with a time that isn't an element
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
 
 
 @dataclass(slots=True)
@@ -41,10 +47,12 @@ class _Reader(HTMLParser):
         self._form: _Form | None = None
         self._named: dict[str, _Form] = {}
         self._forms: list[_Form] = []
+        self._in_time = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.offer.ids.add(given.get("id", ""))
+        self._in_time = tag == "time"
         if given.get("aria-disabled") == "true":
             assert (tag, given["type"]) == ("button", "button"), given
             assert "disabled" not in given, "nobody could get to it by keyboard"
@@ -71,6 +79,10 @@ class _Reader(HTMLParser):
         chosen = given.get("type") not in {"checkbox", "radio"} or "checked" in given
         return chosen and "disabled" not in given and given.get("type") != "file"
 
+    def handle_data(self, data: str) -> None:
+        if _TIME.search(data) and not self._in_time:
+            self.offer.loose_times.append(data)
+
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._form = None
@@ -91,18 +103,27 @@ def read_page(html: str) -> Offer:
     return reader.offer
 
 
+MOST_QUERIES = 12
+
+
 def crawl(client, *starts: str) -> tuple[dict[str, Offer], dict[str, int]]:
     """
     Follow all internal links from *starts*, except to the docs, which test_docs_site.py checks.
+
+    Of a list with filters, only MOST_QUERIES addresses are followed: each filter combines with every other one.
 
     Return the offer of each page, and the status of other responses.
     """
     pages: dict[str, Offer] = {}
     others: dict[str, int] = {}
+    queries: Counter[str] = Counter()
     waiting = list(starts)
     while waiting:
         path = waiting.pop().partition("#")[0]
         if not path.startswith("/") or path.startswith(("/static", "/help/")) or path in pages or path in others:
+            continue
+        queries[path.partition("?")[0]] += "?" in path
+        if queries[path.partition("?")[0]] > MOST_QUERIES and path not in starts:
             continue
         assert len(pages) < 300, sorted(pages)
         answer = client.get(path)

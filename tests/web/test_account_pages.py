@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.users import LAST_ADMIN
+from holdfast.web.access.user_agents import describe_agent
 from rest.calls import APIS
 
 NEW = "several quite new words"
@@ -38,6 +39,16 @@ def test_a_user_is_created_signs_in_and_is_disabled(client, other, berta):
     assert client.get(f"/users/{name}").status_code == 404
 
 
+def test_users_are_found_by_name_and_the_list_says_when_they_signed_in(client, berta):
+    found = client.get("/users", params={"query": berta.name.upper()}).text
+    assert f">{berta.name}</a>" in found
+    assert "Last sign-in" in found
+    assert "No users match" in client.get("/users", params={"query": "no such name"}).text
+    assert "No users match" in client.get(f"/users?query={'a' * 60_000}").text
+    assert "Page 99 doesn't exist" in client.get("/users", params={"page": 99}).text.replace("&#39;", "'")
+    assert client.get("/users", headers={"HX-Request": "true"}).text.lstrip().startswith("<div")
+
+
 def test_the_last_admin_can_be_neither_deleted_nor_demoted(client, berta):
     for path, form in ((f"/users/{berta.name}/delete", {}), (f"/users/{berta.name}", {"roles": ["viewer"]})):
         answer = client.post(path, data=form)
@@ -64,6 +75,38 @@ def test_a_session_can_be_signed_out_from_another_browser(client, other, berta, 
     assert client.post(path).status_code == 303
     assert other.get("/account").status_code == 303
     assert client.post(path).status_code == 404
+
+
+def test_all_other_browsers_can_be_signed_out_at_once(client, other, berta, password):
+    sign_in_as(other, berta.name, password)
+    assert "Sign out all others" in client.get("/account").text
+    assert client.post("/account/sessions/revoke").status_code == 303
+    assert other.get("/account").status_code == 303
+    assert "Sign out all others" not in client.get("/account").text
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            "Edge 140 on Windows",
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox 140 on Linux"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1",
+            "Safari 18 on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) HeadlessChrome/140.0.0.0 Safari/537.36",
+            "Chrome 140 on macOS",
+        ),
+        ("curl/8.5.0", "curl 8.5.0"),
+        ("", "Unknown browser"),
+    ],
+)
+def test_browsers_are_named_as_people_do(agent, words):
+    assert describe_agent(agent) == words
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(client, other):

@@ -11,17 +11,33 @@ from starlette.requests import Request
 
 from holdfast.apis.catalog.lifecycle import State, transitions_from
 from holdfast.cli.app import app
+from holdfast.services.access.principal import Principal
 from holdfast.web.commands import _ACTIONS, PREFIX, build_commands  # the list itself is what every line is tried from
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"127.0.0.1:9080")]})
+CALLER = Principal("default", "berta o'neil")
 HOSTILE = "https://a.test/$(touch x)';|&`id`"
-VALUES = ("endpoint", "alias", "api", "api_id", "removed", "user", "token", "config", "gateway")
+VALUES = (
+    "endpoint",
+    "alias",
+    "api",
+    "api_id",
+    "removed",
+    "user",
+    "token",
+    "config",
+    "gateway",
+    "channel",
+    "kind",
+    "revision",
+    "revision_id",
+)
 COMMANDS = {action: command for action, (command, _) in _ACTIONS.items() if command}
 CURL_LINES = {action: curl for action, (_, curl) in _ACTIONS.items() if curl}
 
 
-def lines(action, value="x"):
-    return build_commands(REQUEST, action, **dict.fromkeys(VALUES, value))
+def lines(action, value="1"):
+    return build_commands(REQUEST, CALLER, action, **dict.fromkeys(VALUES, value))
 
 
 @pytest.mark.parametrize("action", list(_ACTIONS))
@@ -33,8 +49,9 @@ def test_every_value_is_quoted_as_one_shell_word(action):
         assert [word for word in words if word in {"|", "&", ";", "touch", "x)"}] == []
 
 
-def test_curl_uses_the_url_of_the_publisher():
-    _, curl = build_commands(REQUEST, "delete", alias="a")
+def test_curl_uses_the_url_of_the_publisher_and_the_name_of_the_user():
+    _, curl = build_commands(REQUEST, CALLER, "delete", alias="a")
+    assert shlex.split(curl)[:3] == ["curl", "-u", CALLER.name]
     assert shlex.split(curl)[-1] == "http://127.0.0.1:9080/api/am/publisher/v4/endpoint-certificates/a"
 
 

@@ -27,6 +27,43 @@ def test_settings_are_saved_with_the_endpoints(client):
     assert saved(client, made) is None
 
 
+def test_timeouts_retries_and_limits_are_saved_shown_and_reset(client):
+    made = create_api(client)
+    path = f"/apis/{made['id']}/endpoints"
+    typed = {
+        "production_protocol": "auto",
+        "production_rewrite_responses": "true",
+        "production_idle_timeout_ms": " 90000 ",
+    }
+    typed |= {"production_retry_statuses": "503, 502", "production_retries": "0", "production_suspend_ms": ""}
+    assert client.post(path, data=FORM | typed).status_code == 303
+    assert saved(client, made) == {"actionDuration": 90_000, "retries": 0, "retryStatusCodes": [502, 503]}
+    page = client.get(path).text
+    for name, value in {
+        "idle_timeout_ms": "90000",
+        "retries": "0",
+        "retry_statuses": "502 503",
+        "suspend_ms": "",
+    }.items():
+        assert re.search(rf'name="production_{name}"[^>]*value="{value}"', page), name
+    assert (
+        client.post(
+            path, data=FORM | {"production_protocol": "auto", "production_rewrite_responses": "true"}
+        ).status_code
+        == 303
+    )
+    assert saved(client, made) is None
+
+
+def test_a_wrong_number_is_explained_next_to_its_field_and_stays_typed(client):
+    made = create_api(client)
+    form = FORM | {"production_protocol": "auto", "production_connect_timeout_ms": "soon"}
+    answer = client.post(f"/apis/{made['id']}/endpoints", data=form)
+    assert answer.status_code == 422
+    assert re.search(r'id="production-connect_timeout_ms-error">Use a whole number from 50 to 60,000.<', answer.text)
+    assert re.search(r'name="production_connect_timeout_ms"[^>]*value="soon"', answer.text)
+
+
 def test_conflicting_settings_are_shown_with_the_reason_and_not_saved(client):
     made = create_api(client)
     form = FORM | {"production": "https://other.test", "production_protocol": "http2"}
@@ -46,7 +83,7 @@ def test_settings_of_an_unchecked_endpoint_are_ignored(client):
 
 
 def test_the_curl_command_keeps_the_settings_and_other_stored_members(client):
-    production = {"url": URL, "config": {"protocol": "http1", "actionDuration": "30000"}}
+    production = {"url": URL, "config": {"protocol": "http1", "retryDelay": "30000"}}
     made = create_api(client, endpointConfig={"production_endpoints": production, "sessionTimeOut": "it's 5"})
     assert client.put(f"{APIS}/{made['id']}", json=curl_body(client, made)).status_code == 200
     assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]

@@ -34,7 +34,7 @@ def test_each_dialog_is_a_part_for_htmx_and_a_page_without_javascript(client, pi
     for dialog in DIALOGS:
         part, page = client.get(pizza + dialog, headers=HTMX), client.get(pizza + dialog)
         assert (part.status_code, page.status_code) == (200, 200), dialog
-        assert 'id="dialog-title"' in part.text, dialog
+        assert 'id="dialog-title" tabindex="-1"' in part.text, dialog
         assert "<html" not in part.text, dialog
         assert 'class="card dialog-page"' in page.text, dialog
         assert " · Pizza 1.0.0 · Holdfast</title>" in page.text, dialog

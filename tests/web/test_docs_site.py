@@ -65,7 +65,7 @@ def test_addresses_of_nothing_answer_404(visitor, path):
 
 
 def test_files_and_the_site_accept_only_get_and_head(visitor):
-    for path in ("/help/", "/help/nothing", "/static/app.css"):
+    for path in ("/help/", "/help/nothing", "/static/css/base.css"):
         answer = visitor.post(path)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), path
 

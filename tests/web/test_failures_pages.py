@@ -78,7 +78,7 @@ def test_more_failures_than_fit_on_a_page_have_a_next_page(client, shared_runtim
             )
         )
     first, second = (client.get("/failures", params={"page": page}).text for page in (1, 2))
-    assert (first.count("<li "), second.count("<li ")) == (50, 1)
+    assert (first.count("<tr id="), second.count("<tr id=")) == (50, 1)
     assert "/failures?page=2" in first
 
 

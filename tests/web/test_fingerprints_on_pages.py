@@ -1,6 +1,6 @@
 """Fingerprints on pages are in pairs, and lines break only between pairs."""
 
-from holdfast.web.rendering import mark_up_fingerprints
+from holdfast.web.fingerprints import mark_up_fingerprints
 
 
 def test_fingerprints_in_text_are_set_as_code_and_other_text_is_escaped():

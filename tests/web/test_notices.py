@@ -31,7 +31,7 @@ def test_every_change_of_the_lifecycle_has_a_notice(client):
         ("Deprecate", "deprecated"),
         ("Retire", "retired"),
     ):
-        answer = client.post(path, data={"action": action})
+        answer = client.post(path, data={"action": action, "confirmation": "Pizza"})
         assert notice_of(client.get(answer.headers["location"])) == f"API Pizza 1.0.0 {end}"
 
 

@@ -26,12 +26,20 @@ ABOUT_ANOTHER = {
     "POST /certificates/{alias}/replace": ({"files": CERTIFICATE}, 404),
     "GET /certificates/{alias}/in-use": ({}, 404),
     "POST /certificates/{alias}/undo": ({}, 404),
+    "POST /certificates/{alias}/pin": ({}, 404),
+    "POST /certificates/{alias}/unpin": ({}, 404),
+    "GET /certificates/{alias}/retire": ({}, 404),
     "POST /certificates/{alias}/retire": ({}, 404),
     "POST /removed-certificates/{removed_id}/restore": ({}, 404),
     "POST /certificates/new": ({"data": {"endpoint": URL, "alias": "new"}, "files": CERTIFICATE}, 422),
     "POST /certificates/inspect": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
     "POST /certificates/test": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
     "POST /certificates/fetch": ({"data": {"endpoint": URL}}, 200),
+    "GET /certificates/new": ({"params": {"endpoint": URL}}, 200),
+    "GET /callers/{alias}/replace": ({}, 404),
+    "POST /callers/{alias}/replace": ({"files": CERTIFICATE}, 404),
+    "GET /callers/{alias}/delete": ({}, 404),
+    "POST /callers/{alias}/delete": ({}, 404),
     "GET /client-certificate/import": ({"params": {"endpoint": URL}}, 404),
     "POST /client-certificate/import": ({"params": {"endpoint": URL}, "files": CERTIFICATE}, 404),
     "GET /client-certificate/request/new": ({"params": {"endpoint": URL}}, 404),
@@ -44,8 +52,17 @@ ABOUT_ANOTHER = {
     "POST /client-certificate/discard": ({"params": {"endpoint": URL}}, 404),
     "GET /client-certificate/remove": ({"params": {"endpoint": URL}}, 404),
     "POST /client-certificate/remove": ({"params": {"endpoint": URL}}, 404),
+    "GET /trust/{environment}": ({"params": {"endpoint": URL}}, 404),
+    "POST /trust/{environment}": ({"params": {"endpoint": URL}, "data": {"names": "a.test"}}, 404),
+    "POST /trust/{environment}/preview": ({"params": {"endpoint": URL}}, 404),
+    "GET /trust/{environment}/exception": ({"params": {"endpoint": URL}}, 404),
+    "POST /trust/{environment}/exception": ({"params": {"endpoint": URL}, "data": {"reason": "a test"}}, 404),
+    "POST /trust/{environment}/exception/end": ({"params": {"endpoint": URL}}, 404),
+    "GET /trust/{environment}/test": ({"params": {"endpoint": URL}}, 404),
 }
 OBJECTS = {"alias", "removed_id", "endpoint", "replaced"}
+# About an alias that doesn't exist yet.
+NEW_OBJECTS = {"GET /certificates/alias", "POST /callers/new"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +71,7 @@ def house(shared_runtime, enlist, sign_in):
     organization = str(uuid.uuid4())
     owner, clara = (enlist(organization, f"{each} {organization}", Role.ADMIN) for each in ("owner", "clara"))
     house = House(shared_runtime, sign_in(owner), clara)
-    house.ids["other_id"] = create_api(house.owner, "Other", OTHER)["id"]
+    house.ids |= {"other_id": create_api(house.owner, "Other", OTHER)["id"], "environment": "production"}
     return house
 
 
@@ -71,7 +88,7 @@ def test_every_page_with_another_object_in_its_parameters_is_in_the_table(shared
     for route in routes:
         if route.path.startswith("/apis/{api_id}") and names_of(route.dependant) & OBJECTS:
             about |= {f"{method} {route.path.removeprefix('/apis/{api_id}')}" for method in route.methods}
-    assert about == set(ABOUT_ANOTHER)
+    assert about - NEW_OBJECTS == set(ABOUT_ANOTHER)
 
 
 @pytest.mark.parametrize("page", ABOUT_ANOTHER)

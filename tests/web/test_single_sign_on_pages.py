@@ -108,7 +108,7 @@ def test_sign_in_never_redirects_to_another_host(browser, provider):
     for wanted in ("https://elsewhere.test", "//elsewhere.test", "/\\elsewhere.test", "javascript:a", "/%0d%0aa: b"):
         state = begin(browser, provider, wanted)
         answer = browser.get("/sign-in/callback", params={"state": state, "code": "c0de"})
-        assert answer.headers["location"] in {"/apis", "/%250d%250aa:%20b", "/%0d%0aa:%20b"}
+        assert answer.headers["location"] in {"/", "/%250d%250aa:%20b", "/%0d%0aa:%20b"}
 
 
 def test_an_unreachable_provider_is_reported_and_passwords_still_work(browser, provider):

@@ -61,6 +61,12 @@ class Enforcement:
     waiting_for: tuple[str, ...] = field(default=(), compare=False)
     disconnected: tuple[str, ...] = field(default=(), compare=False)
 
+    def describe(self, *, is_undeployed: bool) -> str:
+        """Return the text for an API; *is_undeployed*: it is published, but only as revisions."""
+        if is_undeployed and self.progress is Progress.NOT_SERVED:
+            return "Takes effect when the working copy is deployed"
+        return str(self)
+
     def __str__(self) -> str:
         gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"
         absent = f". Not connected: {_list(self.disconnected)}" if self.disconnected else ""

@@ -6,6 +6,7 @@ are rejected.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
@@ -13,6 +14,9 @@ import idna
 
 MAX_URL = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
+WEB = {scheme: scheme for scheme in DEFAULT_PORTS}
+# A websocket begins as a request, so these URLs mean the same host, port and TLS (RFC 6455, section 3).
+BACKENDS = WEB | {"ws": "http", "wss": "https"}
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)"
     r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?P<fragment>#.*)?"
@@ -37,8 +41,13 @@ class Url:
     query: str | None
 
 
-def parse_url(text: str) -> Url:
-    """Parse an http or https URL. Raises ValueError with a sentence for users."""
+def parse_url(text: str, schemes: Mapping[str, str] = WEB) -> Url:
+    """
+    Parse a URL with one of *schemes*, each of which stands for http or https.
+
+    Raises:
+        ValueError: It isn't such a URL; the text is a sentence for users.
+    """
     if not text:
         raise ValueError("The URL is missing.")
     if len(text) > MAX_URL:
@@ -46,7 +55,7 @@ def parse_url(text: str) -> Url:
     if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
         raise ValueError("The URL contains a space or a control character.")
     parts = _URL.fullmatch(text)
-    if parts is None or parts["scheme"].lower() not in DEFAULT_PORTS:
+    if parts is None or parts["scheme"].lower() not in schemes:
         raise ValueError("The URL must begin with https:// or http://.")
     if "@" in parts["authority"]:
         raise ValueError("The URL must not contain a user name or password.")
@@ -54,7 +63,7 @@ def parse_url(text: str) -> Url:
         raise ValueError("The URL has a fragment. Remove everything from '#'.")
     if not _PATH.fullmatch(parts["path"]) or not _QUERY.fullmatch(parts["query"] or ""):
         raise ValueError("The URL's path or query contains characters that must be percent-encoded.")
-    scheme = parts["scheme"].lower()
+    scheme = schemes[parts["scheme"].lower()]
     host, port = _parse_authority(parts["authority"])
     return Url(scheme, host, DEFAULT_PORTS[scheme] if port is None else port, parts["path"], parts["query"])
 

@@ -47,6 +47,7 @@ class Certificate:
     spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
     signature_algorithm: str
     common_names: tuple[str, ...]  # of the subject
+    issuer_common_names: tuple[str, ...]
     extensions: Extensions
 
     @property
@@ -86,6 +87,16 @@ class Certificate:
         return self.subject == self.issuer
 
     @property
+    def title(self) -> str:
+        """A short name to display: the last common name of the subject, its first dNSName or IP address, or its DN."""
+        return next(iter([*self.common_names[-1:], *self.subject_alt_names]), self.subject)
+
+    @property
+    def issuer_title(self) -> str:
+        """A short name of the issuer: its last common name, or its DN."""
+        return next(iter(self.issuer_common_names[-1:]), self.issuer)
+
+    @property
     def pem(self) -> str:
         """The certificate as PEM, always encoded from the DER, never taken from the upload."""
         return x509.load_der_x509_certificate(self.der).public_bytes(Encoding.PEM).decode()
@@ -120,6 +131,7 @@ def _read(certificate: x509.Certificate) -> Certificate:
         spki_fingerprint=_spki_fingerprint(certificate),
         signature_algorithm=_signature_algorithm(certificate),
         common_names=common_names_of(structure.subject),
+        issuer_common_names=common_names_of(structure.issuer),
         extensions=read_extensions(certificate, structure),
     )
 

@@ -4,10 +4,21 @@ The status of a certificate by its validity period (RFC 5280, section 4.1.2.5).
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from holdfast.certificates.certificate import Certificate
+from typing import Protocol
 
 EXPIRING_WITHIN = timedelta(days=30)
+
+
+class Valid(Protocol):
+    """Something with a validity period, such as a certificate; both ends are aware."""
+
+    @property
+    def not_before(self) -> datetime:
+        """The beginning."""
+
+    @property
+    def not_after(self) -> datetime:
+        """The end."""
 
 
 class Status(StrEnum):
@@ -19,7 +30,7 @@ class Status(StrEnum):
     NOT_YET_VALID = "Not yet valid"
 
 
-def status_of(certificate: Certificate, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
+def status_of(certificate: Valid, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
     """
     Return the status of *certificate* at *now* (aware); both ends of its validity period are inclusive.
     """

@@ -55,15 +55,24 @@ class Source:
 COMMANDS = {
     "up": Source("server.up", "Start the publisher and a gateway."),
     "demo": Source("server.up", "Walk through the demo."),
+    "status": Source("attention.status", "Show what needs attention."),
     "doctor": Source("server.up", "Check that everything is healthy."),
     "backup": Source("server.backups", "Back up the database."),
     "restore": Source("server.backups", "Restore a backup."),
+    "database": Source("server.databases", "Migrate, check and copy the database.", is_group=True),
     "rotate-sealing-key": Source("server.up", "Encrypt stored private keys with a new key."),
     "login": Source("access.sign_in", "Sign in and store a token."),
     "logout": Source("access.sign_in", "Sign out and revoke the stored token."),
     "whoami": Source("access.sign_in", "Show the signed-in user and the publisher."),
+    "token": Source("access.token_commands", "Manage your tokens for scripts.", is_group=True),
     "context": Source("access.context_commands", "Manage sign-ins to publishers.", is_group=True),
-    "api": Source("catalog.apis", "Manage APIs and their lifecycle.", is_group=True, also=("catalog.api_changes",)),
+    "api": Source(
+        "catalog.apis",
+        "Manage APIs and their lifecycle.",
+        is_group=True,
+        also=("catalog.api_changes", "catalog.traffic"),
+    ),
+    "revision": Source("catalog.revisions", "Create, deploy and restore revisions of APIs.", is_group=True),
     "certificate": Source(
         "trust.certificates",
         "Manage endpoint certificates.",
@@ -76,7 +85,12 @@ COMMANDS = {
         is_group=True,
         also=("trust.trust_exceptions",),
     ),
-    "endpoint": Source("catalog.endpoints", "Test and configure endpoints.", is_group=True),
+    "endpoint": Source(
+        "catalog.endpoints",
+        "Test, watch and configure endpoints.",
+        is_group=True,
+        also=("catalog.watched_endpoints",),
+    ),
     "gateway": Source(
         "gateways.gateways",
         "Run and manage gateways.",
@@ -86,10 +100,20 @@ COMMANDS = {
     "gateway-group": Source(
         "gateways.groups", "Manage groups of gateways (admins of the default organization).", is_group=True
     ),
+    "notification": Source(
+        "notifications.channels",
+        "Manage notification channels, silences and owners.",
+        is_group=True,
+        also=("notifications.silences",),
+    ),
+    "label": Source("catalog.labels", "Manage labels, which protect objects from other files.", is_group=True),
     "apply": Source("declaration.commands", "Apply files to an organization."),
     "diff": Source("declaration.commands", "Show what apply would change."),
-    "export": Source("declaration.commands", "Export an organization as files."),
+    "validate": Source("declaration.checks", "Check configuration files without a publisher."),
+    "schema": Source("declaration.checks", "Print the JSON schema of configuration files."),
+    "export": Source("declaration.exporting", "Export an organization as files."),
     "organization": Source("access.organizations", "Manage organizations (admins of the default one).", is_group=True),
+    "audit": Source("access.audit", "Read and verify the audit log.", is_group=True),
     "user": Source("access.users", "Manage users and their roles.", is_group=True),
     "help": Source("terminal.help", "Show the help of a command."),
 }

@@ -16,6 +16,9 @@ class ExitCode(IntEnum):
     DIFFERENT = 5
     NOT_ENFORCED = 6
     REJECTED = 7
+    STALE = 8
+    ATTENTION = 9
+    GATEWAY_REJECTED = 10
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -28,6 +31,9 @@ MEANINGS = {
     ExitCode.DIFFERENT: "differences found",
     ExitCode.NOT_ENFORCED: "saved, but not enforced on all gateways",
     ExitCode.REJECTED: "backend would be rejected",
+    ExitCode.STALE: "the plan is stale",
+    ExitCode.ATTENTION: "something needs attention",
+    ExitCode.GATEWAY_REJECTED: "gateway rejected by its publisher",
     ExitCode.INTERRUPTED: "interrupted",
 }
 LOCAL = (ExitCode.DONE, ExitCode.FAILED, ExitCode.USAGE, ExitCode.INTERRUPTED)  # commands that don't use a publisher

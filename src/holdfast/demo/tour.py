@@ -73,7 +73,8 @@ class Tour:
     def _ensure_api(self, backend: Backend) -> Api:
         api = self._find_api()
         if api is None:
-            api = apis.create_api(self._context, ApiDraft(NAME, CONTEXT, VERSION, backend.url))
+            members = {"operations": [{"target": "/menu", "verb": "GET"}]}
+            api = apis.create_api(self._context, ApiDraft(NAME, CONTEXT, VERSION, backend.url, members=members))
         if api.production is None or api.production.origin != parse_endpoint(backend.url).origin:
             sandbox = api.sandbox.url if api.sandbox else None
             api = apis.change_endpoints(self._context, api.id, backend.url, sandbox).described.api

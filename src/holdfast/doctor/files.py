@@ -59,18 +59,25 @@ def data_directory(data: Path) -> Iterator[Check]:
 
 def secrets(settings: Settings, data: Path) -> Iterator[Check]:
     """Check that other users can't read passwords, keys and the database."""
-    client_secret = settings.oidc_client_secret_file
-    for path in (data / PASSWORD_FILE, settings.sealing_key_file or data / KEY_FILE, client_secret):
-        if path and _is_file(path.expanduser()):
-            yield _unread(path.expanduser(), OTHERS)
+    for path in (data / PASSWORD_FILE, data / KEY_FILE):
+        if _is_file(path):
+            yield _unread(path, OTHERS)
+    # Orchestrators give files to a group, and keys of a machine are often shared with one.
+    for file in (
+        settings.sealing_key_file,
+        settings.admin_password_file,
+        settings.enrollment_key_file,
+        settings.oidc_client_secret_file,
+        settings.tls_key,
+        settings.gateway_tls_key,
+    ):
+        if file and _is_file(file.expanduser()):
+            yield _unread(file.expanduser(), 0o007)
     if _is_file(data / DATABASE_FILE):
         yield _unread(data / DATABASE_FILE, OTHERS)
     for path in open_files(data) if os.access(data, os.R_OK | os.X_OK) else ():
         if path.name not in {DATABASE_FILE, PASSWORD_FILE, KEY_FILE}:
             yield _unread(path, OTHERS)
-    for key in (settings.tls_key, settings.gateway_tls_key):
-        if key and _is_file(key.expanduser()):
-            yield _unread(key.expanduser(), 0o007)  # keys of a machine are often shared with a group
 
 
 def disk_space(data: Path) -> Check:

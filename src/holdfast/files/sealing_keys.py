@@ -5,6 +5,7 @@ Keys that encrypt what Holdfast stores (AES-256-GCM), and the files that contain
 import base64
 import binascii
 import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ class SealingKey:
         """*key* is 32 random bytes."""
         self.id = hashlib.sha256(b"holdfast sealing key\0" + key).digest()[:ID_SIZE]
         self._cipher = AESGCM(key)
+        self._digest_key = hashlib.sha256(b"holdfast digest key\0" + key).digest()
 
     def seal(self, content: bytes, context: bytes) -> bytes:
         """Return a nonce and the encrypted content, which can be opened only in the same *context*."""
@@ -46,6 +48,10 @@ class SealingKey:
             return self._cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], context)
         except (InvalidTag, ValueError):
             raise NotAuthentic from None
+
+    def digest(self, content: bytes) -> bytes:
+        """Return a digest (32 bytes) of *content* that nobody without the key can compute."""
+        return hmac.digest(self._digest_key, content, hashlib.sha256)
 
 
 def new_key() -> bytes:

@@ -15,6 +15,7 @@ Address = tuple[str, int]  # host and port to listen on or connect to
 Addresses = tuple[Address, ...]
 EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 LOOPBACK = ("::1", "127.0.0.1")
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 MAX_ADDRESSES = 8
 MAX_UNANSWERED = 16  # abandoned lookups that the system is still running
 
@@ -99,6 +100,21 @@ def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
         return False
     # Other NAT64 prefixes can't be recognized; most are /96, with the IPv4 address at the end.
     return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
+
+
+def find_own_address(every: str) -> str:
+    """
+    Return the address that this machine has for others, of the IP version of *every* (`0.0.0.0` or `::`).
+
+    It is the one of the default route, or the host name if there is none. Nothing is sent.
+    """
+    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in every else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as unconnected:
+            unconnected.connect((elsewhere, 9))
+            return str(unconnected.getsockname()[0])
+    except OSError:
+        return socket.gethostname()
 
 
 def read_ip(text: str) -> IpAddress:

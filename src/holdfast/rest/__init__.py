@@ -5,33 +5,43 @@ The REST API: the paths, members and status codes of WSO2's publisher, with addi
 from fastapi import Depends, FastAPI
 
 from holdfast.rest import errors, self_description
-from holdfast.rest.access import oauth, own_account, tokens, users
+from holdfast.rest.access import audit_events, oauth, own_account, tokens, users
 from holdfast.rest.access.senders import sender as sender
+from holdfast.rest.attention import attention
 from holdfast.rest.catalog import (
     apis,
     definitions,
+    documents,
+    labels,
     lifecycle,
     publisher_settings,
     searches,
     validation,
 )
+from holdfast.rest.compatibility import empty_lists, generated_keys
 from holdfast.rest.errors import refuse as refuse
 from holdfast.rest.errors import unexpected_error as unexpected_error
-from holdfast.rest.failures import failures
+from holdfast.rest.failures import acknowledgements, failures
+from holdfast.rest.gateways import control_planes, groups
 from holdfast.rest.gateways import gateways as enrolled_gateways
-from holdfast.rest.gateways import groups
-from holdfast.rest.identities import caller_certificates, gateway_identities
+from holdfast.rest.identities import caller_certificates, client_certs, gateway_identities
 from holdfast.rest.inputs import refuse_unknown_inputs, refuse_unknown_query
 from holdfast.rest.json_limit import JsonLimit
+from holdfast.rest.notifications import channels as notification_channels
+from holdfast.rest.notifications import notifications, owners, silences
 from holdfast.rest.prefixes import Prefixes
 from holdfast.rest.probing import probes
 from holdfast.rest.publishing import gateways, metrics
+from holdfast.rest.revisions import deployments, revisions
+from holdfast.rest.traffic import traffic
 from holdfast.rest.transfer import archives
 from holdfast.rest.trust import (
     endpoint_certificates,
+    inventory,
     removed_certificates,
     trust_settings,
 )
+from holdfast.rest.watch import expiry, watched_endpoints
 from holdfast.services.runtime import Runtime
 
 
@@ -52,23 +62,42 @@ def create_door(runtime: Runtime) -> FastAPI:
         definitions,
         validation,
         lifecycle,
+        revisions,
+        deployments,
         apis,
+        documents,
         caller_certificates,
+        client_certs,
+        inventory,
         endpoint_certificates,
         removed_certificates,
         trust_settings,
         probes,
         gateway_identities,
         failures,
+        acknowledgements,
+        attention,
+        watched_endpoints,
+        expiry,
+        traffic,
         gateways,
         groups,
         enrolled_gateways,
+        control_planes,
+        notification_channels,
+        notifications,
+        silences,
+        owners,
+        labels,
         searches,
         publisher_settings,
         metrics,
+        audit_events,
         tokens,
         users,
         own_account,
+        empty_lists,
+        generated_keys,
     ):
         door.include_router(part.router, dependencies=strict)
     door.include_router(oauth.registration, dependencies=strict)

@@ -8,16 +8,23 @@ from typing import Annotated
 from fastapi import Depends, Header, Response
 from starlette.exceptions import HTTPException
 
-from holdfast.services.versions import Expected
+from holdfast.apis.catalog.description import Described
+from holdfast.rest.prefixes import is_v1
+from holdfast.services.versions import Expected, make_api_tag
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+_OF_V1 = "-v1"  # ends the tags of APIs as v1 represents them (RFC 9110, section 8.8.3)
 
 
 def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
-    """Return the tags in If-Match, one of which must be the current one; None if there is no condition."""
+    """
+    Return the tags in If-Match, one of which must be the current one; None if there is no condition.
+
+    The tag of one representation of an API is also valid for the others, because what is stored is the same.
+    """
     if value is None or value.strip() == "*":
         return None
-    return frozenset(tag for weak, tag in _TAG.findall(value) if not weak)
+    return frozenset(tag.removesuffix(_OF_V1) for weak, tag in _TAG.findall(value) if not weak)
 
 
 class Unless:
@@ -34,6 +41,12 @@ class Unless:
         if self._any or tag in self._known:
             raise HTTPException(304, headers={"ETag": quoted})
         self._response.headers["ETag"] = quoted
+
+
+def tag_api(described: Described) -> str:
+    """Return the tag of an API's representation under the prefix of the current request."""
+    tag = make_api_tag(described)
+    return f"{tag}{_OF_V1}" if is_v1() else tag
 
 
 def quote_tag(tag: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -21,16 +22,18 @@ from holdfast.apis.errors import (
     TransitionRefused,
     UnreadableArchive,
 )
-from holdfast.apis.wso2_wording import CERTIFICATE_EXPIRED
+from holdfast.apis.wso2_wording import ALREADY_EXISTS, CERTIFICATE_EXPIRED
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.gateway_certificates import UnusableRequest
 from holdfast.refusals import Busy, Refusal, TryLater
 from holdfast.rest.challenges import challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.services.errors import (
+    AlreadyExists,
     CertificateExpired,
     Conflict,
     ContentChanged,
+    ControlPlaneSilent,
     CredentialsMissing,
     EndpointNeedsNoCertificate,
     IndistinguishableCertificates,
@@ -41,21 +44,26 @@ from holdfast.services.errors import (
     NotFound,
     NothingBefore,
     NotPermitted,
+    OldControlPlanes,
     RenewedJustNow,
     ScopeMissing,
     SignInRefused,
     TokenRefused,
     TooManyAttempts,
     TooManyCallers,
+    TooManyRevisions,
     TooManyTests,
 )
-from holdfast.store.errors import StoreFull, StoreReadOnly, unwritable
+from holdfast.services.inventory.bulk import ReplacementRefused
+from holdfast.store.errors import StoreFull, StoreReadOnly, StoreUnreachable, public_text, unwritable
 from holdfast.store.sealing import CannotUnseal
+from holdfast.store.unstorable_text import UnstorableText
 
 log = structlog.get_logger()
 
 MAX_ERRORS = 50  # in one response
 MAX_FIELD = 200  # characters of a field's name
+ALTERNATIVE = "$"  # begins the names of alternatives of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     CannotUnseal: Problem(409, "key-lost", "Private key can't be decrypted"),
     CertificateError: Problem(400, "certificate-unusable", "Invalid certificate file"),
     CertificateExpired: Problem(400, "certificate-expired", CERTIFICATE_EXPIRED),
+    AlreadyExists: Problem(409, "conflict", f"The resource {ALREADY_EXISTS}."),
     Conflict: Problem(409, "conflict", "Conflict"),
+    ControlPlaneSilent: Problem(503, "control-plane-silent", "Service Unavailable"),
     ContentChanged: Problem(412, "precondition-failed", "Precondition Failed"),
     EndpointNeedsNoCertificate: Problem(400, "endpoint-without-tls", "Endpoint doesn't use TLS"),
+    ReplacementRefused: Problem(409, "replacement-refused", "Replacement refused"),
     IndistinguishableCertificates: Problem(409, "certificates-indistinguishable", "Indistinguishable certificates"),
     InvalidDefinition: Problem(400, "definition-invalid", "Invalid definition"),
     InvalidField: Problem(400, "invalid-field", "Invalid value"),
@@ -87,18 +98,22 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotFound: Problem(404, "not-found", "Not Found"),
     NothingBefore: Problem(409, "no-previous-certificate", "No previous certificate"),
     NotPermitted: Problem(403, "not-permitted", "Forbidden"),
+    OldControlPlanes: Problem(409, "control-planes-too-old", "Conflict"),
     CredentialsMissing: Problem(401, "unauthorized", "Unauthorized"),
     RenewedJustNow: Problem(429, "renewed-just-now", "Too Many Requests"),
     ScopeMissing: Problem(403, "scope-missing", "Forbidden"),
+    StoreUnreachable: Problem(503, "database-unreachable", "Service Unavailable"),
     StoreFull: Problem(507, "storage-full", "Insufficient Storage"),
     StoreReadOnly: Problem(507, "storage-read-only", "Insufficient Storage"),
     SignInRefused: Problem(401, "unauthorized", "Unauthorized"),
     TokenRefused: Problem(401, "token-refused", "Unauthorized"),
     TooManyAttempts: Problem(429, "too-many-attempts", "Too many failed attempts"),
     TooManyCallers: Problem(409, "too-many-client-certificates", "Too many client certificates"),
+    TooManyRevisions: Problem(400, "too-many-revisions", "Too many revisions"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "Lifecycle action not allowed"),
     UnusableRequest: Problem(400, "signing-request-unusable", "Invalid signing request"),
+    UnstorableText: Problem(400, "invalid-field", "Invalid value"),
     UnreadableArchive: Problem(400, "archive-unusable", "Invalid archive"),
 }
 
@@ -153,6 +168,12 @@ def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
     return RequestValidationError([invalid | {"loc": ("body", *where, *invalid["loc"])} for invalid in error.errors()])
 
 
+def details_of(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the messages of a RequestValidationError's *errors*, by field."""
+    shown = islice(errors, MAX_ERRORS)
+    return {_field(invalid["loc"]): _write_message(invalid["type"], invalid["msg"]) for invalid in shown}
+
+
 async def domain_error(request: Request, error: Exception) -> JSONResponse:
     """Respond to an error of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
@@ -160,7 +181,8 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TryLater):
         headers["Retry-After"] = str(error.seconds)
     details = error.fields() if isinstance(error, Refusal) else {}
-    response = answer(request, problem, str(error), details, headers)
+    text = public_text(error, reading=request.method in {"GET", "HEAD"})
+    response = answer(request, problem, text, details, headers)
     for challenge in challenges(request, error):
         response.headers.append("WWW-Authenticate", challenge)
     return response
@@ -171,7 +193,7 @@ async def _not_saved(request: Request, error: Exception) -> JSONResponse:
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))
-    return answer(request, PROBLEMS[type(failure)], failure.public, {})
+    return await domain_error(request, failure)
 
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -181,8 +203,7 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
         return answer(request, problem, text, {"Content-Type": text})
-    shown = islice(errors, MAX_ERRORS)
-    details = {_field(invalid["loc"]): _write_message(invalid["type"], invalid["msg"]) for invalid in shown}
+    details = details_of(errors)
     if any(invalid["type"] == "json_invalid" for invalid in errors):
         details = {"body": "It isn't valid JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
@@ -190,7 +211,9 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 
 def _field(location: Sequence[str | int]) -> str:
-    return ".".join(map(str, location[1:]))[:MAX_FIELD] or "body"
+    # Parts with this prefix are names of alternatives, which the sender doesn't know.
+    parts = [part for part in map(str, location[1:]) if not part.startswith(ALTERNATIVE)]
+    return ".".join(parts)[:MAX_FIELD] or "body"
 
 
 def _expected_media_type(request: Request) -> str | None:

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.apis.publisher_paths import PREFIX as PREFIX
 
-OTHERS = ("/api/am/publisher/v1", "/api/am/publisher")
+_V1 = "/api/am/publisher/v1"
+OTHERS = (_V1, "/api/am/publisher/v2", "/api/am/publisher/v3", "/api/am/publisher")
 _called: ContextVar[str] = ContextVar("called", default=PREFIX)
 
 
@@ -48,6 +49,11 @@ class Prefixes:
 def link(path: str) -> str:
     """Return *path*, which begins with PREFIX, with the prefix of the current request."""
     return _called.get() + path.removeprefix(PREFIX)
+
+
+def is_v1() -> bool:
+    """Return whether the current request has the prefix of WSO2's v1, some of whose members have another form."""
+    return _called.get() == _V1
 
 
 def _prefix_of(path: str) -> str:

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from holdfast.apis.enforcement import Progress
 from holdfast.certificates.choices import ChainRole
-from holdfast.certificates.description import CertificateDescription
+from holdfast.certificates.description import CertificateDescription, Validity
 from holdfast.gateway.failures.causes import Cause
 
 Timestamp = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]  # RFC 3339
@@ -22,6 +22,15 @@ def files(*media_types: str, description: str = "The file.") -> dict[int | str, 
     """Return the `responses` of a route that responds with a file."""
     schema = {"type": "string", "format": "binary"}
     return {200: {"description": description, "content": {kind: {"schema": schema} for kind in media_types}}}
+
+
+class CertificateInfo(TypedDict):
+    """A certificate as WSO2 describes it, and `validityPeriod` in RFC 3339."""
+
+    validity: Validity
+    validityPeriod: Validity
+    version: str
+    subject: str
 
 
 class Pagination(TypedDict):

@@ -97,7 +97,7 @@ def _write_document(door: FastAPI) -> dict[str, Any]:
         title="Holdfast",
         version=version("holdfast-gateway"),
         summary="An API publisher and gateway that verifies every backend's certificate.",
-        description=f"{' and '.join(f'`{prefix}`' for prefix in OTHERS)} serve the same operations as `{PREFIX}`.",
+        description=f"{', '.join(f'`{prefix}`' for prefix in OTHERS)} serve the same operations as `{PREFIX}`.",
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         routes=door.routes,
     )

@@ -15,6 +15,7 @@ from holdfast.rest import responses
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 
+_JAVA_DATE = "%a %b %d %H:%M:%S UTC %Y"  # times are in UTC, and Python's names are English unless a locale is set
 _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
 
@@ -26,6 +27,17 @@ def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertific
         "fingerprint": certificate.fingerprint,
         "size": certificate.size,
         "reason": certificate.why,
+    }
+
+
+def describe_as_wso2(certificate: Certificate) -> responses.CertificateInfo:
+    """Describe *certificate* in WSO2's formats: times as Java's `Date.toString()`, and the version without a V."""
+    start, end = certificate.not_before, certificate.not_after
+    return {
+        "validity": {"from": f"{start:{_JAVA_DATE}}", "to": f"{end:{_JAVA_DATE}}"},
+        "validityPeriod": {"from": start.isoformat(), "to": end.isoformat()},
+        "version": certificate.version.removeprefix("V"),
+        "subject": certificate.subject,
     }
 
 

@@ -18,6 +18,7 @@ from holdfast.services.access.passwords import check_password
 
 log = structlog.get_logger()
 PASSWORD_FILE = "admin-password"  # noqa: S105 - the name of the file
+MAX_FILE = 10_000  # characters
 
 
 def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | None:
@@ -40,17 +41,33 @@ def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | No
         return None
     # Written before the user is created, so that a crash in between doesn't lose the password.
     password = _stored(file) or _generate(file)
-    return password if accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=False) else None
+    if accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=False):
+        return password
+    _remove_outdated(file, accounts)  # another control plane was faster
+    return None
 
 
 def given_password(settings: Settings) -> str | None:
-    """Return the password in HOLDFAST_ADMIN_PASSWORD, None if it isn't set. Raises CannotStart."""
-    if settings.admin_password is None:
+    """Return the password in HOLDFAST_ADMIN_PASSWORD or its file, None if neither is set. Raises CannotStart."""
+    secret, file = settings.admin_password, settings.admin_password_file
+    if secret is None and file is None:
         return None
-    password = settings.admin_password.get_secret_value()
+    if secret is not None and file is not None:
+        raise CannotStart("HOLDFAST_ADMIN_PASSWORD and HOLDFAST_ADMIN_PASSWORD_FILE are both set. Unset one of them.")
+    name = "HOLDFAST_ADMIN_PASSWORD_FILE" if file else "HOLDFAST_ADMIN_PASSWORD"
+    password = _read(file) if file else secret.get_secret_value() if secret else ""
     if not password:
-        raise CannotStart("HOLDFAST_ADMIN_PASSWORD is empty. Set it to a password, or unset it.")
-    return _checked(password, "HOLDFAST_ADMIN_PASSWORD can't be used.")
+        raise CannotStart(f"{name} is empty. Set it to a password, or unset it.")
+    return _checked(password, f"{name} can't be used.")
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.expanduser().open(encoding="utf-8") as opened:
+            return opened.read(MAX_FILE).strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it isn't text"
+        raise CannotStart(f"HOLDFAST_ADMIN_PASSWORD_FILE: can't read {file}: {why}.") from error
 
 
 def _checked(password: str, refusal: str) -> str:

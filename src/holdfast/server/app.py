@@ -4,9 +4,10 @@ The composition root: builds a running Holdfast from settings.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,22 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from holdfast import rest, web
-from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.socket_directories import temporary_directory
+from holdfast.gateway.telemetry.access_log_options import AccessLogOptions
+from holdfast.gateway.telemetry.collector import CollectorOptions
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
-from holdfast.network.sockets import CannotStart, listen, make_url
+from holdfast.network.sockets import listen, make_url
 from holdfast.server.admin_password import ensure_admin
 from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.clock import utc_now
 from holdfast.server.concurrency_limit import ConcurrencyLimit
-from holdfast.server.directories import GATEWAY, data_directory, database_in
+from holdfast.server.database import database_location, open_store
+from holdfast.server.directories import GATEWAY, data_directory
 from holdfast.server.discovery_port import DiscoveryPort
 from holdfast.server.doors import Door, Doors
 from holdfast.server.health import Health, Readiness
@@ -37,21 +40,32 @@ from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
 from holdfast.server.local_gateway import LocalGateway
 from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
+from holdfast.server.observing import Observe, observing
 from holdfast.server.oidc import open_single_sign_on
-from holdfast.server.parts import Parts, build_parts
+from holdfast.server.parts import Parts, build_parts, traffic_lifetimes
+from holdfast.server.presence import build_presence, register
 from holdfast.server.rate_limit import RateLimit
 from holdfast.server.reload import Reload
 from holdfast.server.request_ids import RequestIds
-from holdfast.server.sealing_keys import open_sealing, rotate_key
+from holdfast.server.sealing_keys import open_sealing
 from holdfast.server.settings import Settings
-from holdfast.server.tasks import follow_changes, follow_times, keep_books, serve_gateways
+from holdfast.server.tasks import (
+    follow_changes,
+    follow_times,
+    keep_books,
+    notify,
+    serve_gateways,
+    share_gateways,
+    watch_backends,
+)
 from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
-from holdfast.services.identities.gateway_identities import reseal_keys
+from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
 from holdfast.services.runtime import Runtime
-from holdfast.store.database import Store
 from holdfast.work.shares import Shares
+
+SENT_AWAY_WITHIN = 5.0  # seconds for gateways to move to other control planes before this one ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +83,13 @@ def create_asgi(
     requests_per_second: float = 0.0,
     trusted_proxies: Sequence[Network] = (),
     readiness: Readiness | None = None,
+    observe: Observe = lambda app: app,
 ) -> ASGIApp:
     """
     Create the web application: REST, OAuth and metrics at JSON_PATHS, pages everywhere else.
 
     *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
-    *trusted_proxies* are trusted.
+    *trusted_proxies* are trusted. *observe* is applied to what serves requests, for telemetry.
     """
     pages = web.create_door(runtime)
     doors = Doors(
@@ -86,25 +101,7 @@ def create_asgi(
     inner = CrossOriginProtection(HostCookie(bounded), doors.refuse)
     limited = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
     healthy = Health(limited, readiness or Readiness())
-    return ForwardedClient(SecurityHeaders(RequestIds(healthy, doors.fail)), trusted_proxies)
-
-
-def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
-    """
-    Encrypt all private keys with a new sealing key; return how many there were, and how many can't be decrypted.
-
-    Raises:
-        CannotStart: There is no database, a Holdfast runs on it, or the sealing key can't be changed.
-    """
-    data = settings.data.expanduser()
-    if not database_in(data).is_file():
-        raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")
-    with data_directory(data), rotate_key(settings, data) as sealing:
-        store = Store(database_in(data))
-        try:
-            return reseal_keys(store, sealing, utc_now())
-        finally:
-            store.close()
+    return ForwardedClient(observe(SecurityHeaders(RequestIds(healthy, doors.fail))), trusted_proxies)
 
 
 @asynccontextmanager
@@ -122,10 +119,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
     presented = [files for files in (of_publisher, of_gateways) if files]
     data = settings.data.expanduser()
+    location = database_location(settings, data)
     gateway = (
         None
         if settings.without_gateway
-        else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout)
+        else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout, _telemetry_options(settings))
     )
     if gateway and not gateway.is_serving:
         find_envoy(settings.envoy)
@@ -140,24 +138,38 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             if gateway and not gateway.is_serving:
                 addresses.check_free()
             sealing = open_sealing(settings, data)
-            store = Store(database_in(data))
+            store = await open_store(location)
             stack.callback(store.close)
-            parts = build_parts(settings, addresses, store, sealing, sso, presented)
+            presence = build_presence(settings, data, store, sealing, presented)
+            parts = build_parts(settings, addresses, store, sealing, sso, presented, presence)
             runtime = parts.runtime
             accounts, background = runtime.accounts, runtime.background
             password = ensure_admin(accounts, settings, data)
+            stack.push_async_callback(presence.end)  # after everything that acts has stopped
+            await register(presence)
+            if store.is_shared:
+                await parts.records.begin()
             if gateway:
                 stack.push_async_callback(gateway.stop_own)
-                await gateway.start()  # after what can prevent a start, and before what takes long
+                await gateway.start(presence.local_gateway)  # after what can prevent a start, before what takes long
             stack.callback(lambda: accounts.failures.write(store, utc_now(), everything=True))
             if sso:
                 stack.callback(sso.provider.close)
             await stack.enter_async_context(background)
+            background.start("presence", presence.follow)
+            background.start("mailbox", parts.mailbox.follow)
+            background.start("failures of other control planes", parts.shared_failures.follow)
+            background.start("lease", presence.lease.follow)
             await follow_times(background, store)
             await parts.distributor.begin()
             _present(of_gateways, parts.distributor)
             follow_changes(background, runtime, parts.distributor)
-            keep_books(background, runtime, settings.audit_retention)
+            if settings.watch_interval:
+                watch_backends(background, parts, timedelta(seconds=settings.watch_interval))
+            notify(background, runtime)
+            keep_books(background, runtime, settings.audit_retention, traffic_lifetimes(settings))
+            if store.is_shared:
+                share_gateways(background, parts)
             serve_gateways(background, parts, f"unix:{_reach(data, sockets) / DISCOVERY_SOCKET}")
             if gateway:
                 background.start("local gateway", gateway.keep)
@@ -168,9 +180,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 background.start("discovery port", port.follow)
             for files in presented:
                 background.start(f"certificate of the {files.whose}", files.watch)
-            initial_state = InitialState(parts.runtime.groups.default, LOCAL_GATEWAY)
+            initial_state = InitialState(parts.runtime.groups.default, presence.local_gateway)
+            await asyncio.to_thread(complete_facts, store)
             readiness = _readiness(parts, addresses, presented, initial_state if gateway else None)
-            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness)
+            observe = await stack.enter_async_context(observing(settings, runtime))
+            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
@@ -185,8 +199,21 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:
                     draining.create_task(server.drain(settings.drain_timeout))
+                    draining.create_task(parts.spreading.send_away(min(settings.drain_timeout, SENT_AWAY_WITHIN)))
                     if gateway:
                         draining.create_task(gateway.stop(settings.drain_timeout))
+
+
+def _telemetry_options(settings: Settings) -> Iterable[str]:
+    """Return the arguments of the gateway on this machine about its access log and traces."""
+    log = AccessLogOptions(
+        settings.gateway_access_log,
+        settings.gateway_access_log_format,
+        settings.gateway_access_log_size,
+        settings.gateway_access_log_files,
+    )
+    traces = CollectorOptions(settings.gateway_traces, settings.gateway_traces_ca_file, settings.gateway_traces_sample)
+    return (*log.arguments(), *traces.arguments())
 
 
 def _reach(data: Path, sockets: Path) -> Path:
@@ -210,14 +237,28 @@ def _readiness(
     presented: Sequence[CertificateFiles[Any]],
     initial_state: InitialState | None,
 ) -> Readiness:
-    groups, background = parts.runtime.groups, parts.runtime.background
-    conditions = {"gateway": lambda: bool(groups.gateways), "background tasks": lambda: not background.failing}
+    background = parts.runtime.background
+    store = parts.runtime.store
+    conditions: dict[str, Callable[[], bool]] = {
+        "database": lambda: store.is_reachable,
+        "background tasks": lambda: not background.failing,
+    }
+    has_gateway = partial(_has_gateway, parts.runtime)
     options = [listener.option for listener in addresses.gateway]
     conditions |= {f"listener {option}": partial(parts.listeners.holds, option) for option in options}
     if initial_state:
-        conditions["initial state"] = initial_state.holds
-    return Readiness(conditions, partial(_degraded, presented))
+        conditions |= {"gateway": has_gateway, "initial state": initial_state.holds}
+    wanted: dict[str, Callable[[], bool]] = {"settings": lambda: not parts.runtime.presence.deviating}
+    if not initial_state:
+        wanted["gateway"] = has_gateway  # not a condition: gateways elsewhere must be able to join while there is none
+    return Readiness(conditions, partial(_degraded, presented, wanted))
 
 
-def _degraded(presented: Sequence[CertificateFiles[Any]]) -> list[str]:
-    return [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]
+def _has_gateway(runtime: Runtime) -> bool:
+    """Return whether a gateway is connected to this or another control plane."""
+    return bool(runtime.groups.gateways or runtime.elsewhere.known.connected)
+
+
+def _degraded(presented: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]) -> list[str]:
+    lacking = [name for name, holds in conditions.items() if not holds()]
+    return lacking + [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]

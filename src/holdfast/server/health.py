@@ -1,14 +1,20 @@
 """
 Health checks: `/livez` (the process runs) and `/readyz` (it is ready for requests). No sign-in is needed.
+
+`/services/Version` is for scripts that wait for WSO2's publisher: it responds like `/readyz`, but with WSO2's XML once
+the process is ready. It doesn't tell the version.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LIVE, READY = "/livez", "/readyz"
+LIVE, READY, WSO2_READY = "/livez", "/readyz", "/services/Version"
+_PATHS = {LIVE, READY, WSO2_READY}
+_NAMESPACE = "http://version.services.core.carbon.wso2.org"
+_WSO2_VERSION = f'<ns:getVersionResponse xmlns:ns="{_NAMESPACE}"><return>Holdfast</return></ns:getVersionResponse>'
 
 
 @dataclass(slots=True)
@@ -37,12 +43,15 @@ class Health:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond 200 or 503, or pass the request on."""
-        if scope["type"] != "http" or scope["path"] not in {LIVE, READY} or scope["method"] not in {"GET", "HEAD"}:
+        if scope["type"] != "http" or scope["path"] not in _PATHS or scope["method"] not in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        is_ready = scope["path"] == READY
+        is_ready = scope["path"] != LIVE
         failing = self._readiness.failing() if is_ready else []
         degraded = self._readiness.degraded() if is_ready else []
+        if scope["path"] == WSO2_READY and not failing:
+            await Response(_WSO2_VERSION, media_type="application/xml")(scope, receive, send)
+            return
         body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
         if degraded:
             body["degraded"] = degraded

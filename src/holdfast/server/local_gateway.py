@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 import structlog
 
-from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
@@ -34,12 +33,20 @@ _PASSED_ON = {"HOLDFAST_ENVOY", "HOLDFAST_LOG_LEVEL"}
 class LocalGateway:
     """Starts the agent in *directory*, unless it runs already. Lives on one event loop."""
 
-    def __init__(self, directory: Path, control_plane: Path, drain: float) -> None:
-        """*control_plane* is the socket where the publisher serves gateways; *drain* is in seconds."""
+    def __init__(self, directory: Path, control_plane: Path, drain: float, options: Iterable[str] = ()) -> None:
+        """
+        *control_plane* is the socket where the publisher serves gateways; *drain* is in seconds.
+
+        *options* are more arguments of the agent.
+        """
         self.directory = directory
         self._record = RecordFile(directory)
-        self._arguments = [f"--data={directory}", f"--control-plane=unix:{control_plane}", f"--drain-timeout={drain}s"]
-        self._arguments.append(f"--name={LOCAL_GATEWAY}")
+        self._arguments = [
+            f"--data={directory}",
+            f"--control-plane=unix:{control_plane}",
+            f"--drain-timeout={drain}s",
+            *options,
+        ]
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -53,13 +60,15 @@ class LocalGateway:
         """Whether its Envoy runs, even without an agent."""
         return is_locked(self.directory / ENVOY_LOCK)
 
-    async def start(self) -> None:
+    async def start(self, name: str) -> None:
         """
-        Start the agent, or take over the one that runs; one that was started differently is replaced.
+        Start the agent of the gateway *name*, or take over the one that runs; one that was started differently is
+        replaced.
 
         Raises:
             EnvoyLogUnusable: Envoy's log can't be written.
         """
+        self._arguments.append(f"--name={name}")
         with suppress(OSError):  # the agent reports others
             os.close(open_log(self.directory / ENVOY_LOG, create=False))
         if self.is_running and (record := self._record.read()):

@@ -15,16 +15,19 @@ from typing import BinaryIO
 from holdfast.files.replacement import flush
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
+from holdfast.server.database import database_location
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.server.sealing_keys import open_sealing
 from holdfast.server.settings import Settings
+from holdfast.store.database import Store
 from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
+from holdfast.store.location import PostgresqlLocation
 from holdfast.store.recovery.contents import Contents, read_contents, sealed_keys
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.sealing import CannotUnseal
-from holdfast.store.sqlite import make_file, open_to_read
+from holdfast.store.sqlite.files import make_file, open_to_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
     """
     Replace the database in the data directory by the one in *file*, and keep the old one.
 
+    With PostgreSQL, copy *file* into an empty database, completely or not at all.
+
     With *without_keys*, restore it even if the sealing key can't decrypt all private keys in it.
 
     Raises:
@@ -102,6 +107,9 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
     data = settings.data.expanduser()
     database = database_in(data)
     contents = _check_backup(file, database)
+    location = database_location(settings, data)
+    if isinstance(location, PostgresqlLocation):
+        return _restore_to_server(settings, data, file, location, contents, without_keys=without_keys)
     with data_directory(data):
         finish(database)
         try:
@@ -116,6 +124,26 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
             staged.unlink()
             raise
         return Restored(contents, replace_database(database, staged), count)
+
+
+def _restore_to_server(
+    settings: Settings, data: Path, file: Path, location: PostgresqlLocation, contents: Contents, *, without_keys: bool
+) -> Restored:
+    """Copy the backup *file* into an empty database of a server, after bringing a copy of it up to date."""
+    from holdfast.store.postgresql.copying import copy_to_server
+
+    with data_directory(data), tempfile.TemporaryDirectory(prefix=".holdfast-restore-", dir=data) as own:
+        staged = Path(own) / DATABASE_FILE
+        try:
+            copy_database(file, staged)
+        except StoreDamaged as error:
+            raise _damaged(file, error) from error
+        count, why = _lost_keys(settings, data, staged)
+        if count and not without_keys:
+            raise KeysLost(file, count, why)
+        Store(staged).close()  # its migrations
+        copy_to_server(staged, location)
+    return Restored(contents, None, count)
 
 
 def _exists(target: Path) -> CannotStart:
@@ -147,6 +175,16 @@ def _check_backup(file: Path, database: Path) -> Contents:
 def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path, Backup]]:
     """Copy the database into a temporary file in *directory* (None: TMPDIR), and describe it; remove it at the end."""
     data = settings.data.expanduser()
+    location = database_location(settings, data)
+    if isinstance(location, PostgresqlLocation):
+        from holdfast.store.postgresql.backups import copy_to_file
+
+        with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
+            staged, copy = Path(own) / "staged.sqlite", Path(own) / DATABASE_FILE
+            copy_to_file(location, staged)
+            copy_database(staged, copy)  # a single file that is complete on disk
+            yield copy, Backup(copy.stat().st_size, read_contents(copy))
+        return
     database = database_in(data)
     if not database.is_file():
         raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.server.doors import Fail
+from holdfast.services.access.feeds import FEEDS
 
 log = structlog.get_logger()
 MAX_PATH = 500  # characters of a path in the log
@@ -52,7 +53,14 @@ class RequestIds:
         except Exception as error:
             if started and not ended:
                 raise  # the server logs it with this ID and closes the connection
-            log.exception("request failed", method=scope["method"], path=scope["path"][:MAX_PATH], status=500)
+            log.exception(
+                "request failed", method=scope["method"], path=_hide_secrets(scope["path"])[:MAX_PATH], status=500
+            )
             if not started:
                 response = await self._fail(Request(scope), error)
                 await response(scope, receive, follow)
+
+
+def _hide_secrets(path: str) -> str:
+    """Return *path* without the secret in the address of a calendar feed."""
+    return f"{FEEDS}..." if path.startswith(FEEDS) else path

@@ -21,14 +21,20 @@ OF_COMMANDS = frozenset(
         "INSECURE_HTTP",
         "GATEWAY_DATA",
         "GATEWAY_IS_RESTARTING",
+        "GATEWAY_MONITORING",
         "GATEWAY_PRODUCTION",
         "GATEWAY_PRODUCTION_TLS",
         "GATEWAY_SANDBOX",
         "GATEWAY_SANDBOX_TLS",
+        "JOIN_CA_FILE",
+        "JOIN_NAME",
+        "JOIN_TOKEN_FILE",
+        "JOIN_URL",
         "COMPLETE",
         "COMPLETE_ARGS",
     )
 )
+OF_FILES = f"{PREFIX}VAR_"  # variables in files for `holdfast apply`
 RENAMED = {"HOLDFAST_DRAIN": "HOLDFAST_BACKEND_DRAIN"}
 
 
@@ -40,7 +46,11 @@ def unknown_variables(names: Iterable[str]) -> dict[str, str]:
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields} | OF_COMMANDS
     ours = sorted(name for name in names if name.upper().startswith(PREFIX))
-    return {name: _advice(name.upper(), known) for name in ours if name.upper() not in known}
+    return {
+        name: _advice(name.upper(), known)
+        for name in ours
+        if name.upper() not in known and not name.upper().startswith(OF_FILES)
+    }
 
 
 def _advice(name: str, known: Iterable[str]) -> str:

@@ -4,18 +4,23 @@ Background tasks: restarts them when they fail, and knows the state of each.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from holdfast.store.database import Store
-from holdfast.store.errors import StoreFailure
+from holdfast.store.errors import StoreFailure, StoreUnreachable
+from holdfast.store.topics import Topic
 
 log = structlog.get_logger()
+T = TypeVar("T")
 FIRST_PAUSE = 0.1  # seconds before a failed task is restarted; doubled each time
 LONGEST_PAUSE = 10.0
+UNTIL_REACHABLE = 1.0  # seconds before a task is restarted that couldn't reach the database
 CALM_AFTER = 30.0  # seconds of running after which earlier failures no longer count
 
 Work = Callable[[], Awaitable[object]]
@@ -73,8 +78,8 @@ class Background:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def wake_on_write(store: Store) -> asyncio.Event:
-    """Return an event of the running loop that each write transaction sets after its commit."""
+def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:
+    """Return an event of the running loop that each write transaction, or each `note` about *topic*, sets."""
     event = asyncio.Event()
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, event.set)
 
@@ -82,8 +87,18 @@ def wake_on_write(store: Store) -> asyncio.Event:
         with suppress(RuntimeError):  # the loop is closed, so nothing waits
             wake()
 
-    store.on_write(listener)
+    store.on_note(topic, listener)
     return event
+
+
+async def run_to_end(thread: Executor, work: Callable[[], T]) -> T:
+    """Run *work* in *thread*, to its end even if the task is cancelled, so that it doesn't outlive the store."""
+    running = asyncio.get_running_loop().run_in_executor(thread, work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 async def _keep_running(state: TaskState, work: Work) -> None:
@@ -92,6 +107,9 @@ async def _keep_running(state: TaskState, work: Work) -> None:
         began = loop.time()
         try:
             await _run(work)
+        except StoreUnreachable as error:  # the store logs it once for all
+            state.fail(error)
+            pause = UNTIL_REACHABLE
         except StoreFailure as error:  # explains itself without a traceback
             state.fail(error)
             log.error("background task failed", task=state.name, reason=state.error)

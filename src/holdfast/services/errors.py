@@ -5,7 +5,7 @@ Errors of use cases, raised before anything is changed. The messages are for use
 from collections.abc import Sequence
 from datetime import datetime
 
-from holdfast.apis.wso2_wording import MUTUAL_SSL_UNSUPPORTED
+from holdfast.apis.wso2_wording import MAX_REVISIONS_REACHED, MUTUAL_SSL_UNSUPPORTED
 from holdfast.refusals import Refusal, TryLater
 
 
@@ -35,6 +35,10 @@ class Conflict(Refusal):
         super().__init__(message)
 
 
+class AlreadyExists(Conflict):
+    """The value of *field*, such as a name or an alias, is taken by another object."""
+
+
 class ContentChanged(RuntimeError):
     """The content that the user wants to change was changed after they read it."""
 
@@ -50,6 +54,27 @@ class MutualTlsMissing(Refusal):
             f"{MUTUAL_SSL_UNSUPPORTED}: its gateways serve only http, so "
             "callers can't present a certificate. Nothing was saved. Start Holdfast with --gateway-tls, "
             "--gateway-tls-cert and --gateway-tls-key."
+        )
+
+
+class TooManyRevisions(Refusal):
+    """An API has reached the limit of revisions."""
+
+    def __init__(self, api: str, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"{MAX_REVISIONS_REACHED}: {api} has {limit} revisions. Delete one that isn't deployed, then try again."
+        )
+
+
+class OldControlPlanes(Refusal):
+    """Control planes of an earlier version run, which don't know what the change needs."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            "Revisions can't be deployed while a control plane of an earlier version runs: it would let its gateways "
+            f"serve the working copy. Upgrade {', '.join(names)} first."
         )
 
 
@@ -135,6 +160,15 @@ class TooManyTests(TryLater):
         super().__init__(f"Too many backends are being tested. Try again in {self.seconds} seconds.")
 
 
+class ControlPlaneSilent(TryLater):
+    """A control plane that may know a failed request doesn't answer."""
+
+    seconds = 2
+
+    def __init__(self) -> None:
+        super().__init__("A control plane that may know this request didn't answer in time. Try again.")
+
+
 class NotPermitted(PermissionError):
     """The user is signed in but lacks *permission*."""
 
@@ -170,7 +204,7 @@ class TokenRefused(PermissionError):
 
 
 class JoinRefused(PermissionError):
-    """A join token isn't valid; the message doesn't say why, so that it reveals nothing about tokens."""
+    """A join token or enrollment key isn't valid; the message doesn't say why, so that it reveals nothing."""
 
     def __init__(self) -> None:
         super().__init__(

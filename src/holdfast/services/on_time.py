@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from holdfast.services.background import wake_on_write
-from holdfast.store.database import Store
+from holdfast.store.database import Store, Transactions
 
 LONGEST_SLEEP = 60.0  # seconds: clocks are adjusted, and machines are suspended
 Step = Callable[[Store, datetime], datetime | None]
@@ -40,7 +40,7 @@ class OnTime:
 
 
 async def repeat(
-    store: Store, step: Callable[[Store, datetime], object], now: Callable[[], datetime], pause: float
+    step: Callable[[Transactions, datetime], object], now: Callable[[], datetime], pause: float, store: Transactions
 ) -> None:
     """Take a step in a thread every *pause* seconds, until cancelled."""
     while True:

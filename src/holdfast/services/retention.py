@@ -1,35 +1,80 @@
 """
-Deletes old rows.
+Deletes old rows, and chains audit events of the previous version.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
-from holdfast.store.database import Store
+from holdfast.store import audit_chain
+from holdfast.store.access import accounts
+from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy
 from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, find_old_rows
 
 log = structlog.get_logger()
 
 
-def forget_old_rows(store: Store, now: datetime, *, audit_days: int = 0) -> None:
+def forget_old_rows(store: Transactions, now: datetime, *, audit_days: int = 0) -> None:
     """
     Delete rows that are no longer needed, in batches, so that other writers get their turn in between.
 
     Audit events are deleted after *audit_days* (0: never). If the database is busy, the rest waits for the next call.
     """
-    retention = timedelta(days=audit_days) if audit_days else None
-    for rows in find_old_rows(now, retention):
-        try:
-            count = _delete_all(store, rows)
-        except StoreBusy:
-            return
-        if count:
-            log.info("old rows deleted", table=rows.table, count=count)
+    with suppress(StoreBusy):
+        for rows in find_old_rows(now):
+            if count := _delete_all(store, rows):
+                log.info("old rows deleted", table=rows.table, count=count)
+        for organization in _organizations(store):
+            if audit_days and (count := _forget_events(store, organization, now, timedelta(days=audit_days))):
+                log.info("old rows deleted", table="audit_event", organization=organization, count=count)
+            _log_newest(store, organization)
 
 
-def _delete_all(store: Store, rows: OldRows) -> int:
+def chain_events(store: Transactions, now: datetime) -> None:
+    """Chain audit events that the previous version wrote, in batches, as `forget_old_rows` deletes."""
+    del now
+    with suppress(StoreBusy):
+        with store.read() as session:
+            organizations = audit_chain.organizations_waiting(session)
+        for organization in organizations:
+            total = 0
+            while count := _chain_batch(store, organization):
+                total += count
+            log.info("audit events chained", organization=organization, count=total)
+
+
+def _chain_batch(store: Transactions, organization: str) -> int:
+    with store.write() as session:
+        return audit_chain.chain_waiting(session, organization)
+
+
+def _organizations(store: Transactions) -> list[str]:
+    with store.read() as session:
+        return accounts.organizations(session)
+
+
+def _forget_events(store: Transactions, organization: str, now: datetime, retention: timedelta) -> int:
+    total, end = 0, now - retention
+    while True:
+        with store.read() as session:
+            is_old = audit_chain.has_forgettable(session, organization, end)
+        if not is_old:
+            return total
+        with store.write() as session:
+            total += audit_chain.forget(session, organization, end, now)
+
+
+def _log_newest(store: Transactions, organization: str) -> None:
+    """Log the newest hash: a copy of the log that isn't in the database then shows whether the chain was rewritten."""
+    with store.read() as session:
+        newest = audit_chain.chain_state(session, organization).newest
+    if newest.number:
+        log.info("audit log", organization=organization, newest=newest.number, hash=newest.hash)
+
+
+def _delete_all(store: Transactions, rows: OldRows) -> int:
     count = 0
     while True:
         with store.read() as session:

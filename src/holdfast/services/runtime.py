@@ -3,24 +3,32 @@ The running parts that REST and web handlers use.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.gateways.enrollment_key import EnrollmentKey
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.resource import LISTENER
-from holdfast.network.addresses import Address
+from holdfast.network.addresses import Address, Addresses
 from holdfast.network.server_certificates import ServerCertificates, present_nothing
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.single_sign_on import SingleSignOn
+from holdfast.services.attention import attention
 from holdfast.services.background import Background
+from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.failures import Failures
+from holdfast.services.failures.other_requests import OtherRequests
+from holdfast.services.gateways.connections import find_connections
+from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.statuses import Sources
+from holdfast.services.notifications.sending import Sender
 from holdfast.services.probing.probes import Probes
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.listeners import Listeners, ListenerState
@@ -43,14 +51,20 @@ class Runtime:
     gateways: dict[Environment, str]  # the URL that callers use
     tls_gateways: Mapping[Environment, str]  # the URL where callers can present a certificate
     now: Callable[[], datetime]
+    presence: Presence
     background: Background = field(default_factory=Background)
     single_sign_on: SingleSignOn | None = None
     listening: Listeners | None = None  # None: no gateway listens, as in tests without Envoy
     server_certificates: ServerCertificates = present_nothing
-    publisher_pin: Callable[[], bytes | None] = lambda: None  # SHA-256 of its TLS key; None: http
-    discovery: Address | None = None  # where remote gateways connect; None: nowhere
+    publisher_pins: Callable[[], Sequence[bytes]] = tuple  # SHA-256 of the TLS keys of all control planes; none: http
+    discovery: Address | None = None  # where remote gateways reach this control plane; None: nowhere
+    enrollment_keys: Callable[[], tuple[EnrollmentKey, ...]] = tuple
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)  # gateways of other control planes
+    discovery_addresses: Callable[[], Addresses] = tuple  # where they can connect to all control planes
+    other_requests: OtherRequests | None = None  # failed requests that other control planes know; None: there are none
     gateway_states: GatewayStates = field(default_factory=GatewayStates)  # what gateways report
     live_pages: Counter[str] = field(default_factory=Counter)  # open event streams by account
+    sender: Sender = field(default_factory=Sender)  # of notifications
     retire_after: timedelta = timedelta(days=1)  # without use, after which pages suggest retiring previous certificates
 
     @asynccontextmanager
@@ -88,9 +102,23 @@ class Runtime:
         return urls | dict(group.urls)
 
     def gateways_of(self, group: str) -> list[str]:
-        """Return the names of the connected gateways of a group."""
+        """Return the names of the connected gateways of a group, in order."""
         cache = self.groups.caches.get(group)
-        return [gateway.id for gateway in cache.gateways] if cache else []
+        here = {gateway.id for gateway in cache.gateways} if cache else set()
+        connections = find_connections(self.groups, self.elsewhere.known)
+        return sorted(here.union(each.gateway.name for each in connections.elsewhere.get(group, ())))
+
+    @property
+    def gateway_sources(self) -> Sources:
+        """Where the statuses of gateways come from."""
+        return Sources(self.presence.own.name, self.groups, self.gateway_states, self.elsewhere)
+
+    @property
+    def attention_sources(self) -> attention.Sources:
+        """Where what needs attention comes from."""
+        return attention.Sources(
+            self.failures, self.gateway_sources, self.presence, self.server_certificates, self.retire_after
+        )
 
     @property
     def listeners(self) -> list[ListenerState]:

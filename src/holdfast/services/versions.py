@@ -8,7 +8,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.document import Document
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup
+from holdfast.apis.catalog.security_members import summarize_security
 from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -25,14 +28,17 @@ def make_api_tag(described: Described) -> str:
     It is computed from what is stored, not from what REST writes, so new members and defaults in REST don't change it.
     """
     api = described.api
-    endpoints = {name: _endpoint_fields(api.endpoint(name)) for name in ENVIRONMENTS}
+    endpoints = {name: _endpoint_fields(api.endpoint(name), api.group(name)) for name in ENVIRONMENTS}
     fields = [api.id, api.name, api.context, api.version, api.state.value, api.description, api.provider]
     times = [api.created_at.isoformat(), api.updated_at.isoformat()]
     return make_text_tag(write_json([fields, endpoints, times, dict(described.members)]))
 
 
-def _endpoint_fields(endpoint: Endpoint | None) -> list[Any]:
-    return [endpoint.url, endpoint.connection.members] if endpoint else []
+def _endpoint_fields(endpoint: Endpoint | None, group: EndpointGroup | None) -> list[Any]:
+    if endpoint is None:
+        return []
+    further = [each for each in (summarize_security(endpoint.security), group.values if group else None) if each]
+    return [endpoint.url, endpoint.connection.members, *further]
 
 
 def make_certificate_tag(entry: EndpointCertificate) -> str:
@@ -45,7 +51,19 @@ def make_certificate_tag(entry: EndpointCertificate) -> str:
 def make_caller_tag(entry: CallerCertificate) -> str:
     """Return the tag of a caller certificate."""
     times = [entry.created_at.isoformat(), entry.updated_at.isoformat()]
-    return make_text_tag(write_json([entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]))
+    fields = [entry.id, entry.alias, entry.tier, entry.certificate.fingerprint, times]
+    return make_text_tag(write_json([*fields, entry.environment] if entry.environment else fields))
+
+
+def make_document_tag(document: Document) -> str:
+    """Return the tag of a document of an API; its content has its own."""
+    times = [document.created_at.isoformat(), document.updated_at.isoformat()]
+    return make_text_tag(json.dumps([document.id, asdict(document.draft), document.file_name, times]))
+
+
+def make_file_tag(content: bytes) -> str:
+    """Return the tag of a file."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def make_settings_tag(settings: TrustSettings) -> str:

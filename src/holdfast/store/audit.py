@@ -1,67 +1,13 @@
 """
-The actions of audit events, and their details as values. `services/access/audit.py` writes the text.
+The details of audit events as values. `services/access/audit.py` writes the text.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-
-class Action(StrEnum):
-    """An action in an audit event. The texts are stored, so they must not change."""
-
-    IMPORT_CERTIFICATE = "import certificate"
-    REPLACE_CERTIFICATE = "replace certificate"
-    REPLACE_WITH_OVERLAP = "replace certificate with overlap"
-    UNDO_REPLACEMENT = "undo replacement"
-    RETIRE_PREVIOUS = "retire previous certificates"
-    DELETE_CERTIFICATE = "delete certificate"
-    RESTORE_CERTIFICATE = "restore certificate"
-    CHANGE_TRUST_SETTINGS = "change trust settings"
-    DELETE_TRUST_SETTINGS = "delete trust settings"
-    GRANT_EXCEPTION = "grant trust exception"
-    END_EXCEPTION = "end trust exception"
-    IMPORT_IDENTITY = "import client certificate"
-    REQUEST_IDENTITY = "request client certificate"
-    IMPORT_ANSWER = "import answer to request"
-    DISCARD_REQUEST = "discard request"
-    REMOVE_IDENTITY = "remove client certificate"
-    ROTATE_SEALING_KEY = "rotate sealing key"
-    ACCEPT_CALLER = "accept client certificate"
-    REPLACE_CALLER = "replace client certificate"
-    DELETE_CALLER = "delete client certificate"
-    CREATE_API = "create API"
-    COPY_API = "copy API"
-    IMPORT_API = "import API"
-    IMPORT_DEFINITION = "import definition"
-    CHANGE_API = "change API"
-    DELETE_API = "delete API"
-    CHANGE_LIFECYCLE = "change lifecycle"
-    SWITCH_TO_HTTP1 = "switch to HTTP/1.1"
-    CREATE_GATEWAY_CA = "create gateway CA"
-    ENROLL_GATEWAY = "enroll gateway"
-    JOIN_GATEWAY = "join gateway"
-    RENEW_GATEWAY = "renew gateway certificate"
-    REVOKE_GATEWAY = "revoke gateway"
-    CREATE_GROUP = "create gateway group"
-    CHANGE_GROUP = "change gateway group"
-    DELETE_GROUP = "delete gateway group"
-    CREATE_ORGANIZATION = "create organization"
-    CREATE_USER = "create user"
-    CHANGE_USER = "change user"
-    DELETE_USER = "delete user"
-    MAKE_ADMIN = "make admin"
-    SET_PASSWORD = "set password"  # noqa: S105 - an action
-    CHANGE_PASSWORD = "change password"  # noqa: S105
-    SIGN_IN = "sign in"
-    SIGN_OUT = "sign out"
-    FAIL_TO_SIGN_IN = "fail to sign in"
-    REVOKE_SESSION = "revoke session"
-    CREATE_TOKEN = "create token"  # noqa: S105
-    REVOKE_TOKEN = "revoke token"  # noqa: S105
-    REGISTER_APPLICATION = "register application"
+from holdfast.store.audit_actions import Action as Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +27,11 @@ class CertificatesOf:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """The trust of an origin was deleted because no API uses it."""
+    """The trust of an origin was deleted because no API uses it: its settings, or the chain of its gateway identity."""
 
     unused: bool = True
+    settings: "tuple[ChangedSetting, ...]" = ()
+    removed: tuple[str, ...] = ()  # SHA-256 fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +52,14 @@ class DiscardedRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallerCertificateOf:
-    """A caller certificate, and the one that it replaced; empty: none."""
+    """A caller certificate, and the one that it replaced (empty: none); *tier_before* is empty if it didn't change."""
 
     alias: str
     certificate: str
     removed: str = ""
+    tier: str = ""
+    tier_before: str = ""
+    environment: str = ""  # empty: both
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +80,20 @@ class ChangedSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionGrant:
-    """Verification is off until *until* (aware)."""
+    """Verification is off until *until* (aware); it was already until *before*, unless that is None."""
 
     until: datetime
     reason: str
+    before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionEnd:
-    """Verification is on again: the exception *expired*, or a user ended it."""
+    """Verification is on again: the exception *expired*, or a user ended it; it would have lasted until *until*."""
 
     expired: bool
+    until: datetime | None = None
+    reason: str = ""  # why it was granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +113,19 @@ class ApiEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class ApiChange:
-    """The endpoints of an API before and after; *requires_certificate* and *groups* are None if they didn't change."""
+    """
+    The endpoints of an API before and after; *requires_certificate* and *groups* are None if they didn't change.
+
+    Of other members, only the names of those that changed: clients can store secrets in them.
+    """
 
     before: tuple[EndpointUse, ...]
     after: tuple[EndpointUse, ...]
     requires_certificate: bool | None = None
     groups: tuple[str, ...] | None = None  # of gateways
+    groups_before: tuple[str, ...] | None = None
+    description: tuple[str, str] | None = None  # before and after; None: unchanged
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +137,31 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionOf:
+    """A revision of an API; *groups* of gateways begin or stop to serve it, *instead_of* other revisions."""
+
+    revision: int
+    groups: tuple[str, ...] = ()
+    instead_of: tuple[int, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingEnvironment:
+    """The environment of an API whose backend fails."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserRoles:
-    """The roles of a user; *by_provider*: set from the user's groups at the identity provider."""
+    """The roles of a user, and those before; *by_provider*: set from the user's groups at the identity provider."""
 
     roles: tuple[str, ...]
     disabled: bool = False
     by_provider: bool = False
+    before: tuple[str, ...] = ()
+    disabled_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +194,7 @@ class TokenEnd:
     """A personal token was revoked; the flag is true if the request was authenticated with this token."""
 
     by_itself: bool = False
+    scopes: tuple[str, ...] = ()  # that it had
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +229,35 @@ class GatewayCertificateOf:
     before: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelOf:
+    """A notification channel, without its secrets; *changed* are the names of what was changed, and *error* is why a
+    test failed."""
+
+    kind: str
+    target: str
+    changed: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceOf:
+    """A silence of a *kind* of event (empty: any) about an object (empty: any), and its end (aware)."""
+
+    kind: str
+    about: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnersOf:
+    """The owners of an object before and after."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
 Details = (
     NoDetails
     | CertificatesOf
@@ -261,6 +271,8 @@ Details = (
     | ApiEndpoints
     | ApiChange
     | StateChange
+    | RevisionOf
+    | FailingEnvironment
     | UserRoles
     | NewOrganization
     | FailedSignIn
@@ -270,6 +282,9 @@ Details = (
     | CertificateFingerprint
     | NewJoinToken
     | GatewayCertificateOf
+    | ChannelOf
+    | SilenceOf
+    | OwnersOf
 )
 
 

@@ -1,31 +1,20 @@
 """
-The database: opening, migration, and read and write transactions.
+The database: read and write transactions, and those who wait for them.
 """
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from holdfast.store.errors import StoreForeign, StoreTooNew, StoreUnreadable
-from holdfast.store.recovery.copies import copy_before_migration
-from holdfast.store.recovery.integrity import check_before_start
-from holdfast.store.recovery.replacement import finish
-from holdfast.store.recovery.write_ahead_log import check_log, count_transaction
-from holdfast.store.revisions import (
-    is_foreign,
-    known_revisions,
-    newest_revision,
-    revision_of,
-)
-from holdfast.store.sqlite import SqliteEngine, open_to_read
-
-log = structlog.get_logger()
+from holdfast.store.errors import StoreUncertain
+from holdfast.store.location import Location
+from holdfast.store.opening import open_database
+from holdfast.store.topics import Topic
 
 
 class Transactions(Protocol):
@@ -41,32 +30,33 @@ class Transactions(Protocol):
         """End the open read transaction, if any, so that it isn't held during a wait; the next read begins another."""
 
 
+class Notes(Transactions, Protocol):
+    """The interface of background work that also writes about the installation: a Store, or a LeasedStore."""
+
+    def note(self, topic: Topic) -> AbstractContextManager[Session]:
+        """Run one transaction that writes about the installation, as `Store.note` says. Raises StoreFailure."""
+
+
 class Store:
     """An open database with current tables."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, location: Location) -> None:
         """
-        Open the database at *path*, or create it; an interrupted restore is completed first.
+        Open the database at *location*, the path of an SQLite file or a PostgreSQL server, with current tables.
 
-        An existing database is checked, and copied before a migration. Raises StoreFailure.
+        A file is created if it doesn't exist. Otherwise it is checked, and copied before a migration. Raises
+        StoreFailure.
         """
-        revision = _prepare(path)
-        self._database = SqliteEngine(path)
-        self._listeners: list[Callable[[], object]] = []
-        try:
-            with self._database.engine.connect() as connection:
-                if revision != newest_revision():
-                    # Most starts need no migration, and importing Alembic takes longer than everything else here.
-                    from holdfast.store.migrating import migrate
-
-                    migrate(connection)
-        except DBAPIError as error:
-            raise StoreUnreadable(path, str(error.orig)) from error
+        self._database = open_database(location)
+        self.is_shared = not isinstance(location, Path)  # with other control planes; an SQLite file has only one
+        self._listeners: defaultdict[Topic, list[Callable[[], object]]] = defaultdict(list)
+        self._following = threading.Lock()
+        self._follows = False
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Run queries that all see the same state of the database. Raises StoreFailure."""
-        with Session(self._database.engine, expire_on_commit=False, close_resets_only=False) as session:
+        with self._database.read() as session:
             yield session
 
     @contextmanager
@@ -77,48 +67,69 @@ class Store:
         Writers take turns in order of arrival, so do slow work before. Raises StoreFailure, including StoreBusy if this
         writer's turn doesn't come in time.
         """
-        with self._database.writing() as engine, Session(engine, expire_on_commit=False) as session:
+        with self._telling(Topic.CHANGES), self._database.write(Topic.CHANGES) as session:
             yield session
-            if session.in_transaction():
-                session.flush()
-                count_transaction(session.connection())
-            session.commit()
-        for listener in self._listeners:
-            listener()
+
+    @contextmanager
+    def note(self, topic: Topic) -> Iterator[Session]:
+        """
+        Run one transaction that writes about the installation itself, such as which gateways are connected.
+
+        Such rows are not part of what gateways are sent, so listeners of `on_write` aren't called, only those of
+        *topic*. An exception rolls it back. On PostgreSQL, other writers may run at the same time, so change rows with
+        single statements such as `INSERT ... ON CONFLICT`. Raises StoreFailure.
+        """
+        with self._telling(topic), self._database.note(topic) as session:
+            yield session
 
     def release(self) -> None:
         """Do nothing, because each read ends with its block."""
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the latest transaction could begin; an SQLite file is always reachable."""
+        return self._database.is_reachable
 
     @property
     def connections(self) -> int:
         """The number of connections in use, one for each open transaction."""
         return self._database.connections
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many connections are in use that none should be held during a wait for something else."""
+        return self._database.is_crowded
+
     def on_write(self, listener: Callable[[], object]) -> None:
-        """Call *listener*, in the writer's thread, after each committed transaction."""
-        self._listeners.append(listener)
+        """
+        Call *listener* after each committed transaction, in the writer's thread.
+
+        After transactions of other processes, which are noticed within a second, it is called in another thread.
+        """
+        self.on_note(Topic.CHANGES, listener)
+
+    def on_note(self, topic: Topic, listener: Callable[[], object]) -> None:
+        """Call *listener* after each committed `note` about *topic*, as `on_write` does."""
+        self._listeners[topic].append(listener)
+        with self._following:
+            if not self._follows:
+                self._database.follow(self._tell)
+                self._follows = True
+
+    @contextmanager
+    def _telling(self, topic: Topic) -> Iterator[None]:
+        """Call the listeners of *topic* after the block, unless it saved nothing."""
+        try:
+            yield
+        except StoreUncertain:
+            self._tell(topic)
+            raise
+        self._tell(topic)
+
+    def _tell(self, topic: Topic) -> None:
+        for listener in self._listeners[topic]:
+            listener()
 
     def close(self) -> None:
         """Close all connections."""
-        self._database.engine.dispose()
-
-
-def _prepare(path: Path) -> str | None:
-    """Check the database before it is opened for writing, copy it if it needs migrations, and return its revision."""
-    if kept := finish(path):
-        log.warning("interrupted restore finished", database=str(path), replaced_database=str(kept))
-    check_log(path)
-    if not path.exists() or not path.stat().st_size:
-        return None
-    check_before_start(path)
-    with open_to_read(path) as connection:
-        revision = revision_of(connection)
-        if is_foreign(connection):
-            raise StoreForeign(path)
-    if revision is None or revision == newest_revision():
-        return revision
-    if revision not in known_revisions():
-        raise StoreTooNew(revision)
-    copy = copy_before_migration(path, newest_revision(), datetime.now(UTC))
-    log.warning("database copied before migration", copy=str(copy), before=revision, after=newest_revision())
-    return revision
+        self._database.close()

@@ -4,15 +4,19 @@ Errors of the database: what happened, and what to do about it. Nothing was save
 
 import errno
 from pathlib import Path
+from typing import ClassVar
 
-from holdfast.refusals import Busy
+from holdfast.refusals import Busy, TryLater
 
 RESTORE = "Stop Holdfast and restore a backup with `holdfast restore FILE`."
+_UNSAVED = ", so nothing was saved"  # in messages for clients; of a request that only reads, it says nothing
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class StoreFailure(RuntimeError):
-    """The database can't be used at the moment."""
+    """The database can't be used at the moment; *public*, if it isn't empty, is the message for clients."""
+
+    public: ClassVar[str] = ""
 
     def __init__(self, text: str, advice: str) -> None:
         """*text* says what happened, *advice* what to do."""
@@ -30,30 +34,104 @@ class StoreBusy(StoreFailure, Busy):
         super().__init__("The database is busy saving other changes.", f"Try again in {self.seconds} seconds.")
 
 
-class StoreFull(StoreFailure):
-    """There is no space left to write; *public* is the message for clients, who don't learn where files are."""
+class StoreSlow(StoreBusy):
+    """PostgreSQL canceled a statement or a transaction, usually because it took too long."""
+
+    public = f"The database took too long{_UNSAVED}. Try again in 5 seconds."
+
+    def __init__(self, what: str, reason: str) -> None:
+        text = f"The {what} canceled a statement ({reason})."
+        StoreFailure.__init__(self, text, "Find out what keeps the server busy, for example in pg_stat_activity.")
+
+
+class StoreUnreachable(StoreFailure, TryLater):
+    """The database's server can't be reached, or accepts no connections."""
+
+    seconds = 5
+    public = f"Holdfast can't reach its database{_UNSAVED}. Gateways continue to serve APIs. Try again in 5 seconds."
+
+    def __init__(
+        self, what: str, reason: str, advice: str = "Check that the server runs and that this machine can reach it."
+    ) -> None:
+        super().__init__(f"Can't connect to the {what} ({reason}).", advice)
+
+
+class StoreLost(StoreUnreachable):
+    """A connection was lost that had been open before."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        StoreFailure.__init__(self, f"Lost a connection to the {what} ({reason}).", "Check that the server runs.")
+
+
+class StoreUncertain(StoreUnreachable):
+    """A connection was lost during a commit, so it isn't known whether the changes were saved."""
 
     public = (
-        "The disk that Holdfast stores its data on is full, so nothing was saved. Ask the operator of Holdfast to free "
+        "Holdfast lost the connection to its database while it saved, so it doesn't know whether the change was "
+        "saved. Check that before you try again."
+    )
+
+    def __init__(self, lost: StoreFailure) -> None:
+        StoreFailure.__init__(self, lost.text, "The change may have been saved. Check that before you try again.")
+
+
+class StoreCrowded(StoreUnreachable):
+    """The server accepts no more connections; those that are open can be used."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        advice = "Raise max_connections at the server, or lower HOLDFAST_DATABASE_CONNECTIONS at each control plane."
+        super().__init__(what, reason, advice)
+
+
+class StoreRefused(StoreUnreachable):
+    """The server refuses the connection for a reason that waiting doesn't change, such as a wrong password."""
+
+
+class StoreUnusable(StoreFailure):
+    """A server's database can't be used, because of its version, encoding or privileges, for instance."""
+
+    def __init__(self, what: str, reason: str, advice: str) -> None:
+        super().__init__(f"Can't use the {what}: {reason}.", advice)
+
+
+class StoreFull(StoreFailure):
+    """There is no space left to write. Clients don't learn where files are."""
+
+    public = (
+        f"The disk that Holdfast stores its data on is full{_UNSAVED}. Ask the operator of Holdfast to free "
         "space, then try again."
     )
 
-    def __init__(self, path: Path, reason: str) -> None:
-        text = f"There is no space to write {path} ({reason})."
+    def __init__(self, what: Path | str, reason: str) -> None:
+        """*what* is a file, or a database and its server."""
+        text = f"There is no space to write {what} ({reason})."
         super().__init__(text, "Free disk space or raise the quota, then try again.")
 
 
 class StoreReadOnly(StoreFailure):
-    """The database or its directory can't be written; *public* is the message for clients."""
+    """The database or its directory can't be written."""
 
     public = (
-        "Holdfast can't write to its data directory, so nothing was saved. Ask the operator of Holdfast to run "
+        f"Holdfast can't write to its data directory{_UNSAVED}. Ask the operator of Holdfast to run "
         "`holdfast doctor`, then try again."
     )
 
     def __init__(self, path: Path, reason: str) -> None:
         text = f"Can't open or write {path} or its directory ({reason})."
         super().__init__(text, "Make both writable for the user that runs Holdfast.")
+
+
+class StoreServerReadOnly(StoreReadOnly):
+    """The database's server accepts no changes, because it is a standby or was set to be read-only."""
+
+    public = (
+        f"Holdfast's database is read-only{_UNSAVED}. Ask the operator of Holdfast to connect it to the "
+        "primary server, then try again."
+    )
+
+    def __init__(self, what: str, reason: str) -> None:
+        advice = "Connect Holdfast to the primary server, or turn off default_transaction_read_only."
+        StoreFailure.__init__(self, f"The {what} is read-only ({reason}).", advice)
 
 
 class StoreDamaged(StoreFailure):
@@ -83,6 +161,36 @@ class StoreForeign(StoreFailure):
         super().__init__(text, "Choose another directory with --data, or move the file.")
 
 
+class StoreTaken(StoreForeign):
+    """The database of a server has tables of another program."""
+
+    def __init__(self, what: str) -> None:
+        StoreFailure.__init__(self, f"The {what} has tables of another program.", "Create a database for Holdfast.")
+
+
+class StoreCopying(StoreFailure):
+    """A copy into the database of a server isn't complete."""
+
+    def __init__(self, what: str) -> None:
+        text = f"A copy into the {what} isn't complete: it is running, or was interrupted."
+        super().__init__(text, "Run `holdfast database copy` again.")
+
+
+class StoreFilled(StoreFailure):
+    """The database to copy to has tables already."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} isn't empty, so nothing was copied.", "Create another database, and copy to it.")
+
+
+class CopyDiffers(StoreFailure):
+    """The rows of a *table* can't be copied as they are."""
+
+    def __init__(self, table: str, reason: str) -> None:
+        text = f"The table {table} can't be copied: {reason}."
+        super().__init__(text, "Nothing was copied, and the SQLite database is unchanged.")
+
+
 class BackupUnusable(StoreFailure):
     """The file can't be restored."""
 
@@ -105,6 +213,12 @@ class StoreUnreadable(StoreFailure):
     def __init__(self, path: Path, reason: str) -> None:
         text = f"Can't read {path} ({reason})."
         super().__init__(text, "Check that it is a Holdfast database, and run this as the user that runs Holdfast.")
+
+
+def public_text(error: Exception, *, reading: bool = False) -> str:
+    """Return the message of *error* for clients, who don't learn where the database is; *reading* saves nothing."""
+    text = (error.public if isinstance(error, StoreFailure) else "") or str(error)
+    return text.replace(_UNSAVED, "") if reading else text
 
 
 def unwritable(error: BaseException | None) -> StoreFull | StoreReadOnly | None:

@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, exists, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from holdfast.store.sqlite import connect_to_read
+from holdfast.store.catalog import endpoint_security
+from holdfast.store.sqlite.files import connect_to_read
 from holdfast.store.tables import (
     ApiRow,
     CallerCertificateRow,
@@ -42,7 +43,7 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
 
 
 def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield each sealed key: organization, row id, what it is for (an origin or GATEWAY_CA), sealed bytes."""
+    """Yield each sealed key or secret: organization, row id, what it is for (origins or GATEWAY_CA), sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
@@ -51,6 +52,8 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
     authority = GatewayAuthorityRow
     for ca in session.execute(select(authority.organization_id, authority.id, authority.sealed_key)):
         yield ca[0], ca[1], GATEWAY_CA, ca[2]
+    for organization, secret in endpoint_security.secrets(session):
+        yield organization, secret.id, ", ".join(sorted(secret.origins)), secret.sealed
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
@@ -58,7 +61,7 @@ def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     table = EndpointCertificateRow
     query = select(table.organization_id, table.alias, TrustedCertificateRow.der)
     query = query.join(TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id).order_by(
-        table.alias
+        table.alias, table.organization_id, TrustedCertificateRow.position
     )
     for row in session.execute(query.where(~TrustedCertificateRow.previous).execution_options(yield_per=_AT_ONCE)):
         yield row[0], row[1], row[2]
@@ -77,7 +80,9 @@ def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """Yield each caller certificate: organization, alias and API, DER."""
     table = CallerCertificateRow
     query = select(table.organization_id, table.alias, ApiRow.name, ApiRow.version, table.der)
-    query = query.join(ApiRow, ApiRow.id == table.api_id).order_by(ApiRow.name, table.alias)
+    query = query.join(ApiRow, ApiRow.id == table.api_id).order_by(
+        ApiRow.name, ApiRow.version, table.alias, table.organization_id
+    )
     for row in session.execute(query.execution_options(yield_per=_AT_ONCE)):
         yield row[0], f"{row[1]} for {row[2]} {row[3]}", row[4]
 
@@ -94,11 +99,17 @@ def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
     table = CallerCertificateRow
     valid = exists().where(table.api_id == ApiRow.id, table.not_before <= now, table.not_after >= now)
     query = select(ApiRow.organization_id, ApiRow.name, ApiRow.version).where(ApiRow.requires_certificate, ~valid)
-    return [(row[0], f"{row[1]} {row[2]}") for row in session.execute(query.order_by(ApiRow.name, ApiRow.version))]
+    return [
+        (row[0], f"{row[1]} {row[2]}")
+        for row in session.execute(query.order_by(ApiRow.name, ApiRow.version, ApiRow.organization_id))
+    ]
 
 
 def exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:
     """Return the origins with an exception at *now*, the first to expire first: organization, origin."""
     table = TrustSettingsRow
     query = select(table.organization_id, table.origin).where(table.exception_ends_at > now)
-    return [(row[0], row[1]) for row in session.execute(query.order_by(table.exception_ends_at))]
+    return [
+        (row[0], row[1])
+        for row in session.execute(query.order_by(table.exception_ends_at, table.organization_id, table.origin))
+    ]

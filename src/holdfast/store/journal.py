@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holdfast.store.audit_chain import append
 from holdfast.store.tables import AuditEventRow, ChangeRow
 
 ChangeKind = Literal["api", "origin"]
@@ -38,10 +39,17 @@ class AuditEvent:
     detail: str  # text for people
     address: str | None
     details: Mapping[str, Any] = field(default_factory=dict)  # from `audit.to_json`; empty: none, or an old event
+    request_id: str | None = None
+
+    @classmethod
+    def read(cls, row: AuditEventRow) -> "AuditEvent":
+        """Return the event in *row*."""
+        of, details = row.organization_id, row.details or {}
+        return cls(of, row.at, row.user, row.action, row.subject, row.detail, row.address, details, row.request_id)
 
 
 def record(session: Session, event: AuditEvent) -> None:
-    """Write an audit event."""
+    """Write an audit event, chained to the one before, in the transaction of the only writer."""
     row = AuditEventRow(
         organization_id=event.organization,
         at=event.at,
@@ -51,27 +59,23 @@ def record(session: Session, event: AuditEvent) -> None:
         detail=event.detail,
         address=event.address,
         details=dict(event.details),
+        request_id=event.request_id,
+        chained_later=False,
     )
-    session.add(row)
+    append(session, row)
 
 
 def audit_events(session: Session, organization: str) -> list[AuditEvent]:
     """Return all audit events of an organization, oldest first."""
     query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
-    return [_event(row) for row in session.scalars(query)]
+    return [AuditEvent.read(row) for row in session.scalars(query)]
 
 
 def audit_events_of(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
     """Return the audit events with this *action* about this *subject*, oldest first."""
     table = AuditEventRow
     about = (table.organization_id == organization, table.subject == subject, table.action == action)
-    return [_event(row) for row in session.scalars(select(table).where(*about).order_by(table.id))]
-
-
-def _event(row: AuditEventRow) -> AuditEvent:
-    return AuditEvent(
-        row.organization_id, row.at, row.user, row.action, row.subject, row.detail, row.address, row.details or {}
-    )
+    return [AuditEvent.read(row) for row in session.scalars(select(table).where(*about).order_by(table.id))]
 
 
 def announce(session: Session, organization: str, kind: ChangeKind, key: str, now: datetime) -> None:

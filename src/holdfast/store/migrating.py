@@ -15,3 +15,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if connection.dialect.name == "postgresql":
+        from holdfast.store.postgresql.collations import set_collations
+
+        set_collations(connection)

@@ -12,20 +12,31 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from holdfast.store.access.failed_attempts import FORGOTTEN_AFTER
 from holdfast.store.tables import (
-    AuditEventRow,
     ChangeRow,
+    ControlPlaneRow,
+    FailedAttemptRow,
     JoinTokenRow,
+    NotificationChannelRow,
+    NotificationMessageRow,
+    NotificationRow,
     OrganizationRow,
+    PresentedChainRow,
     RemovedCertificateRow,
     SessionRow,
+    SilenceRow,
     TokenRow,
+    WatchedEndpointRow,
 )
 from holdfast.store.trust.removed_certificates import KEEP_REMOVED
+from holdfast.store.watch.presented_chains import KEEP_CHAINS
 
 BATCH = 500
 KEEP_CHANGES = timedelta(days=1)  # publishers read change rows within milliseconds
+KEEP_CONTROL_PLANES = timedelta(days=1)  # since they were last seen, on a clock that differs by less than this
 KEEP_JOIN_TOKENS = timedelta(days=1)  # after expiry, so that the log can say why one was rejected
+KEEP_NOTIFICATIONS = timedelta(days=90)
 _Key = InstrumentedAttribute[Any]
 
 
@@ -42,8 +53,8 @@ class OldRows:
         return str(self.key.class_.__tablename__)
 
 
-def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldRows]:
-    """Return what can be deleted in all organizations; audit events only after *audit_retention* (None: never)."""
+def find_old_rows(now: datetime) -> list[OldRows]:
+    """Return what can be deleted in all organizations, except for audit events (`audit_chain.forget`)."""
     removed = RemovedCertificateRow
     every_organization = removed.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
     ended = [
@@ -53,11 +64,36 @@ def find_old_rows(now: datetime, audit_retention: timedelta | None) -> list[OldR
             JoinTokenRow.token_hash,
             select(JoinTokenRow.token_hash).where(JoinTokenRow.expires_at <= now - KEEP_JOIN_TOKENS),
         ),
+        OldRows(
+            FailedAttemptRow.key, select(FailedAttemptRow.key).where(FailedAttemptRow.last_at < now - FORGOTTEN_AFTER)
+        ),
+        OldRows(
+            ControlPlaneRow.id,
+            select(ControlPlaneRow.id).where(ControlPlaneRow.seen_at <= now - KEEP_CONTROL_PLANES),
+        ),
         OldRows(TokenRow.id, select(TokenRow.id).where(TokenRow.expires_at <= now)),
+        OldRows(
+            PresentedChainRow.id,
+            select(PresentedChainRow.id)
+            .join(WatchedEndpointRow, WatchedEndpointRow.id == PresentedChainRow.watched_endpoint_id)
+            .where(PresentedChainRow.last_at <= now - KEEP_CHAINS, PresentedChainRow.chain != WatchedEndpointRow.chain),
+        ),
     ]
-    past = [_before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES)]
-    if audit_retention is not None:
-        past.append(_before(AuditEventRow.id, AuditEventRow.at, now - audit_retention))
+    message, silence = NotificationMessageRow, SilenceRow
+    of_channels = message.channel_id.in_(select(NotificationChannelRow.id))  # the index begins with it
+    ended += [
+        OldRows(message.id, select(message.id).where(of_channels, message.created_at <= now - KEEP_NOTIFICATIONS)),
+        OldRows(
+            silence.id,
+            select(silence.id).where(
+                silence.organization_id.in_(select(OrganizationRow.id)), silence.ends_at <= now - KEEP_NOTIFICATIONS
+            ),
+        ),
+    ]
+    past = [
+        _before(NotificationRow.id, NotificationRow.at, now - KEEP_NOTIFICATIONS),
+        _before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES),
+    ]
     return [*past, *(OldRows(rows.key, rows.query.limit(BATCH)) for rows in ended)]
 
 

@@ -11,7 +11,6 @@ from typing import Self
 from sqlalchemy.orm import Session
 
 from holdfast.store.database import Store
-from holdfast.store.sqlite import KEPT
 
 
 class RequestStore:
@@ -66,6 +65,6 @@ class RequestStore:
             self._open.close()
 
     def release_if_crowded(self) -> None:
-        """End the read transaction before a short wait, if at least KEPT connections are in use."""
-        if self._store.connections >= KEPT:
+        """End the read transaction before a short wait, if many connections are in use."""
+        if self._store.is_crowded:
             self.release()

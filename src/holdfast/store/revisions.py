@@ -6,8 +6,14 @@ import sqlite3
 from functools import cache
 from pathlib import Path
 
+import structlog
+
+from holdfast.store.errors import StoreTooNew
+
+log = structlog.get_logger()
 MIGRATIONS = Path(__file__).parent / "migrations"
-_VERSIONS = "alembic_version"  # the table with the revision; it is created before all others
+VERSIONS = "alembic_version"  # the table with the revision; it is created before all others
+COMPATIBILITY = "schema_compatibility"  # the table with the oldest revision whose code can use the tables
 
 
 @cache
@@ -22,9 +28,35 @@ def newest_revision() -> str:
     return known_revisions()[0]
 
 
+def must_migrate(revision: str | None, oldest: str | None) -> bool:
+    """
+    Return whether tables of *revision* (None: no tables) need migrations for this version.
+
+    Tables of a later version need none if their *oldest* compatible revision is known, so that the previous version
+    keeps running during an upgrade, and can start again.
+
+    Raises:
+        StoreTooNew: This version can't use the tables.
+    """
+    if revision is None or revision in known_revisions():
+        return revision != newest_revision()
+    if oldest not in known_revisions():
+        raise StoreTooNew(revision)
+    log.warning("database has tables of a later version, which this one can use", revision=revision)
+    return False
+
+
+def oldest_of(connection: sqlite3.Connection) -> str | None:
+    """Return the oldest revision whose code can use a database's tables; None if they don't say."""
+    if COMPATIBILITY not in tables_of(connection):
+        return None
+    row = connection.execute("SELECT oldest_revision FROM schema_compatibility").fetchone()
+    return str(row[0]) if row else None
+
+
 def revision_of(connection: sqlite3.Connection) -> str | None:
     """Return the revision of a database; None if it has no Holdfast tables."""
-    if _VERSIONS not in tables_of(connection):
+    if VERSIONS not in tables_of(connection):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None
@@ -32,7 +64,7 @@ def revision_of(connection: sqlite3.Connection) -> str | None:
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
     """Return whether a database has tables, but none from Holdfast, not even from a first start that was killed."""
-    return revision_of(connection) is None and bool(tables_of(connection) - {_VERSIONS})
+    return revision_of(connection) is None and bool(tables_of(connection) - {VERSIONS})
 
 
 def tables_of(connection: sqlite3.Connection) -> set[str]:

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 
-from holdfast.files.sealing_keys import ID_SIZE, NotAuthentic, SealingKey
+from holdfast.files.sealing_keys import ID_SIZE, NotAuthentic, SealingKey, UnusableSealingKey, new_key
 from holdfast.refusals import Refusal
 
 _FORMAT = b"\1"  # followed by the id of the key, the nonce, and the ciphertext of AES-GCM
@@ -35,6 +35,7 @@ class Sealing:
         """
         self._find, self._make = keys, make
         self._keys: tuple[SealingKey, ...] = ()
+        self._own = SealingKey(new_key())
         self._lock = threading.Lock()
 
     def seal(self, secret: bytes, organization: str, row: str) -> bytes:
@@ -53,6 +54,23 @@ class Sealing:
                 except NotAuthentic:
                     raise CannotUnseal("it was modified, or copied from elsewhere") from None
         raise CannotUnseal("the sealing key that it was sealed with is missing")
+
+    def digest(self, text: str) -> str:
+        """
+        Return a digest (hex) of *text* with which nobody who has only the database can verify a guess.
+
+        The oldest key makes it, which stays while keys are rotated; without a key, one of this process.
+        """
+        try:
+            keys = self._opened(self._find)
+        except UnusableSealingKey:
+            keys = ()
+        return (keys[-1] if keys else self._own).digest(text.encode()).hex()
+
+    @property
+    def key_ids(self) -> tuple[bytes, ...]:
+        """The ids of all keys, which don't reveal them; empty until there is a key. Raises UnusableSealingKey."""
+        return tuple(key.id for key in self._opened(self._find))
 
     def _opened(self, source: Callable[[], Sequence[bytes]]) -> tuple[SealingKey, ...]:
         with self._lock:

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 
 from holdfast.store.errors import StoreBusy
 
+PATIENCE = 10.0  # seconds that a writer waits in total, for this process's other writers and for other processes
+MOST_WAITING = 200  # waiting writers of this process
+
 
 class Turns:
     """A first-come, first-served queue of threads, limited in length and time."""

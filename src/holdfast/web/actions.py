@@ -14,7 +14,7 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     SuggestedAction.IMPORT_CERTIFICATE: (
         Permission.ADD_ENDPOINT_CERTIFICATES,
         "Import the certificate",
-        "certificates/new",
+        "certificates/new?endpoint={endpoint}",
     ),
     SuggestedAction.REPLACE_CERTIFICATE: (
         Permission.CHANGE_ENDPOINT_CERTIFICATES,
@@ -30,9 +30,13 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     SuggestedAction.CHANGE_TRUST_SETTINGS: (
         Permission.CHANGE_TRUST_SETTINGS,
         "Change trust settings",
-        "trust/{environment}",
+        "trust/{environment}?endpoint={endpoint}",
     ),
-    SuggestedAction.TEST_ENDPOINT: (Permission.TEST_ENDPOINTS, "Test against the endpoint", "trust/{environment}/test"),
+    SuggestedAction.TEST_ENDPOINT: (
+        Permission.TEST_ENDPOINTS,
+        "Test against the endpoint",
+        "trust/{environment}/test?endpoint={endpoint}",
+    ),
 }
 
 
@@ -42,6 +46,7 @@ class Button:
 
     label: str
     path: str
+    is_dialog: bool = False  # opens over the page
 
 
 def find_button(call: FailedCall, endpoint: str, user: Principal) -> Button | None:
@@ -53,4 +58,4 @@ def find_button(call: FailedCall, endpoint: str, user: Principal) -> Button | No
     if not user.may(permission):
         return None
     path = path.format(environment=call.environment, endpoint=quote(endpoint, safe=""))
-    return Button(label, f"/apis/{call.api_id}/{path}")
+    return Button(label, f"/apis/{call.api_id}/{path}", action is SuggestedAction.IMPORT_CERTIFICATE)

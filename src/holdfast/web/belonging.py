@@ -2,8 +2,10 @@
 Checks that an endpoint or certificate belongs to the API of the page.
 """
 
+from dataclasses import replace
+
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.services.access.context import Context
@@ -21,13 +23,39 @@ def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, 
     return api, entry
 
 
-def require_origin_of(api: Api, url: str) -> None:
-    """Raise InvalidField unless *api* has an endpoint at the origin of *url*."""
-    if str(parse_endpoint(url).origin) not in _list_origins(api):
+def require_origin_of(api: Api, url: str, typed: Api | None = None) -> None:
+    """Raise InvalidField unless *api*, or the same API with *typed* endpoints, has one at the origin of *url*."""
+    if str(parse_endpoint(url).origin) not in _list_origins(api) | _list_origins(typed or api):
         message = (
             f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save this one first."
         )
         raise InvalidField("endpoint", message)
+
+
+def find_endpoint_of(api: Api, environment: Environment, url: str) -> Endpoint:
+    """
+    Return the endpoint of *environment* at the origin of *url*; if *url* is empty, the first one. Otherwise raises
+    NotFound. Raises InvalidField if *url* isn't one.
+    """
+    endpoints = [member.endpoint for member in api.members(environment)]
+    if url:
+        origin = parse_endpoint(url).origin
+        endpoints = [endpoint for endpoint in endpoints if endpoint.origin == origin]
+    if not endpoints:
+        raise NotFound("endpoint", url or environment)
+    return endpoints[0]
+
+
+def with_typed_endpoints(api: Api, production: str, sandbox: str) -> Api:
+    """Return *api* as it would be with the URLs typed on its Endpoints page; those that aren't URLs are left out."""
+    return replace(api, production=_parse(production) or api.production, sandbox=_parse(sandbox) or api.sandbox)
+
+
+def _parse(url: str) -> Endpoint | None:
+    try:
+        return parse_endpoint(url) if url else None
+    except InvalidField:
+        return None
 
 
 def _list_origins(api: Api) -> set[str]:

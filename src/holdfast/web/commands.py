@@ -8,11 +8,12 @@ from urllib.parse import quote as percent_encoded
 from fastapi import Request
 
 from holdfast.apis.publisher_paths import PREFIX
+from holdfast.services.access.principal import Principal
 
 
-def build_commands(request: Request, action: str, **values: str) -> tuple[str, str]:
+def build_commands(request: Request, caller: Principal, action: str, **values: str) -> tuple[str, str]:
     """
-    Build the `holdfast` and the `curl` command for *action*; the reader fills in the words in capitals.
+    Build the `holdfast` and the `curl` command of *caller* for *action*; the reader fills in the words in capitals.
 
     Values are quoted for a POSIX shell, or percent-encoded in URLs. A command is empty if there is none, or if `curl`
     would take a password as an argument, which other processes can read.
@@ -24,7 +25,7 @@ def build_commands(request: Request, action: str, **values: str) -> tuple[str, s
     rest = f"{str(request.base_url).rstrip('/')}{PREFIX}"
     return (
         f"holdfast {command.format(**quoted)}" if command else "",
-        f"curl -u USER {curl.format(rest=rest, **quoted)}" if curl else "",
+        f"curl -u {quote(caller.name)} {curl.format(rest=rest, **quoted)}" if curl else "",
     )
 
 
@@ -32,15 +33,29 @@ _PRODUCTION = '"endpoint_type": "http", "production_endpoints": {"url": "PRODUCT
 # What `curl --json` sends, as {body} of its line.
 _BODIES = {
     "create": f'{{"name": "NAME", "context": "CONTEXT", "version": "VERSION", "endpointConfig": {{{_PRODUCTION}}}}}',
+    "describe": '{"description": "TEXT"}',
     "environments": '{"gatewayEnvironments": ["NAME"]}',
+    "request rules": '{"isDefaultVersion": true, "onlyListedOperations": true, "maxTps": {"production": 100}}',
     "trust": '{"names": ["NAME"]}',
     "exception": '{"reason": "REASON", "until": "TIME"}',
     "request": '{"subject": "NAME"}',
     "enroll": '{"name": "NAME", "group": "GROUP", "labels": {"KEY": "VALUE"}}',
     "change user": '{"roles": ["ROLE"], "disabled": false}',
+    "change channel": '{"events": ["KIND"]}',
+    "create revision": '{"description": "TEXT"}',
+    "deploy": '[{"name": "ENVIRONMENT"}]',
+    "silence": '{"kind": "KIND", "about": "OBJECT", "reason": "REASON", "until": "TIME"}',
     "create token": '{"name": "NAME", "scopes": ["SCOPE"], "expiresTime": "TIME"}',
 }
-_LIFECYCLE = {"Publish": "publish", "Demote to Created": "demote", "Deprecate": "deprecate", "Retire": "retire"}
+_LIFECYCLE = {
+    "Publish": "publish",
+    "Deploy as a Prototype": "prototype",
+    "Demote to Created": "demote",
+    "Block": "block",
+    "Re-Publish": "republish",
+    "Deprecate": "deprecate",
+    "Retire": "retire",
+}
 _ACTIONS: dict[str, tuple[str, str]] = {
     "create": (
         "api create NAME CONTEXT VERSION --production PRODUCTION",
@@ -48,9 +63,35 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     ),
     "delete API": ("api delete {api}", "-X DELETE '{rest}/apis/{api_id_url}'"),
     "endpoints": ("", "-X PUT --json {config} '{rest}/apis/{api_id_url}'"),
+    "import definition": ("", "-F file=@FILE {rest}/apis/import-openapi"),
+    "replace definition": ("", "-X PUT -F file=@FILE '{rest}/apis/{api_id_url}/swagger'"),
+    "describe": ("api set {api} --description TEXT", "-X PUT --json {body} '{rest}/apis/{api_id_url}'"),
+    "request rules": ("", "-X PUT --json {body} '{rest}/apis/{api_id_url}'"),
+    "copy": ("", "-X POST '{rest}/apis/copy-api?apiId={api_id_url}&newVersion=VERSION'"),
+    "add caller": (
+        "",
+        "-F alias=ALIAS -F tier= -F certificate=@FILE '{rest}/apis/{api_id_url}/client-certificates'",
+    ),
+    "replace caller": (
+        "",
+        "-X PUT -F certificate=@FILE '{rest}/apis/{api_id_url}/client-certificates/{alias_url}'",
+    ),
+    "delete caller": ("", "-X DELETE '{rest}/apis/{api_id_url}/client-certificates/{alias_url}'"),
     "environments": (
         "api set {api} --environment NAME",
         "-X PUT --json {body} '{rest}/apis/{api_id_url}'",
+    ),
+    "create revision": (
+        "revision create {api} --description TEXT",
+        "--json {body} '{rest}/apis/{api_id_url}/revisions'",
+    ),
+    "deploy": (
+        "revision deploy {api} {revision} --environment ENVIRONMENT",
+        "--json {body} '{rest}/apis/{api_id_url}/deploy-revision?revisionId={revision_id_url}'",
+    ),
+    "restore revision": (
+        "revision restore {api} {revision}",
+        "-X POST '{rest}/apis/{api_id_url}/restore-revision?revisionId={revision_id_url}'",
     ),
     "upload": (
         "certificate add ALIAS {endpoint} FILE --wait",
@@ -60,6 +101,8 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "certificate replace {alias} FILE --keep-previous --wait",
         "-X PUT -F certificate=@FILE '{rest}/endpoint-certificates/{alias_url}?keepPrevious=true'",
     ),
+    "pin": ("certificate pin {alias} --wait", "-X POST '{rest}/endpoint-certificates/{alias_url}/pin'"),
+    "unpin": ("certificate unpin {alias} --wait", "-X DELETE '{rest}/endpoint-certificates/{alias_url}/pin'"),
     "retire": ("certificate retire {alias} --wait", "-X POST '{rest}/endpoint-certificates/{alias_url}/retire'"),
     "undo": ("certificate undo {alias} --wait", "-X POST '{rest}/endpoint-certificates/{alias_url}/undo'"),
     "delete": ("certificate delete {alias}", "-X DELETE '{rest}/endpoint-certificates/{alias_url}'"),
@@ -94,6 +137,19 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "discard": ("", "-X DELETE '{rest}/endpoints/client-certificate/request?endpoint={endpoint_url}'"),
     "enroll": ("gateway enroll NAME --group GROUP --label KEY=VALUE", "--json {body} {rest}/gateways"),
     "revoke gateway": ("gateway revoke {gateway}", "-X DELETE '{rest}/gateways/{gateway_url}'"),
+    "create channel": (
+        "notification create NAME --kind {kind} --url URL --secret-file FILE --recipient ADDRESS",
+        "",
+    ),
+    "change channel": (
+        "notification set {channel} --event KIND",
+        "-X PUT --json {body} '{rest}/notification-channels/{channel_url}'",
+    ),
+    "delete channel": ("notification delete {channel}", "-X DELETE '{rest}/notification-channels/{channel_url}'"),
+    "silence": (
+        "notification silence --kind KIND --about OBJECT --reason REASON --for 4h",
+        "--json {body} {rest}/silences",
+    ),
     "create user": ("user create NAME --role ROLE", ""),
     "change user": (
         "user change {user} --role ROLE --enable",

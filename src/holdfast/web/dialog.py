@@ -85,7 +85,6 @@ def finish(
         context=context,
         api=api,
         done=notices.describe(done, name),
-        now=context.now,
         sections=[section.template for section in sections],
         then=then,
         **values,

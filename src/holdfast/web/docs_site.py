@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from holdfast.web.compression import CompressedFiles
 from holdfast.web.content_policy import write_policy
 from holdfast.web.rendering import render
 from holdfast.web.static_files import FOREVER
@@ -23,7 +23,7 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _NAME_WITH_HASH = re.compile(r"\.[0-9a-f]{8}\.min\.(?:css|js)$")
 
 
-class _Site(StaticFiles):
+class _Site(CompressedFiles):
     async def check_config(self) -> None:
         """Accept that the directory is missing: the site may not be built, or may be built later."""
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound, NotPermitted
-from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, unwritable
+from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, StoreUnreachable, public_text, unwritable
 from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_runtime
 from holdfast.web.rendering import render, wants_part
@@ -74,7 +74,7 @@ def _enter(door: FastAPI, request: Request) -> Request:
 async def sign_in_first(request: Request, error: Exception) -> Response:
     """Redirect to the sign-in page."""
     del error
-    wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/apis"
+    wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/"
     address = "/sign-in?" + urlencode({"next": wanted})
     if wants_part(request):
         return Response(status_code=204, headers={"HX-Redirect": address})
@@ -95,7 +95,13 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 async def _answer_try_later(request: Request, error: Exception) -> Response:
     assert isinstance(error, TryLater)  # noqa: S101 - installed for this class only
-    page = await _show_page(request, 503, "Not saved" if isinstance(error, StoreFailure) else "Try again", str(error))
+    reading = request.method == "GET"
+    title = "Not saved" if isinstance(error, StoreFailure) and not reading else "Try again"
+    text = public_text(error, reading=reading)
+    if isinstance(error, StoreUnreachable):
+        page = _write(request, 503, title, text)  # without the user's menu, which is in the database
+    else:
+        page = await _show_page(request, 503, title, text)
     page.headers["Retry-After"] = str(error.seconds)
     return page
 
@@ -114,7 +120,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title, message = HTTPStatus(status).phrase, HTTPStatus(status).description
     if status == 404:
-        title, message = "Page not found", "Check the address, or go to the list of APIs."
+        title, message = "Page not found", "Check the address, or go to Home."
     page = await _show_page(request, status, title, message)
     if isinstance(error, HTTPException):
         page.headers.update(error.headers or {})  # 405 needs Allow (RFC 9110, section 15.5.6)

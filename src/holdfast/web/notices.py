@@ -20,15 +20,39 @@ NOTICES = {
     "unused-deleted": "Unused certificates of {name} deleted",
     "environments-saved": "Environments of {name} saved",
     "endpoints-saved": "Endpoints of {name} saved",
+    "examples-chosen": "Gateways answer for {name} with examples",
+    "endpoints-chosen": "Gateways forward requests for {name} to its endpoints",
+    "description-saved": "Description of {name} saved",
+    "rules-saved": "Request rules of {name} saved",
+    "definition-saved": "Definition of {name} replaced",
+    "failure-acknowledged": "Failures of {name} acknowledged",
+    "failure-reopened": "Acknowledgement of {name} withdrawn",
+    "caller-added": "Caller certificate {name} added",
+    "caller-replaced": "Caller certificate {name} replaced",
+    "caller-deleted": "Caller certificate {name} deleted",
+    "callers-open": "{name} no longer requires a caller certificate",
     "lifecycle-created": "API {name} demoted to Created",
+    "lifecycle-prototyped": "API {name} deployed as a prototype",
     "lifecycle-published": "API {name} published",
+    "lifecycle-blocked": "API {name} blocked",
     "lifecycle-deprecated": "API {name} deprecated",
     "lifecycle-retired": "API {name} retired",
+    "revision-created": "{name} created",
+    "revision-deployed": "Deployed to {name}",
+    "revision-undeployed": "Undeployed from {name}",
+    "revision-restored": "Working copy replaced with {name}",
+    "revision-deleted": "{name} deleted",
     "certificate-added": "Certificate {name} added",
     "certificate-replaced": "Certificate {name} replaced",
     "certificate-deleted": "Certificate {name} deleted",
+    "certificate-pinned": "Certificate {name} pinned",
+    "certificate-unpinned": "Certificate {name} unpinned",
     "certificate-undone": "Replacement of certificate {name} undone",
     "certificate-retired": "Previous certificate of {name} retired",
+    "certificates-deleted": "{name} deleted. You can restore certificates for 30 days.",
+    "certificates-replaced": "{name} replaced",
+    "view-saved": "View {name} saved",
+    "view-deleted": "View {name} deleted",
     "certificate-restored": "Certificate {name} restored",
     "trust-saved": "Trust settings of {name} saved",
     "exception-granted": "Verification turned off for {name}",
@@ -39,7 +63,17 @@ NOTICES = {
     "client-request-discarded": "Signing request for {name} discarded",
     "password-changed": "Password of {name} changed. All other browsers were signed out.",
     "session-ended": "Session signed out",
+    "sessions-ended": "All other browsers were signed out",
     "token-revoked": "Token {name} revoked",
+    "feed-revoked": "Calendar feed of {name} revoked",
+    "channel-created": "Channel {name} added. Send a test to check it.",
+    "channel-changed": "Channel {name} saved",
+    "channel-tested": "The receiver of {name} took the test message",
+    "channel-test-failed": "The test message to {name} was not delivered",
+    "channel-deleted": "Channel {name} deleted",
+    "silence-created": "Silence created",
+    "silence-ended": "Silence ended",
+    "owners-saved": "Owners of {name} saved",
     "gateway-revoked": "Gateway {name} revoked",
     "user-created": "User {name} created",
     "user-changed": "User {name} changed",
@@ -55,9 +89,13 @@ def describe(done: str, name: str) -> str:
     return NOTICES[done].format(name=name)
 
 
-def redirect(request: Request, path: str, done: str, name: str = "", **query: list[str]) -> RedirectResponse:
+def redirect(request: Request, path: str, done: str, name: str = "", **query: list[str]) -> Response:
     """Send the browser to *path*, where the page shows what was *done* to the object called *name*."""
-    response = RedirectResponse(f"{path}?{urlencode({'done': done} | query, doseq=True)}", 303)
+    address = f"{path}?{urlencode({'done': done} | query, doseq=True)}"
+    if request.headers.get("hx-request") == "true":  # for htmx, a redirect would only replace a part of the page
+        response = Response(status_code=204, headers={"HX-Redirect": address})
+    else:
+        response = RedirectResponse(address, 303)
     secure = request.url.scheme == "https"
     value = quote(f"{done}:{name}", safe="")
     response.set_cookie(NOTICE_COOKIE, value, max_age=_LASTS, httponly=True, samesite="lax", secure=secure)

@@ -2,39 +2,55 @@
 Templates and their filters.
 """
 
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context as TemplateContext
 from markupsafe import Markup
 
 from holdfast.apis import wso2_wording
-from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.certificates.certificate import Certificate
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.publisher_paths import PREFIX
 from holdfast.certificates.validity import Status, status_of
+from holdfast.services.access.audit_objects import list_changes
 from holdfast.services.access.context import Context
-from holdfast.services.access.permissions import Permission
+from holdfast.services.attention.attention import list_server_warnings
 from holdfast.services.failures.failures import Failure
-from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
+from holdfast.web.access.audit_links import find_link, write_subject
 from holdfast.web.actions import find_button
 from holdfast.web.commands import build_commands
+from holdfast.web.fingerprints import abbreviate_fingerprints, is_fingerprint, write_digits, write_hex
+from holdfast.web.navigation import API_TABS, list_links
 from holdfast.web.notices import forget_notice, read_notice
-from holdfast.web.static_files import get_static_url
+from holdfast.web.static_files import STYLE_SHEETS, get_static_url
+from holdfast.web.times import Form, describe_days_left, mark_up, rate_days_left, write_time
 
 RESTORABLE = "You can restore deleted certificates for 30 days, but not trust settings or gateway identities."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
-_FINGERPRINT = re.compile(r"\b([0-9a-f]{64})\b")  # SHA-256
-_STATUS_ICONS = {
-    Status.ACTIVE: "circle-check",
-    Status.EXPIRING: "clock-exclamation",
-    Status.EXPIRED: "circle-x",
-    Status.NOT_YET_VALID: "clock",
+# Kind and icon of the component `state`.
+_LOOKS = {
+    Status.ACTIVE: ("ok", "circle-check"),
+    Status.EXPIRING: ("soon", "clock-exclamation"),
+    Status.EXPIRED: ("bad", "circle-x"),
+    Status.NOT_YET_VALID: ("bad", "clock"),
+    State.CREATED: ("quiet", "circle-dashed"),
+    State.PROTOTYPED: ("soon", "circle-check"),
+    State.PUBLISHED: ("ok", "circle-check"),
+    State.BLOCKED: ("bad", "lock"),
+    State.DEPRECATED: ("soon", "alert-triangle"),
+    State.RETIRED: ("quiet", "circle-x"),
+}
+_STATE_ICONS = {
+    "ok": "circle-check",
+    "soon": "alert-triangle",
+    "bad": "alert-circle",
+    "info": "info-circle",
+    "quiet": "circle-dashed",
 }
 
 
@@ -53,9 +69,12 @@ def render(
         user=context.user if context else None,
         notice=notice,
         # Functions, because only whole pages need the values.
+        links=lambda section: list_links(request.app.state.runtime, context, section) if context else [],
         exceptions=lambda: trust_settings.list_exceptions(context) if context else [],
-        server_warnings=lambda: _list_server_warnings(request.app.state.runtime, context) if context else [],
-        **values,
+        server_warnings=lambda: (
+            list_server_warnings(context, request.app.state.runtime.server_certificates) if context else []
+        ),
+        **{"now": context.now if context else None} | values,
     )
     # The same address answers with whole pages and with parts of them.
     response = HTMLResponse(text, status, {"Vary": "HX-Request"})
@@ -64,72 +83,21 @@ def render(
     return response
 
 
-def _list_server_warnings(runtime: Runtime, context: Context) -> list[str]:
-    """Return the problems with Holdfast's own certificates, for admins of the default organization."""
-    if context.user.organization != DEFAULT_ORGANIZATION or not context.user.may(Permission.MANAGE_USERS):
-        return []
-    warnings = (certificate.write_warning(context.now) for certificate in runtime.server_certificates(context.now))
-    return [warning for warning in warnings if warning]
-
-
 def _draw_icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
         get_static_url("icons.svg"), name
     )
 
 
-def _write_time(moment: datetime) -> Markup:
-    utc = moment.astimezone(UTC)
-    return Markup('<local-time datetime="{}">{}</local-time>').format(
-        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M UTC")
-    )
-
-
-def _write_day(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d}"
-
-
-def _write_precise_time(moment: datetime) -> Markup:
-    utc = moment.astimezone(UTC)
-    return Markup('<local-time datetime="{}" precise>{}</local-time>').format(
-        utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S UTC")
-    )
-
-
-def _describe_rest(certificate: Certificate, now: datetime) -> str:
-    days = (certificate.not_after - now).days
-    if days < 0:
-        return f"{-days - 1} day{'' if days == -2 else 's'} ago" if days < -1 else "today"
-    return "today" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
-
-
-def _group_digits(value: str) -> str:
-    """Write hex digits in pairs, the usual form of fingerprints."""
-    return ":".join(value[i : i + 2] for i in range(0, len(value), 2)).upper()
-
-
-def _write_hex(number: int) -> Markup:
-    text = f"{number:x}"
-    return _write_digits(text if len(text) % 2 == 0 else f"0{text}")
-
-
-def _write_digits(value: str) -> Markup:
-    """Write hex digits in pairs; lines break only between pairs."""
-    return Markup(":<wbr>").join(_group_digits(value).split(":"))
-
-
-def mark_up_fingerprints(text: str) -> Markup:
-    """Write the SHA-256 fingerprints in *text* in pairs and in the font of code."""
-    return Markup("").join(
-        Markup("<code>{}</code>").format(_write_digits(part)) if _FINGERPRINT.fullmatch(part) else part
-        for part in _FINGERPRINT.split(text)
-    )
-
-
 def describe_sightings(failure: Failure) -> str:
     """Describe how often and when a failure was seen."""
-    times = "once" if failure.count == 1 else f"{failure.count} times since {failure.since:%Y-%m-%d %H:%M:%S} UTC, last"
-    return f"{failure.cause}: seen {times} at {failure.last:%H:%M:%S} UTC, request ID {failure.request_id}."
+    first = (
+        f"{failure.count:,} times, first {failure.since:%Y-%m-%d %H:%M:%S} UTC, last" if failure.count > 1 else "once,"
+    )
+    where = f" at {failure.latest.member}" if failure.latest.member else ""
+    return (
+        f"{failure.cause}{where}: seen {first} {failure.last:%Y-%m-%d %H:%M:%S} UTC, request ID {failure.request_id}."
+    )
 
 
 def describe_difference(failure: Failure) -> str:
@@ -138,13 +106,13 @@ def describe_difference(failure: Failure) -> str:
     if probe is None or probe.difference is None:
         return ""
     difference = probe.difference
-    expected, presented = group_fingerprints(difference.expected), group_fingerprints(difference.presented)
-    return f"Mismatch in {difference.field}: expected {expected}, presented {presented}."
+    expected, presented = abbreviate_fingerprints(difference.expected), abbreviate_fingerprints(difference.presented)
+    return f"Mismatch in {difference.field}: expected {expected}; presented {presented}"
 
 
-def group_fingerprints(text: str) -> str:
-    """Write the SHA-256 fingerprints in *text* like openssl does: A1:B2:..."""
-    return _FINGERPRINT.sub(lambda match: _group_digits(match[0]), text)
+@pass_context
+def _mark_up(context: TemplateContext, text: str, form: Form | None = None) -> Markup:
+    return mark_up(text, context["now"], form)
 
 
 def _escape_segment(text: str) -> str:
@@ -159,25 +127,33 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals |= {
+    "rest": PREFIX,
     "icon": _draw_icon,
     "static": get_static_url,
     "status_of": status_of,
-    "status_icons": _STATUS_ICONS,
+    "looks": _LOOKS,
+    "state_icons": _STATE_ICONS,
+    "write_time": write_time,
+    "describe_days_left": describe_days_left,
+    "rate_days_left": rate_days_left,
     "example_endpoint": EXAMPLE_ENDPOINT,
     "restorable": RESTORABLE,
     "find_button": find_button,
     "as_commands": build_commands,
     "wso2": wso2_wording,
+    "api_tabs": API_TABS,
+    "style_sheets": STYLE_SHEETS,
+    "changes_of": list_changes,
+    "link_of": find_link,
+    "subject_of": write_subject,
+    "is_fingerprint": is_fingerprint,
 }
 _environment.filters |= {
-    "time": _write_time,
-    "precise": _write_precise_time,
-    "day": _write_day,
-    "until": _describe_rest,
-    "grouped": _write_digits,
-    "hex": _write_hex,
+    "grouped": write_digits,
+    "abbreviated": abbreviate_fingerprints,
+    "hex": write_hex,
+    "marked_up": _mark_up,
     "segment": _escape_segment,
     "seen": describe_sightings,
     "difference": describe_difference,
-    "with_grouped_fingerprints": mark_up_fingerprints,
 }

@@ -8,18 +8,41 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from holdfast.web.compression import CompressedFiles
+
 DIRECTORY = Path(__file__).parent / "static"
+# In the folder css, in the order in which pages load them: a later one overrides an earlier one.
+STYLE_SHEETS = (
+    "tabler.css",
+    "base.css",
+    "components.css",
+    "frame.css",
+    "home.css",
+    "apis.css",
+    "trust.css",
+    "watch.css",
+    "inventory.css",
+    "failures.css",
+    "gateways.css",
+    "notifications.css",
+    "traffic.css",
+    "dialogs.css",
+    "account.css",
+    "audit.css",
+    "search.css",
+)
 FOREVER = "public, max-age=31536000, immutable"
 
 
-class _VersionedFiles(StaticFiles):
+class _VersionedFiles(CompressedFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        # Only a URL with a version can be cached without revalidation.
-        response.headers["cache-control"] = FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
+        # Only if the URL has the version of this content. During an upgrade, the page can be from a control plane with
+        # another version, and browsers would keep this content as that of the page for a year.
+        is_same = response.status_code in {200, 304} and scope["query_string"] == f"v={_read_version(path)}".encode()
+        response.headers["cache-control"] = FOREVER if is_same else "no-cache"
         return response
 
 
@@ -28,8 +51,11 @@ def mount_static_files(app: FastAPI) -> None:
     app.mount("/static", _VersionedFiles(directory=DIRECTORY))
 
 
-@cache
 def get_static_url(path: str) -> str:
     """Return the URL of a static file, with a version computed from its content."""
-    digest = hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]
-    return f"/static/{path}?v={digest}"
+    return f"/static/{path}?v={_read_version(path)}"
+
+
+@cache
+def _read_version(path: str) -> str:
+    return hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]

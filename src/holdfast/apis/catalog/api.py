@@ -3,11 +3,15 @@ APIs as values, and the rules for their names, contexts, versions and descriptio
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, token_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, Member
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.request_rules import NO_RULES, RequestRules
+from holdfast.apis.definitions.mock_responses import MockResponse
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import ON_DEFAULT
 from holdfast.apis.text import check_prose, check_visible
@@ -39,21 +43,91 @@ class Api:
     updated_at: datetime
     requires_certificate: bool = False  # callers must present a certificate
     groups: frozenset[str] = ON_DEFAULT  # of gateways that it is deployed to
+    has_thumbnail: bool = False
+    revision: int = 0  # the number of the revision that this is; 0: the working copy
+    pinned: frozenset[tuple[str, str]] = frozenset()  # groups that serve a revision instead, each with its id
+    production_group: EndpointGroup | None = None  # the production endpoint is the first member
+    sandbox_group: EndpointGroup | None = None
+    is_default: bool = False  # of the versions with its context; at most one of them is
+    # Gateways serve it at its context without a version, too: the default version once it is published, until then the
+    # one before.
+    has_short_path: bool = False
+    rules: RequestRules = NO_RULES
+    mocks: tuple[MockResponse, ...] | None = None  # what gateways answer instead of its backends
+    # Endpoint security for origins that only revisions have.
+    kept_security: tuple[tuple[Environment, EndpointSecurity], ...] = ()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether gateways have something to answer requests with, in any environment."""
+        return self.mocks is not None or bool(self.production or self.sandbox)
 
     @property
     def path(self) -> str:
         """The path at the gateways: context and version, prefixed for all organizations except the default one."""
         return path_of(self.organization, self.context, self.version)
 
+    @property
+    def short_path(self) -> str | None:
+        """The path at the gateways without the version, if it has one."""
+        return short_path_of(self.organization, self.context) if self.has_short_path else None
+
+    @property
+    def working_copy_groups(self) -> frozenset[str]:
+        """The groups that it is deployed to as the working copy."""
+        return self.groups.difference(group for group, _ in self.pinned)
+
+    @property
+    def is_undeployed(self) -> bool:
+        """Whether gateways serve it, but not its working copy."""
+        return self.state.is_live and bool(self.groups) and not self.working_copy_groups
+
     def endpoint(self, environment: Environment) -> Endpoint | None:
         """Return the endpoint of *environment*, or None."""
         return self.production if environment == "production" else self.sandbox
 
+    def group(self, environment: Environment) -> EndpointGroup | None:
+        """Return the group that the endpoint of *environment* belongs to, or None."""
+        group = self.production_group if environment == "production" else self.sandbox_group
+        return group if self.endpoint(environment) else None
+
+    def members(self, environment: Environment) -> tuple[Member, ...]:
+        """Return the endpoints of *environment*, the first one first; all have its settings."""
+        first, group = self.endpoint(environment), self.group(environment)
+        if first is None:
+            return ()
+        if group is None:
+            return (Member(first),)
+        further = (
+            Member(replace(member.endpoint, connection=first.connection, security=first.security), member.weight)
+            for member in group.members
+        )
+        return (Member(first, group.weight), *further)
+
+    def find_member(self, environment: Environment, origin: str) -> Endpoint | None:
+        """Return the endpoint of *environment* with this *origin*; without one, the first."""
+        members = (member.endpoint for member in self.members(environment))
+        return next((endpoint for endpoint in members if origin in {"", str(endpoint.origin)}), None)
+
+    def origins(self, environment: Environment) -> frozenset[str]:
+        """Return the origins of all endpoints of *environment*."""
+        return frozenset(str(member.endpoint.origin) for member in self.members(environment))
+
+    @property
+    def token_endpoints(self) -> tuple[Endpoint, ...]:
+        """Where gateways get tokens for the backends, including those of revisions."""
+        current = [endpoint.security for endpoint in (self.production, self.sandbox) if endpoint]
+        every = (*current, *(security for _, security in self.kept_security))
+        return tuple(token_endpoint(each.token.url) for each in every if each and each.token)
+
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The endpoints, production first, without duplicate URLs."""
-        endpoints = [self.endpoint(environment) for environment in reversed(ENVIRONMENTS)]
-        by_url = {endpoint.url: endpoint for endpoint in endpoints if endpoint}
+        """All endpoints, production first, with those of groups, then token endpoints, without duplicate URLs."""
+        endpoints = [*reversed(self.token_endpoints)]
+        endpoints += [
+            member.endpoint for environment in reversed(ENVIRONMENTS) for member in reversed(self.members(environment))
+        ]
+        by_url = {endpoint.url: endpoint for endpoint in endpoints}
         return tuple(reversed(by_url.values()))
 
 
@@ -97,5 +171,10 @@ def check_description(description: str) -> str:
 
 def path_of(organization: str, context: str, version: str) -> str:
     """Return the path at the gateways, prefixed for all organizations except the default one."""
+    return f"{short_path_of(organization, context)}/{version}"
+
+
+def short_path_of(organization: str, context: str) -> str:
+    """Return the path of the default version, without the version."""
     tenant = "" if organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{organization}"
-    return f"{tenant}{context}/{version}"
+    return f"{tenant}{context}"

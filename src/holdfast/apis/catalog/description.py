@@ -2,13 +2,19 @@
 An API with the members of its description that Holdfast stores but doesn't use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
-from holdfast.apis.definitions.openapi import Operation
+from holdfast.apis.catalog.connection_settings import REST_NAMES
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.endpoint_group import GroupKind, Member
+from holdfast.apis.catalog.group_members import GROUP_TYPES, pair, write_group
+from holdfast.apis.catalog.security_members import SECURITY, write_security
+from holdfast.apis.definitions.openapi import Operation, make_definition
+
+_VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +37,54 @@ class Described:
 
 
 def complete_endpoint_config(described: Described) -> dict[str, Any]:
-    """Return the stored member `endpointConfig`, completed with the endpoints and their connection settings."""
+    """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
     api, kept = described.api, described.members.get("endpointConfig") or {}
+    groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
     config = {"endpoint_type": "http"} | kept
+    config.pop(SECURITY, None)  # of an earlier version, which didn't use it
+    if config["endpoint_type"] in GROUP_TYPES:
+        config["endpoint_type"] = "http"  # the groups were removed since
+    if groups:
+        config |= write_group(groups[0])
     for environment in ENVIRONMENTS:
-        name, endpoint = f"{environment}_endpoints", api.endpoint(environment)
-        config.pop(name, None)
-        if endpoint:
-            config[name] = _with_connection(kept.get(name) or {}, endpoint)
+        _complete_environment(config, kept, api, environment)
     return config
 
 
-def _with_connection(kept: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+def _complete_environment(config: dict[str, Any], kept: Mapping[str, Any], api: Api, environment: Environment) -> None:
+    name, failovers, members = f"{environment}_endpoints", f"{environment}_failovers", api.members(environment)
+    group = api.group(environment)
+    config.pop(name, None)
+    if members and (security := members[0].endpoint.security):
+        config.setdefault(SECURITY, {})[environment] = write_security(security)
+    stored = kept.get(name)
+    if group and group.kind is GroupKind.LOAD_BALANCE:
+        config[name] = [_with_connection(own, member) for own, member in pair(stored, members)]
+    elif members:
+        [(own, first)] = pair(stored, members[:1])
+        config[name] = _with_connection(own, first)
+    if group and group.kind is GroupKind.FAILOVER:
+        config[failovers] = [_with_connection(own, member) for own, member in pair(kept.get(failovers), members[1:])]
+
+
+def _with_connection(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
+    endpoint = member.endpoint
     described = {**kept, "url": endpoint.url}
-    if members := endpoint.connection.members:
-        config = kept.get("config")
-        described["config"] = (config if isinstance(config, dict) else {}) | members
+    if member.weight != 1:
+        described["weight"] = member.weight
+    members, config = endpoint.connection.members, kept.get("config")
+    if isinstance(config, dict):
+        # Members that an earlier version stored without applying them aren't settings.
+        others = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
+        described["config"] = others | members
+    elif members:
+        described["config"] = members
     return described
+
+
+def make_default_definition(described: Described, servers: Sequence[str]) -> dict[str, Any]:
+    """Generate a definition of an API from its description."""
+    operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
+    api = described.api
+    addresses = [f"{server}{api.path}" for server in servers]
+    return make_definition(api.name, api.version, api.description, operations, addresses)

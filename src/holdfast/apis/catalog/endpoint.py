@@ -2,17 +2,20 @@
 Endpoints and their origins: how the gateway interprets a backend URL.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import unquote
 
-from holdfast.apis.catalog.connection_settings import DEFAULT_CONNECTION, ConnectionSettings
+from holdfast.apis.catalog.connection_settings import DEFAULT_CONNECTION, ConnectionSettings, Protocol
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.url import DEFAULT_PORTS, parse_url
+from holdfast.apis.url import BACKENDS, DEFAULT_PORTS, parse_url
 from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
 
 Environment = Literal["production", "sandbox"]
 ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")
+_VALUE = re.compile("=[^&]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,12 +48,34 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A backend URL: its origin, and the base path (without a final slash) that is prefixed to request paths."""
+    """
+    A backend URL: its origin, and the base path (without a final slash) that is prefixed to request paths.
+
+    Its *query* (without `?`) is added to each request. wss URLs have an https origin, and ws URLs an http origin.
+    """
 
     url: str
     origin: Origin
     base_path: str
     connection: ConnectionSettings = DEFAULT_CONNECTION
+    query: str = ""
+    security: EndpointSecurity | None = None  # of the environment
+
+    @property
+    def target(self) -> str:
+        """The request target of the URL itself: path and query (RFC 9112, section 3.2.1)."""
+        path = parse_url(self.url, BACKENDS).path or "/"
+        return f"{path}?{self.query}" if self.query else path
+
+    @property
+    def base_url(self) -> str:
+        """The URL without its query, for what belongs to the origin: trust and identities."""
+        return self.url.partition("?")[0]
+
+    @property
+    def loggable_url(self) -> str:
+        """The URL without the values in its query, which may be secret."""
+        return self.base_url + ("?" + _VALUE.sub("=***", self.query) if self.query else "")
 
 
 def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:
@@ -58,7 +83,7 @@ def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:
     Parse a backend URL.
 
     Raises:
-        InvalidField: It isn't an http or https URL with a host, or has parts that an endpoint can't have.
+        InvalidField: It isn't an http, https, ws or wss URL with a host, or has parts that an endpoint can't have.
     """
     url = url.strip()
     try:
@@ -67,10 +92,14 @@ def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:
         raise InvalidField(field, f"{error} Use a URL like https://backend.example:8443/base.") from error
 
 
+def token_endpoint(url: str) -> Endpoint:
+    """Return the token endpoint at *url*, a checked one; gateways use HTTP/1.1 with it."""
+    return replace(_parse(url), connection=ConnectionSettings(protocol=Protocol.HTTP1))
+
+
 def _parse(url: str) -> Endpoint:
-    parts = parse_url(url)
-    if parts.query is not None:
-        raise ValueError("An endpoint URL can't have a query. Remove everything from '?'.")
+    parts = parse_url(url, BACKENDS)
     if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")):
         raise ValueError("The URL's path contains . or .. as a segment.")
-    return Endpoint(url, Origin(parts.scheme, parts.host, parts.port), parts.path.rstrip("/"))
+    origin = Origin(parts.scheme, parts.host, parts.port)
+    return Endpoint(url, origin, parts.path.rstrip("/"), query=parts.query or "")

@@ -5,6 +5,7 @@ Members of an API's description that Holdfast doesn't use, but stores and return
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from holdfast.apis.catalog.additional_properties import PROPERTIES, keep_display, store_properties
 from holdfast.apis.definitions.documents import check_values, write_json
 from holdfast.apis.errors import InvalidField, UnreadableDocument
 from holdfast.apis.text import check_prose, check_visible
@@ -16,7 +17,9 @@ MAX_DEPTH = 32
 OWN = frozenset(
     {"id", "name", "description", "context", "version", "provider", "lifeCycleStatus", "workflowStatus"}
     | {"createdTime", "updatedTime", "lastUpdatedTime", "hasThumbnail", "wsdlInfo", "wsdlUrl", "testKey"}
-    | {"monetization", "unusedTrust", "deletedTrust", "unusedInDefinition"}
+    | {"isRevision", "revisionId", "revisionedApiId", "workingCopyEnvironments"}
+    | {"monetization", "unusedTrust", "deletedTrust", "unusedInDefinition", "notImported", "revision"}
+    | {"lastUpdatedTimestamp", "membersWithoutEffect"}
 )
 # Members whose texts are read as names, such as tags and owners.
 _NAMES = frozenset({"tags", "categories", "labels", "policies", "displayName", "businessInformation", "visibleRoles"})
@@ -26,12 +29,13 @@ _SECRETS = frozenset({"password", "clientsecret", "secret", "apikeyvalue", "secr
 
 def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return *members* as stored: without those that Holdfast sets itself, and without backend passwords.
+    Return *members* as stored: without those that Holdfast sets itself, and without secrets of backends.
 
     Raises:
         InvalidField: They are too large, too deep, not text, or contain a private key.
     """
     kept = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
+    kept = store_properties(kept)
     try:
         check_values(kept, MAX_DEPTH)
     except UnreadableDocument as error:
@@ -50,7 +54,10 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
 
 def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return *before* updated with *change*; a member set to None is reset to its default."""
-    return {name: value for name, value in {**before, **change}.items() if value is not None}
+    merged = {**before, **change}
+    if PROPERTIES in before and PROPERTIES in change:
+        merged[PROPERTIES] = keep_display(before[PROPERTIES], change[PROPERTIES])
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -62,7 +69,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _without_secrets(value: Any, *, secret: bool) -> Any:
-    # Gateways don't sign in to backends, so their passwords are not needed.
+    # Those of endpoint security are stored apart, encrypted (`services/credentials`).
     if isinstance(value, dict):
         return {
             name: ""

@@ -70,7 +70,7 @@ def parse_definition(content: Any) -> Definition:
         description=content["info"].get("description", ""),
         context=_context(content),
         servers=read_servers(content),
-        operations=tuple(_operations(content.get("paths", {}))),
+        operations=tuple(list_operations(content.get("paths", {}))),
         content=content,
     )
 
@@ -148,7 +148,8 @@ def _context(content: dict[str, Any]) -> str:
     return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""
 
 
-def _operations(paths: Mapping[str, Any]) -> Iterable[Operation]:
+def list_operations(paths: Mapping[str, Any]) -> Iterable[Operation]:
+    """Yield the operations of the member `paths` of a definition, in its order."""
     for target, item in paths.items():
         if target.startswith("/") and isinstance(item, dict):
             yield from (Operation(target, verb.upper()) for verb in VERBS if verb in item)

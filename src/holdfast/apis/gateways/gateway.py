@@ -13,6 +13,7 @@ from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.text import check_visible
 
 LOCAL_GATEWAY = "local"  # the gateway on the publisher's machine, which needs no certificate
+LOCAL_OF = f"{LOCAL_GATEWAY}@"  # followed by the name of the control plane, if several share a database
 MAX_GATEWAYS = 1_000
 MAX_LABELS = 16
 MAX_GROUP = 60  # characters
@@ -73,6 +74,11 @@ class Gateway:
         if self.certificate:
             return GatewayState.ENROLLED if now < self.certificate.not_after else GatewayState.EXPIRED
         return GatewayState.WAITING if self.join_by and now < self.join_by else GatewayState.NOT_JOINED
+
+
+def is_local_gateway(name: str) -> bool:
+    """Return whether *name* is that of a gateway next to a control plane; no enrolled gateway can have such a name."""
+    return name == LOCAL_GATEWAY or name.startswith(LOCAL_OF)
 
 
 def check_gateway_name(name: str) -> str:

@@ -5,12 +5,14 @@ Caller certificates as values, and whether an API requires one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
 
+Environment = Literal["production", "sandbox"]  # as in `catalog.endpoint`
+BOTH = "both"  # environments, where one must be named
 MAX_CALLERS = 100  # certificates per API; each has its own routes at the gateways
 MAX_TIER = 60
 MUTUAL_TLS = "mutualssl"  # WSO2's name in `securityScheme`
@@ -29,15 +31,17 @@ class CallerCertificate:
     certificate: Certificate
     created_at: datetime  # aware, UTC
     updated_at: datetime
+    environment: Environment | None = None  # that accepts it; None: both
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class AcceptedCaller:
-    """A certificate that an API accepts: its fingerprint, and the first and the last second of its validity."""
+    """A certificate that an API accepts: its fingerprint, the first and last second of its validity, and where."""
 
     fingerprint: str  # SHA-256, lower-case hex
     not_before: datetime  # aware
     not_after: datetime  # aware
+    environment: Environment | Literal[""] = ""  # that accepts it; empty: both
 
 
 def requires_certificate(members: Mapping[str, Any]) -> bool:
@@ -49,6 +53,31 @@ def require_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return *members*, changed to require caller certificates."""
     added = [] if requires_certificate(members) else [MUTUAL_TLS]
     return {**members, "securityScheme": [*_schemes(members), *added]}
+
+
+def drop_requirement(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a description that no longer requires caller certificates."""
+    return {**members, "securityScheme": [scheme for scheme in _schemes(members) if scheme not in _SCHEMES]}
+
+
+def check_environment(text: str) -> Environment | None:
+    """Return the environment that *text* names in any case; None for both, if it is empty. Raises InvalidField."""
+    if not text:
+        return None
+    environments: tuple[Environment, ...] = get_args(Environment)
+    for environment in environments:
+        if text.lower() == environment:
+            return environment
+    raise InvalidField("environment", f"{text[:40]!r} isn't an environment. Use production or sandbox.")
+
+
+def check_environments(text: str) -> Environment | None:
+    """Return what *text* names: production, sandbox, or None for `both`. Raises InvalidField."""
+    if text.lower() == BOTH:
+        return None
+    if environment := check_environment(text):
+        return environment
+    raise InvalidField("environment", "Name where the certificate is accepted: production, sandbox or both.")
 
 
 def check_tier(tier: str) -> str:

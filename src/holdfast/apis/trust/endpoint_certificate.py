@@ -59,6 +59,7 @@ class EndpointCertificate:
     previous: tuple[Certificate, ...] = ()
     replaced_at: datetime | None = None
     observation: Observation = Observation()
+    created_by: str = ""  # the user's name; empty: unknown
 
     @property
     def trusted(self) -> tuple[Certificate, ...]:
@@ -111,6 +112,7 @@ class RemovedCertificate:
     replaced_at: datetime | None  # of the alias, before the removal
     removed_at: datetime
     removed_by: str
+    created_by: str = ""  # who imported the alias; empty: unknown
 
 
 def check_alias(alias: str) -> str:

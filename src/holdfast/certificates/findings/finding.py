@@ -59,6 +59,7 @@ class Code(StrEnum):
     INDISTINGUISHABLE = "indistinguishable"
     DUPLICATE = "duplicate"
     ALREADY_TRUSTED = "already-trusted"
+    ENDPOINT_UNUSED = "endpoint-unused"
     ONLY_ITSELF = "only-itself"
     CRL_UNUSABLE = "crl-unusable"
     CRL_EXPIRED = "crl-expired"

@@ -12,7 +12,7 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity
 from holdfast.certificates.findings.strength import USABLE_ABOVE_A_LEAF
 from holdfast.certificates.identity import ReferenceIdentifier
 
-_ABOUT_NAMES = {Code.NAME_MISMATCH, Code.NO_SUBJECT_ALT_NAME, Code.ADDRESS_AS_DNS_NAME, Code.CA_WITHOUT_NAME}
+ABOUT_NAMES = {Code.NAME_MISMATCH, Code.NO_SUBJECT_ALT_NAME, Code.ADDRESS_AS_DNS_NAME, Code.CA_WITHOUT_NAME}
 
 
 def reasons_to_reject(
@@ -42,7 +42,7 @@ def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) ->
     if errors or not case.references or case.is_named or issues:
         return errors
     of_it = (finding for finding in findings if finding.fingerprint == case.certificate.fingerprint)
-    return [finding for finding in of_it if finding.code in _ABOUT_NAMES]
+    return [finding for finding in of_it if finding.code in ABOUT_NAMES]
 
 
 def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:

@@ -20,7 +20,8 @@ from holdfast.cli.requests.contexts import (
 )
 from holdfast.cli.requests.credentials import context_name
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, say, tell, write_json, write_table
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.output import AsJson, say, tell
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -28,7 +29,7 @@ Name = Annotated[str, Argument(metavar="NAME", autocompletion=completion.context
 
 
 @commands.command("list", epilog=ending("holdfast context list", "holdfast context list --json", codes=LOCAL))
-def list_contexts(as_json: AsJson = False) -> None:
+def list_contexts(output: Output = None, as_json: AsJson = False) -> None:
     """List contexts. * marks the current one."""
     contexts = read_contexts()
     current = context_name(contexts)
@@ -42,9 +43,6 @@ def list_contexts(as_json: AsJson = False) -> None:
         }
         for name, context in contexts.by_name.items()
     ]
-    if as_json:
-        write_json({"count": len(entries), "list": entries})
-        return
     rows = [
         (
             "*" if name == current else "",
@@ -55,7 +53,14 @@ def list_contexts(as_json: AsJson = False) -> None:
         )
         for name, context in contexts.by_name.items()
     ]
-    write_table(["", "NAME", "PUBLISHER", "USER", "EXPIRES"], rows, "No contexts. Run `holdfast login URL` to add one.")
+    listing = Listing(
+        {"count": len(entries), "list": entries},
+        ["", "NAME", "PUBLISHER", "USER", "EXPIRES"],
+        rows,
+        list(contexts.by_name),
+        "No contexts. Run `holdfast login URL` to add one.",
+    )
+    write_listing(listing, output, as_json)
 
 
 @commands.command("use", epilog=ending("holdfast context use staging", codes=LOCAL))

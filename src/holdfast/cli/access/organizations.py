@@ -10,23 +10,21 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin, read_password
 from holdfast.cli.requests.client import connect
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, say, write_json, write_table
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.output import AsJson, say, write_json
 
-PATH = "/organizations"
+PATH = "/installation/organizations"
 commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command("list", epilog=ending("holdfast organization list", "holdfast organization list --json"))
-def list_organizations(as_json: AsJson = False) -> None:
+def list_organizations(output: Output = None, as_json: AsJson = False) -> None:
     """List organizations by name."""
     with connect() as client:
         answer = client.get(PATH)
-    if as_json:
-        write_json(answer)
-    else:
-        write_table(
-            ["ORGANIZATION"], [(organization["organization"],) for organization in answer["list"]], "No organizations."
-        )
+    names = [organization["organization"] for organization in answer["list"]]
+    rows = [(name,) for name in names]
+    write_listing(Listing(answer, ["ORGANIZATION"], rows, names, "No organizations."), output, as_json)
 
 
 @commands.command(

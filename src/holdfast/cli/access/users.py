@@ -12,6 +12,7 @@ from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, segment
 from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import (
     AsJson,
     Yes,
@@ -19,7 +20,6 @@ from holdfast.cli.terminal.output import (
     say,
     write_facts,
     write_json,
-    write_table,
 )
 
 PATH = "/users"
@@ -51,15 +51,13 @@ Enabled = Annotated[
 
 
 @commands.command("list", epilog=ending("holdfast user list", "holdfast user list --json"))
-def list_users(as_json: AsJson = False) -> None:
+def list_users(output: Output = None, as_json: AsJson = False) -> None:
     """List users by name."""
     with connect() as client:
         users = list(client.listed(PATH, "list"))
-    if as_json:
-        write_json({"count": len(users), "list": users})
-        return
     rows = [(user["name"], ", ".join(user["roles"]), _state(user)) for user in users]
-    write_table(["NAME", "ROLES", "STATE"], rows, "No users.")
+    body, names = {"count": len(users), "list": users}, [user["name"] for user in users]
+    write_listing(Listing(body, ["NAME", "ROLES", "STATE"], rows, names, "No users."), output, as_json)
 
 
 @commands.command(

@@ -9,12 +9,14 @@ from typer import Option
 
 from holdfast.cli.catalog.apis import (
     Environments,
+    OpenApi,
     Wanted,
     api_path,
     change_lifecycle,
     endpoint_config,
     endpoint_url,
     find_api,
+    read_definition,
     title,
     write_api,
 )
@@ -24,7 +26,7 @@ from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, Yes, confirm, say
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell
 
 ENFORCEMENT = "/gateways/enforcement"
 commands = typer.Typer()
@@ -42,6 +44,7 @@ DeleteUnused = Annotated[bool, Option("--delete-unused-certificates", help="Also
         "holdfast api set Pizza --production https://backend2.example:8443",
         'holdfast api set Pizza:1.0.0 --sandbox none --description "Pizzas to order"',
         "holdfast api set Pizza --environment Default --environment eu",
+        "holdfast api set Pizza --openapi pizza.yaml",
     ),
 )
 def set_api(
@@ -54,6 +57,7 @@ def set_api(
         Option("--tag", metavar="TAG", help="Replace the tags, or none to remove them. Repeatable."),
     ] = None,
     environments: Environments = None,
+    openapi: OpenApi = None,
     delete_unused: DeleteUnused = False,
     as_json: AsJson = False,
 ) -> None:
@@ -67,8 +71,9 @@ def set_api(
         changes["tags"] = [] if tags == ["none"] else tags
     if environments:
         changes["gatewayEnvironments"] = environments
+    definition = read_definition(openapi) if openapi else None
     urls = {"production": production, "sandbox": sandbox}
-    if not changes and production is None and sandbox is None:
+    if not changes and not openapi and production is None and sandbox is None:
         raise Misused("Nothing to change. Add an option such as --description TEXT; see --help.")
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
@@ -80,6 +85,10 @@ def set_api(
             changes["endpointConfig"] = endpoint_config(api.get("endpointConfig") or {}, **backends)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
         after = client.call("PUT", api_path(api), json=changes, params=query, headers={"If-Match": tag})
+        if definition is not None:
+            answer = client.call("PUT", f"{api_path(api)}/swagger", files={"file": ("definition", definition)})
+            for unused in answer.get("x-holdfast-unused", []):
+                tell(f"Not used: {unused['what']}. {unused['why']}")
     write_api(after, f"Changed {title(after)}.", as_json)
     if not as_json:
         _say_left(after)
@@ -91,6 +100,14 @@ def set_api(
 def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Publish an API."""
     _move(wanted, "Publish", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "prototype", epilog=ending("holdfast api prototype Pizza", "holdfast api prototype Pizza --wait", codes=WAITING)
+)
+def deploy_prototype(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Deploy an API as a prototype: gateways serve it, and it isn't published yet."""
+    _move(wanted, "Deploy as a Prototype", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
@@ -108,6 +125,23 @@ def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_
 def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Retire a deprecated API. This is final: it can't be published again."""
     _move(wanted, "Retire", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "block", epilog=ending("holdfast api block Pizza:1.0.0", "holdfast api block Pizza:1.0.0 --wait", codes=WAITING)
+)
+def block_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Block a published API: gateways answer 503 until it is re-published."""
+    _move(wanted, "Block", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command(
+    "republish",
+    epilog=ending("holdfast api republish Pizza:1.0.0", "holdfast api republish Pizza:1.0.0 --wait", codes=WAITING),
+)
+def republish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Serve a blocked API again."""
+    _move(wanted, "Re-Publish", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(

@@ -4,23 +4,30 @@
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from holdfast.apis.catalog.connection_settings import REST_NAMES
+from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS
+from holdfast.apis.catalog.endpoint_group import GroupKind
+from holdfast.apis.catalog.group_members import endpoints_of, first_endpoint
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.terminal.files import read_file, read_input
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, format_date, say, write_facts, write_json, write_table
+from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
+from holdfast.cli.terminal.output import AsJson, format_date, say, tell, write_facts, write_json
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
 
 if TYPE_CHECKING:
     from holdfast.apis.catalog.endpoint import Origin
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+MAX_DEFINITION = 10 * 1024 * 1024  # bytes; the publisher has its own limit
 commands = typer.Typer(no_args_is_help=True)
 
 Environments = Annotated[
@@ -32,57 +39,102 @@ Environments = Annotated[
         autocompletion=completion.groups,
     ),
 ]
+OpenApi = Annotated[
+    str | None, Option(metavar="FILE", help="OpenAPI or Swagger definition, in JSON or YAML; - for standard input.")
+]
 Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.apis)]
 
 
 @commands.command(
-    "list", epilog=ending("holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list --json")
+    "list",
+    epilog=ending(
+        "holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list -o wide --watch"
+    ),
 )
 def list_apis(
-    query: Annotated[str, Option(metavar="TEXT", help="Part of the name, or context:, version:, status: ...")] = "",
+    query: Annotated[str, Option(metavar="TEXT", help="Part of the name, or context:, version:, label: ...")] = "",
+    output: Output = None,
+    watch: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """List APIs by name."""
     with connect() as client:
-        entries = list(client.listed("/apis", "list", query=query))
-    if as_json:
-        write_json({"count": len(entries), "list": entries})
-        return
-    rows = [(api["name"], api["version"], api["context"], api["lifeCycleStatus"], api["id"]) for api in entries]
-    write_table(["NAME", "VERSION", "CONTEXT", "STATE", "ID"], rows, "No APIs.")
+        show_listing(lambda: _read_apis(client, query), output, as_json, watch=watch)
+
+
+def _read_apis(client: Client, query: str) -> Listing:
+    entries = list(client.listed("/apis", "list", query=query))
+    rows = [
+        (
+            *(api[name] for name in ("name", "version", "context", "lifeCycleStatus", "id")),
+            *(api.get("provider", ""), format_date(api.get("updatedTime", "")), api.get("description", "")),
+        )
+        for api in entries
+    ]
+    return Listing(
+        {"count": len(entries), "list": entries},
+        ["NAME", "VERSION", "CONTEXT", "STATE", "ID"],
+        rows,
+        [f"{api['name']}:{api['version']}" for api in entries],
+        "No APIs.",
+        ["PROVIDER", "CHANGED (UTC)", "DESCRIPTION"],
+    )
 
 
 @commands.command(
-    "create", epilog=ending("holdfast api create Pizza /pizza 1.0.0 --production https://backend.example:8443")
+    "create",
+    epilog=ending(
+        "holdfast api create Pizza /pizza 1.0.0 --production https://backend.example:8443",
+        "holdfast api create --openapi pizza.yaml",
+        "holdfast api create Pizza /pizza 1.0.0 --openapi pizza.yaml",
+    ),
 )
 def create_api(
-    name: Annotated[str, Argument(metavar="NAME")],
-    context: Annotated[str, Argument(metavar="CONTEXT", help="Path on the gateway, such as /pizza.")],
-    version: Annotated[str, Argument(metavar="VERSION")],
+    name: Annotated[str, Argument(metavar="NAME")] = "",
+    context: Annotated[str, Argument(metavar="CONTEXT", help="Path on the gateway, such as /pizza.")] = "",
+    version: Annotated[str, Argument(metavar="VERSION")] = "",
+    openapi: OpenApi = None,
     production: Annotated[str | None, Option(metavar="URL", help="Production backend URL.")] = None,
     sandbox: Annotated[str | None, Option(metavar="URL", help="Sandbox backend URL.")] = None,
     description: Annotated[str, Option(metavar="TEXT")] = "",
     environments: Environments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create an API. Publish it to make it live."""
-    body: dict[str, Any] = {
-        "name": name,
-        "context": context,
-        "version": version,
-        "description": description,
-        "endpointConfig": endpoint_config({}, production, sandbox),
-    }
+    """
+    Create an API. Publish it to make it live.
+
+    With an OpenAPI definition, you can leave out what it contains.
+    """
+    if not openapi and not (name and context and version):
+        raise Misused("Name the API, its context and its version, or use --openapi FILE.")
+    body: dict[str, Any] = {"name": name, "context": context, "version": version, "description": description}
+    if production or sandbox or not openapi:
+        body["endpointConfig"] = endpoint_config({}, production, sandbox)
     if environments:
         body["gatewayEnvironments"] = environments
     with connect() as client:
-        created = client.call("POST", "/apis", json=body)
+        if openapi:
+            given = {member: value for member, value in body.items() if value}
+            created = client.call("POST", "/apis/import-openapi", files=_definition(openapi, given))
+        else:
+            created = client.call("POST", "/apis", json=body)
+    for unused in created.get("unusedInDefinition", []):
+        tell(f"Not used: {unused['what']}. {unused['why']}")
     write_api(
         created,
         f"Created API {title(created)}. "
         f"Run `holdfast api publish {created['name']}:{created['version']}` to make it live.",
         as_json,
     )
+
+
+@commands.command(
+    "definition", epilog=ending("holdfast api definition Pizza > pizza.json", "holdfast api definition Pizza:1.0.0")
+)
+def print_definition(wanted: Wanted) -> None:
+    """Print the OpenAPI definition of an API as JSON. `api set --openapi` replaces it."""
+    with connect() as client:
+        write_json(client.get(f"{api_path(find_api(client, wanted))}/swagger"))
 
 
 @commands.command("show", epilog=ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
@@ -117,6 +169,19 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
         write_facts(facts)
 
 
+def _definition(file: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of a form with the definition in *file* and *members* of the API."""
+    return {
+        "file": ("definition", read_definition(file)),
+        "additionalProperties": (None, json.dumps(members).encode()),
+    }
+
+
+def read_definition(file: str) -> bytes:
+    """Read an OpenAPI definition; `-` is standard input. Raises WrongFile."""
+    return read_input(MAX_DEFINITION) if file == "-" else read_file(Path(file), MAX_DEFINITION)
+
+
 def find_api(client: Client, wanted: str) -> dict[str, Any]:
     """Find an API by NAME, NAME:VERSION or ID. Raises CommandFailed if there is none, Misused if there are several."""
     if _ID.fullmatch(wanted):
@@ -146,24 +211,25 @@ def api_path(api: dict[str, Any]) -> str:
 def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
     """Return the URL of an API's backend; None if there is none."""
     config = api.get("endpointConfig") or {}
-    url = (config.get(f"{environment}_endpoints") or {}).get("url")
+    url = (first_endpoint(config, environment) or {}).get("url")
     return url if isinstance(url, str) else None
 
 
 def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
-    """Build the member endpointConfig with these backends; other values of *before* stay."""
+    """Build the member endpointConfig with these backends; further backends and other values of *before* stay."""
     config = {"endpoint_type": "http"} | before
     for environment, url in (("production", production), ("sandbox", sandbox)):
         member = f"{environment}_endpoints"
         was = config.pop(member, None)
         if url is not None:
-            config[member] = (was if isinstance(was, dict) else {}) | {"url": url}
+            own = (first_endpoint({member: was}, environment) or {}) | {"url": url}
+            config[member] = [own, *was[1:]] if isinstance(was, list) else own
     return config
 
 
 def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
     """Return the connection settings of a backend that differ from the defaults, by their REST names."""
-    config = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("config") or {}
+    config = (first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("config") or {}
     return {name: config[name] for name in REST_NAMES.values() if name in config}
 
 
@@ -174,12 +240,29 @@ def change_lifecycle(client: Client, api_id: str, action: str) -> None:
 
 def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
     lines = [endpoint_url(api, environment)]
-    for name, value in endpoint_connection(api, environment).items():
-        lines.append(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
-    since = ((api.get("endpointConfig") or {}).get(f"{environment}_endpoints") or {}).get("http1FallbackSince")
+    lines += _describe_group(api.get("endpointConfig") or {}, environment)
+    members = endpoint_connection(api, environment)
+    for setting in SETTINGS.values():
+        if setting.member in members:
+            value = members[setting.member]
+            lines.append(f"{setting.name}: {value if isinstance(value, str) else json.dumps(value)}")
+    since = (first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("http1FallbackSince")
     if since:
         lines.append(f"uses HTTP/1.1 since {format_date(since)} UTC, because the backend rejected HTTP/2")
     return lines
+
+
+def _describe_group(config: dict[str, Any], environment: str) -> Iterator[str]:
+    """Yield the further endpoints of a group, and how they are used."""
+    _, *further = endpoints_of(config, environment) or [{}]
+    is_failover = config.get("endpoint_type") == GroupKind.FAILOVER
+    for endpoint in further:
+        yield f"then {endpoint['url']}" if is_failover else f"{endpoint['url']} (weight {endpoint.get('weight', 1)})"
+    if further and not is_failover:
+        yield f"algorithm: {str(config.get('algoCombo') or 'RoundRobin').rpartition('.')[2]}"
+        yield f"sessions: {config.get('sessionManagement') or 'none'}"
+    if further and (check := config.get("healthCheck")):
+        yield f"health check: {check['path']} every {check['interval']} s, expects {check['statuses']}"
 
 
 def _origins(api: dict[str, Any]) -> "set[Origin]":

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.apis.catalog.connection_settings import Protocol
+from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS, Protocol, SettingKind
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.group_members import first_endpoint
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.catalog.apis import Wanted, api_path, find_api
 from holdfast.cli.exit_codes import CLIENT, ExitCode
@@ -85,11 +86,28 @@ def look_at_endpoint(
         raise typer.Exit(int(ExitCode.REJECTED if verdict["code"] else ExitCode.FAILED))
 
 
+def _option(name: str) -> Any:
+    """Return the option for a setting; the publisher checks its value."""
+    setting = SETTINGS[name]
+    metavar = {SettingKind.NUMBER: "MS" if name.endswith("_ms") else "NUMBER", SettingKind.STATUSES: "STATUS"}
+    repeatable = " Repeatable." if setting.kind is SettingKind.STATUSES else ""
+    return Option(help=setting.description + repeatable, metavar=metavar.get(setting.kind))
+
+
+def _member(name: str) -> str:
+    """Return the REST member of the setting that configuration files call *name*. Raises Misused."""
+    members = {setting.name: setting.member for setting in SETTINGS.values()}
+    if name not in members:
+        raise Misused(f"There is no setting {name!r}. Settings: {', '.join(members)}.")
+    return members[name]
+
+
 @commands.command(
     "set",
     epilog=ending(
         "holdfast endpoint set Pizza --protocol http2",
         "holdfast endpoint set Pizza:1.0.0 --environment sandbox --connection-per-caller",
+        "holdfast endpoint set Pizza --response-timeout-ms 5000 --retries 2 --retry-status-codes 503",
     ),
 )
 def set_connection(
@@ -97,28 +115,62 @@ def set_connection(
     environment: Annotated[
         Environment, Option(help="Endpoint to change.", autocompletion=lambda: list(ENVIRONMENTS))
     ] = "production",
-    protocol: Annotated[Protocol | None, Option(help="HTTP version for the backend.")] = None,
-    connection_per_caller: Annotated[
-        bool | None, Option(help="Don't share connections between callers (for NTLM and Negotiate).")
-    ] = None,
-    rewrite_responses: Annotated[
-        bool | None, Option(help="Replace the backend's address in redirects and cookie paths.")
+    protocol: Annotated[Protocol | None, _option("protocol")] = None,
+    connection_per_caller: Annotated[bool | None, _option("connection_per_caller")] = None,
+    rewrite_responses: Annotated[bool | None, _option("rewrite_responses")] = None,
+    connect_timeout_ms: Annotated[int | None, _option("connect_timeout_ms")] = None,
+    idle_timeout_ms: Annotated[int | None, _option("idle_timeout_ms")] = None,
+    response_timeout_ms: Annotated[int | None, _option("response_timeout_ms")] = None,
+    retries: Annotated[int | None, _option("retries")] = None,
+    retry_status_codes: Annotated[list[int] | None, _option("retry_statuses")] = None,
+    try_timeout_ms: Annotated[int | None, _option("try_timeout_ms")] = None,
+    retry_all_methods: Annotated[bool | None, _option("retry_all_methods")] = None,
+    suspend_ms: Annotated[int | None, _option("suspend_ms")] = None,
+    suspend_max_ms: Annotated[int | None, _option("suspend_max_ms")] = None,
+    suspend_after: Annotated[int | None, _option("suspend_after")] = None,
+    suspend_status_codes: Annotated[list[int] | None, _option("suspend_statuses")] = None,
+    max_connections: Annotated[int | None, _option("max_connections")] = None,
+    max_pending_requests: Annotated[int | None, _option("max_pending_requests")] = None,
+    max_requests: Annotated[int | None, _option("max_requests")] = None,
+    default: Annotated[
+        list[str] | None,
+        Option(
+            metavar="SETTING",
+            help="Setting to reset to its default, such as retries. Repeatable.",
+            autocompletion=lambda: [setting.name for setting in SETTINGS.values()],
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change how the gateway connects to an endpoint of an API. Settings without an option stay as they are."""
-    settings = {
+    typed = {
         "protocol": protocol,
-        "connectionPerCaller": connection_per_caller,
-        "rewriteResponses": rewrite_responses,
+        "connection_per_caller": connection_per_caller,
+        "rewrite_responses": rewrite_responses,
+        "connect_timeout_ms": connect_timeout_ms,
+        "idle_timeout_ms": idle_timeout_ms,
+        "response_timeout_ms": response_timeout_ms,
+        "retries": retries,
+        "retry_statuses": retry_status_codes,
+        "try_timeout_ms": try_timeout_ms,
+        "retry_all_methods": retry_all_methods,
+        "suspend_ms": suspend_ms,
+        "suspend_max_ms": suspend_max_ms,
+        "suspend_after": suspend_after,
+        "suspend_statuses": suspend_status_codes,
+        "max_connections": max_connections,
+        "max_pending_requests": max_pending_requests,
+        "max_requests": max_requests,
     }
-    changes = {name: value for name, value in settings.items() if value is not None}
+    changes: dict[str, Any] = {REST_NAMES[name]: value for name, value in typed.items() if value is not None}
+    for name in default or ():
+        changes[_member(name)] = None
     if not changes:
         raise Misused("Nothing to change. Add an option such as --protocol http1; see --help.")
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
         config = api["endpointConfig"]
-        endpoint = config.get(f"{environment}_endpoints")
+        endpoint = first_endpoint(config, environment)
         if endpoint is None:
             raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
         endpoint["config"] = (endpoint.get("config") or {}) | changes

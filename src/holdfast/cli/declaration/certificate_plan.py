@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from holdfast.apis.label import LabeledKind
 from holdfast.certificates.validity import Status, status_of
 from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_certificate
 from holdfast.cli.declaration.current_state import CurrentState, ExistingCertificate
 from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
 from holdfast.cli.declaration.fields import Problems
+from holdfast.cli.declaration.ownership import owns
 from holdfast.cli.declaration.rotation import Rotation, plan_rotation
 from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail
 
@@ -44,6 +46,7 @@ def prune_certificates(wanted: DesiredState, existing: CurrentState) -> list[Cer
         )
         for alias, entry in existing.certificates.items()
         if alias not in wanted.certificates
+        and owns(wanted.label, existing.labels.get((LabeledKind.CERTIFICATE, alias), ()))
     ]
 
 

@@ -1,5 +1,5 @@
 """
-`holdfast apply`, `diff` and `export`.
+`holdfast apply` and `diff`.
 """
 
 import time
@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from holdfast.cli.declaration.current_state import read_current_state
 from holdfast.cli.declaration.desired_state import DesiredState
-from holdfast.cli.declaration.execution import ApplyOutcome, apply_steps
-from holdfast.cli.declaration.export import export, write_export
+from holdfast.cli.declaration.execution import ApplyOutcome, apply_plan
+from holdfast.cli.declaration.inputs import Files, Inputs, Label, Overlays, Prune, Variables
 from holdfast.cli.declaration.plan import plan
-from holdfast.cli.declaration.reader import read_desired_state
+from holdfast.cli.declaration.plan_file import (
+    read_plan,
+    refuse_changed_files,
+    refuse_elsewhere,
+    refuse_stale,
+    save_plan,
+)
 from holdfast.cli.declaration.report import describe_plan, explain_outcome, say_plan
 from holdfast.cli.declaration.steps import ChangeKind, Plan, Step
 from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
@@ -33,26 +39,29 @@ from holdfast.cli.trust.trust_settings import SETTINGS
 NOTHING = "No changes."
 commands = typer.Typer()
 
-Files = Annotated[
-    list[str],
+OptionalFiles = Annotated[
+    list[str] | None,
     Option(
         "-f", "--file", metavar="FILE", help="YAML file, directory of YAML files, or - for standard input. Repeatable."
     ),
 ]
-Prune = Annotated[bool, Option("--prune", help="Delete APIs and aliases that aren't in any file.")]
 
 
 @commands.command(
     "apply",
     epilog=ending(
         "holdfast apply -f holdfast/",
-        "holdfast apply -f holdfast/ --prune --yes --wait",
-        "holdfast apply -f - --yes < holdfast.yaml",
-        codes=WAITING,
+        "holdfast apply -f holdfast/ --overlay production.yaml --prune --yes --wait",
+        "holdfast apply plan.json --wait",
+        codes=(*WAITING, ExitCode.STALE),
     ),
 )
 def apply_files(
-    file: Files,
+    plan: Annotated[str | None, Argument(metavar="PLAN", help="Plan of `diff --out`, instead of files.")] = None,
+    file: OptionalFiles = None,
+    overlay: Overlays = None,
+    var: Variables = None,
+    label: Label = "",
     prune: Prune = False,
     yes: Yes = False,
     wait: Wait = False,
@@ -60,47 +69,65 @@ def apply_files(
     as_json: AsJson = False,
 ) -> None:
     """
-    Apply files with APIs, endpoint certificates and trust settings to the organization.
+    Apply files with APIs, endpoint certificates, trust settings and gateway identities to the organization.
 
-    Shows the changes and asks for confirmation, unless you use --yes. Applying the same files again changes nothing.
+    Shows the changes and asks for confirmation, unless you use --yes or apply a plan. Applying the same files again
+    changes nothing. A plan is applied only if files and publisher are still as they were.
     """
-    if "-" in file and not yes:
+    if (plan is None) == (not file):
+        raise Misused("Name either a plan or files (-f FILE).")
+    if plan is not None and (overlay or label or prune):
+        raise Misused("The plan decides overlays, label and --prune. Leave these options out.")
+    if "-" in (file or ()) and not yes:
         raise Misused("Standard input is the file, so it can't be used to confirm. Add --yes.")
-    wanted = read_desired_state(file)
+    saved = read_plan(plan) if plan is not None else None
+    inputs = saved.inputs if saved else Inputs(tuple(file or ()), tuple(overlay or ()), label)
+    wanted = inputs.read(var)
+    if saved:
+        refuse_changed_files(saved, wanted.files)
     with connect() as client:
-        plan = _compare(client, wanted, prune=prune)
-        if not (as_json and yes):
-            say_plan(plan, tell if as_json else say)
-        if plan.steps:
-            try:
-                confirm(f"Apply {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
-            except KeyboardInterrupt as error:
-                raise Interrupted("Interrupted. Nothing was changed.") from error
-        outcome = apply_steps(client, plan.steps)
-        try:
-            if not outcome.failure:
-                _finish(client, wanted, plan.steps, within if wait else None)
-        except (CommandFailed, KeyboardInterrupt) as error:
-            outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
+        if saved:
+            refuse_elsewhere(saved, client)
+        current = _compare(client, wanted, prune=saved.prune if saved else prune)
+        if saved:
+            refuse_stale(saved, current, wanted.files)
+        if not (as_json and (yes or saved)):
+            say_plan(current, tell if as_json else say)
+        outcome = _apply(client, wanted, current, yes=yes or saved is not None, within=within if wait else None)
     if as_json:
-        write_json(describe_plan(plan, outcome))
+        write_json(describe_plan(current, outcome))
     if outcome.failure:
         raise _failure_of(outcome) from outcome.failure
     if not as_json:
-        say(f"Applied {_count(plan.steps)}." if plan.steps else NOTHING)
+        say(f"Applied {_count(current.steps)}." if current.steps else NOTHING)
 
 
 @commands.command(
     "diff",
     epilog=ending(
-        "holdfast diff -f holdfast/", "holdfast diff -f holdfast/ --prune --json", codes=(*CLIENT, ExitCode.DIFFERENT)
+        "holdfast diff -f holdfast/",
+        "holdfast diff -f holdfast/ --prune --json",
+        "holdfast diff -f holdfast/ --out plan.json",
+        codes=(*CLIENT, ExitCode.DIFFERENT),
     ),
 )
-def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) -> None:
+def compare_files(
+    file: Files,
+    overlay: Overlays = None,
+    var: Variables = None,
+    label: Label = "",
+    prune: Prune = False,
+    out: Annotated[Path | None, Option("--out", metavar="PLAN", help="Write a plan for apply to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what apply would change."""
-    wanted = read_desired_state(file)
+    inputs = Inputs(tuple(file), tuple(overlay or ()), label)
+    wanted = inputs.read(var)
+    now = datetime.now(UTC)
     with connect() as client:
         plan = _compare(client, wanted, prune=prune)
+        if out is not None:
+            save_plan(out, plan, client, inputs, wanted.files, prune=prune, created=now.isoformat())
     if as_json:
         write_json(describe_plan(plan))
     else:
@@ -111,27 +138,20 @@ def compare_files(file: Files, prune: Prune = False, as_json: AsJson = False) ->
         raise typer.Exit(int(ExitCode.DIFFERENT))
 
 
-@commands.command(
-    "export",
-    epilog=ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
-)
-def export_files(
-    output: Annotated[
-        Path | None,
-        Option(
-            "-o",
-            "--output",
-            metavar="FILE|DIR",
-            help="YAML file, or directory for several files [default: standard output].",
-        ),
-    ] = None,
-) -> None:
-    """Export all APIs, endpoint certificates and trust settings as YAML for apply."""
-    with connect() as client:
-        if output is None:
-            typer.echo(export(client, None).encode(), nl=False)  # UTF-8, which apply expects
-        else:
-            tell(f"Wrote {write_export(client, output)}.")
+def _apply(client: Client, wanted: DesiredState, plan: Plan, *, yes: bool, within: float | None) -> ApplyOutcome:
+    """Confirm and apply *plan*, then wait up to *within* seconds until it is enforced (None: don't wait)."""
+    if plan.steps:
+        try:
+            confirm(f"Apply {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Interrupted. Nothing was changed.") from error
+    outcome = apply_plan(client, plan)
+    try:
+        if not outcome.failure:
+            _finish(client, wanted, plan.steps, within)
+    except (CommandFailed, KeyboardInterrupt) as error:
+        outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
+    return outcome
 
 
 def _compare(client: Client, wanted: DesiredState, *, prune: bool) -> Plan:

@@ -25,6 +25,7 @@ _API_FIELDS = (
     "sandbox_connection",
     "requires_certificate",
     "environments",
+    "further",
 )
 
 

@@ -2,13 +2,15 @@
 The current state of an organization, as far as the desired state needs it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, parse_endpoint
+from holdfast.apis.catalog.group_members import endpoints_of
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import requires_certificate
+from holdfast.apis.label import LabeledKind
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.parsing import parse
@@ -16,12 +18,19 @@ from holdfast.certificates.revocation import RevocationList, read_revocation_lis
 from holdfast.cli.catalog.apis import endpoint_connection, endpoint_url
 from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_answer
 from holdfast.cli.declaration.desired_state import ApiKey, DesiredState
+from holdfast.cli.declaration.existing_identities import (
+    ExistingCaller,
+    ExistingIdentity,
+    read_callers,
+    read_identities,
+)
 from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
 from holdfast.cli.requests.client import Client, segment
 from holdfast.cli.terminal.progress import counted
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
 
+LABELS = "/labels"
 EXCEPTIONS = "/endpoints/trust-exceptions"
 
 
@@ -43,17 +52,18 @@ class ExistingApi:
     sandbox: str | None = None
     requires_certificate: bool = False  # of its callers
     environments: tuple[str, ...] = ()
-    caller_certificates: int = 0  # count; read only if they would no longer protect anything
+    callers: Mapping[str, ExistingCaller] = field(default_factory=dict)  # by alias; read only if a file decides on them
     # Connection settings that differ from the defaults, as REST names them.
     production_connection: dict[str, Any] = field(default_factory=dict)
     sandbox_connection: dict[str, Any] = field(default_factory=dict)
+    further: tuple[str, ...] = ()  # URLs of the further endpoints of groups
     body: dict[str, Any] = field(default_factory=dict)  # the REST response
     tag: str = ""
 
     @property
     def origins(self) -> set[str]:
         """The origins of its backends."""
-        return {origin_of(url) for url in (self.production, self.sandbox) if url}
+        return {origin_of(url) for url in (self.production, self.sandbox, *self.further) if url}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +90,17 @@ class ExistingCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ExistingTrust:
-    """The trust settings of an origin, with REST's members."""
+    """The trust settings of an origin, with REST's members; *is_unused* if they are left and no API has the origin."""
 
     settings: dict[str, Any]
     tag: str = ""
+    is_unused: bool = False
 
 
 @dataclass(slots=True)
 class CurrentState:
     """
-    The current state; *trust* is None for an origin at which no API has an endpoint.
+    The current state; *trust* is None for an origin without settings at which no API has an endpoint.
 
     *contents* are certificates by fingerprint: all that are trusted for origins whose certificates change.
     *exceptions* are all exceptions of the organization, with REST's members. *environments* are the names of all groups
@@ -99,7 +110,9 @@ class CurrentState:
     apis: dict[ApiKey, ExistingApi] = field(default_factory=dict)
     certificates: dict[str, ExistingCertificate] = field(default_factory=dict)
     trust: dict[str, ExistingTrust | None] = field(default_factory=dict)
+    identities: dict[str, ExistingIdentity] = field(default_factory=dict)
     contents: dict[str, Certificate] = field(default_factory=dict)
+    labels: dict[tuple[LabeledKind, str], tuple[str, ...]] = field(default_factory=dict)  # by REST's kind and object
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     environments: list[str] = field(default_factory=list)
 
@@ -114,9 +127,9 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
         existing.apis[key] = read_details(client, existing.apis[key].id)
     for key, wanted_api in wanted.apis.items():
         before = existing.apis.get(key)
-        if before and before.requires_certificate and wanted_api.requires_certificate is False:
-            page = client.get(f"/apis/{segment(before.id)}/client-certificates", limit=1)
-            existing.apis[key] = replace(before, caller_certificates=page["pagination"]["total"])
+        opens = before and before.requires_certificate and wanted_api.requires_certificate is False
+        if before and (opens or wanted_api.callers is not None):
+            existing.apis[key] = replace(before, callers=read_callers(client, before.id, wanted_api))
     left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
     if left & wanted.trust.keys():  # another API may keep an endpoint there
         for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
@@ -125,6 +138,8 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
     origins = wanted.trust.keys() | {certificate.origin for certificate in wanted.certificates.values()}
     for origin in counted(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
+    existing.identities = read_identities(client, wanted.identities)
+    existing.labels = read_labels(client)
     existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
     if any(api.environments for api in wanted.apis.values()):
         existing.environments = [each["name"] for each in client.get("/settings")["environment"]]
@@ -170,6 +185,7 @@ def read_summary(api: dict[str, Any]) -> ExistingApi:
 def read_details(client: Client, api_id: str) -> ExistingApi:
     """Read an API with its endpoints."""
     api, tag = client.tagged("GET", f"/apis/{segment(api_id)}")
+    config = api.get("endpointConfig") or {}
     return ExistingApi(
         id=api["id"],
         name=api["name"],
@@ -183,6 +199,7 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
         environments=tuple(sorted(api["gatewayEnvironments"])),
         production_connection=endpoint_connection(api, "production"),
         sandbox_connection=endpoint_connection(api, "sandbox"),
+        further=tuple(endpoint["url"] for name in ENVIRONMENTS for endpoint in endpoints_of(config, name)[1:]),
         body=api,
         tag=tag,
     )
@@ -210,14 +227,32 @@ def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple
         raise CannotConnect(f"{client.url} sent invalid certificates for {alias}: {error}") from error
 
 
-def read_trust(client: Client, origin: str) -> ExistingTrust | None:
-    """Read the trust settings of an origin; None if no API has an endpoint there."""
+def read_labels(client: Client) -> dict[tuple[LabeledKind, str], tuple[str, ...]]:
+    """Read the labels of all objects, by kind and object."""
     try:
-        return ExistingTrust(*client.tagged("GET", SETTINGS, params={"endpoint": origin}))
+        labeled = list(client.listed(LABELS, "list"))
     except Refused as error:
-        if error.status == 400:
-            return None
+        if error.status == 404:  # an earlier version
+            return {}
         raise
+    kinds = set(LabeledKind)
+    return {
+        (LabeledKind(each["kind"]), each["object"]): tuple(each["labels"]) for each in labeled if each["kind"] in kinds
+    }
+
+
+def read_trust(client: Client, origin: str) -> ExistingTrust | None:
+    """Read the trust settings of an origin; None if no API has an endpoint there and no settings are left."""
+    for is_unused in (False, True):
+        query = {"endpoint": origin} | ({"unused": "true"} if is_unused else {})
+        try:
+            settings, tag = client.tagged("GET", SETTINGS, params=query)
+        except Refused as error:
+            if error.status != 400:
+                raise
+        else:
+            return ExistingTrust(settings, tag, is_unused)
+    return None
 
 
 def read_crls(client: Client, origin: str) -> tuple[RevocationList, ...]:

@@ -2,20 +2,38 @@
 Executes the steps of a plan and records their results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES
-from holdfast.apis.identities.caller_certificate import require_certificate, requires_certificate
+from holdfast.apis.catalog.group_members import first_endpoint
+from holdfast.apis.catalog.security_members import SECURITY
+from holdfast.apis.identities.caller_certificate import BOTH, require_certificate, requires_certificate
+from holdfast.apis.label import LabeledKind
 from holdfast.cli.catalog.apis import endpoint_config
 from holdfast.cli.declaration.certificate_summary import fingerprints
 from holdfast.cli.declaration.conflict import explain_conflict
-from holdfast.cli.declaration.current_state import read_certificate
-from holdfast.cli.declaration.desired_state import ApiKey, WantedApi, WantedCertificate
+from holdfast.cli.declaration.current_state import LABELS, read_certificate, read_trust
+from holdfast.cli.declaration.desired_state import DEFAULT_TIER, ApiKey, WantedApi, WantedCertificate
+from holdfast.cli.declaration.endpoint_groups import apply_groups
+from holdfast.cli.declaration.endpoint_security import write_securities
+from holdfast.cli.declaration.existing_identities import IDENTITY, callers_path, environment_path
 from holdfast.cli.declaration.interruption import deferred_interrupt
-from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind, Step, TrustStep
+from holdfast.cli.declaration.plan import DEFAULTS
+from holdfast.cli.declaration.request_rules import DEFAULT, write_rules
+from holdfast.cli.declaration.steps import (
+    ApiStep,
+    CallerStep,
+    CertificateStep,
+    ChangeKind,
+    IdentityStep,
+    LabelStep,
+    Plan,
+    Step,
+    TrustStep,
+)
 from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
 from holdfast.cli.requests.client import Client, segment
 from holdfast.cli.terminal.progress import counted
@@ -51,9 +69,10 @@ class ApplyOutcome:
         return [StepResult.APPLIED] * self.done + ([self.last] + [StepResult.NOT_TRIED] * (left - 1) if left else [])
 
 
-def apply_steps(client: Client, steps: Sequence[Step]) -> ApplyOutcome:
-    """Execute *steps* in order until one fails or the user presses Ctrl-C."""
-    outcome, publisher = ApplyOutcome(steps), _Publisher(client)
+def apply_plan(client: Client, plan: Plan) -> ApplyOutcome:
+    """Execute the steps of *plan* in order until one fails or the user presses Ctrl-C."""
+    steps = plan.steps
+    outcome, publisher = ApplyOutcome(steps), _Publisher(client, plan.label, _versions(steps))
     with deferred_interrupt() as is_interrupted:
         for step in counted(steps, "Applying"):
             publisher.written = 0
@@ -81,6 +100,8 @@ class _Publisher:
     """Sends writes, each conditional on the version that was read or last written; *written* counts successes."""
 
     client: Client
+    label: str = ""
+    versions: Mapping[str, Collection[str]] = field(default_factory=dict)  # IDs of APIs to change, by context
     written: int = 0
     ids: dict[ApiKey, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)  # of APIs after their last write, by ID
@@ -92,6 +113,27 @@ class _Publisher:
         self.written += 1
         return answer
 
+    def set_label(self, kind: LabeledKind, key: str) -> None:
+        """Label an object that was created with the label of the files, if they have one."""
+        if self.label:
+            query = {"kind": kind.value, "object": key}
+            self.write("PUT", LABELS, params=query, json={"labels": [self.label]})
+
+    def follow_default(self, api: WantedApi, api_id: str) -> None:
+        """Read the tags of other versions again if *api* may have become the default version instead of one of them."""
+        if api.rules.is_default:
+            for other in self.versions.get(api.context, ()):
+                if other != api_id:
+                    self.tags[other] = self.client.read(f"/apis/{segment(other)}")[1]
+
+
+def _versions(steps: Sequence[Step]) -> dict[str, list[str]]:
+    versions: dict[str, list[str]] = {}
+    for step in steps:
+        if isinstance(step, ApiStep) and step.existing and step.action is not ChangeKind.DELETE:
+            versions.setdefault(step.existing.context, []).append(step.existing.id)
+    return versions
+
 
 def _carry_out(publisher: _Publisher, step: Step) -> None:
     match step:
@@ -99,15 +141,21 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
             body, tag = publisher.write("POST", "/apis", json=_new_api(api))
             publisher.ids[api.key] = body["id"]
             publisher.tags[body["id"]] = tag
+            publisher.set_label(LabeledKind.API, body["id"])
+            publisher.follow_default(api, body["id"])
         case ApiStep(action=ChangeKind.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
             config = _config(api, existing.body.get("endpointConfig") or {})
             changed = existing.body | {"description": api.description, "endpointConfig": config}
+            changed.pop(DEFAULT, None)  # another version may be the default since
+            changed |= write_rules(api, existing.body)
             if api.environments:
                 changed["gatewayEnvironments"] = list(api.environments)
             if api.requires_certificate is not None:
                 changed = _require_certificate(changed, required=api.requires_certificate)
             path = f"/apis/{segment(existing.id)}"
-            publisher.tags[existing.id] = publisher.write("PUT", path, existing.tag, json=changed)[1]
+            tag = publisher.tags.get(existing.id, existing.tag)
+            publisher.tags[existing.id] = publisher.write("PUT", path, tag, json=changed)[1]
+            publisher.follow_default(api, existing.id)
         case ApiStep(action=ChangeKind.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
             api_id = existing.id if existing else publisher.ids[api.key]
             for action in actions:
@@ -120,10 +168,21 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
             _change_certificate(publisher, step, certificate)
         case CertificateStep(existing=entry) if entry:
             publisher.write("DELETE", f"{CERTIFICATES}/{segment(entry.alias)}", entry.tag)
+        case CallerStep():
+            _change_caller(publisher, step)
+        case IdentityStep(wanted=identity):
+            pem = "".join(certificate.pem for certificate in identity.certificates).encode()
+            files = {"certificate": ("certificate.pem", pem), "key": ("key.pem", identity.key or b"")}
+            publisher.write("PUT", IDENTITY, params={"endpoint": identity.endpoint.url}, files=files)
         case TrustStep(wanted=trust, existing=before):
             crls = None if trust.crls is None else "".join(crl.pem for crl in trust.crls)
             query, settings = {"endpoint": trust.endpoint.url}, trust.settings | {"crls": crls}
-            publisher.write("PUT", SETTINGS, before.tag if before else "", params=query, json=settings)
+            tag = before.tag if before else _tag_of_defaults(publisher.client, step)
+            publisher.write("PUT", SETTINGS, tag, params=query, json=settings)
+            if before is None:
+                publisher.set_label(LabeledKind.TRUST, trust.endpoint.url)
+        case LabelStep(kind=kind, object=key):
+            publisher.set_label(kind, key)
 
 
 def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: WantedCertificate) -> None:
@@ -147,7 +206,43 @@ def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: Wa
         else:
             form = {"alias": wanted.alias, "endpoint": wanted.endpoint.url}
             _, tag = publisher.write("POST", CERTIFICATES, data=form, files=files)
+            publisher.set_label(LabeledKind.CERTIFICATE, wanted.alias)
             exists = True
+
+
+def _change_caller(publisher: _Publisher, step: CallerStep) -> None:
+    api_id = step.existing_api.id if step.existing_api else publisher.ids[step.api.key]
+    path, tag = callers_path(api_id), step.existing.tag if step.existing else ""
+    if step.wanted is None:
+        alias = step.existing.alias if step.existing else ""
+        publisher.write("DELETE", f"{path}/{segment(alias)}", tag)
+        return
+    caller = step.wanted
+    files = {"certificate": ("certificate.pem", caller.certificate.pem.encode())}
+    if step.existing:
+        form = {} if caller.tier is None else {"tier": caller.tier}
+        form |= {} if caller.environment is None else {"environment": caller.environment}
+        publisher.write("PUT", f"{path}/{segment(caller.alias)}", tag, data=form, files=files)
+    else:
+        form = {"alias": caller.alias, "tier": DEFAULT_TIER if caller.tier is None else caller.tier}
+        if caller.environment not in {None, BOTH}:
+            path = environment_path(api_id, str(caller.environment))
+        publisher.write("POST", path, data=form, files=files)
+    # The first upload changes the API, too: it then requires a certificate.
+    publisher.tags[api_id] = publisher.client.read(f"/apis/{segment(api_id)}")[1]
+
+
+def _tag_of_defaults(client: Client, step: TrustStep) -> str:
+    """Return the tag of trust settings that nobody has set. Raises CommandFailed if someone has, since the plan."""
+    read = read_trust(client, step.name)
+    if read is None:
+        return ""
+    if any(read.settings[name] != value for name, value in DEFAULTS.items() if name in read.settings):
+        raise CommandFailed(
+            f"Someone else set the trust settings of {step.name} after the plan was made. They were not overwritten. "
+            "Run `holdfast diff` again."
+        )
+    return read.tag
 
 
 def _check_unused(client: Client, alias: str) -> None:
@@ -167,6 +262,7 @@ def _new_api(api: WantedApi) -> dict[str, Any]:
         "description": api.description,
         "endpointConfig": _config(api, {}),
     }
+    body |= write_rules(api, {})
     if api.environments:
         body["gatewayEnvironments"] = list(api.environments)
     return require_certificate(body) if api.requires_certificate else body
@@ -182,9 +278,11 @@ def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, A
 def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
     production, sandbox = (endpoint.url if endpoint else None for endpoint in (api.production, api.sandbox))
     config = endpoint_config(before, production, sandbox)
-    wanted = {"production_endpoints": api.production_connection, "sandbox_endpoints": api.sandbox_connection}
-    for member, connection in wanted.items():
-        if connection and (endpoint := config.get(member)):
+    wanted = {"production": api.production_connection, "sandbox": api.sandbox_connection}
+    for environment, connection in wanted.items():
+        if connection and (endpoint := first_endpoint(config, environment)):
             others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
             endpoint["config"] = others | connection.members
-    return config
+    if securities := write_securities(api, config.get(SECURITY) or {}):
+        config[SECURITY] = securities
+    return apply_groups(config, api.groups) if api.groups else config

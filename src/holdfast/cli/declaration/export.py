@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 import yaml
 
+from holdfast.apis.catalog.connection_settings import SETTINGS
 from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.apis.identities.caller_certificate import BOTH
 from holdfast.cli.declaration.current_state import (
+    ExistingApi,
     origin_of,
     read_certificate,
     read_content,
@@ -17,8 +20,13 @@ from holdfast.cli.declaration.current_state import (
     read_details,
     read_trust,
 )
+from holdfast.cli.declaration.endpoint_groups import export_groups
+from holdfast.cli.declaration.endpoint_security import export_security
+from holdfast.cli.declaration.existing_identities import read_caller_content, read_callers, read_identity
+from holdfast.cli.declaration.format import FORMAT
 from holdfast.cli.declaration.plan import DEFAULTS
-from holdfast.cli.declaration.reader import FORMAT
+from holdfast.cli.declaration.request_rules import export_rules
+from holdfast.cli.declaration.variables import escape
 from holdfast.cli.requests.client import Client
 from holdfast.cli.terminal.files import make_folder, write_file
 from holdfast.cli.terminal.output import tell
@@ -28,6 +36,7 @@ from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 FILE = "holdfast.yaml"
 CERTIFICATE_FOLDER = "certificates"
 PREVIOUS_FOLDER = f"{CERTIFICATE_FOLDER}/previous"
+CALLER_FOLDER = "callers"
 CRL_FOLDER = "crls"
 
 
@@ -56,12 +65,6 @@ def export(client: Client, folder: Path | None) -> str:
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
     apis = [read_details(client, api_id) for api_id in counted(ids, "Reading APIs")]
-    for api in apis:
-        if api.requires_certificate:
-            tell(
-                f"{api.name} {api.version} requires caller certificates, which aren't exported. If apply creates this "
-                "API, nobody can call it until you upload them."
-            )
     used = {origin for api in apis for origin in api.origins}
     aliases = []
     for entry in client.listed(CERTIFICATES, "certificates"):
@@ -75,6 +78,12 @@ def export(client: Client, folder: Path | None) -> str:
     certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
     origins = sorted(origin for origin in used if origin.startswith("https:"))
     trust = [_trust(client, origin, folder) for origin in counted(origins, "Reading trust settings")]
+    for origin in counted(origins, "Reading gateway identities"):
+        if read_identity(client, origin).chain:
+            tell(
+                f"Skipped the gateway identity for {origin}: its private key can't be read. Declare it with keyFile or "
+                "keyVariable."
+            )
     document = {
         "holdfast": int(FORMAT),
         "apis": [
@@ -85,18 +94,44 @@ def export(client: Client, folder: Path | None) -> str:
                 description=api.description,
                 state=api.state.lower(),
                 production=api.production,
-                productionConnection=api.production_connection,
+                productionConnection=_named(api.production_connection),
                 sandbox=api.sandbox,
-                sandboxConnection=api.sandbox_connection,
+                sandboxConnection=_named(api.sandbox_connection),
+                productionSecurity=export_security(api, "production"),
+                sandboxSecurity=export_security(api, "sandbox"),
+                **export_rules(api),
+                endpointGroup=export_groups(api.body.get("endpointConfig") or {}),
                 environments=[] if api.environments == (DEFAULT_GROUP,) else list(api.environments),
                 requireCallerCertificate=api.requires_certificate,
+                callerCertificates=_callers(client, api, folder),
             )
             for api in apis
         ],
         "certificates": certificates,
         "trust": [entry for entry in trust if len(entry) > 1],
     }
-    return write_document(document)
+    return write_document(_escaped(document))
+
+
+def _escaped(value: Any) -> Any:
+    """Escape references to variables in all texts; in certificates and CRLs, they aren't expanded."""
+    if isinstance(value, dict):
+        return {name: _escaped(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return escape(value) if isinstance(value, str) and not isinstance(value, _Block) else value
+
+
+def _callers(client: Client, api: ExistingApi, folder: Path | None) -> list[dict[str, str]]:
+    if not api.requires_certificate:
+        return []
+    entries = []
+    for alias, caller in read_callers(client, api.id, None).items():
+        pem, name = read_caller_content(client, api.id, alias).pem, f"{api.name} {api.version} {alias}"
+        tier = {"tier": caller.tier} if caller.tier else {}
+        tier |= {"environment": caller.environment} if caller.environment != BOTH else {}
+        entries.append({"alias": alias} | tier | _content(pem, "pem", "file", folder, CALLER_FOLDER, name))
+    return entries
 
 
 def write_document(document: dict[str, Any]) -> str:
@@ -154,6 +189,11 @@ def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, 
     make_folder(folder / below)
     write_file(folder / path, pem.encode())
     return {file: path}
+
+
+def _named(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return connection settings by their names in files."""
+    return {setting.name: connection[setting.member] for setting in SETTINGS.values() if setting.member in connection}
 
 
 def _without_nothing(**values: Any) -> dict[str, Any]:

@@ -5,18 +5,21 @@ Reads the fields of a YAML mapping, and collects problems with file, line and fi
 from collections.abc import Callable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from holdfast.apis.definitions.core_schema import is_null, read_boolean
 from holdfast.apis.definitions.nodes import Mapping, Node, Scalar, Sequence
-from holdfast.apis.errors import InvalidFields
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.cli.declaration.format import FieldKind, Section
+from holdfast.cli.declaration.variables import expand
 from holdfast.cli.failures import WrongFile
 from holdfast.refusals import Refusal
 
 T = TypeVar("T")
 MAX_PROBLEMS = 50
-NO_NAMES: Map[str, str] = MappingProxyType({})
+NOTHING: Map[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,32 @@ class Place:
         return f"{self.file}:{self.line}: {self.field}" if self.field else f"{self.file}:{self.line}"
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file: its name in messages, the folder that paths in it are relative to, and the values of variables."""
+
+    file: str
+    folder: Path = Path()
+    variables: Map[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A field of a mapping: its value, the file that it is from, and its place."""
+
+    node: Node
+    source: Source
+    place: Place
+
+
+class InvalidFiles(WrongFile):
+    """Files are invalid, or can't be applied; *lines* are the problems."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        super().__init__("Nothing was changed.\n" + "\n".join(f"  {line}" for line in lines))
+
+
 @dataclass(slots=True)
 class Problems:
     """Problems, to be reported together."""
@@ -42,37 +71,35 @@ class Problems:
         self.lines.append(f"{place}: {text}")
 
     def finish(self) -> None:
-        """Raise WrongFile if there are problems."""
+        """Raise InvalidFiles if there are problems."""
         if self.lines:
             more = len(self.lines) - MAX_PROBLEMS
-            lines = [*self.lines[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])]
-            raise WrongFile("Nothing was changed.\n" + "\n".join(f"  {line}" for line in lines))
+            raise InvalidFiles([*self.lines[:MAX_PROBLEMS], *([f"and {more} more."] if more > 0 else [])])
 
 
 class Fields:
     """A mapping that is read field by field. A null field counts as missing."""
 
-    def __init__(self, node: Node, file: str, name: str, problems: Problems) -> None:
-        self._file = file
+    def __init__(self, node: Node, source: Source, name: str, section: Section, problems: Problems) -> None:
         self._name = name
+        self._source = source
+        self._section = section
         self._problems = problems
-        self._entries = dict(node.entries) if isinstance(node, Mapping) else {}
         self._is_mapping = isinstance(node, Mapping)
-        self.place = Place(file, node.line, name)
-        if not self._is_mapping:
+        self._read: set[str] = set()
+        self.place = Place(source.file, node.line, name)
+        self.parts: dict[str, Part] = {}
+        if isinstance(node, Mapping):
+            for field_name, value in node.entries.items():
+                place = self._place(field_name, node.lines[field_name])
+                self.parts[field_name] = Part(value, source, place)
+        else:
             self.wrong("", "Expected a mapping.")
-        lines = node.lines if isinstance(node, Mapping) else {}
-        self._places = {name: self._place(name, line) for name, line in lines.items()}
 
     def text(self, name: str) -> str | None:
-        """Read a text. A number is the text as written."""
-        node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and is_null(node)):
-            return None
-        if not isinstance(node, Scalar):
-            self.wrong(name, "Expected text.")
-            return None
-        return node.text
+        """Read a text, in which variables are expanded. A number is the text as written."""
+        scalar = self._scalar(name)
+        return scalar.text if scalar else None
 
     def value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
         """Read a text and return the result of *check*; None if it is missing or invalid."""
@@ -86,10 +113,10 @@ class Fields:
 
     def flag(self, name: str, *, otherwise: T) -> bool | T:
         """Read true or false; return *otherwise* if it is missing or invalid."""
-        node = self._entries.get(name)
-        if self.text(name) is None or not isinstance(node, Scalar):
+        scalar = self._scalar(name)
+        if scalar is None:
             return otherwise
-        flag = read_boolean(node)
+        flag = read_boolean(scalar)
         if flag is None:
             self.wrong(name, "Use true or false.")
             return otherwise
@@ -97,34 +124,55 @@ class Fields:
 
     def texts(self, name: str) -> list[str]:
         """Read a list of texts."""
-        node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and is_null(node)):
+        part = self._take(name)
+        if part is None:
             return []
-        items = node.items if isinstance(node, Sequence) else [node]
-        if not isinstance(node, Sequence) or not all(isinstance(item, Scalar) for item in items):
+        items = part.node.items if isinstance(part.node, Sequence) else [part.node]
+        if not isinstance(part.node, Sequence) or not all(isinstance(item, Scalar) for item in items):
             self.wrong(name, "Expected a list of texts.")
-        return [item.text for item in items if isinstance(item, Scalar)]
+        scalars = [self._expanded(name, item, part.source) for item in items if isinstance(item, Scalar)]
+        return [scalar.text for scalar in scalars if scalar]
 
     def mapping(self, name: str) -> "Fields | None":
         """Read a mapping; None if it is missing."""
-        node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and is_null(node)):
+        part = self._take(name)
+        if part is None:
             return None
-        path = f"{self._name}.{name}" if self._name else name
-        return Fields(node, self._file, path, self._problems)
+        return Fields(part.node, part.source, self._path(name), self._section.part(name), self._problems)
 
     def several(self, name: str) -> "list[Fields] | None":
         """Read a list of mappings; None if it is missing."""
-        node = self._entries.pop(name, None)
-        if node is None or (isinstance(node, Scalar) and is_null(node)):
+        part = self._take(name)
+        if part is None:
             return None
-        if not isinstance(node, Sequence):
+        if not isinstance(part.node, Sequence):
             self.wrong(name, "Expected a list.")
             return []
-        path = f"{self._name}.{name}" if self._name else name
-        return [Fields(item, self._file, f"{path}[{n}]", self._problems) for n, item in enumerate(node.items)]
+        section, path = self._section.part(name), self._path(name)
+        return [
+            Fields(item, part.source, f"{path}[{n}]", section, self._problems) for n, item in enumerate(part.node.items)
+        ]
 
-    def checked(self, name: str, check: Callable[[], T], renamed: Map[str, str] = NO_NAMES) -> T | None:
+    def key(self) -> tuple[str, ...] | None:
+        """Return the fields that identify the entry, in lower case, without reading them; None if one is missing."""
+        nodes = [part.node for name in self._section.key if (part := self.parts.get(name))]
+        scalars = [node for node in nodes if isinstance(node, Scalar) and not is_null(node)]
+        if len(scalars) < len(self._section.key):
+            return None
+        try:
+            return tuple(expand(scalar.text, self._source.variables).lower() for scalar in scalars)
+        except InvalidField:
+            return None
+
+    def patch(self, other: "Fields") -> None:
+        """Replace fields by those of *other*, an entry of an overlay; its null fields are removed."""
+        self.parts |= other.parts
+
+    def folder_of(self, name: str) -> Path:
+        """Return the folder that a path in the field *name* is relative to."""
+        return self.parts[name].source.folder
+
+    def checked(self, name: str, check: Callable[[], T], renamed: Map[str, str] = NOTHING) -> T | None:
         """
         Return the result of *check*; add its errors as problems of the field *name*.
 
@@ -141,18 +189,49 @@ class Fields:
 
     def wrong(self, name: str, text: str) -> None:
         """Add a problem of the field *name*; an empty name is the mapping itself."""
-        place = self._places.get(name) if name else self.place
-        self._problems.add(place or self._place(name, self.place.line), text)
+        part = self.parts.get(name)
+        place = part.place if part else self._place(name, self.place.line) if name else self.place
+        self._problems.add(place, text)
 
     def place_of(self, *names: str) -> Place:
         """Return the place of the first of the fields *names* that exists, or else of the mapping."""
-        return next((self._places[name] for name in names if name in self._places), self.place)
+        return next((self.parts[name].place for name in names if name in self.parts), self.place)
 
-    def finish(self, known: str) -> None:
-        """Add a problem for each unread field; *known* lists the valid fields."""
-        for name in self._entries:
-            self.wrong(name, f"Unknown field. Valid fields: {known}.")
+    def finish(self) -> None:
+        """Add a problem for each unread field."""
+        for name in self.parts:
+            if name not in self._read:
+                self.wrong(name, f"Unknown field. Valid fields: {self._section.listing}.")
+
+    def _take(self, name: str) -> Part | None:
+        """Return a field that the section has; None if it is null or missing."""
+        self._section.field(name)
+        self._read.add(name)
+        part = self.parts.get(name)
+        return None if part is None or (isinstance(part.node, Scalar) and is_null(part.node)) else part
+
+    def _scalar(self, name: str) -> Scalar | None:
+        part = self._take(name)
+        if part is None:
+            return None
+        if not isinstance(part.node, Scalar):
+            self.wrong(name, "Expected text.")
+            return None
+        scalar = self._expanded(name, part.node, part.source)
+        return None if scalar is None or is_null(scalar) else scalar
+
+    def _expanded(self, name: str, scalar: Scalar, source: Source) -> Scalar | None:
+        """Expand the variables in a value, except in content such as PEM; None if that is impossible."""
+        if self._section.field(name).kind is FieldKind.CONTENT:
+            return scalar
+        text = self.checked(name, lambda: expand(scalar.text, source.variables))
+        if text is None:
+            return None
+        # In `{a: "${A}"}`, YAML needs the quotes: they don't say that the value is text.
+        return Scalar(scalar.line, text, scalar.is_plain or text != scalar.text, scalar.tag)
+
+    def _path(self, name: str) -> str:
+        return f"{self._name}.{name}" if self._name else name
 
     def _place(self, name: str, line: int) -> Place:
-        path = f"{self._name}.{name}" if self._name else name
-        return Place(self._file, line, path[:200])
+        return Place(self._source.file, line, self._path(name)[:200])

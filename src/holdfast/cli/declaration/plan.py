@@ -7,18 +7,24 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettings
 from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.apis.label import LabeledKind
 from holdfast.cli.declaration.certificate_plan import (
     Ends,
     plan_certificates,
     previous_notes,
     prune_certificates,
 )
-from holdfast.cli.declaration.current_state import CurrentState, ExistingApi
-from holdfast.cli.declaration.desired_state import ApiKey, DesiredState, WantedApi
+from holdfast.cli.declaration.current_state import CurrentState, origin_of
+from holdfast.cli.declaration.desired_state import DesiredState, WantedApi
+from holdfast.cli.declaration.endpoint_groups import compare_groups
+from holdfast.cli.declaration.endpoint_security import compare_securities
 from holdfast.cli.declaration.fields import Problems
+from holdfast.cli.declaration.identity_plan import plan_callers, plan_identities
+from holdfast.cli.declaration.ownership import owns, plan_labels
 from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken, refuse_unknown_environments
+from holdfast.cli.declaration.request_rules import compare_rules
 from holdfast.cli.declaration.steps import (
     ApiStep,
     CertificateStep,
@@ -54,7 +60,7 @@ def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: 
     problems = Problems()
     certificates = list(plan_certificates(wanted, existing, problems, now))
     refuse_unknown_environments(wanted, existing, problems)
-    created = list(_created(wanted, existing))
+    created = list(plan_created(wanted, existing, problems))
     changed = list(_changed(wanted, existing, problems))
     moves = list(_moves(wanted, existing, problems))
     gone = _pruned_apis(wanted, existing) if prune else []
@@ -62,24 +68,33 @@ def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: 
     known = _known_origins(wanted, existing, in_the_way, prune=prune)
     trust: list[TrustingStep] = [*certificates, *_trust(wanted, existing)]
     at_once, late = ([step for step in trust if _is_possible(step, known) is early] for early in (True, False))
+    callers = list(plan_callers(wanted, existing, problems, now))
+    identities = list(plan_identities(wanted, existing, problems, now))
     _refuse_foreign_origins(late, wanted, existing, problems, prune=prune)
     pruned = prune_certificates(wanted, existing) if prune else []
     steps: list[Step] = [
         *in_the_way,
         *created,
         *at_once,
+        *(step for step in identities if step.wanted.origin in known),
+        # Deleted before an API may stop requiring one, and added before it is published.
+        *(step for step in callers if step.action is ChangeKind.DELETE),
         *_changes_with_their_trust(changed, late),
+        *(step for step in identities if step.wanted.origin not in known),
+        *(step for step in callers if step.action is not ChangeKind.DELETE),
         *moves,
         *(step for step in gone if step not in in_the_way),
         *pruned,
     ]
+    steps += plan_labels(wanted, existing, steps, problems)
     trusted = Ends(existing, (*certificates, *pruned))
     steps = [trusted.narrow(step) if isinstance(step, CertificateStep) else step for step in steps]
     remaining = [api for api in existing.apis.values() if all(api is not step.existing for step in in_the_way)]
     refuse_taken(created, remaining, problems)
     refuse_indistinguishable((step for step in steps if isinstance(step, CertificateStep)), existing, problems)
     problems.finish()
-    return Plan(tuple(steps), tuple(existing.exceptions), (*trusted.notes(), *previous_notes(wanted, existing)))
+    notes = (*trusted.notes(), *previous_notes(wanted, existing))
+    return Plan(tuple(steps), tuple(existing.exceptions), notes, wanted.label)
 
 
 def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
@@ -90,7 +105,7 @@ def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
 
 def _known_origins(wanted: DesiredState, existing: CurrentState, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
     """Return the origins of APIs before any endpoint changes: their trust can be changed right away."""
-    known = {origin for origin, settings in existing.trust.items() if settings is not None}
+    known = {origin for origin, settings in existing.trust.items() if settings and not settings.is_unused}
     if prune and wanted.has_apis:  # all APIs are known, and those in the way are deleted
         gone = {step.existing.id for step in in_the_way if step.existing}
         known &= {origin for api in existing.apis.values() if api.id not in gone for origin in api.origins}
@@ -98,13 +113,14 @@ def _known_origins(wanted: DesiredState, existing: CurrentState, in_the_way: lis
     return known | {origin for api in new for origin in api.origins}
 
 
-def _created(wanted: DesiredState, existing: CurrentState) -> Iterator[ApiStep]:
+def plan_created(wanted: DesiredState, existing: CurrentState, problems: Problems) -> Iterator[ApiStep]:
+    """Yield the steps for APIs that don't exist."""
     for key, api in wanted.apis.items():
         if key not in existing.apis:
-            yield ApiStep(ChangeKind.CREATE, api, None, _new(api))
+            yield ApiStep(ChangeKind.CREATE, api, None, _new(api, problems))
 
 
-def _new(api: WantedApi) -> tuple[Detail, ...]:
+def _new(api: WantedApi, problems: Problems) -> tuple[Detail, ...]:
     production, sandbox = (endpoint.url if endpoint else "" for endpoint in (api.production, api.sandbox))
     values: dict[str, Any] = {
         "context": api.context,
@@ -113,6 +129,9 @@ def _new(api: WantedApi) -> tuple[Detail, ...]:
         "sandbox": sandbox,
     }
     values |= {name: _shown(settings.members) for name, settings in _connections(api).items()}
+    values |= {name: after for name, _, after in compare_securities(api, None, problems) if after != "none"}
+    values |= {name: after for name, _, after in compare_rules(api, None, problems)}
+    values |= {"endpointGroup": compare_groups(api.groups, {})[1]} if api.groups and api.groups.groups else {}
     values["environments"] = ", ".join(api.environments)
     values |= {"requireCallerCertificate": True} if api.requires_certificate else {}
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
@@ -139,12 +158,16 @@ def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -
         }
         for name, settings in _connections(api).items():
             values.append((name, _shown(existing_of[name]), _shown(settings.members)))
+        values += compare_securities(api, before, problems)
+        values += compare_rules(api, before, problems)
+        if api.groups:
+            values.append(("endpointGroup", *compare_groups(api.groups, before.body.get("endpointConfig") or {})))
         if api.environments:
             values.append(("environments", ", ".join(before.environments), ", ".join(api.environments)))
         if api.requires_certificate is not None:
             values.append(("requireCallerCertificate", before.requires_certificate, api.requires_certificate))
-        if api.requires_certificate is False and before.caller_certificates:
-            text = f"{api.name} {api.version} has caller certificates ({before.caller_certificates}), which would have "
+        if api.requires_certificate is False and before.callers and api.callers is None:
+            text = f"{api.name} {api.version} has caller certificates ({len(before.callers)}), which would have "
             problems.add(api.place, f"{text}no effect without requireCallerCertificate. Delete them first.")
         details = tuple(Detail(*triple) for triple in values if triple[1] != triple[2])
         if details:
@@ -160,7 +183,8 @@ def _connections(api: WantedApi) -> dict[str, ConnectionSettings]:
     return {name: settings for name, settings in settings_by_member.items() if settings}
 
 
-def _shown(settings: dict[str, Any]) -> str:
+def _shown(members: dict[str, Any]) -> str:
+    settings = {setting.name: members[setting.member] for setting in SETTINGS.values() if setting.member in members}
     return ", ".join(f"{name}: {str(value).lower()}" for name, value in sorted(settings.items())) or "defaults"
 
 
@@ -202,10 +226,10 @@ def _trust(wanted: DesiredState, existing: CurrentState) -> Iterator[TrustStep]:
         if trust.crls is not None:
             after["crls"] = [crl.fingerprint for crl in trust.crls]
         if current is None:
-            # Settings from a time when an API had an endpoint here still exist, but can't be read until one has again.
             different = {name: value for name, value in after.items() if value != DEFAULTS[name]}
             details = [Detail(name, None, value) for name, value in different.items()]
-            yield TrustStep(ChangeKind.CHANGE, trust, None, tuple(details) or (Detail("settings", None, "defaults"),))
+            if details:
+                yield TrustStep(ChangeKind.CHANGE, trust, None, tuple(details))
             continue
         before = DEFAULTS | current.settings
         before["crls"] = [crl["fingerprint"] for crl in before["crls"]]
@@ -223,11 +247,16 @@ def _refuse_foreign_origins(
 ) -> None:
     """Add a problem for each origin that no API has, or will have after all steps."""
     served = wanted.origins
+    # Groups that a file leaves as they are.
+    kept = [existing.apis[key] for key, api in wanted.apis.items() if api.groups is None and key in existing.apis]
+    served |= {origin_of(url) for api in kept for url in api.further}
     places = {_origin(step): step.wanted.place for step in late if step.wanted}
-    others = [] if prune and wanted.has_apis else [api for key, api in existing.apis.items() if key not in wanted.apis]
+    gone = [step.existing for step in _pruned_apis(wanted, existing)] if prune else []
+    others = [api for key, api in existing.apis.items() if key not in wanted.apis and api not in gone]
     if all(api.body for api in others):  # otherwise, some were not read and may have any origin
         served |= {origin for api in others for origin in api.origins}
         places |= {origin: trust.place for origin, trust in wanted.trust.items()}
+        places |= {origin: identity.place for origin, identity in wanted.identities.items()}
     for origin, place in places.items():
         if origin not in served:
             problems.add(place, f"No API has an endpoint at {origin}. Add one, or remove this.")
@@ -249,8 +278,11 @@ def _origin(step: TrustingStep) -> str:
 def _pruned_apis(wanted: DesiredState, existing: CurrentState) -> list[ApiStep]:
     if not wanted.has_apis:
         return []
-    gone: list[tuple[ApiKey, ExistingApi]] = [entry for entry in existing.apis.items() if entry[0] not in wanted.apis]
-    return [ApiStep(ChangeKind.DELETE, None, api, (Detail("state", api.state, None),)) for _, api in gone]
+    return [
+        ApiStep(ChangeKind.DELETE, None, api, (Detail("state", api.state, None),))
+        for key, api in existing.apis.items()
+        if key not in wanted.apis and owns(wanted.label, existing.labels.get((LabeledKind.API, api.id), ()))
+    ]
 
 
 def _is_in_the_way(step: ApiStep, created: Iterable[ApiStep]) -> bool:

@@ -16,14 +16,15 @@ from holdfast.cli.terminal.output import format_date
 
 MAX_NAMED = 20  # steps listed in a message
 _WIDE = 10_000  # columns if no terminal wraps lines
-_MARKS = {ChangeKind.CREATE: "+", ChangeKind.CHANGE: "~", ChangeKind.MOVE: "~", ChangeKind.DELETE: "-"}
+_MARKS = {ChangeKind.CREATE: "+", ChangeKind.DELETE: "-"}
+_CHANGED = "~"
 
 
 def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
     """Print the changes, the certificates that become trusted or untrusted, and notes."""
     width = _width()
     for step in plan.steps:
-        say(_wrap(f"{_MARKS[step.action]} {step.action} {step.kind} {step.name}", "  ", width))
+        say(_wrap(f"{_MARKS.get(step.action, _CHANGED)} {step.action} {step.kind} {step.name}", "  ", width))
         for line in _lines(step):
             say(_wrap(f"    {line}", "      ", width))
     for note in (*map(_exception, plan.exceptions), *plan.notes):
@@ -48,7 +49,7 @@ def explain_outcome(outcome: ApplyOutcome) -> str:
     """Describe why it stopped, which steps were applied, and which were not."""
     failure, number = str(outcome.failure), outcome.done
     if outcome.last is not StepResult.NOT_TRIED and number < len(outcome.steps):
-        failure = f"{_title(outcome.steps[number])}: {failure}"
+        failure = f"{title_of(outcome.steps[number])}: {failure}"
     done, left = outcome.steps[:number], outcome.steps[number:]
     if not left:
         return f"{failure}\nAll of {_count(number)} applied." if done else failure
@@ -99,11 +100,12 @@ def _exception(exception: dict[str, Any]) -> str:
 
 def _list_steps(steps: Sequence[Step], results: Iterable[StepResult] = ()) -> list[str]:
     known = list(results)
-    named = [f"  {_title(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
+    named = [f"  {title_of(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
     return [*named, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]
 
 
-def _title(step: Step) -> str:
+def title_of(step: Step) -> str:
+    """Return what a step does to what."""
     return f"{step.action} {step.kind} {step.name}"
 
 

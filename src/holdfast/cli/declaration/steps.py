@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from holdfast.apis.label import LabeledKind
 from holdfast.certificates.certificate import Certificate
 from holdfast.cli.declaration.certificate_summary import CertificateSummary
 from holdfast.cli.declaration.current_state import ExistingApi, ExistingCertificate, ExistingTrust
-from holdfast.cli.declaration.desired_state import WantedApi, WantedCertificate, WantedTrust
+from holdfast.cli.declaration.desired_state import (
+    WantedApi,
+    WantedCaller,
+    WantedCertificate,
+    WantedIdentity,
+    WantedTrust,
+)
+from holdfast.cli.declaration.existing_identities import ExistingCaller
 
 
 class ChangeKind(StrEnum):
@@ -19,6 +27,7 @@ class ChangeKind(StrEnum):
     CHANGE = "change"
     MOVE = "move"  # through the lifecycle
     DELETE = "delete"
+    LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,59 @@ class TrustStep:
         return self.wanted.origin
 
 
+@dataclass(frozen=True, slots=True)
+class CallerStep:
+    """A step for a caller certificate of *api*; *existing_api* is None if the plan creates the API."""
+
+    action: ChangeKind
+    api: WantedApi
+    existing_api: ExistingApi | None
+    wanted: WantedCaller | None
+    existing: ExistingCaller | None
+    details: tuple[Detail, ...] = ()
+
+    kind = "caller certificate"
+
+    @property
+    def name(self) -> str:
+        """The API and the alias."""
+        caller = self.wanted or self.existing
+        assert caller  # noqa: S101 - one of the two is set
+        return f"{self.api.name}:{self.api.version}/{caller.alias}"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityStep:
+    """A change of what gateways present to an origin; the key is never shown."""
+
+    action: ChangeKind
+    wanted: WantedIdentity
+    details: tuple[Detail, ...] = ()
+
+    kind = "gateway identity"
+    existing = None  # identities have no entity tags
+
+    @property
+    def name(self) -> str:
+        """The origin."""
+        return self.wanted.origin
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStep:
+    """A step that sets the label of an existing object, which had none; *object* is its key in REST."""
+
+    kind: LabeledKind
+    object: str
+    name: str
+    details: tuple[Detail, ...]
+
+    action = ChangeKind.LABEL
+    existing = None
+
+
 TrustingStep = CertificateStep | TrustStep
-Step = ApiStep | TrustingStep
+Step = ApiStep | TrustingStep | CallerStep | IdentityStep | LabelStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +176,10 @@ class Plan:
     """
     The steps in order, and *notes* for the user.
 
-    *exceptions* are all exceptions of the organization, with REST's members.
+    *exceptions* are all exceptions of the organization, with REST's members. New objects get the *label*.
     """
 
     steps: tuple[Step, ...]
     exceptions: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    label: str = ""

@@ -9,8 +9,9 @@ from typer import Argument, Option
 
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.requests.client import Client, connect, segment
 from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import (
     AsJson,
     Yes,
@@ -21,7 +22,6 @@ from holdfast.cli.terminal.output import (
     tell,
     write_facts,
     write_json,
-    write_table,
 )
 
 PATH = "/gateways"
@@ -43,16 +43,30 @@ Labels = Annotated[list[str] | None, Option("--label", metavar="KEY=VALUE", help
 
 
 @commands.command("list", epilog=ending("holdfast gateway list", "holdfast gateway list --json"))
-def list_gateways(as_json: AsJson = False) -> None:
+def list_gateways(output: Output = None, watch: Watch = False, as_json: AsJson = False) -> None:
     """List gateways by name, the one next to the publisher first."""
     with connect() as client:
-        gateways = list(client.listed(PATH, "list"))
-    if as_json:
-        write_json({"count": len(gateways), "list": gateways})
-        return
-    rows = [(each["name"], each["group"], _state(each), _revision(each), _expiry(each)) for each in gateways]
-    nothing = "No gateway is connected or enrolled. Run `holdfast gateway enroll NAME` to add one."
-    write_table(["NAME", "GROUP", "STATE", "REVISION", "CERTIFICATE EXPIRES"], rows, nothing)
+        show_listing(lambda: _read_gateways(client), output, as_json, watch=watch)
+
+
+def _read_gateways(client: Client) -> Listing:
+    gateways = list(client.listed(PATH, "list"))
+    rows = [
+        (
+            *(each["name"], each["group"], _state(each), _revision(each), _expiry(each)),
+            each["connection"]["address"],
+            ", ".join(f"{key}={value}" for key, value in each["labels"].items()),
+        )
+        for each in gateways
+    ]
+    return Listing(
+        {"count": len(gateways), "list": gateways},
+        ["NAME", "GROUP", "STATE", "REVISION", "CERTIFICATE EXPIRES"],
+        rows,
+        [each["name"] for each in gateways],
+        "No gateway is connected or enrolled. Run `holdfast gateway enroll NAME` to add one.",
+        ["ADDRESS", "LABELS"],
+    )
 
 
 @commands.command("show", epilog=ending("holdfast gateway show eu-1", "holdfast gateway show eu-1 --json"))
@@ -71,6 +85,7 @@ def show_gateway(name: Name, as_json: AsJson = False) -> None:
             ("Labels", [f"{key}={value}" for key, value in gateway["labels"].items()]),
             ("State", _state(gateway)),
             ("Address", connection["address"]),
+            ("Control plane", connection.get("controlPlane")),  # earlier versions have only one
             ("Last seen", "" if connection["connectedSince"] else format_date(connection["lastSeen"] or "")),
             ("Revision", _revision(gateway)),
             *_report(connection),

@@ -11,7 +11,8 @@ from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, segment
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, write_facts, write_json, write_table
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, write_facts, write_json
 
 PATH = "/gateways/groups"
 LISTENERS = {
@@ -41,18 +42,16 @@ Listen = Annotated[
 
 
 @commands.command("list", epilog=ending("holdfast gateway-group list", "holdfast gateway-group list --json"))
-def list_groups(as_json: AsJson = False) -> None:
+def list_groups(output: Output = None, as_json: AsJson = False) -> None:
     """List groups by name."""
     with connect() as client:
         groups = client.get(PATH)
-    if as_json:
-        write_json(groups)
-        return
     rows = [
         (each["name"], each["displayName"], str(each["apis"]), str(each["connectedGateways"]))
         for each in groups["list"]
     ]
-    write_table(["NAME", "DISPLAY NAME", "APIS", "CONNECTED GATEWAYS"], rows, "No groups.")
+    columns, names = ["NAME", "DISPLAY NAME", "APIS", "CONNECTED GATEWAYS"], [each["name"] for each in groups["list"]]
+    write_listing(Listing(groups, columns, rows, names, "No groups."), output, as_json)
 
 
 @commands.command("show", epilog=ending("holdfast gateway-group show eu", "holdfast gateway-group show eu --json"))

@@ -62,6 +62,24 @@ class Client:
             return answer
         raise _refusal(answer, f"{method} {path}", self.url, self._who)
 
+    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+        """Read *path* in pieces, however long it is."""
+        with self._transport.stream(path, query) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer, f"GET {path}", self.url, self._who)
+            yield from answer.iter_bytes()
+
+    def stream_lines(self, path: str, **query: Any) -> Iterator[str]:
+        """Read the lines of *path*, without their ends. Raises UnicodeDecodeError, too."""
+        rest = b""
+        for piece in self.stream(path, **query):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield line.decode()
+        if rest:
+            yield rest.decode()
+
     def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
         """List all entries of *path*, page by page."""
         for offset in range(0, MAX_LISTED, PAGE):

@@ -9,6 +9,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import Any
 
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.group_members import first_endpoint
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.requests import credentials
 from holdfast.cli.requests.client import PAGE, Client
@@ -75,14 +77,19 @@ def groups(incomplete: str) -> list[str]:
     return _asked(incomplete, lambda client: [each["name"] for each in client.get("/settings")["environment"]])
 
 
+def channels(incomplete: str) -> list[str]:
+    """Complete the name of a notification channel."""
+    return _asked(incomplete, lambda client: _named(client.get("/notification-channels"), "name"))
+
+
 def endpoints(incomplete: str) -> list[str]:
     """Complete the endpoint URLs of APIs."""
 
     def look(client: Client) -> list[str]:
         apis = client.get("/apis", limit=PAGE, expand="true")["list"]
         configs = [api.get("endpointConfig") or {} for api in apis]
-        members = ("production_endpoints", "sandbox_endpoints")
-        return [config[member]["url"] for config in configs for member in members if config.get(member)]
+        firsts = [first_endpoint(config, environment) for config in configs for environment in ENVIRONMENTS]
+        return [endpoint["url"] for endpoint in firsts if endpoint]
 
     return _asked(incomplete, look)
 

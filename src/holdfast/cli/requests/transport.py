@@ -3,7 +3,8 @@ HTTP requests to the publisher: authentication, TLS and network errors.
 """
 
 import ssl
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -61,8 +62,19 @@ class Transport:
 
     def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """Send a request and return the response, whatever its status. Raises CannotConnect if there is none."""
-        try:
+        with self._explaining():
             return self._http.request(method, path, **more)
+
+    @contextmanager
+    def stream(self, path: str, query: Mapping[str, Any]) -> Iterator[httpx2.Response]:
+        """Send a GET request and yield the response before its body was read. Raises CannotConnect."""
+        with self._explaining(), self._http.stream("GET", path, params=query) as answer:
+            yield answer
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except httpx2.TimeoutException as error:
             text = f"{self._url} didn't respond within {self._timeout:g} seconds. Try again, or check its health."
             raise CannotConnect(text) from error

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.server.agent_options import AgentOptions
+from holdfast.cli.server.agent_options import MONITORING, AgentOptions
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import run_until_stopped, tell
 from holdfast.files.private_directories import is_writable_for_others
@@ -29,8 +29,11 @@ from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.events import until_one
 from holdfast.gateway.process.log_file import ENVOY_LOG
+from holdfast.gateway.telemetry.collector import CollectorUnusable
+from holdfast.gateway.telemetry.telemetry import Telemetry
+from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses
-from holdfast.network.sockets import CannotStart
+from holdfast.network.sockets import CannotStart, listen
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
@@ -64,23 +67,36 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     is_restart = os.environ.pop(_REPLACES, None) is not None
     find_binary = partial(find_envoy, options.envoy)
     limits = connection_limits(raise_file_limit())
-    with gateway_directory(options.data) as directory:
+    with gateway_directory(options.data) as directory, listen(options.monitoring, MONITORING) as monitored:
         if directory.running is None:
             find_binary()
-        membership = _find_membership(options)
+        membership, given = _find_membership(options)
         name = membership.name if membership else options.name
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         record = RecordFile(options.data)
         record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
-        process = EnvoyProcess(find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain)
+        telemetry = _open_telemetry(options, name)
+        process = EnvoyProcess(
+            find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain, telemetry
+        )
         certificate = _open_certificate(options)
         try:
-            control_plane = _find_control_plane(options, membership, process.sockets)
+            control_plane = _find_control_plane(options, membership, given, process.sockets)
             async with run_agent(
-                name, options.data, process, control_plane, utc_now, record.write_stale, options.addresses, certificate
-            ):
+                name,
+                options.data,
+                process,
+                control_plane,
+                utc_now,
+                record.write_stale,
+                options.addresses,
+                certificate,
+                record.write_absence,
+                monitored,
+            ) as until_ready:
                 tell("The gateway is starting. Press Ctrl-C to stop it.")
+                announcing = asyncio.create_task(_announce(name, until_ready))
                 try:
                     if is_restart:
                         await _replace(process, record)
@@ -91,6 +107,8 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 except asyncio.CancelledError:
                     await process.drain(options.drain)
                     raise
+                finally:
+                    announcing.cancel()
         except asyncio.CancelledError:
             for each in (leave, hangup):  # it was about to end or restart without its Envoy, which must end now
                 each.clear()
@@ -100,6 +118,12 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 await process.stop()
                 record.remove()
     return hangup.is_set()
+
+
+async def _announce(name: str, until_ready: Callable[[], Awaitable[bool]]) -> None:
+    """Print one line once callers are served."""
+    is_connected = await until_ready()
+    tell(f"Gateway {name} is ready{'' if is_connected else ', without its publisher: it serves what it served last'}.")
 
 
 async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
@@ -112,6 +136,13 @@ async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
     except (ReplacementFailed, EnvoyMissing, OSError) as error:
         log.error("gateway process keeps running, because it can't be replaced", why=str(error))
         record.write_problem(str(error))
+
+
+def _open_telemetry(options: AgentOptions, name: str) -> Telemetry:
+    try:
+        return Telemetry(options.access_log.read(options.data), options.collector.read(options.data), name)
+    except CollectorUnusable as error:
+        raise CommandFailed(f"--traces: {error}.") from error
 
 
 def _open_certificate(options: AgentOptions) -> "GatewayCertificate | None":
@@ -139,28 +170,30 @@ def _can_start_again(options: AgentOptions, certificate: "GatewayCertificate | N
     return not problem
 
 
-def _find_membership(options: AgentOptions) -> Membership | None:
-    """Return the membership, with the address that was given; None if the control plane is on this machine."""
+def _find_membership(options: AgentOptions) -> tuple[Membership | None, Addresses]:
+    """Return the membership, None if the control plane is on this machine, and the addresses that were given."""
     given = options.control_plane
     if given and given.startswith(UNIX):
-        return None
+        return None, ()
     membership = read_membership(options.data)
     if not given:
-        return membership
+        return membership, ()
     if membership is None:
         # Without a certificate of the publisher, anyone on the way could configure this gateway.
         text = "it hasn't joined a publisher on another machine. Run `holdfast gateway join`, or use unix:PATH"
         raise CommandFailed(f"The gateway in {options.data} can't connect to {given}: {text}.")
     try:
-        return replace(membership, discovery=parse_addresses([given])[0])
+        return membership, parse_addresses([given])
     except ValueError as error:
         raise CommandFailed(f"--control-plane: {error}, or unix:PATH.") from error
 
 
-def _find_control_plane(options: AgentOptions, membership: Membership | None, sockets: Path) -> ControlPlane:
+def _find_control_plane(
+    options: AgentOptions, membership: Membership | None, given: Addresses, sockets: Path
+) -> ControlPlane:
     """Return the publisher that the gateway has joined, or else the one on this machine."""
     if membership:
-        return RemoteControlPlane(options.data, membership, utc_now)
+        return RemoteControlPlane(options.data, membership, utc_now, given)
     return LocalControlPlane(_reach(options, sockets))
 
 

@@ -12,9 +12,14 @@ from holdfast.cli.failures import Misused
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.gateway.agent.callers_tls import OWN_OPTIONS
 from holdfast.gateway.agent.own_addresses import OwnAddresses
+from holdfast.gateway.telemetry.access_log_format import JSON, FormatUnusable
+from holdfast.gateway.telemetry.access_log_options import DEFAULT_FILES, DEFAULT_SIZE, NO_ACCESS_LOG, AccessLogOptions
+from holdfast.gateway.telemetry.collector import DEFAULT_SAMPLE, NO_COLLECTOR, CollectorOptions, CollectorUnusable
+from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.network.sockets import format_address
 
+MONITORING = "monitoring"
 _ADDRESSES = ("production", "sandbox", "production-tls", "sandbox-tls")
 
 
@@ -23,7 +28,8 @@ class AgentOptions:
     """
     The options of `holdfast gateway run`; *drain* is in seconds.
 
-    *control_plane* is `unix:PATH`, or HOST:PORT for a gateway that has joined a publisher, and so has another *name*.
+    *control_plane* is `unix:PATH`, or HOST:PORT,... for a gateway that has joined a publisher, and so has another
+    *name*.
     """
 
     data: Path
@@ -34,6 +40,9 @@ class AgentOptions:
     log_level: str
     addresses: OwnAddresses
     certificate: tuple[Path, Path] | None = None  # presented to callers, and its key
+    monitoring: Addresses = ()
+    access_log: AccessLogOptions = NO_ACCESS_LOG
+    collector: CollectorOptions = NO_COLLECTOR
 
     def arguments(self) -> Iterator[str]:
         """Return the arguments of the process, which `read_options` reads."""
@@ -48,6 +57,10 @@ class AgentOptions:
             yield f"--envoy={self.envoy}"
         if self.certificate:
             yield from (f"{option}={path}" for option, path in zip(OWN_OPTIONS, self.certificate, strict=True))
+        yield from self.access_log.arguments()
+        yield from self.collector.arguments()
+        for address in self.monitoring:
+            yield f"--{MONITORING}={format_address(address)}"
         for listener, addresses in self.addresses.items():
             for address in addresses:
                 yield f"--{listener.replace('/', '-')}={format_address(address)}"
@@ -66,16 +79,21 @@ def read_own_addresses(
         ("production-tls", "production/tls"): production_tls,
         ("sandbox-tls", "sandbox/tls"): sandbox_tls,
     }
-    addresses = {}
-    for (option, listener), texts in given.items():
-        if texts:
-            try:
-                parsed = parse_addresses(texts)
-            except ValueError as error:
-                raise Misused(f"--{option}: {error}.") from error
-            with failures_in_words():
-                addresses[listener] = resolve_addresses(option, parsed)
-    return addresses
+    return {listener: _resolve(option, texts) for (option, listener), texts in given.items() if texts}
+
+
+def read_monitoring(texts: Sequence[str] | None) -> Addresses:
+    """Return where health checks and metrics are answered. Raises Misused, CommandFailed as `read_own_addresses`."""
+    return _resolve(MONITORING, texts) if texts else ()
+
+
+def _resolve(option: str, texts: Sequence[str]) -> Addresses:
+    try:
+        parsed = parse_addresses(texts)
+    except ValueError as error:
+        raise Misused(f"--{option}: {error}.") from error
+    with failures_in_words():
+        return resolve_addresses(option, parsed)
 
 
 def read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
@@ -85,6 +103,26 @@ def read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Pa
     if certificate or key:
         raise Misused(f"{' and '.join(OWN_OPTIONS)} belong together. Set both or neither.")
     return None
+
+
+def read_access_log(target: str, layout: str, size: int, files: int) -> AccessLogOptions:
+    """Return the options of the access log. Raises Misused if the format can't be used."""
+    options = AccessLogOptions(target, layout, size, files)
+    try:
+        options.read(Path())
+    except FormatUnusable as error:
+        raise Misused(f"--access-log-format: {error}.") from error
+    return options
+
+
+def read_collector(url: str, ca_file: Path | None, sample: float) -> CollectorOptions:
+    """Return the options of the collector of traces. Raises Misused if they can't be used."""
+    options = CollectorOptions(url, ca_file, sample)
+    try:
+        options.check()
+    except CollectorUnusable as error:
+        raise Misused(f"--traces: {error}.") from error
+    return options
 
 
 def read_options(arguments: Sequence[str]) -> AgentOptions:
@@ -102,7 +140,14 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
     parser.add_argument("--log-level", default=os.environ.get("HOLDFAST_LOG_LEVEL") or "warning")
     for name in OWN_OPTIONS:
         parser.add_argument(name, type=Path)
-    for name in _ADDRESSES:
+    parser.add_argument("--traces", default="")
+    parser.add_argument("--traces-ca-file", type=Path)
+    parser.add_argument("--traces-sample", type=float, default=DEFAULT_SAMPLE)
+    parser.add_argument("--access-log", default="")
+    parser.add_argument("--access-log-format", default=JSON)
+    parser.add_argument("--access-log-size", type=int, default=DEFAULT_SIZE)
+    parser.add_argument("--access-log-files", type=int, default=DEFAULT_FILES)
+    for name in (*_ADDRESSES, MONITORING):
         parser.add_argument(f"--{name}", action="append")
     given = parser.parse_args(arguments)
     addresses = read_own_addresses(given.production, given.sandbox, given.production_tls, given.sandbox_tls)
@@ -115,6 +160,9 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
         given.log_level,
         addresses,
         read_own_certificate(given.tls_cert, given.tls_key),
+        read_monitoring(given.monitoring),
+        read_access_log(given.access_log, given.access_log_format, given.access_log_size, given.access_log_files),
+        read_collector(given.traces, given.traces_ca_file, given.traces_sample),
     )
 
 

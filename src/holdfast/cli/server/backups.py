@@ -35,7 +35,7 @@ WithoutKeys = Annotated[
 )
 def backup(file: Target = None, data: Data = None) -> None:
     """
-    Back up the database into one file, even while Holdfast is running.
+    Back up the database, SQLite or PostgreSQL, into one file, even while Holdfast is running.
 
     The backup is verified and readable only by its owner. It doesn't include the sealing key.
     """
@@ -53,6 +53,7 @@ def restore(file: Source, data: Data = None, without_keys: WithoutKeys = False) 
     """
     Replace the database with a backup. Stop Holdfast first. The current database is kept as a copy.
 
+    With PostgreSQL (HOLDFAST_DATABASE), the backup is copied into an empty database, completely or not at all.
     Backups of earlier versions are upgraded at the next start.
     """
     from holdfast.cli.server.recovery import restore as run

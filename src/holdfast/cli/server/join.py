@@ -12,6 +12,7 @@ from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.terminal.output import tell
 from holdfast.gateway.agent.joining import JoinFailed, join
 from holdfast.gateway.agent.journal import STATE_FILE
+from holdfast.gateway.agent.known_control_planes import write_control_planes
 from holdfast.gateway.agent.membership import Membership, UnusableMembership, read_membership, write_membership
 from holdfast.gateway.process.directory import gateway_directory
 
@@ -32,10 +33,16 @@ def join_and_run(url: str, token: str, options: AgentOptions) -> None:
             membership = join(url, read)
         except JoinFailed as error:
             raise CommandFailed(str(error)) from error
-        _forget_others(options.data, membership)
-        write_membership(options.data, membership)
-    tell(f"Joined {url} as {membership.name}, in the group {membership.group}.")
+        store_membership(options.data, url, membership)
     become_agent(options.arguments())
+
+
+def store_membership(data: Path, url: str, membership: Membership) -> None:
+    """Store that the gateway in *data* has joined the publisher at *url*, and print that. Raises OSError."""
+    _forget_others(data, membership)
+    write_membership(data, membership)
+    write_control_planes(data, membership.control_planes)
+    tell(f"Joined {url} as {membership.name}, in the group {membership.group}.")
 
 
 def _forget_others(data: Path, membership: Membership) -> None:

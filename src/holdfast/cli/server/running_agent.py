@@ -5,13 +5,15 @@ The implementation of `holdfast gateway stop`, `restart` and `status`: signals t
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.failures import CommandFailed
 from holdfast.files.locks import LOCK_FILE, is_locked
+from holdfast.gateway.agent.membership import UnusableMembership, read_membership
 from holdfast.gateway.agent.record import AgentRecord, RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.directory import RECORD_FILE as ENVOY_RECORD
@@ -30,6 +32,7 @@ class Status:
     agent: AgentRecord | None  # None: it doesn't run
     envoy: int | None  # its process ID
     envoy_version: str | None
+    expired: datetime | None = None  # when its own certificate expired
 
     @property
     def is_running(self) -> bool:
@@ -47,8 +50,25 @@ class Status:
         publisher = "is connected to its publisher"
         if since:
             time = f"{datetime.fromisoformat(since):%Y-%m-%d %H:%M:%S} UTC"
-            publisher = f"has had no publisher since {time}; its log says why"
+            publisher = f"has had no publisher since {time}{self._why}"
         return f"Gateway {self.agent.name} (process {self.agent.pid}) runs {envoy} and {publisher}."
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether it runs, but its publisher doesn't accept its certificate, which may have expired."""
+        return bool(self.agent and self.agent.stale_since and (self.agent.is_rejected or self.expired))
+
+    @property
+    def _why(self) -> str:
+        reason = self.agent.stale_reason if self.agent else ""
+        if self.expired:
+            reason = f"its certificate expired on {self.expired:%Y-%m-%d %H:%M:%S} UTC."
+        if self.is_rejected:
+            return (
+                f": {reason} Run `holdfast gateway enroll` for it at the publisher, then `holdfast gateway stop` and "
+                "`holdfast gateway join` here"
+            )
+        return f": {reason}" if reason else "; its log says why"
 
     def members(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -59,19 +79,31 @@ class Status:
             "pid": agent.pid if agent else None,
             "version": agent.version if agent else None,
             "staleSince": agent.stale_since if agent else None,
+            "staleReason": agent.stale_reason if agent else None,
+            "rejected": self.is_rejected,
             "envoyPid": self.envoy,
             "envoyVersion": self.envoy_version,
         }
 
 
-def read_status(data: Path) -> Status:
-    """Return the status of the gateway in *data*."""
+def read_status(data: Path, now: datetime) -> Status:
+    """Return the status of the gateway in *data* at *now* (aware)."""
     agent = RecordFile(data).read() if is_locked(data / LOCK_FILE) else None
     if agent and not agent.is_running:  # `gateway join`, or an agent that is starting, has the lock
         agent = None
     envoy = read_record(data / ENVOY_RECORD)
     is_running = envoy is not None and envoy.is_running
-    return Status(data, agent, envoy.pid if envoy and is_running else None, envoy.version if envoy else None)
+    pid, envoy_version = envoy.pid if envoy and is_running else None, envoy.version if envoy else None
+    return Status(data, agent, pid, envoy_version, _find_expiry(data, now))
+
+
+def _find_expiry(data: Path, now: datetime) -> datetime | None:
+    """Return when the certificate of the gateway in *data* expired; None if it hasn't, or if it has none."""
+    with suppress(UnusableMembership, OSError):
+        membership = read_membership(data)
+        if membership and membership.validity[1] <= now:
+            return membership.validity[1]
+    return None
 
 
 def stop_agent(data: Path) -> None:
@@ -107,7 +139,7 @@ def replace_agent(data: Path) -> None:
 
 def _signal(data: Path, number: signal.Signals) -> AgentRecord:
     """Send a signal to the agent, and return its record."""
-    agent = read_status(data).agent
+    agent = read_status(data, datetime.now(UTC)).agent
     try:
         if agent is None or not agent.send_signal(number):
             raise CommandFailed(f"No gateway is running with {data}. Choose its directory with --data.")

@@ -5,22 +5,38 @@
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
 
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server.database import parse_database
 from holdfast.cli.server.preparation import loading, prepare_process
 from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, write_json, write_table
 from holdfast.server.platforms import platform_problem, this_platform
 
+if TYPE_CHECKING:
+    from holdfast.doctor.check import Check
+
 commands = typer.Typer()
 
 Data = Annotated[Path | None, Option(metavar="DIR", help="Data directory [default: ~/.local/share/holdfast].")]
+Database = Annotated[
+    str | None,
+    Option(
+        parser=parse_database,
+        metavar="URL",
+        help="PostgreSQL database, such as postgresql://holdfast@db.example/holdfast "
+        "[default: SQLite in the data directory].",
+    ),
+]
+Name = Annotated[
+    str | None, Option(metavar="NAME", help="Name of this control plane [default: the machine's host name].")
+]
 Publisher = Annotated[
     list[str] | None,
     Option(metavar="HOST:PORT", help="Address for pages and REST [default: 127.0.0.1:9080]. Repeatable."),
@@ -85,6 +101,8 @@ Once = Annotated[bool, Option("--once", help="Run the demo once with temporary d
 )
 def up(
     data: Data = None,
+    database: Database = None,
+    name: Name = None,
     publisher: Publisher = None,
     gateway: Gateway = None,
     sandbox: Sandbox = None,
@@ -126,7 +144,7 @@ def up(
         "trusted_proxies": trusted_proxies,
         "drain_timeout": drain_timeout,
     }
-    serve({"data": data} | addresses | files | others, demo=demo)
+    serve({"data": data, "database": database, "name": name} | addresses | files | others, demo=demo)
 
 
 @commands.command(
@@ -157,6 +175,8 @@ def demo(once: Once = False) -> None:
 )
 def doctor(
     data: Data = None,
+    database: Database = None,
+    name: Name = None,
     publisher: Publisher = None,
     gateway: Gateway = None,
     sandbox: Sandbox = None,
@@ -187,13 +207,8 @@ def doctor(
     files = {"tls_cert": tls_cert, "tls_key": tls_key}
     files |= {"gateway_tls_cert": gateway_tls_cert, "gateway_tls_key": gateway_tls_key}
     others = {"insecure_http": insecure_http, "trusted_proxies": trusted_proxies, "drain_timeout": drain_timeout}
-    checks = diagnose({"data": data} | addresses | files | others)
-    if as_json:
-        write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
-    else:
-        rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
-        write_table(("", "Check", "Result"), rows, "")
-    if any(check.outcome == "failed" for check in checks):
+    checks = diagnose({"data": data, "database": database, "name": name} | addresses | files | others)
+    if not write_checks(checks, as_json=as_json):
         raise typer.Exit(int(ExitCode.FAILED))
 
 
@@ -201,17 +216,28 @@ def doctor(
     "rotate-sealing-key",
     epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=LOCAL),
 )
-def rotate(data: Data = None) -> None:
+def rotate(data: Data = None, database: Database = None) -> None:
     """
     Encrypt stored private keys with a new sealing key. Stop Holdfast first.
 
-    If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards.
+    If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards. With PostgreSQL, control
+    planes that have both keys can keep running.
     """
     with loading():
         from holdfast.cli.server.process import reseal_keys
 
-    if not reseal_keys({"data": data}):
+    if not reseal_keys({"data": data, "database": database}):
         raise typer.Exit(int(ExitCode.FAILED))
+
+
+def write_checks(checks: "list[Check]", *, as_json: bool) -> bool:
+    """Write the results of *checks*, and return whether none has failed."""
+    if as_json:
+        write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
+    else:
+        rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
+        write_table(("", "Check", "Result"), rows, "")
+    return all(check.outcome != "failed" for check in checks)
 
 
 def require_platform() -> None:

@@ -5,6 +5,7 @@ Files that commands read and write. Reads are limited in size.
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +44,27 @@ def write_file(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise CommandFailed(f"Can't write {path}: {error.strerror}.") from error
+
+
+def write_pieces(file: str, pieces: Iterable[bytes]) -> int:
+    """
+    Write *pieces* to a file that only its owner can read, or to standard output if its name is `-`; return the size.
+
+    The file is replaced only once it is complete. Raises CommandFailed.
+    """
+    if file == "-":
+        return sum(sys.stdout.buffer.write(piece) for piece in pieces)
+    path = Path(file)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as target:
+            size = sum(target.write(piece) for piece in pieces)
+        partial.replace(path)
+    except OSError as error:
+        raise CommandFailed(f"Can't write {path}: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return size
 
 
 def make_folder(path: Path) -> None:

@@ -39,7 +39,9 @@ STYLES = {
     "failed": "red",
     "ok": "green",
     "warning": "yellow",
+    "PROTOTYPED": "yellow",
     "PUBLISHED": "green",
+    "BLOCKED": "red",
     "DEPRECATED": "yellow",
     "RETIRED": "dim",
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 NewAlias = Annotated[str, Argument(metavar="ALIAS", help="Name for the certificate.")]
+PinIt = Annotated[bool, Option("--pin", help="Pin certificates that gateways would reject for their names.")]
 KeepPrevious = Annotated[bool, Option("--keep-previous", help="Keep trusting the previous certificates.")]
 
 
@@ -52,6 +53,7 @@ def add_certificate(
     file: File,
     replace: Annotated[bool, Option("--replace", help="Replace the certificates if ALIAS exists.")] = False,
     keep_previous: KeepPrevious = False,
+    pin: PinIt = False,
     password_stdin: PasswordStdin = False,
     wait: Wait = False,
     within: Within = 30.0,
@@ -68,12 +70,12 @@ def add_certificate(
         upload = _open(file, password_stdin)
         before = _find(client, alias) if replace else None
         if before is None:
-            _send(client, "POST", PATH, upload, data={"alias": alias, "endpoint": endpoint})
+            _send(client, "POST", PATH, upload, data={"alias": alias, "endpoint": endpoint} | _pin_field(pin))
             verb = "Added"
         elif _is_same(before, endpoint, upload):
             verb = "Left unchanged:"
         else:
-            _put(client, alias, upload, keep=keep_previous)
+            _put(client, alias, upload, keep=keep_previous, pin=pin)
             verb = "Replaced"
         _written(client, alias, verb, wait=wait, within=within, as_json=as_json)
 
@@ -90,6 +92,7 @@ def replace_certificate(
     alias: Alias,
     file: File,
     keep_previous: KeepPrevious = False,
+    pin: PinIt = False,
     password_stdin: PasswordStdin = False,
     wait: Wait = False,
     within: Within = 30.0,
@@ -97,7 +100,7 @@ def replace_certificate(
 ) -> None:
     """Replace the certificates of ALIAS with those in FILE."""
     with connect() as client:
-        _put(client, alias, _open(file, password_stdin), keep=keep_previous)
+        _put(client, alias, _open(file, password_stdin), keep=keep_previous, pin=pin)
         _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
@@ -115,6 +118,22 @@ def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as
     with connect() as client:
         client.call("POST", f"{certificate_path(alias)}/undo")
         _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("pin", epilog=ending("holdfast certificate pin pizza --wait", codes=WAITING))
+def pin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Accept exactly the certificates of ALIAS, if gateways would reject them for their names."""
+    with connect() as client:
+        client.call("POST", f"{certificate_path(alias)}/pin")
+        _written(client, alias, "Pinned", wait=wait, within=within, as_json=as_json)
+
+
+@commands.command("unpin", epilog=ending("holdfast certificate unpin pizza --wait", codes=WAITING))
+def unpin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+    """Undo the pin of ALIAS: gateways check names again."""
+    with connect() as client:
+        client.call("DELETE", f"{certificate_path(alias)}/pin")
+        _written(client, alias, "Unpinned", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
@@ -177,8 +196,13 @@ def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
     return present == list(dict.fromkeys(certificate.fingerprint for certificate in upload.certificates))
 
 
-def _put(client: Client, alias: str, upload: "Upload", *, keep: bool) -> None:
-    _send(client, "PUT", certificate_path(alias), upload, params={"keepPrevious": "true"} if keep else {})
+def _put(client: Client, alias: str, upload: "Upload", *, keep: bool, pin: bool) -> None:
+    query = {"keepPrevious": "true"} if keep else {}
+    _send(client, "PUT", certificate_path(alias), upload, params=query, data=_pin_field(pin))
+
+
+def _pin_field(pin: bool) -> dict[str, str]:
+    return {"pin": "true"} if pin else {}
 
 
 def _send(client: Client, method: str, path: str, upload: "Upload", **more: Any) -> None:
@@ -199,5 +223,7 @@ def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float
         say(f"{verb} {alias} for {entry['endpoint']}: {describe_enforcement(entry['enforcement'])}.")
         for finding in entry["findings"]:
             tell(f"{finding['severity']} {finding['code']}: {finding['message']} {finding['remedy']}")
+        if entry.get("pinProposed"):  # older publishers don't have it
+            tell(f"{entry['pinProposed']} To pin it: holdfast certificate pin {alias}")
 
     write_when_settled(read, write, wait=wait, within=within, as_json=as_json)

@@ -2,9 +2,11 @@
 `holdfast certificate`: manage endpoint certificates.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -12,10 +14,11 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.requests.client import Client, connect, segment
 from holdfast.cli.requests.enforcement import describe_enforcement
 from holdfast.cli.terminal.files import write_file
 from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import (
     AsJson,
     format_date,
@@ -24,9 +27,11 @@ from holdfast.cli.terminal.output import (
     tell,
     write_facts,
     write_json,
-    write_table,
 )
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
+
+if TYPE_CHECKING:
+    from holdfast.apis.catalog.endpoint import Origin
 
 PATH = "/endpoint-certificates"
 IN_USE = {  # during a rotation, by the member `inUse` of REST
@@ -50,11 +55,44 @@ OfEndpoint = Annotated[
 ]
 
 
+class _Sort(StrEnum):
+    ALIAS = "alias"
+    EXPIRES = "expires"
+    COMMON_NAME = "commonName"
+    ISSUER = "issuer"
+    ENDPOINT = "endpoint"
+
+
+def _read_time(text: str) -> datetime:
+    if days := re.fullmatch(r"(\d{1,5})d", text):
+        return datetime.now(UTC) + timedelta(days=int(days[1]))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = "This isn't a time. Write a date such as 2027-01-31, or a number of days such as 30d."
+        raise typer.BadParameter(message) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _filters(query: str, issuer: str, before: datetime | None, sort: _Sort, *, unused: bool) -> dict[str, str]:
+    """Return the parameters of REST that aren't left at their defaults."""
+    filters = {
+        "query": query,
+        "issuer": issuer,
+        "expiresBefore": before.isoformat() if before else "",
+        "sort": "" if sort is _Sort.ALIAS else sort.value,
+        "unused": "true" if unused else "",
+    }
+    return {name: value for name, value in filters.items() if value}
+
+
 @commands.command(
     "list",
     epilog=ending(
         "holdfast certificate list",
         "holdfast certificate list --unused",
+        "holdfast certificate list --sort expires --expires-before 30d",
+        "holdfast certificate list --query fabrikam",
         "holdfast certificate list --endpoint https://backend.example:8443 --json",
     ),
 )
@@ -66,29 +104,74 @@ def list_certificates(
         ),
     ] = "",
     unused: Annotated[bool, Option("--unused", help="Only certificates that no API uses.")] = False,
+    query: Annotated[
+        str,
+        Option(
+            metavar="TEXT",
+            help="Only if alias, endpoint, subject or issuer contain TEXT, or a serial number or SHA-256 fingerprint "
+            "begins with it.",
+        ),
+    ] = "",
+    issuer: Annotated[str, Option(metavar="TEXT", help="Only if an issuer contains TEXT.")] = "",
+    expires_before: Annotated[
+        datetime | None,
+        Option(
+            metavar="TIME",
+            parser=_read_time,
+            help="Only if a certificate expires before TIME: a date, a time with its zone, or a number of days from "
+            "now, such as 30d.",
+        ),
+    ] = None,
+    sort: Annotated[_Sort, Option(help="The order; equal values are in the order of their aliases.")] = _Sort.ALIAS,
+    label: Annotated[str, Option(metavar="LABEL", help="Only certificates with this label.")] = "",
+    output: Output = None,
+    watch: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """List endpoint certificates, and endpoints with verification turned off."""
-    from holdfast.cli.trust.origins import origin_of, origins_of
+    from holdfast.cli.trust.origins import origin_of
 
     wanted = {origin_of(endpoint)} if endpoint else None
     with connect() as client:
-        every = client.listed(PATH, "certificates", **({"unused": "true"} if unused else {}))
-        entries = [entry for entry in every if wanted is None or origins_of([entry["endpoint"]]) == wanted]
-        exceptions = list_exceptions(client, wanted)
-    if as_json:
-        write_json({"count": len(entries), "list": entries, "exceptions": exceptions})
-        return
+        filters = _filters(query, issuer, expires_before, sort, unused=unused) | ({"label": label} if label else {})
+        nothing = "No certificates match." if query or issuer or expires_before else "No certificates."
+        show_listing(lambda: _read_certificates(client, wanted, filters, nothing), output, as_json, watch=watch)
+
+
+def _read_certificates(client: Client, wanted: "set[Origin] | None", filters: dict[str, str], nothing: str) -> Listing:
+    from holdfast.cli.trust.origins import origins_of
+
+    every = client.listed(PATH, "certificates", **filters)
+    entries = [entry for entry in every if wanted is None or origins_of([entry["endpoint"]]) == wanted]
+    exceptions = list_exceptions(client, wanted)
     rows = [
-        (entry["alias"], entry["endpoint"], entry["expiryStatus"], format_date(entry["notAfter"])) for entry in entries
+        (
+            entry["alias"],
+            entry["endpoint"],
+            entry["expiryStatus"],
+            format_date(entry["expires"]),
+            f"{entry['usedBy']} API{'' if entry['usedBy'] == 1 else 's'}",
+            entry["commonName"],
+            format_date(entry.get("createdTime", "")),
+            format_date(entry.get("lastUpdatedTime", "")),
+        )
+        for entry in entries
     ]
-    nothing = "No unused certificates." if unused else "No certificates."
+    kind = "unused certificates" if "unused" in filters else "certificates"
     if wanted:
         (origin,) = wanted
-        nothing = f"No {'unused ' if unused else ''}certificates for {origin}."
-    write_table(["ALIAS", "ENDPOINT", "STATUS", "NOT AFTER (UTC)"], rows, nothing)
-    for exception in exceptions or []:
-        say(describe_exception(exception))
+        nothing = f"No {kind} for {origin}."
+    elif "unused" in filters and nothing == "No certificates.":
+        nothing = f"No {kind}."
+    return Listing(
+        {"count": len(entries), "list": entries, "exceptions": exceptions},
+        ["ALIAS", "ENDPOINT", "STATUS", "EXPIRES (UTC)", "USED BY", "COMMON NAME"],
+        rows,
+        [entry["alias"] for entry in entries],
+        nothing,
+        ["IMPORTED (UTC)", "CHANGED (UTC)"],
+        [describe_exception(exception) for exception in exceptions or []],
+    )
 
 
 @commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))

@@ -15,7 +15,8 @@ from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within
 from holdfast.cli.terminal.durations import parse_duration
 from holdfast.cli.terminal.help import ending
-from holdfast.cli.terminal.output import AsJson, format_date, write_json, write_table
+from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
+from holdfast.cli.terminal.output import AsJson, format_date
 from holdfast.cli.trust.trust_settings import EndpointArgument, show_when_settled
 
 if TYPE_CHECKING:
@@ -27,18 +28,25 @@ commands = typer.Typer()
 
 
 @commands.command("exceptions", epilog=ending("holdfast trust exceptions", "holdfast trust exceptions --json"))
-def show_exceptions(as_json: AsJson = False) -> None:
+def show_exceptions(output: Output = None, watch: Watch = False, as_json: AsJson = False) -> None:
     """List endpoints with verification turned off, with reason, owner and expiry."""
     with connect() as client:
-        exceptions = list(client.listed(EXCEPTIONS, "list"))
-    if as_json:
-        write_json({"count": len(exceptions), "list": exceptions})
-        return
+        show_listing(lambda: _read_exceptions(client), output, as_json, watch=watch)
+
+
+def _read_exceptions(client: Client) -> Listing:
+    exceptions = list(client.listed(EXCEPTIONS, "list"))
     rows = [
         (exception["origin"], format_date(exception["until"]), exception["owner"], exception["reason"])
         for exception in exceptions
     ]
-    write_table(["ORIGIN", "EXPIRES (UTC)", "OWNER", "REASON"], rows, "No exceptions. Every backend is verified.")
+    return Listing(
+        {"count": len(exceptions), "list": exceptions},
+        ["ORIGIN", "EXPIRES (UTC)", "OWNER", "REASON"],
+        rows,
+        [exception["origin"] for exception in exceptions],
+        "No exceptions. Every backend is verified.",
+    )
 
 
 @commands.command(

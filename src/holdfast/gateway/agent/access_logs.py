@@ -4,8 +4,9 @@ Envoy's reports of failed requests, passed on to the control plane unread.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import grpc.aio
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
@@ -15,19 +16,22 @@ from holdfast.gateway.resources.constants import FAILURES, REJECTIONS
 
 MAX_WAITING = 1024 * 1024  # bytes of each log that wait for the control plane; the oldest are dropped
 PAUSE = 1.0  # seconds before a stream to the control plane is opened again
+NO_READERS: Mapping[str, Callable[[bytes], None]] = MappingProxyType({})
 _SERVICE, _METHOD = "envoy.service.accesslog.v3.AccessLogService", "StreamAccessLogs"
 
 
 class AccessLogForwarder:
     """
-    The access log service that Envoy sends failed requests to. Lives on one event loop.
+    The access log service of Envoy, for failed requests and for certificates of backends. Lives on one event loop.
 
     Each log has its own buffer: callers can cause rejections at will, and they must not push out requests
     that a backend failed. While the control plane is away, the latest messages are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, readers: Mapping[str, Callable[[bytes], None]] = NO_READERS) -> None:
+        """*readers* get the messages of logs that stay here, by the name of the log."""
         self._waiting = {name: _Waiting() for name in (FAILURES, REJECTIONS)}
+        self._readers = {name: waiting.add for name, waiting in self._waiting.items()} | dict(readers)
 
     @property
     def lost(self) -> int:
@@ -46,12 +50,12 @@ class AccessLogForwarder:
                 tasks.create_task(self._keep_sending(channel, name, waiting))
 
     async def _receive(self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        waiting = None
+        reader = None
         async for message in messages:
             # Only the first message of a stream names its log.
-            waiting = waiting or self._waiting.get(_read_log_name(message))
-            if waiting:
-                waiting.add(message)
+            reader = reader or self._readers.get(_read_log_name(message))
+            if reader:
+                reader(message)
         return b""
 
     async def _keep_sending(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:

@@ -3,40 +3,47 @@ The agent's parts, connected: a control plane on one side, an Envoy on the other
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import grpc.aio
-
-from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
+from holdfast.apis.gateways.gateway import is_local_gateway
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.callers_tls import OPTIONS_OF_PUBLISHER, OWN_OPTIONS, CallersTls
-from holdfast.gateway.agent.control_plane import ControlPlane
+from holdfast.gateway.agent.control_plane import ControlPlane, keep_connected
 from holdfast.gateway.agent.expiry import Expiries
-from holdfast.gateway.agent.in_force import EnvoyProgress
+from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.monitoring import Monitoring
 from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.own_addresses import GROUP_ADDRESSES, OwnAddresses, use_own_addresses
 from holdfast.gateway.agent.reporter import Reporter
+from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.agent.upstream import Upstream
 from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
-from holdfast.gateway.discovery.ads import DiscoveryService, serve
+from holdfast.gateway.discovery.ads import ORDER, DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
+from holdfast.gateway.process.admin_http import reopen_logs
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.resources.constants import CERTIFICATES
+from holdfast.gateway.resources.resource import Resource
+from holdfast.gateway.telemetry.access_log_file import AccessLogFile
+from holdfast.gateway.traffic.metrics_service import MetricsService
+from holdfast.gateway.traffic.recorder import TrafficRecorder
 
 if TYPE_CHECKING:
     from holdfast.network.presented_files import GatewayCertificate
 
+READY_AGAIN = 0.2  # seconds between two looks whether Envoy uses everything
 FILL_AGAIN = 0.5  # seconds until an incomplete initial state is requested again
 DISCOVERY_SOCKET = "discovery"  # in the publisher's data directory, which contains that of the local gateway
-Follow = Callable[[grpc.aio.Channel], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
@@ -49,28 +56,61 @@ async def run_agent(
     on_stale: Callable[[datetime | None], None],
     addresses: OwnAddresses = GROUP_ADDRESSES,
     certificate: "GatewayCertificate | None" = None,
-) -> AsyncIterator[None]:
+    on_problem: Callable[[str, bool], None] = lambda *_: None,
+    monitored: Iterable[socket.socket] = (),
+) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
     """
     Run the gateway *name* until the block ends; Envoy keeps running.
 
-    *directory* has the state that it serves until it reaches the *control_plane*; *on_stale* is called as described in
-    `Upstream`. Listeners use *addresses*, where they differ from those of the gateway's group.
-    *certificate* is presented to callers; None: the one that the publisher on this machine sends.
+    Yields a function that waits until Envoy uses everything that this gateway serves at first, and returns whether
+    there is a control plane then.
+
+    *directory* has the state that it serves until it reaches the *control_plane*; *on_stale* and *on_problem* are
+    called as described in `Upstream`. Listeners use *addresses*, where they differ from those of the gateway's group.
+    *certificate* is presented to callers; None: the one that the publisher on this machine sends. Health checks and
+    metrics are answered on the sockets *monitored*.
     """
     cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now)
-    adapt = partial(use_own_addresses, addresses=addresses)
-    callers_tls = CallersTls(cache, certificate, OPTIONS_OF_PUBLISHER if name == LOCAL_GATEWAY else OWN_OPTIONS)
+    telemetry = process.telemetry
+
+    def adapt(resource: Resource) -> Resource:
+        return telemetry.add_to(use_own_addresses(resource, addresses), process.sockets)
+
+    access_log, reopen = None, partial(reopen_logs, process.admin_socket)
+    if telemetry.access_log:
+        access_log = AccessLogFile(telemetry.access_log, process.sockets, reopen)
+        await asyncio.to_thread(access_log.prepare)
+    callers_tls = CallersTls(cache, certificate, OPTIONS_OF_PUBLISHER if is_local_gateway(name) else OWN_OPTIONS)
     listeners = OpenListeners(cache)
     in_force = EnvoyProgress(cache, listeners)
-    upstream = Upstream(cache, name, now, in_force, expiries, stored.save, on_stale, adapt, callers_tls)
+    tokens = Tokens(cache, process.probe_socket, now, stored.save)
+    upstream = Upstream(
+        cache,
+        name,
+        now,
+        in_force,
+        expiries,
+        stored.save,
+        on_stale,
+        adapt,
+        callers_tls,
+        control_plane.lose,
+        on_problem,
+        tokens,
+    )
     if last := await asyncio.to_thread(stored.read):
         upstream.restore(last.resources)
     elif envoy := process.left_running:
         await _fill(upstream, control_plane, DetachedProcess(envoy.pid, envoy.started))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(stored.close)
-        forwarder = AccessLogForwarder()
+        stack.push_async_callback(tokens.close)
+        # An Envoy that is running has counted before, and an agent without a file doesn't know what.
+        is_new = process.left_running is None
+        traffic = await asyncio.to_thread(partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new))
+        stack.push_async_callback(traffic.close)
+        forwarder = AccessLogForwarder({CERTIFICATES: traffic.certificates.take})
         reporter = Reporter(
             cache,
             process,
@@ -79,19 +119,56 @@ async def run_agent(
             state_problem=lambda: stored.problem,
             lost_reports=lambda: forwarder.lost,
             tls_problems=lambda: callers_tls.find_problems(now()),
+            log_problem=lambda: access_log.problem if access_log else "",
+            token_problems=lambda: tokens.problems,
         )
-        control = ControlClient(EnvoyProbes(cache, process.probe_socket), reporter.build)
-        discovery = DiscoveryService(lambda _: Peer(name, is_on_this_machine=True), lambda _: cache, now)
-        server = await serve(f"unix:{process.sockets / 'ads'}", discovery.register, forwarder.register)
+        probes = EnvoyProbes(cache, process.probe_socket)
+        control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic)
+        peer = Peer(name, is_on_this_machine=True)
+        discovery = DiscoveryService(lambda _: peer, lambda _: cache, now, holds_routes=True)
+        metrics = MetricsService(traffic.take)
+        server = await serve(
+            f"unix:{process.sockets / 'ads'}", discovery.register, forwarder.register, metrics.register
+        )
         stack.push_async_callback(server.stop, 0)
         await process.start()
+        await stack.enter_async_context(Monitoring(cache, in_force, reporter, now).serve(monitored))
         async with asyncio.TaskGroup() as tasks:
-            following = _follow(control_plane, upstream.follow, control.keep, forwarder.follow)
-            work = (process.keep(), expiries.follow(), listeners.follow(), callers_tls.follow(), following)
+            following = keep_connected(control_plane, upstream.follow, control.keep, forwarder.follow)
+            work = (
+                process.keep(),
+                expiries.follow(),
+                listeners.follow(),
+                callers_tls.follow(),
+                following,
+                traffic.follow(),
+                *((access_log.follow(),) if access_log else ()),
+            )
             running = [tasks.create_task(each) for each in work]
-            yield
+            yield partial(_until_ready, cache, in_force, upstream)
             for task in running:
                 task.cancel()
+
+
+async def _until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Upstream) -> bool:
+    observer = cache.observe()
+    try:
+        while not (upstream.is_complete and _is_used(cache, in_force)):
+            observer.clear()
+            await observer.wait()
+            await asyncio.sleep(READY_AGAIN)  # looking costs time, and Envoy confirms resource by resource
+    finally:
+        cache.stop_observing(observer)
+    return upstream.stale_since is None
+
+
+def _is_used(cache: Cache, in_force: EnvoyProgress) -> bool:
+    envoys = in_force.envoys
+    if not envoys or any(envoy.unanswered for envoy in envoys):  # cheap, and false while Envoy starts
+        return False
+    resources = (each for type_url in ORDER for each in cache.resources(type_url).values())
+    used = {State.IN_FORCE, State.UNUSED}
+    return all(in_force.progress_of((each.type_url, each.name), each.version).state in used for each in resources)
 
 
 async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: DetachedProcess) -> None:
@@ -109,17 +186,7 @@ async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: Detached
 
 async def _until_filled(upstream: Upstream, control_plane: ControlPlane) -> None:
     while True:
-        async with control_plane.open_channel() as channel:
+        async with await control_plane.connect() as channel:
             if await upstream.fill(channel):
                 return
         await asyncio.sleep(FILL_AGAIN)
-
-
-async def _follow(control_plane: ControlPlane, *followers: Follow) -> None:
-    """Let *followers* use a channel, and begin again with another one when it must be replaced."""
-    while True:
-        async with control_plane.open_channel() as channel, asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(follow(channel)) for follow in followers]
-            await control_plane.until_outdated(channel)
-            for task in following:
-                task.cancel()

@@ -10,6 +10,8 @@ from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
 from holdfast.gateway.resources.resource import LISTENER, SECRET, Resource
 
+MANY = 50  # awaited secrets; while there are more, they aren't searched for, and everything else waits
+
 
 class State(enum.Enum):
     """The state of one version of a resource at this gateway."""
@@ -66,7 +68,21 @@ class EnvoyProgress:
 
     def _uses(self, envoy: Gateway, resource: Resource) -> bool:
         acknowledged = envoy.has((resource.type_url, resource.name), resource.version)
-        return acknowledged and (resource.type_url != LISTENER or self._listeners.has(envoy, resource))
+        if not acknowledged or _lacks_secret(envoy, resource):
+            return False
+        return resource.type_url != LISTENER or self._listeners.has(envoy, resource)
+
+
+def _lacks_secret(envoy: Gateway, resource: Resource) -> bool:
+    """
+    Return whether *resource* names a secret that *envoy* has requested and doesn't have yet.
+
+    Envoy acknowledges such a resource after `initial_fetch_timeout`, and at once if the agent says that there is no
+    such secret. It can't connect or listen until the secret is there.
+    """
+    if len(envoy.awaited) > MANY:
+        return True
+    return any(name.encode() in resource.body for type_url, name in envoy.awaited if type_url == SECRET)
 
 
 def _requested(envoy: Gateway, key: ResourceKey) -> bool:

@@ -1,11 +1,13 @@
 """
-Joining a publisher: exchange a token for a certificate, after verifying that it is the publisher of the token.
+Joining a publisher: exchange a token or an enrollment key for a certificate, after verifying the publisher.
 """
 
 import http.client
 import json
 import ssl
+from collections.abc import Collection
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,43 +24,72 @@ from holdfast.network.public_trust import make_public_context
 
 WITHIN = 30.0  # seconds for connecting, and for the answer
 MAX_ANSWER = 64 * 1024  # bytes
+LATER = frozenset({429, 500, 502, 503, 504, 507})
 
 
 class JoinFailed(Exception):
     """This machine didn't join; the text says why, and what to do."""
 
 
+class PublisherUnreachable(JoinFailed):
+    """The publisher can't be reached now; it can be later."""
+
+
 def join(url: str, token: JoinToken) -> Membership:
     """
     Join the publisher at *url*, with a new key.
 
-    With https, the publisher must have the key that the token pins; without a pin, a certificate that the public roots
-    vouch for. http is only for this machine, and for tokens without a pin. The token is sent after that.
+    With https, the publisher must have a key that the token pins; without pins, a certificate that the public roots
+    vouch for. http is only for this machine, and for tokens without pins. The token is sent after that.
 
     Raises:
         JoinFailed: The publisher can't be reached, isn't the one of the token, or rejects the token.
     """
-    parts = _read_url(url, token)
+    parts = _read_url(url, token.pins)
+    context = None if token.pins else make_public_context()
+    return _exchange(url, parts, _connect(parts, token.pins, context), {"token": token.text})
+
+
+def join_with_key(url: str, key: str, name: str, ca_file: Path | None) -> Membership:
+    """
+    Join the publisher at *url* as the gateway *name*, with an enrollment key.
+
+    An enrollment key doesn't pin the publisher's key, so the publisher's certificate must be valid for the host of
+    *url*, and issued by a CA in *ca_file* (PEM) or, without one, by a public CA.
+
+    Raises:
+        JoinFailed: As `join`.
+        OSError: *ca_file* can't be read, or contains no certificates.
+    """
+    parts = _read_url(url, ())
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else make_public_context()
+    return _exchange(url, parts, _connect(parts, (), context), {"token": key, "name": name})
+
+
+def _exchange(
+    url: str, parts: SplitResult, connection: http.client.HTTPConnection, credential: dict[str, str]
+) -> Membership:
     request = make_request()
-    body = json.dumps({"token": token.text, "csr": request.csr}).encode()
-    connection = _connect(parts, token)
+    body = json.dumps(credential | {"csr": request.csr}).encode()
     try:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         connection.request("POST", f"{PREFIX}/gateways/join", body, headers)
         response = connection.getresponse()
         answer = _read_json(response.read(MAX_ANSWER))
     except (OSError, http.client.HTTPException) as error:
-        raise JoinFailed(
+        raise PublisherUnreachable(
             f"{url} didn't answer: {error}. Try again; if the token was used up, create another."
         ) from error
     finally:
         connection.close()
+    if response.status in LATER:
+        raise PublisherUnreachable(_explain_refusal(url, response.status, answer))
     if response.status != http.client.OK:
         raise JoinFailed(_explain_refusal(url, response.status, answer))
     return _read_membership(url, parts, request.key, answer)
 
 
-def _read_url(url: str, token: JoinToken) -> SplitResult:
+def _read_url(url: str, pins: Collection[bytes]) -> SplitResult:
     parts = urlsplit(url)
     try:
         is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -70,19 +101,19 @@ def _read_url(url: str, token: JoinToken) -> SplitResult:
         raise JoinFailed(
             f"{url} isn't encrypted, so anyone on the network could use the token. Use the publisher's https URL."
         )
-    if parts.scheme == "http" and token.pin:
+    if parts.scheme == "http" and pins:
         raise JoinFailed(f"The publisher that created the token serves https, and {url} doesn't. Use its https URL.")
     return parts
 
 
-def _connect(parts: SplitResult, token: JoinToken) -> http.client.HTTPConnection:
+def _connect(parts: SplitResult, pins: Collection[bytes], context: ssl.SSLContext | None) -> http.client.HTTPConnection:
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
         connection = http.client.HTTPConnection(host, port or 80, timeout=WITHIN)
-    elif token.pin is None:
-        connection = http.client.HTTPSConnection(host, port or 443, timeout=WITHIN, context=make_public_context())
+    elif not pins:
+        connection = http.client.HTTPSConnection(host, port or 443, timeout=WITHIN, context=context)
     else:
-        connection = _PinnedConnection(host, port or 443, timeout=WITHIN, pin=token.pin)
+        connection = _PinnedConnection(host, port or 443, timeout=WITHIN, pins=pins)
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:
@@ -90,23 +121,24 @@ def _connect(parts: SplitResult, token: JoinToken) -> http.client.HTTPConnection
         raise JoinFailed(f"The certificate of {parts.netloc} can't be verified: {error.verify_message}.") from error
     except OSError as error:
         connection.close()
-        raise JoinFailed(f"Can't connect to {parts.netloc}: {error.strerror or error}. Check the URL.") from error
+        text = f"Can't connect to {parts.netloc}: {error.strerror or error}. Check the URL."
+        raise PublisherUnreachable(text) from error
     return connection
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
-    """A connection to a server with a known key, whatever the name and issuer in its certificate."""
+    """A connection to a server with one of the known keys, whatever the name and issuer in its certificate."""
 
-    def __init__(self, host: str, port: int, *, timeout: float, pin: bytes) -> None:
+    def __init__(self, host: str, port: int, *, timeout: float, pins: Collection[bytes]) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the pin is checked instead
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the pins are checked instead
         super().__init__(host, port, timeout=timeout, context=context)
-        self._pin = pin
+        self._pins = pins
 
     def connect(self) -> None:
         """Connect, and verify the key. Raises JoinFailed, OSError."""
         super().connect()
-        if _hash_key(self.sock.getpeercert(binary_form=True)) != self._pin:
+        if _hash_key(self.sock.getpeercert(binary_form=True)) not in self._pins:
             self.close()
             raise JoinFailed(
                 f"{self.host}:{self.port} has another key than the publisher that created the token, so the token was "
@@ -149,6 +181,8 @@ def _read_membership(url: str, parts: SplitResult, key: str, answer: dict[str, A
             (str(discovery["host"] or parts.hostname), int(discovery["port"])),
             str(discovery["serverName"]),
             Credential(key, str(answer["certificate"]), str(answer["ca"])),
+            # An earlier version of Holdfast doesn't send them.
+            tuple((str(each["host"]), int(each["port"])) for each in answer.get("controlPlanes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise JoinFailed(f"{url} sent an answer that can't be read. Is it another version of Holdfast?") from error

@@ -1,7 +1,8 @@
 """
 A gateway's membership: the key and the certificate that it connects with, and where the publisher is.
 
-The key is created here and never leaves the machine. All of it is one file, so that key and certificate always match.
+The key is created here and never leaves the machine. It is one file, so that key and certificate always match. Where
+else control planes are is stored separately (known_control_planes.py), because that changes more often.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from holdfast.files.replacement import replace_file
 from holdfast.gateway.remote.renewal import Renewed
 from holdfast.gateway.remote.tls import Credential
-from holdfast.network.addresses import Address
+from holdfast.network.addresses import Address, Addresses
 
 MEMBERSHIP_FILE = "membership.json"
 
@@ -40,6 +41,7 @@ class Membership:
     discovery: Address
     server_name: str  # in the certificate of the discovery service
     credential: Credential
+    control_planes: Addresses = ()  # that ran when it joined; not part of the file
 
     @property
     def validity(self) -> tuple[datetime, datetime]:
@@ -71,7 +73,9 @@ def make_request() -> Request:
 
 def write_membership(directory: Path, membership: Membership) -> None:
     """Store the membership, readable only for this user, atomically. Raises OSError."""
-    replace_file(directory / MEMBERSHIP_FILE, json.dumps(asdict(membership), indent=2).encode())
+    values = asdict(membership)
+    del values["control_planes"]
+    replace_file(directory / MEMBERSHIP_FILE, json.dumps(values, indent=2).encode())
 
 
 def read_membership(directory: Path) -> Membership | None:

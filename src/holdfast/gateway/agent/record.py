@@ -28,6 +28,8 @@ class AgentRecord:
     arguments: tuple[str, ...]
     stale_since: str | None
     problem: str = ""  # why Envoy couldn't be replaced, since this process started
+    stale_reason: str = ""  # why it has no control plane
+    is_rejected: bool = False  # the control plane rejects its certificate
 
     @property
     def is_running(self) -> bool:
@@ -54,6 +56,13 @@ class RecordFile:
         with suppress(OSError):
             if record := self.read():
                 self._write(replace(record, stale_since=since.isoformat() if since else None))
+
+    def write_absence(self, reason: str, is_rejected: bool) -> None:
+        """Record why the agent has no control plane; empty if it has one. A full disk is ignored."""
+        with suppress(OSError):
+            record = self.read()
+            if record and (record.stale_reason, record.is_rejected) != (reason, is_rejected):
+                self._write(replace(record, stale_reason=reason, is_rejected=is_rejected))
 
     def write_problem(self, problem: str) -> None:
         """Record why Envoy couldn't be replaced; a full disk is ignored."""

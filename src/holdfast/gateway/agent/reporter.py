@@ -13,6 +13,7 @@ from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
 from holdfast.gateway.control.reports import Problem, ProblemKind, Report, Traffic
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.failures.token_problem import TokenProblem
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.sockets import explain_failed_listen
@@ -41,6 +42,8 @@ class Reporter:
     state_problem: Callable[[], str | None] = _nothing
     lost_reports: Callable[[], int] = lambda: 0
     tls_problems: Callable[[], Iterable[str]] = tuple
+    log_problem: Callable[[], str] = str
+    token_problems: Callable[[], Iterable[TokenProblem]] = tuple
     started_at: datetime = field(init=False)
     _version: str = field(init=False)
     _traffic: tuple[Traffic, ...] = ()
@@ -67,8 +70,9 @@ class Reporter:
             envoy_ended_at=datetime.fromtimestamp(ended, UTC) if (ended := self.process.ended_at) else None,
             stale_since=self.stale_since(),
             lost_reports=self.lost_reports(),
-            problems=tuple(self._find_problems()),
+            problems=tuple(self.problems()),
             traffic=self._traffic if envoy else (),
+            tokens=tuple(self.token_problems()),
         )
 
     async def _read_traffic(self) -> None:
@@ -77,7 +81,8 @@ class Reporter:
         ended = time.monotonic()
         self._read_again_at = ended + _PAUSE * (ended - began)
 
-    def _find_problems(self) -> Iterable[Problem]:
+    def problems(self) -> Iterable[Problem]:
+        """Return the current problems."""
         for envoy in self.cache.gateways:
             for (type_url, name), rejection in envoy.rejected.items():
                 if type_url == LISTENER:
@@ -88,3 +93,5 @@ class Reporter:
             yield Problem(ProblemKind.STATE, problem)
         for problem in self.tls_problems():
             yield Problem(ProblemKind.CERTIFICATE, problem)
+        if problem := self.log_problem():
+            yield Problem(ProblemKind.ACCESS_LOG, problem)

@@ -21,6 +21,7 @@ from holdfast.gateway.agent.callers_tls import CallersTls
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
+from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.probing.constants import PREFIX
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to connect
 # A publisher that is starting isn't a problem yet. Refusals, such as of a revoked certificate, are logged at once.
+REJECTIONS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED}
 PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
 # The version of a resource that is here but not in force: the control plane then sends or removes it.
@@ -55,6 +57,9 @@ class Upstream:
         on_stale: Callable[[datetime | None], None] = lambda _: None,
         adapt: Callable[[Resource], Resource] = lambda resource: resource,
         callers_tls: CallersTls | None = None,
+        on_loss: Callable[[], None] = lambda: None,
+        on_problem: Callable[[str, bool], None] = lambda *_: None,
+        tokens: Tokens | None = None,
     ) -> None:
         """
         *save* stores changed and removed resources; it returns once a power failure couldn't lose them.
@@ -63,6 +68,11 @@ class Upstream:
 
         *adapt* returns a resource as this gateway serves it, with the same version. *callers_tls* decides which
         listeners it can serve; None: those for which the control plane sends a certificate.
+
+        *on_loss* is called whenever the control plane has ended or rejected a stream, and *on_problem* whenever the
+        reason for that changes: with the reason, empty if connected, and whether this gateway was rejected.
+
+        *tokens* gets the access tokens that Envoy needs.
         """
         self._cache = cache
         self._in_force = in_force
@@ -73,6 +83,10 @@ class Upstream:
         self._on_stale = on_stale
         self._adapt = adapt
         self._callers_tls = callers_tls or CallersTls(cache)
+        self._tokens = tokens
+        self._on_loss = on_loss
+        self._on_problem = on_problem
+        self._complete: set[str] = set()  # types of which everything was received, or restored
         self._rejections = Rejections(cache, in_force, now, self._return_to)
         self._returning: set[asyncio.Future[None]] = set()
         self._problem: str | None = None  # why there was no connection the last time
@@ -80,7 +94,13 @@ class Upstream:
 
     def restore(self, resources: Iterable[Resource]) -> None:
         """Serve *resources*, which an earlier process received."""
+        self._complete.update(ORDER)
         self._apply(resources)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether this gateway has received or restored everything that it serves at first."""
+        return self._complete.issuperset(ORDER)
 
     @property
     def stale_since(self) -> datetime | None:
@@ -130,7 +150,7 @@ class Upstream:
             stream.cancel()
         if not incomplete:
             await self._save(resources, ())
-            self._apply(resources)
+            self.restore(resources)
         return not incomplete
 
     async def _until_envoy_runs(self) -> None:
@@ -164,15 +184,19 @@ class Upstream:
             async for response in stream:
                 if not is_connected:
                     is_connected, self.stale_since, self._problem = True, None, None
+                    self._on_problem("", False)
                     log.info("connected to the control plane", gateway=self._node)
                 self._take(response, acknowledgements)
         except grpc.aio.AioRpcError as error:
+            if not self._may_pass(error.code()):
+                self._on_problem(error.details() or str(error.code()), error.code() in REJECTIONS)
             if is_connected:
                 log.warning("lost the control plane", gateway=self._node, why=error.details())
             elif error.details() != self._problem and not self._may_pass(error.code()):
                 # Once, however often it is tried.
                 log.warning("can't reach the control plane", gateway=self._node, why=error.details())
                 self._problem = error.details()
+            self._on_loss()
         except asyncio.CancelledError:
             if not answering.done():
                 raise
@@ -188,7 +212,7 @@ class Upstream:
 
     def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
         for type_url in ORDER:
-            request = DeltaDiscoveryRequest(type_url=type_url)
+            request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
             request.node.id = self._node
             waiting = self._callers_tls.waiting(type_url)
             for name, resource in (*self._cache.resources(type_url).items(), *waiting.items()):
@@ -206,9 +230,12 @@ class Upstream:
             each
             for each in every
             if not self._callers_tls.is_own(key := (each.type_url, each.name))
+            and not Tokens.is_own(key)
             and not self._rejections.find(key, each.version)
         ]
-        removals = [(response.type_url, name) for name in response.removed_resources]
+        removals = [(response.type_url, name) for name in response.removed_resources if name != _END]
+        if _END in response.removed_resources:
+            self._complete.add(response.type_url)
         self._rejections.remember(upserts, removals)
         # Storing and applying take place at the same time; the ACK waits for both.
         saving = asyncio.ensure_future(self._save(upserts, removals))
@@ -223,7 +250,11 @@ class Upstream:
         self._apply([resource])
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
-        self._cache.apply(*self._callers_tls.admit(map(self._adapt, upserts), removals))
+        adapted: Iterable[Resource] = map(self._adapt, upserts)
+        gone = removals
+        if self._tokens:
+            adapted, gone = self._tokens.admit(adapted, removals)
+        self._cache.apply(*self._callers_tls.admit(adapted, gone))
         self._expiries.watch(upserts)
 
     def _has(self, resource: Resource) -> bool:

@@ -4,15 +4,17 @@ The agent's end of the control stream: it runs the probes that the control plane
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+import grpc
 import grpc.aio
 import structlog
 
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
 from holdfast.gateway.control.lookout import Lookout
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
+from holdfast.gateway.control.notices import NOTICES, Notice
 from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.control.reports import EVERY, Report
 from holdfast.gateway.control.requests import (
@@ -23,25 +25,49 @@ from holdfast.gateway.control.requests import (
     End,
     Head,
     Look,
+    Request,
     Resolve,
     Task,
 )
+from holdfast.gateway.control.traffic import TrafficReport, TrafficStored
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+from holdfast.gateway.traffic.recorder import TrafficRecorder
 
 log = structlog.get_logger()
 SOON = 1.0  # seconds from the first report to the second: at the start, much changes
 MAX_PROBES = 16  # at once
+ACCEPTS_WITHIN = 5.0  # seconds
+STORED_WITHIN = 30.0  # seconds, after which a part of the traffic is sent again
+_KINDS: Mapping[str, type[Request | Notice | TrafficStored]] = {
+    **REQUESTS,
+    **NOTICES,
+    TrafficStored.KIND: TrafficStored,
+}
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before the stream is opened again
 
 
 class ControlClient:
     """Follows the control plane, runs its probes and reports to it. Lives on one event loop."""
 
-    def __init__(self, probes: EnvoyProbes, report: Callable[[], Awaitable[Report]] | None = None) -> None:
-        """*report* builds a report."""
+    def __init__(
+        self,
+        probes: EnvoyProbes,
+        report: Callable[[], Awaitable[Report]] | None = None,
+        notify: Callable[[Notice], None] = lambda _: None,
+        on_loss: Callable[[], None] = lambda: None,
+        traffic: TrafficRecorder | None = None,
+    ) -> None:
+        """
+        *report* builds a report; *notify* is called with the notices of the control plane; *traffic* is reported.
+
+        *on_loss* is called if the connection ends, in case nothing else uses it, such as while no Envoy runs.
+        """
         self._probes = probes
+        self._notify = notify
+        self._on_loss = on_loss
         self._lookout = Lookout()
         self._report = report
+        self._traffic = traffic
 
     async def keep(self, channel: grpc.aio.Channel) -> None:
         """Follow the control plane at the other end of *channel*, until cancelled."""
@@ -66,30 +92,52 @@ class ControlClient:
         Raises:
             MalformedMessage: The control plane sent something that can't be read.
         """
-        stream = _Stream(self._probes, self._lookout)
+        stream = _Stream(self._probes, self._lookout, self._notify, self._traffic)
         call = channel.stream_stream(METHOD, None, None)(None, wait_for_ready=True)
         sending = asyncio.create_task(stream.send(call))
         try:
             await call.initial_metadata()
-            if self._report:
-                stream.begin_reporting(self._report)
+            stream.begin_reporting(self._report)
             async for data in call:
                 stream.take(data)
         except grpc.aio.AioRpcError as error:
             log.debug("control stream ended", code=error.code().name, details=error.details())
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                self._on_loss()
         finally:
             sending.cancel()
             call.cancel()
             await stream.end()
 
 
+async def does_accept(channel: grpc.aio.Channel) -> bool:
+    """Return whether the control plane at the other end of *channel* accepts streams of this gateway."""
+    call = channel.stream_stream(METHOD, None, None)(None, timeout=ACCEPTS_WITHIN)
+    try:
+        await call.initial_metadata()
+        return not call.done()
+    except grpc.aio.AioRpcError:
+        return False
+    finally:
+        call.cancel()
+
+
 class _Stream:
-    def __init__(self, probes: EnvoyProbes, lookout: Lookout) -> None:
+    def __init__(
+        self,
+        probes: EnvoyProbes,
+        lookout: Lookout,
+        notify: Callable[[Notice], None],
+        traffic: TrafficRecorder | None,
+    ) -> None:
+        self._traffic = traffic
+        self._stored = asyncio.Event()  # the last part of the traffic
         self._probes = probes
         self._lookout = lookout
+        self._notify = notify
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._reporting: asyncio.Task[None] | None = None
+        self._reporting: list[asyncio.Task[None]] = []
 
     async def send(self, call: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         """Send messages until the stream ends. A generator of messages would be left running by grpc."""
@@ -97,8 +145,21 @@ class _Stream:
             while True:
                 await call.write(write(await self._queue.get()))
 
-    def begin_reporting(self, build: Callable[[], Awaitable[Report]]) -> None:
-        self._reporting = asyncio.create_task(self._report(build))
+    def begin_reporting(self, build: Callable[[], Awaitable[Report]] | None) -> None:
+        if build:
+            self._reporting.append(asyncio.create_task(self._report(build)))
+        if self._traffic:
+            self._reporting.append(asyncio.create_task(self._report_traffic(self._traffic)))
+
+    async def _report_traffic(self, traffic: TrafficRecorder) -> None:
+        """Send one part after the other, each until it is stored."""
+        while True:
+            part = await traffic.next_part()
+            self._stored.clear()
+            self._queue.put_nowait(TrafficReport(traffic.source, part))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STORED_WITHIN):
+                    await self._stored.wait()
 
     async def _report(self, build: Callable[[], Awaitable[Report]]) -> None:
         pause = SOON
@@ -114,12 +175,18 @@ class _Stream:
             pause = min(pause * 2, EVERY)
 
     def take(self, data: bytes) -> None:
-        request = read(data, REQUESTS, MAX_REQUEST)
-        if isinstance(request, End):
-            if running := self._running.get(request.id):
+        message = read(data, _KINDS, MAX_REQUEST)
+        if isinstance(message, TrafficStored):
+            if self._traffic:
+                self._traffic.acknowledge(message.number)
+            self._stored.set()
+        elif isinstance(message, Notice):
+            self._notify(message)
+        elif isinstance(message, End):
+            if running := self._running.get(message.id):
                 running.cancel()
-        elif request is not None:
-            self._begin(request)
+        elif message is not None:
+            self._begin(message)
 
     def _begin(self, task: Task) -> None:
         if len(self._running) >= MAX_PROBES or task.id in self._running:
@@ -161,7 +228,7 @@ class _Stream:
 
     async def end(self) -> None:
         """Cancel all probes, and wait until their resources are removed."""
-        running = [*self._running.values(), *filter(None, [self._reporting])]
+        running = [*self._running.values(), *self._reporting]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -98,6 +98,10 @@ class Members:
             raise MalformedMessage(f"{name} holds something else than objects")
         return [Members(item) for item in items]
 
+    def integers(self, name: str, most: int, highest: int) -> tuple[int, ...]:
+        """Return a list of at most *most* integers from 0 to *highest*."""
+        return tuple(Members({name: item}).number(name, highest) for item in self._items(name, most))
+
     def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
         """Return a list of at most *most* texts of at most *longest* characters."""
         return tuple(Members({name: item}).text(name, longest) for item in self._items(name, most))

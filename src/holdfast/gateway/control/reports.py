@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from holdfast.gateway.control.messages import MalformedMessage, Members
+from holdfast.gateway.failures.token_problem import TokenProblem
 
 EVERY = 10.0  # seconds between reports
 MAX_PROBLEMS = 20
+MAX_TOKENS = 100  # backends without a token
 MAX_TEXT = 500  # characters of a problem
 _MAX_ENVIRONMENTS = 4
 _WORD = 100
@@ -22,6 +24,7 @@ class ProblemKind(StrEnum):
 
     LISTENER = "listener"  # it can't listen on an address
     CERTIFICATE = "certificate"  # that for callers can't be used, or there is none
+    ACCESS_LOG = "access-log"  # its file can't be written
     STATE = "state"  # what it serves can't be stored, so it can't start without a control plane
 
 
@@ -58,6 +61,7 @@ class Report:
     lost_reports: int = 0  # messages about failed requests that were dropped, because the control plane was away
     problems: tuple[Problem, ...] = ()
     traffic: tuple[Traffic, ...] = ()
+    tokens: tuple[TokenProblem, ...] = ()
 
     def differs_from(self, other: "Report") -> bool:
         """Return whether the gateway's state differs, and not only its traffic."""
@@ -85,6 +89,10 @@ class Report:
                 {"environment": each.environment, "requests": each.requests, "failures": each.failures}
                 for each in self.traffic
             ],
+            "tokens": [
+                {"backend": each.backend[:MAX_TEXT], "cause": each.cause[:_WORD], "words": each.words[:MAX_TEXT]}
+                for each in self.tokens[:MAX_TOKENS]
+            ],
         }
 
     @classmethod
@@ -104,6 +112,7 @@ class Report:
                 problem for each in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(each))
             ),
             traffic=tuple(_read_traffic(each) for each in members.objects("traffic", _MAX_ENVIRONMENTS)),
+            tokens=tuple(_read_token(each) for each in _token_objects(members)),
         )
 
 
@@ -122,6 +131,17 @@ def _read_problem(members: Members) -> Problem | None:
     """Return a problem; None if it is of a kind that another version knows."""
     kind, text = members.text("kind", _WORD), members.text("text", MAX_TEXT)
     return Problem(ProblemKind(kind), text) if kind in set(ProblemKind) else None
+
+
+def _token_objects(members: Members) -> list[Members]:
+    """Return the problems with tokens; an agent of an earlier version reports none."""
+    return list(members.objects("tokens", MAX_TOKENS)) if members.values.get("tokens") is not None else []
+
+
+def _read_token(members: Members) -> TokenProblem:
+    return TokenProblem(
+        members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT)
+    )
 
 
 def _read_traffic(members: Members) -> Traffic:

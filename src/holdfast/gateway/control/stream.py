@@ -15,16 +15,21 @@ from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, AgentMessage, 
 from holdfast.gateway.control.messages import MalformedMessage, Message, read, write
 from holdfast.gateway.control.reports import REPORTS, Report
 from holdfast.gateway.control.requests import End
+from holdfast.gateway.control.traffic import TrafficReport
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
 from holdfast.work.budget import Budget
 
 log = structlog.get_logger()
 MAX_UNSENT = 32 * 1024 * 1024  # bytes; an agent that takes no more is disconnected
 PER_SECOND, PIECE = 400, 4096  # messages that are read, where each PIECE bytes count as another one
-_KINDS: Mapping[str, type[AgentMessage | Report]] = {**ANSWERS, **REPORTS}
+_KINDS: Mapping[str, type[AgentMessage | Report | TrafficReport]] = {
+    **ANSWERS,
+    **REPORTS,
+    TrafficReport.KIND: TrafficReport,
+}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request to a gateway, and what it has answered so far."""
 
@@ -68,7 +73,13 @@ class Exchange:
 class ControlStream:
     """One control stream."""
 
-    def __init__(self, gateway: str, take_report: Callable[[str, Report], None]) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        take_report: Callable[[str, Report], None],
+        take_traffic: Callable[[TrafficReport], None],
+    ) -> None:
+        self._take_traffic = take_traffic
         self.gateway = gateway
         self._take_report = take_report
         self._exchanges: dict[int, Exchange] = {}
@@ -138,6 +149,8 @@ class ControlStream:
         message = read(data, _KINDS, MAX_ANSWER)
         if isinstance(message, Report):
             self._take_report(self.gateway, message)
+        elif isinstance(message, TrafficReport):
+            self._take_traffic(message)
         # What is late concerns a probe that has ended.
         elif message is not None and (exchange := self._exchanges.get(message.id)):
             exchange.take(message)

@@ -3,7 +3,7 @@ The aggregated discovery service: one incremental stream per gateway.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from google.protobuf.any_pb2 import Any
 
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.discovery.listener_retry import ListenerRetry
-from holdfast.gateway.discovery.subscription import Subscription, Update
+from holdfast.gateway.discovery.route_hold import RouteHold
+from holdfast.gateway.discovery.subscription import WILDCARD, Subscription, Update
 from holdfast.gateway.peer import Identify, Peer
 from holdfast.gateway.resources.constants import GATEWAY_SECRET
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
@@ -45,7 +46,7 @@ SERVER_OPTIONS = [
     ("grpc.keepalive_time_ms", round(SILENT_AFTER * 1000)),
     ("grpc.http2.ping_timeout_ms", round(ANSWERS_WITHIN * 1000)),
     ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # the default disconnects agents for their pings
+    ("grpc.http2.min_ping_interval_without_data_ms", 500),  # the default disconnects agents for their pings
 ]
 
 
@@ -61,11 +62,24 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
     """
 
     def __init__(
-        self, identify: Identify, find_cache: Callable[[Peer], Cache | None], now: Callable[[], datetime]
+        self,
+        identify: Identify,
+        find_cache: Callable[[Peer], Cache | None],
+        now: Callable[[], datetime],
+        welcome: Callable[[], Awaitable[object]] | None = None,
+        *,
+        holds_routes: bool = False,
     ) -> None:
+        """
+        *welcome* is awaited before a gateway is sent anything.
+
+        With *holds_routes*, as gateways are Envoys and not agents, routes to a new cluster wait until it is ready.
+        """
         self._identify = identify
+        self._welcome = welcome
         self._find_cache = find_cache
         self._now = now
+        self._holds_routes = holds_routes
 
     def register(self, server: grpc.aio.Server) -> None:
         """Register the service with *server*."""
@@ -78,10 +92,12 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
     ) -> AsyncIterator[DeltaDiscoveryResponse]:
         """Run one stream until the gateway or the server ends it. Reject a stream that no gateway may open."""
         peer = self._identify(context)
+        if peer and self._welcome:
+            await self._welcome()
         cache = self._find_cache(peer) if peer else None
         if peer is None or cache is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        stream = _Stream(cache, peer, self._now)
+        stream = _Stream(cache, peer, self._now, holds_routes=self._holds_routes)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -99,7 +115,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
 
 
 class _Stream:
-    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime]) -> None:
+    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime], *, holds_routes: bool) -> None:
         self._peer = peer
         self._now = now
         self._cache = cache
@@ -109,6 +125,7 @@ class _Stream:
         self.fault = ""  # why the stream is ended
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
+        self._hold = RouteHold(self.gateway, self.watch.set) if holds_routes else None
 
     async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
         try:
@@ -119,6 +136,8 @@ class _Stream:
         finally:
             self.ended = True
             self._retry.cancel()
+            if self._hold:
+                self._hold.cancel()
             self.watch.set()
 
     def _take(self, request: DeltaDiscoveryRequest) -> None:
@@ -140,9 +159,12 @@ class _Stream:
             subscription.request(request.resource_names_subscribe, request.resource_names_unsubscribe, has, first=first)
             for name, version in has.items():
                 self.gateway.acknowledged[request.type_url, name] = version
+            named = {(request.type_url, name) for name in request.resource_names_subscribe if name != WILDCARD}
+            self.gateway.awaited |= named - self.gateway.acknowledged.keys()
             for name in request.resource_names_unsubscribe:  # the gateway drops them
                 self.gateway.acknowledged.pop((request.type_url, name), None)
                 self.gateway.rejected.pop((request.type_url, name), None)
+                self.gateway.awaited.discard((request.type_url, name))
             self.watch.set()
         if request.node.id or request.initial_resource_versions:
             # A reconnecting gateway that has everything is sent nothing, so no ACK would wake the observers.
@@ -158,6 +180,8 @@ class _Stream:
                 log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=text)
             if request.type_url == LISTENER:
                 self._retry.answered()
+            if request.type_url == CLUSTER and self._hold:
+                self._hold.answered()
             self._cache.tell_observers()
 
     def due(self) -> list[tuple[str, Update]]:
@@ -170,7 +194,10 @@ class _Stream:
         for type_url in ORDER:
             # Taken even without a subscription: a new one is compared with all resources.
             subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
-            for update in subscription.updates(self._cache.resources(type_url), changed) if subscription else ():
+            current = self._cache.resources(type_url)
+            if self._hold and type_url == ROUTES:
+                changed = self._hold.release(changed, current)
+            for update in subscription.updates(current, changed) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
                 self.gateway.updates += 1
                 updates.append((type_url, update))

@@ -62,19 +62,25 @@ class Gateway:
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
     unanswered: dict[ResourceKey, str] = field(default_factory=dict)  # nonce of the last update sent
+    awaited: set[ResourceKey] = field(default_factory=set)  # requested by name, and never acknowledged or rejected
     updates: int = 0  # sent, and neither acknowledged nor rejected
     watch: Watch = field(default_factory=Watch)  # what is to be sent
     applied: AppliedRevision | None = None
     behind_since: datetime | None = None  # since when it hasn't had the newest revision in force
+    recorded_at: datetime | None = None  # when other control planes could know of it first, by the database's clock
 
     @property
     def behind(self) -> int:
         """The number of resources that it has yet to apply: at least 1 while an update is unsent or unanswered."""
-        return max(len(self.unanswered) + self.watch.size, self.updates)
+        return max(len(self.unanswered) + self.watch.size, self.updates, self.watch.is_set())
 
     def has(self, key: ResourceKey, version: str) -> bool:
         """Return whether *version* is the last one sent, and acknowledged."""
         return key not in self.unanswered and self.acknowledged.get(key) == version
+
+    def follows(self, key: ResourceKey, version: str | None) -> bool:
+        """Return whether it has *version*, the current one, or nothing if the resource doesn't exist (None)."""
+        return self.has(key, version) if version else key not in self.acknowledged
 
 
 class Cache(Observers):
@@ -116,22 +122,31 @@ class Cache(Observers):
         """Return the current resource of this type and name, or None."""
         return self._resources.get(type_url, {}).get(name)
 
+    def watch(self) -> Watch:
+        """Return a watch that is set whenever resources have changed, and knows which, until `unwatch`."""
+        watch = Watch()
+        self._watches.add(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Forget *watch*."""
+        self._watches.discard(watch)
+
     # Streams
 
     def connect(self, gateway_id: str) -> tuple[Gateway, Watch]:
         """Register a stream; its watch is set whenever resources have changed, and knows which."""
         warming = self._warming.get(gateway_id, nothing_warming)
-        watch = Watch()
+        watch = self.watch()
         gateway = Gateway(gateway_id, self._clock(), warming, watch=watch)
         self._gateways[id(gateway)] = gateway
-        self._watches.add(watch)
         self.tell_observers()
         return gateway, watch
 
     def disconnect(self, gateway: Gateway, watch: Watch) -> None:
         """Forget a stream that has ended."""
         self._gateways.pop(id(gateway), None)
-        self._watches.discard(watch)
+        self.unwatch(watch)
         self.tell_observers()
 
     @property

@@ -133,6 +133,7 @@ class Subscription:
             key = (self.type_url, resource.name)
             if gateway.unanswered.get(key) == nonce:
                 del gateway.unanswered[key]
+            gateway.awaited.discard(key)
             if resource.name in bad:
                 gateway.rejected[key] = Rejection(resource.version, reason)
             else:

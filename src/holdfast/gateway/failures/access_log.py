@@ -3,6 +3,7 @@ Reports of failed requests from gateways: Envoy's gRPC access log, without the r
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,20 +17,31 @@ from envoy.service.accesslog.v3.als_pb2_grpc import (
     add_AccessLogServiceServicer_to_server,
 )
 
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.errors import InvalidField
 from holdfast.gateway.failures.evidence import FLAGS, Evidence
 from holdfast.gateway.peer import Identify, Peer
-from holdfast.gateway.resources.access_logs import DECODED_TAG, PROTOCOL_TAG, UPGRADE_TAG
+from holdfast.gateway.resources.access_logs import (
+    ATTEMPT_TAG,
+    DECODED_TAG,
+    MEMBER_TAG,
+    PROTOCOL_TAG,
+    SUSPENDS_TAG,
+    UPGRADE_TAG,
+)
 from holdfast.gateway.resources.connection_authentication import was_challenged
-from holdfast.gateway.resources.constants import REJECTIONS
+from holdfast.gateway.resources.constants import REJECTIONS, TRACE_TAG
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.websockets import WEBSOCKET
 from holdfast.work.budget import Budget
 
 MAX_REASON = 1000  # characters; backends control this text and its length
+MAX_MEMBER = 300  # characters of an origin
 MAX_ID = 200  # characters of a request, gateway or cluster id
 # On one stream. Unauthenticated callers decide how many rejections there are, and a stolen gateway how many failures;
 # gateways drop entries that aren't read.
 REJECTIONS_PER_SECOND, FAILURES_PER_SECOND = 500, 10_000
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")  # W3C Trace Context, 3.2.2.3
 _AT_ONCE = 100  # entries of one message, before other tasks get a turn
 
 
@@ -43,6 +55,9 @@ class FailedRequest:
     request_id: str
     at: datetime  # when the request started (aware, UTC); never later than its report
     evidence: Evidence
+    trace_id: str = ""  # empty: the gateway sends no traces
+    member: str = ""  # the origin of the member of a group that was chosen
+    is_attempt: bool = False  # at this member; the gateway may have sent the request to another one afterwards
 
 
 class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated without types
@@ -92,7 +107,20 @@ def _failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> F
         request_id=_request_id(entry)[:MAX_ID],
         at=_started(common, now),
         evidence=_evidence(entry),
+        trace_id=_trace_id(common.custom_tags.get(TRACE_TAG, "")),
+        member=_member(common.custom_tags.get(MEMBER_TAG, "")),
+        is_attempt=ATTEMPT_TAG in common.custom_tags,
     )
+
+
+def _member(text: str) -> str:
+    """Return the origin in *text*, from a gateway; empty if there is none."""
+    if not text or len(text) > MAX_MEMBER:
+        return ""
+    try:
+        return str(parse_endpoint(text).origin)
+    except InvalidField:
+        return ""
 
 
 def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
@@ -106,6 +134,7 @@ def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
         http2=common.custom_tags.get(PROTOCOL_TAG, "") == "HTTP/2",
         challenged=was_challenged(common),
         websocket=common.custom_tags.get(UPGRADE_TAG, "").lower() == WEBSOCKET,
+        suspends=common.custom_tags.get(SUSPENDS_TAG, "") == "true",
         attempts=max(common.upstream_request_attempt_count, 1),
         received=common.upstream_wire_bytes_received,
         received_header=response.upstream_header_bytes_received,
@@ -118,6 +147,10 @@ def _request_id(entry: HTTPAccessLogEntry) -> str:
     by_backend = entry.response.response_code_details.startswith(("via_upstream", "upstream_", "downstream_"))
     answered = "" if by_backend else entry.response.response_headers.get(REQUEST_ID_HEADER, "")
     return answered or entry.request.request_id
+
+
+def _trace_id(text: str) -> str:
+    return text if _TRACE_ID.fullmatch(text) and text.strip("0") else ""
 
 
 def _started(common: AccessLogCommon, now: datetime) -> datetime:

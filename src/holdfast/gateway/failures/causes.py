@@ -49,12 +49,19 @@ class Cause(StrEnum):
     TRUST_NOT_READY = "trust_not_ready"
     BACKEND_NOT_READY = "backend_not_ready"
     CONNECTION_AUTHENTICATION = "connection_authentication"
+    SIGN_IN_FAILED = "sign_in_failed"
+    TOKEN_ENDPOINT_NOT_TRUSTED = "token_endpoint_not_trusted"  # noqa: S105 - a code
+    TOKEN_ENDPOINT_UNREACHABLE = "token_endpoint_unreachable"  # noqa: S105 - a code
+    TOKEN_REQUEST_REJECTED = "token_request_rejected"  # noqa: S105 - a code
+    TOKEN_ANSWER_INVALID = "token_answer_invalid"  # noqa: S105 - a code
     OTHER = "other"
     # Not the backend's fault.
     CALLER_DISCONNECTED = "caller_disconnected"
     CALLER_STOPPED_SENDING = "caller_stopped_sending"
     CALLER_NOT_ACCEPTED = "caller_not_accepted"
     API_NOT_FOUND = "api_not_found"
+    OPERATION_NOT_LISTED = "operation_not_listed"
+    RATE_LIMITED = "rate_limited"
     NOT_A_WEBSOCKET = "not_a_websocket"
     BAD_REQUEST = "bad_request"
     REQUEST_REFUSED = "request_refused"
@@ -62,8 +69,18 @@ class Cause(StrEnum):
     REQUEST_HEADERS_TOO_LARGE = "request_headers_too_large"
     HTTP_VERSION_NOT_SUPPORTED = "http_version_not_supported"
     GATEWAY_OVERLOADED = "gateway_overloaded"
+    BACKEND_SUSPENDED = "backend_suspended"  # its last failure before that has the cause
 
 
+# Why the agent has no token to sign in with; it reports the cause itself.
+TOKEN_CAUSES = frozenset(
+    {
+        Cause.TOKEN_ENDPOINT_NOT_TRUSTED,
+        Cause.TOKEN_ENDPOINT_UNREACHABLE,
+        Cause.TOKEN_REQUEST_REJECTED,
+        Cause.TOKEN_ANSWER_INVALID,
+    }
+)
 # Requests that fail for one of these causes say nothing about the backend, so it isn't listed as failing.
 NOT_OF_BACKENDS = frozenset(
     {
@@ -71,6 +88,8 @@ NOT_OF_BACKENDS = frozenset(
         Cause.CALLER_STOPPED_SENDING,
         Cause.CALLER_NOT_ACCEPTED,
         Cause.API_NOT_FOUND,
+        Cause.OPERATION_NOT_LISTED,
+        Cause.RATE_LIMITED,
         Cause.NOT_A_WEBSOCKET,
         Cause.BAD_REQUEST,
         Cause.REQUEST_REFUSED,
@@ -78,6 +97,7 @@ NOT_OF_BACKENDS = frozenset(
         Cause.REQUEST_HEADERS_TOO_LARGE,
         Cause.HTTP_VERSION_NOT_SUPPORTED,
         Cause.GATEWAY_OVERLOADED,
+        Cause.BACKEND_SUSPENDED,
     }
 )
 

@@ -39,6 +39,7 @@ class Evidence:
     http2: bool = False  # with the backend
     websocket: bool = False
     challenged: bool = False  # the gateway removed a challenge of the backend to authenticate the connection
+    suspends: bool = False  # the gateway suspends the backend after failures
     attempts: int = 1  # including retries; the next three are sums over all attempts
     received: int = 0  # bytes of the response on the wire; over HTTP/2, of complete frames
     received_header: int = 0  # bytes of the header that were read, compressed

@@ -5,7 +5,7 @@ Explanations of failed requests, and how to fix them, for the people who run the
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
 from holdfast.gateway.failures.presented_names import read_presented_names
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 
@@ -188,6 +188,33 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "Check that it is running, and that the host and port are right.",
         SuggestedAction.CHANGE_ENDPOINT,
     ),
+    Cause.SIGN_IN_FAILED: Explanation(
+        "The gateway has no secret that it can send to this backend, so it rejects requests.",
+        "Enter the secret again under Endpoint Security. The gateway doesn't send it if the endpoint's host has "
+        "changed since, if verification is off, or if Holdfast can't decrypt it (see the publisher's log).",
+        SuggestedAction.CHANGE_ENDPOINT,
+    ),
+    Cause.TOKEN_ENDPOINT_NOT_TRUSTED: Explanation(
+        "The gateway gets no token for this backend, because it doesn't trust the token endpoint.",
+        "Import the certificate of the token endpoint, or of the CA that issued it. Test it to see what it presents.",
+        SuggestedAction.TEST_ENDPOINT,
+    ),
+    Cause.TOKEN_ENDPOINT_UNREACHABLE: Explanation(
+        "The gateway gets no token for this backend, because it can't reach the token endpoint.",
+        "Check that the token endpoint is running, and that the gateway can connect to it.",
+        SuggestedAction.TEST_ENDPOINT,
+    ),
+    Cause.TOKEN_REQUEST_REJECTED: Explanation(
+        "The token endpoint rejects the gateway's request for a token.",
+        "Check the client ID, the secret and the parameters under Endpoint Security, and that the client may use the "
+        "grant type client credentials.",
+        SuggestedAction.CHANGE_ENDPOINT,
+    ),
+    Cause.TOKEN_ANSWER_INVALID: Explanation(
+        "The token endpoint's answer contains no token that the gateway can use.",
+        "Check the token URL. The answer must be JSON with access_token, and redirects aren't followed.",
+        SuggestedAction.CHANGE_ENDPOINT,
+    ),
     Cause.DNS_FAILURE: Explanation(
         "DNS lookup failed for the host of this endpoint.",
         "Check the name and the gateway's DNS servers.",
@@ -237,6 +264,12 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "No published API has this context and version.",
         "Compare the URL with the API's Overview, and check that the API is published.",
     ),
+    Cause.OPERATION_NOT_LISTED: Explanation(
+        "The API serves only its listed operations, and this isn't one.", "Compare method and path with its operations."
+    ),
+    Cause.RATE_LIMITED: Explanation(
+        "The API received more requests than its limit allows.", "Raise maxTps, or ask callers to slow down."
+    ),
     Cause.NOT_A_WEBSOCKET: Explanation(
         "The caller asked for a websocket, and the backend answered with something else, such as a page or a redirect.",
         "Check that the backend accepts websockets at this path, and whether it requires HTTP/1.1 or signing in first.",
@@ -266,6 +299,12 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "The gateway is overloaded.",
         "Give the gateway's machine more memory and file descriptors, or add another gateway.",
     ),
+    Cause.BACKEND_SUSPENDED: Explanation(
+        "The gateway did not call the backend: it failed repeatedly, and the endpoint's settings suspend it for a "
+        "while. Or DNS lookup fails for its host.",
+        "Fix the failure before the suspension, which Failures shows if it is known. Otherwise, check the host name "
+        "and the gateway's DNS servers.",
+    ),
 }
 
 
@@ -277,14 +316,17 @@ def explain(cause: Cause, reason: str, limits: BackendLimits = DEFAULT_LIMITS) -
 
 
 def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
+    if cause in TOKEN_CAUSES:
+        return f"The gateway reports: {reason}." if reason else ""
     match cause:
         case Cause.HOSTNAME_MISMATCH:
             names = read_presented_names(reason)
             return f"It has {names}." if names else ""
         case Cause.TOO_MANY_OPEN_REQUESTS:
             return (
-                f"Limits: open requests {limits.requests:,}, connections {limits.connections:,}, requests waiting for "
-                f"a connection {limits.pending:,}, websockets {limits.websockets:,}."
+                f"Limits, unless the endpoint has its own: open requests {limits.requests:,}, connections "
+                f"{limits.connections:,}, requests waiting for a connection {limits.pending:,}, websockets "
+                f"{limits.websockets:,}."
             )
         case Cause.RESPONSE_HEADERS_TOO_LARGE | Cause.TOO_MANY_RESPONSE_HEADERS | Cause.REQUEST_HEADERS_TOO_LARGE:
             return f"The gateway allows {limits.header_fields:,} fields and {limits.header_kib:,} KiB."

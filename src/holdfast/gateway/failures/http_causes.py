@@ -14,12 +14,15 @@ Envoy 1.40 logs `protocol_error` for every response that it can't read
 
 from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.failures.evidence import Evidence
-from holdfast.gateway.resources.access_logs import BACKEND_FLAGS, TIMEOUT_FLAGS
+from holdfast.gateway.resources.access_logs import ATTEMPT_FLAGS, BACKEND_FLAGS, TIMEOUT_FLAGS
+from holdfast.gateway.resources.operations import METHOD_NOT_LISTED, NOT_LISTED
 
 _KIB = 1024
 # Requests that the gateway rejects itself, by Envoy's details: responses to gRPC callers all have status 200.
 _REASONS = {
     "direct_response": Cause.CALLER_NOT_ACCEPTED,  # see `routes.build_refusals`
+    "failed_to_inject_credential": Cause.SIGN_IN_FAILED,  # see `credentials`
+    "local_rate_limited": Cause.RATE_LIMITED,
     "request_header_timeout": Cause.CALLER_STOPPED_SENDING,
     "request_payload_too_large": Cause.REQUEST_TOO_LARGE,
     "route_not_found": Cause.API_NOT_FOUND,
@@ -47,6 +50,8 @@ def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) 
     """
     if evidence.challenged:
         return Cause.CONNECTION_AUTHENTICATION
+    if evidence.suspends and "UH" in evidence.flags:
+        return Cause.BACKEND_SUSPENDED
     if by_caller := _caller_cause(evidence):
         return by_caller
     connecting = classify_reason(
@@ -56,6 +61,12 @@ def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) 
         presents_identity=presents_identity,
     )
     return (_http_cause(evidence, header_kib) or connecting) if connecting is Cause.OTHER else connecting
+
+
+def is_attempt_reported(evidence: Evidence) -> bool:
+    """Return whether the last attempt of a failed request at a group's member is reported on its own, too."""
+    # The timeout of the whole request isn't one of the attempt.
+    return bool(evidence.flags & ATTEMPT_FLAGS) and evidence.details != "response_timeout"
 
 
 def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
@@ -91,6 +102,8 @@ def _caller_cause(evidence: Evidence) -> Cause | None:
         return Cause.REQUEST_REFUSED
     if evidence.flags & {"DC", "DR"} or evidence.details.startswith("downstream_"):
         return Cause.CALLER_DISCONNECTED
+    if evidence.details == "direct_response" and evidence.status in {NOT_LISTED, METHOD_NOT_LISTED}:
+        return Cause.OPERATION_NOT_LISTED
     return _REASONS.get(evidence.details) or _REJECTED.get(evidence.status)
 
 

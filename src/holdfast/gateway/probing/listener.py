@@ -2,7 +2,8 @@
 Envoy's listener for probes, as JSON: the agent writes it, and loading Envoy's messages would double its memory.
 
 A probe is a CONNECT request (RFC 9110, section 9.3.6), for which the gateway opens and verifies a connection and sends
-nothing on it, or a HEAD request, which it sends as it sends callers' requests, over the cluster's protocol.
+nothing on it, or a HEAD request, which it sends as it sends callers' requests, over the cluster's protocol. Agents
+request access tokens with POST.
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ def describe_probe_listener(socket: Path) -> Members:
         "stat_prefix": _NAME,
         "route_config": {
             "name": _NAME,
-            "virtual_hosts": [{"name": _NAME, "domains": ["*"], "routes": [_connect(), _head()]}],
+            "virtual_hosts": [{"name": _NAME, "domains": ["*"], "routes": [_connect(), _head(), _post()]}],
         },
         "http_filters": [
             _extension(
@@ -78,6 +79,16 @@ def _head() -> Members:
         "name": "head",
         "match": {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "HEAD"}}]},
         "route": {"cluster_header": CLUSTER_HEADER, "timeout": "0s"},
+        "request_headers_to_remove": [CLUSTER_HEADER, "x-forwarded-proto"],
+        "response_headers_to_remove": [FLAGS_HEADER],
+    }
+
+
+def _post() -> Members:
+    return {
+        "name": "post",
+        "match": {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "POST"}}]},
+        "route": {"cluster_header": CLUSTER_HEADER, "timeout": _LONGEST_SILENCE},
         "request_headers_to_remove": [CLUSTER_HEADER, "x-forwarded-proto"],
         "response_headers_to_remove": [FLAGS_HEADER],
     }

@@ -20,7 +20,7 @@ from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
-from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
+from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret, identity_secret_name
 
 IDENTITY_SUFFIX = "/client"
 
@@ -33,6 +33,7 @@ class ProbeResources:
     secrets: tuple[Resource, ...]
     authority: str  # host and port of the backend
     server_name: str  # the SNI that the gateway sends; empty: none
+    identity: str = ""  # name of the secret for traffic that has the same private key; empty: there is none
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -76,7 +77,34 @@ def build_probe(
         secrets.append(_renamed(build_trust_secret(trust), name))
     if identity:
         secrets.append(_renamed(build_identity_secret(identity), name + IDENTITY_SUFFIX))
-    return ProbeResources(make_resource(CLUSTER, name, cluster), tuple(secrets), endpoint.origin.authority, server_name)
+    return ProbeResources(
+        make_resource(CLUSTER, name, cluster),
+        tuple(secrets),
+        endpoint.origin.authority,
+        server_name,
+        identity_secret_name(identity) if identity else "",
+    )
+
+
+def has_key(resources: Sequence[Resource], sent: Resource | None) -> bool:
+    """Return whether *resources* contain a private key other than that of the secret that was *sent* for traffic."""
+    known = Secret.FromString(sent.body).tls_certificate if sent else None
+    contents = [Secret.FromString(each.body) for each in resources if each.type_url == SECRET]
+    return any(each.HasField("tls_certificate") and each.tls_certificate != known for each in contents)
+
+
+def addresses_of(resources: Sequence[Resource]) -> list[str]:
+    """Return the addresses that the gateway connects to in a probe with these *resources*."""
+    clusters = [Cluster.FromString(each.body) for each in resources if each.type_url == CLUSTER]
+    hosts = [
+        host.endpoint
+        for cluster in clusters
+        for locality in cluster.load_assignment.endpoints
+        for host in locality.lb_endpoints
+    ]
+    first = [host.address for host in hosts]
+    more = [additional.address for host in hosts for additional in host.additional_addresses]
+    return [address.socket_address.address for address in (*first, *more)]
 
 
 def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:

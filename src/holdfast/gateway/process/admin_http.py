@@ -33,6 +33,15 @@ def ask(admin: Path, target: str, method: str = "GET", max_bytes: int = _MAX_BYT
     return body.decode("utf-8", "replace")
 
 
+def reopen_logs(admin: Path) -> bool:
+    """Let Envoy open its access logs again; return whether it answers on the socket *admin*. Blocks."""
+    try:
+        ask(admin, "/reopen_logs", "POST")
+    except NoAdminAnswer:
+        return False
+    return True
+
+
 class _Connection(http.client.HTTPConnection):
     """A connection to a unix socket; a kept one would remain with an Envoy that was replaced."""
 

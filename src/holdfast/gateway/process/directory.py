@@ -66,6 +66,7 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
     Raises:
         CannotStart: It can't be written, other users can or could write to it, or another process uses it.
     """
+    path = path.absolute()  # the process that starts Envoy and writes its record has another working directory
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         close_directory(path, (LOCK_FILE,))

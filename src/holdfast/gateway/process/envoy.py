@@ -22,6 +22,7 @@ from holdfast.gateway.process.events import until_one
 from holdfast.gateway.process.launch import Launch, allow_another_successor, remove_shared_memory
 from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
 from holdfast.gateway.process.record import EnvoyRecord
+from holdfast.gateway.telemetry.telemetry import NO_TELEMETRY, Telemetry
 
 log = structlog.get_logger()
 FIRST_PAUSE = 0.1  # seconds
@@ -31,7 +32,7 @@ ENDS_WITHIN = 5.0
 READY_WITHIN = 60.0  # for a successor; with 10,000 APIs, the start takes ten seconds
 DRAIN = 30.0
 _READY_AGAIN = 0.02
-_OPTIONS = ("--log-level", "warn", "--drain-strategy", "immediate")
+_OPTIONS = ("--log-level", "warn", "--drain-strategy", "immediate", "--file-flush-interval-msec", "1000")
 # Relative to Envoy's working directory, so that the longer names that Envoy makes of it fit into a socket's address.
 # By default, Envoy uses abstract sockets, which every user of the machine can send commands to.
 _HOT_RESTART = ("--socket-path", "restart", "--socket-mode", "600")
@@ -56,13 +57,15 @@ class EnvoyProcess:
         log_file: Path,
         max_connections: int,
         drain: float = DRAIN,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         """
         *find_binary* is called for each start, and raises EnvoyMissing if there is none.
 
         *max_connections* limits callers' connections, over all listeners. An Envoy that was replaced has *drain*
-        seconds to finish requests.
+        seconds to finish requests. *telemetry* is what it logs and traces.
         """
+        self.telemetry = telemetry
         self.sockets = directory.sockets
         self.probe_socket = self.sockets / "probe"
         self.admin_socket = self.sockets / "admin"
@@ -74,7 +77,9 @@ class EnvoyProcess:
         self._directory = directory
         self._log_file = log_file
         self._drain = math.ceil(drain) + 1
-        bootstrap = write_bootstrap(node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections)
+        bootstrap = write_bootstrap(
+            node, self.sockets / "ads", self.admin_socket, self.probe_socket, max_connections, telemetry
+        )
         times = ("--drain-time-s", str(math.ceil(drain)), "--parent-shutdown-time-s", str(self._drain))
         self._launch = Launch(find_binary, ["--config-yaml", bootstrap, *_OPTIONS, *times, *_HOT_RESTART], directory)
         self._record: EnvoyRecord | None = None

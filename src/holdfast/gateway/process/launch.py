@@ -71,6 +71,8 @@ class Launch:
             "version": await asyncio.to_thread(read_version, binary),
         }
         of_hot_restart = ["--base-id", str(base_id), "--restart-epoch", str(epoch)]
+        # Envoy sends it with its statistics, so that counters of different processes aren't mixed up.
+        of_hot_restart += ["--service-zone", f"{base_id}.{epoch}"]
         command = [str(binary), *self._options, *of_hot_restart]
         wish = {"command": command, "record": record, "record_file": str(record_file)}
         with shared_lock(self._directory.envoy_lock) as envoy_lock:

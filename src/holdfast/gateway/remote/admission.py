@@ -20,6 +20,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from holdfast.gateway.peer import Identify, Peer
+from holdfast.refusals import TryLater
 from holdfast.work.budget import Budget
 
 log = structlog.get_logger()
@@ -27,6 +28,7 @@ LOG_EVERY = 60.0  # seconds
 MAX_STREAMS = 16  # of one gateway; it needs three, and twice as many while it reconnects
 STREAMS_PER_SECOND = 32  # of one gateway: each can cost a line in the log
 NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was revoked or replaced, or it has expired."
+UNDECIDED = "The publisher can't check this gateway's certificate at the moment, because it can't read its database."
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _admitted: ContextVar[tuple[Peer, str] | None] = ContextVar("admitted", default=None)
@@ -36,7 +38,12 @@ class Admissions(Protocol):
     """Decides which gateways may connect, by the SHA-256 of the certificate (DER) in lower-case hex."""
 
     def authorize(self, fingerprint: str) -> Peer | None:
-        """Return the gateway that may connect with this certificate, None if none; called in a thread."""
+        """
+        Return the gateway that may connect with this certificate, None if none; called in a thread.
+
+        Raises:
+            TryLater: That can't be decided now.
+        """
 
     def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
         """Return a future that is done once the certificate is no longer accepted."""
@@ -92,7 +99,11 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
 
     async def _run(self, method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
         fingerprint = _read_fingerprint(context)
-        peer = await asyncio.to_thread(self._admissions.authorize, fingerprint) if fingerprint else None
+        try:
+            peer = await asyncio.to_thread(self._admissions.authorize, fingerprint) if fingerprint else None
+        except TryLater:  # the store logs it once for all
+            # Not UNAVAILABLE, for which gateways leave a control plane whose other streams may still work.
+            await context.abort(grpc.StatusCode.ABORTED, UNDECIDED)
         if peer is None:
             self._log_rejection(fingerprint, context)
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)

@@ -2,15 +2,36 @@
 Access logs: which requests gateways report to the control plane, and with which fields.
 """
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, OrFilter
+from collections.abc import Mapping
+
+from envoy.config.accesslog.v3.accesslog_pb2 import (
+    AccessLog,
+    AccessLogFilter,
+    AndFilter,
+    OrFilter,
+    RuntimeFilter,
+)
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
+from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.gateway.resources.connection_authentication import match_challenge
-from holdfast.gateway.resources.constants import CONTROL_PLANE, FAILURES, REJECTIONS
+from holdfast.gateway.resources.constants import (
+    ALL_REQUESTS,
+    CERTIFICATE_SAMPLE_KEY,
+    CERTIFICATE_TAG,
+    CERTIFICATES,
+    CONTROL_PLANE,
+    FAILURES,
+    MATCH_METADATA,
+    MEMBER,
+    METADATA,
+    REJECTIONS,
+    SUSPENDS,
+)
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.local_replies import match_expression, match_flags
 
@@ -21,15 +42,23 @@ BACKEND_FLAGS = TIMEOUT_FLAGS | {"UF", "UH", "UC", "UR", "LR", "NC", "URX", "UO"
 _REJECTED = (
     "response.code_details != 'via_upstream' && !response.code_details.startsWith('upstream_') && "
     "!(response.code_details in ['no_healthy_upstream', 'cluster_not_found', 'stream_idle_timeout', "
-    "'duration_timeout', 'response_timeout', 'dns_resolution_failed'])"
+    "'duration_timeout', 'response_timeout', 'dns_resolution_failed']) && "
+    "response.code_details != 'cors_response'"
 )
 # Values for which a log entry has no field.
-PROTOCOL_TAG, DECODED_TAG, UPGRADE_TAG = "upstream_protocol", "decoded_header", "upgrade"
+PROTOCOL_TAG, DECODED_TAG, UPGRADE_TAG, SUSPENDS_TAG = "upstream_protocol", "decoded_header", "upgrade", "suspends"
+MEMBER_TAG, ATTEMPT_TAG = "member", "attempt"
+_CERTIFICATE = "%CEL(upstream.sha256_peer_certificate_digest)%"
 _TAGS = {
     PROTOCOL_TAG: "%UPSTREAM_PROTOCOL%",
     DECODED_TAG: "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%",
     UPGRADE_TAG: "%REQ(UPGRADE):16%",
+    SUSPENDS_TAG: f"%METADATA(ROUTE:{METADATA}:{SUSPENDS})%",
+    MEMBER_TAG: f"%METADATA(UPSTREAM_HOST:{MATCH_METADATA}:{MEMBER})%",
 }
+# Flags of attempts that may be repeated at another member. Each attempt with one of them is reported, the last one too.
+ATTEMPT_FLAGS = frozenset({"UF", "UC", "UR", "UT"})
+_TO_MEMBER = f"'{MATCH_METADATA}' in xds.upstream_host_metadata.filter_metadata"
 
 
 def report_failures() -> AccessLog:
@@ -37,19 +66,41 @@ def report_failures() -> AccessLog:
     return _log(FAILURES, AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()])))
 
 
+def report_attempts() -> AccessLog:
+    """
+    Return the log of attempts that failed at a member of a group, for the router: other members may have answered.
+
+    Source: `envoy.extensions.filters.http.router.v3.Router.upstream_log`.
+    """
+    both = AndFilter(filters=[match_flags(ATTEMPT_FLAGS), match_expression(_TO_MEMBER)])
+    return _log(FAILURES, AccessLogFilter(and_filter=both), {**_TAGS, ATTEMPT_TAG: "true"})
+
+
 def report_rejections() -> AccessLog:
     """Return the log of requests that the gateway itself rejected."""
     return _log(REJECTIONS, match_expression(_REJECTED))
 
 
-def _log(name: str, which: AccessLogFilter) -> AccessLog:
-    """Return an access log that goes to the control plane; each log has its own stream and buffer."""
+def report_certificates() -> AccessLog:
+    """Return the log of requests, for a small sample, with the certificate that the backend presented."""
+    return _log(CERTIFICATES, match_sample(CERTIFICATE_SAMPLE_KEY), {CERTIFICATE_TAG: _CERTIFICATE})
+
+
+def match_sample(key: str) -> AccessLogFilter:
+    """Return a filter for a share of the requests, at first all; the agent sets it under *key* in Envoy's runtime."""
+    every = FractionalPercent(numerator=ALL_REQUESTS, denominator=FractionalPercent.MILLION)
+    sample = RuntimeFilter(runtime_key=key, percent_sampled=every, use_independent_randomness=True)
+    return AccessLogFilter(runtime_filter=sample)
+
+
+def _log(name: str, which: AccessLogFilter, tags: Mapping[str, str] = _TAGS) -> AccessLog:
+    """Return an access log that goes to the agent; each log has its own stream and buffer."""
     common = CommonGrpcAccessLogConfig(
         log_name=name,
         transport_api_version=ApiVersion.V3,
         grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=CONTROL_PLANE)),
         buffer_flush_interval=Duration(nanos=200_000_000),
-        custom_tags=[CustomTag(tag=tag, value=value) for tag, value in _TAGS.items()],
+        custom_tags=[CustomTag(tag=tag, value=value) for tag, value in tags.items()],
     )
     log = AccessLog(name="envoy.access_loggers.http_grpc", filter=which)
     config = HttpGrpcAccessLogConfig(common_config=common, additional_response_headers_to_log=[REQUEST_ID_HEADER])

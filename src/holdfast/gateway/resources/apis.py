@@ -1,24 +1,30 @@
 """
-All of one API's resources, built from its trust sets, gateway identities and callers. Pure.
+All of one API's resources, built from its trust sets, gateway identities, callers and credentials. Pure.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin, token_endpoint
+from holdfast.apis.catalog.endpoint_group import Member
+from holdfast.apis.catalog.endpoint_security import Credential
 from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
-from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import cluster_name, pack_routes, scope_name, scope_of
+from holdfast.gateway.resources.credentials import Injection, build_credential_secret, choose_injection
+from holdfast.gateway.resources.members import FurtherMembers, VerifiedMember
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, Resource
+from holdfast.gateway.resources.routes import cluster_name, pack_routes, scope_name, scope_of, target_name
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
+from holdfast.gateway.resources.token_requests import TOKEN_PREFIX, TokenRequest, build_token_request, name_request
 
 NO_IDENTITIES: Mapping[Origin, UnsealedIdentity] = MappingProxyType({})
+NO_CREDENTIALS: Mapping[Environment, Credential] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,15 @@ class ApiResources:
     clusters: tuple[Resource, ...]
     secrets: tuple[Resource, ...]
     scope: str  # that its routes belong to
-    routes: Mapping[Environment, bytes]  # serialized; empty if there are none
+    routes: Mapping[Environment, tuple[bytes, ...]]  # as `pack_routes` returns them
     # The resources that enforce a policy, by type URL and name: an origin's clusters and secrets, or callers' routes.
     by_policy: Mapping[Policy, frozenset[tuple[str, str]]]
     groups: frozenset[str]  # that the API is deployed to
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether gateways answer for the API."""
+        return any(self.routes.values())
 
     @property
     def all(self) -> tuple[Resource, ...]:
@@ -45,39 +56,115 @@ def build_api(
     identities: Mapping[Origin, UnsealedIdentity] = NO_IDENTITIES,
     callers: Collection[AcceptedCaller] = (),
     limits: BackendLimits = DEFAULT_LIMITS,
+    credentials: Mapping[Environment, Credential] = NO_CREDENTIALS,
 ) -> ApiResources:
     """
     Build the resources of *api*.
 
     *trust* has a trust set for each of its https origins, and *identities* the gateway identities of those that have
-    one; *callers* are the accepted caller certificates, if the API requires one.
+    one; *callers* are the accepted caller certificates, if the API requires one. *credentials* are what gateways sign
+    in to its backends with.
     """
+    api = _with_current_security(api, credentials)
     resources: list[Resource] = []
     secrets: dict[str, Resource] = {}
     by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
     for environment in ENVIRONMENTS:
-        endpoint = api.endpoint(environment)
-        if endpoint is None or not api.state.is_served:
+        members = [_verify(member, trust, identities) for member in api.members(environment)]
+        if not members or not api.state.is_served or api.mocks is not None:
             continue
-        origin = endpoint.origin
-        identity = identities.get(origin) if origin.is_secure else None
-        name = cluster_name(api.organization, api.id, environment)
-        own = build_clusters(name, endpoint, trust.get(origin), identity, limits)
-        resources += own
-        if origin.is_secure and trust[origin].unverified_until is None:
-            anchors = build_trust_secret(trust[origin])
-            secrets[anchors.name] = anchors
-            own = [*own, anchors]
-        if identity:
-            key_secret = build_identity_secret(identity)
-            secrets[key_secret.name] = key_secret
-            own = [*own, key_secret]
-        keys = frozenset((resource.type_url, resource.name) for resource in own)
-        policy = OriginTrust(str(origin))
-        by_policy[policy] = by_policy.get(policy, frozenset()) | keys
+        first, group = members[0], api.group(environment)
+        further = FurtherMembers(group, members[1:]) if group and members[1:] else None
+        name = target_name(api, environment)
+        credential = credentials.get(environment)
+        token = _find_token_endpoint(credential, trust, identities) if credential else None
+        backend = cluster_name(api.organization, api.id, environment)
+        injection = _inject(credential, members, token, backend) if credential else None
+        clusters = build_clusters(name, first.member.endpoint, first.trust, first.identity, limits, injection, further)
+        resources += clusters
+        for member in members:
+            own = _build_secrets(member)
+            if injection:
+                own.append(build_credential_secret(injection))
+            secrets |= {secret.name: secret for secret in own}
+            keys = frozenset((resource.type_url, resource.name) for resource in [*clusters, *own])
+            policy = OriginTrust(member.origin)
+            by_policy[policy] = by_policy.get(policy, frozenset()) | keys
+        if credential and token and injection and injection.secret.startswith(TOKEN_PREFIX):
+            own = _build_token_resources(backend, credential, token, limits)
+            resources += (resource for resource in own if resource.type_url == CLUSTER)
+            secrets |= {resource.name: resource for resource in own if resource.type_url != CLUSTER}
+            policy = OriginTrust(token.origin)
+            keys = frozenset((resource.type_url, resource.name) for resource in own)
+            by_policy[policy] = by_policy.get(policy, frozenset()) | keys
     routes = {environment: pack_routes(api, environment, callers) for environment in ENVIRONMENTS}
     if api.requires_certificate and resources:
         served = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
         by_policy[ApiCallers(api.id)] = keys
     return ApiResources(tuple(resources), tuple(secrets.values()), scope_of(api), routes, by_policy, api.groups)
+
+
+def _with_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:
+    """Return *api* with the endpoint security of *credentials*; an earlier revision of it may have another."""
+    current = {
+        environment: endpoint and replace(endpoint, security=credential.security if credential else None)
+        for environment in ENVIRONMENTS
+        for endpoint, credential in [(api.endpoint(environment), credentials.get(environment))]
+    }
+    return replace(api, production=current["production"], sandbox=current["sandbox"])
+
+
+def _inject(
+    credential: Credential, members: Sequence[VerifiedMember], token: VerifiedMember | None, backend: str
+) -> Injection:
+    """Choose what is sent to all *members*: nothing, if it may not be sent to one of them or the *token* endpoint."""
+    every = [*members, token] if token else members
+    verified = all(member.trust is not None and member.trust.unverified_until is None for member in every)
+    origins = frozenset(member.origin for member in every)
+    return choose_injection(credential, origins, verified=verified, backend=backend)
+
+
+def _find_token_endpoint(
+    credential: Credential, trust: Mapping[Origin, TrustSet], identities: Mapping[Origin, UnsealedIdentity]
+) -> VerifiedMember | None:
+    token = credential.security.token
+    return _verify(Member(token_endpoint(token.url)), trust, identities) if token else None
+
+
+def _build_token_resources(
+    backend: str, credential: Credential, token: VerifiedMember, limits: BackendLimits
+) -> list[Resource]:
+    """Build what agents need to get tokens for *backend*: the token endpoint's cluster and secrets, and the request."""
+    security, endpoint = credential.security, token.member.endpoint
+    if security.token is None or security.secret is None or credential.value is None:
+        return []
+    request = TokenRequest(
+        name=name_request(backend, security),
+        backend=backend,
+        authority=endpoint.origin.authority,
+        target=endpoint.target,
+        client_id=security.token.client_id,
+        secret_id=security.secret.id,
+        secret=credential.value,
+        parameters=security.token.parameters,
+    )
+    clusters = build_clusters(request.cluster, endpoint, token.trust, token.identity, limits)
+    return [*clusters, *_build_secrets(token), build_token_request(request)]
+
+
+def _verify(
+    member: Member, trust: Mapping[Origin, TrustSet], identities: Mapping[Origin, UnsealedIdentity]
+) -> VerifiedMember:
+    origin = member.endpoint.origin
+    return VerifiedMember(member, trust.get(origin), identities.get(origin) if origin.is_secure else None)
+
+
+def _build_secrets(verified: VerifiedMember) -> list[Resource]:
+    """Build the secrets with the anchors and the gateway identity of one member."""
+    secrets = []
+    if verified.trust and verified.trust.unverified_until is None:
+        secrets.append(build_trust_secret(verified.trust))
+    if verified.identity:
+        secrets.append(build_identity_secret(verified.identity))
+    return secrets

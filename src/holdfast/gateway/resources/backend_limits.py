@@ -2,12 +2,14 @@
 Limits for connections to backends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
 
 
 @dataclass(frozen=True, slots=True)
 class BackendLimits:
-    """The limits for one backend; they are the same for all backends."""
+    """The limits for one backend: those of all backends, or those that its endpoint has instead."""
 
     # Seconds until an idle connection closes, which must be before the backend closes it: Node.js, Apache and uvicorn
     # do so after 5.
@@ -22,3 +24,14 @@ class BackendLimits:
 
 
 DEFAULT_LIMITS = BackendLimits()
+
+
+def limit_backend(limits: BackendLimits, connection: ConnectionSettings) -> BackendLimits:
+    """Return *limits* with those that an endpoint has instead."""
+    own = {
+        "connections": connection.max_connections,
+        "pending": connection.max_pending_requests,
+        "requests": connection.max_requests,
+    }
+    given = {name: value for name, value in own.items() if value is not None}
+    return replace(limits, **given) if given else limits

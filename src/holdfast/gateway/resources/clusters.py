@@ -4,7 +4,6 @@ Envoy clusters, built from endpoints.
 
 from datetime import timedelta
 from functools import cache
-from ipaddress import ip_address
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
@@ -23,14 +22,18 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from holdfast.apis.catalog.connection_settings import Protocol
 from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.catalog.endpoint_group import Member
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
-from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits, limit_backend
+from holdfast.gateway.resources.credentials import Injection, build_injector
+from holdfast.gateway.resources.members import FurtherMembers, VerifiedMember, is_address, use_members
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
 from holdfast.gateway.resources.retries import build_retry_budget
+from holdfast.gateway.resources.suspension import add_suspension, count_as_failures
+from holdfast.gateway.resources.timeouts import build_connect_timeout
 from holdfast.gateway.resources.tls import build_upstream_tls
 
-CONNECT_TIMEOUT = Duration(seconds=5)
 WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/upgrade", RoutingPriority.HIGH
 # A response whose caller doesn't read it fills its stream's window. The connection's window holds the windows of all
 # streams, so slow callers never stall the others; with Envoy's defaults, two slow callers stall all (measured).
@@ -55,20 +58,26 @@ def build_clusters(
     trust: TrustSet | None,
     identity: UnsealedIdentity | None = None,
     limits: BackendLimits = DEFAULT_LIMITS,
+    injection: Injection | None = None,
+    further: FurtherMembers | None = None,
 ) -> list[Resource]:
     """
     Build the clusters of one endpoint; an https endpoint needs *trust* and may have *identity*, others have neither.
+    *injection* is what gateways sign in to its backend with.
+
+    In a group with *further* members, an https endpoint can lack *trust* if another one has it.
 
     Open websockets don't count against the backend's request limit, because their routes have another priority than
     those of requests, and each priority has its own limits and connections. Only an endpoint that always uses HTTP/2
     has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others.
     """
-    if endpoint.origin.is_secure != (trust is not None):
-        raise ValueError(f"{endpoint.url}: an https endpoint needs a trust set, an http endpoint can't have one")
+    verifiable = trust is not None or (further is not None and any(member.trust for member in further.members))
+    if endpoint.origin.is_secure != verifiable:
+        raise ValueError(f"{endpoint.origin}: an https endpoint needs a trust set, an http endpoint can't have one")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    resources = [_cluster(name, endpoint, trust, identity, limits, protocol)]
+    resources = [_cluster(name, endpoint, trust, identity, limits, protocol, injection, further)]
     if upgrades != name:
-        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1))
+        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1, injection, further))
     return resources
 
 
@@ -94,23 +103,34 @@ def _cluster(
     identity: UnsealedIdentity | None,
     limits: BackendLimits,
     protocol: Protocol,
+    injection: Injection | None,
+    further: FurtherMembers | None,
 ) -> Resource:
+    limits = limit_backend(limits, endpoint.connection)
     cluster = Cluster(
         name=name,
-        connect_timeout=CONNECT_TIMEOUT,
+        connect_timeout=build_connect_timeout(endpoint.connection),
         circuit_breakers=_breakers(limits),
         load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
         connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
-    if _is_address(endpoint.origin.host):
+    if is_address(endpoint.origin.host):
         cluster.type = Cluster.STATIC
     else:
         _resolve_by_dns(cluster)
-    cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(_options(limits, protocol))
+    failures = endpoint.connection.suspend_statuses if endpoint.connection.suspend_ms else () if further else None
+    options = _options(limits, protocol, failures, injection)
+    cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(options)
+    add_suspension(cluster, endpoint.connection)
     if trust is not None:
         cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
+    members = [VerifiedMember(Member(endpoint), trust, identity)]
+    if further:
+        members = [VerifiedMember(Member(endpoint, further.group.weight), trust, identity), *further.members]
+        use_members(cluster, further.group, members, _ALPN[protocol])
+    ends = [member.trust.unverified_until for member in members if member.trust and member.trust.unverified_until]
     # A cluster without verification expires on its own, even if the gateway has lost the control plane.
-    return make_resource(CLUSTER, name, cluster, trust.unverified_until if trust else None)
+    return make_resource(CLUSTER, name, cluster, min(ends, default=None))
 
 
 @cache
@@ -155,8 +175,12 @@ def _resolve_by_dns(cluster: Cluster) -> None:
 
 
 @cache
-def _options(limits: BackendLimits, protocol: Protocol) -> Any:
+def _options_without_filters(
+    limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None
+) -> HttpProtocolOptions:
     options = HttpProtocolOptions()
+    if failures is not None:
+        count_as_failures(options, failures)
     common = options.common_http_protocol_options
     common.idle_timeout.FromTimedelta(timedelta(seconds=limits.idle))
     common.max_headers_count.value = limits.header_fields
@@ -168,14 +192,23 @@ def _options(limits: BackendLimits, protocol: Protocol) -> Any:
         options.explicit_http_config.http2_protocol_options.CopyFrom(_HTTP2)
     else:
         options.explicit_http_config.http_protocol_options.enable_trailers = True
+    return options
+
+
+@cache
+def _pack_without_filters(limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None) -> Any:
     packed = Any()
-    packed.Pack(options, deterministic=True)
+    packed.Pack(_options_without_filters(limits, protocol, failures), deterministic=True)
     return packed
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _options(
+    limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None, injection: Injection | None
+) -> Any:
+    if injection is None:
+        return _pack_without_filters(limits, protocol, failures)
+    options, packed = HttpProtocolOptions(), Any()
+    options.CopyFrom(_options_without_filters(limits, protocol, failures))
+    options.http_filters.extend(build_injector(injection))
+    packed.Pack(options, deterministic=True)
+    return packed

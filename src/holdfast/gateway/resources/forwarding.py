@@ -5,9 +5,6 @@ The gateway removes them from callers' requests and sets its own. It keeps them 
 own values. Routes add X-Forwarded-Host and X-Forwarded-Prefix.
 """
 
-from collections.abc import Iterator
-from itertools import product
-
 from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
@@ -20,7 +17,9 @@ from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutat
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
+from holdfast.apis.catalog.api import MAX_CONTEXT
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.gateway.resources.header_names import spellings
 from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER, TIME_HEADER
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -32,14 +31,17 @@ NAMES = (
 # Everything that the proxy sent, plus an entry for its connection. Formatters return only the first of repeated fields;
 # CEL returns all.
 _FORWARDED = "%CEL(request.headers['forwarded'])%, for=\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\""
+# Listeners find a request's routes by this: of `/pizza?size=1`, the header `:path` would also have the query. It is cut
+# after the longest first segment that an API can have.
+_PATH = f"%PATH(NQ):{MAX_CONTEXT + 2}%"
 
 
 def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bool, by_proxy: bool) -> None:
     """
     Apply the rule to *manager* before it routes requests; *by_proxy*: its connections come from trusted proxies.
 
-    This also sets Holdfast's own headers: the listener's environment and, with *tls*, the fingerprint of the caller
-    certificate and the time.
+    This also sets Holdfast's own headers: the listener's environment, followed by the path, and, with *tls*, the
+    fingerprint of the caller certificate and the time.
     """
     manager.early_header_mutation_extensions.append(_mutations(environment, tls=tls, by_proxy=by_proxy))
     manager.use_remote_address.value = True
@@ -53,14 +55,14 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bo
 
 
 def _mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedExtensionConfig:
-    own: dict[str, str] = {ENVIRONMENT_HEADER: environment}
+    own: dict[str, str] = {ENVIRONMENT_HEADER: f"{environment}{_PATH}"}
     if tls:
         own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
     # Own headers are removed first: without a certificate Envoy writes nothing, and would leave what the caller sent
     # (measured). Envoy assigns an id to a request without one. CGI, WSGI and PHP treat underscores like hyphens;
     # proxies write hyphens.
-    removed = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, *_spellings(REQUEST_ID_HEADER)]
-    removed += [spelling for name in NAMES for spelling in _spellings(name) if not by_proxy or "_" in spelling]
+    removed = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, *spellings(REQUEST_ID_HEADER)]
+    removed += [spelling for name in NAMES for spelling in spellings(name) if not by_proxy or "_" in spelling]
     removed += ["x_forwarded.*", "x-forwarded.*_.*"] if by_proxy else ["x[-_]forwarded.*"]
     # One expression, because each mutation looks at all headers: 40 of them took 4 % of a request's instructions.
     mutations = [_remove_matching("|".join(removed))]
@@ -71,13 +73,6 @@ def _mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedE
     extension = TypedExtensionConfig(name="envoy.http.early_header_mutation.header_mutation")
     extension.typed_config.Pack(EarlyHeaderMutation(mutations=mutations), deterministic=True)
     return extension
-
-
-def _spellings(name: str) -> Iterator[str]:
-    """Return all spellings of *name* with hyphens or underscores."""
-    first, *others = name.split("-")
-    for separators in product("-_", repeat=len(others)):
-        yield first + "".join(map("".join, zip(separators, others, strict=True)))
 
 
 def _remove_matching(pattern: str) -> HeaderMutation:

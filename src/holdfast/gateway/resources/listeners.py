@@ -19,18 +19,27 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.resources.access_logs import report_failures, report_rejections
+from holdfast.gateway.resources.access_logs import (
+    report_attempts,
+    report_certificates,
+    report_failures,
+    report_rejections,
+)
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.caller_http import build_http1_options
 from holdfast.gateway.resources.connection_authentication import build_connection_filters
+from holdfast.gateway.resources.cors import build_cors_filter
 from holdfast.gateway.resources.downstream import build_downstream_tls
+from holdfast.gateway.resources.fixed_query import build_query_filter
 from holdfast.gateway.resources.forwarding import forward
 from holdfast.gateway.resources.local_replies import build_local_replies
+from holdfast.gateway.resources.rate_limits import build_rate_limit_filter
 from holdfast.gateway.resources.refusals import build_refusal_filter
 from holdfast.gateway.resources.resource import LISTENER, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import build_rewriting_filter
 from holdfast.gateway.resources.routes import ENVIRONMENT_HEADER
 from holdfast.gateway.resources.tls import fetch_by_ads
+from holdfast.gateway.resources.traffic_log import count_requests, measure_sample
 from holdfast.gateway.resources.trailers import build_trailer_filter
 from holdfast.gateway.resources.websockets import build_upgrade
 from holdfast.network.addresses import Network
@@ -97,8 +106,11 @@ def _chain(
 ) -> FilterChain:
     filters = [
         build_refusal_filter(),
+        build_cors_filter(),
         build_trailer_filter(),
+        build_rate_limit_filter(),
         *build_connection_filters(),
+        build_query_filter(),
         build_rewriting_filter(),
         _router(),
     ]
@@ -116,7 +128,13 @@ def _chain(
         # Let the backend answer `Expect: 100-continue` (RFC 9110, section 10.1.1).
         proxy_100_continue=True,
         local_reply_config=build_local_replies(),
-        access_log=[report_failures(), report_rejections()],
+        access_log=[
+            report_failures(),
+            report_rejections(),
+            report_certificates(),
+            count_requests(),
+            measure_sample(),
+        ],
         max_request_headers_kb=UInt32Value(value=limits.header_kib),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         normalize_path={"value": True},
@@ -141,20 +159,21 @@ def _network_filter(manager: HttpConnectionManager) -> Filter:
 def _router() -> HttpFilter:
     router = HttpFilter(name="envoy.filters.http.router")
     # Nothing reads the statistics of each status code (`dynamic_stats`), which cost 2 % of a request's instructions.
-    router.typed_config.Pack(
-        Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False)), deterministic=True
-    )
+    config = Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False), upstream_log=[report_attempts()])
+    router.typed_config.Pack(config, deterministic=True)
     return router
 
 
 def _scoped_routes() -> ScopedRoutes:
     """Select a request's routes by the environment and the first segment of its path."""
 
-    def extract(header: str, **how: object) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:
-        extractor = ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor(name=header, **how)
+    def extract(index: int) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:
+        extractor = ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor(
+            name=ENVIRONMENT_HEADER, element_separator="/", index=index
+        )
         return ScopedRoutes.ScopeKeyBuilder.FragmentBuilder(header_value_extractor=extractor)
 
-    fragments = [extract(ENVIRONMENT_HEADER, index=0), extract(":path", element_separator="/", index=1)]
+    fragments = [extract(0), extract(1)]
     return ScopedRoutes(
         name="scopes",
         scope_key_builder=ScopedRoutes.ScopeKeyBuilder(fragments=fragments),

@@ -18,8 +18,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from holdfast.gateway.resources.constants import SLOW_CONNECTION
+from holdfast.gateway.resources.constants import METADATA, SLOW_CONNECTION, SUSPENDS
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
+from holdfast.gateway.resources.operations import METHOD_NOT_LISTED, NOT_LISTED
 from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
 
 _NEW_ID = "%UNIQUE_ID%"
@@ -51,11 +52,19 @@ def _direct(status: int) -> str:
     return f"response.code_details == 'direct_response' && {_status(status)}"
 
 
+_NO_CREDENTIAL = "response.code_details == 'failed_to_inject_credential'"
 _NOT_TRUSTED = "upstream.transport_failure_reason.contains('CERTIFICATE_VERIFY_FAILED')"
 # Envoy keeps the status of such a response if it is below 400, and replaces the backend's body with its own.
 _NO_WEBSOCKET = "response.code_details == 'websocket_handshake_unsuccessful'"
 _REDIRECT = "response.code >= 300"
+_SUSPENDED = (
+    "response.code_details.startsWith('no_healthy_upstream') && "
+    f"xds.route_metadata.filter_metadata['{METADATA}']['{SUSPENDS}'] == true"
+)
 _STREAM_REFUSED = "response.code_details.contains('{remote_refused_stream_reset')"
+
+# Responses of prototypes, which stay as they are (see `mocks.py`).
+_EXAMPLE = "response.code_details == 'direct_response' && response.code < 300"
 
 REPLIES = (
     # Requests that never reach a backend.
@@ -73,6 +82,10 @@ REPLIES = (
         "client_certificate_required",
         "This API requires a client certificate that it accepts.",
     ),
+    Reply(_direct(503), 503, "api_blocked", "This API is blocked. Try again later."),  # see `routes.build_routes`
+    Reply(_direct(NOT_LISTED), 404, "resource_not_found", "This API has no resource at this path."),
+    Reply(_direct(METHOD_NOT_LISTED), 405, "method_not_allowed", "This API allows other methods here; see Allow."),
+    Reply(_status(429), 429, "too_many_requests", "The API gets too many requests. Try again after Retry-After."),
     Reply(_flags("NR"), 404, "not_found", "No API is published at this URL."),
     # Envoy rejects some of these while they still have the id that the caller sent, hence the new id.
     Reply(_flags("OM"), 503, "gateway_overloaded", "The gateway is overloaded. Try again later.", _NEW_ID),
@@ -87,6 +100,8 @@ REPLIES = (
     # Failures of backends.
     Reply(f"{_NO_WEBSOCKET} && {_REDIRECT}", 0, "not_a_websocket", "The backend redirects this websocket."),
     Reply(_NO_WEBSOCKET, 502, "not_a_websocket", "The backend did not open a websocket at this path."),
+    # The backend's own 401 passes. This one comes from a filter of the cluster (see `credentials.py`).
+    Reply(_NO_CREDENTIAL, 503, "backend_sign_in_failed", "The gateway can't sign in to the backend."),
     Reply(_NOT_TRUSTED, 503, "backend_not_trusted", "The gateway does not trust the backend."),
     Reply(_flags("UO"), 503, "too_many_open_requests", "The backend has too many open requests. Try again later."),
     Reply(SLOW_CONNECTION, 504, "backend_timeout", "The backend did not respond in time."),
@@ -94,6 +109,7 @@ REPLIES = (
     Reply(_STREAM_REFUSED, 503, "backend_unreachable", "The gateway can't reach the backend."),
     Reply(_flags("UPE", "UC", "UR"), 502, "backend_response_invalid", "The backend did not send a valid response."),
     Reply(_flags("NC"), 503, "backend_not_ready", "The gateway is still setting up this API. Try again in a moment."),
+    Reply(_SUSPENDED, 503, "backend_suspended", "The backend failed repeatedly. Try again later."),
     Reply(_flags("UF", "UH", "LR", "URX", "DF"), 503, "backend_unreachable", "The gateway can't reach the backend."),
     Reply("true", 0, "request_refused", "The gateway could not process this request."),
 )
@@ -101,7 +117,8 @@ REPLIES = (
 
 def build_local_replies() -> LocalReplyConfig:
     """Build a listener's own error responses; each carries its request id, both in the body and as a header."""
-    return LocalReplyConfig(mappers=[_mapper(reply) for reply in REPLIES])
+    examples = ResponseMapper(filter=match_expression(_EXAMPLE), headers_to_add=[_with_id(_REQUEST_ID)])
+    return LocalReplyConfig(mappers=[examples, *map(_mapper, REPLIES)])
 
 
 def match_expression(expression: str) -> AccessLogFilter:
@@ -122,11 +139,11 @@ def _mapper(reply: Reply) -> ResponseMapper:
     return ResponseMapper(
         filter=match_expression(reply.when) if isinstance(reply.when, str) else match_flags(reply.when),
         status_code=UInt32Value(value=reply.status) if reply.status else None,
-        headers_to_add=[
-            HeaderValueOption(
-                header=HeaderValue(key=REQUEST_ID_HEADER, value=reply.request_id),
-                append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-            )
-        ],
+        headers_to_add=[_with_id(reply.request_id)],
         body_format_override=SubstitutionFormatString(json_format=body, content_type="application/json"),
     )
+
+
+def _with_id(value: str) -> HeaderValueOption:
+    overwrite = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+    return HeaderValueOption(header=HeaderValue(key=REQUEST_ID_HEADER, value=value), append_action=overwrite)

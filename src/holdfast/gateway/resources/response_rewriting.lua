@@ -1,8 +1,9 @@
 -- Rewrite the backend's own URLs in a response to the gateway's. The virtual host's metadata has for each route, by name:
 --   origin  the endpoint's origin, as https://host:port without a default port
 --   host    the endpoint's host, an IPv6 address without brackets
+--   others  the hosts of the group's further endpoints, by origin; nil if there are none
 --   base    the path of the endpoint's URL, without a final slash
---   public  the API's path on the gateway
+--   public  the API's path on the gateway, unless the route's own metadata has another one
 -- Backends control the header values, so everything here runs in linear time.
 
 local DEFAULT_PORTS = { ["http:"] = ":80", ["https:"] = ":443" }
@@ -28,6 +29,18 @@ local function public_path(path, route)
   return rest and route.public .. rest
 end
 
+local function is_own_origin(origin, route)
+  return origin == route.origin or (route.others and route.others[origin] ~= nil)
+end
+
+local function is_own_host(host, route)
+  if host == route.host then return true end
+  for _, other in pairs(route.others or {}) do
+    if host == other then return true end
+  end
+  return false
+end
+
 local function origin_of(scheme, authority)
   local port = DEFAULT_PORTS[scheme]
   if port and authority:sub(-#port) == port then authority = authority:sub(1, -#port - 1) end
@@ -43,7 +56,7 @@ local function public_url(url, route)
     authority, path = url:match("^//([^/?#]*)(.*)$")
   end
   if not authority then return url:sub(1, 1) == "/" and public_path(url, route) or url end
-  if origin_of(scheme:lower(), authority:lower()) ~= route.origin then return url end
+  if not is_own_origin(origin_of(scheme:lower(), authority:lower()), route) then return url end
   return public_path(path, route) or url
 end
 
@@ -76,7 +89,7 @@ local function public_cookie(cookie, route)
     local value = name and trim(part:sub(equals + 1))
     if name == "path" and not is_bound_to_root then
       parts[#parts + 1] = " Path=" .. public_cookie_path(value, route)
-    elseif name ~= "domain" or value:lower():gsub("^%.", "") ~= route.host then
+    elseif name ~= "domain" or not is_own_host((value:lower():gsub("^%.", "")), route) then
       parts[#parts + 1] = part
     end
   end
@@ -97,6 +110,7 @@ local REWRITES = { ["location"] = public_url, ["content-location"] = public_url,
 function envoy_on_response(handle)
   local route = handle:virtualHost():metadata():get(handle:streamInfo():routeName())
   if not route then return end
+  route.public = handle:metadata():get("public") or route.public
   local headers = handle:headers()
   for name, rewrite in pairs(REWRITES) do
     local value = headers:get(name)

@@ -5,13 +5,13 @@ Domain.
 Envoy runs response_rewriting.lua only for responses that have one of these fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
 from envoy.extensions.filters.common.matcher.action.v3.skip_action_pb2 import SkipFilter
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
@@ -29,12 +29,18 @@ _FIELDS = ("location", "set-cookie", "content-location", "refresh")
 _SOURCE = resources.files("holdfast.gateway.resources").joinpath("response_rewriting.lua").read_text()
 
 
-def build_mapping(public_path: str, endpoint: Endpoint) -> Mapping[str, str] | None:
-    """Return what the script needs to map URLs below *endpoint* to *public_path*; None if rewriting is off."""
+def build_mapping(public_path: str, endpoint: Endpoint, further: Sequence[Endpoint] = ()) -> Mapping[str, Any] | None:
+    """
+    Return what the script needs to map URLs below *endpoint* to *public_path*; None if rewriting is off.
+
+    URLs of *further* members of a group are mapped, too: each member may name any of them.
+    """
     if not endpoint.connection.rewrite_responses:
         return None
     origin = endpoint.origin
-    return {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
+    mapping = {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
+    others = {str(each.origin): each.origin.host for each in further}
+    return {**mapping, "others": others} if others else mapping
 
 
 def add_mappings(host: VirtualHost, mappings: Mapping[str, Any]) -> None:
@@ -46,6 +52,11 @@ def add_mappings(host: VirtualHost, mappings: Mapping[str, Any]) -> None:
 def read_mappings(host: VirtualHost) -> Mapping[str, Any]:
     """Return the mappings in the metadata of *host*."""
     return dict(host.metadata.filter_metadata[_FILTER]) if _FILTER in host.metadata.filter_metadata else {}
+
+
+def set_public_path(route: Route, path: str) -> None:
+    """Map URLs to *path* in responses of *route*, instead of the path that its mapping has."""
+    route.metadata.filter_metadata[_FILTER].update({"public": path})
 
 
 def build_rewriting_filter() -> HttpFilter:

@@ -9,6 +9,9 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from holdfast.apis.catalog.connection_settings import DEFAULT_RETRIES, ConnectionSettings
+from holdfast.gateway.resources.timeouts import build_backend_idle_timeout
+
 # The idempotent methods (RFC 9110, section 9.2.2) and QUERY: such a request may be sent twice.
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY")
 # All must match. A regular expression would take 4 KB of a gateway's memory in each route.
@@ -17,23 +20,34 @@ OTHER_METHODS = tuple(
 )
 # The backend has not processed the request: no connection, no header sent, REFUSED_STREAM, or beyond GOAWAY.
 _NOT_BEGUN = "connect-failure,refused-stream,reset-before-request"
-_AT_MOST = UInt32Value(value=1)
 _PAUSE = Duration(nanos=5_000_000)  # by then, other connections that the backend closed at the same time are gone
 SHARE = 20.0  # percent of the requests to a backend that may be retries, so that retries don't overload it
 ALWAYS_ALLOWED = 16  # simultaneous retries, however few requests there are
 
 
-def build_retry_policy(*, idempotent: bool) -> RetryPolicy:
+def build_retry_policy(connection: ConnectionSettings, *, idempotent: bool) -> RetryPolicy:
     """
-    Return a policy that retries once, on another connection, and only before the backend's response has begun.
+    Return the policy for requests with idempotent methods, or for all others, with the timeout of each try.
 
+    By default, gateways retry once, on another connection, and only before the backend's response has begun. A request
+    that the backend may have processed is sent again only if its method is idempotent, or if the API asks for it.
     Source: `envoy.config.route.v3.RetryPolicy`.
     """
-    return RetryPolicy(
-        retry_on=f"{_NOT_BEGUN},reset" if idempotent else _NOT_BEGUN,
-        num_retries=_AT_MOST,
+    retries = DEFAULT_RETRIES if connection.retries is None else connection.retries
+    policy = RetryPolicy(
+        retry_on=_NOT_BEGUN,
+        num_retries=UInt32Value(value=retries),
         retry_back_off=RetryPolicy.RetryBackOff(base_interval=_PAUSE),
+        per_try_idle_timeout=build_backend_idle_timeout(connection),
     )
+    if idempotent or connection.retry_all_methods:
+        policy.retry_on += ",reset"
+        if connection.retry_statuses:
+            policy.retry_on += ",retriable-status-codes"
+            policy.retriable_status_codes.extend(connection.retry_statuses)
+        if connection.try_timeout_ms:
+            policy.per_try_timeout.FromMilliseconds(connection.try_timeout_ms)
+    return policy
 
 
 def build_retry_budget() -> CircuitBreakers.Thresholds.RetryBudget:

@@ -1,10 +1,12 @@
 """
-Envoy routes, built from APIs: `/context/version/rest` becomes `/base/rest` at the backend.
+Envoy routes, built from APIs: `/context/version/rest` becomes `/base/rest` at the backend, and `/context/rest` too, if
+the version is the default one.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption, RoutingPriority
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -17,17 +19,31 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoy.type.v3.range_pb2 import Int64Range
-from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
-from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, upgrade_cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
+from holdfast.gateway.resources.constants import API_METADATA
+from holdfast.gateway.resources.cors import apply_cors, build_preflight_routes
+from holdfast.gateway.resources.credentials import removed_headers
+from holdfast.gateway.resources.fixed_query import add_query
+from holdfast.gateway.resources.members import adapt_action
+from holdfast.gateway.resources.mocks import MAX_RESPONSE, build_mock_routes
+from holdfast.gateway.resources.operations import (
+    OVERRIDES,
+    build_operation_refusals,
+    match_operation,
+    write_patterns,
+)
+from holdfast.gateway.resources.rate_limits import add_limit, mark_limit, merge_limits
+from holdfast.gateway.resources.request_kinds import RequestKind, kinds_of_method, list_kinds
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
-from holdfast.gateway.resources.response_rewriting import add_mappings, build_mapping, read_mappings
-from holdfast.gateway.resources.retries import OTHER_METHODS, build_retry_policy
-from holdfast.gateway.resources.websockets import UPGRADE, share_connections
+from holdfast.gateway.resources.response_rewriting import add_mappings, build_mapping, read_mappings, set_public_path
+from holdfast.gateway.resources.suspension import mark_suspension
+from holdfast.gateway.resources.timeouts import build_idle_timeout
+from holdfast.gateway.resources.websockets import share_connections
 
 # Every listener receives all scopes, and finds its own by this header, which it sets itself.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
@@ -37,13 +53,21 @@ CALLER_HEADER = "x-holdfast-caller"
 # certificate, so that it also ends, and begins, at a gateway that has lost its publisher.
 TIME_HEADER = "x-holdfast-time"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER)
-IDLE_TIMEOUT = Duration(seconds=60)
-_RETRY, _RETRY_IDEMPOTENT = build_retry_policy(idempotent=False), build_retry_policy(idempotent=True)
 
 
 def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
     """Return the name of the cluster of one environment of an API."""
     return f"{organization}/{api_id}/{environment}"
+
+
+def target_name(api: Api, environment: Environment) -> str:
+    """
+    Return the name of the cluster that routes to one environment of *api* use: a separate one for each revision.
+
+    Routes then change from one revision to another in one step, and requests in flight finish at the old cluster.
+    """
+    name = cluster_name(api.organization, api.id, environment)
+    return f"{name}/r{api.revision}" if api.revision else name
 
 
 def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
@@ -53,21 +77,65 @@ def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
     return (organization, rest, environment) if organization and rest and environment else None
 
 
-def build_routes(api: Api, environment: Environment, callers: Collection[AcceptedCaller] = ()) -> list[Route]:
+def build_routes(
+    api: Api, environment: Environment, callers: Collection[AcceptedCaller] = (), public_path: str = ""
+) -> list[Route]:
     """
-    Build the routes of one environment of *api*; none if it is not served or has no backend there.
+    Build the routes of one environment of *api*; none if it isn't live or has no backend there.
 
-    If it requires a caller certificate, *callers* are accepted. Each has its own routes, because a regular expression
-    of several exceeds Envoy's limit; the last routes reject everyone else.
+    A blocked API answers 503 to everyone, and a prototype with its examples.
+
+    They begin with *public_path*, its path with the version unless given. If it requires a caller certificate,
+    *callers* are accepted. Each has its own routes, because a regular expression of several exceeds Envoy's limit; the
+    last routes reject everyone else.
     """
-    endpoint = api.endpoint(environment)
-    if endpoint is None or not api.state.is_served:
+    endpoint, path = api.endpoint(environment), public_path or api.path
+    if (endpoint is None and api.mocks is None) or not api.state.is_live:
         return []
-    cluster = cluster_name(api.organization, api.id, environment)
-    if not api.requires_certificate:
-        return _routes_to(cluster, api, endpoint, [])
-    accepted = [route for caller in sorted(callers) for route in _routes_to(cluster, api, endpoint, _who(caller))]
-    return accepted + build_refusals(api, environment)
+    callers = [caller for caller in callers if caller.environment in {"", environment}]
+    name, cluster = cluster_name(api.organization, api.id, environment), target_name(api, environment)
+    if api.state is State.BLOCKED:
+        return build_answers(name, path, 503)
+    if api.mocks is not None or endpoint is None:
+        # Before the operations: in the routes of each caller, all responses would take memory again.
+        others = _refuse_others(name, path, callers) if api.requires_certificate else []
+        routes = others + build_mock_routes(name, path, api.mocks or ())
+    elif api.rules.operations is not None:
+        routes = _routes_of_operations(api, environment, path, list_kinds(cluster, endpoint), callers)
+    elif not api.requires_certificate:
+        routes = _routes_to(api, environment, path, list_kinds(cluster, endpoint))
+    else:
+        routes = [
+            route
+            for caller in sorted(callers)
+            for route in _routes_to(api, environment, path, list_kinds(cluster, endpoint, _who(caller)))
+        ] + build_answers(name, path, 403)
+    if api.rules.cors:
+        routes = build_preflight_routes(name, cluster, path) + routes
+        apply_cors(api.rules.cors, routes)
+    return routes
+
+
+def _routes_of_operations(
+    api: Api,
+    environment: Environment,
+    path: str,
+    kinds: Sequence[RequestKind],
+    callers: Collection[AcceptedCaller],
+) -> list[Route]:
+    """Build the routes of the operations that *api* lists, and those that refuse everyone and everything else."""
+    operations, name = api.rules.operations or (), cluster_name(api.organization, api.id, environment)
+    listed = [
+        replace(kind, headers=[*kind.headers, *match_operation(method, pattern)])
+        for method, pattern in write_patterns(path, operations).items()
+        for kind in kinds_of_method(method, kinds)
+    ]
+    routes = _routes_to(api, environment, path, listed)
+    for route in routes:
+        route.request_headers_to_remove.extend(OVERRIDES)
+    # Before the operations: in the routes of each caller, all patterns would take memory again.
+    others = _refuse_others(name, path, callers) if api.requires_certificate else []
+    return others + routes + build_operation_refusals(name, path, operations)
 
 
 def _who(caller: AcceptedCaller) -> list[HeaderMatcher]:
@@ -79,61 +147,101 @@ def _who(caller: AcceptedCaller) -> list[HeaderMatcher]:
     ]
 
 
-def build_refusals(api: Api, environment: Environment) -> list[Route]:
-    """Build the routes that reject everyone else; the listener's local replies write the response."""
-    refused = DirectResponseAction(status=403)
-    matches = (RouteMatch(path=api.path), RouteMatch(prefix=f"{api.path}/"))
-    name = cluster_name(api.organization, api.id, environment)
-    return [Route(name=name, match=match, direct_response=refused) for match in matches]
+def _refuse_others(name: str, path: str, callers: Collection[AcceptedCaller]) -> list[Route]:
+    """Build the routes that reject everyone except *callers*, for routes that accept everyone after them."""
+    unknown, late = [], []
+    for caller in sorted(callers):
+        same, valid = _who(caller)
+        # Otherwise, a matcher that is inverted ignores requests without the field (measured).
+        other = HeaderMatcher(treat_missing_header_as_empty=True, invert_match=True)
+        other.MergeFrom(same)
+        never = HeaderMatcher(treat_missing_header_as_empty=True, invert_match=True)
+        never.MergeFrom(valid)
+        unknown.append(other)
+        late += build_answers(name, path, 403, [same, never])
+    return build_answers(name, path, 403, unknown) + late
 
 
-def _routes_to(cluster: str, api: Api, endpoint: Endpoint, who: Sequence[HeaderMatcher]) -> list[Route]:
-    priority = RoutingPriority.DEFAULT if endpoint.connection.connection_per_caller else WEBSOCKET_PRIORITY
-    kinds = (
-        ([*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, _RETRY),
-        ([*who, *OTHER_METHODS], cluster, RoutingPriority.DEFAULT, _RETRY),
-        (who, cluster, RoutingPriority.DEFAULT, _RETRY_IDEMPOTENT),
-    )
-    below, common, routes = f"{api.path}/", _common(cluster, api, endpoint), []
-    for headers, target, priority_of_kind, retry in kinds:
+def build_answers(name: str, path: str, status: int, who: Sequence[HeaderMatcher] = ()) -> list[Route]:
+    """Build routes that answer *who*, everyone by default, with *status*; local replies write the response."""
+    answer = DirectResponseAction(status=status)
+    matches = (RouteMatch(path=path, headers=who), RouteMatch(prefix=f"{path}/", headers=who))
+    return [Route(name=name, match=match, direct_response=answer) for match in matches]
+
+
+def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[RequestKind]) -> list[Route]:
+    endpoint, name = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
+    if endpoint is None:
+        return []
+    below, common, routes = f"{path}/", _common(name, path, endpoint), []
+    for kind in kinds:
         for match, rewrite in (
-            (RouteMatch(path=api.path, headers=headers), endpoint.base_path or "/"),
-            (RouteMatch(prefix=below, headers=headers), f"{endpoint.base_path}/"),
+            (RouteMatch(path=path, headers=kind.headers), endpoint.base_path or "/"),
+            (RouteMatch(prefix=below, headers=kind.headers), f"{endpoint.base_path}/"),
         ):
-            action = RouteAction(cluster=target, priority=priority_of_kind, prefix_rewrite=rewrite, retry_policy=retry)
+            action = RouteAction(
+                cluster=kind.cluster, priority=kind.priority, prefix_rewrite=rewrite, retry_policy=kind.retry
+            )
+            action.timeout.CopyFrom(kind.timeout)
             route = Route(match=match, route=action)
             route.MergeFrom(common)
+            adapt_action(route.route, api, environment)
             routes.append(route)
     return routes
 
 
-def _common(name: str, api: Api, endpoint: Endpoint) -> Route:
-    """Return what all routes to *endpoint* have in common."""
-    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=api.path))
+def _common(name: str, path: str, endpoint: Endpoint) -> Route:
+    """Return what all routes from *path* to *endpoint* have in common."""
+    prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=path))
     action = RouteAction(
         host_rewrite_literal=endpoint.origin.authority,
         append_x_forwarded_host=True,
-        # A stream may last indefinitely, but not be silent.
-        timeout=Duration(),
-        idle_timeout=IDLE_TIMEOUT,
+        idle_timeout=build_idle_timeout(endpoint.connection),
     )
     # Reports of failed requests always have the route's name, but no cluster name if no host could be chosen.
     route = Route(name=name, route=action, request_headers_to_add=[prefix])
+    add_query(route, endpoint)
+    mark_suspension(route, endpoint.connection)
+    if endpoint.security:
+        route.request_headers_to_remove.extend(removed_headers(endpoint.security.header))
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
         share_connections(route)
     return route
 
 
-def pack_routes(api: Api, environment: Environment, callers: Collection[AcceptedCaller] = ()) -> bytes:
+def pack_routes(api: Api, environment: Environment, callers: Collection[AcceptedCaller] = ()) -> tuple[bytes, ...]:
     """
-    Build the routes of one environment of *api*, as `build_routes` does, and the mapping of its responses, serialized.
+    Build the routes of one environment of *api* and what they need in their virtual host, serialized.
 
-    As messages, they would take many times the memory. Empty if there are none.
+    There is an entry for each of its paths, with the path as the name; none if there are no routes. Each route names
+    its API, for access logs and traces. As messages, they would take many times the memory.
     """
-    host, endpoint = VirtualHost(routes=build_routes(api, environment, callers)), api.endpoint(environment)
-    if host.routes and endpoint and (mapping := build_mapping(api.path, endpoint)):
-        add_mappings(host, {cluster_name(api.organization, api.id, environment): mapping})
+    packed = (
+        _pack(api, environment, build_routes(api, environment, callers, path), path)
+        for path in (api.path, api.short_path)
+        if path
+    )
+    return tuple(filter(None, packed))
+
+
+def _pack(api: Api, environment: Environment, routes: Sequence[Route], path: str) -> bytes:
+    endpoint, name = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
+    if not routes:
+        return b""
+    host, limit = VirtualHost(name=path, routes=routes), api.rules.limit(environment)
+    further = [member.endpoint for member in api.members(environment)[1:]]
+    for route in host.routes:
+        route.metadata.filter_metadata[API_METADATA].update({"name": api.name, "version": api.version})
+        if path != api.path:
+            set_public_path(route, path)
+        if limit:
+            mark_limit(route, limit)
+    if path == api.path and api.state.is_served:
+        if endpoint and api.mocks is None and (mapping := build_mapping(path, endpoint, further)):
+            add_mappings(host, {name: mapping})
+        if limit:
+            add_limit(host, name, limit)
     body: bytes = host.SerializeToString(deterministic=True)
     return body
 
@@ -150,19 +258,21 @@ def scope_name(environment: Environment, scope: str) -> str:
 
 def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[bytes]) -> Resource:
     """
-    Build the resource with all routes in *scope*, which `pack_routes` returned for each API, the longest path first.
+    Build the resource with all routes in *scope* that `pack_routes` returned, the longest path first.
 
     Each scope is its own resource, so that a new API doesn't replace all routes
     (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners define how a request finds its scope.
     """
     name = scope_name(environment, scope)
     host = VirtualHost(name=name, domains=["*"])
-    for routes in sorted(
-        map(VirtualHost.FromString, filter(None, packed)), key=lambda own: -len(own.routes[0].match.path)
-    ):
-        host.routes.MergeFrom(routes.routes)
-        add_mappings(host, read_mappings(routes))
+    entries = sorted(map(VirtualHost.FromString, packed), key=lambda entry: -len(entry.name))
+    for entry in entries:
+        host.routes.MergeFrom(entry.routes)
+        add_mappings(host, read_mappings(entry))
+    merge_limits(host, entries)
     configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
+    if any(route.direct_response.body.inline_string for route in host.routes):
+        configuration.max_direct_response_body_size_bytes.value = MAX_RESPONSE
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
     key = ScopedRouteConfiguration.Key(fragments=fragments)
     message = ScopedRouteConfiguration(name=name, key=key, route_configuration=configuration)

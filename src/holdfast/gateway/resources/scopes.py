@@ -4,6 +4,7 @@ The routes of each API by scope, so that a change to an API rebuilds only its sc
 
 from collections import defaultdict
 from collections.abc import Hashable
+from itertools import chain
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.resources.apis import ApiResources
@@ -17,14 +18,14 @@ class Scopes:
     """The routes of all APIs, by environment and scope."""
 
     def __init__(self) -> None:
-        self._routes: dict[tuple[Environment, str], dict[Hashable, bytes]] = defaultdict(dict)
+        self._routes: dict[tuple[Environment, str], dict[Hashable, tuple[bytes, ...]]] = defaultdict(dict)
         self._changed: set[tuple[Environment, str]] = set()
 
     def replace(self, api: Hashable, before: ApiResources | None, after: ApiResources | None) -> None:
         """Replace the routes of *before* with those of *after*."""
         for environment in ENVIRONMENTS:
-            old = before.routes[environment] if before else b""
-            new = after.routes[environment] if after else b""
+            old = before.routes[environment] if before else ()
+            new = after.routes[environment] if after else ()
             if old == new:
                 continue
             if before:
@@ -44,7 +45,7 @@ class Scopes:
         for environment, scope in sorted(self._changed):
             routes = self._routes[environment, scope]
             if routes:
-                key = environment, scope, tuple(routes.values())
+                key = environment, scope, tuple(chain.from_iterable(routes.values()))
                 if key not in built:
                     built[key] = build_scoped_routes(*key)
                 changed.append(built[key])

@@ -41,6 +41,7 @@ SIGNATURE_ALGORITHMS = (
     "ed25519",
 )
 _VERSIONS = {TlsVersion.TLS_1_2: TlsParameters.TLSv1_2, TlsVersion.TLS_1_3: TlsParameters.TLSv1_3}
+NO_CERTIFICATE = "00" * 32  # as a SHA-256 fingerprint
 CURVES = ("X25519", "P-256", "P-384", "P-521")
 
 
@@ -138,11 +139,27 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
     return socket
 
 
-def presents_identity(cluster: Resource) -> bool:
-    """Return whether gateways present a client certificate to the backend of *cluster* when it asks for one."""
-    context = UpstreamTlsContext()
-    Cluster.FromString(cluster.body).transport_socket.typed_config.Unpack(context)
-    return bool(context.common_tls_context.tls_certificate_sds_secret_configs)
+def build_refusing_tls() -> TransportSocket:
+    """Build a TLS context that accepts no backend: it requires the pin of a certificate that can't exist."""
+    common = CommonTlsContext(validation_context=CertificateValidationContext(verify_certificate_hash=[NO_CERTIFICATE]))
+    socket = TransportSocket(name="envoy.transport_sockets.tls")
+    socket.typed_config.Pack(UpstreamTlsContext(common_tls_context=common), deterministic=True)
+    return socket
+
+
+def presents_identity(cluster: Resource, member: str = "") -> bool:
+    """
+    Return whether gateways present a client certificate to the backend of *cluster* when it asks for one.
+
+    In a group, *member* is the origin of one member; without it, the answer is for any of them.
+    """
+    message, context = Cluster.FromString(cluster.body), UpstreamTlsContext()
+    matches = [match.transport_socket for match in message.transport_socket_matches if member in {"", match.name}]
+    for socket in (message.transport_socket, *matches):
+        socket.typed_config.Unpack(context)
+        if context.common_tls_context.tls_certificate_sds_secret_configs:
+            return True
+    return False
 
 
 def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:

@@ -21,6 +21,7 @@ from holdfast.services.access.oauth import ACCESS_LASTS, Grant, GrantRefused, To
 from holdfast.services.errors import TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.tokens import Application
+from holdfast.store.errors import StoreUnreachable, public_text
 
 REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
@@ -37,7 +38,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": _ERROR["description"], "content": {"application/json": {"schema": {"type": "object"}}}},
     401: _ERROR,
     429: {"description": "Too many failed attempts."},
+    503: {"description": "The database can't be reached."},
 }
+_REFUSALS = (GrantRefused, TooManyAttempts, StoreUnreachable)
 _OPEN: dict[str, Any] = {"security": []}  # applications authenticate in the form or by HTTP Basic
 
 
@@ -128,7 +131,7 @@ async def give_token(
     run = runtime.accounts.threads.run if grant_type == Grant.PASSWORD else run_in_threadpool
     try:
         grant = await run(_grant, request, runtime, token_request, client_id, client_secret)
-    except (GrantRefused, TooManyAttempts) as error:
+    except _REFUSALS as error:
         return _refuse(request, error)
     return TokenAnswer(
         access_token=grant.access,
@@ -161,9 +164,9 @@ def end_token(
         application = _authenticate(request, runtime, client_id, client_secret)
         if not token:
             raise GrantRefused("invalid_request", "The form field token is missing.")
-    except (GrantRefused, TooManyAttempts) as error:
+        oauth.revoke(runtime.store, application, token, runtime.now())
+    except _REFUSALS as error:
         return _refuse(request, error)
-    oauth.revoke(runtime.store, application, token, runtime.now())
     return {}
 
 
@@ -186,10 +189,11 @@ def _basic(credentials: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(password)
 
 
-def _refuse(request: Request, error: GrantRefused | TooManyAttempts) -> JSONResponse:
-    if isinstance(error, TooManyAttempts):
-        body = {"error": "temporarily_unavailable", "error_description": str(error)}
-        return JSONResponse(body, 429, {"Retry-After": str(error.seconds)})
+def _refuse(request: Request, error: GrantRefused | TooManyAttempts | StoreUnreachable) -> JSONResponse:
+    if not isinstance(error, GrantRefused):
+        body = {"error": "temporarily_unavailable", "error_description": public_text(error)}
+        status = 429 if isinstance(error, TooManyAttempts) else 503
+        return JSONResponse(body, status, {"Retry-After": str(error.seconds)})
     by_header = "authorization" in request.headers
     body = {"error": error.code, "error_description": str(error)}
     if error.code == "invalid_client":

@@ -1,6 +1,8 @@
 """
-Responses of operations on users, sessions and tokens.
+Responses of operations on users, sessions and tokens, and on the audit log.
 """
+
+from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -90,3 +92,59 @@ class Tokens(TypedDict):
     count: int
     scopes: list[str]
     list: list[Token]
+
+
+class AuditChange(TypedDict):
+    """A value before and after an event; empty: it had none."""
+
+    name: str
+    before: list[str]
+    after: list[str]
+
+
+class AuditEvent(TypedDict):
+    """An audit event. `number` and the hashes are null while it isn't part of the hash chain yet."""
+
+    number: int | None
+    time: Timestamp
+    user: str
+    address: str | None
+    requestId: str | None
+    action: str
+    subject: str
+    detail: str
+    details: dict[str, Any] | None
+    changes: list[AuditChange]
+    chainedLater: bool
+    previousHash: str | None
+    hash: str | None
+
+
+class Continuation(TypedDict):
+    """Where a list continues; empty at its end."""
+
+    limit: int
+    next: str
+
+
+class AuditEvents(TypedDict):
+    """A page of audit events, the newest first."""
+
+    count: int
+    list: list[AuditEvent]
+    pagination: Continuation
+
+
+class AuditLink(TypedDict):
+    """An event in the hash chain; number 0: there is none."""
+
+    number: int
+    hash: str
+
+
+class AuditChain(TypedDict):
+    """The ends of the hash chain of an organization's audit events."""
+
+    newest: AuditLink
+    anchor: AuditLink
+    anchoredTime: Timestamp | None

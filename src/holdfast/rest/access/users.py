@@ -1,5 +1,5 @@
 """
-`/users` and `/organizations`, for admins.
+`/users` and `/installation/organizations`, for admins.
 """
 
 from fastapi import Response
@@ -120,7 +120,7 @@ def delete_user(context: RequestContext, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/organizations")
+@router.get("/installation/organizations")
 def list_organizations(context: RequestContext) -> Organizations:
     """
     List organizations.
@@ -131,7 +131,7 @@ def list_organizations(context: RequestContext) -> Organizations:
     return {"count": len(organizations), "list": [{"organization": name} for name in organizations]}
 
 
-@router.post("/organizations", status_code=201)
+@router.post("/installation/organizations", status_code=201)
 @on_password_threads
 def create_organization(runtime: CurrentRuntime, context: RequestContext, body: OrganizationBody) -> NewOrganization:
     """

@@ -2,60 +2,23 @@
 The description of an API in requests: members that Holdfast acts on, and members that it only stores.
 """
 
-from functools import partial
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from holdfast.apis.catalog.connection_settings import (
-    REST_NAMES,
-    ConnectionSettings,
-    Protocol,
-    read_connection,
-)
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
-from holdfast.apis.check import Check
-from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.catalog.connection_settings import ConnectionSettings
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.catalog.endpoint_group import EndpointGroup
+from holdfast.apis.catalog.endpoint_security import SecurityDraft
 from holdfast.apis.gateways.group import DEFAULT_GROUP
+from holdfast.rest.catalog.endpoint_config import EndpointConfigBody, remove_known
 from holdfast.rest.catalog.responses import UnusedPart, UnusedTrust
+from holdfast.rest.catalog.security_body import OLDER_SECURITY, OlderSecurityBody, read_older
 from holdfast.rest.reference import STORED
 from holdfast.rest.responses import Pagination
 from holdfast.services.catalog.apis import ApiDraft
-
-FALLBACK = "http1FallbackSince"  # of an endpoint, read-only
-_FIELDS = {"production": "endpointConfig.production_endpoints.url", "sandbox": "endpointConfig.sandbox_endpoints.url"}
-
-
-class ConnectionBody(BaseModel):
-    """Connection settings of an endpoint. Other members are stored and returned."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
-    protocol: Protocol | None = None
-    connection_per_caller: StrictBool | None = None
-    rewrite_responses: StrictBool | None = None
-
-
-class EndpointBody(BaseModel):
-    """
-    An endpoint. Members other than its URL and connection settings are stored and returned.
-
-    The read-only member `http1FallbackSince` is the time since when gateways use HTTP/1.1, after the backend rejected
-    HTTP/2.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    url: str
-    config: ConnectionBody | None = None
-
-
-class EndpointConfigBody(BaseModel):
-    """The endpoints of an API. Load balancing and failover aren't supported and are rejected."""
-
-    model_config = ConfigDict(extra="allow")
-    endpoint_type: str = "http"
-    production_endpoints: EndpointBody | None = None
-    sandbox_endpoints: EndpointBody | None = None
+from holdfast.services.catalog.endpoint_security import NO_SECURITIES, Securities
 
 
 class OperationBody(BaseModel):
@@ -64,6 +27,15 @@ class OperationBody(BaseModel):
     model_config = ConfigDict(extra="allow")
     target: str | None = Field(None, examples=["/order/{orderId}"])
     verb: str | None = Field(None, examples=["POST"])
+
+
+class PropertyBody(BaseModel):
+    """A property of an API."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    value: str | int | float | bool | None = Field("", description="Stored as text.")
+    display: bool = Field(default=False, description="Stored; the developer portal of WSO2 shows such properties.")
 
 
 def _hide_additional_properties(schema: dict[str, Any]) -> None:
@@ -104,14 +76,14 @@ class ApiChange(BaseModel):
     visibility: Literal["PUBLIC", "PRIVATE", "RESTRICTED"] | None = None
     visible_roles: list[str] | None = None
     visible_tenants: list[str] | None = None
-    endpoint_security: dict[str, Any] | None = None
+    endpoint_security: OlderSecurityBody | None = None
     gateway_environments: list[str] | None = Field(None, examples=[[DEFAULT_GROUP]])
     deployment_environments: list[dict[str, Any]] | None = None
     labels: list[str] | None = None
     mediation_policies: list[dict[str, Any]] | None = None
     subscription_availability: Literal["CURRENT_TENANT", "ALL_TENANTS", "SPECIFIC_TENANTS"] | None = None
     subscription_available_tenants: list[str] | None = None
-    additional_properties: dict[str, Any] | list[dict[str, Any]] | None = None
+    additional_properties: dict[str, Any] | list[PropertyBody] | None = None
     access_control: Literal["NONE", "RESTRICTED"] | None = None
     access_control_roles: list[str] | None = None
     business_information: dict[str, Any] | None = None
@@ -125,46 +97,42 @@ class ApiChange(BaseModel):
     @property
     def production(self) -> str | None:
         """The production URL, None if there is none."""
-        config = self.endpoint_config
-        return config.production_endpoints.url if config and config.production_endpoints else None
+        return self.endpoint_config.url("production") if self.endpoint_config else None
 
     @property
     def sandbox(self) -> str | None:
         """The sandbox URL, None if there is none."""
-        config = self.endpoint_config
-        return config.sandbox_endpoints.url if config and config.sandbox_endpoints else None
+        return self.endpoint_config.url("sandbox") if self.endpoint_config else None
 
     @property
     def connections(self) -> dict[Environment, ConnectionSettings]:
         """The connection settings of the endpoints. Raises InvalidFields."""
-        config, settings, check = self.endpoint_config, {}, Check()
-        bodies = (config.production_endpoints, config.sandbox_endpoints) if config else ()
-        for environment, body in zip(ENVIRONMENTS, bodies, strict=False):
-            values = body.config.model_dump() if body and body.config else {}
-            read = partial(read_connection, field=f"endpointConfig.{environment}_endpoints.config.")
-            settings[environment] = check(read, values) or ConnectionSettings()
-        check.finish()
-        return settings
+        return self.endpoint_config.connections if self.endpoint_config else {}
+
+    @property
+    def securities(self) -> dict[Environment, SecurityDraft | None]:
+        """The endpoint security of the environments that were sent, in either form. Raises InvalidFields."""
+        security = self.endpoint_config.endpoint_security if self.endpoint_config else None
+        return security.drafts if security else read_older(self.endpoint_security)
+
+    @property
+    def groups(self) -> dict[Environment, EndpointGroup | None]:
+        """The load-balanced or failover groups of the endpoints. Raises InvalidFields."""
+        return self.endpoint_config.groups if self.endpoint_config else {}
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members to store: those that were sent, without the URLs and connection settings of endpoints."""
+        """The members to store: those that were sent, without the URLs and settings of endpoints."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
-        config = sent.get("endpointConfig")
-        for environment in ENVIRONMENTS:
-            endpoint = config.get(f"{environment}_endpoints") if config else None
-            if isinstance(endpoint, dict):
-                endpoint.pop("url", None)
-                endpoint.pop(FALLBACK, None)
-                _remove_connection(endpoint)
+        sent.pop(OLDER_SECURITY, None)
+        if config := sent.get("endpointConfig"):
+            remove_known(config)
         return sent
 
     def refuse_unknown_type(self) -> None:
         """Raise InvalidField for a type of endpoint that gateways don't support."""
-        if self.endpoint_config and self.endpoint_config.endpoint_type != "http":
-            kind = self.endpoint_config.endpoint_type
-            text = f"Endpoint type {kind!r} isn't supported. Use 'http', for https URLs too."
-            raise InvalidField("endpointConfig.endpoint_type", text)
+        if self.endpoint_config:
+            self.endpoint_config.refuse_unknown_type()
 
 
 class ApiBody(ApiChange):
@@ -174,9 +142,9 @@ class ApiBody(ApiChange):
     context: str
     version: str
 
-    def draft(self) -> ApiDraft:
+    def draft(self, securities: Securities = NO_SECURITIES) -> ApiDraft:
         """
-        Return the draft that the service takes.
+        Return the draft that the service takes; *securities* has the sealed secrets of `securities`.
 
         Raises:
             InvalidField: The endpoint type isn't supported.
@@ -193,6 +161,8 @@ class ApiBody(ApiChange):
             description,
             self.members,
             self.connections,
+            securities,
+            self.groups,
         )
 
 
@@ -207,7 +177,7 @@ class ApiInfo(BaseModel):
     version: str
     provider: str
     type: str
-    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    life_cycle_status: Literal["CREATED", "PROTOTYPED", "PUBLISHED", "BLOCKED", "DEPRECATED", "RETIRED"]
     workflow_status: str
     has_thumbnail: bool
     created_time: AwareDatetime
@@ -215,11 +185,16 @@ class ApiInfo(BaseModel):
 
 
 class ApiAnswer(ApiBody):
-    """An API."""
+    """An API; with `isRevision`, as a revision has it."""
 
     id: str
+    is_revision: bool
+    revision_id: int
+    revisioned_api_id: str | None = None
+    working_copy_environments: list[str]
+    members_without_effect: list[str] | None = None
     provider: str
-    life_cycle_status: Literal["CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"]
+    life_cycle_status: Literal["CREATED", "PROTOTYPED", "PUBLISHED", "BLOCKED", "DEPRECATED", "RETIRED"]
     workflow_status: str
     has_thumbnail: bool
     created_time: AwareDatetime
@@ -254,20 +229,3 @@ class ImportBody(ApiBody):
     name: str = ""
     context: str = ""
     version: str = ""
-
-
-def _remove_connection(endpoint: dict[str, Any]) -> None:
-    """Remove the connection settings from *endpoint*, and its `config` if it is empty then."""
-    if isinstance(config := endpoint.get("config"), dict) and config:
-        kept = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
-        if kept:
-            endpoint["config"] = kept
-        else:
-            del endpoint["config"]
-
-
-def in_rest_words(error: InvalidFields) -> InvalidFields:
-    """Return *error* with the names that fields have in REST."""
-    return InvalidFields(
-        [InvalidField(_FIELDS.get(invalid.field, invalid.field), str(invalid)) for invalid in error.errors]
-    )

@@ -3,38 +3,37 @@
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 
+from holdfast.apis.catalog.additional_properties import PROPERTIES, map_properties
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.errors import InvalidFields
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
-from holdfast.rest.catalog.api_body import (
-    FALLBACK,
-    ApiAnswer,
-    ApiBody,
-    ApiChange,
-    ApiChangeAnswer,
-    ApiListAnswer,
-    in_rest_words,
-)
+from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, ApiChange, ApiChangeAnswer, ApiListAnswer
 from holdfast.rest.catalog.description import describe_api, summarize_api
+from holdfast.rest.catalog.endpoint_config import FALLBACK, in_rest_words
 from holdfast.rest.catalog.searches import read_query
-from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag, tag_api
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures.failures import describe_failure
 from holdfast.rest.failures.responses import FailuresOfApi
 from holdfast.rest.inputs import ignores
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.prefixes import is_v1
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import api_names, apis, copies, deletion
 from holdfast.services.catalog.http1_fallback import fallback_since
+from holdfast.services.credentials.sealing import seal_drafts
+from holdfast.services.errors import NotFound
+from holdfast.services.failures.diagnosis import name_endpoint
+from holdfast.services.revisions import revisions
 from holdfast.services.trust.unused_trust import LeftBehind, UnusedTrust
-from holdfast.services.versions import make_api_tag
+from holdfast.store.catalog.apis import ApiOrder, ApiSort
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["APIs"])
 MAX_EXPANDED = 100  # a full API can be large
@@ -63,7 +62,6 @@ _MAYBE_LEFT: dict[int | str, dict[str, Any]] = {
 @router.get(
     "",
     responses={200: {"model": ApiListAnswer}},
-    openapi_extra=ignores(sortBy="lists are sorted by name.", sortOrder="lists are in ascending order."),
 )
 def list_apis(
     context: RequestContext,
@@ -71,15 +69,19 @@ def list_apis(
     offset: Offset = 0,
     query: Search = "",
     expand: Annotated[bool, Query(description="Return each API in full, at most 100 in a page.")] = False,
+    sort_by: Annotated[ApiSort, Query(alias="sortBy", description="What to sort by.")] = ApiSort.NAME,
+    sort_order: Annotated[Literal["asc", "desc"], Query(alias="sortOrder", description="The direction.")] = "asc",
 ) -> dict[str, Any]:
     """
     List APIs.
 
-    Returns the APIs of your organization, ordered by name.
+    Returns the APIs of your organization, by default ordered by name.
     """
     limit = min(limit, MAX_EXPANDED) if expand else limit
-    page, total = apis.list_apis(context, read_query(query), offset, limit)
-    filters = {"query": query} | ({"expand": "true"} if expand else {})
+    page, total = apis.list_apis(context, read_query(query), offset, limit, ApiOrder(sort_by, sort_order == "desc"))
+    filters = {"query": query, "expand": "true" if expand else ""}
+    if (sort_by, sort_order) != (ApiSort.NAME, "asc"):
+        filters |= {"sortBy": sort_by, "sortOrder": sort_order}
     if expand:
         entries = [_answer(context, described) for described in apis.describe(context, page)]
     else:
@@ -98,14 +100,15 @@ def list_apis(
     responses={201: {"model": ApiAnswer}},
     openapi_extra=ignores(openAPIVersion="a definition that is uploaded later includes its version."),
 )
-def create_api(context: RequestContext, body: ApiBody, response: Response) -> dict[str, Any]:
+def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, response: Response) -> dict[str, Any]:
     """
     Create an API.
 
     The API has the state `CREATED`. Gateways serve it once it is published.
     """
     try:
-        described = apis.create_described(context, body.draft())
+        securities = seal_drafts(context, runtime.sealing, body.securities)
+        described = apis.create_described(context, body.draft(securities))
     except InvalidFields as error:
         raise in_rest_words(error) from error
     return answer_created(context, described, response)
@@ -123,7 +126,11 @@ def copy_api(
     new_version: Annotated[str, Query(alias="newVersion", description="The version of the copy.")],
     api_id: ApiId,
     default_version: Annotated[
-        bool, Query(alias="defaultVersion", description="Stored as `isDefaultVersion`; gateways don't use it.")
+        bool,
+        Query(
+            alias="defaultVersion",
+            description="Make the copy the default version. Gateways serve it as such once it is published.",
+        ),
     ] = False,
 ) -> dict[str, Any]:
     """
@@ -138,9 +145,20 @@ def copy_api(
 
 @router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
 def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[str, Any]:
-    """Get an API."""
-    described = apis.get_described(context, api_id)
-    unless.known(make_api_tag(described))
+    """
+    Get an API.
+
+    Its ID can be that of a revision: the response then has what that revision has.
+    """
+    try:
+        described = apis.get_described(context, api_id)
+    except NotFound:
+        if (described_revision := revisions.get_as_api(context, api_id)) is None:
+            raise
+        unless.known(tag_api(described_revision))
+        answer = _answer(context, described_revision)
+        return answer | {"id": api_id, "revisionedApiId": described_revision.api.id}
+    unless.known(tag_api(described))
     return _answer(context, described)
 
 
@@ -153,13 +171,16 @@ def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) 
     """
     api = apis.get_api(context, api_id)
     failures = [
-        describe_failure(failure) for by_gateway in runtime.failures.of_api(api).values() for failure in by_gateway
+        describe_failure(failure, name_endpoint(failure.latest, api))
+        for of_environment in runtime.failures.of_api(api).values()
+        for failure in of_environment
     ]
     return {"count": len(failures), "list": failures}
 
 
 @router.put("/{api_id}", responses={200: {"model": ApiChangeAnswer}})
 def update_api(
+    runtime: CurrentRuntime,
     context: RequestContext,
     api_id: str,
     body: ApiChange,
@@ -181,13 +202,15 @@ def update_api(
             description=body.description,
             endpoints=(body.production, body.sandbox) if body.endpoint_config else None,
             connections=body.connections,
+            securities=seal_drafts(context, runtime.sealing, body.securities),
+            groups=body.groups,
             members=body.members,
             expected=expected,
             delete_unused=delete_unused,
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    response.headers["ETag"] = quote_tag(make_api_tag(changed.described))
+    response.headers["ETag"] = quote_tag(tag_api(changed.described))
     answer = _answer(context, changed.described)
     return answer if changed.left == LeftBehind() else {**answer, **_write_left(changed.left)}
 
@@ -208,15 +231,18 @@ def delete_api(
 def answer_created(context: Context, described: Described, response: Response) -> dict[str, Any]:
     """Describe a new API; set `Location` and `ETag` of *response*."""
     response.headers["Location"] = f"{PREFIX}/apis/{described.api.id}"
-    response.headers["ETag"] = quote_tag(make_api_tag(described))
+    response.headers["ETag"] = quote_tag(tag_api(described))
     return _answer(context, described)
 
 
 def _answer(context: Context, described: Described) -> dict[str, Any]:
     """Describe an API, including what Holdfast has learned about its backends."""
     answer = describe_api(described)
+    if is_v1():
+        answer[PROPERTIES] = map_properties(answer[PROPERTIES])
     for environment, since in fallback_since(context, described.api).items():
-        answer["endpointConfig"][f"{environment}_endpoints"][FALLBACK] = since.isoformat()
+        endpoints = answer["endpointConfig"][f"{environment}_endpoints"]
+        (endpoints[0] if isinstance(endpoints, list) else endpoints)[FALLBACK] = since.isoformat()
     return answer
 
 

@@ -13,27 +13,32 @@ from holdfast.apis.definitions.openapi import read_definition
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody, in_rest_words
+from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody
 from holdfast.rest.catalog.apis import answer_created
+from holdfast.rest.catalog.endpoint_config import in_rest_words
 from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, invalid_body
 from holdfast.rest.router import Router
 from holdfast.services.catalog import definitions
+from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.versions import make_text_tag
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["APIs"])
 TextOrFile = UploadFile | str
 Definition = Annotated[UploadFile | None, File(description="The definition, in JSON or YAML.")]
+Inline = Annotated[str, Form(alias="inlineAPIDefinition", description="The definition as text, instead of the file.")]
 Address = Annotated[str, Form(description="Not supported: Holdfast doesn't fetch URLs. Send the file.")]
 
 
 @router.post("/import-openapi", status_code=201, responses={201: {"model": ImportAnswer}})
 def import_openapi(
+    runtime: CurrentRuntime,
     context: RequestContext,
     response: Response,
     file: Definition = None,
     url: Address = "",
+    inline: Inline = "",
     additional_properties: Annotated[
         TextOrFile,
         File(alias="additionalProperties", description="Members of the API, as JSON. They override the definition."),
@@ -46,9 +51,10 @@ def import_openapi(
     `unusedInDefinition` lists the servers and endpoints of the definition that have no effect.
     """
     body = _read_properties(additional_properties)
-    definition = read_definition(_read_data(file, "", url))
+    definition = read_definition(_read_data(file, inline, url))
     try:
-        imported = definitions.import_definition(context, definition, body.draft())
+        draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
+        imported = definitions.import_definition(context, definition, draft)
     except InvalidFields as error:
         raise in_rest_words(error) from error
     answer = answer_created(context, imported.described, response)
@@ -61,6 +67,7 @@ def validate_openapi(
     context: RequestContext,
     file: Definition = None,
     url: Address = "",
+    inline: Inline = "",
     return_content: Annotated[bool, Query(alias="returnContent", description="Return the definition, too.")] = False,
 ) -> ValidatedDefinition:
     """
@@ -69,7 +76,7 @@ def validate_openapi(
     Returns whether the definition is valid, and what it describes. Nothing is stored.
     """
     del context
-    data = _read_data(file, "", url)
+    data = _read_data(file, inline, url)
     try:
         definition = read_definition(data)
     except InvalidDefinition as error:
@@ -136,6 +143,8 @@ def _write_unused(unused: Iterable[Unused]) -> list[UnusedPart]:
 def _read_data(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
     if url:
         raise InvalidField("url", "Holdfast doesn't fetch URLs. Download the definition and send it as a file.")
+    if file is not None and text:
+        raise InvalidField("file", "The definition was sent twice. Send it either as a file or as text.")
     if file is not None:
         return _read_bytes(file)
     data = _read_bytes(text)

@@ -4,13 +4,18 @@ APIs in responses, with the members of WSO2's publisher and all stored members.
 
 from typing import Any
 
+from holdfast.apis.catalog.additional_properties import PROPERTIES, complete_properties
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.api_types import DEFAULT_TYPE
 from holdfast.apis.catalog.description import Described, complete_endpoint_config
+from holdfast.apis.catalog.endpoint_security import SecurityKind
+from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.rest.catalog.responses import SearchResult
+from holdfast.rest.catalog.security_body import OLDER_SECURITY
 
-# The defaults of publisher-v1.yaml, except that lists of features that Holdfast doesn't have are empty.
+# The defaults of WSO2's description, except that lists of features that Holdfast doesn't have are empty.
 _DEFAULTS: dict[str, Any] = {
-    "type": "HTTP",
+    "type": DEFAULT_TYPE,
     "isDefaultVersion": False,
     "transport": ["http"],
     "tags": [],
@@ -19,7 +24,6 @@ _DEFAULTS: dict[str, Any] = {
     "visibility": "PUBLIC",
     "visibleRoles": [],
     "labels": [],
-    "additionalProperties": {},
     "accessControl": "NONE",
     "accessControlRoles": [],
     "endpointImplementationType": "ENDPOINT",
@@ -38,10 +42,10 @@ def summarize_api(api: Api, kind: str | None = None) -> dict[str, Any]:
         "context": api.context,
         "version": api.version,
         "provider": api.provider,
-        "type": kind or _DEFAULTS["type"],
+        "type": kind or DEFAULT_TYPE,
         "lifeCycleStatus": api.state.value,
         "workflowStatus": "",
-        "hasThumbnail": False,
+        "hasThumbnail": api.has_thumbnail,
         "createdTime": api.created_at.isoformat(),
         "updatedTime": api.updated_at.isoformat(),
     }
@@ -51,8 +55,24 @@ def describe_api(described: Described) -> dict[str, Any]:
     """Describe an API in full: WSO2's `API`."""
     api, members = described.api, described.members
     own = summarize_api(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
-    own |= {"gatewayEnvironments": sorted(api.groups)}
-    return {**_DEFAULTS, **members, **own, "endpointConfig": complete_endpoint_config(described)}
+    own |= {"gatewayEnvironments": sorted(api.groups), "isRevision": api.revision > 0, "revisionId": api.revision}
+    unpinned = api.working_copy_groups
+    own |= {"workingCopyEnvironments": sorted(unpinned)}
+    own |= {"isDefaultVersion": api.is_default}
+    if unobeyed := list_unobeyed(members):
+        own |= {"membersWithoutEffect": unobeyed}
+    own |= {PROPERTIES: complete_properties(members.get(PROPERTIES))}
+    own |= {"endpointConfig": complete_endpoint_config(described)} | _older_security(api)
+    return {**_DEFAULTS, **{name: value for name, value in members.items() if name != OLDER_SECURITY}, **own}
+
+
+def _older_security(api: Api) -> dict[str, Any]:
+    """Return the member of version 1 for the security of the production endpoint, if that has it."""
+    endpoint = api.production or api.sandbox
+    security = endpoint.security if endpoint else None
+    if security is None or security.kind is not SecurityKind.BASIC:
+        return {}
+    return {OLDER_SECURITY: {"type": security.kind.value, "username": security.username, "password": ""}}
 
 
 def to_search_result(api: Api, kind: str | None = None) -> SearchResult:
@@ -61,7 +81,7 @@ def to_search_result(api: Api, kind: str | None = None) -> SearchResult:
         "id": api.id,
         "name": api.name,
         "type": "API",
-        "transportType": kind or _DEFAULTS["type"],
+        "transportType": kind or DEFAULT_TYPE,
         "description": api.description,
         "context": api.context,
         "version": api.version,

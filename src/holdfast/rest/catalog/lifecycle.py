@@ -11,12 +11,12 @@ from holdfast.apis.definitions.documents import write_json
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.responses import LifecycleHistory, LifecycleState, LifecycleStep, WorkflowResponse
-from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
+from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag, tag_api
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.catalog import api_names, lifecycle
 from holdfast.services.catalog.lifecycle import Step
-from holdfast.services.versions import make_api_tag, make_text_tag
+from holdfast.services.versions import make_text_tag
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["API lifecycle"])
 _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
@@ -25,7 +25,13 @@ _DEPRECATE_OTHERS = "deprecate old versions after publishing the api"
 @router.post("/change-lifecycle")
 def change_lifecycle(
     context: RequestContext,
-    action: Annotated[str, Query(description="`Publish`, `Demote to Created`, `Deprecate` or `Retire`.")],
+    action: Annotated[
+        str,
+        Query(
+            description="`Publish`, `Deploy as a Prototype`, `Demote to Created`, `Block`, `Re-Publish`, `Deprecate` "
+            "or `Retire`."
+        ),
+    ],
     api_id: ApiId,
     expected: IfMatch,
     response: Response,
@@ -40,7 +46,7 @@ def change_lifecycle(
     """
     Change the lifecycle state of an API.
 
-    Gateways serve APIs that are published or deprecated. Retired is final.
+    Gateways serve APIs that are published or deprecated, and answer 503 for those that are blocked. Retired is final.
     """
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _read_checklist(checklist)}
     moved = lifecycle.move_described(
@@ -50,8 +56,8 @@ def change_lifecycle(
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
-    response.headers["ETag"] = quote_tag(make_api_tag(moved))
-    return {"workflowStatus": "APPROVED", "jsonPayload": None, "lifecycleState": _write_state(moved.api.state)}
+    response.headers["ETag"] = quote_tag(tag_api(moved))
+    return {"workflowStatus": "APPROVED", "jsonPayload": "", "lifecycleState": _write_state(moved.api.state)}
 
 
 @router.get("/{api_id}/lifecycle-state")

@@ -7,11 +7,29 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
+from holdfast.apis.catalog.document import DocumentSource, DocumentType, DocumentVisibility
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.label import LabeledKind
 from holdfast.rest.responses import Pagination, Timestamp
 
 # Capitalized, as in WSO2's lifecycle operations; APIs have them in upper case.
 StateName = Annotated[str, WithJsonSchema({"type": "string", "enum": [state.value.title() for state in State]})]
+
+
+class LabeledObject(TypedDict):
+    """Labels of an API (*object* is its id), an endpoint certificate (its alias) or trust settings (their origin)."""
+
+    kind: LabeledKind
+    object: str
+    labels: list[str]
+
+
+class LabeledObjects(TypedDict):
+    """A page of objects with labels."""
+
+    count: int
+    list: list[LabeledObject]
+    pagination: Pagination
 
 
 class UnusedPart(TypedDict):
@@ -84,16 +102,16 @@ class WorkflowResponse(TypedDict):
     """The result of a lifecycle action, which takes effect at once."""
 
     workflowStatus: Literal["APPROVED"]
-    jsonPayload: None
+    jsonPayload: str
     lifecycleState: LifecycleState
 
 
 class EndpointValidation(TypedDict):
-    """The status of a backend's response; 0 and an `error` if there is none."""
+    """The status of a backend's response, and an empty `error`; 0 and an `error` if there is none."""
 
     statusCode: int
     statusMessage: str
-    error: str | None
+    error: str
 
 
 class SearchResult(TypedDict):
@@ -184,3 +202,37 @@ class LeftBehind(TypedDict):
 
     unusedTrust: list[UnusedTrust]
     deletedTrust: list[UnusedTrust]
+
+
+class StoredFile(TypedDict):
+    """A file that was stored."""
+
+    relativePath: str
+    mediaType: str
+
+
+class ApiDocument(TypedDict):
+    """A document of an API; `inlineContent` only in responses about a single one."""
+
+    documentId: str
+    name: str
+    type: DocumentType
+    summary: str
+    sourceType: DocumentSource
+    sourceUrl: str
+    fileName: str
+    inlineContent: NotRequired[str]
+    otherTypeName: str
+    visibility: DocumentVisibility
+    createdTime: Timestamp
+    createdBy: str
+    lastUpdatedTime: Timestamp
+    lastUpdatedBy: str
+
+
+class ApiDocuments(TypedDict):
+    """A page of an API's documents."""
+
+    count: int
+    list: list[ApiDocument]
+    pagination: Pagination

@@ -18,7 +18,8 @@ from holdfast.services.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 
 router = Router(prefix=f"{PREFIX}/search", tags=["Search"])
-_MODIFIER = re.compile(r'(?<!\S)(name|context|version|status|provider|description):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
+_FIELDS = "name|context|version|status|provider|description|label"
+_MODIFIER = re.compile(rf'(?<!\S)({_FIELDS}):(?:"([^"]*)"|(\S*))', re.IGNORECASE)
 
 
 @router.get("")

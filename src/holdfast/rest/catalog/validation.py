@@ -73,6 +73,6 @@ async def validate_endpoint(
 
 def _write_answer(checked: CheckOutcome) -> EndpointValidation:
     if checked.refusal is None:
-        return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": None}
+        return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": ""}
     code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation
     return {"statusCode": 0, "statusMessage": "", "error": f"{code}: {why.sentence} {why.remedy}".strip()}

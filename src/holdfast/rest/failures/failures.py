@@ -2,6 +2,11 @@
 `/failures`: why requests to backends failed, for all APIs, and for a single request.
 """
 
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AwareDatetime
+
 from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
@@ -12,15 +17,26 @@ from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_diffe
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable
 from holdfast.services.failures import diagnosis
+from holdfast.services.failures.acknowledgements import LASTS
+from holdfast.services.failures.diagnosis import FailureFilter
 from holdfast.services.failures.failed_calls import FailedCall
 from holdfast.services.failures.failures import Failure
+from holdfast.store.catalog.failure_acknowledgements import Acknowledgement
 
 router = Router(prefix=f"{PREFIX}/failures", tags=["Failures"])
 
 
 @router.get("")
 def list_failures(
-    runtime: CurrentRuntime, context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+    api_id: Annotated[str, Query(alias="apiId", description="Only failures of this API.")] = "",
+    code: Annotated[str, Query(description="Only failures with this cause.")] = "",
+    gateway: Annotated[str, Query(description="Only failures at this gateway.")] = "",
+    since: Annotated[AwareDatetime | None, Query(description="Only failures that were seen since this time.")] = None,
+    acknowledged: Annotated[bool | None, Query(description="Only failures that are, or aren't, acknowledged.")] = None,
 ) -> Failures:
     """
     List failures.
@@ -28,21 +44,30 @@ def list_failures(
     Returns the latest failure of each backend since `startedTime`, the one that began last first. Gateways report only
     failures, so a backend in the list may work by now.
     """
-    backends, total = diagnosis.list_failures(context, runtime.failures, offset, limit)
+    wanted = FailureFilter(api_id, code, gateway, since, acknowledged)
+    page = diagnosis.list_failures(context, runtime.failures, wanted, offset, limit)
+    values = {
+        "apiId": api_id,
+        "code": code,
+        "gateway": gateway,
+        "since": since.isoformat() if since else "",
+        "acknowledged": "" if acknowledged is None else str(acknowledged).lower(),
+    }
+    filters = {name: value for name, value in values.items() if value}
     return {
-        "count": len(backends),
+        "count": len(page.backends),
         "list": [
             {
-                **describe_failure(backend.failure),
+                **describe_failure(backend.failure, backend.endpoint),
                 "apiId": backend.api.id,
                 "apiName": backend.api.name,
                 "apiVersion": backend.api.version,
-                "endpoint": backend.endpoint,
+                "acknowledgement": describe_acknowledgement(backend.acknowledged) if backend.acknowledged else None,
             }
-            for backend in backends
+            for backend in page.backends
         ],
         "startedTime": runtime.failures.started_at.isoformat(),
-        "pagination": pagination(f"{PREFIX}/failures", {}, offset, limit, total),
+        "pagination": pagination(f"{PREFIX}/failures", filters, offset, limit, page.total),
     }
 
 
@@ -54,7 +79,7 @@ def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request
     Returns why a recent request failed, by the request ID in the response that the caller got. Members about an API are
     null if the request belongs to none.
     """
-    request = diagnosis.find_request(context, runtime.failures, request_id)
+    request = diagnosis.find_request(context, runtime.failures, runtime.other_requests, request_id)
     return {
         **_describe_call(request.call),
         "time": request.call.at.isoformat(),
@@ -65,13 +90,23 @@ def get_failed_request(runtime: CurrentRuntime, context: RequestContext, request
     }
 
 
-def describe_failure(failure: Failure) -> responses.Failure:
-    """Describe the latest failure of a backend at a gateway."""
+def describe_failure(failure: Failure, endpoint: str) -> responses.Failure:
+    """Describe the latest failure of a backend, by the URL of its *endpoint*, at a gateway."""
     return {
         **_describe_call(failure.latest),
         "since": failure.since.isoformat(),
         "last": failure.last.isoformat(),
         "times": failure.count,
+        "endpoint": endpoint,
+    }
+
+
+def describe_acknowledgement(acknowledgement: Acknowledgement) -> responses.Acknowledgement:
+    """Describe who acknowledged the failures of a backend, and until when."""
+    return {
+        "user": acknowledgement.user,
+        "time": acknowledgement.at.isoformat(),
+        "until": (acknowledgement.at + LASTS).isoformat(),
     }
 
 
@@ -88,6 +123,7 @@ def _describe_call(call: FailedCall) -> FailureCause:
         "reason": call.reason,
         "flags": sorted(call.evidence.flags),
         "requestId": call.request_id,
+        "traceId": call.trace_id or None,
         **_describe_probe(call),
     }
 

@@ -42,6 +42,7 @@ class FailureCause(ExaminedBackend):
     reason: str
     flags: list[str]
     requestId: str
+    traceId: str | None
 
 
 class Failure(FailureCause):
@@ -50,6 +51,15 @@ class Failure(FailureCause):
     since: Timestamp
     last: Timestamp
     times: int
+    endpoint: str
+
+
+class Acknowledgement(TypedDict):
+    """The acknowledgement of a failing backend; it ends early if the backend fails in another way."""
+
+    user: str
+    time: Timestamp
+    until: Timestamp
 
 
 class FailureOfApi(Failure):
@@ -58,7 +68,7 @@ class FailureOfApi(Failure):
     apiId: str
     apiName: str
     apiVersion: str
-    endpoint: str
+    acknowledgement: Acknowledgement | None
 
 
 class Failures(TypedDict):

@@ -30,6 +30,7 @@ def describe_gateway(status: GatewayStatus, revision: int, now: datetime) -> Gat
 def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnection:
     applied = status.applied
     return {
+        "controlPlane": status.control_plane or None,
         "connectedSince": _write(status.connected_since),
         "lastSeen": _write(status.followed.seen_at if status.followed else None),
         "address": status.address or None,

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.gateways.enrollment_key import is_enrollment_key
+from holdfast.apis.gateways.join_token import MAX_LENGTH
 from holdfast.certificates.gateway_certificates import DISCOVERY_NAME, MAX_REQUEST
-from holdfast.network.addresses import Address
+from holdfast.network.addresses import EVERY_ADDRESS, Address
 from holdfast.network.forwarded import address_of
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways import responses
@@ -26,15 +29,14 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.errors import NoDiscovery
 from holdfast.services.gateways import enrollment, statuses
-from holdfast.services.gateways.joining import join
+from holdfast.services.gateways.joining import join, join_with_key
 from holdfast.services.gateways.statuses import GatewayStatus
 from holdfast.services.runtime import Runtime
 
 PATH = f"{PREFIX}/gateways"
 router = Router(prefix=PATH, tags=["Gateways"])
 joining = Router(prefix=PATH, tags=["Gateways"])  # without signing in
-MAX_TOKEN = 200  # characters; a join token has at most 90
-_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+MAX_NAME = 63
 _WITHOUT_SIGN_IN: dict[str, Any] = {"security": []}
 _TOO_MANY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many failed attempts."}}
 
@@ -52,8 +54,9 @@ class JoinBody(BaseModel):
     """A request to join as a gateway."""
 
     model_config = ConfigDict(extra="forbid")
-    token: Annotated[str, Field(max_length=MAX_TOKEN)]
+    token: Annotated[str, Field(max_length=MAX_LENGTH)]
     csr: Annotated[str, Field(max_length=MAX_REQUEST)]
+    name: Annotated[str, Field(max_length=MAX_NAME)] = ""  # only for enrollment keys; a join token has one
 
 
 @router.get("")
@@ -66,7 +69,7 @@ def list_gateways(
     Returns the gateways on the publisher's machine, and those that were enrolled, ordered by name: their connection,
     what they have in force, and what they report. Only for admins of the organization `default`.
     """
-    every = statuses.list_for_operator(context, runtime.groups, runtime.gateway_states)
+    every = statuses.list_for_operator(context, runtime.gateway_sources)
     page = every[offset : offset + limit]
     return {
         "count": len(page),
@@ -83,8 +86,8 @@ def enroll_gateway(runtime: CurrentRuntime, context: RequestContext, body: Enrol
     Returns a join token, with which one machine can join as this gateway once, within an hour. If the gateway has
     joined before, its certificate stays valid until then. Only for admins of the organization `default`.
     """
-    pin = runtime.publisher_pin()
-    enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pin)
+    pins = runtime.publisher_pins()
+    enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pins)
     status = statuses.describe_enrolled(enrolled.gateway, context.now)
     discovery = _describe_discovery(runtime.discovery) if runtime.discovery else None
     return {**_describe(runtime, context, status), "token": enrolled.token, "discovery": discovery}
@@ -97,7 +100,7 @@ def get_gateway(runtime: CurrentRuntime, context: RequestContext, gateway: str) 
 
     Only for admins of the organization `default`.
     """
-    status = statuses.get_for_operator(context, runtime.groups, runtime.gateway_states, gateway)
+    status = statuses.get_for_operator(context, runtime.gateway_sources, gateway)
     return _describe(runtime, context, status)
 
 
@@ -118,27 +121,28 @@ def join_as_gateway(request: Request, runtime: CurrentRuntime, body: JoinBody) -
     """
     Join as a gateway.
 
-    Exchanges a join token for a certificate for the key in `csr`. The token is the only credential.
+    Exchanges a join token for a certificate for the key in `csr`. The token is the only credential. Instead, `token`
+    can be an enrollment key, with which a gateway joins as `name`.
     """
     if runtime.discovery is None:
         raise NoDiscovery
     address = address_of(request)
+    places, now = (runtime.store, runtime.sealing, runtime.accounts.attempts), runtime.now()
     with runtime.accounts.failures.watch(Way.JOINING_GATEWAY, address):
-        member = join(
-            runtime.store,
-            runtime.sealing,
-            runtime.accounts.attempts,
-            body.token,
-            body.csr,
-            address,
-            runtime.now(),
-        )
+        if is_enrollment_key(body.token):
+            keys = runtime.enrollment_keys()
+            member = join_with_key(*places, keys, body.token, body.name, body.csr, address, now)
+        elif body.name:
+            raise InvalidField("name", "Send a name only with an enrollment key; a join token has one.")
+        else:
+            member = join(*places, body.token, body.csr, address, now)
     return {
         "name": member.gateway.name,
         "group": member.gateway.placement.group,
         "certificate": member.certificate,
         "ca": member.authority,
         "discovery": _describe_discovery(runtime.discovery),
+        "controlPlanes": [{"host": host, "port": port} for host, port in runtime.discovery_addresses()],
     }
 
 
@@ -148,4 +152,4 @@ def _describe(runtime: Runtime, context: Context, status: GatewayStatus) -> resp
 
 def _describe_discovery(address: Address) -> DiscoveryAddress:
     host, port = address
-    return {"host": None if host in _EVERY_ADDRESS else host, "port": port, "serverName": DISCOVERY_NAME}
+    return {"host": None if host in EVERY_ADDRESS else host, "port": port, "serverName": DISCOVERY_NAME}

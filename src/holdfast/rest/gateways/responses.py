@@ -64,8 +64,9 @@ class GatewayReport(TypedDict):
 
 
 class GatewayConnection(TypedDict):
-    """The connection of a gateway to the publisher, and what it has applied and reported."""
+    """The connection of a gateway to a control plane, and what it has applied and reported."""
 
+    controlPlane: str | None
     connectedSince: Timestamp | None
     lastSeen: Timestamp | None
     address: str | None
@@ -115,11 +116,39 @@ class EnrolledGateway(Gateway):
     discovery: DiscoveryAddress | None
 
 
+class ControlPlaneAddress(TypedDict):
+    """The address where a control plane serves gateways."""
+
+    host: str
+    port: int
+
+
 class GatewayMembership(TypedDict):
-    """The certificate of a gateway that joined, and where it connects."""
+    """The certificate of a gateway that joined, and where it connects: to one of the control planes that run now."""
 
     name: str
     group: str
     certificate: str
     ca: str
     discovery: DiscoveryAddress
+    controlPlanes: list[ControlPlaneAddress]
+
+
+class ControlPlane(TypedDict):
+    """A control plane of the database."""
+
+    name: str
+    version: str
+    startedTime: Timestamp
+    lastSeen: Timestamp
+    live: bool
+    doesTasks: bool
+    discovery: list[str]
+    deviatingSettings: list[str]
+
+
+class ControlPlanes(TypedDict):
+    """All control planes, ordered by name."""
+
+    count: int
+    list: list[ControlPlane]

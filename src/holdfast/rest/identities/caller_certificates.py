@@ -22,7 +22,7 @@ from holdfast.rest.identities.responses import CallerCertificates, CallerCertifi
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
-from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_as_wso2, describe_enforcement, download, read_upload
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.versions import make_caller_tag
@@ -49,7 +49,7 @@ def list_caller_certificates(
     entries, total = caller_certificates.list_certificates(context, api_id, alias, offset, limit)
     return {
         "count": len(entries),
-        "certificates": [_summary(context, entry) for entry in entries],
+        "certificates": [summarize_caller(context, entry) for entry in entries],
         "pagination": pagination(_path(api_id), {"alias": alias}, offset, limit, total),
     }
 
@@ -76,7 +76,7 @@ def upload_caller_certificate(
         read_upload(certificate),
     )
     response.headers["Location"] = f"{_path(api_id)}/{quote(entry.alias, safe='')}"
-    return _answer(context, entry, response)
+    return answer_with_caller(context, entry, response)
 
 
 @router.get("/{alias}")
@@ -90,7 +90,7 @@ def get_caller_certificate(
     """
     entry = caller_certificates.get_certificate(context, api_id, alias)
     unless.known(make_caller_tag(entry))
-    return {**_describe(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
+    return {**describe_caller(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
 @router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
@@ -113,15 +113,20 @@ def replace_caller_certificate(
     response: Response,
     certificate: Annotated[UploadFile | None, File(description="A file with the new certificate.")] = None,
     tier: Annotated[str | None, Form()] = None,
+    environment: Annotated[
+        str | None, Form(description="Where it is accepted from now on: `production`, `sandbox` or `both`.")
+    ] = None,
 ) -> responses.CallerCertificate:
     """
     Replace a caller certificate.
 
-    Changes the certificate, the tier, or both. Fields that are left out keep their values.
+    Changes the certificate, the tier, where it is accepted, or all of them. Fields that are left out keep their values.
     """
     data = read_upload(certificate) if certificate else None
-    entry = caller_certificates.replace_certificate(context, api_id, alias, data, tier, expected)
-    return _answer(context, entry, response)
+    entry = caller_certificates.replace_certificate(
+        context, api_id, alias, data, tier, expected, accepted_in=environment
+    )
+    return answer_with_caller(context, entry, response)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -139,16 +144,19 @@ def _path(api_id: str) -> str:
     return f"{PREFIX}/apis/{quote(api_id, safe='')}/client-certificates"
 
 
-def _answer(context: Context, entry: CallerCertificate, response: Response) -> responses.CallerCertificate:
+def answer_with_caller(context: Context, entry: CallerCertificate, response: Response) -> responses.CallerCertificate:
+    """Describe *entry*, and set `ETag` of *response*."""
     response.headers["ETag"] = quote_tag(make_caller_tag(entry))
-    return _describe(context, entry)
+    return describe_caller(context, entry)
 
 
-def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSummary:
+def summarize_caller(context: Context, entry: CallerCertificate) -> CallerCertificateSummary:
+    """Describe *entry* in lists."""
     return {
         "alias": entry.alias,
         "apiId": entry.api_id,
         "tier": entry.tier,
+        "keyType": entry.environment.upper() if entry.environment else None,
         "fingerprint": entry.certificate.fingerprint,
         "expiryStatus": status_of(entry.certificate, context.now),
         "notAfter": entry.certificate.not_after.isoformat(),
@@ -157,16 +165,15 @@ def _summary(context: Context, entry: CallerCertificate) -> CallerCertificateSum
     }
 
 
-def _describe(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
+def describe_caller(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
+    """Describe *entry*, without its enforcement."""
     now, certificate = context.now, entry.certificate
     state = status_of(certificate, now)
     return {
-        **_summary(context, entry),
+        **summarize_caller(context, entry),
         # Scripts written for WSO2 test for "Active"; expiryStatus says that it expires soon.
         "status": Status.ACTIVE if state is Status.EXPIRING else state,
-        "validity": {"from": certificate.not_before.isoformat(), "to": certificate.not_after.isoformat()},
-        "version": certificate.version,
-        "subject": certificate.subject,
+        **describe_as_wso2(certificate),
         "certificates": [describe_certificate(certificate, now)],
         "findings": describe_findings(examine_caller(certificate, now)),
     }

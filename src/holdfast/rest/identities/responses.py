@@ -4,9 +4,9 @@ Responses of operations on caller certificates and gateway identities.
 
 from typing_extensions import TypedDict
 
-from holdfast.certificates.description import CertificateDescription, FindingDescription, IgnoredPart, Validity
+from holdfast.certificates.description import CertificateDescription, FindingDescription, IgnoredPart
 from holdfast.certificates.validity import Status
-from holdfast.rest.responses import Enforced, Pagination, Timestamp
+from holdfast.rest.responses import CertificateInfo, Enforced, Pagination, Timestamp
 
 
 class CallerCertificateSummary(TypedDict):
@@ -15,6 +15,7 @@ class CallerCertificateSummary(TypedDict):
     alias: str
     apiId: str
     tier: str
+    keyType: str | None
     fingerprint: str
     expiryStatus: Status
     notAfter: Timestamp
@@ -30,13 +31,10 @@ class CallerCertificates(TypedDict):
     pagination: Pagination
 
 
-class CallerCertificate(CallerCertificateSummary):
+class CallerCertificate(CallerCertificateSummary, CertificateInfo):
     """A caller certificate. `status` is Active until it expires; `expiryStatus` also shows that it expires soon."""
 
     status: Status
-    validity: Validity
-    version: str
-    subject: str
     certificates: list[CertificateDescription]
     findings: list[FindingDescription]
 

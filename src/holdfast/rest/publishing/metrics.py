@@ -2,6 +2,7 @@
 `/metrics`: metrics of one organization, in the text format of Prometheus.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from fastapi import Response
@@ -9,13 +10,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
+from holdfast.services.notifications.channels import measure_channels
 from holdfast.services.runtime import Runtime
+from holdfast.services.traffic.reading import count_of_today
 from holdfast.services.trust import endpoint_certificates, trust_settings
+from holdfast.services.watch import watched_endpoints
 
+MAX_APIS = 1_000  # environments of APIs, those with the most requests
 router = Router(tags=["Metrics"])
 
 
@@ -43,9 +49,12 @@ class _Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the current values."""
         runtime = self._runtime
+        # Each control plane counts its own, so that the sum of all is right.
+        connected = len({gateway.id for gateway in runtime.groups.gateways})
         yield GaugeMetricFamily(
-            "holdfast_gateways_connected", "Number of connected gateways.", value=len(runtime.groups.gateways)
+            "holdfast_gateways_connected", "Number of gateways connected to this control plane.", value=connected
         )
+        yield from self._control_planes()
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
             "1 if the local gateway listens on the addresses of the option, otherwise 0.",
@@ -74,7 +83,10 @@ class _Metrics(Collector):
             last = max(certificate.not_after for certificate in entry.certificates)
             ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
+        yield from self._watched_endpoints()
+        yield from self._channels()
         yield from self._server_certificates()
+        yield from self._traffic()
         tasks = GaugeMetricFamily(
             "holdfast_background_task_running", "1 if a background task runs, 0 after a failure.", labels=["task"]
         )
@@ -87,6 +99,87 @@ class _Metrics(Collector):
             tasks.add_metric([state.name], 0 if state.error else 1)
             failures.add_metric([state.name], state.failures)
         yield tasks
+        yield failures
+
+    def _channels(self) -> Iterator[Metric]:
+        waiting = GaugeMetricFamily(
+            "holdfast_notifications_waiting", "Notifications that wait for a channel.", labels=["channel"]
+        )
+        given_up = GaugeMetricFamily(
+            "holdfast_notification_messages_given_up",
+            "Messages of the last 90 days that could not be delivered to a channel.",
+            labels=["channel"],
+        )
+        failing = GaugeMetricFamily(
+            "holdfast_notification_channel_failing",
+            "1 if the last message to a channel could not be delivered, otherwise 0.",
+            labels=["channel"],
+        )
+        for measure in measure_channels(self._context):
+            waiting.add_metric([measure.name], measure.waiting)
+            given_up.add_metric([measure.name], measure.given_up)
+            failing.add_metric([measure.name], int(measure.failing))
+        yield from (waiting, given_up, failing)
+
+    def _control_planes(self) -> Iterator[Metric]:
+        presence = self._runtime.presence
+        yield GaugeMetricFamily(
+            "holdfast_control_planes_live",
+            "Number of live control planes of the database.",
+            value=1 + len(presence.others),
+        )
+        yield GaugeMetricFamily(
+            "holdfast_lease_held",
+            "1 if this control plane does the work that is done once, otherwise 0.",
+            value=int(presence.lease.is_held),
+        )
+        yield GaugeMetricFamily(
+            "holdfast_deviating_settings",
+            "Number of settings of this control plane that differ from those of most others.",
+            value=len(presence.deviating),
+        )
+
+    def _watched_endpoints(self) -> Iterator[Metric]:
+        now = self._context.now
+        ends = GaugeMetricFamily(
+            "holdfast_presented_certificate_not_after_timestamp_seconds",
+            "When the certificate expires that a backend presents.",
+            labels=["endpoint"],
+        )
+        trusted = GaugeMetricFamily(
+            "holdfast_presented_certificate_trusted",
+            "1 if gateways accept what a backend presents, otherwise 0.",
+            labels=["endpoint"],
+        )
+        statuses = GaugeMetricFamily(
+            "holdfast_watched_endpoints", "Number of watched endpoints with a status.", labels=["status"]
+        )
+        every = watched_endpoints.read_all(self._context)
+        counts = Counter(endpoint.status(now) for endpoint in every)
+        for endpoint in every:
+            if endpoint.presented:
+                ends.add_metric([endpoint.origin], endpoint.presented.expires_at.timestamp())
+            if endpoint.coverage:
+                trusted.add_metric([endpoint.origin], int(endpoint.is_trusted(now)))
+        for status in WatchStatus:
+            statuses.add_metric([status.value], counts[status])
+        yield ends
+        yield trusted
+        yield statuses
+
+    def _traffic(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "holdfast_api_requests", "Requests of an API since midnight (UTC).", labels=["api", "environment"]
+        )
+        failures = CounterMetricFamily(
+            "holdfast_api_failed_requests",
+            "Requests of an API since midnight (UTC) that were answered with a status of 500 or more.",
+            labels=["api", "environment"],
+        )
+        for count in count_of_today(self._context, MAX_APIS):
+            requests.add_metric([count.api, count.environment], count.requests)
+            failures.add_metric([count.api, count.environment], count.failures)
+        yield requests
         yield failures
 
     def _server_certificates(self) -> Iterator[Metric]:

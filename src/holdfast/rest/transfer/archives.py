@@ -6,33 +6,42 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import Query, Response, UploadFile
-from pydantic import ValidationError
+from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator, ValidationError
 
+from holdfast.apis.catalog.revision import read_number
 from holdfast.apis.definitions.openapi import parse_definition
 from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.apis.transfer.archive import Archive, pack, unpack
+from holdfast.apis.transfer.archive import Archive, pack
+from holdfast.apis.transfer.unpacking import unpack
+from holdfast.refusals import Refusal
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, in_rest_words
+from holdfast.rest.catalog.api_body import ApiBody
 from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.description import describe_api
-from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.rest.catalog.endpoint_config import in_rest_words
+from holdfast.rest.errors import PREFIX, details_of, invalid_body
 from holdfast.rest.inputs import ignores
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
+from holdfast.rest.transfer.dry_run import report
+from holdfast.rest.transfer.responses import ArchiveAnswer, DryRun
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import api_names
-from holdfast.services.transfer import archives
+from holdfast.services.credentials.sealing import seal_drafts
+from holdfast.services.runtime import Runtime
+from holdfast.services.transfer import exports, imports
+from holdfast.services.transfer.imports import ImportedArchive
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["Import and export"])
 MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; the size of bodies is already limited to this
-
-_NO_REVISIONS = "Holdfast has no revisions."
 
 
 @router.get(
     "/export",
     response_class=Response,
     responses=files("application/zip"),
-    openapi_extra=ignores(revisionNumber=_NO_REVISIONS, latestRevision=_NO_REVISIONS),
+    openapi_extra=ignores(preserveCredentials="passwords are never exported."),
 )
 def export_api(
     runtime: CurrentRuntime,
@@ -42,22 +51,40 @@ def export_api(
     version: Annotated[str, Query(description="The version of the API, if there is no `apiId`.")] = "",
     provider: Annotated[str, Query(alias="providerName", description="The provider of the API; any if empty.")] = "",
     form: Annotated[
-        Literal["YAML", "JSON"], Query(alias="format", description="The format of the files in the archive.")
+        Literal["YAML", "JSON"],
+        BeforeValidator(str.upper),
+        Query(alias="format", description="The format of the files in the archive, in any case."),
     ] = "YAML",
     keep_state: Annotated[
         bool, Query(alias="preserveStatus", description="Keep the lifecycle state. Otherwise it is `CREATED`.")
     ] = True,
+    number: Annotated[
+        str, Query(alias="revisionNumber", description="Export this revision, not the working copy.")
+    ] = "",
+    latest: Annotated[bool, Query(alias="latestRevision", description="Export the newest revision.")] = False,
 ) -> Response:
     """
     Export an API.
 
-    Downloads an API with its definition, endpoint certificates and caller certificates as a zip file. Trust settings
-    and gateway identities aren't included.
+    Downloads an API with its definition, documents, endpoint certificates and caller certificates as a zip file. Trust
+    settings and gateway identities aren't included.
     """
     wanted = api_id or api_names.find_id(context, name, version, provider)
     servers = list(runtime.gateways.values())
-    export = archives.export_api(context, wanted, servers, keep_state=keep_state)
-    archive = Archive(describe_api(export.described), export.definition, export.certificates, export.callers)
+    if number and read_number(number) is None:
+        raise InvalidField("revisionNumber", "Enter the number of a revision, such as 1.")
+    export = exports.export_api(
+        context, wanted, servers, keep_state=keep_state, number=read_number(number), latest=latest
+    )
+    archive = Archive(
+        describe_api(export.described),
+        export.definition,
+        export.certificates,
+        export.callers,
+        export.thumbnail,
+        export.documents,
+        export.deployments,
+    )
     file = f"{archive.description['name']}-{archive.description['version']}.zip"
     disposition = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     if file.isascii():
@@ -66,8 +93,12 @@ def export_api(
     return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
 
 
-@router.post("/import", responses={200: {"model": ApiAnswer}}, openapi_extra=ignores(rotateRevision=_NO_REVISIONS))
+@router.post(
+    "/import",
+    responses={200: {"model": ArchiveAnswer | DryRun}},
+)
 def import_api(
+    runtime: CurrentRuntime,
     context: RequestContext,
     response: Response,
     file: UploadFile,
@@ -77,34 +108,53 @@ def import_api(
     preserve_provider: Annotated[
         bool, Query(alias="preserveProvider", description="Ignored: the provider is the user who imports.")
     ] = True,
-    dry_run: Annotated[bool, Query(alias="dryRun", description="Not supported.")] = False,
-) -> dict[str, Any]:
+    rotate: Annotated[
+        bool,
+        Query(
+            alias="rotateRevision",
+            description="Delete an old revision if there are too many for the one that the import deploys.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, Query(alias="dryRun", description="Only report what would be rejected or left out. Nothing is saved.")
+    ] = False,
+) -> Any:
     """
     Import an API.
 
-    Creates an API with its definition and certificates from an exported zip file. Either everything is imported or
-    nothing.
+    Creates an API with its definition, documents and certificates from an exported zip file, or from one that `apictl`
+    wrote with the parameters of an environment. Either everything is imported or nothing. If the archive has
+    deployments, `revision` is the ID of the revision that was deployed. `notImported` lists the parts of the archive
+    that Holdfast doesn't have.
     """
     del preserve_provider
+    data = file.file.read(MAX_ARCHIVE + 1)
     if dry_run:
-        raise InvalidField("dryRun", "dryRun isn't supported. Nothing was imported. Leave it out to import.")
-    archive = unpack(file.file.read(MAX_ARCHIVE + 1))
+        try:
+            return report({}, _import(runtime, context, data, overwrite=overwrite, rotate=rotate, dry_run=True).unused)
+        except RequestValidationError as error:
+            return report(details_of(error.errors()), ())
+        except Refusal as error:
+            return report(error.fields("file"), ())
+    imported = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
+    answer = answer_created(context, imported.described, response) | {"revision": imported.revision or None}
+    unused = [{"what": part.what, "why": part.why} for part in imported.unused]
+    return answer | {"notImported": unused} if unused else answer
+
+
+def _import(
+    runtime: Runtime, context: Context, data: bytes, *, overwrite: bool, rotate: bool, dry_run: bool = False
+) -> ImportedArchive:
+    archive = unpack(data)
     try:
         body = ApiBody.model_validate(archive.description)
     except ValidationError as error:
         raise invalid_body(error, "file") from error
     definition = parse_definition(archive.definition) if archive.definition else None
-    state = str(archive.description.get("lifeCycleStatus", ""))
     try:
-        described = archives.import_api(
-            context,
-            body.draft(),
-            state,
-            definition,
-            archive.certificates,
-            archive.callers,
-            overwrite=overwrite,
+        draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
+        return imports.import_api(
+            context, archive, draft, definition, overwrite=overwrite, rotate=rotate, dry_run=dry_run
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return answer_created(context, described, response)

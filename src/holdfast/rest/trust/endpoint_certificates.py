@@ -1,5 +1,7 @@
 """
-`/endpoint-certificates`: list, import, inspect, replace, undo, retire, download and delete endpoint certificates.
+`/endpoint-certificates`: import, inspect, replace, undo, retire, download and delete endpoint certificates.
+
+Their list is in inventory.py.
 """
 
 from collections.abc import Sequence
@@ -20,11 +22,10 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
-from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
+from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_as_wso2, describe_enforcement, download, read_upload
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.responses import (
     CertificateUsage,
-    EndpointCertificates,
     EndpointCertificateSummary,
     EnforcedCertificate,
     ImportedCertificate,
@@ -33,13 +34,17 @@ from holdfast.rest.trust.responses import (
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
-from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.services.trust import endpoint_certificates, pinning, rotation
 from holdfast.services.trust.endpoint_certificates import Import
 from holdfast.services.versions import make_certificate_tag
 
 router = Router(prefix=f"{PREFIX}/endpoint-certificates", tags=["Endpoint certificates"])
 Previous = Annotated[bool, Query(description="Download the previous certificates, which are trusted until retired.")]
 Password = Annotated[str, Form(description="The password of a PKCS#12 or Java truststore.")]
+Pin = Annotated[
+    bool,
+    Form(description="Pin the certificates if gateways would reject them for their names. Default: false."),
+]
 _KEEP = {
     "alias": "keepPrevious",
     "description": "Keep trusting the old certificates until they are retired. Default: false.",
@@ -48,45 +53,26 @@ KeepInQuery = Annotated[bool | None, Query(**_KEEP)]
 KeepInForm = Annotated[bool | None, Form(**_KEEP)]
 
 
-@router.get("")
-def list_certificates(
-    context: RequestContext,
-    limit: Limit = DEFAULT_LIMIT,
-    offset: Offset = 0,
-    alias: str = "",
-    endpoint: Annotated[str, Query(description="Only certificates for this endpoint, by its exact URL.")] = "",
-    unused: Annotated[bool, Query(description="Only certificates for endpoints that no API has.")] = False,
-) -> EndpointCertificates:
-    """
-    List endpoint certificates.
-
-    Returns the endpoint certificates of your organization, ordered by alias.
-    """
-    entries, total = endpoint_certificates.list_certificates(context, alias, endpoint, offset, limit, unused=unused)
-    filters = {"alias": alias, "endpoint": endpoint} | ({"unused": "true"} if unused else {})
-    return {
-        "count": len(entries),
-        "certificates": [_summary(context, entry) for entry in entries],
-        "pagination": pagination(router.prefix, filters, offset, limit, total),
-    }
-
-
 @router.post("", status_code=201)
 def upload_certificate(
     runtime: CurrentRuntime,
     context: RequestContext,
     certificate: UploadFile,
     alias: Annotated[str, Form(description="A name for the certificates, unique in the organization.")],
-    endpoint: Annotated[str, Form(description="The URL of an https endpoint of an API.")],
+    endpoint: Annotated[str, Form(description="The URL of an https endpoint; an API can have it later.")],
     response: Response,
     password: Password = "",
+    pin: Pin = False,
 ) -> ImportedCertificate:
     """
     Import an endpoint certificate.
 
     Gateways trust the certificates in the file for the endpoint's origin (scheme, host and port), and nowhere else.
+    If no API has an endpoint there yet, they do so once one has; `findings` then has `endpoint-unused`.
     """
-    imported = endpoint_certificates.import_certificate(context, alias, endpoint, read_upload(certificate), password)
+    imported = endpoint_certificates.import_certificate(
+        context, alias, endpoint, read_upload(certificate), password, pin=pin
+    )
     response.headers["Location"] = f"{router.prefix}/{quote(imported.entry.alias, safe='')}"
     response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
     return _describe_import(runtime, context, imported)
@@ -141,6 +127,7 @@ def replace_certificate(
     password: Password = "",
     keep_in_query: KeepInQuery = None,
     keep_in_form: KeepInForm = None,
+    pin: Pin = False,
 ) -> ImportedCertificate:
     """
     Replace an endpoint certificate.
@@ -150,7 +137,7 @@ def replace_certificate(
     """
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read_upload(certificate)
-    imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep)
+    imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep, pin=pin)
     response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
     return _describe_import(runtime, context, imported)
 
@@ -173,9 +160,9 @@ def get_usage(
     """
     List the APIs that use an endpoint certificate.
 
-    Returns the APIs with an endpoint at its origin, ordered by name.
+    Returns the APIs with an endpoint at its origin, ordered by name; none if there is no such alias.
     """
-    every = endpoint_certificates.apis_using(context, endpoint_certificates.get_certificate(context, alias))
+    every = endpoint_certificates.apis_using_alias(context, alias)
     apis = every[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
     return {
@@ -213,6 +200,30 @@ def retire_previous(
     return _write_with_tag(runtime, context, rotation.retire_previous(context, alias, expected), response)
 
 
+@router.post("/{alias}/pin")
+def pin_certificate(
+    runtime: CurrentRuntime, context: RequestContext, alias: str, response: Response
+) -> responses.EndpointCertificate:
+    """
+    Pin an endpoint certificate.
+
+    Gateways accept exactly this certificate, instead of checking its names. Does nothing if they accept it anyway.
+    """
+    return _write_with_tag(runtime, context, pinning.pin_certificate(context, alias), response)
+
+
+@router.delete("/{alias}/pin")
+def unpin_certificate(
+    runtime: CurrentRuntime, context: RequestContext, alias: str, response: Response
+) -> responses.EndpointCertificate:
+    """
+    Undo the pin of an endpoint certificate.
+
+    Removes its pins from the trust settings. Without any other pin, gateways check the name again.
+    """
+    return _write_with_tag(runtime, context, pinning.unpin_certificate(context, alias), response)
+
+
 @router.get(
     "/{alias}/content",
     response_class=Response,
@@ -247,18 +258,19 @@ def describe_entry(
     first = entry.certificates[0]
     summary = _summary(context, entry)
     state = summary["expiryStatus"]
+    pin = pinning.judge_pin(context, entry)
     return {
         **summary,
         # Scripts written for WSO2 test for "Active"; expiryStatus says that it expires soon.
         "status": Status.ACTIVE if state is Status.EXPIRING else state,
-        "validity": {"from": first.not_before.isoformat(), "to": first.not_after.isoformat()},
-        "version": first.version,
-        "subject": first.subject,
+        **describe_as_wso2(first),
         "certificates": [describe_certificate(certificate, now) for certificate in entry.certificates],
         "findings": describe_findings(findings),
         "previous": [describe_certificate(certificate, now) for certificate in entry.previous],
         "replacedTime": entry.replaced_at.isoformat() if entry.replaced_at else None,
         "inUse": rotation.recall_generation(entry, now) or "unknown",
+        "pinned": pin is pinning.Pin.PRESENT,
+        "pinProposed": pinning.REJECTED_WITHOUT_PIN if pin is pinning.Pin.NEEDED else "",
         "retireProposed": rotation.should_retire(entry, now, runtime.retire_after),
     }
 

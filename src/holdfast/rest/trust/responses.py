@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from holdfast.apis.trust.endpoint_certificate import Generation, Removal
 from holdfast.apis.trust.trust_settings import AnchorMode
-from holdfast.certificates.description import CertificateDescription, FileParts, FindingDescription, Validity
+from holdfast.certificates.description import CertificateDescription, FileParts, FindingDescription
 from holdfast.certificates.validity import Status
-from holdfast.rest.responses import Enforced, Pagination, Timestamp
+from holdfast.rest.responses import CertificateInfo, Enforced, Pagination, Timestamp
 
 TlsVersion = Annotated[str, WithJsonSchema({"type": "string", "enum": ["1.2", "1.3"]})]
 
@@ -27,26 +27,96 @@ class EndpointCertificateSummary(TypedDict):
     lastUpdatedTime: Timestamp
 
 
+class ListedEndpointCertificate(EndpointCertificateSummary):
+    """An endpoint certificate in the list of all; `expires` is the first expiry, `notAfter` the last one."""
+
+    commonName: str
+    issuer: str
+    expires: Timestamp
+    fingerprints: list[str]
+    previousCertificates: int
+    usedBy: int
+    createdBy: str
+
+
 class EndpointCertificates(TypedDict):
     """A page of endpoint certificates; WSO2's `Certificates`."""
 
     count: int
-    certificates: list[EndpointCertificateSummary]
+    certificates: list[ListedEndpointCertificate]
     pagination: Pagination
 
 
-class EndpointCertificate(EndpointCertificateSummary):
+class ExportedCertificate(TypedDict):
+    """An X.509 certificate in an export."""
+
+    alias: str
+    endpoint: str
+    commonName: str
+    issuer: str
+    serialNumber: str
+    fingerprint: str
+    notBefore: Timestamp
+    notAfter: Timestamp
+    status: Status
+    previous: bool
+    usedBy: int
+    createdBy: str
+    createdTime: Timestamp
+
+
+class ExportedCertificates(TypedDict):
+    """All certificates that match, each X.509 certificate separately."""
+
+    certificates: list[ExportedCertificate]
+
+
+class DeletedCertificates(TypedDict):
+    """The aliases that were deleted."""
+
+    count: int
+    list: list[str]
+
+
+class BackendForecast(TypedDict):
+    """Whether gateways would accept what the backend was last seen to present, why not, and until when."""
+
+    accepted: bool
+    cause: str | None
+    until: Timestamp | None
+
+
+class ReplacedCertificate(TypedDict):
+    """An alias of a bulk replacement. `refusal` says why it can't be changed; `backend` is null if unknown."""
+
+    alias: str
+    endpoint: str
+    usedBy: int
+    fingerprints: list[str]
+    previousFingerprints: list[str]
+    refusal: str | None
+    backend: BackendForecast | None
+
+
+class ReplacedCertificates(TypedDict):
+    """The aliases of a bulk replacement, and whether they were changed; otherwise, this is a preview."""
+
+    replaced: bool
+    count: int
+    list: list[ReplacedCertificate]
+
+
+class EndpointCertificate(EndpointCertificateSummary, CertificateInfo):
     """An endpoint certificate. `status` is Active until it expires; `expiryStatus` also shows that it expires soon."""
 
     status: Status
-    validity: Validity
-    version: str
-    subject: str
     certificates: list[CertificateDescription]
     findings: list[FindingDescription]
     previous: list[CertificateDescription]
     replacedTime: Timestamp | None
     inUse: Generation | Literal["unknown"]
+    pinned: bool
+    pinProposed: str
     retireProposed: bool
 
 

@@ -76,14 +76,18 @@ class ExceptionBody(BaseModel):
 
 @router.get("/trust-settings")
 def get_trust_settings(
-    runtime: CurrentRuntime, context: RequestContext, endpoint: EndpointUrl, response: Response
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    endpoint: EndpointUrl,
+    response: Response,
+    unused: Annotated[bool, Query(description="Also return settings that are left for an endpoint of no API.")] = False,
 ) -> TrustSettings:
     """
     Get the trust settings of an endpoint.
 
     Returns how gateways verify the endpoint's origin, as values and in plain words (`effect`).
     """
-    endpoint_trust = trust_settings.get_settings(context, endpoint)
+    endpoint_trust = trust_settings.get_settings(context, endpoint, unused=unused)
     response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
 

@@ -7,9 +7,11 @@ import hmac
 import secrets
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.services.access.attempts import Attempts, client_key
@@ -25,10 +27,13 @@ from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
 from holdfast.store.audit import Action
 from holdfast.store.database import Store, Transactions
+from holdfast.store.errors import StoreFailure
+from holdfast.store.sealing import Sealing
 
 ADMIN = "admin"  # the first user; the operator can always reset its password
 SESSION_COOKIE = "holdfast_session"
 SESSION_LASTS = timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=15)  # that a session is used is recorded about as often
 MAX_SESSIONS = 100  # per user; beyond that, the oldest end
 VERIFIED_LASTS = timedelta(hours=1)  # keys contain the hash, so a changed password takes effect at once
 MAX_VERIFIED = 1_000
@@ -47,18 +52,37 @@ def hash_token(token: str) -> str:
 
 def session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
     """Return the principal for a session's *token*; None if the session is unknown or has ended."""
+    hashed = hash_token(token)
     with store.read() as session:
-        user = accounts.session_user(session, hash_token(token), now)
-    return principal_of(user) if user else None
+        known = accounts.find_session(session, hashed, now)
+    if known is None:
+        return None
+    user, seen_at = known
+    if seen_at is None or now - seen_at > SEEN_EVERY:
+        # Only for the page *Account*: a request that reads must not fail because this can't be saved.
+        with suppress(StoreFailure), store.write() as session:
+            accounts.mark_seen(session, hashed, now)
+    return principal_of(user)
+
+
+def refuse_outdated(session: Session, user: User) -> None:
+    """
+    Raise SignInRefused unless *user*, who was authenticated before this write transaction, could still sign in.
+
+    Verifying a password takes a while, in which another request, maybe at another control plane, can end all sessions.
+    """
+    current = accounts.user_in(session, user.organization, user.name)
+    if current is None or current.disabled or (current.id, current.password_hash) != (user.id, user.password_hash):
+        raise SignInRefused
 
 
 class Accounts:
     """Verifies passwords and manages sessions; clients that guess have to wait longer and longer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, sealing: Sealing) -> None:
         self._store = store
         self.passwords = Passwords()
-        self.attempts = Attempts()
+        self.attempts = Attempts(store, sealing)
         self.failures = FailedSignIns()
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, datetime] = {}
@@ -116,11 +140,10 @@ class Accounts:
 
         Raises Busy, SignInRefused, TooManyAttempts.
         """
-        known = await run_in_threadpool(self._recall, store, name, password, now)
+        known = await run_in_threadpool(self._recall, store, name, password, client, now)
         if known:
             return known
         store.release()
-        self.attempts.refuse_early(_keys(name, client), now)
         return await self.threads.run(self.authenticate, name, password, client, now)
 
     def authenticate(self, name: str, password: str, client: str, now: datetime) -> User:
@@ -137,16 +160,21 @@ class Accounts:
             user, stored, digest = self._find_candidate(self._store, name, password)
             if user and self._is_verified(digest, now):
                 return user
-            self.attempts.begin(keys, now)
-            if self.passwords.matches(stored, password) and user:
-                self._remember(digest, now)
-                self.attempts.forget(keys)
-                return user
+            with self.attempts.attempt(keys, now) as succeed:
+                if self.passwords.matches(stored, password) and user:
+                    self._remember(digest, now)
+                    succeed()
+                    return user
         raise SignInRefused
 
-    def _recall(self, store: Transactions, name: str, password: str, now: datetime) -> User | None:
+    def _recall(self, store: Transactions, name: str, password: str, client: str, now: datetime) -> User | None:
+        """Return the user if this password was verified before. Raises TooManyAttempts."""
         user, _, digest = self._find_candidate(store, name, password)
-        return user if user and self._is_verified(digest, now) else None
+        if user and self._is_verified(digest, now):
+            return user
+        with store.read() as session:
+            self.attempts.refuse_early(session, _keys(name, client), now)
+        return None
 
     def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
         """Return the user who may have this password, the hash to compare it with, and the key in `_verified`."""
@@ -163,10 +191,12 @@ class Accounts:
         """
         Sign *user* in and return the session's token; only its hash is stored.
 
-        *address* and *agent* (the browser's User-Agent) let the user recognize the session in the list.
+        *address* and *agent* (the browser's User-Agent) let the user recognize the session in the list. Raises
+        SignInRefused if *user* was deleted or disabled, or got another password, since they were authenticated.
         """
         token = secrets.token_urlsafe(32)
         with self._store.write() as session:
+            refuse_outdated(session, user)
             accounts.insert_session(
                 session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
             )

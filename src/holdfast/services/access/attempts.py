@@ -3,18 +3,26 @@ Failed sign-in attempts, and the wait that follows them.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
+from sqlalchemy.orm import Session
+
 from holdfast.services.errors import TooManyAttempts
+from holdfast.store.access import failed_attempts
+from holdfast.store.access.failed_attempts import FORGOTTEN_AFTER, FailureCount
+from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure
+from holdfast.store.sealing import Sealing
+from holdfast.store.topics import Topic
 
 FREE = 4  # failures without a wait, because people mistype
 LONGEST = timedelta(minutes=1)
-FORGOTTEN_AFTER = timedelta(minutes=15)
-MAX_KEYS = 10_000
+MAX_KEYS = 10_000  # in memory
+CHEAP_PER_SECOND = 20  # failures of secrets that nobody can guess; further ones are counted in memory only
 HOST_PREFIX = 64  # bits of an IPv6 address; sites get at least a /64 (RFC 6177)
 
 
@@ -36,75 +44,161 @@ def client_key(host: str) -> str:
     return str(ip_network((int(address), HOST_PREFIX), strict=False))
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    last: datetime
-
-    @property
-    def next_at(self) -> datetime:
-        """When the next attempt is allowed, once the free ones are used up."""
-        doubled = min(self.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
-        return self.last + min(timedelta(seconds=2**doubled), LONGEST)
-
-
 class Attempts:
     """
     Counts failures by key (a user name, a client); each failure beyond the free ones doubles the wait.
 
-    Each method is atomic.
+    Control planes count together, in the database. Attempts whose outcome isn't known yet are counted in memory, so
+    that concurrent ones gain nothing, and so are failures that couldn't be stored. Beyond the free ones, an attempt is
+    stored before its outcome is known, so that control planes don't each allow one. Several of them together allow at
+    most FREE + 1 attempts more than one, for each further control plane.
     """
 
-    def __init__(self) -> None:
-        self._failures: dict[str, _Failures] = {}
+    def __init__(self, store: Store, sealing: Sealing) -> None:
+        """*sealing* makes digests of keys: people type passwords into the user name field."""
+        self._store = store
+        self._sealing = sealing
+        self._unstored: dict[str, FailureCount] = {}
         self._lock = threading.RLock()
+        self._second: datetime | None = None  # when the current second of CHEAP_PER_SECOND began
+        self._cheap = 0
 
-    def refuse_early(self, keys: Iterable[str], now: datetime) -> None:
+    def refuse_early(self, session: Session, keys: Collection[str], now: datetime) -> None:
         """Raise TooManyAttempts if it is too early for one of *keys*."""
-        with self._lock:
-            # Concurrent attempts may arrive out of order, so an attempt within the free ones is never too early.
-            over = [failures for key in keys if (failures := self._failures.get(key)) and failures.count > FREE]
-            waits = [failures.next_at - now for failures in over]
-        if waits and (longest := max(waits)) > timedelta():
-            raise TooManyAttempts(ceil(longest.total_seconds()))
+        digests = self._digests(keys)
+        _refuse_early(failed_attempts.find(session, digests, now), self._remembered(digests, now), now)
 
-    def begin(self, keys: Sequence[str], now: datetime) -> None:
+    @contextmanager
+    def attempt(self, keys: Sequence[str], now: datetime, *, cheap: bool = False) -> Iterator[Callable[[], None]]:
         """
-        Count an attempt as failed before its outcome is known, so that concurrent attempts gain nothing.
+        Count the attempt in the block as failed, unless the block calls the function that it gets.
 
-        `forget` takes it back. Raises TooManyAttempts, and counts nothing, if it is too early.
+        That function forgets all failures of *keys*. An attempt is *cheap* if nothing slow, such as hashing a password,
+        limits the number of attempts. Raises TooManyAttempts, and counts nothing, if it is too early.
         """
-        with self._lock:
-            self.refuse_early(keys, now)
-            self.count_failure(keys, now)
+        digests = self._digests(keys)
+        stored, claimed = self._begin(digests, now, cheap=cheap)
+        outcomes: list[bool] = []
+        try:
+            yield lambda: outcomes.append(True)
+        finally:
+            if outcomes:
+                self._forget(digests, {*stored, *claimed})
+            else:
+                self._store_failures([key for key in digests if key not in claimed], now, cheap=cheap)
 
     def judge(self, keys: Sequence[str], now: datetime, *, right: bool) -> None:
         """
-        Count the attempt as failed, or, if it was *right*, forget the failures of the first key.
+        Count a cheap attempt as failed, or, if it was *right*, forget the failures of the first key.
 
         Raises TooManyAttempts if it is too early, so that callers don't learn whether the attempt was right.
         """
-        with self._lock:
-            self.refuse_early(keys, now)
-            if right:
-                self.forget(keys[:1])
-            else:
-                self.count_failure(keys, now)
+        if not right:
+            with self.attempt(keys, now, cheap=True):
+                return
+        digests = self._digests(keys)
+        with self._store.read() as session:
+            stored = failed_attempts.find(session, digests, now)
+        _refuse_early(stored, self._remembered(digests, now), now)
+        self._forget(digests[:1], [key for key in digests[:1] if key in stored])
 
-    def count_failure(self, keys: Iterable[str], now: datetime) -> None:
-        """Count a failure for each of *keys*."""
+    def count_failure(self, keys: Sequence[str], now: datetime) -> None:
+        """Count a cheap failure for each of *keys*."""
+        digests = self._digests(keys)
+        self._remember(digests, now)
+        self._store_failures(digests, now, cheap=True)
+
+    def _digests(self, keys: Iterable[str]) -> list[str]:
+        return [self._sealing.digest(key) for key in keys]
+
+    def _begin(
+        self, keys: Sequence[str], now: datetime, *, cheap: bool
+    ) -> tuple[Mapping[str, FailureCount], Collection[str]]:
+        """Return what is stored for *keys*, and for which of them this attempt is now stored as failed."""
+        others = self._remember(keys, now)
+        try:
+            with self._store.read() as session:
+                stored = failed_attempts.find(session, keys, now)
+            _refuse_early(stored, others, now)
+            late = [key for key, failures in _add(stored, others).items() if failures.count >= FREE]
+            claimed = late if late and self._may_store(now, cheap=cheap) and self._claim(late, others, now) else ()
+        except BaseException:
+            self._release(keys)
+            raise
+        self._release(claimed)
+        return stored, claimed
+
+    def _claim(self, keys: Sequence[str], others: Mapping[str, FailureCount], now: datetime) -> bool:
+        """Store the attempt as failed; return whether that was possible. Raises TooManyAttempts."""
+        with suppress(StoreFailure), self._store.note(Topic.SIGN_INS) as session:
+            # Another control plane may have stored one since.
+            _refuse_early(failed_attempts.find(session, keys, now, to_change=True), others, now)
+            failed_attempts.add(session, keys, now)
+            return True
+        return False
+
+    def _store_failures(self, keys: Sequence[str], now: datetime, *, cheap: bool) -> None:
+        # A full disk must not help those who guess: what can't be stored is still counted here.
+        if keys and self._may_store(now, cheap=cheap):
+            with suppress(StoreFailure):
+                with self._store.note(Topic.SIGN_INS) as session:
+                    failed_attempts.add(session, keys, now)
+                self._release(keys)
+
+    def _forget(self, keys: Collection[str], stored: Collection[str]) -> None:
         with self._lock:
             for key in keys:
-                failures = self._failures.setdefault(key, _Failures(0, now))
-                if now - failures.last > FORGOTTEN_AFTER:
-                    failures.count = 0
-                failures.count += 1
-                failures.last = now
-            while len(self._failures) > MAX_KEYS:
-                self._failures.pop(next(iter(self._failures)))
+                self._unstored.pop(key, None)
+        if stored:
+            with suppress(StoreFailure), self._store.note(Topic.SIGN_INS) as session:
+                failed_attempts.remove(session, keys)
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Forget the failures of *keys*."""
+    def _may_store(self, now: datetime, *, cheap: bool) -> bool:
+        if not cheap:
+            return True
+        with self._lock:
+            if self._second is None or abs(now - self._second) >= timedelta(seconds=1):
+                self._second, self._cheap = now, 0
+            self._cheap += 1
+            return self._cheap <= CHEAP_PER_SECOND
+
+    def _remembered(self, keys: Iterable[str], now: datetime) -> Mapping[str, FailureCount]:
+        """Return the failures of *keys* that aren't stored."""
+        with self._lock:
+            counted = {key: failures for key in keys if (failures := self._unstored.get(key))}
+        return {key: failures for key, failures in counted.items() if now - failures.last <= FORGOTTEN_AFTER}
+
+    def _remember(self, keys: Sequence[str], now: datetime) -> Mapping[str, FailureCount]:
+        """Count an attempt that isn't stored, and return those before."""
+        with self._lock:
+            before = self._remembered(keys, now)
+            self._unstored |= _add(before, dict.fromkeys(keys, FailureCount(1, now)))
+            while len(self._unstored) > MAX_KEYS:
+                self._unstored.pop(next(iter(self._unstored)))
+        return before
+
+    def _release(self, keys: Iterable[str]) -> None:
+        """Stop counting an attempt in memory."""
         with self._lock:
             for key in keys:
-                self._failures.pop(key, None)
+                failures = self._unstored.pop(key, None)
+                if failures and failures.count > 1:
+                    self._unstored[key] = FailureCount(failures.count - 1, failures.last)
+
+
+def _add(some: Mapping[str, FailureCount], others: Mapping[str, FailureCount]) -> dict[str, FailureCount]:
+    both = {key: some[key] + others[key] for key in some.keys() & others.keys()}
+    return {**some, **others, **both}
+
+
+def _refuse_early(stored: Mapping[str, FailureCount], others: Mapping[str, FailureCount], now: datetime) -> None:
+    # Concurrent attempts may arrive out of order, so an attempt within the free ones is never too early.
+    waits = [_next_at(failures) - now for failures in _add(stored, others).values() if failures.count > FREE]
+    if waits and (longest := max(waits)) > timedelta():
+        raise TooManyAttempts(ceil(longest.total_seconds()))
+
+
+def _next_at(failures: FailureCount) -> datetime:
+    """Return when the next attempt is allowed, once the free ones are used up."""
+    doubled = min(failures.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
+    return failures.last + min(timedelta(seconds=2**doubled), LONGEST)

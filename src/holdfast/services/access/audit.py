@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
+from structlog.contextvars import get_contextvars
 
 from holdfast.services.access.principal import Principal
 from holdfast.store import audit, journal
@@ -41,6 +42,7 @@ def write_down(
         detail=_SWITCHED if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
         address=user.address,
         details=audit.to_json(details),
+        request_id=get_contextvars().get("request_id"),  # under which the log has the request, too
     )
     journal.record(session, event)
     if changed:
@@ -60,24 +62,33 @@ def describe_details(details: Details) -> str:
             return f"{endpoint} {subject} {key}"
         case audit.DiscardedRequest(endpoint):
             return endpoint
-        case audit.CallerCertificateOf(alias, certificate, removed):
-            return f"{alias} SHA-256 {certificate}{f', removed {removed}' if removed else ''}"
+        case audit.CallerCertificateOf(alias, certificate, removed, tier, tier_before):
+            tiers = f", tier {tier_before} -> {tier}" if tier_before else ""
+            return f"{alias} SHA-256 {certificate}{f', removed {removed}' if removed else ''}{tiers}"
         case audit.ChangedSettings(settings):
             changes = (f"{change.name}: {_values(change.before)} -> {_values(change.after)}" for change in settings)
             return "; ".join(changes) or "nothing changed"
-        case audit.ExceptionGrant(until, reason):
+        case audit.ExceptionGrant(until, reason, _):
             return f"verification is off until {_minute(until)}: {reason}"
-        case audit.ExceptionEnd(expired):
+        case audit.ExceptionEnd(expired, _, _):
             return "expired; verification is on" if expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
             return f"endpoints {_endpoints(endpoints)}"
         case audit.ApiChange(before, after, requires, groups):
+            others = [*(["description"] if details.description else []), *details.members]
             callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
             deployed = "" if groups is None else f", deployed to {', '.join(groups)}"
-            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{deployed}"
+            changed = f", changed {' '.join(others)}" if others else ""
+            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{deployed}{changed}"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
-        case audit.UserRoles(roles, disabled, by_provider):
+        case audit.RevisionOf(revision, groups, instead_of, description):
+            where = f", groups {', '.join(groups)}" if groups else ""
+            before_that = f", instead of {', '.join(map(str, instead_of))}" if instead_of else ""
+            return f"revision {revision}{where}{before_that}{f': {description}' if description else ''}"
+        case audit.FailingEnvironment(environment):
+            return environment
+        case audit.UserRoles(roles, disabled, by_provider, _, _):
             provider = ", from the groups at the identity provider" if by_provider else ""
             return f"roles {_values(roles)}{', disabled' if disabled else ''}{provider}"
         case audit.NewOrganization(organization):
@@ -86,7 +97,7 @@ def describe_details(details: Details) -> str:
             return f"{details.way}: {details.reason}{_times(details)}"
         case audit.NewToken(scopes, until):
             return f"{' '.join(scopes)}, expires {_minute(until)}"
-        case audit.TokenEnd(by_itself):
+        case audit.TokenEnd(by_itself, _):
             return "signed in with this token" if by_itself else ""
         case audit.NewApplication(name, grants):
             return f"{name}: {' '.join(grants)}"
@@ -96,6 +107,13 @@ def describe_details(details: Details) -> str:
             return f"group {group}, join token expires {_minute(until)}"
         case audit.GatewayCertificateOf(certificate, until, before):
             return f"SHA-256 {certificate}, expires {_minute(until)}{f', before {before}' if before else ''}"
+        case audit.ChannelOf(kind, target, changed_names, error):
+            names = f", changed {' '.join(changed_names)}" if changed_names else ""
+            return f"{kind} {target}{names}{f', failed: {error}' if error else ''}"
+        case audit.SilenceOf(kind, about, reason, until):
+            return f"{' '.join(filter(None, (kind, about)))} until {_minute(until)}: {reason}"
+        case audit.OwnersOf(owners_before, owners_after):
+            return f"{_values(owners_before)} -> {_values(owners_after)}"
 
 
 def _certificates(details: audit.CertificatesOf) -> str:

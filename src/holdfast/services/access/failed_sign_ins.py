@@ -36,6 +36,7 @@ from holdfast.store.errors import StoreFailure
 log = structlog.get_logger()
 UNKNOWN_USER = "unknown user"
 WRITE_EVERY = 1.0  # seconds
+# Of all control planes together: each of n writes events of a kind n times as seldom, and the n-th part of all.
 PAUSE = timedelta(minutes=1)  # between events with the same way, reason, user and address
 MAX_EVENTS = 60  # within a PAUSE, over all kinds
 MAX_WAITING = 500  # kinds of failure counted separately until they are written
@@ -117,13 +118,13 @@ class FailedSignIns:
                 attempt = _Attempt(way, reason, "")
             self._attempts[attempt] += 1
 
-    async def follow(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Write what is due every second, until cancelled."""
+    async def follow(self, store: Store, now: Callable[[], datetime], control_planes: Callable[[], int]) -> None:
+        """Write what is due every second, until cancelled; *control_planes* returns how many share the database."""
         while True:
-            await asyncio.to_thread(self.write, store, now())
+            await asyncio.to_thread(self.write, store, now(), control_planes=control_planes())
             await asyncio.sleep(WRITE_EVERY)
 
-    def write(self, store: Store, now: datetime, *, everything: bool = False) -> None:
+    def write(self, store: Store, now: datetime, *, control_planes: int = 1, everything: bool = False) -> None:
         """Write log lines and audit events that are due, or *everything* when the process ends."""
         with self._lock:
             attempts, self._attempts = self._attempts, Counter()
@@ -136,14 +137,14 @@ class FailedSignIns:
         due = {
             kind: window
             for kind, window in waiting
-            if window.count and (everything or (now >= window.next_at and self._may_write(now)))
+            if window.count and (everything or (now >= window.next_at and self._may_write(now, control_planes)))
         }
         for kind, window in due.items():
             _log(kind, window)
         with suppress(StoreFailure):  # the log has them, and a full disk must not stop anything else
             self._record(store, due, now)
         for window in due.values():
-            window.count, window.next_at = 0, now + PAUSE
+            window.count, window.next_at = 0, now + PAUSE * control_planes
         self._windows = {kind: window for kind, window in self._windows.items() if window.count or now < window.next_at}
 
     def _count(self, session: Session, attempt: _Attempt, count: int, now: datetime) -> None:
@@ -157,8 +158,9 @@ class FailedSignIns:
         window.address = attempt.address if kind.client else ""
         window.count += count
 
-    def _may_write(self, now: datetime) -> bool:
-        if len(self._written) == MAX_EVENTS and now - self._written[0] < PAUSE:
+    def _may_write(self, now: datetime, control_planes: int) -> bool:
+        recent = sum(1 for at in self._written if now - at < PAUSE)
+        if recent >= max(MAX_EVENTS // control_planes, 1):
             return False
         self._written.append(now)
         return True

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sqlalchemy.orm import Session
+
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
-from holdfast.services.access.accounts import Accounts, hash_token
+from holdfast.services.access.accounts import Accounts, hash_token, refuse_outdated
 from holdfast.services.access.attempts import client_key
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
@@ -202,6 +204,7 @@ def _issue(
     grant = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
     new_secrets = {kind: new_secret(kind) for kind in grant}
     with store.write() as session:
+        _refuse_outdated(session, application, user)
         if used and not tokens.remove_grant(session, used):
             raise GrantRefused(
                 "invalid_grant",
@@ -212,6 +215,16 @@ def _issue(
             tokens.keep_newest_tokens(session, user, kind, MAX_GRANTS)
         tokens.mark_application_used(session, application, now)
     return TokenGrant(new_secrets[Kind.ACCESS], new_secrets.get(Kind.REFRESH, ""), scopes)
+
+
+def _refuse_outdated(session: Session, application: Application, user: User) -> None:
+    """Raise GrantRefused if the application or the user was deleted or disabled since they were authenticated."""
+    if tokens.application_with_id(session, application.id) is None:
+        raise GrantRefused("invalid_client", "The client was deleted.")
+    try:
+        refuse_outdated(session, user)
+    except SignInRefused as error:
+        raise GrantRefused("invalid_grant", str(error)) from error
 
 
 def _belongs(token: Token, application: Application) -> bool:

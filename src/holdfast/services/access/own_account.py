@@ -2,6 +2,8 @@
 Use cases for one's own account: the password and the browser sessions.
 """
 
+from dataclasses import replace
+
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.audit import write_down
@@ -15,6 +17,8 @@ from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import BrowserSession, User
 from holdfast.store.access.tokens import Kind
 from holdfast.store.audit import Action
+
+NOT_CURRENT = "This isn't your current password."
 
 
 def get_account(context: Context) -> User:
@@ -38,18 +42,20 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
     context.release()  # verifying and hashing take a while
     try:
         with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.name):
-            sign_ins.authenticate(context.user.name, current, address, context.now)
+            verified = sign_ins.authenticate(context.user.name, current, address, context.now)
     except SignInRefused as error:
-        raise InvalidField("current", "This isn't your current password.") from error
+        raise InvalidField("current", NOT_CURRENT) from error
     if new == current:
         raise InvalidField("new", "This is your current password. Choose a different one.")
     password_hash = sign_ins.passwords.hash(check_password(new, context.user.name, "new"))
     with context.write() as session:
         user = account_of(session, context)
+        if user.password_hash != verified.password_hash:  # another request has just changed it
+            raise InvalidField("current", NOT_CURRENT)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))
         write_down(session, context.user, context.now, Action.CHANGE_PASSWORD, context.user.name)
-    return user
+    return replace(user, password_hash=password_hash)
 
 
 def list_sessions(context: Context) -> list[BrowserSession]:
@@ -57,6 +63,14 @@ def list_sessions(context: Context) -> list[BrowserSession]:
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
         return accounts.sessions_of(session, account_of(session, context), context.now)
+
+
+def revoke_other_sessions(context: Context, kept: str) -> None:
+    """End all of the current user's sessions except the one with the id *kept*. Raises NotPermitted."""
+    context.user.require(Permission.MANAGE_OWN_ACCOUNT)
+    with context.write() as session:
+        if accounts.remove_other_sessions(session, account_of(session, context), kept):
+            write_down(session, context.user, context.now, Action.REVOKE_SESSION, context.user.name)
 
 
 def revoke_session(context: Context, session_id: str) -> None:

@@ -12,6 +12,7 @@ class Permission(StrEnum):
     VIEW_APIS = "view"
     CHANGE_APIS = "create_apis"
     DELETE_APIS = "delete_apis"
+    CHANGE_DOCUMENTS = "documents"
     PUBLISH_APIS = "publish_apis"
     VIEW_SETTINGS = "view_settings"
     VIEW_ENDPOINT_CERTIFICATES = "view_endpoint_certificates"
@@ -25,7 +26,10 @@ class Permission(StrEnum):
     TEST_ENDPOINTS = "test_endpoints"
     MANAGE_GATEWAY_IDENTITIES = "client_certificates"
     MANAGE_GATEWAYS = "gateways"
+    MANAGE_NOTIFICATIONS = "notifications"
+    CHANGE_OWNERS = "owners"
     MANAGE_USERS = "users"
+    READ_AUDIT_LOG = "audit"
     MANAGE_ORGANIZATIONS = "organizations"
     MANAGE_OWN_ACCOUNT = "own_account"
 
@@ -55,14 +59,17 @@ ROLES: dict[Role, frozenset[Permission]] = {
     | {
         Permission.CHANGE_APIS,
         Permission.DELETE_APIS,
+        Permission.CHANGE_DOCUMENTS,
         Permission.ADD_ENDPOINT_CERTIFICATES,
         Permission.CHANGE_ENDPOINT_CERTIFICATES,
         Permission.ADD_CALLER_CERTIFICATES,
         Permission.CHANGE_CALLER_CERTIFICATES,
         Permission.CHANGE_TRUST_SETTINGS,
+        Permission.CHANGE_OWNERS,
         Permission.TEST_ENDPOINTS,
     },
-    Role.PUBLISHER: _VIEWER | {Permission.PUBLISH_APIS, Permission.TEST_ENDPOINTS},
+    Role.PUBLISHER: _VIEWER
+    | {Permission.PUBLISH_APIS, Permission.CHANGE_DOCUMENTS, Permission.CHANGE_OWNERS, Permission.TEST_ENDPOINTS},
     Role.VIEWER: _VIEWER,
 }
 

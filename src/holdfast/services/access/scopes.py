@@ -27,11 +27,24 @@ _CERTIFICATES = frozenset(
         Permission.CHANGE_CALLER_CERTIFICATES,
     }
 )
+# For lists that are always empty, because Holdfast doesn't have what they list.
+_OF_EMPTY_LISTS = (
+    "apim:common_operation_policy_manage",
+    "apim:common_operation_policy_view",
+    "apim:policies_import_export",
+    "apim:publisher_organization_read",
+    "apim:subscription_manage",
+    "apim:subscription_view",
+    "apim:tier_manage",
+    "apim:tier_view",
+)
 SCOPES: dict[str, frozenset[Permission]] = {
     "apim:api_view": _VIEW,
     "apim:api_create": _CERTIFICATES | {Permission.CHANGE_APIS, Permission.TEST_ENDPOINTS},
     "apim:api_publish": frozenset({Permission.PUBLISH_APIS, Permission.TEST_ENDPOINTS}),
     "apim:api_delete": frozenset({Permission.DELETE_APIS}),
+    "apim:document_create": frozenset({Permission.CHANGE_DOCUMENTS}),
+    "apim:document_manage": frozenset({Permission.CHANGE_DOCUMENTS}),
     "apim:api_import_export": _VIEW
     | _CERTIFICATES
     | {Permission.CHANGE_APIS, Permission.DELETE_APIS, Permission.PUBLISH_APIS},
@@ -43,11 +56,36 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "apim:client_certificates_view": frozenset({Permission.VIEW_CALLER_CERTIFICATES}),
     "apim:client_certificates_add": frozenset({Permission.ADD_CALLER_CERTIFICATES}),
     "apim:client_certificates_update": frozenset({Permission.CHANGE_CALLER_CERTIFICATES}),
+    "apim:api_manage": _VIEW
+    | _CERTIFICATES
+    | {Permission.CHANGE_APIS, Permission.DELETE_APIS, Permission.PUBLISH_APIS, Permission.TEST_ENDPOINTS}
+    | {Permission.CHANGE_DOCUMENTS},
+    "apim:api_list_view": frozenset({Permission.VIEW_APIS}),
+    "apim:api_definition_view": frozenset({Permission.VIEW_APIS}),
+    "apim:api_generate_key": frozenset({Permission.VIEW_APIS}),
+    "apim:ep_certificates_manage": frozenset(
+        {
+            Permission.VIEW_ENDPOINT_CERTIFICATES,
+            Permission.ADD_ENDPOINT_CERTIFICATES,
+            Permission.CHANGE_ENDPOINT_CERTIFICATES,
+        }
+    ),
+    "apim:client_certificates_manage": frozenset(
+        {
+            Permission.VIEW_CALLER_CERTIFICATES,
+            Permission.ADD_CALLER_CERTIFICATES,
+            Permission.CHANGE_CALLER_CERTIFICATES,
+        }
+    ),
+    **dict.fromkeys(_OF_EMPTY_LISTS, frozenset({Permission.VIEW_SETTINGS})),
     "holdfast:endpoint_test": frozenset({Permission.TEST_ENDPOINTS}),
     "holdfast:trust_settings": frozenset({Permission.CHANGE_TRUST_SETTINGS}),
     "holdfast:trust_exceptions": frozenset({Permission.GRANT_TRUST_EXCEPTIONS}),
     "holdfast:client_certificates": frozenset({Permission.MANAGE_GATEWAY_IDENTITIES}),
+    "holdfast:notifications": frozenset({Permission.MANAGE_NOTIFICATIONS}),
+    "holdfast:owners": frozenset({Permission.CHANGE_OWNERS}),
     "holdfast:gateways": frozenset({Permission.MANAGE_GATEWAYS}),
+    "holdfast:audit": frozenset({Permission.READ_AUDIT_LOG}),
     "holdfast:users": frozenset({Permission.MANAGE_USERS}),
     "holdfast:organizations": frozenset({Permission.MANAGE_ORGANIZATIONS}),
 }

@@ -8,7 +8,7 @@ import re
 import secrets
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -102,7 +102,8 @@ def finish(
         TooManyAttempts: Earlier sign-ins from this client failed.
     """
     keys = (f"client {client_key(address)}",)
-    attempts.refuse_early(keys, now)
+    with store.read() as session:
+        attempts.refuse_early(session, keys, now)
     sign_in = _sign_in(secret, response.redirect_uri)
     if not secret or not hmac.compare_digest(sign_in.state.encode(), response.state.encode()):
         raise ProviderSignInRefused("This sign-in was started in another browser, or too long ago. Sign in again.")
@@ -176,14 +177,14 @@ def _create(
     name = _free_name(session, sso.organization, identity.name or identity.subject)
     user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=confirmed)
     accounts.insert_user(session, user, now)
-    _record(session, Action.CREATE_USER, user, now, address)
+    _record(session, Action.CREATE_USER, user, frozenset(), now, address)
     return user
 
 
 def _update(session: Session, user: User, before: User, now: datetime, address: str) -> User:
     accounts.update_user(session, user)
     if user.roles != before.roles:
-        _record(session, Action.CHANGE_USER, user, now, address)
+        _record(session, Action.CHANGE_USER, user, before.roles, now, address)
     if not user.roles:
         # Personal tokens stay, but allow nothing without a role.
         accounts.end_sessions(session, user)
@@ -191,9 +192,10 @@ def _update(session: Session, user: User, before: User, now: datetime, address: 
     return user
 
 
-def _record(session: Session, action: Action, user: User, now: datetime, address: str) -> None:
+def _record(session: Session, action: Action, user: User, before: Collection[str], now: datetime, address: str) -> None:
     system = Principal(user.organization, SYSTEM, address=address or None)
-    write_down(session, system, now, action, user.name, UserRoles(tuple(sorted(user.roles)), by_provider=True))
+    details = UserRoles(tuple(sorted(user.roles)), by_provider=True, before=tuple(sorted(before)))
+    write_down(session, system, now, action, user.name, details)
 
 
 def _free_name(session: Session, organization: str, wanted: str) -> str:

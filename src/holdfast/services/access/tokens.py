@@ -18,12 +18,12 @@ from holdfast.services.access.permissions import Permission, permissions_of
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.scopes import check_scopes, permissions_of_scopes
 from holdfast.services.access.users import account_of
-from holdfast.services.errors import Conflict, NoPersonalToken, NotFound
+from holdfast.services.errors import AlreadyExists, Conflict, NoPersonalToken, NotFound
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
 from holdfast.store.audit import Action, NewToken, TokenEnd
 from holdfast.store.database import Transactions
-from holdfast.store.errors import StoreBusy, StoreFull, StoreReadOnly
+from holdfast.store.errors import StoreFailure
 
 MAX_TOKENS = 100  # personal tokens per user
 MAX_NAME = 60  # characters
@@ -31,7 +31,7 @@ LONGEST = timedelta(days=366)
 # Providers don't say when someone leaves, so tokens of users who no longer sign in there stop working.
 CONFIRMED_FOR = timedelta(days=30)
 # Secret scanners find leaked tokens by these.
-_PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_"}
+_PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_", Kind.CALENDAR: "hfc_"}
 
 
 def new_secret(kind: Kind) -> str:
@@ -43,14 +43,14 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
     """Return a token's principal, with the permissions that its scopes and its user's roles share; None if invalid."""
     with store.read() as session:
         bearer = tokens.token_with_hash(session, hash_token(secret), now)
-    if bearer is None or bearer[0].kind is Kind.REFRESH:
+    if bearer is None or bearer[0].kind in {Kind.REFRESH, Kind.CALENDAR}:
         return None
     token, user = bearer
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
     if token.used_on != tokens.day_of(now):
         # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
-        with suppress(StoreBusy, StoreFull, StoreReadOnly), store.write() as session:
+        with suppress(StoreFailure), store.write() as session:
             tokens.mark_used(session, token, now)
     may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
     return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
@@ -86,7 +86,7 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
         user = account_of(session, context)
         present = tokens.personal_tokens(session, user, context.now)
         if name in {token.name for token in present}:
-            raise Conflict("name", f"You already have a token named {name}. Revoke it, or choose another name.")
+            raise AlreadyExists("name", f"You already have a token named {name}. Revoke it, or choose another name.")
         if len(present) >= MAX_TOKENS:
             raise Conflict("name", f"You have {MAX_TOKENS} tokens, which is the limit. Revoke some that you don't use.")
         grant = str(uuid.uuid4())
@@ -115,7 +115,7 @@ def revoke_token(context: Context, token_id: str) -> None:
         if token is None:
             raise NotFound("token", token_id)
         tokens.remove_grant(session, token)
-        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, TokenEnd())
+        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, TokenEnd(scopes=token.scopes))
 
 
 def get_current_token(context: Context, secret: str) -> Token:
@@ -133,7 +133,8 @@ def revoke_current_token(context: Context, secret: str) -> None:
     with context.write() as session:
         token = _find_current(session, context, secret)
         tokens.remove_grant(session, token)
-        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, TokenEnd(by_itself=True))
+        details = TokenEnd(by_itself=True, scopes=token.scopes)
+        write_down(session, context.user, context.now, Action.REVOKE_TOKEN, token.name, details)
 
 
 def _find_current(session: Session, context: Context, secret: str) -> Token:

@@ -18,7 +18,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.passwords import Passwords, check_password
 from holdfast.services.access.permissions import Permission, Role
 from holdfast.services.access.principal import Principal
-from holdfast.services.errors import Conflict, NotFound, NotPermitted
+from holdfast.services.errors import AlreadyExists, Conflict, NotFound, NotPermitted
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
@@ -51,11 +51,13 @@ def sign_in_name(organization: str, name: str) -> str:
     return short if organization == DEFAULT_ORGANIZATION else f"{short}@{organization}"
 
 
-def list_users(context: Context, offset: int = 0, limit: int | None = None) -> tuple[list[User], int]:
-    """Return a page of users, by name, and the number of all. Raises NotPermitted."""
+def list_users(
+    context: Context, offset: int = 0, limit: int | None = None, *, name: str = ""
+) -> tuple[list[User], int]:
+    """Return a page of the users whose name contains *name*, by name, and how many there are. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_USERS)
     with context.read() as session:
-        return accounts.find_users(session, context.user.organization, offset, limit)
+        return accounts.find_users(session, context.user.organization, offset, limit, name=name)
 
 
 def get_user(context: Context, name: str) -> User:
@@ -79,7 +81,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
         if accounts.user_in(session, context.user.organization, name):
-            raise Conflict("name", f"A user named {name} {ALREADY_EXISTS}.")
+            raise AlreadyExists("name", f"A user named {name} {ALREADY_EXISTS}.")
         if accounts.count_users(session, context.user.organization) >= MAX_USERS:
             raise Conflict("name", f"There are {MAX_USERS} users, which is the limit. Delete some who have left.")
         user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
@@ -113,8 +115,9 @@ def change_user(context: Context, name: str, *, roles: Collection[str] | None, d
         accounts.update_user(session, after)
         _refuse_no_admin(session, context)
         if after.disabled:
-            tokens.remove_tokens(session, after, (Kind.ACCESS, Kind.REFRESH))
-        details = UserRoles(tuple(sorted(after.roles)), disabled=after.disabled)
+            tokens.remove_tokens(session, after, (Kind.ACCESS, Kind.REFRESH, Kind.CALENDAR))
+        roles, earlier = tuple(sorted(after.roles)), tuple(sorted(before.roles))
+        details = UserRoles(roles, after.disabled, before=earlier, disabled_before=before.disabled)
         _record(session, context, Action.CHANGE_USER, after, details)
     return after
 
@@ -144,7 +147,8 @@ def delete_user(context: Context, name: str) -> None:
         user = _get_or_raise(session, context, name)
         accounts.remove_user(session, user)
         _refuse_no_admin(session, context)
-        _record(session, context, Action.DELETE_USER, user)
+        details = UserRoles((), before=tuple(sorted(user.roles)), disabled_before=user.disabled)
+        _record(session, context, Action.DELETE_USER, user, details)
 
 
 def list_organizations(context: Context) -> list[str]:
@@ -178,7 +182,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
     with context.write() as session:
         present = accounts.organizations(session)
         if organization in present:
-            raise Conflict("organization", f"An organization named {organization} {ALREADY_EXISTS}.")
+            raise AlreadyExists("organization", f"An organization named {organization} {ALREADY_EXISTS}.")
         if len(present) >= MAX_ORGANIZATIONS:
             raise Conflict("organization", f"There are {MAX_ORGANIZATIONS} organizations, which is the limit.")
         accounts.insert_organization(session, organization, context.now)

@@ -11,30 +11,48 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog import api as rules
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.api_types import refuse_unserved_type, type_of
 from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
+from holdfast.apis.catalog.prototype import check_implementation
+from holdfast.apis.catalog.request_rules import read_request_rules
 from holdfast.apis.check import Check
-from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.caller_requirements import apply_requirements
+from holdfast.services.catalog.caller_requirements import apply_requirements, concerns_callers
+from holdfast.services.catalog.change_records import describe_change, record
 from holdfast.services.catalog.contexts import refuse_conflict
+from holdfast.services.catalog.default_versions import MEMBER as DEFAULT_MEMBER
+from holdfast.services.catalog.default_versions import refuse_taken_path, settle_versions
 from holdfast.services.catalog.deployments import apply_deployment
+from holdfast.services.catalog.endpoint_security import (
+    NO_SECURITIES,
+    NO_USES,
+    Securities,
+    Uses,
+    bind_secrets,
+    set_security,
+)
 from holdfast.services.catalog.endpoints import (
     NO_CONNECTIONS,
+    NO_GROUPS,
     Connections,
+    EndpointGroups,
+    check_groups,
     describe_endpoints,
     read_endpoints,
     with_connection,
 )
 from holdfast.services.catalog.http1_fallback import forget_http1
+from holdfast.services.catalog.prototypes import settle_mocks
 from holdfast.services.errors import NotFound
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, make_api_tag
-from holdfast.store.audit import Action, ApiChange, ApiEndpoints, Details
-from holdfast.store.catalog import api_documents, apis
-from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.audit import Action, ApiEndpoints
+from holdfast.store.catalog import api_documents, apis, revisions
+from holdfast.store.catalog.apis import DEFAULT_ORDER, ApiFilter, ApiOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ class ApiDraft:
     description: str = ""
     members: Mapping[str, Any] = field(default_factory=dict)  # of its description, stored unchanged
     connections: Connections = field(default_factory=dict)
+    securities: Securities = field(default_factory=dict)
+    groups: EndpointGroups = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +115,13 @@ def add_api(
     refuse_conflict(session, checked.api)
     described = _apply_members(session, context, original, checked)
     api = described.api
+    refuse_taken_path(session, api)
     apis.insert(session, api)
     if described.members:
         api_documents.save_members(session, api, described.members)
     record(session, context, action, api, ApiEndpoints(describe_endpoints(api)))
-    return described
+    described = replace(described, api=settle_versions(session, context, api))
+    return replace(described, api=settle_mocks(session, described))
 
 
 def get_described(context: Context, api_id: str) -> Described:
@@ -146,12 +168,16 @@ def find_api(session: Session, context: Context, api_id: str) -> Api:
 
 
 def list_apis(
-    context: Context, wanted: ApiFilter | None = None, offset: int = 0, limit: int | None = None
+    context: Context,
+    wanted: ApiFilter | None = None,
+    offset: int = 0,
+    limit: int | None = None,
+    order: ApiOrder = DEFAULT_ORDER,
 ) -> tuple[list[Api], int]:
-    """Return a page of the APIs that match *wanted*, by name, and the number of all matches."""
+    """Return a page of the APIs that match *wanted*, in *order*, and the number of all matches."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return apis.find(session, context.user.organization, wanted or ApiFilter(), offset, limit)
+        return apis.find(session, context.user.organization, wanted or ApiFilter(), offset, limit, order)
 
 
 def change_endpoints(
@@ -160,10 +186,19 @@ def change_endpoints(
     production: str | None,
     sandbox: str | None,
     connections: Connections = NO_CONNECTIONS,
+    securities: Securities = NO_SECURITIES,
+    groups: EndpointGroups = NO_GROUPS,
 ) -> ChangeOutcome:
     """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound."""
     context.user.require(Permission.CHANGE_APIS)
-    return change_api(context, api_id, endpoints=(production, sandbox), connections=connections)
+    return change_api(
+        context,
+        api_id,
+        endpoints=(production, sandbox),
+        connections=connections,
+        securities=securities,
+        groups=groups,
+    )
 
 
 def change_api(
@@ -173,6 +208,8 @@ def change_api(
     description: str | None = None,
     endpoints: tuple[str | None, str | None] | None = None,
     connections: Connections = NO_CONNECTIONS,
+    securities: Securities = NO_SECURITIES,
+    groups: EndpointGroups = NO_GROUPS,
     members: Mapping[str, Any] | None = None,
     expected: Expected = None,
     delete_unused: bool = False,
@@ -180,8 +217,8 @@ def change_api(
     """
     Change the description, endpoints (production, sandbox) or members of an API; None keeps what it has.
 
-    An endpoint whose environment isn't in *connections* keeps its connection settings. With *delete_unused*, trust
-    that no API uses because of the change is deleted.
+    An endpoint whose environment isn't in *connections*, *securities* or *groups* keeps those settings. With
+    *delete_unused*, trust that no API uses because of the change is deleted.
 
     As in WSO2, publishers can change the description, but not where traffic goes or who can call the API.
 
@@ -208,14 +245,21 @@ def change_api(
                 checked[0] if checked else before.api.production, before.api, connections, "production"
             ),
             sandbox=with_connection(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
+            production_group=groups.get("production", before.api.production_group),
+            sandbox_group=groups.get("sandbox", before.api.sandbox_group),
             updated_at=context.now,
         )
-        if (api.production, api.sandbox) != (before.api.production, before.api.sandbox):
+        api = set_security(api, before.api, securities)
+        check_groups(check, api)
+        check.finish()
+        if any(api.members(env) != before.api.members(env) for env in ENVIRONMENTS) or (
+            (api.production_group, api.sandbox_group) != (before.api.production_group, before.api.sandbox_group)
+        ):
             context.user.require(Permission.CHANGE_APIS)
         # Checked again: two small descriptions can be too large together.
         after = Described(api, check_members(merge_members(before.members, kept)))
         saved = save_described(session, context, before, after)
-        if saved.api.requires_certificate != before.api.requires_certificate:
+        if concerns_callers(before.api, saved.api):
             context.user.require(Permission.CHANGE_APIS)
         gone = origins_of(before.api) - origins_of(saved.api)
         return ChangeOutcome(saved, settle(session, context, gone, delete=delete_unused))
@@ -231,29 +275,41 @@ def save_described(
     Save an API that was changed and checked, in the caller's transaction; return it as stored.
 
     Raises:
-        InvalidField: Its caller certificates would no longer protect it, or a group doesn't exist.
+        InvalidField: Its caller certificates would no longer protect it, a group doesn't exist, or it is served and
+            would get a type that no gateway serves.
         NotPermitted: It is served, and the user can't change where it is deployed.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
     after = _apply_members(session, context, before, checked)
+    if after.api.state.is_live and (api_type := type_of(after.members)) != type_of(before.members):
+        refuse_unserved_type(api_type)
+    if after.api.is_default != before.api.is_default:
+        refuse_taken_path(session, after.api)
     apis.update(session, after.api)
     forget_http1(session, before.api, after.api, context.now)
     if after.members != before.members:
         api_documents.save_members(session, after.api, after.members)
-    requires = after.api.requires_certificate
-    details = ApiChange(
-        describe_endpoints(before.api),
-        describe_endpoints(after.api),
-        requires if requires != before.api.requires_certificate else None,
-        tuple(sorted(after.api.groups)) if after.api.groups != before.api.groups else None,
-    )
-    record(session, context, Action.CHANGE_API, after.api, details)
-    return after
+    record(session, context, Action.CHANGE_API, after.api, describe_change(before, after))
+    after = replace(after, api=settle_versions(session, context, after.api))
+    return replace(after, api=settle_mocks(session, after))
 
 
 def _apply_members(session: Session, context: Context, before: Described | None, after: Described) -> Described:
     """Return *after* with the values of the API that its members decide."""
-    return apply_deployment(session, context, before, apply_requirements(session, context, before, after))
+    check_implementation(before.members if before else {}, after.members)
+    after = replace(after, api=bind_secrets(after.api, before.api if before else None, _uses(session, before, after)))
+    after = apply_deployment(session, context, before, apply_requirements(session, context, before, after))
+    is_default = after.members.get(DEFAULT_MEMBER) is True
+    if before and before.api.id == after.api.id and before.members.get(DEFAULT_MEMBER) is is_default:
+        is_default = before.api.is_default  # the migration chose one of several that claimed to be the default
+    api = replace(after.api, is_default=is_default, rules=read_request_rules(after.members))
+    return replace(after, api=api)
+
+
+def _uses(session: Session, before: Described | None, after: Described) -> Uses:
+    """Return the origins of revisions, if endpoint security must be kept for them."""
+    has_secrets = before and (before.api.kept_security or any(endpoint.security for endpoint in before.api.endpoints))
+    return revisions.origins_of(session, after.api) if has_secrets else NO_USES
 
 
 def check_draft(context: Context, draft: ApiDraft) -> Described:
@@ -279,15 +335,9 @@ def check_draft(context: Context, draft: ApiDraft) -> Described:
         sandbox=with_connection(sandbox, None, draft.connections, "sandbox"),
         created_at=context.now,
         updated_at=context.now,
+        production_group=draft.groups.get("production"),
+        sandbox_group=draft.groups.get("sandbox"),
     )
-    return Described(api, merge_members({}, members))
-
-
-def audit_subject(api: Api) -> str:
-    """Return the subject of audit events about *api*, which stays the same as long as the API exists."""
-    return f"{api.name} {api.version} ({api.id})"
-
-
-def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
-    """Write an audit event about *api*, and wake the distributor, in the caller's transaction."""
-    write_down(session, context.user, context.now, action, audit_subject(api), details, changed=("api", api.id))
+    check_groups(check, api)
+    check.finish()
+    return Described(set_security(api, None, draft.securities), merge_members({}, members))

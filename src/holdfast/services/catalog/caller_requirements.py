@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import MUTUAL_TLS, requires_certificate
@@ -37,3 +38,9 @@ def apply_requirements(session: Session, context: Context, before: Described | N
                 f"protect it. Delete them first, or keep {MUTUAL_TLS} in securityScheme.",
             )
     return Described(replace(after.api, requires_certificate=requires), after.members)
+
+
+def concerns_callers(before: Api, after: Api) -> bool:
+    """Return whether a change is about who can call the API, how, and who answers, which publishers can't decide."""
+    old, new = ((api.requires_certificate, api.is_default, api.rules, api.mocks) for api in (before, after))
+    return old != new

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.suggestions import number_context
 from holdfast.apis.wso2_wording import ALREADY_EXISTS
-from holdfast.services.errors import Conflict
+from holdfast.services.errors import AlreadyExists
 from holdfast.store.catalog import apis
 
 
@@ -23,7 +23,7 @@ def with_free_context(session: Session, api: Api) -> Api:
     others = apis.sharing_name_or_context(session, api.organization, api.name, api.context)
     if versions := [other for other in others if other.name.lower() == api.name.lower()]:
         if any(other.version == api.version for other in versions):
-            raise Conflict("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Choose another name or version.")
+            raise AlreadyExists("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Choose another name or version.")
         return replace(api, context=versions[0].context)
     for context in number_context(api.context):
         if not apis.sharing_name_or_context(session, api.organization, api.name, context):
@@ -36,6 +36,8 @@ def refuse_conflict(session: Session, api: Api) -> None:
     for other in apis.sharing_name_or_context(session, api.organization, api.name, api.context):
         same_name = other.name.lower() == api.name.lower()
         if other.context == api.context and (not same_name or other.version == api.version):
-            raise Conflict("context", f"The context {api.context} is already used by {other.name} {other.version}.")
+            raise AlreadyExists(
+                "context", f"The context {api.context} {ALREADY_EXISTS}: {other.name} {other.version} uses it."
+            )
         if same_name and (other.context != api.context or other.version == api.version):
-            raise Conflict("name", f"An API named {other.name} with the context {other.context} {ALREADY_EXISTS}.")
+            raise AlreadyExists("name", f"An API named {other.name} with the context {other.context} {ALREADY_EXISTS}.")

@@ -11,14 +11,15 @@ from holdfast.apis.catalog.lifecycle import State
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
+from holdfast.services.catalog.prototypes import save_definition
 from holdfast.store.audit import Action
-from holdfast.store.catalog import api_documents
+from holdfast.store.catalog import api_documents, documents
 from holdfast.store.identities import caller_certificates
 
 
 def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = False) -> Described:
     """
-    Create a new version of an API, in the state Created, as a copy with definition and caller certificates.
+    Create a new version of an API, in the state Created, as a copy with definition, documents and caller certificates.
 
     Raises:
         InvalidField: The version is invalid.
@@ -35,12 +36,16 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             version=version,
             provider=context.user.name,
             state=State.CREATED,
+            is_default=False,
+            has_short_path=False,
             created_at=context.now,
             updated_at=context.now,
+            pinned=frozenset(),  # revisions belong to the original
         )
         copy = Described(api, {**before.members, "isDefaultVersion": is_default})
         described = apis.add_api(session, context, copy, Action.COPY_API, original=before)
         caller_certificates.copy(session, before.api, described.api)
         definition = api_documents.definition_of(session, context.user.organization, api_id)
-        api_documents.save_definition(session, api, definition)
+        described = save_definition(session, described, definition)
+        documents.copy(session, before.api, described.api)
     return described

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import Described, make_default_definition
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, parse_endpoint
 from holdfast.apis.catalog.members import check_members
 from holdfast.apis.catalog.suggestions import suggest_context, suggest_description, suggest_version
 from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.definitions.openapi import (
     Definition,
-    Operation,
-    make_definition,
     read_definition,
 )
 from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, list_unused
@@ -26,12 +24,12 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
+from holdfast.services.catalog.prototypes import save_definition
 from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
 
-_VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
-_NOTHING: tuple[Unused, ...] = ()
+NOTHING_UNUSED: tuple[Unused, ...] = ()
 UNUSED = "x-holdfast-unused"  # added to a definition in responses, never stored
 _NO_NAME = re.compile(r"[^\w .-]+")
 
@@ -66,14 +64,6 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     return stored or write_json(make_default_definition(described, servers))
 
 
-def make_default_definition(described: Described, servers: list[str]) -> dict[str, Any]:
-    """Generate a definition of an API from its description."""
-    operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
-    api = described.api
-    addresses = [f"{server}{api.path}" for server in servers]
-    return make_definition(api.name, api.version, api.description, operations, addresses)
-
-
 def put_definition(
     context: Context, api_id: str, data: bytes, servers: list[str], expected: Expected = None
 ) -> SavedDefinition:
@@ -98,7 +88,7 @@ def put_definition(
         members = {**before.members, "operations": write_operations(definition, before)}
         after = Described(replace(before.api, updated_at=context.now), check_members(members))
         apis.save_described(session, context, before, after)
-        api_documents.save_definition(session, after.api, text)
+        save_definition(session, after, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
     return SavedDefinition(text, list_unused(definition.servers, [*own, *addresses]))
@@ -123,9 +113,22 @@ def import_definition(
         MutualTlsMissing: It requires caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
+    filled, unused = fill_draft(definition, draft)
+    described = apis.check_draft(context, filled)
+    text = write_json(definition.content)
+    with context.write() as session:
+        if not draft.context:
+            described = replace(described, api=with_free_context(session, described.api))
+        described = apis.add_api(session, context, described, Action.IMPORT_DEFINITION)
+        described = save_definition(session, described, text)
+    return ImportedApi(described, unused)
+
+
+def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple[Unused, ...]]:
+    """Fill what *draft* leaves empty from *definition*, adapted to what is allowed; return the unused servers, too."""
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
     if draft.production or draft.sandbox:
-        production, sandbox, unused = draft.production, draft.sandbox, _NOTHING
+        production, sandbox, unused = draft.production, draft.sandbox, NOTHING_UNUSED
     else:
         production, sandbox, unused = _endpoints(definition.servers)
     filled = replace(
@@ -138,14 +141,7 @@ def import_definition(
         description=draft.description or suggest_description(definition.description),
         members={"operations": write_operations(definition)} | dict(draft.members),
     )
-    described = apis.check_draft(context, filled)
-    text = write_json(definition.content)
-    with context.write() as session:
-        if not draft.context:
-            described = replace(described, api=with_free_context(session, described.api))
-        described = apis.add_api(session, context, described, Action.IMPORT_DEFINITION)
-        api_documents.save_definition(session, described.api, text)
-    return ImportedApi(described, unused)
+    return filled, unused
 
 
 def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:

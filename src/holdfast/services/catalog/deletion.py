@@ -4,9 +4,11 @@ Deletes APIs, and optionally the trust that no other API uses.
 
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_described, record
+from holdfast.services.catalog.apis import find_described
+from holdfast.services.catalog.change_records import record
+from holdfast.services.catalog.default_versions import settle_versions
 from holdfast.services.catalog.endpoints import describe_endpoints
-from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
+from holdfast.services.trust.unused_trust import LeftBehind, settle, used_origins
 from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store.audit import Action, ApiEndpoints
 from holdfast.store.catalog import apis
@@ -28,6 +30,8 @@ def delete_api(
     with context.write() as session:
         described = find_described(session, context, api_id)
         check_expected(expected, make_api_tag(described))
+        origins = used_origins(session, described.api)
         apis.remove(session, described.api)
         record(session, context, Action.DELETE_API, described.api, ApiEndpoints(describe_endpoints(described.api)))
-        return settle(session, context, origins_of(described.api), delete=delete_unused)
+        settle_versions(session, context, described.api)
+        return settle(session, context, origins, delete=delete_unused)

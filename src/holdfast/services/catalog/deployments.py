@@ -30,14 +30,15 @@ def apply_deployment(session: Session, context: Context, before: Described | Non
     wanted = after.members.get(MEMBER)
     if before and before.members.get(MEMBER) == wanted:
         return Described(replace(after.api, groups=before.api.groups), after.members)
-    chosen = ON_DEFAULT if wanted is None else _read_groups(wanted, groups.names(session))
-    if before and chosen != before.api.groups and before.api.state.is_served:
+    chosen = ON_DEFAULT if wanted is None else read_groups(wanted, groups.names(session))
+    if before and chosen != before.api.groups and before.api.state.is_live:
         context.user.require(Permission.PUBLISH_APIS)
     members = dict(after.members) if wanted is None else {**after.members, MEMBER: sorted(chosen)}
     return Described(replace(after.api, groups=chosen), members)
 
 
-def _read_groups(wanted: Any, known: Sequence[str]) -> frozenset[str]:
+def read_groups(wanted: Any, known: Sequence[str]) -> frozenset[str]:
+    """Return the groups that *wanted*, a list of names, means. Raises InvalidField."""
     if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
         raise InvalidField(MEMBER, "Use a list of names of gateway environments.")
     if not wanted:

@@ -4,16 +4,22 @@ The endpoints of an API, read from URLs, with their connection settings.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, check_group
+from holdfast.apis.catalog.security_members import summarize_security
 from holdfast.apis.check import Check
 from holdfast.store.audit import EndpointUse
 
 Connections = Mapping[Environment, ConnectionSettings]
 NO_CONNECTIONS: Connections = MappingProxyType({})
+EndpointGroups = Mapping[Environment, EndpointGroup | None]
+NO_GROUPS: EndpointGroups = MappingProxyType({})
 
 
 def read_endpoints(
@@ -35,7 +41,32 @@ def with_connection(
     return replace(endpoint, connection=connections.get(environment) or (old or endpoint).connection)
 
 
+def check_groups(check: Check, api: Api) -> None:
+    """Check that the members of the groups of *api* can share requests; *check* collects the errors."""
+    for environment in ENVIRONMENTS:
+        endpoint, group = api.endpoint(environment), api.group(environment)
+        if endpoint and group:
+            check(partial(check_group, endpoint, field=environment), group)
+
+
 def describe_endpoints(api: Api) -> tuple[EndpointUse, ...]:
-    """Return the endpoints of *api* for the audit log, with connection settings that differ from the defaults."""
-    endpoints = filter(None, (api.endpoint(environment) for environment in ENVIRONMENTS))
-    return tuple(EndpointUse(endpoint.url, endpoint.connection.members) for endpoint in endpoints)
+    """Return the endpoints of *api* for the audit log, with settings that differ from the defaults."""
+    return tuple(
+        EndpointUse(
+            endpoint.loggable_url,
+            {
+                **endpoint.connection.members,
+                **summarize_security(endpoint.security),
+                **_describe_group(api.group(environment)),
+            },
+        )
+        for environment in ENVIRONMENTS
+        if (endpoint := api.endpoint(environment))
+    )
+
+
+def _describe_group(group: EndpointGroup | None) -> dict[str, Any]:
+    if group is None:
+        return {}
+    members = [{"url": member.endpoint.loggable_url, "weight": member.weight} for member in group.members]
+    return {"group": {**group.values, "members": members}}

@@ -2,7 +2,7 @@
 Automatic protocols: gateways use HTTP/1.1 for endpoints whose backend rejected HTTP/2.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
+from holdfast.apis.catalog.endpoint_group import Member
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -22,11 +23,19 @@ from holdfast.store.database import Store
 
 def with_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
     """Return *api* with HTTP/1.1 for its endpoints at *origins* whose protocol is automatic."""
-    return replace(api, production=_older(api.production, origins), sandbox=_older(api.sandbox, origins))
+    # The members of a group share one cluster, and so its protocol.
+    return replace(
+        api,
+        production=_older(api.production, origins, api.members("production")),
+        sandbox=_older(api.sandbox, origins, api.members("sandbox")),
+    )
 
 
-def _older(endpoint: Endpoint | None, origins: Mapping[str, datetime]) -> Endpoint | None:
-    if endpoint is None or not _falls_back(endpoint, origins):
+def _older(
+    endpoint: Endpoint | None, origins: Mapping[str, datetime], members: Sequence[Member] = ()
+) -> Endpoint | None:
+    beside = (member.endpoint for member in members[1:])
+    if endpoint is None or not any(_falls_back(each, origins) for each in (endpoint, *beside)):
         return endpoint
     return replace(endpoint, connection=replace(endpoint.connection, protocol=Protocol.HTTP1))
 

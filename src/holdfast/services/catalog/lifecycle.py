@@ -8,15 +8,18 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.api_types import refuse_unserved_type
 from holdfast.apis.catalog.description import Described
-from holdfast.apis.catalog.lifecycle import State, transit
+from holdfast.apis.catalog.lifecycle import State, is_repeated, transit
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import audit_subject, find_api, find_described, record
+from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.catalog.change_records import audit_subject, record
+from holdfast.services.catalog.default_versions import settle_versions
 from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store import journal
 from holdfast.store.audit import Action, StateChange
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import api_documents, apis
 from holdfast.store.journal import AuditEvent
 
 
@@ -68,8 +71,11 @@ def move_described(
     """
     Apply a lifecycle action to an API; *deprecate_others* deprecates its other published versions when it is published.
 
+    Publishing a published API changes nothing, because pipelines repeat it.
+
     Raises:
         TransitionRefused: The action isn't possible in its state.
+        InvalidField: It would be published, but no gateway serves APIs of its type.
         NotFound: The API doesn't exist.
         ContentChanged: The API isn't as *expected*.
     """
@@ -77,6 +83,8 @@ def move_described(
     with context.write() as session:
         before = find_described(session, context, api_id)
         check_expected(expected, make_api_tag(before))
+        if is_repeated(before.api.state, action):
+            return before
         after = move(session, context, before.api, action)
         if deprecate_others and after.state is State.PUBLISHED:
             for other in apis.sharing_name_or_context(session, context.user.organization, after.name, after.context):
@@ -86,11 +94,17 @@ def move_described(
 
 
 def move(session: Session, context: Context, before: Api, action: str) -> Api:
-    """Apply a lifecycle action, in the caller's transaction. Raises TransitionRefused."""
+    """
+    Apply a lifecycle action, in the caller's transaction.
+
+    Raises TransitionRefused, and InvalidField if no gateway serves APIs of its type.
+    """
     after = replace(before, state=transit(before.state, action), updated_at=context.now)
+    if after.state.is_live and not before.state.is_live:
+        refuse_unserved_type(api_documents.types_of(session, after.organization, [after.id]).get(after.id))
     apis.update(session, after)
     record(session, context, Action.CHANGE_LIFECYCLE, after, StateChange(before.state, after.state))
-    return after
+    return settle_versions(session, context, after)
 
 
 def _read_step(event: AuditEvent) -> Step | None:

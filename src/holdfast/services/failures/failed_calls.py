@@ -35,11 +35,19 @@ class FailedCall:
     at: datetime
     limits: BackendLimits = DEFAULT_LIMITS
     probe: BackendProbe | None = None  # a test of the backend since then
+    trace_id: str = ""  # empty: the gateway sends no traces
+    member: str = ""  # the origin of the chosen member of a group
+    is_attempt: bool = False  # the gateway may have sent the request to another member afterwards
 
     @property
     def cause(self) -> Cause:
         """The code, as precise as possible."""
         return self.probe.refine(self.reported_cause) if self.probe else self.reported_cause
+
+    @property
+    def place(self) -> str:
+        """Where it failed: the gateway and, in a group, the member."""
+        return f"{self.gateway} {self.member}" if self.member else self.gateway
 
     @property
     def explanation(self) -> Explanation:
@@ -103,4 +111,7 @@ def describe_call(
         request_id=request.request_id,
         at=request.at,
         limits=limits,
+        trace_id=request.trace_id,
+        member=request.member,
+        is_attempt=request.is_attempt,
     )

@@ -12,6 +12,7 @@ import structlog
 from holdfast.apis.catalog.connection_settings import Protocol
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.gateway.failures.causes import Cause
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -22,12 +23,13 @@ from holdfast.services.failures.failed_calls import FailedCall
 from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.terms import terms_to_test
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import apis, revisions
 from holdfast.store.database import Store
+from holdfast.store.gateways import gateways
 from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
-Backend = tuple[str, str, Environment, str]  # organization, API, environment, gateway
+Backend = tuple[str, str, Environment, str]  # organization, API, environment, place
 AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
 AT_MOST = 1000  # backends at gateways in the queue, or remembered
 # A test explains nothing here: there was no handshake, or the failure came after it for another reason.
@@ -76,7 +78,7 @@ class FailureProbes:
         """Queue the backend of *call*, unless it was queued within the last 30 seconds."""
         if call.environment is None:
             return
-        backend = call.organization, call.api_id, call.environment, call.gateway
+        backend = call.organization, call.api_id, call.environment, call.place
         now = asyncio.get_running_loop().time()
         last = self._turns.get(backend)
         if (
@@ -134,7 +136,11 @@ class FailureProbes:
         return record_probe(probed, self._now())
 
     def _endpoint(self, call: FailedCall) -> str | None:
+        """Return the URL of the https endpoint of *call* that its gateway uses now, in what its group serves."""
         with self._store.read() as session:
-            api = apis.get(session, call.organization, call.api_id)
-        endpoint = api.endpoint(call.environment) if api and call.environment else None
+            known = apis.with_ids(session, call.organization, [call.api_id])
+            deployed = revisions.everything_deployed(session, call.organization, known)
+            group = dict(gateways.joined(session)).get(call.gateway, DEFAULT_GROUP)
+        api = next((each for each in deployed if group in each.groups), None)
+        endpoint = api.find_member(call.environment, call.member) if api and call.environment else None
         return endpoint.url if endpoint and endpoint.origin.is_secure else None

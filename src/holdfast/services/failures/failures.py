@@ -1,19 +1,21 @@
 """
-Failures that gateways reported, by API, environment and gateway.
+Failures that gateways reported, by API, environment, gateway and member of a group.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.explanations import Explanation
-from holdfast.gateway.failures.http_causes import find_cause
+from holdfast.gateway.failures.http_causes import find_cause, is_attempt_reported
+from holdfast.gateway.failures.token_problem import TokenProblem, name_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.routes import cluster_name, read_cluster_name
 from holdfast.services.failures.backend_probe import BackendProbe
@@ -29,6 +31,7 @@ from holdfast.services.failures.failed_calls import (
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_FORGOTTEN = 10_000
 MAX_PROBES = 1_000
+Key = tuple[str, str]  # cluster, and `FailedCall.place`
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +68,57 @@ class Failure:
         return self.latest.explanation
 
 
+class Sharing(Protocol):
+    """Passes failures on to other control planes; it is called on the event loop."""
+
+    def take_failure(self, key: Key) -> None:
+        """A gateway of this control plane has reported a failure."""
+
+    def take_probe(self, key: Key) -> None:
+        """A failing backend was tested, or its test was forgotten."""
+
+    def take_end(self, key: Key) -> None:
+        """A failure was forgotten."""
+
+
 class Failures:
     """
-    The last failure of each backend at each gateway. Gateways don't report successes, so a failure may be over.
+    The last failure of each backend, and of each member of a group, at each gateway. It may be over: gateways don't
+    report successes.
 
-    It is written on the event loop and read from threads.
+    Those of other control planes are included. It is written on the event loop and read from threads.
     """
 
     def __init__(
         self,
         tell: Callable[[], None],
         now: Callable[[], datetime],
-        presents_identity: Callable[[str], bool] = lambda _: False,
+        presents_identity: Callable[[str, str], bool] = lambda *_: False,
         limits: BackendLimits = DEFAULT_LIMITS,
+        token_problem: Callable[[str, str], TokenProblem | None] = lambda *_: None,
     ) -> None:
         """
         *tell* is called after each recorded failure; *presents_identity* returns whether gateways present a client
-        certificate to the backend of a cluster, by its name; *limits* are those of the gateways.
+        certificate to the backend of a cluster, by its name and a member's origin; *limits* are those of gateways.
+        *token_problem* returns why a gateway, by its name, has no access token for a cluster.
         """
         self._presents_identity = presents_identity
         self._limits = limits
+        self._token_problem = token_problem
         self.started_at = now()
         self._tell = tell
         self._lock = threading.Lock()
-        # By cluster and gateway, the last to fail last.
+        # By cluster and place, the last to fail last.
         self._failures: OrderedDict[str, OrderedDict[str, Failure]] = OrderedDict()
         self._number = 0
         self._forgotten: dict[str, datetime] = {}
-        self._probes: OrderedDict[tuple[str, str], BackendProbe] = OrderedDict()  # by cluster and gateway
+        self._probes: OrderedDict[tuple[str, str], BackendProbe] = OrderedDict()  # by cluster and place
         self._notice: Callable[[FailedCall], None] = lambda _: None
         self._notice_change: Callable[[str, str], None] = lambda *_: None
+        self._sharing: Sharing | None = None
         self._requests = FailedCalls(MAX_REQUESTS_OF_BACKEND)
+        # Attempts at a member, for requests that another member answered.
+        self._attempts = FailedCalls(MAX_REQUESTS_OF_BACKEND)
         # Kept separately: callers can cause these at will, and they must not push out requests that a backend failed.
         self._rejections = FailedCalls(MAX_REQUESTS_OF_BACKEND)
         self._rejections_without_api = FailedCalls(MAX_REJECTIONS_WITHOUT_API)
@@ -108,78 +131,145 @@ class Failures:
         """
         self._notice, self._notice_change = failed, changed
 
+    def share(self, sharing: Sharing) -> None:
+        """Call *sharing* with everything that changes from now on, except by `take`."""
+        self._sharing = sharing
+
     def keep_probe(self, call: FailedCall, probe: BackendProbe, began: datetime) -> None:
         """Record a test of the backend of *call* by its gateway, unless the API was changed after the test *began*."""
         cluster = _cluster(call)
         with self._lock:
             forgotten = self._forgotten.get(cluster)
-            if call.gateway not in self._failures.get(cluster, ()) or (forgotten is not None and began < forgotten):
+            if call.place not in self._failures.get(cluster, ()) or (forgotten is not None and began < forgotten):
                 return
-            self._probes[cluster, call.gateway] = probe
-            self._probes.move_to_end((cluster, call.gateway))
-            if len(self._probes) > MAX_PROBES:
-                self._probes.popitem(last=False)
+            self._put_probe((cluster, call.place), probe)
+        if self._sharing:
+            self._sharing.take_probe((cluster, call.place))
         self._tell()
 
-    def record(self, request: FailedRequest) -> None:
+    def record(self, request: FailedRequest) -> FailedCall | None:
         """
-        Record a failed request; it doesn't count for its backend if a later change is already in force.
+        Record a failed request, and return it; it doesn't count for its backend if a later change is already in force.
 
         Requests that failed for other reasons can be found by request id, but don't count as failures of the backend.
         """
         owner = read_cluster_name(request.cluster)
         if request.cluster and owner is None:
-            return
+            return None
         reported_cause = find_cause(
             request.evidence,
             self._limits.header_kib,
-            presents_identity=self._presents_identity(request.cluster),
+            presents_identity=self._presents_identity(request.cluster, request.member),
         )
+        if reported_cause is Cause.SIGN_IN_FAILED and owner:
+            problem = self._token_problem(request.gateway, cluster_name(*owner))
+            reported_cause, evidence = name_cause(reported_cause, request.evidence, problem)
+            request = replace(request, evidence=evidence)
         call = describe_call(owner, request, reported_cause, self._limits)
-        if owner is None or reported_cause in NOT_OF_BACKENDS:
+        if owner is None or not self._is_of_backend(request, reported_cause):
             with self._lock:
                 (self._rejections if owner else self._rejections_without_api).add(request.cluster, call)
-            return
+            return call
         with self._lock:
-            self._requests.add(request.cluster, call)
+            (self._attempts if call.is_attempt else self._requests).add(request.cluster, call)
             forgotten = self._forgotten.get(request.cluster)
             if forgotten is not None and call.at < forgotten:
-                return
+                return call
             self._keep(request.cluster, call)
+        if self._sharing:
+            self._sharing.take_failure((request.cluster, call.place))
         self._notice(call)
         self._tell()
+        return call
+
+    def _is_of_backend(self, request: FailedRequest, cause: Cause) -> bool:
+        """Return whether a request counts as a failure of its backend, rather than of its caller."""
+        if cause is Cause.BACKEND_SUSPENDED:
+            # The failure before the suspension says more. If it isn't known, the host may also have no address.
+            before = self._failures.get(request.cluster, OrderedDict[str, Failure]())
+            there = (each.latest for each in before.values() if each.latest.gateway == request.gateway)
+            return all(latest.reported_cause is cause for latest in there)
+        return cause not in NOT_OF_BACKENDS
 
     def _keep(self, cluster: str, call: FailedCall) -> None:
-        gateways = self._failures.pop(cluster, OrderedDict[str, Failure]())
-        before = gateways.pop(call.gateway, None)
+        key = cluster, call.place
+        before = self.failure(key)
+        # An attempt is reported on its own, too, so that the request must not count twice.
+        number = int(not call.member or call.is_attempt or not is_attempt_reported(call.evidence))
         if before and before.latest.reported_cause is call.reported_cause:
             # Gateways report requests in the order in which they end.
             latest = max(call, before.latest, key=lambda failed: failed.at)
-            gateways[call.gateway] = Failure(latest, before.since, before.count + 1)
+            self._put(key, Failure(latest, before.since, before.count + number))
         else:
-            gateways[call.gateway] = Failure(call, call.at, 1)
-        self._failures[cluster] = gateways
-        self._number += before is None
+            self._put(key, Failure(call, call.at, number))
+
+    def _put(self, key: Key, failure: Failure) -> None:
+        cluster, place = key
+        places: OrderedDict[str, Failure] = self._failures.pop(cluster, OrderedDict())
+        self._number += places.pop(place, None) is None
+        places[place] = failure
+        self._failures[cluster] = places
         if self._number > MAX_FAILURES:
-            oldest, gateways = next(iter(self._failures.items()))
-            gateways.popitem(last=False)
-            if not gateways:
-                self._failures.pop(oldest)
-            self._number -= 1
+            oldest = next(iter(self._failures))
+            self._pop((oldest, next(iter(self._failures[oldest]))))
+
+    def _put_probe(self, key: Key, probe: BackendProbe) -> None:
+        self._probes[key] = probe
+        self._probes.move_to_end(key)
+        if len(self._probes) > MAX_PROBES:
+            oldest, _ = self._probes.popitem(last=False)
+            if self._sharing:
+                self._sharing.take_probe(oldest)
+
+    def _pop(self, key: Key) -> None:
+        cluster, place = key
+        places = self._failures[cluster]
+        del places[place]
+        if not places:
+            del self._failures[cluster]
+        self._number -= 1
+        self._probes.pop(key, None)
+        if self._sharing:
+            self._sharing.take_end(key)
 
     def forget(self, organization: str, api_id: str, now: datetime) -> None:
         """Forget the failures of an API, because a change of it is in force."""
         with self._lock:
             for environment in ENVIRONMENTS:
                 cluster = cluster_name(organization, api_id, environment)
-                for gateway in self._failures.pop(cluster, ()):
-                    self._number -= 1
-                    self._probes.pop((cluster, gateway), None)
+                for place in list(self._failures.get(cluster, ())):
+                    self._pop((cluster, place))
                 self._forgotten.pop(cluster, None)
                 self._forgotten[cluster] = now
             while len(self._forgotten) > MAX_FORGOTTEN:
                 self._forgotten.pop(next(iter(self._forgotten)))
         self._notice_change(organization, api_id)
+
+    def failure(self, key: Key) -> Failure | None:
+        """Return the failure of a backend at a gateway, without a test."""
+        places = self._failures.get(key[0])
+        return places.get(key[1]) if places else None
+
+    def probe(self, key: Key) -> BackendProbe | None:
+        """Return the test of a failing backend from a gateway."""
+        return self._probes.get(key)
+
+    def take(self, failures: Mapping[Key, Failure], probes: Mapping[Key, BackendProbe], ended: Collection[Key]) -> None:
+        """Take what has changed at other control planes; those that *ended* are forgotten."""
+        with self._lock:
+            for key in ended:
+                if self.failure(key):
+                    self._pop(key)
+            for key, failure in failures.items():
+                known = self.failure(key)
+                if known is None or (known.last, known.count) <= (failure.last, failure.count):
+                    self._put(key, failure)
+            for key, probe in probes.items():
+                if self.failure(key):
+                    self._put_probe(key, probe)
+        for organization, api_id, _ in filter(None, map(read_cluster_name, {cluster for cluster, _ in ended})):
+            self._notice_change(organization, api_id)
+        self._tell()
 
     def of(self, api: Api) -> dict[Environment, Failure]:
         """Return the last failure of each backend of *api* that has one, over all gateways."""
@@ -187,7 +277,7 @@ class Failures:
         return {environment: max(latest, key=lambda failure: failure.last) for environment, latest in failures.items()}
 
     def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
-        """Return the last failures of each backend of *api* that has any, one for each gateway."""
+        """Return the last failures of each backend of *api* that has any, one for each gateway and member."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
             by_environment = {environment: self._of_cluster(name) for environment, name in names.items()}
@@ -200,19 +290,31 @@ class Failures:
         own = [failure for failure in every if failure.latest.organization == organization]
         return sorted(own, key=lambda failure: failure.since, reverse=True)
 
+    def causes_of(self, organization: str) -> dict[str, Cause]:
+        """Return the cause of the last failure of each API of an organization that has one, by its id."""
+        with self._lock:
+            every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+        own = (failure for failure in every if failure.latest.organization == organization)
+        return {failure.latest.api_id: failure.cause for failure in sorted(own, key=lambda failure: failure.last)}
+
     def request(self, organization: str, request_id: str) -> FailedCall | None:
         """Return one of the last failed requests of an organization, or one that reached no API."""
         with self._lock:
             call = self._requests.find(organization, request_id)
             if call is None:
                 rejected = self._rejections.find(organization, request_id)
-                return rejected or self._rejections_without_api.find(NOBODY, request_id)
-            return replace(call, probe=self._probes.get((_cluster(call), call.gateway)))
+                rejected = rejected or self._rejections_without_api.find(NOBODY, request_id)
+                call = rejected or self._attempts.find(organization, request_id)
+        return self.with_probe(call) if call else None
+
+    def with_probe(self, call: FailedCall) -> FailedCall:
+        """Return *call* with the last test of its backend from its gateway."""
+        return replace(call, probe=self._probes.get((_cluster(call), call.place)))
 
     def _of_cluster(self, cluster: str) -> list[Failure]:
         return [
-            replace(failure, latest=replace(failure.latest, probe=self._probes.get((cluster, gateway))))
-            for gateway, failure in self._failures.get(cluster, {}).items()
+            replace(failure, latest=replace(failure.latest, probe=self._probes.get((cluster, place))))
+            for place, failure in self._failures.get(cluster, {}).items()
         ]
 
 

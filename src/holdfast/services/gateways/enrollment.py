@@ -5,7 +5,7 @@ Gateways belong to the installation, so only admins of the default organization 
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -42,13 +42,13 @@ def create_join_token(
     name: str,
     group: str = "",
     labels: Mapping[str, str] | None = None,
-    pin: bytes | None = None,
+    pins: Iterable[bytes] = (),
 ) -> Enrollment:
     """
     Create the token with which the gateway *name* can join once, within TOKEN_LASTS.
 
     An earlier token that wasn't used becomes invalid. If the gateway has joined before, it keeps its certificate,
-    group and labels until it joins with this token. *pin* is the SHA-256 of the publisher's TLS key.
+    group and labels until it joins with this token. *pins* are the SHA-256 of the publisher's TLS keys.
 
     Raises:
         NotPermitted: The user isn't an admin of the default organization.
@@ -60,7 +60,7 @@ def create_join_token(
     placement = check_placement(group, labels or {})
     check_gateway_name(name)
     get_authority(context.store, sealing, context.now)
-    token = join_token.create_token(pin).text
+    token = join_token.create_token(pins).text
     expires_at = context.now + TOKEN_LASTS
     with context.write() as session:
         refuse_unknown_group(session, placement.group)

@@ -25,7 +25,7 @@ from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.errors import Conflict, NotFound
+from holdfast.services.errors import AlreadyExists, Conflict, NotFound
 from holdfast.services.gateways.operators import require_operator
 from holdfast.store.audit import Action, ChangedSetting, ChangedSettings
 from holdfast.store.catalog import deployments
@@ -103,7 +103,7 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     with context.write() as session:
         present = groups.names(session)
         if taken := next((other for other in present if other.lower() == group.name.lower()), None):
-            raise Conflict("name", f"A group named {taken} {ALREADY_EXISTS}.")
+            raise AlreadyExists("name", f"A group named {taken} {ALREADY_EXISTS}.")
         if len(present) >= MAX_GROUPS:
             raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
         groups.insert(session, group)
@@ -144,7 +144,7 @@ def delete_group(context: Context, name: str) -> None:
         if names := gateways.names_in(session, name):
             raise Conflict("name", f"Gateways belong to {name}: {', '.join(names)}. Revoke them first.")
         groups.remove(session, name)
-        write_down(session, context.user, context.now, Action.DELETE_GROUP, name)
+        write_down(session, context.user, context.now, Action.DELETE_GROUP, name, _difference(use.group, None))
 
 
 def refuse_unknown_group(session: Session, name: str) -> None:
@@ -165,9 +165,10 @@ def _use(session: Session, group: Group) -> GroupUse:
     return GroupUse(group, deployments.count_by_group(session).get(group.name, 0))
 
 
-def _difference(before: Group | None, after: Group) -> ChangedSettings:
-    old, new = _settings(before) if before else {}, _settings(after)
-    changed = [ChangedSetting(name, old.get(name, ()), new[name]) for name in new if new[name] != old.get(name, ())]
+def _difference(before: Group | None, after: Group | None) -> ChangedSettings:
+    old, new = _settings(before) if before else {}, _settings(after) if after else {}
+    both = ((name, old.get(name, ()), new.get(name, ())) for name in old | new)
+    changed = [ChangedSetting(name, earlier, later) for name, earlier, later in both if earlier != later]
     return ChangedSettings(tuple(changed))
 
 

@@ -2,27 +2,40 @@
 Issuing certificates to gateways: in exchange for a join token, and for a certificate that is still accepted.
 """
 
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate
+from holdfast.apis.gateways.enrollment_key import EnrollmentKey, find_group
+from holdfast.apis.gateways.gateway import (
+    MAX_GATEWAYS,
+    Gateway,
+    GatewayState,
+    IssuedCertificate,
+    Placement,
+    check_gateway_name,
+)
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.gateway_certificates import issue_gateway_certificate, pem_of
 from holdfast.services.access.accounts import hash_token
 from holdfast.services.access.attempts import Attempts, client_key
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.principal import Principal
-from holdfast.services.errors import JoinRefused, RenewalRefused, RenewedJustNow
+from holdfast.services.errors import Conflict, JoinRefused, RenewalRefused, RenewedJustNow
 from holdfast.services.gateways.authority import get_authority
-from holdfast.store.audit import Action, GatewayCertificateOf
+from holdfast.services.gateways.groups import refuse_unknown_group
+from holdfast.store.audit import Action, CertificateFingerprint, GatewayCertificateOf
 from holdfast.store.database import Transactions
 from holdfast.store.gateways import certificates, gateways, join_tokens
 from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
+JOINED_BY_KEY = {"joined-with": "enrollment-key"}  # labels of gateways that nobody enrolled
 RENEWAL_PAUSE = timedelta(minutes=1)  # so that a gateway can't fill the database
 
 
@@ -50,33 +63,92 @@ def join(
         UnusableRequest: *csr* isn't a signing request for a P-256 key, or isn't signed with that key.
         AuthorityLost: The key of the CA can't be decrypted.
     """
-    keys = (f"join {client_key(address)}",)
-    attempts.begin(keys, now)
     token_hash = hash_token(token)
-    with store.read() as session:
-        stored = join_tokens.get(session, DEFAULT_ORGANIZATION, token_hash)
-    if stored is None:
-        raise JoinRefused
-    if stored.used_at or stored.expires_at <= now:
-        # A second use can mean that the token was stolen, and that the first machine wasn't the intended one.
-        why = "used already" if stored.used_at else "expired"
-        log.warning("join token rejected", gateway=stored.gateway, why=why, address=address)
-        raise JoinRefused
-    attempts.forget(keys)
+    with attempts.attempt((f"join {client_key(address)}",), now, cheap=True) as succeed:
+        with store.read() as session:
+            stored = join_tokens.get(session, DEFAULT_ORGANIZATION, token_hash)
+        if stored is None:
+            raise JoinRefused
+        if stored.used_at or stored.expires_at <= now:
+            # A second use can mean that the token was stolen, and that the first machine wasn't the intended one.
+            why = "used already" if stored.used_at else "expired"
+            log.warning("join token rejected", gateway=stored.gateway, why=why, address=address)
+            raise JoinRefused
+        succeed()
     authority = get_authority(store, sealing, now)
     issued = issue_gateway_certificate(authority, csr, stored.gateway, now)
     with store.write() as session:
         gateway = gateways.get(session, DEFAULT_ORGANIZATION, stored.gateway)
         if gateway is None or not join_tokens.use(session, DEFAULT_ORGANIZATION, token_hash, now):
             raise JoinRefused
-        entry = _entry(issued, now)
-        after = replace(gateway, placement=stored.placement, enrolled_at=now, certificate=entry, join_by=None)
-        gateways.update_placement(session, after)
-        certificates.insert(session, after, entry)
-        certificates.remove_others(session, after, [entry.fingerprint])
-        details = GatewayCertificateOf(entry.fingerprint, entry.not_after, _fingerprint(gateway))
-        write_down(session, _system(address), now, Action.JOIN_GATEWAY, after.name, details)
+        after = _admit(session, replace(gateway, placement=stored.placement), issued, address, now)
     return Membership(after, pem_of(issued), authority.pem)
+
+
+def join_with_key(
+    store: Transactions,
+    sealing: Sealing,
+    attempts: Attempts,
+    keys: Iterable[EnrollmentKey],
+    key: str,
+    name: str,
+    csr: str,
+    address: str,
+    now: datetime,
+) -> Membership:
+    """
+    Issue a certificate to the gateway *name* in exchange for an enrollment key; create the gateway if there is none.
+
+    A key can't be used to take over a gateway of another group. A new gateway takes the place of those that joined
+    with a key and whose certificates have expired, because orchestrators don't say which machines are gone.
+
+    Raises:
+        JoinRefused: *key* isn't one of *keys*.
+        InvalidField: A gateway can't have this name, or the group of the key doesn't exist.
+        Conflict: The name belongs to another group, or there are too many gateways.
+        TooManyAttempts, UnusableRequest, AuthorityLost: As `join`.
+    """
+    with attempts.attempt((f"join {client_key(address)}",), now, cheap=True) as succeed:
+        group = find_group(keys, key)
+        if group is None:
+            raise JoinRefused
+        succeed()
+    check_gateway_name(name)
+    authority = get_authority(store, sealing, now)
+    issued = issue_gateway_certificate(authority, csr, name, now)
+    with store.write() as session:
+        refuse_unknown_group(session, group)
+        gateway = gateways.get(session, DEFAULT_ORGANIZATION, name) or _create(session, name, group, now)
+        if gateway.placement.group != group:
+            raise Conflict("name", f"{name} is a gateway of the group {gateway.placement.group}. Choose another name.")
+        after = _admit(session, gateway, issued, address, now)
+    return Membership(after, pem_of(issued), authority.pem)
+
+
+def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
+    every, count = gateways.find(session, DEFAULT_ORGANIZATION)
+    for gateway in every:
+        if gateway.placement.labels == JOINED_BY_KEY and gateway.state(now) is GatewayState.EXPIRED:
+            gateways.remove(session, gateway)
+            write_down(session, _system(), now, Action.REVOKE_GATEWAY, gateway.name, CertificateFingerprint(""))
+            count -= 1
+    if count >= MAX_GATEWAYS:
+        raise Conflict("name", f"There are {MAX_GATEWAYS:,} gateways, which is the limit. Revoke one first.")
+    created = Gateway(str(uuid.uuid4()), DEFAULT_ORGANIZATION, name, Placement(group, JOINED_BY_KEY), now)
+    gateways.insert(session, created)
+    return created
+
+
+def _admit(session: Session, gateway: Gateway, issued: Certificate, address: str, now: datetime) -> Gateway:
+    """Store that *gateway* has joined with the certificate *issued*; its earlier ones are rejected."""
+    entry = _entry(issued, now)
+    after = replace(gateway, enrolled_at=now, certificate=entry, join_by=None)
+    gateways.update_placement(session, after)
+    certificates.insert(session, after, entry)
+    certificates.remove_others(session, after, [entry.fingerprint])
+    details = GatewayCertificateOf(entry.fingerprint, entry.not_after, _fingerprint(gateway))
+    write_down(session, _system(address), now, Action.JOIN_GATEWAY, after.name, details)
+    return after
 
 
 def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now: datetime) -> Membership:

@@ -2,23 +2,35 @@
 The state of gateways: what is stored about them, what they have in force, and what they report.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.apis.gateways.gateway import Gateway, GatewayState
 from holdfast.gateway.control import states
+from holdfast.gateway.control.messages import MalformedMessage, Members
+from holdfast.gateway.control.reports import Report
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.cache import AppliedRevision
 from holdfast.gateway.discovery.cache import Gateway as ConnectedGateway
 from holdfast.gateway.discovery.groups import Groups
+from holdfast.gateway.peer import Peer
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
+from holdfast.services.gateways.connections import find_connections
+from holdfast.services.gateways.elsewhere import Connection, Elsewhere, Others
 from holdfast.services.gateways.operators import is_operator, require_operator
-from holdfast.store.gateways import gateways
+from holdfast.store.clock import database_time
+from holdfast.store.control_planes import control_planes
+from holdfast.store.gateways import connected_gateways, gateways
 
+_SAME_MACHINE = "unix:"
 MAX_REJECTED = 20  # rejected resources of a gateway that are described
 
 
@@ -35,6 +47,7 @@ class RejectedResource:
 class GatewayStatus:
     """
     A gateway and its connection. *enrolled* is None on the publisher's machine, where no gateway needs to enroll.
+    *control_plane* is the name of the control plane that it is connected to; empty if it isn't connected.
 
     *behind* counts the resources that it has yet to apply, *rejections* all that it rejects. *followed* is what it
     reports, None if it has reported nothing since the publisher started.
@@ -51,6 +64,7 @@ class GatewayStatus:
     rejections: int = 0
     rejected: Sequence[RejectedResource] = field(default=())
     followed: states.GatewayState | None = None
+    control_plane: str = ""
 
     @property
     def stale_since(self) -> datetime | None:
@@ -65,39 +79,67 @@ class GatewayStatus:
         return address.rpartition(":")[0].strip("[]") if kind in {"ipv4", "ipv6"} else ""
 
 
-def list_statuses(context: Context, groups: Groups, reported: GatewayStates) -> list[GatewayStatus]:
+@dataclass(frozen=True, slots=True)
+class Sources:
     """
-    Return all gateways: those on the publisher's machine, then the enrolled ones by name.
+    Where statuses come from: this control plane, by its name, the gateways that follow it, and what they report; and
+    the other control planes.
+    """
+
+    control_plane: str
+    groups: Groups
+    reported: GatewayStates
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+
+
+def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
+    """
+    Return all gateways: those on the machines of publishers, then the enrolled ones by name.
 
     Only operators see more of a gateway than its name, group, state, connection and revision.
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         enrolled, _ = gateways.find(session, DEFAULT_ORGANIZATION)
+        others = sources.elsewhere.read(session)
+        left = _find_left(session) if sources.elsewhere.is_shared else {}
+    connections = find_connections(sources.groups, others)
     # A gateway that reconnects can have two streams for some seconds; the newest comes last.
-    connected = {each.id: (group, each) for group, cache in groups.caches.items() for each in cache.gateways}
-    local = {name: group for name, (group, _) in connected.items()}
-    local |= {each.peer.name: each.peer.group for each in reported.all() if each.address.startswith("unix:")}
-    statuses = [
+    here = {
+        each.id: (group, each)
+        for group, cache in sources.groups.caches.items()
+        for each in connections.among(cache.gateways)
+    }
+    there = {each.gateway.name: each for group in connections.elsewhere.values() for each in group}
+    local = {name: state.peer.group for name, state in left.items()}
+    local |= _find_local(sources, others) | {name: each.gateway.group for name, each in there.items()}
+    local |= {name: group for name, (group, _) in here.items()}
+    every = [
         *(
             GatewayStatus(name, local[name], GatewayState.LOCAL, None, None)
             for name in sorted(local.keys() - {gateway.name for gateway in enrolled})
         ),
         *(describe_enrolled(gateway, context.now) for gateway in enrolled),
     ]
-    every = [_add_connection(each, connected.get(each.name, (None, None))[1], reported) for each in statuses]
+    for number, each in enumerate(every):
+        if each.name in here:
+            every[number] = _describe_here(each, here[each.name][1], sources)
+        elif each.name in there:
+            every[number] = _describe_there(each, there[each.name])
+        else:
+            every[number] = replace(each, followed=_find_last_state(each.name, sources, others) or left.get(each.name))
     return every if is_operator(context) else [_summarize(each) for each in every]
 
 
-def list_for_operator(context: Context, groups: Groups, reported: GatewayStates) -> list[GatewayStatus]:
+def list_for_operator(context: Context, sources: Sources) -> list[GatewayStatus]:
     """Return all gateways as `list_statuses` does. Raises NotPermitted."""
     require_operator(context)
-    return list_statuses(context, groups, reported)
+    return list_statuses(context, sources)
 
 
-def get_for_operator(context: Context, groups: Groups, reported: GatewayStates, name: str) -> GatewayStatus:
+def get_for_operator(context: Context, sources: Sources, name: str) -> GatewayStatus:
     """Return the gateway *name*. Raises NotPermitted, NotFound."""
-    for status in list_for_operator(context, groups, reported):
+    for status in list_for_operator(context, sources):
         if status.name == name:
             return status
     raise NotFound("gateway", name)
@@ -108,25 +150,89 @@ def describe_enrolled(gateway: Gateway, now: datetime) -> GatewayStatus:
     return GatewayStatus(gateway.name, gateway.placement.group, gateway.state(now), gateway, None)
 
 
-def _add_connection(
-    status: GatewayStatus, connected: ConnectedGateway | None, reported: GatewayStates
-) -> GatewayStatus:
-    status = replace(status, followed=reported.of(status.name))
-    if connected is None:
-        return status
-    rejected = list(connected.rejected.items())
-    shown = [
-        RejectedResource(type_url.rpartition(".")[2], name, rejection.message)
-        for (type_url, name), rejection in rejected[:MAX_REJECTED]
-    ]
+def _find_local(sources: Sources, others: Others) -> dict[str, str]:
+    """Return the gateways on the machines of publishers that have been seen, by name, with their groups."""
+    peers = {state.peer.name: (state.peer.group, state.address) for state in sources.reported.all()}
+    peers |= {name: (each.gateway.group, each.gateway.address) for name, each in others.seen.items()}
+    return {name: group for name, (group, address) in peers.items() if address.startswith(_SAME_MACHINE)}
+
+
+def _find_left(session: Session) -> dict[str, states.GatewayState]:
+    """Return the gateways next to control planes that ended without a clean stop, as these saw them last, by name."""
+    now = database_time(session)
+    ended = {each.id: each for each in control_planes.known(session, now) if not control_planes.is_live(each, now)}
+    seen = connected_gateways.of_control_planes(session, ended) if ended else {}
+    left: dict[str, states.GatewayState] = {}
+    for id_, gateways_of_one in seen.items():
+        for name, gateway in gateways_of_one.items():
+            if gateway.address.startswith(_SAME_MACHINE):
+                seen_at = max(gateway.seen_at, ended[id_].seen_at)
+                left[name] = states.GatewayState(Peer(name, gateway.group), gateway.address, None, seen_at)
+    return left
+
+
+def _describe_here(status: GatewayStatus, connected: ConnectedGateway, sources: Sources) -> GatewayStatus:
+    """Add the state of a gateway that is connected to this control plane."""
+    rejected = {key: rejection.message for key, rejection in itertools.islice(connected.rejected.items(), MAX_REJECTED)}
     return replace(
         status,
+        followed=sources.reported.of(status.name),
         connected_since=datetime.fromtimestamp(connected.connected_at, UTC),
         applied=connected.applied,
         behind=connected.behind,
         behind_since=connected.behind_since,
-        rejections=len(rejected),
-        rejected=tuple(shown),
+        rejections=len(connected.rejected),
+        rejected=_describe_rejected(rejected),
+        control_plane=sources.control_plane,
+    )
+
+
+def _describe_there(status: GatewayStatus, connection: Connection) -> GatewayStatus:
+    """Add the state of a gateway that is connected to another control plane."""
+    gateway = connection.gateway
+    applied = None
+    if gateway.applied is not None and gateway.applied_since is not None:
+        applied = AppliedRevision(gateway.applied, gateway.applied_since)
+    return replace(
+        status,
+        followed=_read_state(connection),
+        connected_since=gateway.connected_since,
+        applied=applied,
+        behind=gateway.behind,
+        behind_since=gateway.behind_since,
+        rejections=gateway.rejections,
+        rejected=_describe_rejected(gateway.rejected),
+        control_plane=connection.control_plane.name,
+    )
+
+
+def _find_last_state(name: str, sources: Sources, others: Others) -> states.GatewayState | None:
+    """Return the state of a gateway that isn't connected, by the control plane that has seen it last."""
+    every = sources.reported.of(name), _read_state(others.seen.get(name))
+    return max((state for state in every if state), key=lambda state: state.seen_at, default=None)
+
+
+def _describe_rejected(rejected: Mapping[tuple[str, str], str]) -> tuple[RejectedResource, ...]:
+    return tuple(
+        RejectedResource(type_url.rpartition(".")[2], name, reason) for (type_url, name), reason in rejected.items()
+    )
+
+
+def _read_state(connection: Connection | None) -> states.GatewayState | None:
+    """Return what another control plane has recorded of a gateway's connection and last report."""
+    if connection is None:
+        return None
+    gateway = connection.gateway
+    report = None
+    with suppress(MalformedMessage):  # of another version
+        report = Report.read(Members(gateway.report)) if gateway.report else None
+    return states.GatewayState(
+        Peer(gateway.name, gateway.group),
+        gateway.address,
+        gateway.connected_since,
+        gateway.seen_at,
+        report,
+        gateway.clock_offset,
     )
 
 

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.members import check_members
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import (
     MAX_CALLERS,
     CallerCertificate,
+    check_environments,
     check_tier,
     require_certificate,
 )
@@ -23,8 +25,9 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import audit_subject, find_described, save_described
-from holdfast.services.errors import Conflict, MutualTlsMissing, NotFound, TooManyCallers
+from holdfast.services.catalog.apis import find_described, save_described
+from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.errors import AlreadyExists, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, make_caller_tag
@@ -34,21 +37,28 @@ from holdfast.store.identities import caller_certificates
 
 
 def list_certificates(
-    context: Context, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
+    context: Context,
+    api_id: str,
+    alias: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    environment: Environment | None = None,
 ) -> tuple[list[CallerCertificate], int]:
     """Return a page of an API's caller certificates, and the number of all matches. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
         _find_api(session, context, api_id)
-        return caller_certificates.find(session, context.user.organization, api_id, alias, offset, limit)
+        return caller_certificates.find(session, context.user.organization, api_id, alias, offset, limit, environment)
 
 
-def get_certificate(context: Context, api_id: str, alias: str) -> CallerCertificate:
-    """Return a caller certificate of an API. Raises NotFound."""
+def get_certificate(
+    context: Context, api_id: str, alias: str, environment: Environment | None = None
+) -> CallerCertificate:
+    """Return a caller certificate of an API, which *environment* accepts. Raises NotFound."""
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES)
     with context.read() as session:
         _find_api(session, context, api_id)
-        return _find_certificate(session, context, api_id, alias)
+        return _find_certificate(session, context, api_id, alias, environment)
 
 
 def accept_certificate(
@@ -57,9 +67,12 @@ def accept_certificate(
     alias: str,
     tier: str,
     data: bytes,
+    environment: Environment | None = None,
 ) -> CallerCertificate:
     """
     Accept the certificate in *data* from callers of an API; from now on, the API requires a caller certificate.
+
+    It is accepted in both environments, or only in *environment*.
 
     Raises:
         NotFound: The API doesn't exist.
@@ -77,25 +90,48 @@ def accept_certificate(
     alias, tier = check_alias(alias), check_tier(tier)
     certificate = read_caller(context, data)
     with context.write() as session:
-        entry = add_certificate(session, context, _find_api(session, context, api_id), alias, tier, certificate)
+        api = _find_api(session, context, api_id)
+        entry = add_certificate(session, context, api, alias, tier, certificate, environment)
         _require(session, context, api_id)
     return entry
 
 
 def add_certificate(
-    session: Session, context: Context, api: Api, alias: str, tier: str, certificate: Certificate
+    session: Session,
+    context: Context,
+    api: Api,
+    alias: str,
+    tier: str,
+    certificate: Certificate,
+    environment: Environment | None = None,
 ) -> CallerCertificate:
     """Add a checked certificate to *api*, in the caller's transaction. Raises Conflict, TooManyCallers."""
     if caller_certificates.get(session, context.user.organization, api.id, alias):
-        raise Conflict("alias", f"The alias {alias} {ALREADY_EXISTS}. Choose another one, or replace its certificate.")
+        raise AlreadyExists(
+            "alias", f"The alias {alias} {ALREADY_EXISTS}. Choose another one, or replace its certificate."
+        )
     if caller_certificates.find(session, context.user.organization, api.id, limit=0)[1] >= MAX_CALLERS:
         raise TooManyCallers(MAX_CALLERS)
     entry = CallerCertificate(
-        str(uuid.uuid4()), context.user.organization, api.id, alias, tier, certificate, context.now, context.now
+        str(uuid.uuid4()),
+        context.user.organization,
+        api.id,
+        alias,
+        tier,
+        certificate,
+        context.now,
+        context.now,
+        environment,
     )
     _refuse_second(session, entry)
     caller_certificates.insert(session, entry)
-    _record(session, context, Action.ACCEPT_CALLER, api, CallerCertificateOf(alias, certificate.fingerprint))
+    _record(
+        session,
+        context,
+        Action.ACCEPT_CALLER,
+        api,
+        CallerCertificateOf(alias, certificate.fingerprint, tier=tier, environment=environment or ""),
+    )
     return entry
 
 
@@ -106,9 +142,13 @@ def replace_certificate(
     data: bytes | None,
     tier: str | None,
     expected: Expected = None,
+    environment: Environment | None = None,
+    accepted_in: str | None = None,
 ) -> CallerCertificate:
     """
     Replace the certificate under *alias* with the one in *data*, and change its *tier*; None keeps a value.
+
+    *environment* is where it must be accepted now, and *accepted_in* where it will be: production, sandbox or both.
 
     Raises:
         NotFound: The API or the alias doesn't exist.
@@ -119,28 +159,35 @@ def replace_certificate(
     """
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.read() as session:
-        _find_certificate(session, context, _find_api(session, context, api_id).id, alias)
+        _find_certificate(session, context, _find_api(session, context, api_id).id, alias, environment)
     certificate = None if data is None else read_caller(context, data)
     new_tier = None if tier is None else check_tier(tier)
+    wanted = None if accepted_in is None else check_environments(accepted_in)
     with context.write() as session:
         api = _find_api(session, context, api_id)
-        before = _find_certificate(session, context, api_id, alias)
+        before = _find_certificate(session, context, api_id, alias, environment)
         check_expected(expected, make_caller_tag(before))
         after = replace(
             before,
             certificate=certificate or before.certificate,
             tier=before.tier if new_tier is None else new_tier,
+            environment=before.environment if accepted_in is None else wanted,
             updated_at=context.now,
         )
         _refuse_second(session, after)
         caller_certificates.update(session, after)
         removed = before.certificate.fingerprint if after.certificate != before.certificate else ""
-        details = CallerCertificateOf(alias, after.certificate.fingerprint, removed)
+        tier_before = before.tier if after.tier != before.tier else ""
+        details = CallerCertificateOf(
+            alias, after.certificate.fingerprint, removed, after.tier, tier_before, after.environment or ""
+        )
         _record(session, context, Action.REPLACE_CALLER, api, details)
     return after
 
 
-def delete_certificate(context: Context, api_id: str, alias: str, expected: Expected = None) -> None:
+def delete_certificate(
+    context: Context, api_id: str, alias: str, expected: Expected = None, environment: Environment | None = None
+) -> None:
     """
     Stop accepting the certificate under *alias*; once the last one is deleted, nobody can call the API.
 
@@ -149,10 +196,11 @@ def delete_certificate(context: Context, api_id: str, alias: str, expected: Expe
     context.user.require(Permission.CHANGE_CALLER_CERTIFICATES)
     with context.write() as session:
         api = _find_api(session, context, api_id)
-        entry = _find_certificate(session, context, api_id, alias)
+        entry = _find_certificate(session, context, api_id, alias, environment)
         check_expected(expected, make_caller_tag(entry))
         caller_certificates.remove(session, entry)
-        _record(session, context, Action.DELETE_CALLER, api, CallerCertificateOf(alias, entry.certificate.fingerprint))
+        details = CallerCertificateOf(alias, entry.certificate.fingerprint, tier=entry.tier)
+        _record(session, context, Action.DELETE_CALLER, api, details)
 
 
 def read_caller(context: Context, data: bytes) -> Certificate:
@@ -183,9 +231,11 @@ def _find_api(session: Session, context: Context, api_id: str) -> Api:
     return api
 
 
-def _find_certificate(session: Session, context: Context, api_id: str, alias: str) -> CallerCertificate:
+def _find_certificate(
+    session: Session, context: Context, api_id: str, alias: str, environment: Environment | None = None
+) -> CallerCertificate:
     entry = caller_certificates.get(session, context.user.organization, api_id, alias)
-    if entry is None:
+    if entry is None or (environment and entry.environment not in {None, environment}):
         raise NotFound("client certificate", alias)
     return entry
 
@@ -195,8 +245,8 @@ def _refuse_second(session: Session, entry: CallerCertificate) -> None:
     fingerprint = entry.certificate.fingerprint
     other = caller_certificates.alias_of(session, entry.organization, entry.api_id, fingerprint)
     if other not in {None, entry.alias}:
-        raise Conflict(
-            "certificate", f"This certificate is already accepted under the alias {other}. Replace that one."
+        raise AlreadyExists(
+            "certificate", f"This certificate {ALREADY_EXISTS} under the alias {other}. Replace that one."
         )
 
 

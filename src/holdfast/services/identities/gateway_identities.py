@@ -30,16 +30,18 @@ from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
+from holdfast.services.control_planes.sealing_key import replace_sealed_value
 from holdfast.services.errors import CertificateExpired, NotFound
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
 from holdfast.services.trust.uploads import open_credential, open_upload
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, CertificateRequest, CertificatesOf, DiscardedRequest
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import apis, endpoint_security
 from holdfast.store.database import Store
 from holdfast.store.gateways import authorities
 from holdfast.store.identities import gateway_identities
 from holdfast.store.journal import ChangeKind
+from holdfast.store.notifications import channels
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
@@ -95,9 +97,11 @@ def import_gateway_identity(
         refuse_foreign(session, context, target)
         before = _get_or_build(session, context, target)
         sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
-        after = replace(before, endpoint=target.url, chain=credential.chain, sealed_key=sealed, updated_at=context.now)
+        after = replace(
+            before, endpoint=target.base_url, chain=credential.chain, sealed_key=sealed, updated_at=context.now
+        )
         gateway_identities.save(session, after)
-        _record(session, context, Action.IMPORT_IDENTITY, after)
+        _record(session, context, Action.IMPORT_IDENTITY, after, before)
         return IdentityImport(after, credential.ignored)
 
 
@@ -121,9 +125,9 @@ def make_request(context: Context, sealing: Sealing, endpoint: str, draft: Reque
         refuse_foreign(session, context, target)
         before = _get_or_build(session, context, target)
         pending = PendingRequest(request, sealing.seal(key.der, context.user.organization, before.id), context.now)
-        after = replace(before, endpoint=target.url, pending=pending, updated_at=context.now)
+        after = replace(before, endpoint=target.base_url, pending=pending, updated_at=context.now)
         gateway_identities.save(session, after)
-        details = CertificateRequest(target.url, request.subject, key.kind)
+        details = CertificateRequest(target.base_url, request.subject, key.kind)
         write_down(session, context.user, context.now, Action.REQUEST_IDENTITY, after.origin, details)
         return after
 
@@ -152,7 +156,7 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
         _refuse_expired(chain[0], context.now)
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=context.now)
         gateway_identities.save(session, after)
-        _record(session, context, Action.IMPORT_ANSWER, after)
+        _record(session, context, Action.IMPORT_ANSWER, after, before)
         return IdentityImport(after, ignored)
 
 
@@ -169,7 +173,7 @@ def discard_request(context: Context, endpoint: str) -> None:
             gateway_identities.save(session, after)
         else:
             gateway_identities.remove(session, after)
-        details = DiscardedRequest(target.url)
+        details = DiscardedRequest(target.base_url)
         write_down(session, context.user, context.now, Action.DISCARD_REQUEST, after.origin, details)
 
 
@@ -213,7 +217,11 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
 
             gateway_identities.replace_sealed_keys(session, organization, reseal)
             authorities.replace_sealed_keys(session, organization, reseal)
+            channels.replace_sealed(session, organization, reseal)
+            endpoint_security.replace_sealed(session, organization, reseal)
             write_down(session, Principal(organization, SYSTEM), now, Action.ROTATE_SEALING_KEY, "")
+        if store.is_shared:
+            replace_sealed_value(session, sealing)
     return sealed, lost
 
 
@@ -241,7 +249,7 @@ def _get_or_build(session: Session, context: Context, target: Endpoint) -> Gatew
         id=str(uuid.uuid4()),
         organization=context.user.organization,
         origin=origin,
-        endpoint=target.url,
+        endpoint=target.base_url,
         chain=(),
         sealed_key=None,
         pending=None,
@@ -250,7 +258,14 @@ def _get_or_build(session: Session, context: Context, target: Endpoint) -> Gatew
     )
 
 
-def _record(session: Session, context: Context, action: Action, entry: GatewayIdentity) -> None:
-    details = CertificatesOf(entry.endpoint, tuple(certificate.fingerprint for certificate in entry.chain))
+def _record(
+    session: Session, context: Context, action: Action, entry: GatewayIdentity, before: GatewayIdentity | None = None
+) -> None:
+    removed = _prints(before) if before else ()
+    details = CertificatesOf(entry.endpoint, _prints(entry), removed=removed)
     changed: tuple[ChangeKind, str] = ("origin", entry.origin)
     write_down(session, context.user, context.now, action, entry.origin, details, changed=changed)
+
+
+def _prints(entry: GatewayIdentity) -> tuple[str, ...]:
+    return tuple(certificate.fingerprint for certificate in entry.chain)

@@ -126,9 +126,16 @@ class Places:
         self._here = Here(local, networks, resolver, seconds, threads)
         self._there = partial(There, control, networks=networks, seconds=seconds, threads=threads)
 
+    @property
+    def gateways(self) -> list[str]:
+        """The names of the connected gateways, in order."""
+        return sorted(self._control.all_gateways)
+
     def choose(self, gateway: str, terms: Terms | None) -> Place:
         """
         Return the place of *gateway*, or, if that is empty, of one that is connected and serves the endpoint.
+
+        Gateways that follow this control plane come first, those of other control planes last.
 
         The local gateway may test everything, because this machine has the database. Another gateway, which may have
         been stolen, learns about endpoints that it doesn't serve only if a user names it, and never gets their keys.
@@ -136,9 +143,9 @@ class Places:
         Raises:
             InvalidField: It isn't connected, or it must not get the key of the gateway identity.
         """
-        local, connected = self._here.gateway, self._control.gateways
+        local, connected = self._here.gateway, self._control.all_gateways
         clusters = terms.clusters if terms else ()
-        serving = [name for name in connected if name == local or (clusters and self._serves(name, clusters))]
+        serving = [name for name in connected if name == local or self._serves(name, clusters)]
         if not gateway:
             gateway = local if local in connected else next(iter(serving), local)
         elif gateway not in connected:

@@ -20,7 +20,6 @@ from holdfast.apis.catalog.connection_settings import (
     Protocol,
 )
 from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.url import parse_url
 from holdfast.gateway.control.service import Connection, Control
 from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
@@ -82,8 +81,8 @@ class Probes:
     ) -> None:
         """
         *local* is the name of the gateway on this machine; *serves* returns whether another one (by name) has one of
-        the clusters with these names. *limits* are those for traffic; *seconds* is the time limit for fetching what a
-        backend presents.
+        the clusters with these names, or is on the machine of another control plane. *limits* are those for traffic;
+        *seconds* is the time limit for fetching what a backend presents.
 
         *rejects_http2* is called in a thread, with organization and endpoint, if a backend negotiates HTTP/2 but
         responds to a check only over HTTP/1.1.
@@ -98,6 +97,11 @@ class Probes:
         # A separate pool, which also holds fetches that timed out: slow backends must not block other work.
         self._threads = ThreadPoolExecutor(2 * AT_ONCE, "probe")
         self._places = Places(control, local, networks, serves, resolver, seconds, self._threads)
+
+    @property
+    def gateways(self) -> list[str]:
+        """The names of the connected gateways, any of which a test can name; threads may read it."""
+        return self._places.gateways
 
     async def probe(self, user: Principal, endpoint: str, terms: Terms, gateway: str = "") -> ProbeOutcome:
         """
@@ -213,7 +217,7 @@ class Probes:
 
         try:
             async with asyncio.timeout_at(end - MOMENT):
-                answer = await self._control.head(place.gateway, build(), parse_url(target.url).path or "/")
+                answer = await self._control.head(place.gateway, build(), target.target)
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
         except (ProbeRejected, NoAnswer) as error:

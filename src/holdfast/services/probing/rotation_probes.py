@@ -15,11 +15,12 @@ from holdfast.network.presentation import Presentation
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import wake_on_write
+from holdfast.services.control_planes.lease import LeaseLost
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.terms import terms_to_test
 from holdfast.services.trust.rotation import find_generation, observe
-from holdfast.store.database import Store
+from holdfast.store.database import Store, Transactions
 from holdfast.store.errors import StoreBusy
 from holdfast.store.sealing import Sealing
 from holdfast.store.trust import endpoint_certificates
@@ -43,7 +44,7 @@ class RotationProbes:
 
         It returns None if the backend presents nothing, and should limit its own time.
         """
-        self._store = store
+        self._store: Transactions = store
         self._probe = probe
         self._now = now
         self._every = every
@@ -56,8 +57,9 @@ class RotationProbes:
         due = await asyncio.to_thread(_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
 
-    async def follow(self) -> None:
-        """Check now, then in regular rounds and soon after each change, until cancelled."""
+    async def follow(self, store: Transactions) -> None:
+        """Check now, then in regular rounds and soon after each change, until cancelled; *store* is for the results."""
+        self._store = store
         woken = False
         while True:
             await self.probe_once(unseen=woken)
@@ -93,6 +95,8 @@ class RotationProbes:
                 await asyncio.to_thread(observe, self._store, entry, generation, self._now())
             except StoreBusy as busy:
                 await asyncio.sleep(busy.seconds)
+            except LeaseLost:  # this work is about to be cancelled
+                return
             else:
                 return
 
@@ -106,12 +110,12 @@ class RotationProbes:
             return None
 
 
-def _due(store: Store, *, unseen: bool) -> list[tuple[str, str]]:
+def _due(store: Transactions, *, unseen: bool) -> list[tuple[str, str]]:
     with store.read() as session:
         return endpoint_certificates.in_rotation(session, AT_MOST, unseen=unseen)
 
 
-def _read(store: Store, organization: str, entry_id: str) -> EndpointCertificate | None:
+def _read(store: Transactions, organization: str, entry_id: str) -> EndpointCertificate | None:
     with store.read() as session:
         return endpoint_certificates.with_id(session, organization, entry_id)
 

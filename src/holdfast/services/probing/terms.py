@@ -16,14 +16,14 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.files.sealing_keys import UnusableSealingKey
-from holdfast.gateway.resources.routes import cluster_name
+from holdfast.gateway.resources.routes import target_name
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.identities.unsealing import identity_of
 from holdfast.services.trust import admission
 from holdfast.services.trust.uploads import open_upload
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import apis, revisions
 from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
@@ -129,9 +129,12 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
 
 
 def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:
+    organization = context.user.organization
     return frozenset(
-        cluster_name(api.organization, api.id, environment)
-        for api in apis.using_origins(session, context.user.organization, [origin])
+        target_name(api, environment)
+        for api in revisions.everything_deployed(
+            session, organization, apis.using_origins(session, organization, [origin])
+        )
         for environment in ENVIRONMENTS
         if (endpoint := api.endpoint(environment)) and str(endpoint.origin) == origin
     )
@@ -163,7 +166,7 @@ def _build_entry(
     """Return the entry that would be stored."""
     if before:
         return before.replaced_by(uploaded, context.now, keep=keep)
-    return admission.new_entry(context.user.organization, "", target, uploaded, context.now)
+    return admission.new_entry(context, "", target, uploaded)
 
 
 def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:

@@ -14,16 +14,21 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.routes import read_cluster_name
 from holdfast.gateway.resources.scopes import BuiltScopes
+from holdfast.gateway.resources.tls import presents_identity
 from holdfast.services.background import wake_on_write
+from holdfast.services.credentials.unsealing import choose_credentials
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.served_group import ServedGroup
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed, read_everything
 from holdfast.store.database import Store
+from holdfast.store.errors import StoreFailure
 from holdfast.store.sealing import Sealing
 
 log = structlog.get_logger()
+WELCOME = 2.0  # seconds that a gateway waits for the latest changes
 DRAIN = 60.0  # seconds for which an unused cluster or secret stays, so that requests in flight can finish
 
 
@@ -50,10 +55,12 @@ class Distributor:
         self._listeners = listeners
         self._drain = drain
         self._limits = limits
-        self._built: dict[ApiKey, ApiResources] = {}
+        self._built: dict[ApiKey, Sequence[ApiResources]] = {}
         self._served: dict[str, ServedGroup] = {}
         self._known: dict[str, Group] = {}
         self._sequence = 0
+        self._reading = asyncio.Lock()
+        self._calls = self._answered = 0  # of `catch_up`
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
@@ -72,21 +79,43 @@ class Distributor:
         """Publish changes as they happen, until cancelled."""
         while True:
             self._wake.clear()
-            changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
-            self.take(changed)
+            await self.catch_up()
             await self._wake.wait()
+
+    async def catch_up(self) -> None:
+        """Publish all changes that were committed before this call. Raises StoreFailure."""
+        self._calls += 1
+        call = self._calls
+        async with self._reading:
+            if call > self._answered:  # otherwise, one of those who waited longer has read for all
+                calls = self._calls
+                changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
+                self.take(changed)
+                self._answered = calls
+
+    async def welcome(self) -> None:
+        """
+        Publish all changes before a gateway is sent anything, because it may have them already from elsewhere.
+
+        If the database can't be read within WELCOME seconds, the gateway is sent what this control plane has.
+        """
+        try:
+            async with asyncio.timeout(WELCOME):
+                await self.catch_up()
+        except (StoreFailure, TimeoutError) as error:
+            log.warning("gateway gets what may not be current", reason=str(error) or "The database doesn't answer.")
 
     def take(self, snapshot: Snapshot) -> None:
         """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
         concerned = dict.fromkeys(self._take_groups(snapshot.groups))
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
-        for key, api in snapshot.apis.items():
-            before = old.get(key)
+        for key, deployed in snapshot.apis.items():
+            before = old.get(key, ())
             self._built.pop(key, None)
-            after = _build(api, snapshot, self._limits) if api else None
-            if after and after.clusters:
+            after = [own for api in deployed if (own := _build(api, snapshot, self._limits)) and own.has_routes]
+            if after:
                 self._built[key] = after
-            groups = (before.groups if before else frozenset()) | (after.groups if after else frozenset())
+            groups = frozenset[str]().union(*(each.groups for each in (*before, *after)))
             for group in sorted(groups & self._served.keys()):
                 self._served[group].replace(key, _within(before, group), _within(after, group))
                 concerned[group] = None
@@ -96,6 +125,19 @@ class Distributor:
         resources = sum(self._served[group].apply(built) for group in concerned)
         self._groups.tell_observers()
         log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
+
+    def presents_identity(self, name: str, member: str = "") -> bool:
+        """
+        Return whether gateways present a client certificate to the backend that *name*, of a route, is about.
+
+        *member* is the origin of a group's member, if one was chosen.
+        """
+        owner = read_cluster_name(name)
+        deployed = self._built.get(owner[:2], ()) if owner else ()
+        clusters = (cluster for each in deployed for cluster in each.clusters)
+        return any(
+            f"{cluster.name}/".startswith(f"{name}/") and presents_identity(cluster, member) for cluster in clusters
+        )
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:
         """Follow which groups there are; return those whose listeners changed."""
@@ -114,15 +156,17 @@ class Distributor:
         return changed
 
 
-def _within(resources: ApiResources | None, group: str) -> ApiResources | None:
-    return resources if resources and group in resources.groups else None
+def _within(built: Sequence[ApiResources], group: str) -> ApiResources | None:
+    return next((resources for resources in built if group in resources.groups), None)
 
 
 def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:
     try:
         org = api.organization
         callers = snapshot.callers.get((org, api.id), frozenset())
-        return build_api(api, snapshot.trust.get(org, {}), snapshot.identities.get(org, {}), callers, limits)
+        trust, identities = snapshot.trust.get(org, {}), snapshot.identities.get(org, {})
+        credentials = choose_credentials(api, snapshot.credentials.get((org, api.id), {}))
+        return build_api(api, trust, identities, callers, limits, credentials)
     except Exception:
         # An API that can't be built isn't served, which is safe, and doesn't affect others.
         log.exception("API cannot be built", api=api.id, organization=api.organization)

@@ -1,5 +1,5 @@
 """
-Whether the last change of a policy is in force: only once every connected gateway has confirmed it.
+Whether the last change of a policy is in force: only once every gateway that is connected to any control plane has it.
 """
 
 import asyncio
@@ -8,42 +8,45 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
+from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
+from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.discovery.revisions import record_revision
 from holdfast.gateway.resources.apis import ApiResources
-from holdfast.gateway.resources.resource import ROUTES
-from holdfast.gateway.resources.routes import scope_name
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES
+from holdfast.gateway.resources.routes import scope_name, scope_of, target_name
 from holdfast.services.access.context import Context
+from holdfast.services.gateways.connections import ONLY_LOCAL, Connections, find_connections
+from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.publishing.policy_change import LatestTimes, PolicyChange, PolicyKey, find_time
+from holdfast.services.publishing.policy_resources import PolicyResources
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
-from holdfast.services.publishing.target import Target
+from holdfast.services.publishing.tally import describe_early, tally_gateways
+from holdfast.services.publishing.target import LocalTarget, RemoteTarget, Target
 from holdfast.store import journal
 from holdfast.store.gateways import gateways
 from holdfast.store.journal import Change
 
 log = structlog.get_logger()
-PolicyKey = tuple[str, Policy]  # organization, policy
 OVERDUE = 1.0  # seconds until gateways are asked why they haven't acknowledged a change, and between two such questions
-
-
-@dataclass(slots=True)
-class _Change:
-    """The last change of a policy; *milliseconds* until it was enforced, None while it is pending."""
-
-    at: datetime
-    milliseconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Whether the database has changes that weren't sent yet, and the gateways that have joined: names and groups."""
+    """
+    The state in the database: whether it has changes that weren't sent yet, which gateways have joined (names and
+    groups), and which connections count.
+    """
 
     behind: bool
     joined: Sequence[tuple[str, str]]
+    connections: Connections
 
 
 class Enforcements:
@@ -54,15 +57,23 @@ class Enforcements:
         groups: Groups,
         now: Callable[[], datetime],
         on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """*on_enforced* is called with organization and id of an API, and the time, when a change of it is enforced."""
+        """
+        *on_enforced* is called with organization and id of an API, and the time, when a change of it is enforced.
+
+        *elsewhere* knows the gateways of other control planes.
+        """
         self._groups = groups
+        self._elsewhere = elsewhere or Elsewhere()
         self._now = now
         self._on_enforced = on_enforced
         self._sequence = 0
-        self._parts: dict[PolicyKey, dict[ApiKey, ApiResources]] = {}
-        self._changes: dict[PolicyKey, _Change] = {}
-        self._pending: dict[PolicyKey, float | None] = {}  # when it is overdue (time of the loop); None: reported
+        self._first: int | None = None  # the revision at the start; what hasn't changed since is at most as new
+        self._resources = PolicyResources()
+        self._changes: dict[PolicyKey, PolicyChange] = {}
+        self._pending: dict[PolicyKey, PolicyChange] = {}
+        self._latest = LatestTimes()
         self._unverified: set[PolicyKey] = set()
 
     async def follow(self) -> None:
@@ -72,9 +83,8 @@ class Enforcements:
         try:
             while True:
                 observer.clear()
-                record_revision(self._groups.gateways, self._sequence, self._now())
-                self._settle([key for key in self._pending if self._is_everywhere(key)])
-                overdue = min((due for due in self._pending.values() if due is not None), default=None)
+                self.settle()
+                overdue = min((each.due for each in self._pending.values() if each.due is not None), default=None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(None if overdue is None else max(overdue, next_look)):
                         await observer.wait()
@@ -85,38 +95,54 @@ class Enforcements:
             self._groups.stop_observing(observer)
 
     def take_resources(
-        self, snapshot: Snapshot, before: Mapping[ApiKey, ApiResources], after: Mapping[ApiKey, ApiResources]
+        self,
+        snapshot: Snapshot,
+        before: Mapping[ApiKey, Sequence[ApiResources]],
+        after: Mapping[ApiKey, Sequence[ApiResources]],
     ) -> None:
         """Record the resources of the APIs in *snapshot*, which the distributor is about to send."""
-        # Threads read these mappings, so each is replaced as a whole, once, however many APIs share the policy.
-        parts: dict[PolicyKey, dict[ApiKey, ApiResources]] = {}
-        for api in snapshot.apis:
-            for built in (before, after):
-                for policy in built[api].by_policy if api in built else ():
-                    key = api[0], policy
-                    own = parts[key] if key in parts else parts.setdefault(key, dict(self._parts.get(key, {})))
-                    own.pop(api, None)
-                    if built is after:
-                        own[api] = after[api]
-        for key, own in parts.items():
-            if own:
-                self._parts[key] = own
-            else:
-                self._parts.pop(key, None)
+        self._resources.replace(snapshot.apis, before, after)
         for organization, sets in snapshot.trust.items():
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
             unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
             self._unverified = (self._unverified - policies.keys()) | unverified
         for change in snapshot.changes:
             for policy in _policies(change, before, after):
-                self._changes[change.organization, policy] = _Change(change.at)
-                self._pending[change.organization, policy] = asyncio.get_running_loop().time() + OVERDUE
+                key = change.organization, policy
+                due = asyncio.get_running_loop().time() + OVERDUE
+                self._changes[key] = self._pending[key] = PolicyChange(change.sequence, change.at, due)
         self._sequence = snapshot.sequence
+        if self._first is None:
+            self._first = snapshot.sequence
+
+    def settle(self) -> None:
+        """Record what the gateways have in force now."""
+        record_revision(self._groups.gateways, self._sequence, self._now())
+        connections = find_connections(self._groups, self._elsewhere.known)
+        streams = {id(gateway) for gateway in self._groups.gateways}
+        unblocked = [key for key, change in self._pending.items() if not change.is_blocked(streams)]
+        enforced = [key for key in unblocked if self._is_everywhere(key, connections)]
+        for key in enforced:
+            del self._pending[key]
+            for organization, api_id in self._resources.apis(key):
+                self._on_enforced(organization, api_id, self._now())
+        if enforced:
+            self._groups.tell_observers()
+
+    def latest(self) -> Sequence[Any]:
+        """Return when the gateways of this control plane had the latest changes, as JSON values."""
+        self.settle()
+        return self._latest.values()
 
     @property
     def revision(self) -> int:
         """The revision of the configuration that was last sent to the gateways."""
         return self._sequence
+
+    def pending_origins(self, organization: str) -> set[str]:
+        """Return the origins of an organization whose last change isn't in force at every connected gateway."""
+        pending = list(self._pending)  # a copy, because the event loop changes it
+        return {policy.origin for owner, policy in pending if owner == organization and isinstance(policy, OriginTrust)}
 
     def of_origins(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
         """Return by origin whether its trust, as it is in the database, is in force at every connected gateway."""
@@ -135,78 +161,114 @@ class Enforcements:
         """
         stored, caches = self._read(context), self._groups.caches
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
-        every = [Target(gateway, cache, keys) for cache in caches.values() for gateway in cache.gateways]
+        by_group = dict.fromkeys(caches, keys)
+        every = list(self._find_targets(by_group, self._sequence, stored.connections))
         targets = [target for target in every if target.is_concerned] or every
-        following = [target for target in targets if not stored.behind and target.follows]
         groups = {name for name, cache in caches.items() if any(cache.get(*key) for key in keys)} or caches.keys()
-        absent = self._find_absent(stored, groups)
-        if not targets:
-            return Enforcement(Progress.NO_GATEWAY, disconnected=absent)
-        if refusal := _describe_refusal(targets, len(following), absent):
-            return refusal
-        if len(following) == len(targets):
-            return Enforcement(Progress.ENFORCED, len(targets), len(targets), disconnected=absent)
-        awaited = () if stored.behind else tuple(target.gateway.id for target in targets if not target.follows)
-        return Enforcement(Progress.WAITING, len(targets), len(following), waiting_for=awaited, disconnected=absent)
+        return self._describe(targets, self._find_absent(stored, groups), behind=stored.behind)
+
+    def of_deployment(self, context: Context, api: Api, group: str) -> Enforcement:
+        """Return whether the gateways of *group* serve *api*, as it is deployed there."""
+        stored, cache = self._read(context), self._groups.caches.get(group)
+        clusters = [(CLUSTER, target_name(api, environment)) for environment in ENVIRONMENTS]
+        keys = [key for key in clusters if cache and cache.get(*key)]
+        if not keys:
+            return Enforcement(Progress.WAITING if stored.behind else Progress.NOT_SERVED)
+        keys += [(ROUTES, scope_name(environment, scope_of(api))) for environment in ENVIRONMENTS]
+        targets = list(self._find_targets({group: keys}, self._sequence, stored.connections))
+        return self._describe(targets, self._find_absent(stored, {group}), behind=stored.behind)
+
+    def _describe(self, targets: Sequence[Target], absent: tuple[str, ...], *, behind: bool) -> Enforcement:
+        """Return whether all of *targets* follow this control plane."""
+        tally = tally_gateways(targets, lambda target: target.follows)
+        if early := describe_early(targets, tally, absent):
+            return early
+        if not behind and not tally.awaited:
+            return Enforcement(Progress.ENFORCED, tally.gateways, tally.gateways, disconnected=absent)
+        return tally.describe_waiting(absent, behind=behind)
 
     def _read(self, context: Context) -> _Stored:
         with context.read() as session:
-            return _Stored(journal.last_change(session) > self._sequence, gateways.joined(session))
+            others = self._elsewhere.read(session)
+            behind, joined = journal.last_change(session) > self._sequence, gateways.joined(session)
+        return _Stored(behind, joined, find_connections(self._groups, others))
 
     def _find_absent(self, stored: _Stored, groups: Collection[str]) -> tuple[str, ...]:
         """Return the names of the gateways of *groups* that have joined and aren't connected."""
-        connected = {gateway.id for gateway in self._groups.gateways} if stored.joined else set()
+        connected = stored.connections.names(self._groups) if stored.joined else set()
         return tuple(name for name, group in stored.joined if group in groups and name not in connected)
 
     def _of(self, key: PolicyKey, stored: _Stored) -> Enforcement:
-        if not self._is_used(key):
-            connected = len(self._groups.gateways)
+        if not self._resources.by_group(key):
+            connected = len(stored.connections.names(self._groups))
             progress = Progress.WAITING if connected else Progress.NO_GATEWAY
             return Enforcement(progress, connected) if stored.behind else Enforcement(Progress.NOT_SERVED)
-        targets, change = list(self._targets(key)), self._changes.get(key)
-        has = [target for target in targets if target.has_all]
-        groups = frozenset().union(*(part.groups for part in self._parts[key].values()))
-        absent = self._find_absent(stored, groups)
-        if not targets:
-            return Enforcement(Progress.NO_GATEWAY, disconnected=absent)
-        if refusal := _describe_refusal(targets, len(has), absent):
-            return refusal
-        if stored.behind or key in self._pending or len(has) < len(targets):
-            awaited = () if stored.behind else tuple(target.gateway.id for target in targets if not target.has_all)
-            number = 0 if stored.behind else len(has)
-            return Enforcement(Progress.WAITING, len(targets), number, waiting_for=awaited, disconnected=absent)
+        targets, change = list(self._targets(key, stored.connections)), self._changes.get(key)
+        absent = self._find_absent(stored, self._resources.by_group(key))
+        tally = tally_gateways(targets, lambda target: target.has_all)
+        if early := describe_early(targets, tally, absent):
+            return early
+        if stored.behind or key in self._pending or tally.awaited:
+            return tally.describe_waiting(absent, behind=stored.behind)
         progress = Progress.UNVERIFIED if key in self._unverified else Progress.ENFORCED
         milliseconds = change.milliseconds if change else None
-        return Enforcement(progress, len(targets), len(has), milliseconds, disconnected=absent)
+        return Enforcement(progress, tally.gateways, tally.gateways, milliseconds, disconnected=absent)
 
-    def _is_used(self, key: PolicyKey) -> bool:
-        return any(resources.groups for resources in self._parts.get(key, {}).values())
-
-    def _targets(self, key: PolicyKey) -> Iterator[Target]:
+    def _targets(self, key: PolicyKey, connections: Connections) -> Iterator[Target]:
         """Yield the connected gateways of the groups in which a policy is used, each with the resources it needs."""
-        parts = self._parts.get(key, {}).values()
-        for group, cache in self._groups.caches.items():
-            used = [part.by_policy[key[1]] for part in parts if group in part.groups] if cache.gateways else []
-            if used:
-                keys = frozenset().union(*used)
-                for gateway in cache.gateways:
-                    yield Target(gateway, cache, keys)
+        change = self._changes.get(key)
+        revision = change.sequence if change else self._first or 0
+        return self._find_targets(self._resources.by_group(key), revision, connections)
 
-    def _is_everywhere(self, key: PolicyKey) -> bool:
-        if not self._is_used(key):
+    def _find_targets(
+        self, by_group: Mapping[str, Collection[ResourceKey]], revision: int, connections: Connections
+    ) -> Iterator[Target]:
+        """Yield the gateways of some groups, own ones first; *revision* is the last change of their resources."""
+        caches = [
+            (group, self._groups.caches[group], keys)
+            for group, keys in by_group.items()
+            if group in self._groups.caches
+        ]
+        for _, cache, keys in caches:
+            for gateway in connections.among(cache.gateways):
+                yield LocalTarget(gateway, cache, keys)
+        for group, cache, keys in caches:
+            for connection in connections.elsewhere.get(group, ()):
+                yield RemoteTarget(connection, cache, keys, revision)
+
+    def _is_everywhere(self, key: PolicyKey, connections: Connections) -> bool:
+        """Return whether the pending change of a policy is enforced, and record when it was."""
+        now, change = self._now(), self._pending[key]
+        if not self._resources.by_group(key):
             return True
-        first = next(targets := self._targets(key), None)
-        return first is not None and first.has_all and all(target.has_all for target in targets)
+        targets = list(self._targets(key, connections))
+        here = [target for target in targets if isinstance(target, LocalTarget)]
+        there = [target for target in targets if isinstance(target, RemoteTarget)]
+        # The last one, because gateways are sent changes, and acknowledge them, in about this order.
+        change.blocker = next((target for target in reversed(here) if not target.has_all), None)
+        if change.blocker:
+            return False
+        if here and change.here_at is None:
+            change.here_at = now
+            self._latest.add(key, change)
+        if not targets or not all(target.has_all for target in there):
+            return False
+        planes = {target.connection.control_plane.id: target.connection.control_plane for target in there}
+        times = [find_time(plane, key, change.sequence) or now for plane in planes.values()]
+        last = max([*times, change.here_at] if change.here_at and here else times)
+        change.milliseconds = max(1, round((last - change.at).total_seconds() * 1000))
+        return True
 
     async def _report_overdue(self) -> None:
         """Log which clusters are warming at the gateways that haven't acknowledged the overdue changes, once each."""
         now = asyncio.get_running_loop().time()
-        overdue = [key for key, due in self._pending.items() if due is not None and due <= now]
-        self._pending.update(dict.fromkeys(overdue))
-        late: dict[int, list[Target]] = defaultdict(list)
+        overdue = [key for key, change in self._pending.items() if change.due is not None and change.due <= now]
         for key in overdue:
-            for target in self._targets(key):
-                if target.is_late:
+            self._pending[key].due = None
+        late: dict[int, list[LocalTarget]] = defaultdict(list)
+        for key in overdue:
+            for target in self._targets(key, ONLY_LOCAL):
+                if isinstance(target, LocalTarget) and target.is_late:
                     late[id(target.gateway)].append(target)
         for changes in late.values():
             gateway = changes[0].gateway
@@ -218,30 +280,9 @@ class Enforcements:
                 warming=None if warming is None else sorted(warming),
             )
 
-    def _settle(self, policies: Collection[PolicyKey]) -> None:
-        now = self._now()
-        for key in policies:
-            del self._pending[key]
-            change = self._changes[key]
-            for organization, api_id in self._parts.get(key, {}):
-                self._on_enforced(organization, api_id, now)
-            change.milliseconds = max(1, round((now - change.at).total_seconds() * 1000))
-        if policies:
-            self._groups.tell_observers()
 
-
-def _describe_refusal(targets: Sequence[Target], has: int, absent: tuple[str, ...]) -> Enforcement | None:
-    refusals = {target.gateway.id: reason for target in targets if (reason := target.rejection)}
-    if not refusals:
-        return None
-    reason = next(iter(refusals.values()))
-    return Enforcement(
-        Progress.REFUSED, len(targets), has, reason=reason, waiting_for=tuple(refusals), disconnected=absent
-    )
-
-
-def _policies(change: Change, *built: Mapping[ApiKey, ApiResources]) -> set[Policy]:
+def _policies(change: Change, *built: Mapping[ApiKey, Sequence[ApiResources]]) -> set[Policy]:
     if change.kind == "origin":
         return {OriginTrust(change.key)}
     api = (change.organization, change.key)
-    return {policy for resources in built if api in resources for policy in resources[api].by_policy}
+    return {policy for resources in built for each in resources.get(api, ()) for policy in each.by_policy}

@@ -7,7 +7,7 @@ from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.publishing.enforcement import Enforcements
-from holdfast.store.catalog import apis
+from holdfast.store.catalog import apis, revisions
 
 _WORST_FIRST = (Progress.REFUSED, Progress.NO_GATEWAY, Progress.WAITING, Progress.NOT_SERVED)
 
@@ -26,7 +26,8 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     routes = enforcements.of_path(context, path_of(context.user.organization, path, version))
     with context.read() as session:
         candidates = apis.with_context(session, context.user.organization, path)
-    served = [api for api in candidates if api.version == version and api.state.is_served]
+        live = [api for api in candidates if api.version == version and api.state.is_served]
+        served = revisions.everything_deployed(session, context.user.organization, live)
     origins = {str(endpoint.origin) for api in served for endpoint in api.endpoints}
     parts = [routes, *enforcements.of_origins(context, origins).values()]
     return next(

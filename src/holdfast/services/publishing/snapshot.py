@@ -19,10 +19,11 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.catalog.http1_fallback import with_fallback
+from holdfast.services.credentials.unsealing import Credentials, take_credentials
 from holdfast.services.identities.unsealing import take_identities
 from holdfast.store import journal
 from holdfast.store.access import accounts
-from holdfast.store.catalog import apis, http1_origins
+from holdfast.store.catalog import apis, http1_origins, revisions
 from holdfast.store.database import Store
 from holdfast.store.gateways import groups
 from holdfast.store.identities import caller_certificates
@@ -40,17 +41,20 @@ class Snapshot:
     """
     The state to publish, read from the database.
 
-    *apis* has None for a deleted API. *trust* has a trust set for each https origin, by organization; origins are left
-    out if a certificate can't be read or the key can't be decrypted. *identities* are what gateways present to origins.
-    *callers* has the accepted caller certificates of APIs that require one. *groups* are all groups of gateways.
+    *apis* has what groups serve of each API: its working copy, revisions, or both; nothing for a deleted API.
+    *trust* has a trust set for each https origin, by organization; origins are left out if a certificate can't be read
+    or the key can't be decrypted. *identities* are what gateways present to origins. *callers* has the accepted caller
+    certificates of APIs that require one, *credentials* what gateways sign in to the backends of APIs with. *groups*
+    are all groups of gateways.
 
     *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
     """
 
-    apis: Mapping[ApiKey, Api | None]
+    apis: Mapping[ApiKey, Sequence[Api]]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
     identities: Mapping[str, Mapping[Origin, UnsealedIdentity]]
     callers: Mapping[ApiKey, frozenset[AcceptedCaller]]
+    credentials: Mapping[ApiKey, Credentials]
     changes: Sequence[Change]
     sequence: int
     groups: Sequence[Group]
@@ -61,35 +65,52 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
     with store.read() as session:
         sequence = journal.last_change(session)
         organizations = accounts.organizations(session)
-        batch = _with_fallback(session, [api for org in organizations for api in apis.all_of(session, org)])
+        batch = _read_deployed(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
         callers = _read_callers(session, batch)
-        return Snapshot(_by_key(batch), trust, identities, callers, (), sequence, groups.all_groups(session))
+        credentials = take_credentials(session, sealing, batch)
+        every = groups.all_groups(session)
+        return Snapshot(_by_key(batch), trust, identities, callers, credentials, (), sequence, every)
 
 
 def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
     """Read only the APIs that are affected by changes after sequence number *after*."""
     with store.read() as session:
         changes = journal.changes_after(session, after)
-        wanted: dict[ApiKey, Api | None] = {}
+        gone: dict[ApiKey, Sequence[Api]] = {}
+        wanted: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
             ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
             origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
-            wanted |= {(org, api_id): None for api_id in ids}
-            wanted |= _by_key(apis.with_ids(session, org, ids))
-            wanted |= _by_key(apis.using_origins(session, org, origins))
-        batch = _with_fallback(session, [api for api in wanted.values() if api])
-        wanted |= _by_key(batch)
+            gone |= {(org, api_id): () for api_id in ids}
+            concerned = [*apis.with_ids(session, org, ids), *apis.using_origins(session, org, origins)]
+            wanted |= {(org, api.id): api for api in concerned}
+        batch = _read_deployed(session, list(wanted.values()))
         trust = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust)
         last = changes[-1].sequence if changes else after
         callers = _read_callers(session, batch)
-        return Snapshot(wanted, trust, identities, callers, changes, last, groups.all_groups(session))
+        credentials = take_credentials(session, sealing, batch)
+        every = groups.all_groups(session)
+        served = gone | dict.fromkeys(wanted, ()) | _by_key(batch)
+        return Snapshot(served, trust, identities, callers, credentials, changes, last, every)
 
 
-def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Api]:
-    return {(api.organization, api.id): api for api in batch}
+def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
+    by_key: dict[ApiKey, list[Api]] = defaultdict(list)
+    for api in batch:
+        by_key[api.organization, api.id].append(api)
+    return dict(by_key)
+
+
+def _read_deployed(session: Session, batch: Sequence[Api]) -> list[Api]:
+    """Return what groups serve of the APIs of *batch*."""
+    by_organization: dict[str, list[Api]] = defaultdict(list)
+    for api in batch:
+        by_organization[api.organization].append(api)
+    deployed = [revisions.everything_deployed(session, org, own) for org, own in by_organization.items()]
+    return _with_fallback(session, [api for own in deployed for api in own])
 
 
 def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:

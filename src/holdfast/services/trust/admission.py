@@ -17,8 +17,8 @@ from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.errors import (
+    AlreadyExists,
     CertificateExpired,
-    Conflict,
     IndistinguishableCertificates,
     NotFound,
 )
@@ -27,18 +27,19 @@ from holdfast.store.trust import endpoint_certificates
 
 
 def new_entry(
-    organization: str, alias: str, target: Endpoint, certificates: tuple[Certificate, ...], now: datetime
+    context: Context, alias: str, target: Endpoint, certificates: tuple[Certificate, ...]
 ) -> EndpointCertificate:
     """Build the endpoint certificate that trusts *certificates* for the origin of *target*, without saving it."""
     return EndpointCertificate(
         id=str(uuid.uuid4()),
-        organization=organization,
+        organization=context.user.organization,
         alias=alias,
-        endpoint=target.url,
+        endpoint=target.base_url,
         origin=str(target.origin),
         certificates=certificates,
-        created_at=now,
-        updated_at=now,
+        created_at=context.now,
+        updated_at=context.now,
+        created_by=context.user.name,
     )
 
 
@@ -59,7 +60,7 @@ def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
 def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: str) -> None:
     """Raise Conflict if *alias* is taken; *remedy* says what to do."""
     if endpoint_certificates.get(session, context.user.organization, alias):
-        raise Conflict("alias", f"The alias {alias} {ALREADY_EXISTS}. {remedy}")
+        raise AlreadyExists("alias", f"The alias {alias} {ALREADY_EXISTS}. {remedy}")
 
 
 def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:

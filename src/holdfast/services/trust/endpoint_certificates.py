@@ -15,11 +15,12 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
 from holdfast.certificates.formats.parsing import Ignored, Upload, Used
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, Valid, status_of
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.trust import admission, removal
-from holdfast.services.trust.endpoints import refuse_foreign, refuse_insecure
+from holdfast.services.trust.endpoints import find_unused, refuse_insecure, refuse_too_many_unused
+from holdfast.services.trust.pinning import pin_entry
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, make_certificate_tag
 from holdfast.store.audit import Action
@@ -79,17 +80,21 @@ def inspect(
     return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
 
 
-def import_certificate(context: Context, alias: str, endpoint: str, data: bytes, password: str | None = None) -> Import:
+def import_certificate(
+    context: Context, alias: str, endpoint: str, data: bytes, password: str | None = None, *, pin: bool = False
+) -> Import:
     """
-    Trust the certificates in *data* for the origin of *endpoint*.
+    Trust the certificates in *data* for the origin of *endpoint*, even before an API has an endpoint there.
+
+    With *pin*, certificates that gateways would reject for their names are pinned.
 
     Raises:
-        InvalidField: The alias is invalid, or *endpoint* isn't an endpoint of any API.
+        InvalidField: The alias or the URL is invalid.
         EndpointNeedsNoCertificate: It is an http endpoint.
         CertificateError: *data* can't be read as certificates.
         CertificateExpired: All its certificates have expired.
         IndistinguishableCertificates: A gateway couldn't accept all of them together with those imported before.
-        Conflict: The alias is taken.
+        Conflict: The alias is taken, or too many certificates are for endpoints that no API has.
     """
     context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias)
@@ -97,6 +102,8 @@ def import_certificate(context: Context, alias: str, endpoint: str, data: bytes,
     upload = read_upload(context, data, password)  # before the write transaction, because it can take long
     with context.write() as session:
         entry = add_certificate(session, context, alias, target, upload)
+        if pin:
+            pin_entry(session, context, entry)
         findings = _judge(
             session,
             context.user.organization,
@@ -105,6 +112,7 @@ def import_certificate(context: Context, alias: str, endpoint: str, data: bytes,
             [*upload.certificates, *upload.repeated],
             context.now,
         )
+        findings += find_unused(session, entry)
     return Import(entry, tuple(findings), upload.ignored, upload.used)
 
 
@@ -112,10 +120,10 @@ def add_certificate(
     session: Session, context: Context, alias: str, target: Endpoint, upload: Upload
 ) -> EndpointCertificate:
     """Trust *upload* for the origin of *target*, in the caller's transaction. Raises as `import_certificate`."""
-    refuse_foreign(session, context, target)
     refuse_insecure(target)
+    refuse_too_many_unused(session, context, target)
     admission.refuse_taken_alias(session, context, alias, "Choose another one, or replace its certificate.")
-    entry = admission.new_entry(context.user.organization, alias, target, upload.certificates, context.now)
+    entry = admission.new_entry(context, alias, target, upload.certificates)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
     admission.record_change(session, context, Action.IMPORT_CERTIFICATE, entry)
@@ -130,6 +138,7 @@ def replace_certificate(
     expected: Expected = None,
     *,
     keep: bool = False,
+    pin: bool = False,
 ) -> Import:
     """
     Trust the certificates in *data* instead of those under *alias*; the endpoint stays.
@@ -151,18 +160,26 @@ def replace_certificate(
         check_expected(expected, make_certificate_tag(before))
         after = before.replaced_by(upload.certificates, context.now, keep=keep)
         admission.refuse_indistinguishable(session, after)
-        _keep_replaced(session, context, before, after)
-        endpoint_certificates.update(session, after)
-        removed = [
-            certificate for certificate in before.trusted if certificate.fingerprint not in _prints(after.trusted)
-        ]
-        action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
-        admission.record_change(session, context, action, after, removed)
+        save_replacement(session, context, before, after, keep=keep)
+        if pin:
+            pin_entry(session, context, after)
         origin = parse_endpoint(after.origin).origin
         findings = _judge(
             session, context.user.organization, origin, alias, [*upload.certificates, *upload.repeated], context.now
         )
+        findings += find_unused(session, after)
     return Import(after, tuple(findings), upload.ignored, upload.used)
+
+
+def save_replacement(
+    session: Session, context: Context, before: EndpointCertificate, after: EndpointCertificate, *, keep: bool
+) -> None:
+    """Save that *after* replaces *before*, which can be restored, in the caller's transaction."""
+    _keep_replaced(session, context, before, after)
+    endpoint_certificates.update(session, after)
+    removed = [certificate for certificate in before.trusted if certificate.fingerprint not in _prints(after.trusted)]
+    action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
+    admission.record_change(session, context, action, after, removed)
 
 
 def delete_certificate(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:
@@ -193,13 +210,14 @@ def list_certificates(
     offset: int = 0,
     limit: int | None = None,
     *,
+    label: str = "",
     unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
-    """Return a page of endpoint certificates, by alias, all or only *unused* ones, and the number of all matches."""
+    """Return a page of the endpoint certificates that match, by alias, and the number of all matches."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return endpoint_certificates.find(
-            session, context.user.organization, alias, endpoint, offset, limit, unused=unused
+            session, context.user.organization, alias, endpoint, offset, limit, label=label, unused=unused
         )
 
 
@@ -209,6 +227,14 @@ def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     with context.read() as session:
         return endpoint_certificates.of_origins(session, context.user.organization, origins)
+
+
+def apis_using_alias(context: Context, alias: str) -> list[Api]:
+    """Return the APIs with an endpoint at the origin of *alias*; none if there is no such alias, as in WSO2."""
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    with context.read() as session:
+        entry = endpoint_certificates.get(session, context.user.organization, alias)
+    return apis_using(context, entry) if entry else []
 
 
 def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
@@ -222,10 +248,11 @@ def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]
     """Return findings about the certificates of *entry*, with the names that the backend must present."""
     origin = parse_endpoint(entry.origin).origin
     with context.read() as session:
-        return _judge(session, entry.organization, origin, entry.alias, entry.certificates, context.now)
+        findings = _judge(session, entry.organization, origin, entry.alias, entry.certificates, context.now)
+        return [*findings, *find_unused(session, entry)]
 
 
-def entry_status(certificates: Sequence[Certificate], now: datetime) -> Status:
+def entry_status(certificates: Sequence[Valid], now: datetime) -> Status:
     """Return the status of several certificates: the best one, because each is a trust anchor on its own."""
     order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
     return min((status_of(certificate, now) for certificate in certificates), key=order.index)

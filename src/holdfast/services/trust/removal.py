@@ -70,7 +70,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.update(session, after)
         else:
-            after = _build_entry(removed, alias or removed.alias, context.now)
+            after = _build_entry(removed, alias or removed.alias, context)
             admission.refuse_taken_alias(session, context, after.alias, "Restore it under another alias.")
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
@@ -111,6 +111,7 @@ def keep(
         replaced_at=before.replaced_at,
         removed_at=context.now,
         removed_by=context.user.name,
+        created_by=before.created_by,
     )
     removed_certificates.insert(session, removed)
 
@@ -129,7 +130,7 @@ def _add_previous(current: EndpointCertificate, removed: RemovedCertificate, now
     )
 
 
-def _build_entry(removed: RemovedCertificate, alias: str, now: datetime) -> EndpointCertificate:
+def _build_entry(removed: RemovedCertificate, alias: str, context: Context) -> EndpointCertificate:
     deleted = removed.why is Removal.DELETED
     return EndpointCertificate(
         # A deleted entry keeps its id, so that its earlier replacements can still be undone.
@@ -140,7 +141,8 @@ def _build_entry(removed: RemovedCertificate, alias: str, now: datetime) -> Endp
         origin=removed.origin,
         certificates=removed.certificates,
         previous=removed.previous,
-        created_at=removed.created_at if deleted else now,
-        updated_at=now,
+        created_at=removed.created_at if deleted else context.now,
+        updated_at=context.now,
         replaced_at=removed.replaced_at if deleted else None,
+        created_by=removed.created_by if deleted else context.user.name,
     )

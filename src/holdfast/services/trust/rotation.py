@@ -23,7 +23,7 @@ from holdfast.services.errors import NothingBefore
 from holdfast.services.trust import admission, removal
 from holdfast.services.versions import Expected, check_expected, make_certificate_tag
 from holdfast.store.audit import Action
-from holdfast.store.database import Store
+from holdfast.store.database import Transactions
 from holdfast.store.trust import endpoint_certificates, removed_certificates
 
 SEEN_WITHIN = timedelta(hours=1)  # older observations don't count
@@ -88,7 +88,7 @@ def find_generation(entry: EndpointCertificate, presented: Sequence[Certificate]
     return Generation.NEITHER
 
 
-def observe(store: Store, entry: EndpointCertificate, generation: Generation | None, now: datetime) -> None:
+def observe(store: Transactions, entry: EndpointCertificate, generation: Generation | None, now: datetime) -> None:
     """
     Record which certificates of *entry* its backend uses; None if it presented nothing.
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
-from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set, check_exception
+from holdfast.apis.trust.trust_settings import TrustException, TrustSettings, build_trust_set, check_exception
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
@@ -43,12 +43,18 @@ class EndpointTrust:
     findings: tuple[Finding, ...] = ()
 
 
-def get_settings(context: Context, endpoint: str) -> EndpointTrust:
-    """Return the trust settings of the origin of *endpoint*. Raises InvalidField, EndpointNeedsNoCertificate."""
+def get_settings(context: Context, endpoint: str, *, unused: bool = False) -> EndpointTrust:
+    """
+    Return the trust settings of the origin of *endpoint*.
+
+    With *unused*, settings that are left for an origin that no API has are returned, too. Raises InvalidField,
+    EndpointNeedsNoCertificate.
+    """
     context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     with context.read() as session:
-        refuse_foreign(session, context, target)
+        if not unused or not trust_settings.of_origins(session, context.user.organization, [str(target.origin)]):
+            refuse_foreign(session, context, target)
         return _build_trust(session, _find_settings(session, context, target), target, context.now)
 
 
@@ -73,7 +79,7 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
         trust = _build_trust(session, after, target, context.now)
         _refuse_rejecting(before, trust)
         trust_settings.save(session, after)
-        _record(session, context, Action.CHANGE_TRUST_SETTINGS, after, _compare(before, after))
+        _record(session, context, Action.CHANGE_TRUST_SETTINGS, after, compare_settings(before, after))
         return trust
 
 
@@ -103,9 +109,11 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
     exception = check_exception(reason, context.user.name, ends_at, context.now)
     with context.write() as session:
         refuse_foreign(session, context, target)
-        after = replace(_find_settings(session, context, target), exception=exception)
+        before = _find_settings(session, context, target)
+        after = replace(before, exception=exception)
         trust_settings.save(session, after)
-        _record(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason))
+        earlier = before.exception.ends_at if before.exception else None
+        _record(session, context, Action.GRANT_EXCEPTION, after, ExceptionGrant(ends_at, exception.reason, earlier))
         return _build_trust(session, after, target, context.now)
 
 
@@ -118,7 +126,7 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
-            _record(session, context, Action.END_EXCEPTION, after, ExceptionEnd(expired=False))
+            _record(session, context, Action.END_EXCEPTION, after, _end(before.exception, expired=False))
         return _build_trust(session, after, target, context.now)
 
 
@@ -140,7 +148,7 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
             for settings in trust_settings.with_ended_exception(session, organization, now):
                 trust_settings.save(session, replace(settings, exception=None))
                 context = Context(store, Principal(organization, SYSTEM), now)
-                _record(session, context, Action.END_EXCEPTION, settings, ExceptionEnd(expired=True))
+                _record(session, context, Action.END_EXCEPTION, settings, _end(settings.exception, expired=True))
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
         return trust_settings.next_end(session)
 
@@ -178,13 +186,17 @@ def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
         raise InvalidFields([InvalidField("crls", f"{error.message} {error.remedy}") for error in errors])
 
 
-def _compare(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
+def compare_settings(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
     changed = (
         ChangedSetting(field.name.replace("_", " "), _list_values(old), _list_values(new))
         for field in fields(TrustSettings)
         if (old := getattr(before, field.name)) != (new := getattr(after, field.name))
     )
     return ChangedSettings(tuple(changed))
+
+
+def _end(exception: TrustException | None, *, expired: bool) -> ExceptionEnd:
+    return ExceptionEnd(expired, exception.ends_at, exception.reason) if exception else ExceptionEnd(expired)
 
 
 def _list_values(value: object) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import removal
+from holdfast.services.trust.trust_settings import compare_settings
+from holdfast.store import api_origins
 from holdfast.store.audit import Action, Unused
 from holdfast.store.catalog import apis
 from holdfast.store.identities import gateway_identities
@@ -45,6 +47,11 @@ def origins_of(api: Api) -> set[str]:
     return {str(endpoint.origin) for endpoint in api.endpoints}
 
 
+def used_origins(session: Session, api: Api) -> set[str]:
+    """Return all origins that *api* uses, including those of deployed revisions."""
+    return origins_of(api) | api_origins.of_api(session, api.organization, api.id)
+
+
 def find_unused(context: Context, origins: Collection[str] | None = None) -> list[UnusedTrust]:
     """List the trust that no API uses, by origin; with *origins*, only for these."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
@@ -56,12 +63,8 @@ def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
     """List the trust that no API would use if *api* were deleted, by origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        others = [
-            other
-            for other in apis.using_origins(session, context.user.organization, origins_of(api))
-            if other.id != api.id
-        ]
-        return _find_trust(session, context, sorted(origins_of(api).difference(*map(origins_of, others))))
+        users = apis.ids_by_origin(session, context.user.organization, used_origins(session, api))
+        return _find_trust(session, context, sorted(origin for origin, ids in users.items() if ids == [api.id]))
 
 
 def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
@@ -126,12 +129,15 @@ def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTr
     identity = unused.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:
         trust_settings.remove(session, context.user.organization, unused.origin)
-        _record(session, context, Action.DELETE_TRUST_SETTINGS, unused.origin)
+        nothing = TrustSettings(context.user.organization, unused.origin)
+        details = Unused(settings=compare_settings(settings, nothing).settings)
+        _record(session, context, Action.DELETE_TRUST_SETTINGS, unused.origin, details)
     if identity:
         gateway_identities.remove(session, identity)
-        _record(session, context, Action.REMOVE_IDENTITY, unused.origin)
+        details = Unused(removed=tuple(certificate.fingerprint for certificate in identity.chain))
+        _record(session, context, Action.REMOVE_IDENTITY, unused.origin, details)
     return replace(unused, settings=settings, identity=identity)
 
 
-def _record(session: Session, context: Context, action: Action, origin: str) -> None:
-    write_down(session, context.user, context.now, action, origin, Unused(), changed=("origin", origin))
+def _record(session: Session, context: Context, action: Action, origin: str, details: Unused) -> None:
+    write_down(session, context.user, context.now, action, origin, details, changed=("origin", origin))

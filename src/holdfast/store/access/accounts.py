@@ -2,12 +2,13 @@
 Organizations, users and sessions in the database.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from holdfast.store.folding import contains
 from holdfast.store.tables import OrganizationRow, SessionRow, UserRow
 
 SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions of one user apart
@@ -33,6 +34,7 @@ class User:
     roles: frozenset[str] = frozenset()
     disabled: bool = False
     identity: ConfirmedIdentity | None = None
+    signed_in_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class BrowserSession:
     expires_at: datetime
     address: str
     agent: str
+    seen_at: datetime | None  # about when it was last used
 
 
 def organizations(session: Session) -> list[str]:
@@ -125,12 +128,13 @@ def user_in(session: Session, organization: str, name: str) -> User | None:
 
 
 def find_users(
-    session: Session, organization: str, offset: int = 0, limit: int | None = None
+    session: Session, organization: str, offset: int = 0, limit: int | None = None, *, name: str = ""
 ) -> tuple[list[User], int]:
-    """Return a page of an organization's users, ordered by name, and their total number."""
-    query = select(UserRow).where(UserRow.organization_id == organization).order_by(UserRow.name)
-    users = [user_of(row) for row in session.scalars(query.offset(offset).limit(limit))]
-    return users, count_users(session, organization)
+    """Return a page of an organization's users whose name contains *name*, ordered by name, and how many there are."""
+    query = select(UserRow).where(UserRow.organization_id == organization, contains(UserRow.name, name))
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    users = [user_of(row) for row in session.scalars(query.order_by(UserRow.name).offset(offset).limit(limit))]
+    return users, total
 
 
 def count_users(session: Session, organization: str) -> int:
@@ -159,29 +163,57 @@ def insert_session(
         agent=agent,
     )
     session.add(row)
+    this = (UserRow.organization_id == user.organization, UserRow.id == user.id)
+    session.execute(update(UserRow).where(*this).values(signed_in_at=now))
     session.flush()
 
 
 def keep_newest_sessions(session: Session, user: User, count: int) -> None:
     """End all sessions of *user* except the newest *count*."""
     theirs = _of(user)
-    newest = select(SessionRow.token_hash).where(*theirs).order_by(SessionRow.created_at.desc()).limit(count)
+    newest = (
+        select(SessionRow.token_hash)
+        .where(*theirs)
+        .order_by(SessionRow.created_at.desc(), SessionRow.token_hash)
+        .limit(count)
+    )
     session.execute(delete(SessionRow).where(*theirs, SessionRow.token_hash.not_in(newest)))
 
 
 def session_user(session: Session, token_hash: str, now: datetime) -> User | None:
     """Return the user of a session, unless it has expired or the user is disabled."""
+    known = find_session(session, token_hash, now)
+    return known[0] if known else None
+
+
+def find_session(session: Session, token_hash: str, now: datetime) -> tuple[User, datetime | None] | None:
+    """Return the user of a session, as `session_user` does, and when the session was last seen."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
-    return user_of(row.user) if row and not row.user.disabled else None
+    return (user_of(row.user), row.seen_at) if row and not row.user.disabled else None
+
+
+def mark_seen(session: Session, token_hash: str, now: datetime) -> None:
+    """Record that a session is being used."""
+    session.execute(update(SessionRow).where(SessionRow.token_hash == token_hash).values(seen_at=now))
 
 
 def sessions_of(session: Session, user: User, now: datetime) -> list[BrowserSession]:
     """Return the unexpired sessions of *user*, newest first."""
-    query = select(SessionRow).where(*_of(user), SessionRow.expires_at > now).order_by(SessionRow.created_at.desc())
+    query = (
+        select(SessionRow)
+        .where(*_of(user), SessionRow.expires_at > now)
+        .order_by(SessionRow.created_at.desc(), SessionRow.token_hash)
+    )
     return [
         BrowserSession(
-            row.token_hash[:SESSION_ID], row.organization_id, row.created_at, row.expires_at, row.address, row.agent
+            row.token_hash[:SESSION_ID],
+            row.organization_id,
+            row.created_at,
+            row.expires_at,
+            row.address,
+            row.agent,
+            row.seen_at,
         )
         for row in session.scalars(query)
     ]
@@ -199,6 +231,13 @@ def remove_session_of(session: Session, user: User, session_id: str) -> bool:
     return bool(hashes.all())
 
 
+def remove_other_sessions(session: Session, user: User, session_id: str) -> int:
+    """End all sessions of *user* except the one with this id; return how many there were."""
+    others = func.substr(SessionRow.token_hash, 1, SESSION_ID) != session_id
+    hashes = session.scalars(delete(SessionRow).where(*_of(user), others).returning(SessionRow.token_hash))
+    return len(hashes.all())
+
+
 def end_sessions(session: Session, user: User) -> None:
     """End all sessions of *user*."""
     session.execute(delete(SessionRow).where(*_of(user)))
@@ -209,7 +248,10 @@ def user_of(row: UserRow) -> User:
     identity = None
     if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:
         identity = ConfirmedIdentity(row.issuer, row.subject, row.confirmed_at)
-    return User(row.id, row.organization_id, row.name, row.password_hash, frozenset(row.roles), row.disabled, identity)
+    roles = frozenset(row.roles)
+    return User(
+        row.id, row.organization_id, row.name, row.password_hash, roles, row.disabled, identity, row.signed_in_at
+    )
 
 
 def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -15,11 +15,12 @@ from holdfast.store.tables import ApplicationRow, TokenRow
 
 
 class Kind(StrEnum):
-    """The purpose of a token: a user's own scripts, an application's calls, or renewing an application's token."""
+    """The purpose of a token: a user's scripts, an application's calls, renewing its token, or a calendar feed."""
 
     PERSONAL = "personal"
     ACCESS = "access"
     REFRESH = "refresh"
+    CALENDAR = "calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,13 @@ def personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
     return [_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 
+def token_of_kind(session: Session, user: User, kind: Kind, now: datetime) -> Token | None:
+    """Return the newest token of *user* of this kind."""
+    query = select(TokenRow).where(*_of(user), TokenRow.kind == kind.value, TokenRow.expires_at > now)
+    row = session.scalar(query.order_by(TokenRow.created_at.desc(), TokenRow.id).limit(1))
+    return _token(row) if row else None
+
+
 def mark_used(session: Session, token: Token, now: datetime) -> None:
     """Record the day of *token*'s last use."""
     this = (TokenRow.organization_id == token.organization, TokenRow.id == token.id)
@@ -133,7 +141,7 @@ def insert_application(session: Session, application: Application, now: datetime
 
 def application_with_id(session: Session, application_id: str) -> Application | None:
     """Return the application with this id, of any organization, unless its owner is disabled."""
-    row = session.get(ApplicationRow, application_id)
+    row = session.scalar(select(ApplicationRow).where(ApplicationRow.id == application_id))
     if row is None or row.user.disabled:
         return None
     return Application(row.id, row.organization_id, user_of(row.user), row.name, row.secret_hash, tuple(row.grants))

@@ -4,20 +4,37 @@ Queries for APIs.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import read_connection
-from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
-from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, read_group
+from holdfast.apis.catalog.prototype import read_stored, write_stored
+from holdfast.apis.catalog.request_rules import NO_RULES, read_stored_rules
 from holdfast.apis.errors import InvalidField
-from holdfast.store.catalog import deployments
+from holdfast.apis.label import LabeledKind
+from holdfast.store import api_origins, labels
+from holdfast.store.api_origins import OriginSource
+from holdfast.store.catalog import deployments, endpoint_security
+from holdfast.store.catalog.deployments import NOWHERE, Places
+from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE, read_state, write_state
+from holdfast.store.folding import contains, equals, folded
+from holdfast.store.labels import has_label
 from holdfast.store.tables import ApiRow
 
 _CHUNK = 500  # ids in one query
+# What a revision keeps: everything about endpoints except credentials. All else is always current, such as the state.
+_SETTINGS = tuple(
+    column
+    for column in ApiRow.__table__.columns
+    if column.key in {"description", "request_rules", "mock_responses"}
+    or (column.key.startswith(("production_", "sandbox_")) and not column.key.endswith("_security"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,35 @@ class ApiFilter:
     status: str = ""
     provider: str = ""
     description: str = ""
+    label: str = ""  # always exact
     anywhere: str = ""  # in any of the fields above
     exact: frozenset[str] = frozenset()
+
+
+class ApiSort(StrEnum):
+    """A column of APIs to sort by, as WSO2 names it; equal values are sorted by name and version."""
+
+    NAME = "apiName"
+    VERSION = "version"
+    CREATED = "createdTime"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOrder:
+    """The order of a list of APIs."""
+
+    by: ApiSort = ApiSort.NAME
+    descending: bool = False
+
+
+DEFAULT_ORDER = ApiOrder()
+_SORTED_BY: dict[ApiSort, ColumnElement[Any]] = {
+    ApiSort.NAME: folded(ApiRow.name),
+    ApiSort.VERSION: ApiRow.version.expression,
+    ApiSort.CREATED: ApiRow.created_at.expression,
+    ApiSort.STATUS: EFFECTIVE_STATE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +93,7 @@ def insert(session: Session, api: Api) -> None:
     """Insert a new API."""
     session.add(_row(api))
     session.flush()
-    deployments.replace(session, api)
+    _save_related(session, api)
 
 
 def update(session: Session, api: Api) -> None:
@@ -58,12 +102,21 @@ def update(session: Session, api: Api) -> None:
     if session.scalar(known):
         session.merge(_row(api))
         session.flush()
-        deployments.replace(session, api)
+        _save_related(session, api)
+
+
+def _save_related(session: Session, api: Api) -> None:
+    deployments.replace(session, api)
+    further = {str(member.endpoint.origin) for env in ENVIRONMENTS for member in api.members(env)[1:]}
+    api_origins.replace(session, api.organization, api.id, OriginSource.MEMBER, further)
+    tokens = {str(endpoint.origin) for endpoint in api.token_endpoints}
+    api_origins.replace(session, api.organization, api.id, OriginSource.TOKEN_ENDPOINT, tokens)
 
 
 def remove(session: Session, api: Api) -> None:
     """Delete an API."""
     session.execute(delete(ApiRow).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id))
+    labels.remove(session, api.organization, LabeledKind.API, api.id)
 
 
 def get(session: Session, organization: str, api_id: str) -> Api | None:
@@ -79,18 +132,25 @@ def id_of(session: Session, organization: str, text: str) -> str | None:
 
 
 def find(
-    session: Session, organization: str, wanted: ApiFilter, offset: int = 0, limit: int | None = None
+    session: Session,
+    organization: str,
+    wanted: ApiFilter,
+    offset: int = 0,
+    limit: int | None = None,
+    order: ApiOrder = DEFAULT_ORDER,
 ) -> tuple[list[Api], int]:
-    """Return a page of the matching APIs, ordered by name, and their total number."""
+    """Return a page of the matching APIs in *order*, and their total number."""
     query = _matching(organization, wanted)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    page = query.order_by(func.lower(ApiRow.name), ApiRow.version, ApiRow.id).offset(offset).limit(limit)
+    columns = [_SORTED_BY[order.by], folded(ApiRow.name), ApiRow.version, ApiRow.id]
+    ordered = query.order_by(*(column.desc() if order.descending else column for column in columns))
+    page = ordered.offset(offset).limit(limit)
     return _apis(session, organization, session.scalars(page)), total
 
 
 def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
     """Return the APIs with this name or this context, of any version."""
-    same = or_(func.lower(ApiRow.name) == name.lower(), ApiRow.context == context)
+    same = or_(equals(ApiRow.name, name), ApiRow.context == context)
     query = select(ApiRow).where(ApiRow.organization_id == organization, same)
     return _apis(session, organization, session.scalars(query))
 
@@ -103,24 +163,29 @@ def with_context(session: Session, organization: str, context: str) -> list[Api]
 
 def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
     """Return the APIs with an endpoint at one of *origins*, ordered by name."""
-    query = select(ApiRow).where(_uses(organization, origins))
+    ids = api_origins.select_users(organization, origins, ApiRow.id).subquery()
+    query = select(ApiRow).where(ApiRow.id.in_(select(ids.c.id)))
     # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
     rows = sorted(session.scalars(query), key=lambda row: (row.name, row.version))
     return _apis(session, organization, rows)
 
 
+def ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
+    """Return the ids of the APIs with an endpoint at each of *origins* that has any, by origin."""
+    wanted = sorted(set(origins))
+    ids: dict[str, list[str]] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        some = wanted[start : start + _CHUNK]
+        users = api_origins.select_users(organization, some, ApiRow.name, ApiRow.id)
+        # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
+        for _, api_id, origin in sorted(session.execute(users)):
+            ids.setdefault(origin, []).append(api_id)
+    return ids
+
+
 def has_origin(session: Session, organization: str, origin: str) -> bool:
     """Return whether an API has an endpoint at *origin*."""
-    return session.scalar(select(ApiRow.id).where(_uses(organization, [origin])).limit(1)) is not None
-
-
-def _uses(organization: str, origins: Collection[str]) -> ColumnElement[bool]:
-    # The organization is in both parts: otherwise, SQLite uses neither index and reads all APIs of the organization.
-    of_organization = ApiRow.organization_id == organization
-    return or_(
-        and_(of_organization, ApiRow.production_origin.in_(origins)),
-        and_(of_organization, ApiRow.sandbox_origin.in_(origins)),
-    )
+    return session.scalar(api_origins.select_users(organization, [origin], ApiRow.id).limit(1)) is not None
 
 
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
@@ -152,20 +217,20 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
         "name": ApiRow.name,
         "context": ApiRow.context,
         "version": ApiRow.version,
-        "status": ApiRow.state,
+        "status": EFFECTIVE_STATE,
         "provider": ApiRow.provider,
         "description": ApiRow.description,
     }
     for field, column in columns.items():
         text: str = getattr(wanted, field)
         if text and field in wanted.exact:
-            query = query.where(func.lower(column) == text.lower())
+            query = query.where(equals(column, text))
         elif text:
-            query = query.where(column.icontains(text, autoescape=True))
+            query = query.where(contains(column, text))
+    if wanted.label:
+        query = query.where(has_label(organization, LabeledKind.API, ApiRow.id, wanted.label))
     if wanted.anywhere:
-        query = query.where(
-            or_(*(column_value.icontains(wanted.anywhere, autoescape=True) for column_value in columns.values()))
-        )
+        query = query.where(or_(*(contains(column, wanted.anywhere) for column in columns.values())))
     return query
 
 
@@ -178,26 +243,49 @@ def _row(api: Api) -> ApiRow:
         version=api.version,
         description=api.description,
         provider=api.provider,
-        state=api.state.value,
+        **write_state(api),
         production_url=api.production.url if api.production else None,
         production_origin=str(api.production.origin) if api.production else None,
         sandbox_url=api.sandbox.url if api.sandbox else None,
         sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
         production_connection=_connection(api.production),
         sandbox_connection=_connection(api.sandbox),
+        production_security=endpoint_security.column_of(api, "production"),
+        sandbox_security=endpoint_security.column_of(api, "sandbox"),
+        production_group=api.production_group.values if api.production_group else None,
+        sandbox_group=api.sandbox_group.values if api.sandbox_group else None,
         created_at=api.created_at,
         updated_at=api.updated_at,
         requires_certificate=api.requires_certificate,
+        has_thumbnail=api.has_thumbnail,
+        is_default=api.is_default,
+        has_short_path=api.has_short_path,
+        request_rules=api.rules.members or None,
+        mock_responses=None if api.mocks is None else write_stored(api.mocks),
     )
 
 
 def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
     every = list(rows)
-    groups = deployments.groups_of(session, organization, [row.id for row in every])
-    return [_api(row, groups.get(row.id, frozenset())) for row in every]
+    places = deployments.places_of(session, organization, [row.id for row in every])
+    return [_api(row, places.get(row.id, NOWHERE)) for row in every]
 
 
-def _api(row: ApiRow, groups: frozenset[str]) -> Api:
+def settings_of(api: Api) -> dict[str, Any]:
+    """Return what a revision of *api* keeps: columns, as JSON."""
+    row = _row(api)
+    return {column.key: getattr(row, column.key) for column in _SETTINGS}
+
+
+def with_settings(api: Api, settings: Mapping[str, Any]) -> Api:
+    """Return *api* with the settings of a revision; those that its version didn't know have no value."""
+    row = _row(api)
+    for column in _SETTINGS:
+        setattr(row, column.key, settings.get(column.key))
+    return _api(row, Places(api.groups, api.pinned))
+
+
+def _api(row: ApiRow, places: Places) -> Api:
     return Api(
         id=row.id,
         organization=row.organization_id,
@@ -206,13 +294,22 @@ def _api(row: ApiRow, groups: frozenset[str]) -> Api:
         version=row.version,
         description=row.description,
         provider=row.provider,
-        state=State(row.state),
-        production=_endpoint(row.production_url, row.production_connection),
-        sandbox=_endpoint(row.sandbox_url, row.sandbox_connection),
+        state=read_state(row),
+        production=_endpoint(row.production_url, row.production_connection, row.production_security),
+        sandbox=_endpoint(row.sandbox_url, row.sandbox_connection, row.sandbox_security),
         created_at=row.created_at,
         updated_at=row.updated_at,
         requires_certificate=row.requires_certificate,
-        groups=groups,
+        has_thumbnail=row.has_thumbnail,
+        groups=places.groups,
+        pinned=places.pinned,
+        production_group=_group(row.production_group),
+        sandbox_group=_group(row.sandbox_group),
+        is_default=row.is_default,
+        has_short_path=row.has_short_path,
+        rules=read_stored_rules(row.request_rules) if row.request_rules else NO_RULES,
+        mocks=None if row.mock_responses is None else read_stored(row.mock_responses),
+        kept_security=endpoint_security.kept_in(row),
     )
 
 
@@ -220,11 +317,21 @@ def _connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
     return (endpoint.connection.changed or None) if endpoint else None
 
 
-def _endpoint(url: str | None, connection: Mapping[str, Any] | None) -> Endpoint | None:
+def _group(values: Mapping[str, Any] | None) -> EndpointGroup | None:
+    try:
+        return read_group(values) if values else None
+    except InvalidField:  # accepted by another version; the endpoint itself still works
+        return None
+
+
+def _endpoint(
+    url: str | None, connection: Mapping[str, Any] | None, security: Mapping[str, Any] | None
+) -> Endpoint | None:
     if not url:
         return None
     try:
         endpoint = parse_endpoint(url)
     except InvalidField:  # accepted by an earlier version; without an endpoint, requests can't reach the wrong host
         return None
-    return replace(endpoint, connection=read_connection(connection)) if connection else endpoint
+    endpoint = replace(endpoint, connection=read_connection(connection)) if connection else endpoint
+    return replace(endpoint, security=endpoint_security.read(security)) if security else endpoint

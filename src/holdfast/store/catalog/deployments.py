@@ -1,38 +1,70 @@
 """
-Queries for the groups of gateways that APIs are deployed to.
+Queries for the groups of gateways that APIs are deployed to, as the working copy or as a revision.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.store.tables import ApiDeploymentRow
+from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow
 
 _CHUNK = 500  # ids in one query
 
 
-def groups_of(session: Session, organization: str, ids: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Return the groups that the APIs with these ids are deployed to."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The groups that an API is deployed to; those that serve a revision, with its id, are *pinned*."""
+
+    groups: frozenset[str] = frozenset()
+    pinned: frozenset[tuple[str, str]] = frozenset()
+
+
+NOWHERE = Places()
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionDeployment:
+    """A revision, by id and number, that is deployed to a group."""
+
+    group: str
+    revision_id: str
+    number: int
+    at: datetime
+    display_on_devportal: bool
+
+
+def places_of(session: Session, organization: str, ids: Sequence[str]) -> dict[str, Places]:
+    """Return where the APIs with these ids are deployed, without those that are deployed nowhere."""
     table = ApiDeploymentRow
-    query = select(table.api_id, table.group_name).where(table.organization_id == organization)
+    query = select(table.api_id, table.group_name, table.revision_id).where(table.organization_id == organization)
     groups: dict[str, set[str]] = defaultdict(set)
-    for api_id, group in _in_chunks(session, query, ids):
+    pinned: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for api_id, group, revision_id in _in_chunks(session, query, ids):
         groups[api_id].add(group)
-    # Most APIs have the same groups, and one set serves them all.
-    known: dict[frozenset[str], frozenset[str]] = {}
-    return {api_id: known.setdefault(names := frozenset(of_api), names) for api_id, of_api in groups.items()}
+        if revision_id:
+            pinned[api_id].add((group, revision_id))
+    # Most APIs have the same places, and one value serves them all.
+    known: dict[Places, Places] = {}
+    return {
+        api_id: known.setdefault(places := Places(frozenset(of_api), frozenset(pinned.get(api_id, ()))), places)
+        for api_id, of_api in groups.items()
+    }
 
 
-def _in_chunks(session: Session, query: Select[str, str], ids: Sequence[str]) -> Iterable[Row[str, str]]:
+def _in_chunks(
+    session: Session, query: Select[str, str, str | None], ids: Sequence[str]
+) -> Iterable[Row[str, str, str | None]]:
     for start in range(0, len(ids), _CHUNK):
         yield from session.execute(query.where(ApiDeploymentRow.api_id.in_(ids[start : start + _CHUNK])))
 
 
 def replace(session: Session, api: Api) -> None:
-    """Store the groups that *api* is deployed to."""
+    """Store the groups that *api* is deployed to: new ones serve the working copy, others what they served before."""
     table = ApiDeploymentRow
     this = (table.organization_id == api.organization, table.api_id == api.id)
     before = set(session.scalars(select(table.group_name).where(*this)))
@@ -41,6 +73,32 @@ def replace(session: Session, api: Api) -> None:
     for group in sorted(api.groups - before):
         session.add(table(api_id=api.id, group_name=group, organization_id=api.organization))
     session.flush()
+
+
+def pin(session: Session, api: Api, group: str, revision_id: str, at: datetime, *, display_on_devportal: bool) -> None:
+    """Let *group* serve a revision of *api*, whatever it served before."""
+    values = {"revision_id": revision_id, "deployed_at": at, "display_on_devportal": display_on_devportal}
+    row = session.get(ApiDeploymentRow, (api.id, group))
+    if row is None:
+        row = ApiDeploymentRow(api_id=api.id, group_name=group, organization_id=api.organization)
+        session.add(row)
+    for name, value in values.items():
+        setattr(row, name, value)
+    session.flush()
+
+
+def list_revisions(session: Session, organization: str, api_id: str) -> list[RevisionDeployment]:
+    """Return the deployments of revisions of an API, ordered by group."""
+    table, revision = ApiDeploymentRow, ApiRevisionRow
+    columns = (table.group_name, table.revision_id, revision.number, table.deployed_at, table.display_on_devportal)
+    query = select(*columns).join(revision, revision.id == table.revision_id)
+    query = query.where(table.organization_id == organization, table.api_id == api_id)
+    rows = session.execute(query.order_by(table.group_name))
+    return [
+        RevisionDeployment(group, revision_id, number, at, shown)
+        for group, revision_id, number, at, shown in rows
+        if revision_id and at
+    ]
 
 
 def count_by_group(session: Session) -> dict[str, int]:

@@ -4,17 +4,29 @@ Queries for caller certificates.
 
 import uuid
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate
 from holdfast.certificates.certificate import read_certificate
 from holdfast.store.tables import CallerCertificateRow
 
 _CHUNK = 500  # APIs in one query
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringCaller:
+    """A caller certificate by its API and alias, and its expiry (aware)."""
+
+    api_id: str
+    alias: str
+    fingerprint: str
+    not_after: datetime
 
 
 def insert(session: Session, entry: CallerCertificate) -> None:
@@ -59,16 +71,32 @@ def alias_of(session: Session, organization: str, api_id: str, fingerprint: str)
 
 
 def find(
-    session: Session, organization: str, api_id: str, alias: str = "", offset: int = 0, limit: int | None = None
+    session: Session,
+    organization: str,
+    api_id: str,
+    alias: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+    environment: Environment | None = None,
 ) -> tuple[list[CallerCertificate], int]:
-    """Return a page of an API's caller certificates, ordered by alias, and their total number."""
+    """Return a page of an API's caller certificates, all or those of *environment*, by alias, and their number."""
     table = CallerCertificateRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id)
     if alias:
         query = query.where(table.alias == alias)
+    if environment:
+        query = query.where(or_(table.environment.is_(None), table.environment == environment))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
     return [_entry(row) for row in session.scalars(page)], total
+
+
+def expiring(session: Session, organization: str, before: datetime) -> list[ExpiringCaller]:
+    """Return the caller certificates of all APIs that expire before a time, or have, the first to expire first."""
+    table = CallerCertificateRow
+    columns = (table.api_id, table.alias, table.fingerprint, table.not_after)
+    query = select(*columns).where(table.organization_id == organization, table.not_after < before)
+    return [ExpiringCaller(*row) for row in session.execute(query.order_by(table.not_after, table.id))]
 
 
 def accepted_callers(
@@ -77,11 +105,13 @@ def accepted_callers(
     """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""
     table = CallerCertificateRow
     wanted, callers = sorted(api_ids), {api_id: set[AcceptedCaller]() for api_id in api_ids}
-    columns = (table.api_id, table.fingerprint, table.not_before, table.not_after)
+    columns = (table.api_id, table.fingerprint, table.not_before, table.not_after, table.environment)
     for start in range(0, len(wanted), _CHUNK):
         of = (table.organization_id == organization, table.api_id.in_(wanted[start : start + _CHUNK]))
         for row in session.execute(select(*columns).where(*of)):
-            callers[row.api_id].add(AcceptedCaller(row.fingerprint, row.not_before, row.not_after))
+            callers[row.api_id].add(
+                AcceptedCaller(row.fingerprint, row.not_before, row.not_after, row.environment or "")
+            )
     return {api_id: frozenset(accepted) for api_id, accepted in callers.items()}
 
 
@@ -98,6 +128,7 @@ def _row(entry: CallerCertificate) -> CallerCertificateRow:
         not_after=entry.certificate.not_after,
         created_at=entry.created_at,
         updated_at=entry.updated_at,
+        environment=entry.environment,
     )
 
 
@@ -111,4 +142,9 @@ def _entry(row: CallerCertificateRow) -> CallerCertificate:
         certificate=read_certificate(row.der),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        environment=_read_environment(row.environment),
     )
+
+
+def _read_environment(text: str | None) -> Environment | None:
+    return next((environment for environment in ENVIRONMENTS if environment == text), None)

@@ -45,6 +45,13 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return identities
 
 
+def of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
+    """Return all gateway identities that can be read, by origin."""
+    table = GatewayIdentityRow
+    origins = session.scalars(select(table.origin).where(table.organization_id == organization).order_by(table.origin))
+    return [entry for entry in of_origins(session, organization, origins.all()).values() if entry]
+
+
 def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
     """Replace each sealed key with the result of *reseal*, which gets the sealed key and its row's id."""
     table = GatewayIdentityRow

@@ -2,14 +2,16 @@
 Contents of a database, read with SQL that works for every revision of its tables.
 """
 
+import json
 import sqlite3
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.store.errors import StoreForeign, StoreTooNew
 from holdfast.store.revisions import known_revisions, revision_of, tables_of
-from holdfast.store.sqlite import open_to_read
+from holdfast.store.sqlite.files import open_to_read
 
 _ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
 _KEYS = (
@@ -17,6 +19,8 @@ _KEYS = (
     ("client_certificate", "request_sealed_key"),
     ("gateway_authority", "sealed_key"),
 )
+
+_SECURITY = ("production_security", "sandbox_security")  # columns of APIs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def read_contents(path: Path) -> Contents:
 
 
 def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
-    """Yield all sealed private keys."""
+    """Yield all sealed private keys, and the secrets of endpoint security."""
     tables = tables_of(connection)
     for table, column in _KEYS:
         if table not in tables:
@@ -63,3 +67,11 @@ def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
         query = f"SELECT organization_id, id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
         for row in connection.execute(query):
             yield SealedKey(*row)
+    present = {row[1] for row in connection.execute("PRAGMA table_info(api)")}
+    for column in filter(present.__contains__, _SECURITY):
+        query = f"SELECT organization_id, {column} FROM api WHERE {column} IS NOT NULL"  # noqa: S608
+        for organization, values in connection.execute(query):
+            security = json.loads(values)
+            for each in (security, *security.get("earlier", ())):
+                if secret := each.get("secret"):
+                    yield SealedKey(organization, secret["id"], b64decode(secret["sealed"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from holdfast.files.replacement import flush
 from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreUnreadable
 from holdfast.store.recovery.integrity import find_damage
-from holdfast.store.sqlite import explain, make_file, open_to_read
+from holdfast.store.sqlite.files import explain, make_file, open_to_read
 
 KEPT = 3  # copies from before migrations
 _TIME = "%Y%m%dT%H%M%SZ"

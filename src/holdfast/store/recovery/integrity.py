@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from holdfast.store.errors import StoreDamaged
-from holdfast.store.sqlite import open_to_read
+from holdfast.store.sqlite.files import open_to_read
 
 log = structlog.get_logger()
 AT_START = 3.0  # seconds; 5,000 APIs with one certificate each take 0.1

@@ -14,23 +14,15 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from holdfast.store.errors import StoreMixed, StoreUnreadable
-from holdfast.store.sqlite import log_of, open_to_read
+from holdfast.store.sqlite.files import log_of, open_to_read
+from holdfast.store.sqlite.transaction_count import MOST
 
-MOST = 0x7FFFFFFF  # the largest number; 0 follows
 _HALF = 0x40000000  # a number is older than another if it is at most this many steps before it
 _AT = 60  # offset of the number in page 1
 _HEADER, _FRAME_HEADER = struct.Struct(">8I"), struct.Struct(">6I")
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}  # byte order of checksums
 _MOST_FRAMES = 1_000  # to search for page 1, which comes first in all but huge transactions
-
-
-def count_transaction(connection: Connection) -> None:
-    """Count the current transaction of *connection*."""
-    number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) & MOST}")
 
 
 def check_log(path: Path) -> None:

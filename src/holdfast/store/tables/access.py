@@ -1,5 +1,5 @@
 """
-Organizations, users, sessions, applications and tokens.
+Organizations, users, sessions, applications, tokens, and failed attempts to sign in.
 """
 
 from datetime import datetime
@@ -32,6 +32,7 @@ class UserRow(Table):
     subject: Mapped[str | None]
     confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]  # NULL: never, or before this was recorded
     __table_args__ = (Index("user_by_identity", "issuer", "subject", unique=True),)
 
 
@@ -46,8 +47,23 @@ class SessionRow(Table):
     expires_at: Mapped[datetime]
     address: Mapped[str] = mapped_column(server_default=text("''"))
     agent: Mapped[str] = mapped_column(server_default=text("''"))
+    seen_at: Mapped[datetime | None]  # about when it was last used; NULL: unknown
     user: Mapped[UserRow] = relationship(lazy="joined")
     __table_args__ = (Index("session_by_user", "user_id"), Index("session_by_expiry", "expires_at"))
+
+
+class FailedAttemptRow(Table):
+    """
+    Attempts to sign in that failed, by a keyed hash of what they are counted for: a user name as typed, or a client.
+
+    They belong to no organization, because nobody has signed in.
+    """
+
+    __tablename__ = "failed_attempt"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime]
+    __table_args__ = (Index("failed_attempt_by_time", "last_at"),)
 
 
 class ApplicationRow(Table):
@@ -88,3 +104,14 @@ class TokenRow(Table):
         Index("token_by_grant", "grant_id"),
         Index("token_by_expiry", "expires_at"),
     )
+
+
+class SavedViewRow(Table):
+    """A view of a list that a user has saved: the query of its address."""
+
+    __tablename__ = "saved_view"
+    user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True)
+    page: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    query: Mapped[str]

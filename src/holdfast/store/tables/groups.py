@@ -5,7 +5,7 @@ Groups of gateways, and the APIs that are deployed to them.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import Boolean, ForeignKey, Index, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.store.tables.columns import Table
@@ -25,13 +25,17 @@ class GatewayGroupRow(Table):
 
 
 class ApiDeploymentRow(Table):
-    """An API is deployed to a group of gateways."""
+    """An API is deployed to a group of gateways: a revision or, without *revision_id*, the working copy."""
 
     __tablename__ = "api_deployment"
     api_id: Mapped[str] = mapped_column(ForeignKey("api.id", ondelete="CASCADE"), primary_key=True)
     group_name: Mapped[str] = mapped_column(ForeignKey("gateway_group.name"), primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    revision_id: Mapped[str | None]  # of `api_revision`
+    deployed_at: Mapped[datetime | None]  # when the revision was deployed
+    display_on_devportal: Mapped[bool] = mapped_column(Boolean, server_default=true())
     __table_args__ = (
         Index("api_deployment_by_group", "group_name"),
+        Index("api_deployment_by_revision", "revision_id"),
         Index("api_deployment_by_organization", "organization_id"),
     )

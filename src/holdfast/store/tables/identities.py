@@ -57,4 +57,5 @@ class CallerCertificateRow(Table):
     not_after: Mapped[datetime] = mapped_column(index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    environment: Mapped[str | None]  # production or sandbox; NULL: both
     __table_args__ = (UniqueConstraint("api_id", "alias"), UniqueConstraint("api_id", "fingerprint"))

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from holdfast.store.tables.columns import Table
 
+_UNDESCRIBED = "described_at IS NULL OR described_at != updated_at"
+
 
 class EndpointCertificateRow(Table):
     """An endpoint certificate: an alias, the endpoint that it was imported for, and the origin that trusts it."""
@@ -27,13 +29,32 @@ class EndpointCertificateRow(Table):
     observed: Mapped[str | None]  # a Generation
     current_first_seen_at: Mapped[datetime | None]
     previous_last_needed_at: Mapped[datetime | None]
+    created_by: Mapped[str | None]  # NULL: unknown
+    # What lists are sorted by and searched in (store/trust/facts.py). It is current only if `described_at` equals
+    # `updated_at`: versions before revision 0026 change a row without it.
+    described_at: Mapped[datetime | None]
+    common_name: Mapped[str | None]
+    issuer: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+    search_text: Mapped[str | None]
+    issuer_text: Mapped[str | None]
     certificates: Mapped[list["TrustedCertificateRow"]] = relationship(
         order_by="TrustedCertificateRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
     __table_args__ = (
         UniqueConstraint("organization_id", "alias"),
         Index("endpoint_certificate_by_origin", "organization_id", "origin"),
+        Index("endpoint_certificate_first_expiry", "organization_id", "origin", "expires_at"),
         Index("endpoint_certificate_by_endpoint", "organization_id", "endpoint", "alias"),
+        Index("endpoint_certificate_by_common_name", "organization_id", "common_name", "alias"),
+        Index("endpoint_certificate_by_issuer", "organization_id", "issuer", "alias"),
+        Index("endpoint_certificate_by_expiry", "organization_id", "expires_at", "alias"),
+        Index(
+            "endpoint_certificate_undescribed",
+            "organization_id",
+            sqlite_where=text(_UNDESCRIBED),
+            postgresql_where=text(_UNDESCRIBED),
+        ),
     )
 
 
@@ -48,7 +69,25 @@ class TrustedCertificateRow(Table):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     der: Mapped[bytes]
     previous: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    __table_args__ = (Index("certificate_previous", "endpoint_certificate_id", sqlite_where=text("previous = 1")),)
+    # Read from the DER; current only if `described_at` of the endpoint certificate equals `updated_at`.
+    common_name: Mapped[str | None]
+    issuer: Mapped[str | None]
+    serial_number: Mapped[str | None]  # hex digits
+    fingerprint: Mapped[str | None]  # SHA-256, as `Certificate.fingerprint`
+    not_before: Mapped[datetime | None]
+    not_after: Mapped[datetime | None]
+    is_ca: Mapped[bool | None]
+    __table_args__ = (
+        Index("certificate_by_expiry", "organization_id", "not_after"),
+        Index("certificate_by_fingerprint", "organization_id", "fingerprint"),
+        Index("certificate_by_serial_number", "organization_id", "serial_number"),
+        Index(
+            "certificate_previous",
+            "endpoint_certificate_id",
+            sqlite_where=text("previous = 1"),
+            postgresql_where=text("previous"),
+        ),
+    )
 
 
 class RemovedCertificateRow(Table):
@@ -68,6 +107,7 @@ class RemovedCertificateRow(Table):
     replaced_at: Mapped[datetime | None]
     removed_at: Mapped[datetime]
     removed_by: Mapped[str]
+    created_by: Mapped[str | None]  # who imported the alias; NULL: unknown
     __table_args__ = (Index("removed_certificate_by_time", "organization_id", "removed_at"),)
 
 

@@ -10,9 +10,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
 
+from holdfast.apis.label import LabeledKind
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.store import labels
+from holdfast.store.labels import has_label
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.trust.endpoint_search import is_at
+from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
 from holdfast.store.trust.unused_origins import is_unused
 
 _REMEMBERED = 4096  # cached certificates, about 2 KB each
@@ -37,6 +42,7 @@ def remove(session: Session, entry: EndpointCertificate) -> None:
     """Delete an endpoint certificate with its X.509 certificates."""
     table = EndpointCertificateRow
     session.execute(delete(table).where(table.organization_id == entry.organization, table.id == entry.id))
+    labels.remove(session, entry.organization, LabeledKind.CERTIFICATE, entry.alias)
 
 
 def get(session: Session, organization: str, alias: str) -> EndpointCertificate | None:
@@ -44,6 +50,13 @@ def get(session: Session, organization: str, alias: str) -> EndpointCertificate 
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
     return _entry(row) if row else None
+
+
+def with_aliases(session: Session, organization: str, aliases: Collection[str]) -> list[EndpointCertificate]:
+    """Return the endpoint certificates with these aliases that exist, ordered by alias."""
+    table = EndpointCertificateRow
+    query = select(table).where(table.organization_id == organization, table.alias.in_(aliases))
+    return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
 def with_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
@@ -61,19 +74,22 @@ def find(
     offset: int = 0,
     limit: int | None = None,
     *,
+    label: str = "",
     unused: bool = False,
 ) -> tuple[list[EndpointCertificate], int]:
     """
     Return a page of the endpoint certificates with this alias and endpoint, ordered by alias, and their total number.
 
-    With *unused*, return only those for origins at which no API has an endpoint.
+    With *label*, return only those with this label; with *unused*, those for origins at which no API has an endpoint.
     """
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization)
     if alias:
         query = query.where(table.alias == alias)
     if endpoint:
-        query = query.where(table.endpoint == endpoint)
+        query = query.where(is_at(table.origin, endpoint))
+    if label:
+        query = query.where(has_label(organization, LabeledKind.CERTIFICATE, table.alias, label))
     if unused:
         query = query.where(is_unused(table))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -146,6 +162,7 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
             organization_id=entry.organization,
             der=certificate.der,
             previous=n >= len(entry.certificates),
+            **facts_of_certificate(certificate),
         )
         for n, certificate in enumerate(entry.trusted)
     ]
@@ -159,6 +176,9 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
         created_at=entry.created_at,
         updated_at=entry.updated_at,
         replaced_at=entry.replaced_at,
+        created_by=entry.created_by or None,
+        described_at=entry.updated_at,
+        **facts_of_entry(entry.alias, entry.endpoint, entry.certificates, entry.previous),
         **_observation(entry),
     )
 
@@ -195,6 +215,7 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
             current_first_seen_at=row.current_first_seen_at,
             previous_last_needed_at=row.previous_last_needed_at,
         ),
+        created_by=row.created_by or "",
     )
 
 

@@ -79,6 +79,7 @@ def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
         replaced_at=removed.replaced_at,
         removed_at=removed.removed_at,
         removed_by=removed.removed_by,
+        created_by=removed.created_by or None,
     )
 
 
@@ -97,6 +98,7 @@ def _removed(row: RemovedCertificateRow) -> RemovedCertificate:
         replaced_at=row.replaced_at,
         removed_at=row.removed_at,
         removed_by=row.removed_by,
+        created_by=row.created_by or "",
     )
 
 

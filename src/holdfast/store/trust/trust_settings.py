@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from holdfast.apis.label import LabeledKind
 from holdfast.apis.trust.trust_settings import AnchorMode, TrustException, TrustSettings
 from holdfast.certificates.revocation import read_revocation_list
 from holdfast.certificates.trust import TlsVersion
+from holdfast.store import labels
 from holdfast.store.tables import RevocationListRow, TrustSettingsRow
 
 
@@ -31,6 +33,7 @@ def remove(session: Session, organization: str, origin: str) -> None:
     """Delete the trust settings of an origin."""
     table = TrustSettingsRow
     session.execute(delete(table).where(table.organization_id == organization, table.origin == origin))
+    labels.remove(session, organization, LabeledKind.TRUST, origin)
 
 
 def with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:

@@ -1,14 +1,15 @@
 """
-Queries for unused origins: those with certificates or settings, at which no API of the organization has an endpoint.
+Queries for unused origins: those with certificates or settings, which no API of the organization uses.
 """
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select, union
+from sqlalchemy import ColumnElement, Select, func, select, union
 from sqlalchemy.orm import Session
 
+from holdfast.store import api_origins
 from holdfast.store.tables import (
-    ApiRow,
     EndpointCertificateRow,
     GatewayIdentityRow,
     TrustSettingsRow,
@@ -18,19 +19,25 @@ Decided = type[EndpointCertificateRow] | type[TrustSettingsRow] | type[GatewayId
 _TABLES: tuple[Decided, ...] = (EndpointCertificateRow, TrustSettingsRow, GatewayIdentityRow)
 
 
-def is_unused(table: Decided) -> ColumnElement[bool]:
-    """Return the condition that no API has an endpoint at the origin of a row of *table*."""
-    of_organization = ApiRow.organization_id == table.organization_id
-    # Two conditions, so that each uses its own index.
-    return and_(
-        ~exists().where(of_organization, ApiRow.production_origin == table.origin),
-        ~exists().where(of_organization, ApiRow.sandbox_origin == table.origin),
-    )
+def is_unused(table: Decided | Any) -> ColumnElement[bool]:
+    """
+    Return the condition that no API uses the origin of a row of *table*.
+
+    *table* can also be the columns of a subquery.
+    """
+    return api_origins.is_unused(table.organization_id, table.origin)
 
 
 def find(session: Session, organization: str, among: Collection[str] | None = None) -> list[str]:
     """Return the unused origins, *among* these or all, in order."""
     return sorted(session.scalars(union(*(_unused(table, organization, among) for table in _TABLES))))
+
+
+def count_certificates(session: Session, organization: str, most: int) -> int:
+    """Return the number of endpoint certificates for unused origins, or *most* if there are more."""
+    table = EndpointCertificateRow
+    query = select(table.id).where(table.organization_id == organization, is_unused(table)).limit(most)
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def _unused(table: Decided, organization: str, among: Collection[str] | None) -> Select[str]:

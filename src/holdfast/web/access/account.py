@@ -2,6 +2,7 @@
 The page on which users change their password and sign out their browsers.
 """
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -14,11 +15,12 @@ from holdfast.services.access.accounts import SESSION_COOKIE, hash_token
 from holdfast.services.access.context import Context
 from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.access.passwords import MIN_PASSWORD
-from holdfast.services.errors import TooManyAttempts
+from holdfast.services.errors import SignInRefused, TooManyAttempts
 from holdfast.store.access.accounts import SESSION_ID
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.access.sign_in import start_session
+from holdfast.web.access.user_agents import describe_agent
 from holdfast.web.rendering import render
 
 router = APIRouter(prefix="/account")
@@ -48,8 +50,16 @@ def change_password(
     except TooManyAttempts as error:
         return _show_page(request, context, {"current": str(error)}, 429)
     response = notices.redirect(request, "/account", "password-changed", user.name)
-    start_session(request, runtime, user, response)
+    with suppress(SignInRefused):  # an admin has just reset it, so the browser has to sign in again
+        start_session(request, runtime, user, response)
     return response
+
+
+@router.post("/sessions/revoke")
+def revoke_other_sessions(request: Request, context: RequestContext) -> Response:
+    """End all sessions except this browser's."""
+    own_account.revoke_other_sessions(context, _read_session_id(request))
+    return notices.redirect(request, "/account", "sessions-ended")
 
 
 @router.post("/sessions/{session_id}/revoke")
@@ -57,6 +67,10 @@ def revoke_session(request: Request, context: RequestContext, session_id: str) -
     """End a session."""
     own_account.revoke_session(context, session_id)
     return notices.redirect(request, "/account", "session-ended")
+
+
+def _read_session_id(request: Request) -> str:
+    return hash_token(request.cookies.get(SESSION_COOKIE, ""))[:SESSION_ID]
 
 
 def _show_page(request: Request, context: Context, errors: dict[str, str], status: int = 200) -> Response:
@@ -68,7 +82,8 @@ def _show_page(request: Request, context: Context, errors: dict[str, str], statu
         section="account",
         account=own_account.get_account(context),
         sessions=own_account.list_sessions(context),
-        here=hash_token(request.cookies.get(SESSION_COOKIE, ""))[:SESSION_ID],
+        here=_read_session_id(request),
+        describe_agent=describe_agent,
         errors=errors,
         shortest=MIN_PASSWORD,
     )

@@ -2,6 +2,7 @@
 Signing in and out.
 """
 
+from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -22,7 +23,7 @@ router = APIRouter()
 
 
 @router.get("/sign-in")
-def show(request: Request, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
+def show(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name in the address
     """Show the sign-in page."""
     return ask(request, next)
 
@@ -34,19 +35,19 @@ def sign_in(
     runtime: CurrentRuntime,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/apis",  # noqa: A002 - the name in the form
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the name in the form
 ) -> Response:
     """Start a session and continue to *next*."""
     client, failures = address_of(request), runtime.accounts.failures
     try:
         with failures.watch(Way.PAGE, client, name):
             user = runtime.accounts.authenticate(name, password, client, runtime.now())
+            response = RedirectResponse(own_path(next), 303)
+            start_session(request, runtime, user, response)
     except SignInRefused as error:
         return ask(request, next, name, str(error), 422)
     except TooManyAttempts as error:
         return ask(request, next, name, str(error), 429)
-    response = RedirectResponse(own_path(next), 303)
-    start_session(request, runtime, user, response)
     return response
 
 
@@ -54,12 +55,28 @@ def ask(request: Request, wanted: str, name: str = "", error: str | None = None,
     """Show the sign-in page; after sign-in, the browser continues to *wanted*."""
     runtime: Runtime = request.app.state.runtime
     sso = runtime.single_sign_on
-    label = sso.label if sso else None
-    return render(request, "sign_in.html", status=status, next=wanted, name=name, error=error, provider=label)
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        next=wanted,
+        name=name,
+        error=error,
+        provider=sso.label if sso else None,
+        # Where the password of the first user is only concerns who started Holdfast.
+        on_this_machine=_is_loopback(address_of(request)),
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def start_session(request: Request, runtime: Runtime, user: User, response: Response) -> None:
-    """Start a session for *user*, and set its cookie in *response*."""
+    """Start a session for *user*, and set its cookie in *response*. Raises SignInRefused."""
     client = address_of(request)
     agent = request.headers.get("user-agent", "")
     token = runtime.accounts.start_session(user, runtime.now(), client, agent)
@@ -86,4 +103,4 @@ def sign_out(request: Request, runtime: CurrentRuntime) -> Response:
 
 def own_path(address: str) -> str:
     """Return *address* if it is a path on this host, otherwise /apis: `//host` and `/\\host` lead elsewhere."""
-    return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/apis"
+    return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/"

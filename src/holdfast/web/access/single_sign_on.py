@@ -12,7 +12,7 @@ from holdfast.network.forwarded import address_of
 from holdfast.services.access import single_sign_on
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, ProviderResponse, SingleSignOn
-from holdfast.services.errors import NotFound, ProviderSignInRefused, TooManyAttempts
+from holdfast.services.errors import NotFound, ProviderSignInRefused, SignInRefused, TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime
 from holdfast.web.access.sign_in import ask, own_path, start_session
@@ -24,7 +24,7 @@ router = APIRouter()
 
 
 @router.get("/sign-in/provider")
-def begin(request: Request, runtime: CurrentRuntime, next: str = "/apis") -> Response:  # noqa: A002 - the name in the address
+def begin(request: Request, runtime: CurrentRuntime, next: str = "/") -> Response:  # noqa: A002 - the name in the address
     """Redirect to the provider, with a cookie that proves on return that this browser began the sign-in."""
     sso = _get_provider(runtime)
     secret = single_sign_on.new_secret()
@@ -60,13 +60,12 @@ def finish(
     try:
         with runtime.accounts.failures.watch(Way.SINGLE_SIGN_ON, address):
             user = single_sign_on.finish(runtime.store, attempts, sso, secret, returned, address, runtime.now())
-    except ProviderSignInRefused as refusal:
+            response = RedirectResponse(wanted, 303)
+            start_session(request, runtime, user, response)
+    except (ProviderSignInRefused, SignInRefused) as refusal:
         response = ask(request, wanted, error=str(refusal), status=403)
     except TooManyAttempts as refusal:
         response = ask(request, wanted, error=str(refusal), status=429)
-    else:
-        response = RedirectResponse(wanted, 303)
-        start_session(request, runtime, user, response)
     response.delete_cookie(SIGN_IN_COOKIE, httponly=True, samesite="lax")
     return response
 

@@ -17,10 +17,12 @@ from holdfast.services.access.permissions import Permission, Role
 from holdfast.services.errors import Conflict
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.rendering import render
+from holdfast.web.paging import limit_page
+from holdfast.web.rendering import render, wants_part
 
 router = APIRouter(prefix="/users")
 PAGE = 50
+MAX_QUERY = 200  # characters
 _ROLES = {
     Role.ADMIN: "Full access, including users",
     Role.CREATOR: "Create and change APIs, certificates and trust settings",
@@ -31,17 +33,18 @@ Chosen = Annotated[list[str] | None, Form()]
 
 
 @router.get("")
-def list_users(request: Request, context: RequestContext, page: int = 1) -> Response:
-    """List users by name."""
-    page = max(page, 1)
-    entries, total = users.list_users(context, (page - 1) * PAGE, PAGE)
+def list_users(request: Request, context: RequestContext, query: str = "", page: int = 1) -> Response:
+    """List the users whose name contains *query*, by name."""
+    page, query = limit_page(page), query.strip()[:MAX_QUERY]
+    entries, total = users.list_users(context, (page - 1) * PAGE, PAGE, name=query)
     pages = max(1, -(-total // PAGE))
     return render(
         request,
-        "users/list.html",
+        "users/_list.html" if wants_part(request) else "users/list.html",
         context=context,
         section="users",
         users=entries,
+        query=query,
         page=page,
         pages=pages,
         roles=_ROLES,

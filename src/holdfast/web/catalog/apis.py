@@ -5,57 +5,82 @@ Pages: the list of APIs, a new API, and the overview of an API.
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.refusals import Refusal
-from holdfast.services.catalog import apis, deletion
+from holdfast.services.attention.api_overviews import list_overviews
+from holdfast.services.catalog import apis, deletion, documents
 from holdfast.services.catalog.apis import ApiDraft
+from holdfast.services.notifications.owners import list_owners
 from holdfast.services.trust import endpoint_certificates, unused_trust
-from holdfast.store.catalog.apis import ApiFilter
+from holdfast.store.catalog.api_overviews import Show, Sort
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog.environments import build_call_commands, find_deployments, permission_to_choose
 from holdfast.web.identities.caller_certificates import find_callers
+from holdfast.web.paging import limit_page, number_pages
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
 PAGE = 50
-
-
-@router.get("/")
-def go_to_apis() -> Response:
-    """Redirect to the list of APIs."""
-    return RedirectResponse("/apis", 303)
+_SHOWS = {
+    Show.ALL: "All",
+    Show.FAILING: "Failing",
+    Show.UNVERIFIED: "Not verified",
+    Show.EXPIRING: "Certificates expire within 30 days",
+    Show.PLAIN: "Not encrypted",
+    Show.WITHOUT_ENDPOINT: "No endpoint",
+    Show.NOT_LIVE: "Not live",
+}
 
 
 @router.get("/apis")
-def list_apis(request: Request, context: RequestContext, query: str = "", page: int = 1) -> Response:
-    """List the APIs whose name contains *query*."""
-    page = max(page, 1)
-    wanted = ApiFilter(name=query.strip())
-    entries, total = apis.list_apis(context, wanted, (page - 1) * PAGE, PAGE)
-    template = "apis/_table.html" if wants_part(request) else "apis/list.html"
-    pages = max(1, -(-total // PAGE))
-    unused = 0 if wants_part(request) else len(unused_trust.find_unused(context))
+def list_apis(
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    query: str = "",
+    show: str = "",
+    sort: str = "",
+    page: int = 1,
+) -> Response:
+    """List the APIs whose name, context, version or endpoint contains *query*; *sort* begins with - if descending."""
+    page, query = limit_page(page), query.strip()
+    shown = Show(show) if show in list(Show) else Show.ALL
+    column = Sort(sort.removeprefix("-")) if sort.removeprefix("-") in list(Sort) else Sort.NAME
+    overviews, total = list_overviews(
+        context,
+        runtime.failures,
+        query,
+        shown,
+        column,
+        descending=sort.startswith("-"),
+        offset=(page - 1) * PAGE,
+        limit=PAGE,
+    )
+    filters = {name: value for name, value in (("query", query), ("show", shown.value)) if value}
     return render(
         request,
-        template,
+        "apis/_panel.html" if wants_part(request) else "apis/list.html",
         context=context,
-        apis=entries,
+        overviews=overviews,
         total=total,
         query=query,
+        show=shown,
+        shows=_SHOWS,
+        sort=f"{'-' if sort.startswith('-') else ''}{column}",
+        filters=filters,
+        pages=number_pages("APIs", "/apis", page, PAGE, total, **filters, sort=sort),
         page=page,
-        pages=pages,
-        unused=unused,
     )
 
 
 @router.get("/apis/new")
 def ask_for_api(request: Request, context: RequestContext) -> Response:
     """Show the form for a new API."""
-    return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", ""), errors={})
+    return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", "", ""), errors={})
 
 
 @router.post("/apis/new")
@@ -66,9 +91,11 @@ def create_api(
     path: Annotated[str, Form(alias="context")] = "",
     version: Annotated[str, Form()] = "",
     endpoint: Annotated[str, Form()] = "",
+    sandbox: Annotated[str, Form()] = "",
+    description: Annotated[str, Form()] = "",
 ) -> Response:
     """Create an API and show it."""
-    draft = ApiDraft(name, path, version, endpoint)
+    draft = ApiDraft(name, path, version, endpoint, sandbox.strip() or None, description)
     try:
         api = apis.create_api(context, draft)
     except Refusal as error:
@@ -81,7 +108,8 @@ def create_api(
 @router.get("/apis/{api_id}")
 def show_overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Show the overview of an API."""
-    api = apis.get_api(context, api_id)
+    described = apis.get_described(context, api_id)
+    api = described.api
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     deployments = find_deployments(runtime, context, api)
@@ -92,14 +120,17 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         api=api,
         page="overview",
         certificates=certificates,
+        owners=list_owners(context, "api", api.id),
         trust_rows=read_trust_rows(runtime, context, api),
         enforcements=runtime.enforcements.of_origins(context, origins),
         failures=runtime.failures.of(api),
         gateways=runtime.gateways,
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),
-        commands=build_call_commands(deployments, api),
+        documents=documents.list_documents(context, api.id),
+        commands=build_call_commands(deployments, api, described.operations),
         deployments=deployments,
+        unobeyed=list_unobeyed(described.members),
         choose=permission_to_choose(context, api),
     )
 

@@ -2,57 +2,59 @@
 The connection settings in the form of the Endpoints page.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from fastapi import Depends, Form
+from fastapi import Depends, Request
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.connection_settings import ConnectionSettings, read_connection
+from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettings, SettingKind, read_connection
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField
 
 Values = Mapping[Environment, dict[str, Any]]  # by field of ConnectionSettings
 NOTHING_TYPED: Values = MappingProxyType({})
+_SEPARATORS = re.compile(r"[\s,;]+")
 
 
-def _read_form(
-    production_protocol: Annotated[str, Form()] = "",
-    production_connection_per_caller: Annotated[bool, Form()] = False,
-    production_rewrite_responses: Annotated[bool, Form()] = False,
-    sandbox_protocol: Annotated[str, Form()] = "",
-    sandbox_connection_per_caller: Annotated[bool, Form()] = False,
-    sandbox_rewrite_responses: Annotated[bool, Form()] = False,
-) -> Values:
-    connections: dict[Environment, dict[str, Any]] = {
-        "production": {
-            "protocol": production_protocol,
-            "connection_per_caller": production_connection_per_caller,
-            "rewrite_responses": production_rewrite_responses,
-        },
-        "sandbox": {
-            "protocol": sandbox_protocol,
-            "connection_per_caller": sandbox_connection_per_caller,
-            "rewrite_responses": sandbox_rewrite_responses,
-        },
-    }
-    # Browsers don't send unchecked boxes; without a protocol, the form had no settings for the environment.
-    return {environment: values for environment, values in connections.items() if values["protocol"]}
+async def _read_form(request: Request) -> Values:
+    """Read the fields `production_protocol`, `sandbox_protocol` and so on."""
+    form = await request.form()
+    typed: dict[Environment, dict[str, Any]] = {}
+    for environment in ENVIRONMENTS:
+        fields = {name: form.get(f"{environment}_{name}") for name in SETTINGS}
+        texts = {name: value.strip() for name, value in fields.items() if isinstance(value, str)}
+        # Browsers don't send unchecked boxes; without a protocol, the form had no settings for the environment.
+        if texts.get("protocol"):
+            typed[environment] = {name: _value(setting.kind, texts.get(name)) for name, setting in SETTINGS.items()}
+    return typed
+
+
+def _value(kind: SettingKind, text: str | None) -> object:
+    match kind:
+        case SettingKind.FLAG:
+            return text == "true"
+        case SettingKind.STATUSES:
+            return [status for status in _SEPARATORS.split(text or "") if status]
+        case _:
+            return text
 
 
 TypedConnections = Annotated[Values, Depends(_read_form)]
 
 
 def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
-    """Return the valid settings by environment, and the errors in the others by environment and REST name."""
+    """Return the valid settings by environment, and the errors in the others by environment and field."""
+    names = {setting.member: name for name, setting in SETTINGS.items()}
     connections: dict[Environment, ConnectionSettings] = {}
     errors: dict[str, str] = {}
     for environment, values in typed.items():
         try:
-            connections[environment] = read_connection(values, f"{environment}.")
+            connections[environment] = read_connection(values)
         except InvalidField as error:
-            errors |= error.fields()
+            errors[f"{environment}.{names[error.field]}"] = str(error)
     return connections, errors
 
 

@@ -11,16 +11,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.connection_settings import SETTINGS
 from holdfast.apis.catalog.description import complete_endpoint_config
-from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
 from holdfast.apis.errors import InvalidFields
+from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
+from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
 from holdfast.services.catalog.http1_fallback import fallback_since
+from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.services.watch.watched_endpoints import find_watched
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.catalog import group_form, security_form
 from holdfast.web.catalog.connection_form import (
     NOTHING_TYPED,
     TypedConnections,
@@ -28,8 +35,10 @@ from holdfast.web.catalog.connection_form import (
     choose_connections,
     read_typed,
 )
+from holdfast.web.catalog.group_form import TypedGroups
+from holdfast.web.catalog.security_form import TypedSecurity
 from holdfast.web.identities.gateway_identities import read_identity_rows
-from holdfast.web.probing.testing import HeadAnswer, check_endpoint
+from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
 from holdfast.web.trust.trust_settings import read_trust_rows
@@ -56,6 +65,8 @@ def save(
     context: RequestContext,
     api_id: str,
     settings: TypedConnections,
+    security: TypedSecurity,
+    group: TypedGroups,
     production: Annotated[str, Form()] = "",
     sandbox: Annotated[str, Form()] = "",
     with_production: Annotated[bool, Form()] = False,
@@ -65,17 +76,23 @@ def save(
     with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
     chosen = (production if with_production else None, sandbox if with_sandbox else None)
     connections, errors = read_typed({name: values for name, values in settings.items() if name in with_endpoint})
+    kept = {name: members for name, members in security.items() if name in with_endpoint}
+    drafts, mistakes = security_form.read_typed(kept)
+    groups, wrong = group_form.read_typed(group, apis.get_api(context, api_id))
+    errors |= mistakes | wrong
     left: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
-            left = apis.change_endpoints(context, api_id, *chosen, connections).left.kept
+            securities = seal_drafts(context, runtime.sealing, drafts)
+            left = apis.change_endpoints(context, api_id, *chosen, connections, securities, groups).left.kept
     except InvalidFields as error:
         errors = error.fields()
     api = apis.get_api(context, api_id)
     if errors:
         typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
-        return _show_page(request, runtime, context, api, 422, typed, checked, errors, settings=settings)
+        show = partial(_show_page, settings=settings, security=security, group=group)
+        return show(request, runtime, context, api, 422, typed, checked, errors)
     name, origins = f"{api.name} {api.version}", [trust.origin for trust in left]
     return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
@@ -88,20 +105,26 @@ async def check(
     api_id: str,
     environment: Environment,
     settings: TypedConnections,
+    member: Annotated[int, Query(ge=0, lt=MAX_MEMBERS)] = 0,
+    gateway: Gateway = "",
     production: Annotated[str, Form()] = "",
     sandbox: Annotated[str, Form()] = "",
     with_production: Annotated[bool, Form()] = False,
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Show the status that the backend at a URL returns; the URL needn't be saved."""
+    """Show the status that the backend at a URL returns; it needn't be saved, except that of a further *member*."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
-    answer = await check_endpoint(runtime, context, typed[environment], connections.get(environment))
+    saved = api.members(environment)[member:]
+    url = typed[environment] if not member else saved[0].endpoint.url if saved else ""
+    answer = await check_endpoint(runtime, context, url, connections.get(environment), gateway)
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
-    show = partial(_show_page, answers={environment: answer}, settings=settings)
+    show = partial(
+        _show_page, answers={f"{environment}-{member}" if member else environment: answer}, settings=settings
+    )
     return await run_in_threadpool(show, request, runtime, context, api, 200, typed, checked)
 
 
@@ -114,8 +137,10 @@ def _show_page(
     typed: dict[str, str] | None = None,
     checked: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
-    answers: dict[Environment, HeadAnswer] | None = None,
+    answers: dict[str, HeadAnswer] | None = None,
     settings: Values = NOTHING_TYPED,
+    security: security_form.MembersTyped = security_form.NOTHING_TYPED,
+    group: group_form.GroupValues | None = None,
     left: list[str] | None = None,
 ) -> Response:
     saved = {
@@ -134,17 +159,44 @@ def _show_page(
         errors=errors or {},
         answers=answers or {},
         connections=choose_connections(api, settings),
+        connection_fields=SETTINGS,
+        security=security_form.choose_security(api, security),
+        has_secret={name: bool((own := api.endpoint(name)) and own.security) for name in ENVIRONMENTS},
+        security_kinds=security_form.summarize(api),
+        group=group_form.choose_groups(api, group),
+        group_summary=group_form.summarize(api),
+        group_seen=_find_members(context, api),
+        group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
+        examples=sum(mock.is_example for mock in api.mocks or ()),
         unused=unused_trust.find_unused(context, left) if left else [],
-        now=context.now,
         rows=read_certificate_rows(runtime, context, api),
         removed=read_removed_rows(context, api),
         trust_rows=read_trust_rows(runtime, context, api),
         identity_rows=read_identity_rows(runtime, context, api),
         failures=runtime.failures.of(api),
-        expanded=_is_about_certificates(request),
+        watched=_find_watched(context, api),
+        gateways=runtime.probes.gateways,
+        expanded=_is_about_certificates(request) or any(name.startswith(SECURITY_FIELD) for name in errors or {}),
     )
+
+
+def _find_watched(context: Context, api: Api) -> dict[str, WatchedEndpoint]:
+    """Return what is known about the backends of *api*, by environment."""
+    origins = {name: str(endpoint.origin) for name in ENVIRONMENTS if (endpoint := api.endpoint(name))}
+    watched = find_watched(context, origins.values())
+    return {name: watched[origin] for name, origin in origins.items() if origin in watched}
+
+
+def _find_members(context: Context, api: Api) -> dict[str, list[tuple[str, WatchedEndpoint | None]]]:
+    """Return the further endpoints of groups, and what is known about their backends, by environment."""
+    further = {name: [member.endpoint for member in api.members(name)[1:]] for name in ENVIRONMENTS}
+    watched = find_watched(context, {str(endpoint.origin) for own in further.values() for endpoint in own})
+    return {
+        name: [(endpoint.loggable_url, watched.get(str(endpoint.origin))) for endpoint in own]
+        for name, own in further.items()
+    }
 
 
 def _write_json(context: Context, api: Api) -> str:

@@ -2,8 +2,10 @@
 The gateway environments of an API: the section of its overview, and the dialog that chooses them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -11,6 +13,7 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.definitions.openapi import Operation
 from holdfast.apis.gateways.group import LISTENERS, Group
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
@@ -52,21 +55,28 @@ def _is_open(api: Api, *, tls: bool) -> bool:
     return tls or not api.requires_certificate
 
 
-def build_call_commands(deployments: Sequence[Deployment], api: Api) -> list[tuple[str, str]]:
-    """Return labels and `curl` commands that call *api* in the first of its environments with an address."""
+def build_call_commands(
+    deployments: Sequence[Deployment], api: Api, operations: Sequence[Operation]
+) -> list[tuple[str, str]]:
+    """
+    Return labels and `curl` commands that call *api* in the first of its environments with an address.
+
+    They call the first of its *operations* that works without a body or parameters, or else its root.
+    """
+    path = next((each.target for each in operations if each.verb == "GET" and not re.search("[{*]", each.target)), "/")
     deployment = next((each for each in deployments if each.urls), None)
     commands = []
     for environment, url in deployment.urls if deployment else ():
         presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
         label = environment.title() + (" over TLS" if url.startswith("https:") else "")
-        commands.append((label, f"curl {presented}{url}/"))
+        commands.append((label, f"curl {presented}{quote(url + path)}"))
     return commands
 
 
 def permission_to_choose(context: Context, api: Api) -> Permission:
     """Return the permission to choose the environments of *api*; while it isn't served, either of two is enough."""
     is_publisher = context.user.may(Permission.PUBLISH_APIS)
-    return Permission.PUBLISH_APIS if is_publisher or api.state.is_served else Permission.CHANGE_APIS
+    return Permission.PUBLISH_APIS if is_publisher or api.state.is_live else Permission.CHANGE_APIS
 
 
 @router.get("")

@@ -15,12 +15,14 @@ from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.gateways import enrollment, groups, statuses
+from holdfast.services.gateways.control_planes import ControlPlaneStatus, list_control_planes
 from holdfast.services.gateways.operators import is_operator, require_operator
 from holdfast.services.gateways.statuses import GatewayStatus
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.live_events import stream_state
+from holdfast.web.paging import limit_page
 from holdfast.web.rendering import render, wants_part
 
 router = APIRouter(prefix="/gateways")
@@ -40,8 +42,8 @@ class GatewayRow:
 @router.get("")
 def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestContext, page: int = 1) -> Response:
     """Show what each gateway has in force."""
-    page = max(page, 1)
-    every = statuses.list_statuses(context, runtime.groups, runtime.gateway_states)
+    page = limit_page(page)
+    every = statuses.list_statuses(context, runtime.gateway_sources)
     revision = runtime.enforcements.revision
     return render(
         request,
@@ -51,7 +53,9 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
         rows=[GatewayRow(each, _digest(revision, each)) for each in every[(page - 1) * PAGE : page * PAGE]],
         revision=revision,
         operator=is_operator(context),
+        has_others=runtime.store.is_shared,
         groups=[] if wants_part(request) else groups.list_groups(context),
+        control_planes=[] if wants_part(request) else _list_control_planes(runtime, context),
         urls_of=runtime.urls_of,
         listeners=_LISTENERS,
         total=len(every),
@@ -84,9 +88,9 @@ def enroll(
 ) -> Response:
     """Create a join token, and show the command that uses it, once."""
     try:
-        pin = runtime.publisher_pin()
+        pins = runtime.publisher_pins()
         enrolled = enrollment.create_join_token(
-            context, runtime.sealing, name.strip(), group, _read_labels(labels), pin
+            context, runtime.sealing, name.strip(), group, _read_labels(labels), pins
         )
     except Refusal as error:
         typed = {"name": name, "group": group, "labels": labels}
@@ -125,6 +129,13 @@ def revoke(request: Request, context: RequestContext, name: str) -> Response:
     return notices.redirect(request, "/gateways", "gateway-revoked", name)
 
 
+def _list_control_planes(runtime: Runtime, context: Context) -> list[ControlPlaneStatus]:
+    """Return the control planes for operators, if there can be several."""
+    if not runtime.presence.is_shared or not is_operator(context):
+        return []
+    return list_control_planes(context, runtime.presence)
+
+
 def _show_form(
     request: Request, runtime: Runtime, context: Context, typed: dict[str, str], errors: dict[str, str]
 ) -> Response:
@@ -152,7 +163,7 @@ def _read_labels(text: str) -> dict[str, str]:
 
 
 def _digest_all(runtime: Runtime, context: Context) -> str:
-    every = statuses.list_statuses(context, runtime.groups, runtime.gateway_states)
+    every = statuses.list_statuses(context, runtime.gateway_sources)
     return _digest(runtime.enforcements.revision, *every)
 
 

@@ -24,11 +24,12 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
+from holdfast.store.errors import public_text
 from holdfast.web import dialog
-from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.belonging import get_certificate_of, require_origin_of
+from holdfast.web.access.session import CurrentRuntime, RequestContext, get_runtime
+from holdfast.web.belonging import find_endpoint_of, get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.upload_form import read_upload, show_upload_form
+from holdfast.web.trust.upload_form import Unsaved, read_upload, show_upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
 _REASONS = (Refusal, TryLater, NotFound)  # errors that the page shows in place of a result
@@ -52,16 +53,20 @@ class HeadAnswer:
 
 
 async def check_endpoint(
-    runtime: Runtime, context: Context, url: str, connection: ConnectionSettings | None = None
+    runtime: Runtime, context: Context, url: str, connection: ConnectionSettings | None = None, gateway: str = ""
 ) -> HeadAnswer:
-    """Send one HEAD request through the gateway to a backend; *connection* are the settings in the form."""
+    """
+    Send one HEAD request through a gateway to a backend; *connection* are the settings in the form.
+
+    *gateway* is the name of a connected gateway; empty: any.
+    """
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
         used = await run_in_threadpool(connection_to, context, url, connection)
         context.release()
-        return HeadAnswer(await runtime.probes.check(context.user, url, terms, used))
+        return HeadAnswer(await runtime.probes.check(context.user, url, terms, used, gateway))
     except _REASONS as error:
-        return HeadAnswer(error=str(error))
+        return HeadAnswer(error=public_text(error, reading=True))
 
 
 def _read_change(
@@ -80,29 +85,40 @@ def _read_change(
 
 
 Upload = Annotated[tuple[str, Change], Depends(_read_change)]
+Gateway = Annotated[str, Form()]  # the name of a connected gateway; empty: any
 
 
 @router.post("/certificates/test")
-async def test_upload(
-    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, upload: Upload
+async def probe_upload(
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    api_id: str,
+    upload: Upload,
+    unsaved: Unsaved,
+    gateway: Gateway = "",
 ) -> Response:
     """Test an endpoint with a file that isn't saved."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
-    outcome = await _test(runtime, context, api, *upload)
+    outcome = await _test(runtime, context, api, *upload, gateway, unsaved.apply_to(api))
     return await _show(request, context, api, outcome, upload[0], part="testing/_outcome.html")
 
 
 @router.get("/trust/{environment}/test")
-async def test_endpoint(
-    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
+async def probe_endpoint(
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    api_id: str,
+    environment: Environment,
+    endpoint: str = "",
+    gateway: str = "",
 ) -> Response:
     """Test an endpoint with the current trust settings."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
-    endpoint = api.endpoint(environment)
-    if endpoint is None:
-        raise NotFound("endpoint", environment)
-    outcome = await _test(runtime, context, api, endpoint.url)
-    return await _show(request, context, api, outcome, str(endpoint.origin))
+    target = find_endpoint_of(api, environment, endpoint)
+    outcome = await _test(runtime, context, api, target.url, UNCHANGED, gateway)
+    return await _show(request, context, api, outcome, str(target.origin), environment=environment, gateway=gateway)
 
 
 @router.post("/certificates/fetch")
@@ -111,7 +127,9 @@ async def fetch(
     runtime: CurrentRuntime,
     context: RequestContext,
     api_id: str,
+    unsaved: Unsaved,
     endpoint: Annotated[str, Form()] = "",
+    gateway: Gateway = "",
     alias: Annotated[str, Form()] = "",
     replaced: Annotated[str, Form()] = "",
 ) -> Response:
@@ -122,11 +140,11 @@ async def fetch(
         api = await run_in_threadpool(apis.get_api, context, api_id)
     error, presentation, now = "", None, context.now
     try:
-        require_origin_of(api, endpoint)
+        require_origin_of(api, endpoint, unsaved.apply_to(api))
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
-        presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms)
+        presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms, gateway)
     except _REASONS as refusal:
         error = str(refusal)
     choices = list_choices(presentation.chain) if isinstance(presentation, Presentation) else ()
@@ -144,8 +162,11 @@ async def fetch(
         error = "The backend presented no readable certificate."
         if presentation is not None and not isinstance(presentation, Presentation):
             error = f"Couldn't fetch the backend's certificates ({presentation.obstacle}): {presentation.text}"
+    importable = [choice for choice in choices if choice.certificate.fingerprint not in refused]
     values: dict[str, Any] = {
         "choices": choices,
+        # There is nothing to choose if only one can be trusted; who saves it has its fingerprint in front of them.
+        "chosen": importable[0] if len(importable) == 1 else None,
         "refused": refused,
         "findings": findings,
         "now": now,
@@ -157,11 +178,20 @@ async def fetch(
     # Without JavaScript, show the whole form again, with its input.
     typed = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
-    return await run_in_threadpool(lambda: show_upload_form(request, context, api, purpose, typed, {}, fetched=values))
+    return await run_in_threadpool(
+        lambda: show_upload_form(request, context, api, purpose, typed, {}, fetched=values, unsaved=unsaved)
+    )
 
 
 async def _show(
-    request: Request, context: Context, api: Api, outcome: Outcome, origin: str, part: str = ""
+    request: Request,
+    context: Context,
+    api: Api,
+    outcome: Outcome,
+    origin: str,
+    part: str = "",
+    environment: Environment | None = None,
+    gateway: str = "",
 ) -> Response:
     return await run_in_threadpool(
         lambda: dialog.show(
@@ -173,15 +203,26 @@ async def _show(
             api=api,
             outcome=outcome,
             origin=origin,
+            environment=environment,
+            gateway=gateway,
+            gateways=get_runtime(request).probes.gateways,
         )
     )
 
 
-async def _test(runtime: Runtime, context: Context, api: Api, endpoint: str, change: Change = UNCHANGED) -> Outcome:
+async def _test(
+    runtime: Runtime,
+    context: Context,
+    api: Api,
+    endpoint: str,
+    change: Change,
+    gateway: str,
+    typed: Api | None = None,
+) -> Outcome:
     try:
-        require_origin_of(api, endpoint)
+        require_origin_of(api, endpoint, typed)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
-        return Outcome(await runtime.probes.probe(context.user, endpoint, terms), terms.with_upload)
+        return Outcome(await runtime.probes.probe(context.user, endpoint, terms, gateway), terms.with_upload)
     except _REASONS as error:
-        return Outcome(error=str(error))
+        return Outcome(error=public_text(error, reading=True))

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from holdfast.apis.catalog.endpoint import Endpoint
+from holdfast.apis.catalog.api import Api
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
+from holdfast.services.failures.diagnosis import name_endpoint
 from holdfast.services.failures.failures import Failure
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, RequestContext
@@ -46,18 +47,18 @@ def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, 
         enforcements[api.id] = runtime.enforcements.of(context, ApiCallers(api.id))
     return {
         "enforcement": {
-            origin: {"progress": enforcement.progress, "text": str(enforcement)}
+            origin: {"progress": enforcement.progress, "text": enforcement.describe(is_undeployed=api.is_undeployed)}
             for origin, enforcement in enforcements.items()
         },
         "failures": {
-            environment: _write_failure(failure, api.endpoint(environment), context)
+            environment: _write_failure(failure, api, context)
             for environment, failure in runtime.failures.of(api).items()
         },
     }
 
 
-def _write_failure(failure: Failure, endpoint: Endpoint | None, context: Context) -> dict[str, str]:
-    button = find_button(failure.latest, endpoint.url if endpoint else "", context.user)
+def _write_failure(failure: Failure, api: Api, context: Context) -> dict[str, str]:
+    button = find_button(failure.latest, name_endpoint(failure.latest, api), context.user)
     return {
         "sentence": failure.explanation.sentence,
         "remedy": failure.explanation.remedy,

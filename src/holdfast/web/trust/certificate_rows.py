@@ -17,6 +17,7 @@ from holdfast.certificates.validity import Status
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
+from holdfast.services.trust.pinning import Pin, judge_pin
 from holdfast.web.dialog import Section
 from holdfast.web.trust.trust_settings import TRUST
 
@@ -30,6 +31,7 @@ class CertificateRow:
     enforcement: Enforcement
     in_use: Generation | None  # which certificates the backend uses, as seen by the gateway; None: unknown
     retire: bool  # the previous certificates can be retired
+    pin: Pin
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class RemovedRow:
 
 
 def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
-    """Read the certificates for the endpoints of *api*, ordered by alias."""
-    entries = endpoint_certificates.certificates_of_api(context, api)
+    """Read the certificates for the endpoints of *api*, the first to expire first."""
+    entries = sorted(endpoint_certificates.certificates_of_api(context, api), key=_first_expiry)
     origins = {entry.origin for entry in entries}
     enforcements = runtime.enforcements.of_origins(context, origins)
     now = context.now
@@ -53,9 +55,14 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
             enforcements[entry.origin],
             rotation.recall_generation(entry, now),
             rotation.should_retire(entry, now, runtime.retire_after),
+            judge_pin(context, entry),
         )
         for entry in entries
     ]
+
+
+def _first_expiry(entry: EndpointCertificate) -> datetime:
+    return min(certificate.not_after for certificate in entry.certificates)
 
 
 def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:

@@ -5,11 +5,14 @@ The dialogs of the certificates section: upload, details, delete.
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi.responses import PlainTextResponse
 from starlette.responses import Response
 
 from holdfast.apis import wso2_wording
+from holdfast.apis.catalog.api import Api
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.trust import endpoint_certificates, rotation
 from holdfast.web import dialog
@@ -19,18 +22,39 @@ from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
     LOCKED,
+    TypedEndpoints,
+    Unsaved,
+    UnsavedInQuery,
+    explain_alias,
     read_upload,
     show_upload_form,
+    suggest_alias,
 )
 
 router = APIRouter(prefix="/apis/{api_id}/certificates")
 
 
 @router.get("/new")
-def ask_to_upload(request: Request, context: RequestContext, api_id: str) -> Response:
-    """Show the form for a new certificate."""
+def ask_to_upload(
+    request: Request, context: RequestContext, api_id: str, unsaved: UnsavedInQuery, endpoint: str = ""
+) -> Response:
+    """
+    Show the form for a new certificate.
+
+    For an *endpoint* that the user comes from, such as a failing one, the form suggests an alias and fetches what the
+    backend presents.
+    """
     api = apis.get_api(context, api_id)
-    return show_upload_form(request, context, api, "upload", {}, {})
+    known = endpoint in {each.url for each in api.endpoints}
+    typed = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if known else {}
+    return show_upload_form(request, context, api, "upload", typed, {}, unsaved=unsaved, fetch=known)
+
+
+@router.get("/alias")
+def check_typed_alias(context: RequestContext, api_id: str, alias: str = "") -> PlainTextResponse:
+    """Explain why a new certificate can't have the *alias* that is being typed; empty if it can."""
+    apis.get_api(context, api_id)
+    return PlainTextResponse(explain_alias(context, alias) if alias.strip() else "")
 
 
 @router.post("/new")
@@ -39,6 +63,7 @@ def upload(
     runtime: CurrentRuntime,
     context: RequestContext,
     api_id: str,
+    unsaved: Unsaved,
     endpoint: Annotated[str, Form()] = "",
     alias: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
@@ -46,29 +71,45 @@ def upload(
     password: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Import a certificate."""
+    """Import a certificate; if it is for one of the *unsaved* endpoints, save that endpoint first."""
     api = apis.get_api(context, api_id)
-    errors: dict[str, str] = {}
+    before, errors = api, dict[str, str]()
     locked = False
     try:
         check_alias(alias)
     except Refusal as error:
         errors = error.fields("certificate")
     try:
-        require_origin_of(api, endpoint)
+        require_origin_of(api, endpoint, unsaved.apply_to(api))
     except Refusal as error:
         errors |= error.fields("certificate")
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
+            before, api = api, _save_endpoint(context, api, unsaved, endpoint)
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        return show_upload_form(request, context, api, "upload", typed, errors, locked=locked)
-    return dialog.finish(request, runtime, context, api, "certificate-added", alias, CHANGED)
+        return show_upload_form(request, context, api, "upload", typed, errors, locked=locked, unsaved=unsaved)
+    response = dialog.finish(request, runtime, context, api, "certificate-added", alias, CHANGED, added=alias)
+    if api is not before:
+        response.headers["HX-Trigger"] = "dialog-done, endpoint-saved"
+    return response
+
+
+def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> Api:
+    """Save *endpoint* if it is one of the *unsaved*; return the API. Raises NotPermitted, InvalidFields."""
+    if endpoint in {each.url for each in api.endpoints}:
+        return api
+    after = unsaved.apply_to(api)
+    production, sandbox = (
+        next((each.url for each in (typed, saved) if each and (each == saved or each.url == endpoint)), None)
+        for typed, saved in ((after.production, api.production), (after.sandbox, api.sandbox))
+    )
+    return apis.change_endpoints(context, api.id, production, sandbox).described.api
 
 
 @router.post("/inspect")
@@ -76,6 +117,7 @@ def inspect(
     request: Request,
     context: RequestContext,
     api_id: str,
+    unsaved: Unsaved,
     endpoint: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
     fetched: Annotated[str, Form()] = "",
@@ -88,7 +130,7 @@ def inspect(
     error, inspection, locked = "", None, False
     try:
         if endpoint:
-            require_origin_of(api, endpoint)
+            require_origin_of(api, endpoint, unsaved.apply_to(api))
         data = read_upload(certificate, pem or fetched)
         inspection = endpoint_certificates.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:
@@ -100,7 +142,6 @@ def inspect(
         inspection=inspection,
         error=error,
         locked=locked,
-        now=context.now,
     )
 
 
@@ -117,7 +158,6 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
         entry=entry,
         findings=endpoint_certificates.examine_entry(context, entry),
         in_use=rotation.recall_generation(entry, context.now),
-        now=context.now,
     )
 
 

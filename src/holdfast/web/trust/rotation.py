@@ -12,12 +12,13 @@ from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
+from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of
 from holdfast.web.rendering import render
-from holdfast.web.trust.certificate_rows import CHANGED, read_certificate_rows, read_removed_rows
+from holdfast.web.trust.certificate_rows import CHANGED, CertificateRow, read_certificate_rows, read_removed_rows
 from holdfast.web.trust.upload_form import (
     LOCKED,
     read_upload,
@@ -62,10 +63,7 @@ def replace(
 @router.get("/certificates/{alias}/in-use")
 def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Show which of the two certificates the backend uses; the page polls this part of its list."""
-    api = apis.get_api(context, api_id)
-    row = next((row for row in read_certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
-    if row is None:
-        raise NotFound("endpoint certificate", alias)
+    api, row = _get_row(runtime, context, api_id, alias)
     return render(request, "certificates/_in_use.html", context=context, api=api, row=row)
 
 
@@ -76,8 +74,21 @@ def undo(request: Request, runtime: CurrentRuntime, context: RequestContext, api
     try:
         rotation.undo_replacement(context, alias)
     except Refusal as error:
-        return _show_refusal(request, context, api, "Replacement not undone", error)
+        return show_refusal(request, context, api, "Replacement not undone", error)
     return dialog.finish(request, runtime, context, api, "certificate-undone", alias, CHANGED)
+
+
+@router.get("/certificates/{alias}/retire")
+def ask_to_retire(
+    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str
+) -> Response:
+    """Ask for confirmation, and say which certificate the backend uses."""
+    api, row = _get_row(runtime, context, api_id, alias)
+    if not row.entry.previous:
+        raise NotFound("previous certificate", alias)
+    return dialog.show(
+        request, context, "certificates/_retire.html", title=f"Retire previous of {alias}", api=api, row=row
+    )
 
 
 @router.post("/certificates/{alias}/retire")
@@ -87,8 +98,16 @@ def retire(request: Request, runtime: CurrentRuntime, context: RequestContext, a
     try:
         rotation.retire_previous(context, alias)
     except Refusal as error:
-        return _show_refusal(request, context, api, "Previous certificate not retired", error)
+        return show_refusal(request, context, api, "Previous certificate not retired", error)
     return dialog.finish(request, runtime, context, api, "certificate-retired", alias, CHANGED)
+
+
+def _get_row(runtime: Runtime, context: Context, api_id: str, alias: str) -> tuple[Api, CertificateRow]:
+    api = apis.get_api(context, api_id)
+    row = next((row for row in read_certificate_rows(runtime, context, api) if row.entry.alias == alias), None)
+    if row is None:
+        raise NotFound("endpoint certificate", alias)
+    return api, row
 
 
 @router.get("/removed-certificates")
@@ -126,12 +145,12 @@ def _show_removed(request: Request, context: Context, api: Api, error: str = "",
         status=422 if error else 200,
         api=api,
         removed=read_removed_rows(context, api),
-        now=context.now,
         error=error,
         refused=refused,
     )
 
 
-def _show_refusal(request: Request, context: Context, api: Api, title: str, error: Exception) -> Response:
+def show_refusal(request: Request, context: Context, api: Api, title: str, error: Exception) -> Response:
+    """Show in the dialog why the change was refused."""
     template = "certificates/_refused.html"
     return dialog.show(request, context, template, status=422, title=title, api=api, error=str(error))

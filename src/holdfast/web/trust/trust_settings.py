@@ -2,7 +2,7 @@
 The dialogs of the trust settings section: the settings, and exceptions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.belonging import find_endpoint_of
 from holdfast.web.dialog import Section
 from holdfast.web.rendering import render
 
@@ -52,13 +53,21 @@ class TrustRow:
 def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
     """Make the rows for the https endpoints of *api*, one per origin."""
     rows: dict[str, TrustRow] = {}
-    secure = {e: endpoint for e in ENVIRONMENTS if (endpoint := api.endpoint(e)) and endpoint.origin.is_secure}
-    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for endpoint in secure.values()})
-    for environment, endpoint in secure.items():
+    secure = [
+        (environment, member.endpoint)
+        for environment in ENVIRONMENTS
+        for member in api.members(environment)
+        if member.endpoint.origin.is_secure
+    ]
+    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for _, endpoint in secure})
+    for environment, endpoint in secure:
         origin = str(endpoint.origin)
-        trust = trust_settings.get_settings(context, endpoint.url)
-        before = rows[origin].environments if origin in rows else ()
-        rows[origin] = TrustRow((*before, environment), endpoint, trust, effect(trust.trust), enforcements[origin])
+        if origin in rows:
+            environments = dict.fromkeys((*rows[origin].environments, environment))
+            rows[origin] = replace(rows[origin], environments=tuple(environments))
+        else:
+            trust = trust_settings.get_settings(context, endpoint.url)
+            rows[origin] = TrustRow((environment,), endpoint, trust, effect(trust.trust), enforcements[origin])
     return list(rows.values())
 
 
@@ -101,12 +110,25 @@ def _read_draft(
 Draft = Annotated[TrustDraft, Depends(_read_draft)]
 
 
+def _read_target(
+    context: RequestContext, api_id: str, environment: Environment, endpoint: str = ""
+) -> tuple[Api, Endpoint]:
+    api = apis.get_api(context, api_id)
+    target = find_endpoint_of(api, environment, endpoint)
+    if not target.origin.is_secure:
+        raise NotFound("https endpoint", endpoint or environment)
+    return api, target
+
+
+Target = Annotated[tuple[Api, Endpoint], Depends(_read_target)]
+
+
 @router.get("")
-def ask(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
+def ask(request: Request, context: RequestContext, environment: Environment, target: Target) -> Response:
     """Show the form with the current settings."""
-    api, endpoint = _get_endpoint(context, api_id, environment)
+    api, endpoint = target
     trust = trust_settings.get_settings(context, endpoint.url)
-    return _show_form(request, context, api, environment, trust)
+    return _show_form(request, context, api, environment, endpoint, trust)
 
 
 @router.post("")
@@ -114,25 +136,25 @@ def save(
     request: Request,
     runtime: CurrentRuntime,
     context: RequestContext,
-    api_id: str,
     environment: Environment,
+    target: Target,
     draft: Draft,
 ) -> Response:
     """Save the settings."""
-    api, endpoint = _get_endpoint(context, api_id, environment)
+    api, endpoint = target
     try:
         trust_settings.change_settings(context, endpoint.url, draft)
     except InvalidFields as error:
         errors = error.fields()
         trust = trust_settings.get_settings(context, endpoint.url)
-        return _show_form(request, context, api, environment, trust, errors)
+        return _show_form(request, context, api, environment, endpoint, trust, errors)
     return dialog.finish(request, runtime, context, api, "trust-saved", str(endpoint.origin), [TRUST])
 
 
 @router.post("/preview")
-def preview(request: Request, context: RequestContext, api_id: str, environment: Environment, draft: Draft) -> Response:
+def preview(request: Request, context: RequestContext, target: Target, draft: Draft) -> Response:
     """Describe the effect of the values in the form without saving them."""
-    _, endpoint = _get_endpoint(context, api_id, environment)
+    _, endpoint = target
     try:
         trust = trust_settings.preview_settings(context, endpoint.url, draft)
     except InvalidFields as error:
@@ -148,9 +170,9 @@ def preview(request: Request, context: RequestContext, api_id: str, environment:
 
 
 @router.get("/exception")
-def ask_for_exception(request: Request, context: RequestContext, api_id: str, environment: Environment) -> Response:
+def ask_for_exception(request: Request, context: RequestContext, environment: Environment, target: Target) -> Response:
     """Ask for the reason and the duration of an exception."""
-    api, endpoint = _get_endpoint(context, api_id, environment)
+    api, endpoint = target
     return _show_exception_form(request, context, api, environment, endpoint)
 
 
@@ -159,13 +181,13 @@ def grant_exception(
     request: Request,
     runtime: CurrentRuntime,
     context: RequestContext,
-    api_id: str,
     environment: Environment,
+    target: Target,
     reason: Annotated[str, Form()] = "",
     hours: Annotated[int, Form()] = 1,
 ) -> Response:
     """Turn off verification until the chosen time."""
-    api, endpoint = _get_endpoint(context, api_id, environment)
+    api, endpoint = target
     now = context.now
     try:
         until = now + timedelta(hours=min(max(hours, 1), 1000))
@@ -177,21 +199,11 @@ def grant_exception(
 
 
 @router.post("/exception/end")
-def end_exception(
-    request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, environment: Environment
-) -> Response:
+def end_exception(request: Request, runtime: CurrentRuntime, context: RequestContext, target: Target) -> Response:
     """Turn verification back on."""
-    api, endpoint = _get_endpoint(context, api_id, environment)
+    api, endpoint = target
     trust_settings.end_exception(context, endpoint.url)
     return dialog.finish(request, runtime, context, api, "exception-ended", str(endpoint.origin), [TRUST])
-
-
-def _get_endpoint(context: Context, api_id: str, environment: Environment) -> tuple[Api, Endpoint]:
-    api = apis.get_api(context, api_id)
-    endpoint = api.endpoint(environment)
-    if endpoint is None or not endpoint.origin.is_secure:
-        raise NotFound("https endpoint", environment)
-    return api, endpoint
 
 
 def _show_form(
@@ -199,6 +211,7 @@ def _show_form(
     context: Context,
     api: Api,
     environment: Environment,
+    endpoint: Endpoint,
     trust: EndpointTrust,
     errors: dict[str, str] | None = None,
 ) -> Response:
@@ -211,13 +224,12 @@ def _show_form(
         errors=errors,
         api=api,
         environment=environment,
-        endpoint=api.endpoint(environment),
+        endpoint=endpoint,
         settings=trust.settings,
         sentences=effect(trust.trust),
         findings=trust.findings,
         anchors=ANCHORS,
         error="",
-        now=context.now,
     )
 
 

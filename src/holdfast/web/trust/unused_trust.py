@@ -34,7 +34,6 @@ def show(request: Request, context: RequestContext) -> Response:
         unused=unused_trust.find_unused(context),
         entry_status=entry_status,
         effect_of=partial(_describe_effect, now=context.now),
-        now=context.now,
     )
 
 

@@ -2,30 +2,61 @@
 The form that the upload and replace dialogs share.
 """
 
-from typing import Any
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from fastapi import Request, UploadFile
+from fastapi import Depends, Form, Query, Request, UploadFile
 from starlette.responses import Response
 
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS
+from holdfast.apis.trust.endpoint_certificate import MAX_ALIAS, check_alias
 from holdfast.certificates.errors import EmptyUpload, PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
 from holdfast.services.access.context import Context
+from holdfast.services.errors import NotFound
+from holdfast.services.trust import endpoint_certificates
 from holdfast.web import dialog
+from holdfast.web.access.session import get_runtime
+from holdfast.web.belonging import with_typed_endpoints
 
 LOCKED = (PasswordNeeded, WrongPassword)
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
 _NOTHING_FETCHED: dict[str, Any] = {
     "choices": (),
+    "chosen": None,
     "refused": {},
     "findings": (),
     "error": "",
     "presentation": None,
-    "now": None,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TypedEndpoints:
+    """The URLs on the Endpoints page that the dialog was opened from, which may not be saved; empty: none."""
+
+    production: str = ""
+    sandbox: str = ""
+
+    def apply_to(self, api: Api) -> Api:
+        """Return *api* with these endpoints."""
+        return with_typed_endpoints(api, self.production, self.sandbox)
+
+
+def _read_form(production: Annotated[str, Form()] = "", sandbox: Annotated[str, Form()] = "") -> TypedEndpoints:
+    return TypedEndpoints(production, sandbox)
+
+
+def _read_query(production: Annotated[str, Query()] = "", sandbox: Annotated[str, Query()] = "") -> TypedEndpoints:
+    return TypedEndpoints(production, sandbox)
+
+
+Unsaved = Annotated[TypedEndpoints, Depends(_read_form)]
+UnsavedInQuery = Annotated[TypedEndpoints, Depends(_read_query)]
 
 
 def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
@@ -56,8 +87,16 @@ def show_upload_form(
     *,
     locked: bool = False,
     fetched: dict[str, Any] | None = None,
+    unsaved: TypedEndpoints | None = None,
+    fetch: bool = False,
 ) -> Response:
-    """Show the form; *purpose* is "upload" or "replace", *fetched* the certificates that a backend presents."""
+    """
+    Show the form; *purpose* is "upload" or "replace", *fetched* the certificates that a backend presents.
+
+    *unsaved* are offered besides the endpoints of *api*. With *fetch*, the dialog fetches certificates at once.
+    """
+    unsaved = unsaved or TypedEndpoints()
+    saved = {endpoint.url for endpoint in api.endpoints}
     return dialog.show(
         request,
         context,
@@ -68,8 +107,31 @@ def show_upload_form(
         api=api,
         purpose=purpose,
         typed=_TYPED | typed,
+        unsaved=unsaved,
+        offered=[endpoint.url for endpoint in unsaved.apply_to(api).endpoints if endpoint.url not in saved],
+        gateways=get_runtime(request).probes.gateways,
         locked=locked,
         max_alias=MAX_ALIAS,
+        fetch=fetch,
         fetched=fetched is not None,
         **(fetched or _NOTHING_FETCHED),
     )
+
+
+def suggest_alias(context: Context, endpoint: str) -> str:
+    """Return an alias made from the host of *endpoint* that isn't taken; empty if there is none."""
+    host = re.sub(r"[.:]+", "-", urlsplit(endpoint).hostname or "").strip("-")[: MAX_ALIAS - 3]
+    suggestions = [host, *(f"{host}-{number}" for number in range(2, 20))]
+    return next((alias for alias in suggestions if not explain_alias(context, alias)), "")
+
+
+def explain_alias(context: Context, alias: str) -> str:
+    """Return why a new certificate can't have this *alias*; empty if it can."""
+    try:
+        checked = check_alias(alias)
+        endpoint_certificates.get_certificate(context, checked)
+    except InvalidField as error:
+        return str(error)
+    except NotFound:
+        return ""
+    return f"The alias {checked} {wso2_wording.ALREADY_EXISTS}. Choose another one, or replace its certificate."

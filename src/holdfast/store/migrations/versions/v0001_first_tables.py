@@ -10,6 +10,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # which has 64 bits, too
+
 
 def upgrade() -> None:
     """Upgrade the tables."""
@@ -48,7 +50,7 @@ def upgrade() -> None:
 
     op.create_table(
         "audit_event",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
         sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("user", sa.String(), nullable=False),
@@ -65,7 +67,7 @@ def upgrade() -> None:
 
     op.create_table(
         "change",
-        sa.Column("sequence", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("sequence", _NUMBER, autoincrement=True, nullable=False),
         sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),

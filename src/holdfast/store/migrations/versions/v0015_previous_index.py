@@ -13,5 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Upgrade the tables."""
-    previous = sa.text("previous = 1")
-    op.create_index("certificate_previous", "certificate", ["endpoint_certificate_id"], sqlite_where=previous)
+    op.create_index(
+        "certificate_previous",
+        "certificate",
+        ["endpoint_certificate_id"],
+        sqlite_where=sa.text("previous = 1"),
+        postgresql_where=sa.text("previous"),
+    )

@@ -46,5 +46,6 @@ def _fill(groups: sa.Table) -> None:
     values = {"name": "Default", "display_name": "", "description": "", "urls": {}, "listen": {}}
     op.bulk_insert(groups, [values | {"created_at": now, "updated_at": now}])
     op.execute("INSERT INTO api_deployment SELECT id, 'Default', organization_id FROM api")
-    # Until now, this member was stored without effect.
-    op.execute("UPDATE api_document SET members = json_remove(members, '$.gatewayEnvironments')")
+    if op.get_bind().dialect.name == "sqlite":  # another database has no documents from before this revision
+        # Until now, this member was stored without effect.
+        op.execute("UPDATE api_document SET members = json_remove(members, '$.gatewayEnvironments')")

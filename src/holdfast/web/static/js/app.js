@@ -5,7 +5,16 @@ import "./dialog.js";
 import "./live-list.js";
 import "./live-status.js";
 import "./local-time.js";
+import "./search.js";
+import "./unsaved-input.js";
 import "./upload-form.js";
+
+// The address of a page that shows what was done isn't that of the message, which is shown once.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(history.state, "", address);
+}
 
 // Links with the role of a button also react to the space bar.
 document.addEventListener("keydown", (event) => {
@@ -15,14 +24,25 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
+// A filter applies as soon as something is chosen. What isn't chosen stays out of the address.
+for (const form of document.querySelectorAll("form[data-submit]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (!value) formData.delete(name);
+  });
+}
+
 // An endpoint's URL field, Check button and settings are enabled only while its box is checked. Checking it focuses the URL.
 for (const box of document.querySelectorAll("[data-enables]")) {
   const input = document.getElementById(box.dataset.enables);
   const button = input.parentElement.querySelector("button:not([aria-disabled])");
   const settings = box.closest("fieldset")?.querySelector(".connection");
+  const warning = document.querySelector(`[data-plain="${box.dataset.enables}"]`);
+  const plain = () => warning?.toggleAttribute("hidden", !box.checked || !/^\s*(http|ws):/i.test(input.value));
   const follow = () => {
     for (const control of [input, button]) control?.toggleAttribute("disabled", !box.checked);
     settings?.toggleAttribute("hidden", !box.checked);
+    plain();
   };
   follow();
   box.addEventListener("change", () => {
@@ -30,5 +50,8 @@ for (const box of document.querySelectorAll("[data-enables]")) {
     if (box.checked) input.focus();
   });
   // The result of a check is outdated once the URL changes.
-  input.addEventListener("input", () => document.getElementById(`${input.id}-answer`).replaceChildren());
+  input.addEventListener("input", () => {
+    document.getElementById(`${input.id}-answer`).replaceChildren();
+    plain();
+  });
 }

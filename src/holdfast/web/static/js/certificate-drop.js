@@ -31,11 +31,15 @@ customElements.define("certificate-drop", class extends HTMLElement {
   }
 
   take(files) {
-    // An upload has one file: of several, take the first. Its name is shown.
+    if (files.length > 1) return this.refuse(`You dropped ${files.length} files. Drop one: a PEM file can hold several certificates.`);
     const one = new DataTransfer();
     one.items.add(files[0]);
     this.input.files = one.files;
     this.input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  refuse(why) {
+    this.querySelector(".invalid-feedback").textContent = why;
   }
 
   show() {

@@ -1,15 +1,27 @@
-// <copy-button for="id"> copies the text of an element.
+// <copy-button> copies the value of its button or the text of the element whose ID is in its "for", and confirms it in place and to screen readers.
+const CONFIRMED = 2000; // milliseconds
+
 customElements.define("copy-button", class extends HTMLElement {
   connectedCallback() {
+    if (!navigator.clipboard || this.status) return;
     const button = this.querySelector("button");
-    if (!navigator.clipboard) return;
     button.hidden = false;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(this.getAttribute("for")).textContent);
-      const copied = document.createElement("p");
-      copied.className = "notice";
-      copied.textContent = "Copied";
-      document.getElementById("notice").replaceChildren(copied);
-    });
+    button.addEventListener("click", () => this.copy(button.value || document.getElementById(this.getAttribute("for")).textContent));
+    this.status = document.createElement("span"); // here, because an open dialog silences the rest of the page
+    this.status.className = "visually-hidden";
+    this.status.role = "status";
+    this.append(this.status);
+  }
+
+  async copy(value) {
+    await navigator.clipboard.writeText(value);
+    this.confirm("Copied");
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.confirm(""), CONFIRMED);
+  }
+
+  confirm(text) {
+    this.classList.toggle("copied", Boolean(text));
+    this.status.textContent = text;
   }
 });

@@ -1,14 +1,44 @@
-// Links load their content into one <dialog>. When it closes, the browser returns the focus to the link.
+// Links load their content into one <dialog>. One rule for all: the title gets the focus, so that screen readers begin
+// there and nothing scrolls; answers scroll into view; changed input isn't discarded without a question; and after the
+// row of the opener was replaced or deleted, its successor gets the focus.
 const dialog = document.getElementById("dialog");
+const question = document.getElementById("discard");
+let typed = ""; // the form as it was opened
+let opener; // the link, and where its row is
+
+const serialize = () =>
+  [...dialog.querySelectorAll("form")]
+    .flatMap((form) => [...new FormData(form)])
+    .map(([name, value]) => `${name}=${value instanceof File ? `${value.name} ${value.size}` : value}`)
+    .join("\n");
+
+// A row of a table may contain lists.
+const rowOf = (element) => element?.closest("tr") ?? element?.closest("li");
+const rowsOf = (list) =>
+  [...(list?.querySelectorAll("li, tbody tr") ?? [])].filter(
+    (row) => rowOf(row) === row && row.querySelector("a[href], button"),
+  );
+
+const remember = (link) => {
+  const row = rowOf(link);
+  const list = row?.closest("[id]:not(li, tr)");
+  opener = { link, list: list?.id, index: row ? rowsOf(list).indexOf(row) : -1 };
+};
 
 const open = () => {
   if (!dialog.firstElementChild) return;
   if (!dialog.open) {
+    remember(document.activeElement);
     dialog.showModal();
-    dialog.scrollTop = 0; // the browser scrolls to what it focuses
-  } else if (document.activeElement !== dialog && dialog.contains(document.activeElement)) return;
-  // Not "As a command", which the browser would choose; Close is always visible, so nothing scrolls.
-  dialog.querySelector("[autofocus]:not([disabled]), [data-dialog-close]")?.focus();
+  }
+  dialog.querySelector("#dialog-title").focus();
+  dialog.scrollTop = 0;
+  typed = serialize();
+};
+
+const close = () => {
+  if (serialize() === typed) return dialog.close();
+  question.showModal();
 };
 
 // On a small screen, an error or answer can be below the visible part of the dialog. The form focuses its field first.
@@ -18,18 +48,43 @@ const reveal = (changes) => {
   if (news) requestAnimationFrame(() => news.scrollIntoView({ block: "nearest" }));
 };
 
+// The browser returns the focus to the link, unless the link is gone: then to the same link in the new list, or else to
+// the row that is now in its place.
+const restoreFocus = () => {
+  if (!opener || opener.link.isConnected || document.activeElement !== document.body) return;
+  const { link, list: id, index } = opener;
+  const list = id && document.getElementById(id);
+  const same = [...(list?.querySelectorAll("a[href]") ?? [])].find((each) => each.href === link.href);
+  const rows = rowsOf(list);
+  const section = list?.closest("section") ?? document.getElementById("main");
+  const next = same ?? (rows[index] ?? rows.at(-1) ?? section).querySelector("a[href], button:not([disabled])");
+  (next ?? document.getElementById("main")).focus();
+};
+
 if (dialog) {
   new MutationObserver(open).observe(dialog, { childList: true });
   new MutationObserver(reveal).observe(dialog, { childList: true, subtree: true });
-  dialog.addEventListener("close", () => dialog.replaceChildren());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-dialog-close]")) {
-      event.preventDefault();
-      dialog.close();
-    }
+  new MutationObserver(restoreFocus).observe(document.getElementById("main"), { childList: true, subtree: true });
+  dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    restoreFocus();
   });
+  dialog.addEventListener("cancel", (event) => {
+    if (event.target !== dialog || serialize() === typed) return;
+    event.preventDefault();
+    question.showModal();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target !== dialog && !event.target.closest("[data-dialog-close]")) return;
+    event.preventDefault();
+    close();
+  });
+  question.addEventListener("close", () => question.returnValue === "discard" && dialog.close());
   document.addEventListener("dialog-done", () => {
-    if (dialog.open) return dialog.close();
+    if (dialog.open) {
+      dialog.close(); // it returns the focus first
+      return document.querySelector("[data-new]")?.scrollIntoView({ block: "center" });
+    }
     // The form is a separate page, opened in a tab: follow its link back.
     document.querySelector("main [data-dialog-close]")?.click();
   });

@@ -1,5 +1,5 @@
 // <live-list src="..."> polls its content while the page is visible. Unchanged items stay in place and keep the focus.
-// With events="...", it asks when a server-sent event says that something has changed, and polls rarely.
+// With every="...", it polls after as many seconds. With events="...", it asks when a server-sent event says that something has changed, and polls rarely.
 const ASK_AGAIN = 3000; // milliseconds
 const ASK_RARELY = 30000;
 
@@ -13,7 +13,7 @@ customElements.define("live-list", class extends HTMLElement {
 
   listen() {
     const source = this.getAttribute("events");
-    this.poll(source ? ASK_RARELY : ASK_AGAIN);
+    this.poll(source ? ASK_RARELY : 1000 * this.getAttribute("every") || ASK_AGAIN);
     if (!source) return;
     this.events = new EventSource(source);
     this.events.onmessage = () => this.ask();

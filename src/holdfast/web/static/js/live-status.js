@@ -1,3 +1,5 @@
+import { writeText } from "./local-time.js";
+
 // <live-status src="..."> updates its [data-origin] and [data-failure] elements by server-sent events, or else by polling.
 const ASK_AGAIN = 2000; // milliseconds
 
@@ -73,7 +75,7 @@ customElements.define("live-status", class extends HTMLElement {
       const failure = this.state.failures[element.dataset.failure];
       element.hidden = !failure;
       for (const part of failure ? element.querySelectorAll("[data-part]") : []) {
-        if (part.textContent !== failure[part.dataset.part]) part.textContent = failure[part.dataset.part];
+        writeText(part, failure[part.dataset.part]);
       }
       const help = element.querySelector("[data-help]");
       if (help && failure) help.href = failure.help;

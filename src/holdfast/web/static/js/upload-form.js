@@ -1,3 +1,5 @@
+const PAUSE = 300; // milliseconds without typing
+
 // <upload-form> disables Save until endpoint, alias and certificate are filled in, and marks rejected fields.
 customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
@@ -8,21 +10,40 @@ customElements.define("upload-form", class extends HTMLElement {
     this.form.addEventListener("change", (event) => this.choose(event.target));
     this.form.addEventListener("htmx:before:request", (event) => event.target === this.form && this.busy(true));
     this.form.addEventListener("htmx:finally:request", (event) => event.target === this.form && this.busy(false));
-    this.errors = new MutationObserver(() => this.mark());
+    this.errors = new MutationObserver(() => {
+      this.mark();
+      this.check(); // of fetched certificates, one can be chosen already
+    });
     this.errors.observe(this.form, { childList: true, subtree: true });
     this.check();
   }
 
   disconnectedCallback() {
     this.errors.disconnect();
+    clearTimeout(this.typing);
   }
 
   // An error is outdated once its field changes.
   edit(field) {
     const error = this.form.querySelector(`#${CSS.escape(field.name)}-error`);
     if (error) error.textContent = "";
+    if (field.dataset.check) this.checkAlias(field);
     this.forgetVerdict();
     this.check();
+  }
+
+  // Says while it is typed why an alias can't be used.
+  checkAlias(field) {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(async () => {
+      const typed = field.value;
+      try {
+        const answer = await fetch(`${field.dataset.check}?${new URLSearchParams({ alias: typed })}`);
+        if (answer.ok && field.value === typed) this.form.querySelector("#alias-error").textContent = await answer.text();
+      } catch {
+        // Saving explains it, too.
+      }
+    }, PAUSE);
   }
 
   // The result of a test is outdated once the form changes.
@@ -44,19 +65,28 @@ customElements.define("upload-form", class extends HTMLElement {
     this.check();
   }
 
-  get complete() {
+  // Why Save is disabled, so that nobody has to guess.
+  get missing() {
     const { alias, certificate, pem } = this.form.elements;
-    const endpoint = this.form.querySelector("#endpoint");
     const fetched = this.form.querySelector("[name=fetched]:checked");
-    return Boolean(endpoint.value && alias.value.trim() && (certificate.files.length || pem.value.trim() || fetched));
+    return [
+      [alias.value.trim(), "an alias"],
+      [this.form.querySelector("#endpoint").value, "an endpoint"],
+      [certificate.files.length || pem.value.trim() || fetched, "a certificate"],
+    ].flatMap(([present, name]) => (present ? [] : name));
   }
 
   check() {
-    this.save.disabled = !this.complete || this.sending;
+    const missing = this.missing;
+    this.save.disabled = missing.length > 0 || this.sending;
+    const hint = this.form.querySelector("[data-missing]");
+    const text = missing.length ? `To save, add ${new Intl.ListFormat("en").format(missing)}.` : "";
+    if (hint.textContent !== text) hint.textContent = text;
   }
 
   busy(sending) {
     this.sending = sending;
+    this.answered ||= sending;
     this.save.toggleAttribute("aria-busy", sending);
     this.check();
   }
@@ -78,6 +108,8 @@ customElements.define("upload-form", class extends HTMLElement {
       input.setAttribute("aria-invalid", refused);
       (name === "certificate" ? input.closest(".drop-zone") : input).classList.toggle("is-invalid", refused);
     }
-    if (fresh) this.form.querySelector(`#${fresh.id.replace("-error", "")}`).focus();
+    // An alias is checked while it is typed, which must not move the focus.
+    if (fresh && this.answered) this.form.querySelector(`#${fresh.id.replace("-error", "")}`).focus();
+    this.answered = false;
   }
 });

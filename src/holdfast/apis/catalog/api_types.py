@@ -1,0 +1,25 @@
+"""
+Types of APIs, named as in WSO2, and which of them gateways serve.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.apis.errors import InvalidField
+
+DEFAULT_TYPE = "HTTP"
+# Their requests reach the backend as HTTP, so gateways serve them like HTTP APIs.
+SERVED_TYPES = frozenset({DEFAULT_TYPE, "GRAPHQL", "SOAP", "SSE", "WS"})
+
+
+def refuse_unserved_type(api_type: str | None) -> None:
+    """Raise InvalidField if no gateway serves APIs of this type; None is the default."""
+    if (api_type or DEFAULT_TYPE).upper() not in SERVED_TYPES:
+        served = ", ".join(sorted(SERVED_TYPES))
+        text = f"Gateways don't serve APIs of the type {api_type}, so it can't be published. They serve {served}."
+        raise InvalidField("type", text)
+
+
+def type_of(members: Mapping[str, Any]) -> str | None:
+    """Return the type in the members of an API's description; None is the default."""
+    return members.get("type")

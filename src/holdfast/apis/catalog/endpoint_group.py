@@ -1,0 +1,157 @@
+"""
+Groups of endpoints: several backends that share the requests of one environment, or take over from each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
+from holdfast.apis.catalog.health_check import HealthCheck, read_health_check
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.text import check_visible
+
+MAX_MEMBERS = 32
+MAX_WEIGHT = 100
+MAX_SESSION = 7 * 24 * 3600  # seconds
+DEFAULT_SESSION, DEFAULT_SESSION_HEADER = 300, "ClientID"
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class GroupKind(StrEnum):
+    """The ways in which members share requests; the values are WSO2's `endpoint_type`."""
+
+    LOAD_BALANCE = "load_balance"
+    FAILOVER = "failover"  # members take over in their order
+
+
+class Algorithm(StrEnum):
+    """The ways in which a gateway chooses a member."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_REQUEST = "least_request"
+
+
+class SessionKind(StrEnum):
+    """The parts of a request that identify a session; the values are WSO2's `sessionManagement`."""
+
+    NONE = ""
+    COOKIE = "transport"
+    HEADER = "simpleClientSession"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A further member of a group."""
+
+    endpoint: Endpoint
+    weight: int = 1  # its share of requests, compared with those of the other members
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointGroup:
+    """The further members of a group, whose first member is the API's endpoint, and how they are used."""
+
+    kind: GroupKind
+    members: tuple[Member, ...] = ()
+    weight: int = 1  # of the first member
+    algorithm: Algorithm = Algorithm.ROUND_ROBIN
+    session: SessionKind = SessionKind.NONE
+    session_timeout: int = DEFAULT_SESSION  # seconds
+    session_header: str = DEFAULT_SESSION_HEADER
+    health_check: HealthCheck | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The group as JSON, which `read_group` reads."""
+        return {
+            "kind": self.kind.value,
+            "members": [{"url": member.endpoint.url, "weight": member.weight} for member in self.members],
+            "weight": self.weight,
+            "algorithm": self.algorithm.value,
+            "session": self.session.value,
+            "session_timeout": self.session_timeout,
+            "session_header": self.session_header,
+            "health_check": self.health_check.values if self.health_check else None,
+        }
+
+
+def read_group(values: Mapping[str, Any], field: str = "") -> EndpointGroup:
+    """
+    Read a group from *values*, which are like `EndpointGroup.values`; those that are left out get defaults.
+
+    Raises:
+        InvalidField: A value is invalid; *field* is prefixed to its name.
+    """
+    members = values.get("members") or []
+    if len(members) >= MAX_MEMBERS:
+        raise InvalidField(f"{field}members", f"A group can have at most {MAX_MEMBERS} endpoints.")
+    checks = values.get("health_check")
+    return EndpointGroup(
+        _choose(GroupKind, values.get("kind"), f"{field}kind"),
+        tuple(_read_member(member, f"{field}members.{number}.") for number, member in enumerate(members)),
+        _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"),
+        _choose(Algorithm, values.get("algorithm") or Algorithm.ROUND_ROBIN, f"{field}algorithm"),
+        _choose(SessionKind, values.get("session") or "", f"{field}session"),
+        _number(values.get("session_timeout"), DEFAULT_SESSION, MAX_SESSION, f"{field}session_timeout"),
+        _read_header(values.get("session_header") or DEFAULT_SESSION_HEADER, f"{field}session_header"),
+        read_health_check(checks, f"{field}health_check.") if checks else None,
+    )
+
+
+def check_group(primary: Endpoint, group: EndpointGroup, field: str) -> None:
+    """
+    Check that the members of *group* can share requests with *primary*.
+
+    Raises:
+        InvalidField: Two members are the same backend, or their schemes or base paths differ.
+    """
+    members = [primary, *(member.endpoint for member in group.members)]
+    origins = [member.origin for member in members]
+    if twice := next((origin for origin in origins if origins.count(origin) > 1), None):
+        paths = sorted({member.base_path or "/" for member in members if member.origin == twice})
+        text = f"{twice} is in the group twice. Remove one of its endpoints."
+        if len(paths) > 1:
+            text = (
+                f"{twice} is in the group with the paths {', '.join(paths)}. Endpoints of a group need different hosts "
+                "or ports: keep one of the paths, and create another API for each of the others."
+            )
+        raise InvalidField(field, text)
+    if len({origin.is_secure for origin in origins}) > 1:
+        # Otherwise, an attacker who makes the https members fail could read the traffic.
+        raise InvalidField(field, "A group can't mix http and https endpoints. Use https for all of them.")
+    if len({(member.base_path, member.query) for member in members}) > 1:
+        text = (
+            "All endpoints of a group need the same path and query, because the gateway sends one to all of them. "
+            "Change the URLs, or create another API for each path."
+        )
+        raise InvalidField(field, text)
+
+
+def _read_member(values: Mapping[str, Any], field: str) -> Member:
+    endpoint = parse_endpoint(values.get("url") or "", f"{field}url")
+    return Member(endpoint, _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"))
+
+
+def _choose(kind: type[Choice], value: Any, field: str) -> Choice:
+    try:
+        return kind(value)
+    except ValueError as error:
+        known: Sequence[str] = [each.value for each in kind if each.value]
+        raise InvalidField(field, f"Use one of {', '.join(known)}.") from error
+
+
+def _number(value: Any, default: int, most: int, field: str) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidField(field, f"Use a whole number from 1 to {most}.")
+    return value
+
+
+def _read_header(name: str, field: str) -> str:
+    name = check_visible(name.strip(), field, "The header's name")
+    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii() or len(name) > 64:
+        raise InvalidField(field, "Use a header name of at most 64 letters, digits and hyphens.")
+    return name

@@ -1,0 +1,123 @@
+"""
+Groups of endpoints as WSO2's `endpointConfig` describes them: lists of endpoints, algorithm and session management.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.endpoint_group import (
+    DEFAULT_SESSION,
+    DEFAULT_SESSION_HEADER,
+    Algorithm,
+    EndpointGroup,
+    GroupKind,
+    Member,
+    SessionKind,
+    read_group,
+)
+from holdfast.apis.errors import InvalidField
+
+GROUP_TYPES = frozenset(kind.value for kind in GroupKind)
+# Members of endpointConfig that describe groups, without their endpoints.
+GROUP_SETTINGS = ("algoCombo", "algoClassName", "sessionManagement", "sessionTimeOut", "sessionHeader", "healthCheck")
+_CLASSES = {Algorithm.ROUND_ROBIN: "RoundRobin", Algorithm.LEAST_REQUEST: "LeastRequest"}
+_PACKAGE = "org.apache.synapse.endpoints.algorithms."
+_FIELD = "endpointConfig."
+
+
+def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the settings of groups in *config*, an `endpointConfig`, as `read_group` reads them.
+
+    Raises:
+        InvalidField: The algorithm, the session management or its timeout isn't supported.
+    """
+    return {
+        "kind": config.get("endpoint_type"),
+        "algorithm": _read_algorithm(config.get("algoCombo") or config.get("algoClassName")),
+        "session": _read_session(config.get("sessionManagement")),
+        "session_timeout": _read_timeout(config.get("sessionTimeOut")),
+        "session_header": config.get("sessionHeader"),
+        "health_check": config.get("healthCheck"),
+    }
+
+
+def write_group(group: EndpointGroup) -> dict[str, Any]:
+    """Return the members of `endpointConfig` that describe *group*, without its endpoints."""
+    algorithm = _PACKAGE + _CLASSES[group.algorithm]
+    config: dict[str, Any] = {"endpoint_type": group.kind.value}
+    if group.kind is GroupKind.LOAD_BALANCE:
+        config |= {"algoCombo": algorithm, "algoClassName": algorithm}
+        config |= {"sessionManagement": group.session.value, "sessionTimeOut": group.session_timeout * 1000}
+        if group.session_header != DEFAULT_SESSION_HEADER:
+            config["sessionHeader"] = group.session_header
+    if group.health_check:
+        config["healthCheck"] = group.health_check.values
+    return config
+
+
+def _read_algorithm(name: Any) -> Algorithm:
+    short = str(name or "RoundRobin").rpartition(".")[2]
+    algorithm = next((known for known, own in _CLASSES.items() if own == short), None)
+    if algorithm is None:
+        message = f"The algorithm {short!r} isn't supported. Use {' or '.join(_CLASSES.values())}."
+        raise InvalidField(f"{_FIELD}algoCombo", message)
+    return algorithm
+
+
+def _read_session(name: Any) -> SessionKind:
+    if name in {None, "", "none"}:
+        return SessionKind.NONE
+    if name not in {kind.value for kind in SessionKind}:
+        message = "Use transport (a cookie) or simpleClientSession (a header). Gateways don't read sessions in SOAP."
+        raise InvalidField(f"{_FIELD}sessionManagement", message)
+    return SessionKind(name)
+
+
+def _read_timeout(milliseconds: Any) -> int:
+    """Return whole seconds; WSO2 sends a number or a text, even without sessions."""
+    if milliseconds in {None, "", 0, "0"}:
+        return DEFAULT_SESSION
+    try:
+        return max(1, round(int(milliseconds) / 1000))
+    except (TypeError, ValueError) as error:
+        raise InvalidField(f"{_FIELD}sessionTimeOut", "Use a number of milliseconds.") from error
+
+
+def first_endpoint(config: Mapping[str, Any], environment: str) -> dict[str, Any] | None:
+    """Return the first endpoint of *environment* in *config*, an `endpointConfig` from REST; None if there is none."""
+    endpoints = config.get(f"{environment}_endpoints")
+    first = next(iter(endpoints), None) if isinstance(endpoints, list) else endpoints
+    return first if isinstance(first, dict) else None
+
+
+def endpoints_of(config: Mapping[str, Any], environment: str) -> list[dict[str, Any]]:
+    """Return all endpoints of *environment* in *config*, an `endpointConfig` from REST, the first one first."""
+    own = config.get(f"{environment}_endpoints")
+    endpoints = list(own) if isinstance(own, list) else [own]
+    if config.get("endpoint_type") == GroupKind.FAILOVER:
+        endpoints += config.get(f"{environment}_failovers") or []
+    return [endpoint for endpoint in endpoints if isinstance(endpoint, dict)]
+
+
+def read_groups(config: Mapping[str, Any]) -> dict[Environment, EndpointGroup]:
+    """Return the groups in *config*, an `endpointConfig` from REST, by environment. Raises InvalidField."""
+    if config.get("endpoint_type") not in GROUP_TYPES:
+        return {}
+    groups = {}
+    for environment in ENVIRONMENTS:
+        if endpoints := endpoints_of(config, environment):
+            first, *others = endpoints
+            members = {"weight": first.get("weight"), "members": others}
+            groups[environment] = read_group({**read_settings(config), **members}, f"{_FIELD}{environment}.")
+    return groups
+
+
+def pair(kept: Any, endpoints: Sequence[Member]) -> list[tuple[Mapping[str, Any], Member]]:
+    """Return each endpoint with the members that were stored with it: *kept* is a list of them, one, or None."""
+    stored = kept if isinstance(kept, list) else [kept]
+    return [
+        (stored[number] if number < len(stored) and isinstance(stored[number], dict) else {}, endpoint)
+        for number, endpoint in enumerate(endpoints)
+    ]

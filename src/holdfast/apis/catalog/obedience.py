@@ -1,0 +1,117 @@
+"""
+Which members of WSO2's API body have an effect; docs/reference/members.md is written from this.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from holdfast.apis.catalog.operation_list import SWITCH
+from holdfast.apis.catalog.prototype import MOCKED
+from holdfast.apis.identities.caller_certificate import MUTUAL_TLS
+
+
+class Obedience(StrEnum):
+    """The effect of a member."""
+
+    OBEYED = "with an effect"
+    KEPT = "stored without effect"
+    IGNORED = "ignored"
+
+
+_CHECKED = ("oauth2", "api_key", "basic_auth")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRule:
+    """The effect of a member, and why or how; a value other than those in *neutral* asks for something."""
+
+    obedience: Obedience
+    phrase: str
+    neutral: tuple[Any, ...] | None = None  # None: no value would change what gateways do
+
+
+def _rules(obedience: Obedience, phrase: str, *names: str) -> dict[str, MemberRule]:
+    return {name: MemberRule(obedience, phrase) for name in names}
+
+
+def _asking(phrase: str, *neutral: Any) -> MemberRule:
+    return MemberRule(Obedience.KEPT, phrase, (None, "", False, [], {}, *neutral))
+
+
+MEMBERS: Mapping[str, MemberRule] = {
+    **_rules(Obedience.OBEYED, "identify the API", "name", "context", "version"),
+    **_rules(Obedience.OBEYED, "the default version is also served without its number", "isDefaultVersion"),
+    **_rules(Obedience.OBEYED, f"with `{SWITCH}`, only these are served", "operations"),
+    **_rules(Obedience.OBEYED, "limits requests to the backend, at each gateway", "maxTps"),
+    **_rules(Obedience.OBEYED, "if it is enabled", "corsConfiguration"),
+    **_rules(Obedience.OBEYED, "endpoints, groups, security and connection settings", "endpointConfig"),
+    **_rules(Obedience.OBEYED, f"only `{MUTUAL_TLS}`: tokens, API keys and passwords aren't checked", "securityScheme"),
+    **_rules(Obedience.OBEYED, "older spelling of the security in `endpointConfig`", "endpointSecurity"),
+    **_rules(Obedience.OBEYED, "groups of gateways", "gatewayEnvironments"),
+    **_rules(Obedience.OBEYED, "types that no gateway serves can't be published", "type"),
+    **_rules(Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples", "endpointImplementationType"),
+    **_rules(Obedience.OBEYED, "shown on pages", "description"),
+    "enableSchemaValidation": _asking("Envoy has no filter for it"),
+    "responseCachingEnabled": _asking("responses aren't cached"),
+    "apiThrottlingPolicy": _asking("callers aren't throttled", "Unlimited"),
+    "policies": _asking("callers aren't throttled", ["Unlimited"], ["Bronze", "Silver", "Gold", "Unlimited"]),
+    "enableSubscriberVerification": _asking("there are no subscriptions"),
+    "mediationPolicies": _asking("messages aren't transformed"),
+    "apiPolicies": _asking("messages aren't transformed", {"request": [], "response": [], "fault": []}),
+    "scopes": _asking("tokens of callers aren't checked"),
+    "threatProtectionPolicies": _asking("bodies aren't inspected", {"list": []}),
+    "visibility": _asking("everyone in the organization sees the API", "PUBLIC"),
+    "accessControl": _asking("roles decide for all APIs", "NONE"),
+    "advertiseInfo": MemberRule(Obedience.KEPT, "there is no developer portal"),
+    **_rules(
+        Obedience.KEPT,
+        "describe the API to people and other tools",
+        *("displayName", "tags", "categories", "labels", "businessInformation", "additionalProperties"),
+        *("additionalPropertiesMap", "visibleRoles", "visibleTenants", "visibleOrganizations", "accessControlRoles"),
+        *("subscriptionAvailability", "subscriptionAvailableTenants", "organizationPolicies", "serviceInfo"),
+        *("enableStore", "destinationStatsEnabled", "deploymentEnvironments"),
+    ),
+    **_rules(
+        Obedience.KEPT,
+        "belong to features of WSO2's gateway",
+        *("transport", "authorizationHeader", "apiKeyHeader", "audience", "audiences", "cacheTimeout", "keyManagers"),
+        *("gatewayVendor", "gatewayType", "asyncTransportProtocols", "websubSubscriptionConfiguration"),
+        *("primaryProductionEndpointId", "primarySandboxEndpointId"),
+        "initiatedFromGateway",
+    ),
+    **_rules(
+        Obedience.IGNORED,
+        "set by Holdfast",
+        *("id", "lifeCycleStatus", "workflowStatus", "createdTime", "lastUpdatedTime", "lastUpdatedTimestamp"),
+        *("hasThumbnail", "isRevision", "revisionId", "revisionedApiId", "wsdlInfo", "wsdlUrl", "testKey"),
+        *("monetization", "provider"),
+    ),
+}
+
+
+def list_unobeyed(members: Mapping[str, Any]) -> list[str]:
+    """Return the names of those *members* of a description that ask gateways for something that they don't do."""
+    asking = [name for name in members if (rule := MEMBERS.get(name)) and _asks(rule, members[name])]
+    schemes = members.get("securityScheme")
+    if isinstance(schemes, list) and any(str(scheme).lower().startswith(_CHECKED) for scheme in schemes):
+        asking.append("securityScheme")
+    return sorted(asking)
+
+
+def write_table(obedience: Obedience) -> list[str]:
+    """Return the rows of a Markdown table of the members with *obedience*."""
+    names: dict[str, list[str]] = {}
+    for name, rule in MEMBERS.items():
+        if rule.obedience is obedience:
+            names.setdefault(rule.phrase, []).append(name)
+    return [f"| {_list(sorted(each))} | {phrase} |" for phrase, each in names.items()]
+
+
+def _asks(rule: MemberRule, value: Any) -> bool:
+    return rule.neutral is not None and value not in rule.neutral
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

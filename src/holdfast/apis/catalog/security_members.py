@@ -1,0 +1,94 @@
+"""
+Endpoint security in WSO2's form: the members of `endpointConfig.endpoint_security.production` and `.sandbox`.
+
+Secrets are read, and always written as an empty text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from holdfast.apis.catalog.endpoint_security import (
+    EndpointSecurity,
+    SecurityDraft,
+    SecurityKind,
+    check_secret,
+    check_security,
+    read_kind,
+)
+from holdfast.apis.catalog.token_settings import CLIENT_CREDENTIALS, TokenSettings, check_grant, read_parameters
+from holdfast.apis.errors import InvalidField
+
+SECURITY = "endpoint_security"  # of `endpointConfig`
+# The member that contains the secret.
+SECRETS = {SecurityKind.BASIC: "password", SecurityKind.API_KEY: "apiKeyValue", SecurityKind.OAUTH: "clientSecret"}
+_HEADER = "HEADER"
+
+
+def read_security(members: Mapping[str, Any] | None, field: str) -> SecurityDraft | None:
+    """
+    Read the endpoint security of one environment; None: requests have no credential.
+
+    Raises InvalidField; *field* is prefixed to the name of the wrong member.
+    """
+    if not members or members.get("enabled") in (False, "false"):
+        return None
+    kind = read_kind(members.get("type"), field)
+    if kind is None:
+        return None
+    allowed = members.get("allowUnencrypted")
+    if allowed not in (None, True, False):
+        raise InvalidField(f"{field}allowUnencrypted", "Use true or false.")
+    version = _text(members, "secretVersion", field)
+    security = EndpointSecurity(kind, allow_unencrypted=bool(allowed), secret_version=version)
+    match kind:
+        case SecurityKind.BASIC:
+            security = replace(security, username=_text(members, "username", field))
+        case SecurityKind.API_KEY:
+            place = _text(members, "apiKeyIdentifierType", field) or _HEADER
+            if place.upper() != _HEADER:
+                message = "Only headers can contain an API key: URLs are written to logs. Use HEADER."
+                raise InvalidField(f"{field}apiKeyIdentifierType", message)
+            security = replace(security, header=_text(members, "apiKeyIdentifier", field))
+        case SecurityKind.OAUTH:
+            check_grant(_text(members, "grantType", field), field)
+            parameters = read_parameters(members.get("customParameters"), field)
+            url, client = _text(members, "tokenUrl", field), _text(members, "clientId", field)
+            security = replace(security, token=TokenSettings(url, client, parameters))
+    secret = _text(members, SECRETS[kind], field)
+    return SecurityDraft(check_security(security, field), check_secret(secret, f"{field}{SECRETS[kind]}"))
+
+
+def write_security(security: EndpointSecurity) -> dict[str, Any]:
+    """Return the members of *security*, with an empty text as the secret."""
+    members: dict[str, Any] = {"enabled": True, "type": security.kind.value}
+    match security.kind:
+        case SecurityKind.BASIC:
+            members |= {"username": security.username}
+        case SecurityKind.API_KEY:
+            members |= {"apiKeyIdentifier": security.header, "apiKeyIdentifierType": _HEADER}
+    if token := security.token:
+        members |= {"grantType": CLIENT_CREDENTIALS, "tokenUrl": token.url, "clientId": token.client_id}
+        members["customParameters"] = dict(token.parameters)
+    if security.allow_unencrypted:
+        members["allowUnencrypted"] = True
+    if security.secret_version:
+        members["secretVersion"] = security.secret_version
+    return {**members, SECRETS[security.kind]: ""}
+
+
+def summarize_security(security: EndpointSecurity | None) -> dict[str, Any]:
+    """Return the member `security` for audit events and entity tags, with the secret's random id as its only trace."""
+    if security is None:
+        return {}
+    members = {name: value for name, value in write_security(security).items() if name not in SECRETS.values()}
+    return {"security": {**members, "secretId": security.secret.id if security.secret else ""}}
+
+
+def _text(members: Mapping[str, Any], name: str, field: str) -> str:
+    value = members.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidField(f"{field}{name}", "Use a text.")
+    return value

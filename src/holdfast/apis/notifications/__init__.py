@@ -1,0 +1,3 @@
+"""
+Notifications as values: events, channels, silences, owners, and the messages that channels receive.
+"""

@@ -1,0 +1,3 @@
+"""
+Traffic of APIs: measures, latencies and periods.
+"""

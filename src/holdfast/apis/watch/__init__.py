@@ -1,0 +1,3 @@
+"""
+Rules for watched endpoints: what a backend presents over time, and whether it is trusted.
+"""

@@ -1,0 +1,191 @@
+"""
+`holdfast audit`: read, export and verify the audit log.
+"""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.exit_codes import CLIENT, ExitCode
+from holdfast.cli.failures import Misused
+from holdfast.cli.requests.client import Client, connect
+from holdfast.cli.terminal.files import write_pieces
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.output import AsJson, say, tell, write_json
+from holdfast.cli.terminal.text import make_plain
+
+PATH = "/audit-events"
+PAUSE = 2.0  # seconds between requests of --follow
+_OVERLAP = timedelta(minutes=1)  # control planes whose clocks differ write events with earlier times
+_AT_ONCE = 500
+commands = typer.Typer(no_args_is_help=True)
+
+Start = Annotated[str, Option("--from", metavar="TIME", help="Only events from this day or time on (UTC).")]
+End = Annotated[str, Option("--to", metavar="TIME", help="Only events before this day or time (UTC).")]
+User = Annotated[str, Option(metavar="NAME", help="Only events that this user caused.")]
+Action = Annotated[str, Option(metavar="ACTION", help="Only events with this action, such as 'import certificate'.")]
+Kind = Annotated[
+    str,
+    Option(
+        metavar="KIND",
+        help="apis, certificates, trust, identities, callers, gateways, notifications, users or sign-ins.",
+    ),
+]
+Subject = Annotated[str, Option(metavar="NAME", help="Only events about this object, such as an alias.")]
+Query = Annotated[str, Option(metavar="TEXT", help="Only events that contain this text.")]
+
+
+@commands.command(
+    "list",
+    epilog=ending(
+        "holdfast audit list --kind certificates --from 2026-11-01",
+        "holdfast audit list --follow --json",
+        codes=CLIENT,
+    ),
+)
+def list_events(
+    start: Start = "",
+    end: End = "",
+    user: User = "",
+    action: Action = "",
+    kind: Kind = "",
+    subject: Subject = "",
+    query: Query = "",
+    limit: Annotated[int, Option(min=1, max=1000, help="The number of events.")] = 50,
+    follow: Annotated[bool, Option("--follow", "-f", help="Print new events as they are written.")] = False,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    List events, the newest first; with --follow, the oldest first, and new ones until Ctrl-C.
+
+    With --follow --json, each event is a line.
+    """
+    wanted = _filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
+    with connect() as client:
+        if follow:
+            _follow(client, wanted, limit, as_json=as_json)
+        page = client.get(PATH, limit=limit, **wanted)
+    rows = [(_time(each), each["user"], each["action"], each["subject"], each["detail"]) for each in page["list"]]
+    names = [str(each["number"] or "") for each in page["list"]]
+    write_listing(
+        Listing(page, ["TIME", "USER", "ACTION", "SUBJECT", "DETAIL"], rows, names, "No events."), output, as_json
+    )
+
+
+@commands.command(
+    "export",
+    epilog=ending(
+        "holdfast audit export audit.jsonl",
+        "holdfast audit export --format csv --user anna - > anna.csv",
+        codes=CLIENT,
+    ),
+)
+def export(
+    file: Annotated[str, Argument(metavar="FILE|-", help="File to write, or - for standard output.")],
+    form: Annotated[str, Option("--format", metavar="FORMAT", help="jsonlines or csv.")] = "jsonlines",
+    start: Start = "",
+    end: End = "",
+    user: User = "",
+    action: Action = "",
+    kind: Kind = "",
+    subject: Subject = "",
+    query: Query = "",
+) -> None:
+    """
+    Download events, the oldest first.
+
+    JSON lines contain all of each event, with its hash, and can be verified if they aren't filtered. In CSV, no cell is
+    a formula.
+    """
+    wanted = _filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
+    with connect() as client:
+        pieces = client.stream(f"{PATH}/export", format=form, **wanted)
+        size = write_pieces(file, pieces)
+    tell(f"Wrote {size:,} bytes to {file}." if file != "-" else f"Wrote {size:,} bytes.")
+
+
+@commands.command(
+    "verify",
+    epilog=ending("holdfast audit verify --expect HASH", "holdfast audit verify audit.jsonl", codes=CLIENT),
+)
+def verify(
+    file: Annotated[
+        Path | None, Argument(metavar="FILE", help="An unfiltered export in JSON lines [default: the publisher's log].")
+    ] = None,
+    expect: Annotated[str, Option(metavar="HASH", help="A hash that was kept elsewhere, and must be in the log.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Verify that no event was changed, removed, inserted or moved.
+
+    Hashes are computed on this machine. Anyone who can write to the database could have computed all of them again:
+    keep the newest hash elsewhere, and compare it later with --expect. The exit code is 1 if anything is wrong.
+    """
+    from holdfast.cli.access.audit_verification import describe, verify_file, verify_log
+
+    if file is None:
+        with connect() as client:
+            verdict = verify_log(client, expect.strip().lower())
+    else:
+        verdict = verify_file(file, expect.strip().lower())
+    if as_json:
+        write_json(describe(verdict).as_json)
+    else:
+        say(describe(verdict).text)
+    if verdict.count:
+        raise typer.Exit(int(ExitCode.FAILED))
+
+
+def _filters(start: str, end: str, **others: str) -> dict[str, str]:
+    wanted = {"from": _read_time("--from", start), "to": _read_time("--to", end)} | others
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _read_time(option: str, text: str) -> str:
+    if not text:
+        return ""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Misused(f"{option} {text} isn't a day or time. Write it like 2026-11-01 or 2026-11-01T08:00Z.") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+
+
+def _follow(client: Client, wanted: dict[str, str], limit: int, *, as_json: bool) -> None:
+    """Print events until the command is interrupted."""
+    seen: dict[str, datetime] = {}
+    while True:
+        events = client.get(PATH, limit=limit, **wanted)["list"]
+        for event in reversed(events):
+            key, at = json.dumps([event["time"], event["user"], event["action"], event["subject"]]), _at(event)
+            if key in seen:
+                continue
+            seen[key] = at
+            if as_json:
+                typer.echo(json.dumps(event))
+            else:
+                say(
+                    "  ".join(
+                        [_time(event), event["user"], event["action"], event["subject"], event["detail"]]
+                    ).rstrip()
+                )
+        if seen:
+            since = max(seen.values()) - _OVERLAP
+            seen = {key: at for key, at in seen.items() if at >= since}
+            wanted, limit = {**wanted, "from": since.isoformat()}, _AT_ONCE
+        time.sleep(PAUSE)
+
+
+def _at(event: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["time"])
+
+
+def _time(event: dict[str, Any]) -> str:
+    return make_plain(f"{_at(event).astimezone(UTC):%Y-%m-%d %H:%M:%S}")

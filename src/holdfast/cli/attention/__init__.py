@@ -1,0 +1,3 @@
+"""
+The command about what needs attention.
+"""

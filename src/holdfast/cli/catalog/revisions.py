@@ -1,0 +1,115 @@
+"""
+`holdfast revision`: create, deploy and restore revisions of an API.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from holdfast.cli.catalog.apis import Wanted, api_path, find_api, title
+from holdfast.cli.failures import Misused
+from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say
+
+commands = typer.Typer(no_args_is_help=True)
+
+Number = Annotated[int, Argument(metavar="NUMBER", help="Number of the revision.")]
+Groups = Annotated[
+    list[str] | None,
+    Option("--environment", metavar="NAME", help="Gateway environment; by default, Default. Repeatable."),
+]
+
+
+@commands.command("list", epilog=ending("holdfast revision list Pizza", "holdfast revision list Pizza:1.0.0 --json"))
+def list_revisions(wanted: Wanted, output: Output = None, as_json: AsJson = False) -> None:
+    """List the revisions of an API, and where each is deployed."""
+    with connect() as client:
+        every = client.get(f"{api_path(find_api(client, wanted))}/revisions")
+    rows = [
+        (
+            each["displayName"],
+            ", ".join(deployment["name"] for deployment in each["deploymentInfo"]),
+            each["description"],
+            each["createdBy"],
+            format_date(each["createdTime"]),
+        )
+        for each in every["list"]
+    ]
+    columns = ["REVISION", "DEPLOYED TO", "DESCRIPTION", "CREATED BY", "CREATED"]
+    names = [each["displayName"].rpartition(" ")[2] for each in every["list"]]
+    write_listing(Listing(every, columns, rows, names, "No revisions."), output, as_json)
+
+
+@commands.command("create", epilog=ending('holdfast revision create Pizza --description "new backend"'))
+def create_revision(
+    wanted: Wanted, description: Annotated[str, Option(metavar="TEXT", help="What is new.")] = ""
+) -> None:
+    """Create a revision: a copy of the API as it is now."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        revision = client.call("POST", f"{api_path(api)}/revisions", json={"description": description})
+    say(f"Created {revision['displayName']} of {title(api)}.")
+
+
+@commands.command(
+    "deploy",
+    epilog=ending("holdfast revision deploy Pizza 2", "holdfast revision deploy Pizza 2 --environment eu"),
+)
+def deploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
+    """Let gateways serve a revision instead of what they served before."""
+    groups = environments or ["Default"]
+    with connect() as client:
+        api = find_api(client, wanted)
+        params = {"revisionId": _find(client, api, number)["id"]}
+        body = [{"name": group} for group in groups]
+        client.answer("POST", f"{api_path(api)}/deploy-revision", params=params, json=body)
+    say(f"Deployed revision {number} of {title(api)} to {', '.join(groups)}.")
+
+
+@commands.command(
+    "undeploy",
+    epilog=ending("holdfast revision undeploy Pizza 2", "holdfast revision undeploy Pizza 2 --environment eu"),
+)
+def undeploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
+    """Stop serving a revision."""
+    groups = environments or ["Default"]
+    with connect() as client:
+        api = find_api(client, wanted)
+        params = {"revisionId": _find(client, api, number)["id"]}
+        body = [{"name": group} for group in groups]
+        client.answer("POST", f"{api_path(api)}/undeploy-revision", params=params, json=body)
+    say(f"Undeployed revision {number} of {title(api)} from {', '.join(groups)}.")
+
+
+@commands.command("restore", epilog=ending("holdfast revision restore Pizza 1 --yes"))
+def restore_revision(wanted: Wanted, number: Number, yes: Yes = False) -> None:
+    """Replace the working copy of an API with a revision."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        revision = _find(client, api, number)
+        confirm(f"Replace the working copy of {title(api)} with {revision['displayName']}?", yes=yes)
+        client.call("POST", f"{api_path(api)}/restore-revision", params={"revisionId": revision["id"]})
+    say(f"Restored revision {number} of {title(api)}.")
+
+
+@commands.command("delete", epilog=ending("holdfast revision delete Pizza 1 --yes"))
+def delete_revision(wanted: Wanted, number: Number, yes: Yes = False) -> None:
+    """Delete a revision that isn't deployed."""
+    with connect() as client:
+        api = find_api(client, wanted)
+        revision = _find(client, api, number)
+        confirm(f"Delete {revision['displayName']} of {title(api)}?", yes=yes)
+        client.call("DELETE", f"{api_path(api)}/revisions/{segment(revision['id'])}")
+    say(f"Deleted revision {number} of {title(api)}.")
+
+
+def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the revision of an API with this number. Raises Misused if there is none."""
+    for each in client.get(f"{api_path(api)}/revisions")["list"]:
+        if each["displayName"].rpartition(" ")[2] == str(number):
+            revision: dict[str, Any] = each
+            return revision
+    raise Misused(f"{title(api)} has no revision {number}. See holdfast revision list.")

@@ -1,0 +1,306 @@
+"""
+Converts entries of files to the values of the desired state.
+"""
+
+import hashlib
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holdfast.apis.catalog.api import check_context, check_description, check_name, check_version
+from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettings, SettingKind, read_connection
+from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
+from holdfast.apis.catalog.endpoint_security import SecurityDraft, read_kind
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.security_members import SECRETS, read_security
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.identities.caller_certificate import BOTH, check_environments, check_tier
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
+from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.formats.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
+from holdfast.certificates.formats.parsing import parse
+from holdfast.cli.declaration.desired_state import (
+    WantedApi,
+    WantedCaller,
+    WantedCertificate,
+    WantedIdentity,
+    WantedSecurity,
+    WantedTrust,
+)
+from holdfast.cli.declaration.endpoint_groups import read_endpoint_group
+from holdfast.cli.declaration.fields import Fields
+from holdfast.cli.declaration.request_rules import read_rules
+from holdfast.cli.terminal.files import expand_home, read_file
+
+
+class Conversion:
+    """Converts entries, and adds the SHA-256 of the files that they name to *files*."""
+
+    def __init__(self, files: MutableMapping[str, str], variables: Mapping[str, str]) -> None:
+        self._files = files
+        self._variables = variables
+
+    def api(self, fields: Fields) -> WantedApi | None:
+        """Convert an API; None if it is invalid."""
+        name = fields.value("name", check_name)
+        context = fields.value("context", check_context)
+        version = fields.value("version", check_version)
+        description = fields.value("description", check_description, optional=True) or ""
+        state = fields.value("state", _state, optional=True)
+        production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
+        sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
+        connections = {
+            "production_connection": _connection(fields.mapping("productionConnection")),
+            "sandbox_connection": _connection(fields.mapping("sandboxConnection")),
+        }
+        production_security = self._security(fields.mapping("productionSecurity"))
+        sandbox_security = self._security(fields.mapping("sandboxSecurity"))
+        endpoints: dict[Environment, Endpoint | None] = {"production": production, "sandbox": sandbox}
+        groups = read_endpoint_group(fields.mapping("endpointGroup"), endpoints)
+        environments = tuple(sorted(set(fields.texts("environments"))))
+        requires = fields.flag("requireCallerCertificate", otherwise=None)
+        callers = fields.several("callerCertificates")
+        accepted = None if callers is None else self._callers(callers)
+        rules = read_rules(fields)
+        fields.finish()
+        if name is None or context is None or version is None:
+            return None
+        return WantedApi(
+            fields.place,
+            fields.place_of("context"),
+            name,
+            context,
+            version,
+            description,
+            state,
+            production,
+            sandbox,
+            **connections,
+            production_security=production_security,
+            sandbox_security=sandbox_security,
+            requires_certificate=requires,
+            environments=environments,
+            callers=accepted,
+            rules=rules,
+            groups=groups,
+        )
+
+    def certificate(self, fields: Fields) -> WantedCertificate | None:
+        """Convert an endpoint certificate; None if it is invalid."""
+        alias = fields.value("alias", check_alias)
+        endpoint = fields.value("endpoint", _secure_endpoint)
+        current = self._certificates(fields, "file", "pem")
+        previous = self._certificates(fields, "previousFile", "previousPem")
+        keep = fields.flag("keepPrevious", otherwise=True)
+        if current == ():
+            fields.wrong("file", _MISSING)
+        place = fields.place_of("file", "pem")
+        fields.finish()
+        if alias is None or endpoint is None or not current or previous is None:
+            return None
+        return WantedCertificate(fields.place, place, alias, endpoint, current, previous, keep)
+
+    def trust(self, fields: Fields) -> WantedTrust | None:
+        """Convert trust settings; None if they are invalid."""
+        endpoint = fields.value("endpoint", _secure_endpoint)
+        crls = self._content(fields, "crlFile", "crls") or _Content("crls", None)
+        draft = TrustDraft(
+            anchors=fields.text("anchors") or AnchorMode.IMPORTED.value,
+            names=fields.texts("names"),
+            any_name=fields.flag("anyName", otherwise=False),
+            sni=fields.text("sni"),
+            certificate_pins=fields.texts("certificatePins"),
+            spki_pins=fields.texts("spkiPins"),
+            revocation=crls.data,
+            revocation_of_path=fields.flag("revocationOfPath", otherwise=True),
+            tls_minimum=fields.text("tlsMinimum") or "1.2",
+            tls_maximum=fields.text("tlsMaximum") or "1.3",
+        )
+        settings = fields.checked("", lambda: check_draft(draft), {"crls": crls.field})
+        fields.finish()
+        if endpoint is None or settings is None:
+            return None
+        return WantedTrust(
+            fields.place, endpoint, _members(settings), None if draft.revocation is None else settings.revocation
+        )
+
+    def identity(self, fields: Fields) -> WantedIdentity | None:
+        """Convert a gateway identity; None if it is invalid."""
+        endpoint = fields.value("endpoint", _secure_endpoint)
+        certificates = self._certificates(fields, "file", "pem")
+        if certificates == ():
+            fields.wrong("file", _MISSING)
+        place, variable = fields.place_of("keyFile", "keyVariable"), fields.text("keyVariable")
+        file = self._content(fields, "keyFile", None)
+        if file and file.data is not None and variable:
+            fields.wrong("keyVariable", "Use either keyFile or keyVariable, not both.")
+        elif file and file.data is None and not variable:
+            fields.wrong("keyFile", "Set keyFile to a file with the private key, or keyVariable to a variable.")
+        fields.finish()
+        if endpoint is None or not certificates or file is None:
+            return None
+        text = self._variables.get(variable) if variable else None
+        key = text.encode() if text else file.data
+        return WantedIdentity(fields.place, place, endpoint, certificates, key)
+
+    def _security(self, fields: Fields | None) -> WantedSecurity | None:
+        if fields is None:
+            return None
+        members = {
+            "type": fields.text("type"),
+            "username": fields.text("username"),
+            "apiKeyIdentifier": fields.text("header"),
+            "tokenUrl": fields.text("tokenUrl"),
+            "clientId": fields.text("clientId"),
+            "customParameters": fields.text("parameters"),
+            "secretVersion": fields.text("secretVersion"),
+            "allowUnencrypted": fields.flag("allowUnencrypted", otherwise=False),
+        }
+        variable, file = fields.text("secretVariable"), self._content(fields, "secretFile", None)
+        text = (
+            self._variables.get(variable)
+            if variable
+            else file.data.decode(errors="replace")
+            if file and file.data
+            else None
+        )
+        draft = fields.checked("", lambda: _read_security(members, text), _SECURITY_FIELDS)
+        fields.finish()
+        return WantedSecurity(fields.place, draft.security if draft else None, draft.secret or None if draft else None)
+
+    def _callers(self, entries: list[Fields]) -> tuple[WantedCaller, ...]:
+        callers: dict[str, WantedCaller] = {}
+        for fields in entries:
+            alias = fields.value("alias", check_alias)
+            tier = fields.value("tier", check_tier, optional=True)
+            environment = fields.value("environment", _caller_environment, optional=True)
+            certificates = self._certificates(fields, "file", "pem")
+            if certificates is not None and len(certificates) != 1:
+                fields.wrong(
+                    "file", f"Expected one certificate, not {len(certificates)}." if certificates else _MISSING
+                )
+            fields.finish()
+            if alias and alias in callers:
+                fields.wrong("alias", f"Duplicate alias {alias}.")
+            elif alias and certificates and len(certificates) == 1:
+                callers[alias] = WantedCaller(fields.place, alias, certificates[0], tier, environment)
+        return tuple(callers.values())
+
+    def _certificates(self, fields: Fields, file: str, inline: str) -> tuple[Certificate, ...] | None:
+        """Read certificates from a file or a field; empty if both are missing, None if they are invalid."""
+        content = self._content(fields, file, inline)
+        if content is None:
+            return None
+        data = content.data
+        if data is None or (data == b"" and content.field == inline):
+            return ()
+        upload = fields.checked(content.field, lambda: parse(data))
+        return upload.certificates if upload else None
+
+    def _content(self, fields: Fields, file: str, inline: str | None) -> "_Content | None":
+        """Read the content of the file that one field names, or of another field; None if it is invalid.
+
+        A file with no field *inline* for its content is a private key.
+        """
+        path, text = fields.text(file), fields.text(inline) if inline else None
+        if inline and path is not None and text is not None:
+            fields.wrong(inline, f"Use either {file} or {inline}, not both.")
+            return None
+        if path == "":
+            fields.wrong(file, "Name a file, or remove this field.")
+            return None
+        if path is None:
+            return _Content(inline or file, None if text is None else text.encode())
+        place = fields.folder_of(file)
+        data = fields.checked(file, lambda: self._read(place / expand_home(path), is_secret=inline is None))
+        return None if data is None else _Content(file, data)
+
+    def _read(self, path: Path, *, is_secret: bool) -> bytes:
+        data = read_file(path, MAX_CERTIFICATE_FILE)
+        if not is_secret:
+            self._files[str(path)] = hashlib.sha256(data).hexdigest()
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The content of a file or field, and the name of the *field*; *data* is None if it is missing."""
+
+    field: str
+    data: bytes | None
+
+
+_SECURITY_FIELDS = {"apiKeyIdentifier": "header", "customParameters": "parameters"}  # by member in REST
+_MISSING = "Set file to a certificate file, or pem to PEM text."
+
+
+def _connection(fields: Fields | None) -> ConnectionSettings | None:
+    if fields is None:
+        return None
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        match setting.kind:
+            case SettingKind.FLAG:
+                values[name] = fields.flag(setting.name, otherwise=None)
+            case SettingKind.STATUSES:
+                values[name] = fields.texts(setting.name)
+            case _:
+                values[name] = fields.text(setting.name)
+    names = {setting.member: setting.name for setting in SETTINGS.values()}
+    connection = fields.checked("protocol", lambda: _read_connection(values), names)
+    fields.finish()
+    return connection
+
+
+def _read_connection(values: dict[str, Any]) -> ConnectionSettings:
+    try:
+        return read_connection(values)
+    except InvalidField as error:  # its field must not be lost
+        raise InvalidFields([error]) from error
+
+
+def _read_security(members: dict[str, Any], secret: str | None) -> SecurityDraft | None:
+    kind = read_kind(members["type"], "")
+    # Editors end files with a line break.
+    filled = members | ({SECRETS[kind]: secret.removesuffix("\n").removesuffix("\r")} if kind and secret else {})
+    try:
+        return read_security(filled, "")
+    except InvalidField as error:  # its field must not be lost
+        names = {**_SECURITY_FIELDS, **dict.fromkeys(SECRETS.values(), "secretVariable")}
+        raise InvalidFields([InvalidField(names.get(error.field, error.field), str(error))]) from error
+
+
+def _members(settings: TrustSettings) -> dict[str, Any]:
+    """Convert settings to REST's members."""
+    return {
+        "anchors": settings.anchors.value,
+        "names": list(settings.names),
+        "anyName": settings.any_name,
+        "sni": settings.sni,
+        "certificatePins": list(settings.certificate_pins),
+        "spkiPins": list(settings.spki_pins),
+        "revocationOfPath": settings.revocation_of_path,
+        "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
+        "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
+    }
+
+
+def _caller_environment(text: str) -> str:
+    return check_environments(text) or BOTH
+
+
+def _state(text: str) -> State:
+    try:
+        return State(text.upper())
+    except ValueError as error:
+        raise InvalidField("state", f"Use one of {', '.join(State).lower()}.") from error
+
+
+def _secure_endpoint(url: str) -> Endpoint:
+    endpoint = parse_endpoint(url)
+    if not endpoint.origin.is_secure:
+        raise InvalidField("endpoint", "An http backend doesn't present a certificate. Use an https endpoint.")
+    return endpoint

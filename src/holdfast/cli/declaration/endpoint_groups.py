@@ -1,0 +1,155 @@
+"""
+Groups of endpoints in configuration files: their fields, what differs from the publisher, and exports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, SessionKind, check_group, read_group
+from holdfast.apis.catalog.group_members import GROUP_SETTINGS, endpoints_of, read_groups, write_group
+from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.cli.declaration.fields import Fields
+
+_NONE = "none"
+_SESSIONS = {_NONE: SessionKind.NONE, "cookie": SessionKind.COOKIE, "header": SessionKind.HEADER}
+_FIELDS = {"session_timeout": "sessionTimeout", "session_header": "sessionHeader"}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedGroups:
+    """The groups that a file asks for, by environment; empty: none."""
+
+    groups: Mapping[Environment, EndpointGroup]
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins of their further members."""
+        return {str(member.endpoint.origin) for group in self.groups.values() for member in group.members}
+
+
+def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, Endpoint | None]) -> WantedGroups | None:
+    """Read `endpointGroup` of an API with these first *endpoints*; None if it is missing or invalid."""
+    if fields is None:
+        return None
+    checks = fields.mapping("healthCheck")
+    common: dict[str, Any] = {
+        "kind": fields.text("kind"),
+        "algorithm": fields.text("algorithm"),
+        "session": fields.value("session", _read_session, optional=True),
+        "session_timeout": _number(fields.text("sessionTimeout")),
+        "session_header": fields.text("sessionHeader"),
+        "health_check": _read_checks(checks) if checks else None,
+    }
+    weights = {name: _number(fields.text(f"{name}Weight")) for name in ENVIRONMENTS}
+    members = {name: [_read_member(each) for each in fields.several(name) or []] for name in ENVIRONMENTS}
+    fields.finish()
+    if common["kind"] == _NONE:
+        return WantedGroups({})
+    groups: dict[Environment, EndpointGroup] = {}
+    for name in ENVIRONMENTS:
+        if (first := endpoints[name]) is None:
+            if members[name]:
+                fields.wrong(name, f"Set {name} of the API, the first endpoint of this group.")
+            continue
+        values = common | {"weight": weights[name], "members": members[name]}
+        checked = fields.checked(name, partial(_check, first, values), _FIELDS)
+        if checked:
+            groups[name] = checked
+    return WantedGroups(groups)
+
+
+def compare_groups(wanted: WantedGroups, before: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the groups of an API, whose `endpointConfig` is *before*, and the *wanted* ones as texts."""
+    return _show(read_groups(before)), _show(wanted.groups)
+
+
+def apply_groups(config: dict[str, Any], wanted: WantedGroups) -> dict[str, Any]:
+    """Return *config*, an `endpointConfig`, with the *wanted* groups; first endpoints keep their other members."""
+    failovers = [f"{name}_failovers" for name in ENVIRONMENTS]
+    kept = {name: value for name, value in config.items() if name not in {*GROUP_SETTINGS, *failovers}}
+    kept["endpoint_type"] = "http"
+    for each in wanted.groups.values():
+        kept |= write_group(each)
+    for name in ENVIRONMENTS:
+        first = next(iter(endpoints_of(config, name)), None)
+        if first is None:
+            continue
+        group = wanted.groups.get(name)
+        if group is None:
+            kept[f"{name}_endpoints"] = first
+            continue
+        further = [{"url": member.endpoint.url, "weight": member.weight} for member in group.members]
+        own = first | {"weight": group.weight}
+        if kept["endpoint_type"] == "failover":
+            kept |= {f"{name}_endpoints": own, f"{name}_failovers": further}
+        else:
+            kept[f"{name}_endpoints"] = [own, *further]
+    return kept
+
+
+def export_groups(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the groups in *config*, an `endpointConfig`, as files have them; empty: none."""
+    groups = read_groups(config)
+    if not groups:
+        return {}
+    group = next(iter(groups.values()))
+    session = next(name for name, kind in _SESSIONS.items() if kind is group.session)
+    exported: dict[str, Any] = {"kind": group.kind.value, "algorithm": group.algorithm.value, "session": session}
+    exported |= {"sessionTimeout": group.session_timeout, "sessionHeader": group.session_header}
+    if group.health_check:
+        exported["healthCheck"] = group.health_check.values
+    for name, own in groups.items():
+        exported[f"{name}Weight"] = own.weight
+        if own.members:
+            exported[name] = [{"url": member.endpoint.url, "weight": member.weight} for member in own.members]
+    return exported
+
+
+def _show(groups: Mapping[Environment, EndpointGroup]) -> str:
+    if not groups:
+        return _NONE
+    parts = []
+    for name, group in groups.items():
+        values = group.values
+        members = [f"{member['url']} ({member['weight']})" for member in values.pop("members")]
+        checks = values.pop("health_check")
+        settings = ", ".join(f"{key}: {value or _NONE}" for key, value in values.items())
+        checked = f", health check: {' '.join(str(value) for value in checks.values())}" if checks else ""
+        parts.append(f"{name}: {', '.join(members) or 'no further endpoints'}; {settings}{checked}")
+    return ". ".join(parts)
+
+
+def _check(first: Endpoint, values: Mapping[str, Any]) -> EndpointGroup:
+    try:
+        group = read_group(values)
+        check_group(first, group, "")
+    except InvalidField as error:  # its field must not be lost
+        raise InvalidFields([error]) from error
+    return group
+
+
+def _read_member(fields: Fields) -> dict[str, Any]:
+    member = {"url": fields.text("url"), "weight": _number(fields.text("weight"))}
+    fields.finish()
+    return member
+
+
+def _read_checks(fields: Fields) -> dict[str, Any]:
+    values: dict[str, Any] = {name: fields.text(name) for name in ("path", "statuses")}
+    values |= {name: _number(fields.text(name)) for name in ("interval", "timeout")}
+    fields.finish()
+    return values
+
+
+def _read_session(text: str) -> str:
+    if text not in _SESSIONS:
+        raise InvalidField("session", f"Use one of {', '.join(_SESSIONS)}.")
+    return _SESSIONS[text].value
+
+
+def _number(text: str | None) -> int | str | None:
+    """Return a whole number, or the text for the message that refuses it."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else text

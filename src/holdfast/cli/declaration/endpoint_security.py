@@ -1,0 +1,87 @@
+"""
+Endpoint security in configuration files: the secret by reference, and what differs from the publisher.
+
+The publisher never returns a secret, so a changed one is recognized by `secretVersion`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SecurityKind
+from holdfast.apis.catalog.security_members import SECRETS, write_security
+from holdfast.cli.declaration.current_state import ExistingApi
+from holdfast.cli.declaration.desired_state import WantedApi, WantedSecurity
+from holdfast.cli.declaration.fields import Problems
+
+_NONE = "none"
+
+
+def list_securities(api: WantedApi) -> Iterator[tuple[str, WantedSecurity]]:
+    """Yield the environments whose endpoint security a file decides on, if they have an endpoint."""
+    if api.production and api.production_security:
+        yield "production", api.production_security
+    if api.sandbox and api.sandbox_security:
+        yield "sandbox", api.sandbox_security
+
+
+def compare_securities(
+    api: WantedApi, before: ExistingApi | None, problems: Problems
+) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the fields of endpoint security with the texts before and after; a missing secret is a problem."""
+    for environment, wanted in list_securities(api):
+        present = _members_of(before, environment)
+        old, new = _show(present), _show(_describe(wanted.security))
+        yield f"{environment}Security", old if before else None, new
+        if wanted.security is None or wanted.secret is not None:
+            continue
+        if (present.get("type"), _version(present)) != (wanted.security.kind.value, wanted.security.secret_version):
+            problems.add(wanted.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
+
+
+def write_securities(api: WantedApi, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `endpoint_security` of a request, with secrets; environments that no file decides on stay."""
+    members = {environment: dict(values) for environment, values in present.items()}
+    for environment, wanted in list_securities(api):
+        members[environment] = _describe(wanted.security)
+        if wanted.security and wanted.secret is not None:
+            members[environment][SECRETS[wanted.security.kind]] = wanted.secret
+    return members
+
+
+def export_security(api: ExistingApi, environment: str) -> dict[str, Any]:
+    """Return endpoint security as files have it, without the secret; empty: none."""
+    members = _members_of(api, environment)
+    names = {"type": "type", "username": "username", "apiKeyIdentifier": "header", "secretVersion": "secretVersion"}
+    names |= {"tokenUrl": "tokenUrl", "clientId": "clientId", "allowUnencrypted": "allowUnencrypted"}
+    exported = {name: members[member] for member, name in names.items() if member in members}
+    if parameters := members.get("customParameters"):
+        exported["parameters"] = urlencode(parameters)
+    return exported | {"type": exported["type"].lower()} if exported else {}
+
+
+def _describe(security: EndpointSecurity | None) -> dict[str, Any]:
+    return write_security(security) if security else {"type": _NONE.upper()}
+
+
+def _members_of(api: ExistingApi | None, environment: str) -> dict[str, Any]:
+    config = (api.body.get("endpointConfig") or {}) if api else {}
+    members: dict[str, Any] = (config.get("endpoint_security") or {}).get(environment) or {}
+    return members
+
+
+def _version(members: Mapping[str, Any]) -> str:
+    return str(members.get("secretVersion", ""))
+
+
+def _show(members: Mapping[str, Any]) -> str:
+    kind = str(members.get("type") or _NONE)
+    if kind not in set(SecurityKind):
+        return _NONE
+    name = members.get("username") or members.get("apiKeyIdentifier")
+    if kind == SecurityKind.OAUTH:
+        parameters = urlencode(members.get("customParameters") or {})
+        name = f"{members.get('clientId')} at {members.get('tokenUrl')}" + (f" ({parameters})" if parameters else "")
+    version = f", secretVersion: {_version(members)}" if _version(members) else ""
+    allowed = ", allowUnencrypted: true" if members.get("allowUnencrypted") else ""
+    return f"{kind.lower()}: {name}{version}{allowed}"

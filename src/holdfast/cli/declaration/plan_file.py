@@ -1,0 +1,186 @@
+"""
+Plan files: what `diff` showed, so that `apply` makes exactly these changes or none.
+
+A plan file contains no configuration. `apply` reads the files again and compares the plan that follows from them, so an
+edited plan file can't smuggle in a change, and it contains no keys.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holdfast.cli.declaration.documents import INPUT, MAX_FILE
+from holdfast.cli.declaration.inputs import Inputs
+from holdfast.cli.declaration.report import describe_plan, title_of
+from holdfast.cli.declaration.steps import Plan, Step, TrustStep
+from holdfast.cli.declaration.wording import show_value
+from holdfast.cli.exit_codes import ExitCode
+from holdfast.cli.failures import CommandFailed, Misused, WrongFile
+from holdfast.cli.requests.client import Client
+from holdfast.cli.terminal.files import read_file, write_file
+
+VERSION = 1
+MAX_SHOWN = 30  # differences in a message
+
+
+class StalePlan(CommandFailed):
+    """Something has changed since the plan was made; the text says what."""
+
+    code = ExitCode.STALE
+
+    def __init__(self, differences: list[str]) -> None:
+        more = len(differences) - MAX_SHOWN
+        lines = [*differences[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        listed = "\n".join(f"  {line}" for line in lines)
+        super().__init__(f"The plan is stale. Nothing was changed.\n{listed}\nRun `holdfast diff --out PLAN` again.")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """
+    The content of a plan file.
+
+    *publisher* and *organization* are where it applies. *digests* are the SHA-256 of files by name. *changes* describe
+    the steps as JSON, and *versions* are the entity tags of the objects that they change, by their titles.
+    """
+
+    publisher: str
+    organization: str
+    inputs: Inputs
+    prune: bool
+    digests: Mapping[str, str]
+    changes: list[dict[str, Any]]
+    versions: Mapping[str, str]
+
+
+def save_plan(path: Path, plan: Plan, client: Client, inputs: Inputs, digests: Mapping[str, str], **more: Any) -> None:
+    """Write a plan file; *more* are the members `prune` and `created`. Raises Misused, CommandFailed."""
+    if INPUT in (*inputs.files, *inputs.overlays):
+        raise Misused("Standard input can't be read again to apply a plan. Name files.")
+    body = {
+        "holdfastPlan": VERSION,
+        "publisher": client.url,
+        "organization": organization_of(client),
+        "files": list(inputs.files),
+        "overlays": list(inputs.overlays),
+        "label": inputs.label,
+        "digests": dict(digests),
+        "versions": _versions(plan),
+        **more,
+        **describe_plan(plan),
+    }
+    write_file(path, f"{json.dumps(body, indent=2)}\n".encode())
+
+
+def read_plan(path: str) -> SavedPlan:
+    """Read a plan file. Raises WrongFile."""
+    try:
+        body = json.loads(read_file(Path(path), MAX_FILE))
+        if body["holdfastPlan"] != VERSION:
+            raise WrongFile(f"{path} is a plan of another version of Holdfast. Run `holdfast diff --out PLAN` again.")
+        inputs = Inputs(_texts(body["files"]), _texts(body["overlays"]), str(body["label"]))
+        changes = [dict(each) for each in body["changes"]]
+        if not all(isinstance(change.get(name), str) for change in changes for name in ("action", "kind", "name")):
+            raise TypeError
+        return SavedPlan(
+            str(body["publisher"]),
+            str(body["organization"]),
+            inputs,
+            body["prune"] is True,
+            dict(body["digests"]),
+            changes,
+            dict(body["versions"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WrongFile(f"{path} isn't a plan. Create one with `holdfast diff --out PLAN`.") from error
+
+
+def refuse_elsewhere(saved: SavedPlan, client: Client) -> None:
+    """Refuse a plan for another publisher or organization. Raises CommandFailed."""
+    organization = organization_of(client)
+    if (saved.publisher, saved.organization) != (client.url, organization):
+        raise CommandFailed(
+            f"The plan is for organization {saved.organization} at {saved.publisher}, but you are signed in to "
+            f"{organization} at {client.url}. Nothing was changed."
+        )
+
+
+def refuse_stale(saved: SavedPlan, plan: Plan, digests: Mapping[str, str]) -> None:
+    """Refuse *saved* if *plan*, which follows from the files and the publisher now, is another. Raises StalePlan."""
+    if differences := [*_changed_files(saved.digests, digests), *_changed_steps(saved, plan)]:
+        raise StalePlan(differences)
+
+
+def refuse_changed_files(saved: SavedPlan, digests: Mapping[str, str]) -> None:
+    """Refuse *saved* if files have changed, before anything is read from the publisher. Raises StalePlan."""
+    if differences := list(_changed_files(saved.digests, digests)):
+        raise StalePlan(differences)
+
+
+def organization_of(client: Client) -> str:
+    """Return the organization of the signed-in user."""
+    return str(client.get("/account")["organization"])
+
+
+def _changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"{name}: the plan used this file, and it is no longer used"
+        elif name not in before:
+            yield f"{name}: this file is new"
+        elif before[name] != after[name]:
+            yield f"{name}: this file has changed"
+
+
+def _changed_steps(saved: SavedPlan, plan: Plan) -> Iterator[str]:
+    described = describe_plan(plan)["changes"]
+    before, after = ({_name(change): change for change in changes} for changes in (saved.changes, described))
+    for name in before.keys() - after.keys():
+        yield f"{name}: no longer needed, because it was already changed"
+    for name in after.keys() - before.keys():
+        yield f"{name}: not in the plan"
+    versions = _versions(plan)
+    for name in before.keys() & after.keys():
+        if differences := list(_differences(before[name], after[name])):
+            yield f"{name}: {'; '.join(differences)}"
+        elif saved.versions.get(name) != versions.get(name):
+            yield f"{name}: someone else has changed it"
+    if list(before) != list(after) and before.keys() == after.keys():
+        yield "the order of the changes is different"
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    details_before, details_after = (
+        {detail["field"]: detail for detail in change.get("details", ())} for change in (before, after)
+    )
+    for field in sorted(details_before.keys() | details_after.keys()):
+        old, new = details_before.get(field), details_after.get(field)
+        if old != new:
+            yield f"{field} is {_change(new)}, and the plan says {_change(old)}"
+    lists = ("trusts", "keeps", "loses")
+    if any(before.get(name) != after.get(name) for name in lists) and details_before == details_after:
+        yield "other certificates are trusted"
+
+
+def _change(detail: dict[str, Any] | None) -> str:
+    return f"{show_value(detail['before'])} -> {show_value(detail['after'])}" if detail else "unchanged"
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    return {title_of(step): tag for step in plan.steps if (tag := _tag(step))}
+
+
+def _tag(step: Step) -> str:
+    existing = step.existing
+    # The settings of an origin include its exception, which expires without a change by the user.
+    return existing.tag if existing and not isinstance(step, TrustStep) else ""
+
+
+def _name(change: dict[str, Any]) -> str:
+    return f"{change['action']} {change['kind']} {change['name']}"
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)

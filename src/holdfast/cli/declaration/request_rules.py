@@ -1,0 +1,166 @@
+"""
+The rules for requests in configuration files: default version, listed operations, CORS and limits.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from holdfast.apis.catalog import cors_policy
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.operation_list import SWITCH
+from holdfast.apis.catalog.request_rules import LIMITS, RequestRules, read_request_rules, read_stored_rules
+from holdfast.cli.declaration.current_state import ExistingApi
+from holdfast.cli.declaration.desired_state import WantedApi, WantedRules
+from holdfast.cli.declaration.fields import Fields, Problems
+
+DEFAULT = "isDefaultVersion"
+UNLIMITED = "unlimited"
+_OFF = {"corsConfigurationEnabled": False}
+_CORS = {
+    "accessControlAllowOrigins": "origins",
+    "accessControlAllowMethods": "methods",
+    "accessControlAllowHeaders": "headers",
+    "accessControlAllowCredentials": "credentials",
+}
+
+
+def read_rules(fields: Fields) -> WantedRules:
+    """Read the rules of an API's entry."""
+    operations = [_operation(text) for text in fields.texts("operations")]
+    if not all(each["target"] for each in operations):
+        fields.wrong("operations", "Write method and path, such as GET /pets/{id}.")
+    elif operations:
+        fields.checked("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
+    limits = {each: _read_limit(fields.mapping(f"{each}Limit"), each) for each in ENVIRONMENTS}
+    return WantedRules(
+        is_default=fields.flag("defaultVersion", otherwise=None),
+        only_listed=fields.flag(SWITCH, otherwise=None),
+        operations=tuple(operations),
+        cors=_read_cors(fields.mapping("cors")),
+        limits={environment: limit for environment, limit in limits.items() if limit is not None},
+    )
+
+
+def compare_rules(
+    api: WantedApi, before: ExistingApi | None, problems: Problems
+) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the fields that a file decides on, with the texts before and after."""
+    body = before.body if before else {}
+    wanted, old = api.rules, read_stored_rules(body)
+    new = read_stored_rules(write_rules(api, body))
+    if wanted.only_listed and not (wanted.operations or body.get("operations")):
+        problems.add(api.place, f"{api.name} {api.version} lists no operations. Add some, or remove {SWITCH}.")
+    rows: dict[str, tuple[object, object, object]] = {
+        "defaultVersion": (wanted.is_default, bool(body.get(DEFAULT)), wanted.is_default),
+        SWITCH: (wanted.only_listed, bool(body.get(SWITCH)), wanted.only_listed),
+        "operations": (wanted.operations or None, _show_operations(body), _show_operations(write_rules(api, body))),
+        "cors": (wanted.cors, _show_cors(old), _show_cors(new)),
+        **{
+            f"{each}Limit": (wanted.limits.get(each), _show_limit(old, each), _show_limit(new, each))
+            for each in ENVIRONMENTS
+        },
+    }
+    for name, (decided, first, second) in rows.items():
+        if decided is not None:
+            yield name, _text(first) if before else None, _text(second)
+
+
+def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a request, from those *before*; what the file doesn't decide stays."""
+    wanted = api.rules
+    members = {name: before[name] for name in (SWITCH, "operations", cors_policy.MEMBER, LIMITS) if name in before}
+    # Another version may have become the default since.
+    if wanted.is_default is not None:
+        members[DEFAULT] = wanted.is_default
+    if wanted.only_listed is not None:
+        members[SWITCH] = wanted.only_listed
+    if wanted.operations:
+        known = {_key(each): each for each in before.get("operations") or []}
+        members["operations"] = [known.get(_key(each), each) for each in wanted.operations]
+    if wanted.cors is not None:
+        members[cors_policy.MEMBER] = (before.get(cors_policy.MEMBER) or {}) | wanted.cors
+    if wanted.limits:
+        limits = dict(before.get(LIMITS) or {})
+        for environment, limit in wanted.limits.items():
+            limits.pop(environment, None)
+            limits.pop(f"{environment}TimeUnit", None)
+            limits |= limit
+        members[LIMITS] = limits
+    return members
+
+
+def export_rules(api: ExistingApi) -> dict[str, Any]:
+    """Return the rules as files have them; those that are off are left out."""
+    rules, only = read_stored_rules(api.body), api.body.get(SWITCH) is True
+    exported: dict[str, Any] = {"defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
+    if only:
+        exported["operations"] = [f"{verb} {target}" for verb, target in map(_key, api.body.get("operations") or [])]
+    if rules.cors:
+        member = rules.cors.member
+        exported["cors"] = {name: member[rest] for rest, name in _CORS.items() if member[rest]}
+    for environment in ENVIRONMENTS:
+        if limit := rules.limit(environment):
+            exported[f"{environment}Limit"] = {"requests": limit.requests, "per": limit.unit.lower()}
+    return {name: value for name, value in exported.items() if value}
+
+
+def _operation(text: str) -> dict[str, str]:
+    verb, _, target = text.strip().partition(" ")
+    return {"verb": verb.upper(), "target": target.strip()}
+
+
+def _key(operation: Mapping[str, Any]) -> tuple[str, str]:
+    return str(operation.get("verb")).upper(), str(operation.get("target"))
+
+
+def _read_limit(fields: Fields | None, environment: Environment) -> dict[str, Any] | None:
+    """Return the members of a limit, empty for none; None if a file doesn't decide on it, or it is invalid."""
+    if fields is None:
+        return None
+    text, unit = fields.text("requests") or "", (fields.text("per") or "second").upper()
+    fields.finish()
+    if text == UNLIMITED:
+        return {}
+    requests = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
+    limit = {environment: requests, f"{environment}TimeUnit": unit}
+    names = {f"{LIMITS}.{environment}": "requests", f"{LIMITS}.{environment}TimeUnit": "per"}
+    return limit if fields.checked("requests", lambda: read_request_rules({LIMITS: limit}), names) else None
+
+
+def _read_cors(fields: Fields | None) -> dict[str, Any] | None:
+    if fields is None:
+        return None
+    enabled = fields.flag("enabled", otherwise=True)
+    values = {
+        rest: fields.flag(name, otherwise=False) if name == "credentials" else fields.texts(name) or None
+        for rest, name in _CORS.items()
+    }
+    fields.finish()
+    if not enabled:
+        return _OFF
+    member = {"corsConfigurationEnabled": True} | {name: value for name, value in values.items() if value is not None}
+    names = {f"{cors_policy.MEMBER}.{rest}": name for rest, name in _CORS.items()}
+    rules = fields.checked("origins", lambda: read_request_rules({cors_policy.MEMBER: member}), names)
+    return rules.cors.member if rules and rules.cors else None
+
+
+def _show_operations(members: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(" ".join(_key(each)) for each in members.get("operations") or []))
+
+
+def _show_cors(rules: RequestRules) -> str:
+    if rules.cors is None:
+        return "off"
+    shown = {name: rules.cors.member[rest] for rest, name in _CORS.items()}
+    return ", ".join(
+        f"{name}: {' '.join(value) if isinstance(value, list) else value}" for name, value in shown.items()
+    )
+
+
+def _show_limit(rules: RequestRules, environment: Environment) -> str:
+    limit = rules.limit(environment)
+    return f"{limit.requests:,} per {limit.unit.lower()}" if limit else UNLIMITED
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

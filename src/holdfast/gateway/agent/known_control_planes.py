@@ -1,0 +1,107 @@
+"""
+The control planes that an agent knows, by the addresses of their discovery ports.
+
+It learns them from the publisher when it joins, and from each control plane that it is connected to. They are stored,
+so that it finds one even if all those are gone that it knew when it joined.
+"""
+
+import asyncio
+import json
+import random
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from holdfast.files.replacement import replace_file
+from holdfast.gateway.control.notices import MAX_CONTROL_PLANES
+from holdfast.network.addresses import Address, Addresses
+
+log = structlog.get_logger()
+CONTROL_PLANES_FILE = "control-planes.json"
+RESOLVED_WITHIN = 2.0  # seconds for the DNS lookup of all names
+
+
+class KnownControlPlanes:
+    """The addresses, in the order in which they are tried. Lives on one event loop."""
+
+    def __init__(self, directory: Path, joined: Address, given: Addresses = ()) -> None:
+        """
+        *given* are those of the command line, which are tried first; *joined* is that of the membership, which comes
+        after those that were learned.
+
+        Those that were learned are read from *directory*.
+        """
+        self._directory = directory
+        self._given = given
+        self._joined = joined
+        self._learned = read_control_planes(directory)
+        self._former: Addresses = ()  # learned before: a control plane can come back unannounced
+
+    async def learn(self, addresses: Addresses) -> None:
+        """Store *addresses* instead of those that were learned before. A failure is logged."""
+        if addresses == self._learned:
+            return
+        former = (*self._learned, *self._former)
+        self._former = tuple(dict.fromkeys(each for each in former if each not in addresses))[:MAX_CONTROL_PLANES]
+        self._learned = addresses
+        try:
+            await asyncio.to_thread(write_control_planes, self._directory, addresses)
+        except OSError as error:
+            log.warning("the addresses of control planes weren't stored", why=str(error))
+
+    async def find_candidates(self, first: Addresses = (), last: Address | None = None) -> list[Address]:
+        """
+        Return where to connect, in this order; each address that a name has counts.
+
+        Gateways spread over control planes, because the order is random among the given, and among the learned ones.
+        *first* come before all others; *last* is the one that was just lost.
+        """
+        groups = await _resolve(first, self._given, self._learned, (self._joined,), self._former)
+        ordered = dict.fromkeys(address for group in groups for address in _shuffle(group))
+        return sorted(ordered, key=lambda address: address == last)
+
+
+def read_control_planes(directory: Path) -> Addresses:
+    """Return the stored addresses; none if there are none, or if the file can't be read (logged)."""
+    path = directory / CONTROL_PLANES_FILE
+    try:
+        return tuple((str(host), int(port)) for host, port in json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("the addresses of control planes can't be read", file=str(path), why=str(error))
+        return ()
+
+
+def write_control_planes(directory: Path, addresses: Addresses) -> None:
+    """Store *addresses* for the next start. Raises OSError."""
+    replace_file(directory / CONTROL_PLANES_FILE, json.dumps(addresses).encode())
+
+
+async def _resolve(*groups: Addresses) -> list[list[Address]]:
+    """Return *groups* with the IP addresses of names; a name that has none stays, so that connecting says why."""
+    names = {address for group in groups for address in group}
+    tasks = {address: asyncio.create_task(_look_up(address)) for address in names}
+    if tasks:
+        await asyncio.wait(tasks.values(), timeout=RESOLVED_WITHIN)
+    resolved = {address: task.result() if task.done() else [address] for address, task in tasks.items()}
+    for task in tasks.values():
+        task.cancel()
+    return [[each for address in group for each in resolved[address]] for group in groups]
+
+
+async def _look_up(address: Address) -> list[Address]:
+    host, port = address
+    try:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return [address]
+    return [(str(answer[4][0]), port) for answer in answers]
+
+
+def _shuffle(addresses: Iterable[Address]) -> list[Address]:
+    every = list(dict.fromkeys(addresses))
+    random.shuffle(every)
+    return every

@@ -1,0 +1,181 @@
+"""
+Health checks and metrics of a gateway over HTTP: `/livez`, `/readyz` and `/metrics`.
+
+They answer anyone who can connect, without sign-in, and contain neither names of APIs nor secrets.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from holdfast.gateway.agent.in_force import EnvoyProgress, State
+from holdfast.gateway.agent.reporter import Reporter
+from holdfast.gateway.control.reports import Report
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.resources.resource import LISTENER
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
+MAX_REQUEST = 8192  # bytes of a request's line and headers
+MAX_CONNECTIONS = 20  # at the same time; the next one closes the one that was opened first
+WITHIN = 5.0  # seconds for a request and its response
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: its status, the type of its content, and the content."""
+
+    status: int
+    content_type: str = _TEXT
+    content: bytes = b""
+
+
+class Monitoring:
+    """Answers requests about one gateway. Lives on one event loop."""
+
+    def __init__(self, cache: Cache, in_force: EnvoyProgress, reporter: Reporter, now: Callable[[], datetime]) -> None:
+        self._cache = cache
+        self._in_force = in_force
+        self._reporter = reporter
+        self._now = now
+        self._open: dict[asyncio.Timeout, None] = {}  # the deadline of each connection, the first to be opened first
+        self._one_report = asyncio.Lock()  # reading Envoy's counters stops its main thread for a moment
+
+    @asynccontextmanager
+    async def serve(self, sockets: Iterable[socket.socket]) -> AsyncIterator[None]:
+        """Answer on *sockets*, which listen, until the block ends."""
+        servers = [await asyncio.start_server(self._connect, sock=each, limit=MAX_REQUEST) for each in sockets]
+        try:
+            yield
+        finally:
+            for server in servers:
+                server.close()
+
+    def failing(self) -> list[str]:
+        """Return what keeps the gateway from serving callers: `Envoy`, `configuration` or `listeners`."""
+        if not self._in_force.envoys:
+            return ["Envoy"]
+        listeners = self._cache.resources(LISTENER)
+        if not listeners:
+            return ["configuration"]
+        states = (self._in_force.progress_of((LISTENER, name), each.version).state for name, each in listeners.items())
+        return [] if all(state is State.IN_FORCE for state in states) else ["listeners"]
+
+    async def answer(self, method: str, path: str) -> Answer:
+        """Return the response to a request."""
+        if path not in {LIVE, READY, METRICS}:
+            return Answer(404)
+        if method not in {"GET", "HEAD"}:
+            return Answer(405)
+        if path == LIVE:
+            return Answer(200, _JSON, b'{"status": "ok"}')
+        failing = self.failing()
+        if path == READY:
+            body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
+            if degraded := self._degraded():
+                body["degraded"] = degraded
+            return Answer(503 if failing else 200, _JSON, json.dumps(body).encode())
+        async with self._one_report:
+            report = await self._reporter.build()
+        return _expose(_metrics(report, not failing, self._now()))
+
+    def _degraded(self) -> list[str]:
+        """Return what needs attention although callers are served."""
+        kinds = {problem.kind.value for problem in self._reporter.problems()}
+        return sorted(kinds | ({"control plane"} if self._reporter.stale_since() else set()))
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(WITHIN) as deadline:
+                self._make_place(deadline)
+                try:
+                    await self._respond(reader, writer)
+                finally:
+                    self._open.pop(deadline, None)
+        except TimeoutError:
+            writer.transport.abort()  # what the client doesn't read must not stay in memory
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _make_place(self, deadline: asyncio.Timeout) -> None:
+        """Add a connection; a health check needs its turn at once, whatever others do."""
+        self._open[deadline] = None
+        if len(self._open) > MAX_CONNECTIONS:
+            first = next(iter(self._open))
+            del self._open[first]
+            if not first.expired():
+                first.reschedule(asyncio.get_running_loop().time())
+
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = ""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+            answer = await self.answer(method, target.partition("?")[0])
+        except (asyncio.LimitOverrunError, ValueError):
+            answer = Answer(400)
+        head = (
+            f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\nContent-Type: {answer.content_type}\r\n"
+            f"Content-Length: {len(answer.content)}\r\nConnection: close\r\n\r\n"
+        ).encode()
+        writer.write(head if method == "HEAD" else head + answer.content)
+        await writer.drain()
+
+
+def _metrics(report: Report, is_ready: bool, now: datetime) -> "Iterator[Metric]":
+    # Loaded only by gateways that are asked for metrics, because an agent should stay small.
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+
+    versions = {"version": report.version, "envoy_version": report.envoy_version}
+    yield InfoMetricFamily("holdfast_gateway", "Versions of the agent and its Envoy.", value=versions)
+    yield GaugeMetricFamily("holdfast_gateway_ready", "1 if the gateway serves callers, otherwise 0.", int(is_ready))
+    yield GaugeMetricFamily(
+        "holdfast_gateway_envoy_up", "1 if Envoy answers, otherwise 0.", int(bool(report.envoy_version))
+    )
+    stale = (now - report.stale_since).total_seconds() if report.stale_since else 0.0
+    yield GaugeMetricFamily(
+        "holdfast_gateway_stale_seconds", "Seconds without a control plane; 0 while it is connected.", stale
+    )
+    yield CounterMetricFamily(
+        "holdfast_gateway_envoy_restarts", "Restarts of Envoy because it had ended.", report.envoy_restarts
+    )
+    yield CounterMetricFamily(
+        "holdfast_gateway_lost_reports",
+        "Reports of failed requests that were dropped, because no control plane was connected.",
+        report.lost_reports,
+    )
+    problems = GaugeMetricFamily("holdfast_gateway_problems", "Problems by kind.", labels=["kind"])
+    for kind in sorted({each.kind.value for each in report.problems}):
+        problems.add_metric([kind], sum(each.kind.value == kind for each in report.problems))
+    yield problems
+    requests = CounterMetricFamily("holdfast_gateway_requests", "Requests of callers.", labels=["environment"])
+    failures = CounterMetricFamily("holdfast_gateway_failures", "Responses with 5xx.", labels=["environment"])
+    for traffic in report.traffic:
+        requests.add_metric([traffic.environment], traffic.requests)
+        failures.add_metric([traffic.environment], traffic.failures)
+    yield requests
+    yield failures
+
+
+def _expose(metrics: "Iterable[Metric]") -> Answer:
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+    from prometheus_client.registry import Collector
+
+    class Metrics(Collector):
+        def collect(self) -> "Iterable[Metric]":
+            return metrics
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Metrics())
+    return Answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))

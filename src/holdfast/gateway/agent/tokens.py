@@ -1,0 +1,193 @@
+"""
+Access tokens with which this gateway signs in to backends: the agent gets them, and gives them to its Envoy as secrets.
+
+Traffic never waits for the control plane, and a new token changes no cluster. A token is stored like everything that
+the gateway serves, encrypted, so that a restart needs no new one.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.failures.token_problem import TokenProblem
+from holdfast.gateway.probing.token_answer import EnvoyNotReady, NoToken, Token, ask_for_token
+from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
+from holdfast.gateway.resources.token_requests import (
+    ENDPOINT_PREFIX,
+    REQUEST_PREFIX,
+    TOKEN_PREFIX,
+    TokenRequest,
+    build_token,
+    read_token_request,
+)
+
+log = structlog.get_logger()
+Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
+AT_ONCE = 8  # requests to token endpoints
+RENEW_AFTER, JITTER = 0.8, 0.1  # of a token's lifetime; all gateways got theirs at the same moment
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds between attempts, if the next one may help
+READY_WITHIN = 2.0  # seconds between attempts while Envoy starts
+FIRST_PAUSE_IF_REJECTED = 5.0  # seconds: servers lock clients that fail often
+
+
+class Tokens:
+    """The tokens of this gateway, one for each token request. Lives on one event loop."""
+
+    def __init__(self, cache: Cache, probe_socket: Path, now: Callable[[], datetime], save: Save) -> None:
+        """*save* stores changed and removed resources."""
+        self._cache = cache
+        self._socket = probe_socket
+        self._now = now
+        self._save = save
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        # By the name of the request: its task, and when the token in use expires.
+        self._kept: dict[str, asyncio.Task[None]] = {}
+        self._expires: dict[str, datetime] = {}
+        self._wake: dict[str, asyncio.Event] = {}  # by the name of the token endpoint's cluster
+        self._problems: dict[str, TokenProblem] = {}  # by the name of the request
+
+    @property
+    def problems(self) -> list[TokenProblem]:
+        """Why there are no tokens, or no new ones."""
+        return list(self._problems.values())
+
+    @staticmethod
+    def is_own(key: ResourceKey) -> bool:
+        """Return whether the agent provides a resource, so that the control plane's doesn't count."""
+        return key[0] == SECRET and key[1].startswith(TOKEN_PREFIX)
+
+    def admit(
+        self, upserts: Iterable[Resource], removals: Iterable[ResourceKey]
+    ) -> tuple[list[Resource], list[ResourceKey]]:
+        """
+        Return a change for Envoy: with an empty secret for each new token request, so that no cluster waits for one.
+
+        Tokens among *upserts* were stored by an earlier process.
+        """
+        gone = [key for key in removals if not self.is_own(key)]
+        admitted = {(each.type_url, each.name): each for each in upserts}
+        for key in filter(_is_request, gone):
+            self._end(key[1])
+            self._expires.pop(key[1], None)
+        gone += [(SECRET, _token_of(key[1])) for key in gone if _is_request(key)]
+        for (type_url, name), resource in list(admitted.items()):
+            if _is_request((type_url, name)):
+                self._end(name)
+                token = (SECRET, _token_of(name))
+                if stored := admitted.get(token):
+                    admitted[token] = replace(stored, expires_at=None)
+                    self._begin(resource, stored.expires_at)
+                else:
+                    if not self._cache.get(*token):
+                        admitted[token] = build_token(token[1], "")
+                    self._begin(resource)
+            elif type_url == CLUSTER and (wake := self._wake.get(name)):
+                wake.set()
+        return list(admitted.values()), gone
+
+    async def close(self) -> None:
+        """End all requests."""
+        for task in self._kept.values():
+            task.cancel()
+        await asyncio.gather(*self._kept.values(), return_exceptions=True)
+
+    def _begin(self, resource: Resource, expires_at: datetime | None = None) -> None:
+        """Get tokens from now on; without *expires_at*, of a stored token, the first one at once."""
+        try:
+            request = read_token_request(resource)
+        except (ValueError, KeyError, TypeError):
+            log.error("token request cannot be read", name=resource.name)
+            return
+        wait = 0.0
+        if expires_at:
+            self._expires[resource.name] = expires_at
+            wait = self._until_renewal(expires_at)
+        self._wake[request.cluster] = asyncio.Event()
+        self._kept[resource.name] = asyncio.create_task(self._keep(resource.name, request, wait))
+
+    def _end(self, name: str) -> None:
+        self._problems.pop(name, None)
+        self._wake.pop(ENDPOINT_PREFIX + name.removeprefix(REQUEST_PREFIX), None)
+        if task := self._kept.pop(name, None):
+            task.cancel()
+
+    async def _keep(self, name: str, request: TokenRequest, wait: float) -> None:
+        """Get one token after the other until cancelled; the last one is used for as long as it is valid."""
+        pause, wake = FIRST_PAUSE, self._wake[request.cluster]
+        while True:
+            woken = await _sleep(min(wait, self._left(name)), wake)
+            if self._left(name) <= 0:
+                del self._expires[name]
+                await self._use(build_token(request.token, ""))
+            if woken and name in self._expires and name not in self._problems:
+                wait = self._until_renewal(self._expires[name])
+                continue
+            pause = FIRST_PAUSE if woken else pause  # with its new trust, the next attempt can succeed
+            began = self._now()
+            try:
+                token = await self._ask(request)
+            except EnvoyNotReady:
+                wait, pause = pause, min(pause * 2, READY_WITHIN)
+                continue
+            except NoToken as error:
+                self._note(name, request, error)
+                pause = pause if error.is_passing else max(pause, FIRST_PAUSE_IF_REJECTED)
+                wait = pause * random.uniform(0.5, 1)  # noqa: S311
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            pause, expires_at = FIRST_PAUSE, began + timedelta(seconds=token.lifetime)
+            if self._problems.pop(name, None):
+                log.info("has an access token again", backend=request.backend)
+            self._expires[name] = expires_at
+            await self._use(build_token(request.token, token.value, expires_at))
+            wait = self._until_renewal(expires_at)
+
+    async def _ask(self, request: TokenRequest) -> Token:
+        async with self._at_once:
+            return await asyncio.to_thread(ask_for_token, self._socket, request)
+
+    async def _use(self, token: Resource) -> None:
+        # Without its expiry, after which Envoy would have no secret instead of an empty one.
+        self._cache.apply([replace(token, expires_at=None)])
+        self._cache.tell_observers()
+        await self._save([token], ())
+
+    def _note(self, name: str, request: TokenRequest, error: NoToken) -> None:
+        problem = TokenProblem(request.backend, error.cause.value, error.words)
+        if self._problems.get(name) != problem:
+            self._problems[name] = problem
+            log.warning("no access token", backend=request.backend, cause=problem.cause, words=problem.words)
+
+    def _left(self, name: str) -> float:
+        """Return the seconds until the token in use expires; none does if there is none."""
+        expires_at = self._expires.get(name)
+        return max((expires_at - self._now()).total_seconds(), 0.0) if expires_at else float("inf")
+
+    def _until_renewal(self, expires_at: datetime) -> float:
+        left = max((expires_at - self._now()).total_seconds(), 0.0)
+        return left * (RENEW_AFTER - random.uniform(0, JITTER))  # noqa: S311
+
+
+async def _sleep(seconds: float, wake: asyncio.Event) -> bool:
+    """Wait for *seconds*, or until *wake* is set; return whether it was."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    was_set = wake.is_set()
+    wake.clear()
+    return was_set
+
+
+def _is_request(key: ResourceKey) -> bool:
+    return key[0] == SECRET and key[1].startswith(REQUEST_PREFIX)
+
+
+def _token_of(request: str) -> str:
+    return TOKEN_PREFIX + request.removeprefix(REQUEST_PREFIX)

@@ -1,0 +1,99 @@
+"""
+CORS: which pages of other origins may read an API's responses; the gateway answers their preflight requests.
+
+The filter is disabled except for routes of APIs with a policy.
+"""
+
+from collections.abc import Iterable
+
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as EnvoyPolicy
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.any_pb2 import Any
+from google.protobuf.wrappers_pb2 import BoolValue
+
+from holdfast.apis.catalog.cors_policy import ANY, CorsPolicy
+
+_FILTER = "envoy.filters.http.cors"
+_ANYTHING = StringMatcher(safe_regex=RegexMatcher(regex=".+"))
+# What browsers send before a request that HTML forms can't send. The filter answers every request with these fields, if
+# they aren't empty.
+_PREFLIGHT = (
+    HeaderMatcher(name=":method", string_match=StringMatcher(exact="OPTIONS")),
+    HeaderMatcher(name="origin", string_match=_ANYTHING),
+    HeaderMatcher(name="access-control-request-method", string_match=_ANYTHING),
+)
+# A backend's own answer would replace the policy for origins that the policy doesn't allow.
+_OF_BACKENDS = (
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "access-control-allow-private-network",
+)
+# Envoy repeats the request's origin, so a cache must not give one origin's response to another.
+_VARY = HeaderValueOption(header=HeaderValue(key="vary", value="Origin"))
+
+
+def build_cors_filter() -> HttpFilter:
+    """Build the filter (`envoy.extensions.filters.http.cors.v3.Cors`)."""
+    http_filter = HttpFilter(name=_FILTER, disabled=True)
+    http_filter.typed_config.Pack(Cors(), deterministic=True)
+    return http_filter
+
+
+def build_preflight_routes(name: str, cluster: str, public_path: str) -> list[Route]:
+    """Build the routes for preflight requests, which have no credentials; *cluster* is never used, but needed."""
+    matches = (
+        RouteMatch(path=public_path, headers=_PREFLIGHT),
+        RouteMatch(prefix=f"{public_path}/", headers=_PREFLIGHT),
+    )
+    return [Route(name=name, match=match, route=RouteAction(cluster=cluster)) for match in matches]
+
+
+def apply_cors(policy: CorsPolicy, routes: Iterable[Route]) -> None:
+    """Apply *policy* to all responses of *routes*, including the gateway's own errors."""
+    packed = Any()
+    packed.Pack(_policy(policy), deterministic=True)
+    for route in routes:
+        route.response_headers_to_add.append(_VARY)
+        if route.HasField("direct_response"):
+            route.response_headers_to_add.extend(_allowed_origin(policy))
+        else:
+            route.typed_per_filter_config[_FILTER].CopyFrom(packed)
+            route.response_headers_to_remove.extend(_OF_BACKENDS)
+
+
+def _policy(policy: CorsPolicy) -> EnvoyPolicy:
+    origins = [_ANYTHING if origin == ANY else StringMatcher(exact=origin) for origin in policy.origins]
+    return EnvoyPolicy(
+        allow_origin_string_match=origins,
+        allow_methods=", ".join(policy.methods),
+        allow_headers=", ".join(policy.headers),
+        allow_credentials=BoolValue(value=policy.allow_credentials),
+        forward_not_matching_preflights=BoolValue(value=False),
+    )
+
+
+def _allowed_origin(policy: CorsPolicy) -> list[HeaderValueOption]:
+    """Return what the filter would add, for routes that it ignores; a field whose value is empty isn't sent."""
+    if ANY in policy.origins:
+        return [_field("access-control-allow-origin", ANY)]
+    origins = ", ".join(f"'{origin}'" for origin in policy.origins)
+    fields = {"access-control-allow-origin": "request.headers['origin']"}
+    if policy.allow_credentials:
+        fields["access-control-allow-credentials"] = "'true'"
+    return [
+        _field(name, f"%CEL(request.headers['origin'] in [{origins}] ? {value} : '')%")
+        for name, value in fields.items()
+    ]
+
+
+def _field(name: str, value: str) -> HeaderValueOption:
+    return HeaderValueOption(header=HeaderValue(key=name, value=value))

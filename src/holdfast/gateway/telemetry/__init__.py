@@ -1,0 +1,3 @@
+"""
+Access logs and traces of the requests that a gateway serves.
+"""

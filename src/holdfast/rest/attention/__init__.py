@@ -1,0 +1,3 @@
+"""
+REST operations on what needs attention.
+"""

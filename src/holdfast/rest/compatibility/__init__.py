@@ -1,0 +1,3 @@
+"""
+Operations that WSO2's clients call, for features that Holdfast doesn't have.
+"""

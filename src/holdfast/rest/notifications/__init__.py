@@ -1,0 +1,3 @@
+"""
+REST operations on notifications: channels, what was sent, silences and owners.
+"""

@@ -1,0 +1,3 @@
+"""
+Revisions of APIs, and where they are deployed.
+"""

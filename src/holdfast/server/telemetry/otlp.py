@@ -1,0 +1,147 @@
+"""
+The messages of OTLP.
+
+Those of `xds-protos`, from before `InstrumentationLibrary` was renamed to `Scope`: the numbers of the fields, and so
+what is sent, are the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from holdfast.server.telemetry.trace_context import TraceContext
+
+Attributes = Mapping[str, str | int]
+BOUNDS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+    5.0,
+    7.5,
+    10.0,
+)  # seconds; semantic convention
+# By level of structlog: severity numbers of the log data model.
+_SEVERITIES = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Durations of requests with the same attributes: the number up to each of BOUNDS and above, and their sum."""
+
+    counts: tuple[int, ...] = (0,) * (len(BOUNDS) + 1)
+    total: float = 0.0  # seconds
+
+
+def build_span(context: TraceContext, name: str, started: int, ended: int, attributes: Attributes, status: int) -> Span:
+    """Return the span of a request from *started* to *ended* (nanoseconds since 1970), answered with *status*."""
+    return Span(
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        parent_span_id=context.parent_id,
+        name=name,
+        kind=Span.SPAN_KIND_SERVER,
+        start_time_unix_nano=started,
+        end_time_unix_nano=ended,
+        attributes=_attributes(attributes),
+        status=Status(code=Status.STATUS_CODE_ERROR) if status >= 500 else None,
+    )
+
+
+def build_log(event: Mapping[str, Any], now: int) -> LogRecord:
+    """Return the record of a log event at *now* (nanoseconds since 1970)."""
+    known = {"event", "level", "timestamp", "trace_id", "span_id"}
+    return LogRecord(
+        time_unix_nano=now,
+        severity_number=_SEVERITIES.get(event.get("level", ""), 0),
+        severity_text=str(event.get("level", "")),
+        body=AnyValue(string_value=str(event.get("event", ""))),
+        attributes=_attributes({name: str(value) for name, value in event.items() if name not in known}),
+        trace_id=bytes.fromhex(event.get("trace_id", "")),
+        span_id=bytes.fromhex(event.get("span_id", "")),
+    )
+
+
+def build_gauge(name: str, description: str, value: int, now: int) -> Metric:
+    """Return a metric with the current value."""
+    point = NumberDataPoint(time_unix_nano=now, as_int=value)
+    return Metric(name=name, description=description, gauge=Gauge(data_points=[point]))
+
+
+def build_durations(durations: Iterable[tuple[Attributes, Durations]], since: int, now: int) -> Metric:
+    """Return the durations of requests since the start, by attributes."""
+    points = [
+        HistogramDataPoint(
+            attributes=_attributes(attributes),
+            start_time_unix_nano=since,
+            time_unix_nano=now,
+            count=sum(each.counts),
+            sum=each.total,
+            bucket_counts=each.counts,
+            explicit_bounds=BOUNDS,
+        )
+        for attributes, each in durations
+    ]
+    return Metric(
+        name="http.server.request.duration",
+        description="Duration of requests to the publisher.",
+        unit="s",
+        histogram=Histogram(data_points=points, aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE),
+    )
+
+
+def export_spans(resource: Resource, spans: Iterable[Span]) -> bytes:
+    """Return the request that exports *spans*."""
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add(resource=resource).instrumentation_library_spans.add(spans=spans)
+    return bytes(request.SerializeToString())
+
+
+def export_metrics(resource: Resource, metrics: Iterable[Metric]) -> bytes:
+    """Return the request that exports *metrics*."""
+    request = ExportMetricsServiceRequest()
+    request.resource_metrics.add(resource=resource).instrumentation_library_metrics.add(metrics=metrics)
+    return bytes(request.SerializeToString())
+
+
+def export_logs(resource: Resource, records: Iterable[LogRecord]) -> bytes:
+    """Return the request that exports *records*."""
+    request = ExportLogsServiceRequest()
+    request.resource_logs.add(resource=resource).instrumentation_library_logs.add(logs=records)
+    return bytes(request.SerializeToString())
+
+
+def describe_publisher(instance: str, version: str) -> Resource:
+    """Return the resource of the control plane *instance*."""
+    names = {"service.name": "holdfast", "service.instance.id": instance, "service.version": version}
+    return Resource(attributes=_attributes(names))
+
+
+def _attributes(values: Attributes) -> list[KeyValue]:
+    return [
+        KeyValue(key=key, value=AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value))
+        for key, value in values.items()
+    ]

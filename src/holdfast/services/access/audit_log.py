@@ -1,0 +1,85 @@
+"""
+Reading the audit log: lists, the history of an object, and everything in the order of the chain.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from holdfast.services.access.audit_objects import ObjectKind, api_id_of, kind_of
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.store import audit_chain, audit_events
+from holdfast.store.access import accounts
+from holdfast.store.audit_chain import ChainState
+from holdfast.store.audit_events import Filter, LoggedEvent, Place
+from holdfast.store.catalog import apis
+
+HISTORY = 50  # events
+_AT_ONCE = 500
+_MOST_USERS = 200
+
+
+def list_events(context: Context, wanted: Filter, before: Place | None, limit: int) -> list[LoggedEvent]:
+    """List at most *limit* events *before* a place, the newest first. Raises NotPermitted."""
+    context.user.require(Permission.READ_AUDIT_LOG)
+    with context.read() as session:
+        return audit_events.newest(session, context.user.organization, wanted, before, limit)
+
+
+def list_users(context: Context) -> Sequence[str]:
+    """List the users who caused events. Raises NotPermitted."""
+    context.user.require(Permission.READ_AUDIT_LOG)
+    with context.read() as session:
+        return audit_events.users(session, context.user.organization, _MOST_USERS)
+
+
+def get_chain(context: Context) -> ChainState:
+    """Return where the hash chain of the organization's events begins and ends. Raises NotPermitted."""
+    context.user.require(Permission.READ_AUDIT_LOG)
+    with context.read() as session:
+        return audit_chain.chain_state(session, context.user.organization)
+
+
+def stream_events(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
+    """Yield all matching events in the order of the chain, some from each transaction. Raises NotPermitted."""
+    context.user.require(Permission.READ_AUDIT_LOG)
+    return _stream(context, wanted)
+
+
+def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str] = ()) -> list[LoggedEvent]:
+    """
+    Return the latest events about any of these subjects, the newest first; with *actions*, only these.
+
+    Everyone who can view APIs can see who changed what. Addresses and request IDs need the permission to read the audit
+    log. Raises NotPermitted.
+    """
+    context.user.require(Permission.VIEW_APIS)
+    wanted = Filter(subjects=tuple(subjects), actions=tuple(actions))
+    with context.read() as session:
+        events = audit_events.newest(session, context.user.organization, wanted, None, HISTORY)
+    if context.user.may(Permission.READ_AUDIT_LOG):
+        return events
+    return [replace(each, event=replace(each.event, address=None, request_id=None), members={}) for each in events]
+
+
+def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
+    """Return those APIs, by ID, and users, by name, that *events* are about and that still exist."""
+    api_ids = {api_id for each in events if (api_id := api_id_of(each.event))}
+    names = {each.event.subject for each in events if kind_of(each.event.action) is ObjectKind.USERS}
+    with context.read() as session:
+        present = apis.names(session, context.user.organization, api_ids)
+        users = {name for name in names if accounts.user_in(session, context.user.organization, name)}
+    return {(ObjectKind.APIS, api_id) for api_id in present} | {(ObjectKind.USERS, name) for name in users}
+
+
+def _stream(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
+    last: int | None = None
+    while True:
+        with context.read() as session:
+            events = audit_events.following(session, context.user.organization, wanted, last, _AT_ONCE)
+        context.release()
+        if events:
+            yield events
+        if len(events) < _AT_ONCE:
+            return
+        last = events[-1].id

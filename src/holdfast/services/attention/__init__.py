@@ -1,0 +1,3 @@
+"""
+Items that need attention in an organization, most urgent first.
+"""

@@ -1,0 +1,94 @@
+"""
+The list of APIs, with the health of each and its certificates.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from holdfast.apis.catalog.api import Api
+from holdfast.certificates.validity import EXPIRING_WITHIN
+from holdfast.gateway.failures.causes import Cause
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.failures.failures import Failures
+from holdfast.services.inventory.completion import complete_facts
+from holdfast.store.catalog import api_overviews
+from holdfast.store.catalog.api_overviews import OverviewFilter, Show, Sort, TrustedAt
+from holdfast.store.trust import trust_settings
+
+
+class Health(StrEnum):
+    """The state of an API's backends; the worst of its endpoints counts."""
+
+    FAILING = "failing"
+    UNVERIFIED = "unverified"
+    PLAIN = "plain"  # called over http
+    WITHOUT_ENDPOINT = "without-endpoint"
+    NOT_LIVE = "not-live"
+    NO_FAILURES = "no-failures"  # gateways don't report successes, so nothing better can be said
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOverview:
+    """
+    An API, its health, and how many certificates are imported for its endpoints.
+
+    *cause* is that of the last failure. *expires_at* is the first expiry of these certificates, None without any.
+    """
+
+    api: Api
+    health: Health
+    cause: Cause | None
+    certificates: int
+    expires_at: datetime | None
+
+
+def list_overviews(
+    context: Context,
+    failures: Failures,
+    query: str = "",
+    show: Show = Show.ALL,
+    sort: Sort = Sort.NAME,
+    *,
+    descending: bool = False,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[list[ApiOverview], int]:
+    """Return a page of the APIs that match *query* and *show*, and the number of all matches."""
+    context.user.require(Permission.VIEW_APIS)
+    organization = context.user.organization
+    complete_facts(context.store, organization)
+    causes = failures.causes_of(organization)
+    with context.read() as session:
+        exceptions = trust_settings.with_exception(session, organization, context.now)
+        unverified = {settings.origin for settings in exceptions}
+        wanted = OverviewFilter(query, show, causes, unverified, context.now + EXPIRING_WITHIN)
+        page, total = api_overviews.find(
+            session, organization, wanted, sort, descending=descending, offset=offset, limit=limit
+        )
+        origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}
+        trusted = api_overviews.trusted_at(session, organization, origins)
+    return [_describe(api, causes.get(api.id), unverified, trusted) for api in page], total
+
+
+def _describe(
+    api: Api, cause: Cause | None, unverified: Collection[str], trusted: Mapping[str, TrustedAt]
+) -> ApiOverview:
+    origins = {endpoint.origin for endpoint in api.endpoints}
+    known = [trusted[str(origin)] for origin in origins if str(origin) in trusted]
+    if not origins:
+        health = Health.WITHOUT_ENDPOINT
+    elif cause:
+        health = Health.FAILING
+    elif any(str(origin) in unverified for origin in origins):
+        health = Health.UNVERIFIED
+    elif not api.state.is_served:
+        health = Health.NOT_LIVE
+    elif any(not origin.is_secure for origin in origins):
+        health = Health.PLAIN
+    else:
+        health = Health.NO_FAILURES
+    expires_at = min((each.expires_at for each in known), default=None)
+    return ApiOverview(api, health, cause, sum(each.count for each in known), expires_at)

@@ -1,0 +1,69 @@
+"""
+Endpoint certificates that need attention.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from urllib.parse import quote
+
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.inventory.completion import complete_facts
+from holdfast.services.trust.rotation import SEEN_WITHIN
+from holdfast.store.trust import urgent
+from holdfast.store.trust.urgent import Urgent
+
+_PATH = "/certificates"
+# The values of its parameter `show`.
+_SHOWN = {
+    Kind.EXPIRED_IN_USE: "expired",
+    Kind.EXPIRING_IN_7_DAYS: "7",
+    Kind.EXPIRING_IN_30_DAYS: "30",
+    Kind.EXPIRING_IN_90_DAYS: "90",
+    Kind.PREVIOUS_TO_RETIRE: "previous",
+    Kind.UNUSED_CERTIFICATES: "unused",
+}
+# Days until expiry, each of which ends one kind and begins the next.
+_STAGES = (
+    (7, Kind.EXPIRING_IN_7_DAYS, Urgency.SOON),
+    (30, Kind.EXPIRING_IN_30_DAYS, Urgency.SOON),
+    (90, Kind.EXPIRING_IN_90_DAYS, Urgency.LATER),
+)
+
+
+def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[Item]:
+    """Yield items about endpoint certificates; previous ones that aren't needed for *retire_after* can be retired."""
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
+    complete_facts(context.store, context.user.organization)
+    organization, now = context.user.organization, context.now
+    with context.read() as session:
+        expired = urgent.find_expiring(session, organization, now, None)
+        bounds = [now + timedelta(days=days) for days in (0, *(days for days, _, _ in _STAGES))]
+        expiring = [urgent.find_expiring(session, organization, before, after) for after, before in pairwise(bounds)]
+        retirable = urgent.find_retirable(session, organization, now, now - SEEN_WITHIN, now - retire_after)
+        unused = urgent.find_unused(session, organization)
+    if expired.count:
+        sentence = count_of(expired.count, "certificate in use has expired", "certificates in use have expired")
+        yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired, sentence, "expired")
+    for number, (found, (days, kind, urgency)) in enumerate(zip(expiring, _STAGES, strict=True)):
+        if found.count:
+            # The list that this leads to also has those of the earlier stages.
+            more = "more " if any(each.count for each in expiring[:number]) else ""
+            sentence = count_of(found.count, f"{more}certificate in use expires", f"{more}certificates in use expire")
+            yield _describe(kind, urgency, found, f"{sentence} within {days} days", "expires")
+    if retirable.count:
+        sentence = count_of(retirable.count, "previous certificate", "previous certificates")
+        yield _describe(Kind.PREVIOUS_TO_RETIRE, Urgency.LATER, retirable, f"{sentence} can be retired", "replaced")
+    if unused.count:
+        sentence = count_of(unused.count, "certificate isn't used by any API", "certificates aren't used by any API")
+        yield _describe(Kind.UNUSED_CERTIFICATES, Urgency.LATER, unused, sentence, "expires")
+
+
+def _describe(kind: Kind, urgency: Urgency, found: Urgent, sentence: str, event: str) -> Item:
+    if found.count == 1:
+        path, action = f"{_PATH}/{quote(found.alias, safe='')}", "Show certificate"
+    else:
+        path, action = f"{_PATH}?show={_SHOWN[kind]}", "Show certificates"
+    return Item(kind, urgency, found.count, sentence, f"{found.alias}, {found.endpoint}", path, action, event, found.at)

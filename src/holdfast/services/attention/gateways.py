@@ -1,0 +1,97 @@
+"""
+Gateways and control planes that need attention.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from holdfast.apis.gateways.gateway import GatewayState
+from holdfast.services.access.context import Context
+from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.control_planes.presence import Presence
+from holdfast.services.gateways import statuses
+from holdfast.services.gateways.control_planes import list_control_planes
+from holdfast.services.gateways.operators import is_operator
+from holdfast.services.gateways.statuses import GatewayStatus, Sources
+
+_PATH = "/gateways"
+_LAGS_AFTER = timedelta(seconds=30)  # every change is missing for some milliseconds
+# Without a connection, these need nothing but to join, or are expected to be away.
+_NOT_JOINED = {GatewayState.WAITING, GatewayState.NOT_JOINED}
+
+
+def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
+    """Yield items about gateways that reject something, aren't connected, or lack the latest changes."""
+    every = statuses.list_statuses(context, sources)
+    rejecting = [each for each in every if each.rejections]
+    if rejecting:
+        worst = max(rejecting, key=lambda each: each.rejections)
+        yield Item(
+            Kind.REJECTING_GATEWAYS,
+            Urgency.NOW,
+            len(rejecting),
+            count_of(len(rejecting), "gateway rejects changes", "gateways reject changes"),
+            _describe_rejection(worst),
+            _PATH,
+            "Show gateways",
+        )
+    away = [each for each in every if not each.connected_since and each.state not in _NOT_JOINED]
+    if away:
+        longest = min(away, key=_seen_at)
+        yield Item(
+            Kind.DISCONNECTED_GATEWAYS,
+            Urgency.NOW,
+            len(away),
+            count_of(len(away), "gateway isn't connected", "gateways aren't connected"),
+            longest.name,
+            _PATH,
+            "Show gateways",
+            *(("last seen", longest.followed.seen_at) if longest.followed else ()),
+        )
+    lagging = [each for each in every if each.behind and _lags(context, each)]
+    if lagging:
+        last = min(lagging, key=lambda each: each.behind_since or context.now)
+        yield Item(
+            Kind.LAGGING_GATEWAYS,
+            Urgency.NOW,
+            len(lagging),
+            count_of(len(lagging), "gateway is missing changes", "gateways are missing changes"),
+            f"{last.name}: {count_of(last.behind, 'resource', 'resources')}",
+            _PATH,
+            "Show gateways",
+            *(("since", last.behind_since) if last.behind_since else ()),
+        )
+
+
+def examine_control_planes(context: Context, presence: Presence) -> Iterator[Item]:
+    """Yield an item about control planes that ended without a clean stop, for operators."""
+    if not presence.is_shared or not is_operator(context):
+        return
+    stopped = [each.control_plane for each in list_control_planes(context, presence) if not each.is_live]
+    if stopped:
+        last = max(stopped, key=lambda each: each.seen_at)
+        yield Item(
+            Kind.STOPPED_CONTROL_PLANES,
+            Urgency.NOW,
+            len(stopped),
+            count_of(len(stopped), "control plane has stopped", "control planes have stopped"),
+            f"{last.name}; the gateway next to it, {last.local_gateway}, gets no changes",
+            _PATH,
+            "Show control planes",
+            "last seen",
+            last.seen_at,
+        )
+
+
+def _describe_rejection(status: GatewayStatus) -> str:
+    resources = count_of(status.rejections, "resource", "resources")
+    reason = f" ({status.rejected[0].reason})" if status.rejected else ""
+    return f"{status.name}: {resources}{reason}"
+
+
+def _seen_at(status: GatewayStatus) -> float:
+    return status.followed.seen_at.timestamp() if status.followed else 0.0
+
+
+def _lags(context: Context, status: GatewayStatus) -> bool:
+    return status.behind_since is not None and context.now - status.behind_since > _LAGS_AFTER

@@ -1,0 +1,55 @@
+"""
+Backends that present something new, or something that isn't trusted.
+"""
+
+from collections.abc import Iterator
+
+from holdfast.apis.watch.watched_endpoint import WatchStatus
+from holdfast.services.access.context import Context
+from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.watch.watched_endpoints import Wanted, find_changed, list_watched_endpoints
+
+
+def examine_presented(context: Context) -> Iterator[Item]:
+    """Yield items about changed backends, those that gateways reject or else all, and about others they reject."""
+    yield from _examine_untrusted(context)
+    changed = find_changed(context)
+    rejected = [endpoint for endpoint in changed if not endpoint.is_trusted(context.now)]
+    for endpoint in (rejected or changed)[:1]:
+        number = len(rejected or changed)
+        presented = endpoint.presented.name if endpoint.presented else ""
+        yield Item(
+            Kind.CHANGED_CERTIFICATES,
+            Urgency.NOW if rejected else Urgency.LATER,
+            number,
+            count_of(
+                number,
+                f"backend presents a new certificate{' that gateways reject' if rejected else ''}",
+                f"backends present new certificates{' that gateways reject' if rejected else ''}",
+            ),
+            f"{endpoint.origin} presents {presented}",
+            "/watched-endpoints?status=changed",
+            "Show what changed",
+            "changed",
+            endpoint.changes.at,
+        )
+
+
+def _examine_untrusted(context: Context) -> Iterator[Item]:
+    backends, total = list_watched_endpoints(context, Wanted(status=WatchStatus.NOT_TRUSTED), limit=1)
+    for backend in backends:
+        presented = backend.endpoint.presented
+        yield Item(
+            Kind.NOT_COVERED,
+            Urgency.NOW,
+            total,
+            count_of(
+                total,
+                "backend presents a certificate that isn't trusted",
+                "backends present certificates that aren't trusted",
+            ),
+            f"{backend.endpoint.origin} presents {presented.name if presented else ''}",
+            f"/watched-endpoints?status={WatchStatus.NOT_TRUSTED}",
+            "Show backends",
+            *(("since", presented.since) if presented else ()),
+        )

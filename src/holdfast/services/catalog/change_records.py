@@ -1,0 +1,44 @@
+"""
+Audit events about APIs, which also wake the distributor.
+"""
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import Described
+from holdfast.services.access.audit import write_down
+from holdfast.services.access.context import Context
+from holdfast.services.catalog.endpoints import describe_endpoints
+from holdfast.store.audit import Action, ApiChange, Details
+
+
+def describe_change(before: Described, after: Described) -> ApiChange:
+    """Return the values that changed, and of stored members only the names."""
+    requires = after.api.requires_certificate
+    return ApiChange(
+        describe_endpoints(before.api),
+        describe_endpoints(after.api),
+        requires if requires != before.api.requires_certificate else None,
+        *_groups_of_change(before.api, after.api),
+        (before.api.description, after.api.description) if after.api.description != before.api.description else None,
+        tuple(
+            name for name in {**before.members, **after.members} if before.members.get(name) != after.members.get(name)
+        ),
+    )
+
+
+def _groups_of_change(before: Api, after: Api) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return the groups after and before, or None twice if they are the same."""
+    return (
+        (None, None) if after.groups == before.groups else (tuple(sorted(after.groups)), tuple(sorted(before.groups)))
+    )
+
+
+def audit_subject(api: Api) -> str:
+    """Return the subject of audit events about *api*, which stays the same as long as the API exists."""
+    return f"{api.name} {api.version} ({api.id})"
+
+
+def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
+    """Write an audit event about *api*, and wake the distributor, in the caller's transaction."""
+    write_down(session, context.user, context.now, action, audit_subject(api), details, changed=("api", api.id))

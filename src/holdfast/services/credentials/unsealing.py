@@ -1,0 +1,66 @@
+"""
+Credentials with opened secrets, for the gateways.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, write_value
+from holdfast.files.sealing_keys import UnusableSealingKey
+from holdfast.store.catalog import endpoint_security
+from holdfast.store.sealing import CannotUnseal, Sealing
+
+log = structlog.get_logger()
+# Of one API: the current one first (None: there is none), then those that are kept for revisions.
+Credentials = Mapping[Environment, Sequence[Credential | None]]
+
+
+def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -> dict[tuple[str, str], Credentials]:
+    """
+    Return the credentials of APIs that have any, by organization and id of the API.
+
+    One that can't be decrypted has no value, so that requests are answered with an error instead of being sent without.
+    """
+    ids: dict[str, set[str]] = defaultdict(set)
+    for api in batch:
+        ids[api.organization].add(api.id)
+    return {
+        (organization, api_id): {
+            environment: tuple(
+                Credential(each, _open(sealing, organization, each)) if each else None for each in securities
+            )
+            for environment, securities in by_environment.items()
+        }
+        for organization, wanted in ids.items()
+        for api_id, by_environment in endpoint_security.of_apis(session, organization, wanted).items()
+    }
+
+
+def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, Credential]:
+    """Return the credential for each environment of *api*: of a revision with other origins, one kept for them."""
+    chosen: dict[Environment, Credential] = {}
+    for environment, (current, *kept) in credentials.items():
+        candidates = (current, *kept) if api.revision else ()
+        origins = api.origins(environment)
+        # One for other origins, which gateways don't send, is better than none: it locks the endpoint.
+        own = next((each for each in candidates if each and each.security.is_for(origins)), current)
+        if own:
+            chosen[environment] = own
+    return chosen
+
+
+def _open(sealing: Sealing, organization: str, security: EndpointSecurity) -> str | None:
+    if security.secret is None:
+        return None
+    try:
+        secret = sealing.open(security.secret.sealed, organization, security.secret.id).decode()
+    except (CannotUnseal, UnusableSealingKey, ValueError) as error:
+        why = "it isn't text" if isinstance(error, ValueError) else str(error)
+        log.error("credential of an endpoint cannot be decrypted", organization=organization, why=why)
+        return None
+    return write_value(security, secret)

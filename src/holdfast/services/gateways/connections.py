@@ -1,0 +1,57 @@
+"""
+Which connections of gateways count, if a gateway is connected to several control planes for a moment.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from holdfast.gateway.discovery.cache import Gateway
+from holdfast.gateway.discovery.groups import Groups
+from holdfast.services.gateways.elsewhere import Connection, Others
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """
+    The connections to this control plane that don't count, and those to others that do.
+
+    The newest connection of a gateway counts. A gateway can't have less there than it had before, because a control
+    plane reads the latest changes before it sends anything to a gateway that connects.
+    """
+
+    superseded: Sequence[Gateway] = ()
+    elsewhere: Mapping[str, Sequence[Connection]] = field(default_factory=dict)  # by group
+
+    def among(self, gateways: Iterable[Gateway]) -> Iterator[Gateway]:
+        """Yield those of *gateways* whose connection to this control plane counts."""
+        for gateway in gateways:
+            if not any(gateway is other for other in self.superseded):
+                yield gateway
+
+    def names(self, groups: Groups) -> set[str]:
+        """Return the names of all connected gateways."""
+        names = {gateway.id for gateway in groups.gateways}
+        return names.union(each.gateway.name for group in self.elsewhere.values() for each in group)
+
+
+ONLY_LOCAL = Connections()
+
+
+def find_connections(groups: Groups, others: Others) -> Connections:
+    """Return which connections count."""
+    if not others.connected:
+        return ONLY_LOCAL
+    gateways = groups.gateways
+    superseded = [gateway for gateway in gateways if _is_superseded(gateway, others.connected.get(gateway.id))]
+    local = {gateway.id for gateway in Connections(superseded).among(gateways)}
+    elsewhere: dict[str, list[Connection]] = {}
+    for name, connection in others.connected.items():
+        if name not in local:
+            elsewhere.setdefault(connection.gateway.group, []).append(connection)
+    return Connections(superseded, elsewhere)
+
+
+def _is_superseded(gateway: Gateway, connection: Connection | None) -> bool:
+    """Return whether *connection*, to another control plane, is newer than one to this control plane."""
+    recorded_at = connection.gateway.recorded_at if connection else None
+    return bool(recorded_at and gateway.recorded_at and recorded_at > gateway.recorded_at)

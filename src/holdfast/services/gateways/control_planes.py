@@ -1,0 +1,44 @@
+"""
+The state of the control planes that share the database, for operators.
+"""
+
+from dataclasses import dataclass, replace
+
+from holdfast.apis.gateways.control_plane import ControlPlane, find_deviations
+from holdfast.services.access.context import Context
+from holdfast.services.control_planes.lease import TASKS
+from holdfast.services.control_planes.presence import Presence
+from holdfast.services.gateways.operators import require_operator
+from holdfast.store.clock import database_time
+from holdfast.store.control_planes import control_planes, leases
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlaneStatus:
+    """
+    A control plane, whether it is live, and whether it does the work that is done once.
+
+    *deviating* are the variables of settings that differ from those of most live control planes.
+    """
+
+    control_plane: ControlPlane
+    is_live: bool
+    has_lease: bool
+    deviating: tuple[str, ...] = ()
+
+
+def list_control_planes(context: Context, presence: Presence) -> list[ControlPlaneStatus]:
+    """
+    Return the live control planes, and those that ended within the last hour without a clean stop, by name.
+
+    Every control plane returns the same. Raises NotPermitted.
+    """
+    require_operator(context)
+    if not presence.is_shared:
+        return [ControlPlaneStatus(replace(presence.own, seen_at=context.now), is_live=True, has_lease=True)]
+    with context.read() as session:
+        now = database_time(session)
+        known, holder = control_planes.known(session, now), leases.holder_of(session, TASKS, now)
+    live = [each for each in known if control_planes.is_live(each, now)]
+    deviations = find_deviations(live)
+    return [ControlPlaneStatus(each, each in live, each.id == holder, deviations.get(each.id, ())) for each in known]

@@ -1,0 +1,163 @@
+"""
+The gateways that are connected to other control planes, as these have written them down.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.gateways.connected_gateway import ConnectedGateway
+from holdfast.services.background import wake_on_write
+from holdfast.store.clock import database_time
+from holdfast.store.control_planes.control_planes import LIVE_FOR
+from holdfast.store.database import Store
+from holdfast.store.gateways import connected_gateways
+from holdfast.store.topics import Topic
+
+LOOK_AGAIN = 2.0  # seconds after which control planes that are no longer live are noticed
+
+
+@dataclass(frozen=True, slots=True)
+class OtherControlPlane:
+    """
+    Another control plane as it last described itself: the *version* of its overview, and its gateways by name.
+
+    *revision* is the revision of the configuration that the gateways' states refer to.
+    """
+
+    id: str
+    name: str
+    version: int
+    revision: int
+    enforced: Sequence[Any]
+    gateways: Mapping[str, ConnectedGateway]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A gateway, and the other control plane that it is or was connected to."""
+
+    control_plane: OtherControlPlane
+    gateway: ConnectedGateway
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """
+    The other control planes that are live, and the gateways that are connected to them, by name.
+
+    Of a gateway with several connections, only the newest one counts. *seen* has the gateways that were connected.
+    """
+
+    control_planes: tuple[OtherControlPlane, ...] = ()
+    connected: Mapping[str, Connection] = field(default_factory=dict)
+    seen: Mapping[str, Connection] = field(default_factory=dict)
+
+
+NOBODY = Others()
+
+
+class Elsewhere:
+    """
+    Knows the gateways of other control planes. Threads may use everything except `follow`.
+
+    What hasn't changed since it was last read isn't read again.
+    """
+
+    def __init__(self, own: str | None = None) -> None:
+        """*own* is the id of this control plane; None: no other one can use its database."""
+        self._own = own
+        self._lock = threading.Lock()
+        self._planes: dict[str, OtherControlPlane] = {}
+        self._known = NOBODY
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other control planes can use the database."""
+        return self._own is not None
+
+    @property
+    def known(self) -> Others:
+        """The state that was last read."""
+        return self._known
+
+    def read(self, session: Session) -> Others:
+        """Return what the database says now."""
+        if self._own is None:
+            return NOBODY
+        live = connected_gateways.overviews(session, database_time(session) - LIVE_FOR)
+        every = [each for each in live if each.id != self._own]
+        known = self._planes
+        # A transaction that began earlier can see older versions than those that are known.
+        changed = [
+            (each.name, overview)
+            for each in every
+            if (overview := each.overview) and (each.id not in known or known[each.id].version < overview.version)
+        ]
+        ids = [overview.id for _, overview in changed]
+        gateways = connected_gateways.of_control_planes(session, ids) if ids else {}
+        planes = {
+            overview.id: OtherControlPlane(
+                overview.id, name, overview.version, overview.revision, overview.enforced, gateways[overview.id]
+            )
+            for name, overview in changed
+        }
+        return self._take([each.id for each in every], planes)
+
+    def _take(self, live: Sequence[str], planes: Mapping[str, OtherControlPlane]) -> Others:
+        with self._lock:
+            known = self._planes
+            self._planes = {
+                name: max((each for each in (planes.get(name), known.get(name)) if each), key=lambda each: each.version)
+                for name in live
+                if name in planes or name in known
+            }
+            current = tuple(self._planes.values())
+            if [(each.id, each.version) for each in current] != [
+                (each.id, each.version) for each in self._known.control_planes
+            ]:
+                self._known = _combine(current)
+            return self._known
+
+    async def follow(self, store: Store, tell: Callable[[], object]) -> None:
+        """Read what other control planes write, and call *tell* after each change, until cancelled."""
+        if self._own is None:
+            await asyncio.Event().wait()
+        wake = wake_on_write(store, Topic.GATEWAYS)
+        told = NOBODY
+        while True:
+            wake.clear()
+            known = await asyncio.to_thread(self._read_now, store)
+            if known is not told:
+                told = known
+                tell()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN if known.control_planes else None):
+                    await wake.wait()
+
+    def _read_now(self, store: Store) -> Others:
+        with store.read() as session:
+            return self.read(session)
+
+
+def _combine(planes: Sequence[OtherControlPlane]) -> Others:
+    connected: dict[str, Connection] = {}
+    seen: dict[str, Connection] = {}
+    for plane in planes:
+        for name, gateway in plane.gateways.items():
+            if gateway.connected_since is None:
+                if name not in seen or seen[name].gateway.seen_at < gateway.seen_at:
+                    seen[name] = Connection(plane, gateway)
+            elif name not in connected or _is_newer(gateway, connected[name].gateway):
+                connected[name] = Connection(plane, gateway)
+    return Others(tuple(planes), connected, seen)
+
+
+def _is_newer(gateway: ConnectedGateway, other: ConnectedGateway) -> bool:
+    """Return whether *gateway* is the newer one of two connections, which were both recorded."""
+    return bool(gateway.recorded_at and other.recorded_at and gateway.recorded_at > other.recorded_at)

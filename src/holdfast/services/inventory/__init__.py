@@ -1,0 +1,3 @@
+"""
+Use cases about all endpoint certificates of an organization.
+"""

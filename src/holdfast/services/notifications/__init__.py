@@ -1,0 +1,3 @@
+"""
+Notifications: what happened, who should know it, and sending it.
+"""

@@ -1,0 +1,182 @@
+"""
+Compare the present conditions with those that people were notified of, and put the difference into the outbox.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.apis.notifications.course import Step, follow_conditions
+from holdfast.apis.notifications.event import Condition, EventKind, Notification, Phase
+from holdfast.apis.notifications.silence import Silence
+from holdfast.network.server_certificates import ServerCertificates, present_nothing
+from holdfast.services.access.audit import SYSTEM
+from holdfast.services.access.context import Context
+from holdfast.services.access.principal import Principal
+from holdfast.services.failures.failures import Failures
+from holdfast.services.gateways.statuses import GatewayStatus, Sources, list_statuses
+from holdfast.services.notifications.routing import address
+from holdfast.services.notifications.silences import is_silenced
+from holdfast.services.notifications.sources.backends import find_failing_backends
+from holdfast.services.notifications.sources.certificates import (
+    find_expiring_callers,
+    find_expiring_certificates,
+    find_expiring_identities,
+    find_expiring_servers,
+)
+from holdfast.services.notifications.sources.exceptions import ACTIONS, describe_exceptions
+from holdfast.services.notifications.sources.gateways import find_lost_gateways
+from holdfast.services.notifications.sources.presented import find_presented
+from holdfast.store.catalog import apis
+from holdfast.store.database import Notes
+from holdfast.store.notifications import channels, conditions, outbox, owners, silences
+from holdfast.store.topics import Topic
+
+CERTIFICATES_EVERY = timedelta(minutes=10)
+CHUNK = 500  # conditions in one transaction, so that no other writer waits long
+_ALWAYS = (EventKind.BACKEND_FAILURE, EventKind.GATEWAY_CONNECTION)
+_CERTIFICATES = (
+    EventKind.CERTIFICATE_EXPIRY,
+    EventKind.IDENTITY_EXPIRY,
+    EventKind.CALLER_EXPIRY,
+    EventKind.SERVER_EXPIRY,
+    EventKind.PRESENTED_CERTIFICATE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The observations of this control plane, apart from the database."""
+
+    failures: Failures
+    gateways: Sources
+    server_certificates: ServerCertificates = present_nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The present conditions of one organization."""
+
+    present: dict[str, Condition]
+    existing: frozenset[str]  # objects whose conditions can end: those of others end without a word
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Evaluates all organizations that have channels. It isn't thread-safe."""
+
+    observed: Observed
+    _looked_at: dict[str, datetime] = field(default_factory=dict)  # certificates, by organization
+
+    def run(self, store: Notes, now: datetime, *, everything: bool = False) -> None:
+        """Put what people should know at *now* into the outbox; certificates only now and then, unless *everything*."""
+        with store.read() as session:
+            organizations = channels.organizations(session)
+            is_left = conditions.any_without_channels(session, organizations)
+        if is_left:
+            with store.note(Topic.NOTIFICATIONS) as session:
+                conditions.forget_without_channels(session, organizations)
+        for organization in organizations:
+            last = self._looked_at.get(organization)
+            with_certificates = everything or last is None or now - last >= CERTIFICATES_EVERY
+            self._evaluate(store, organization, now, with_certificates=with_certificates)
+            if with_certificates:
+                self._looked_at[organization] = now
+        self._looked_at = {each: at for each, at in self._looked_at.items() if each in organizations}
+
+    def _evaluate(self, store: Notes, organization: str, now: datetime, *, with_certificates: bool) -> None:
+        kinds = (*_ALWAYS, *(_CERTIFICATES if with_certificates else ()))
+        statuses = self._list_gateways(store, organization, now)
+        with store.read() as session:
+            active = silences.active(session, organization, now)
+            before = conditions.courses(session, organization, kinds)
+            so = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
+            so = _keep_existing(session, organization, so, {key: each.condition for key, each in before.items()})
+            steps = list(follow_conditions(organization, before, so.present, now, _silencing(active)))
+            steps = [_quiet(step, so.existing) for step in steps]
+            granted, cursor = _read_exceptions(session, organization, active)
+        written = [step.notification for step in steps if step.notification]
+        with store.read() as session:
+            about = {each for notification in (*granted, *written) for each in notification.about}
+            responsible = owners.of_objects(session, organization, about)
+        for start in range(0, max(len(steps), 1), CHUNK):
+            some = steps[start : start + CHUNK]
+            new = [step.notification for step in some if step.notification]
+            if start == 0:
+                new = [*granted, *new]
+            if not some and cursor is None:
+                continue
+            with store.note(Topic.NOTIFICATIONS) as session:
+                kept = [step.course for step in some if step.course]
+                conditions.replace(session, organization, [step.key for step in some], kept)
+                receivers = channels.of_organization(session, organization)
+                outbox.add(session, [address(each, receivers, responsible) for each in new])
+                if start == 0 and cursor is not None:
+                    conditions.move_cursor(session, organization, cursor)
+
+    def _list_gateways(self, store: Notes, organization: str, now: datetime) -> list[GatewayStatus]:
+        """Return the gateways, which belong to the default organization."""
+        if organization != DEFAULT_ORGANIZATION:
+            return []
+        return list_statuses(Context(store, Principal(organization, SYSTEM), now), self.observed.gateways)
+
+    def _find_all(
+        self,
+        session: Session,
+        organization: str,
+        statuses: Sequence[GatewayStatus],
+        now: datetime,
+        *,
+        with_certificates: bool,
+    ) -> _Now:
+        present = [
+            *find_failing_backends(session, self.observed.failures, organization, now),
+            *find_lost_gateways(statuses),
+        ]
+        if with_certificates:
+            present += find_expiring_certificates(session, organization, now)
+            present += find_expiring_identities(session, organization, now)
+            present += find_presented(session, organization, now)
+            present += find_expiring_callers(session, organization, now)
+            if organization == DEFAULT_ORGANIZATION:
+                present += find_expiring_servers(self.observed.server_certificates(now), now)
+        existing = frozenset(f"gateway:{status.name}" for status in statuses)
+        return _Now({condition.key: condition for condition in present}, existing)
+
+
+def _silencing(active: Sequence[Silence]) -> Callable[[Condition], bool]:
+    return lambda condition: is_silenced(active, condition.kind, condition.about)
+
+
+def _keep_existing(session: Session, organization: str, so: _Now, before: dict[str, Condition]) -> _Now:
+    """Add the APIs that still exist to what exists, among those whose backends may have ended to fail."""
+    ended = (condition for key, condition in before.items() if key not in so.present)
+    ids = {each.partition(":")[2] for condition in ended for each in condition.about if each.startswith("api:")}
+    known = apis.names(session, organization, ids) if ids else {}
+    return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in known})
+
+
+def _quiet(step: Step, existing: Collection[str]) -> Step:
+    """Let a condition end without a word if its object is gone: a revoked gateway isn't connected again."""
+    new = step.notification
+    if new and new.phase is Phase.ENDED and new.kind in _ALWAYS and new.about[0] not in existing:
+        return Step(step.key, None, replace(new, quiet=True))
+    return step
+
+
+def _read_exceptions(
+    session: Session, organization: str, active: Sequence[Silence]
+) -> tuple[list[Notification], int | None]:
+    """Return the notifications about exceptions since the last time, and where to continue; None: nothing is new."""
+    last = conditions.last_audit_event(session)
+    before = conditions.cursor(session, organization)
+    if before is None or before >= last:
+        return [], last if before is None else None
+    events = conditions.audit_events_after(session, organization, before, last, ACTIONS)
+    if not events:
+        return [], None
+    new = describe_exceptions(events)
+    return [each for each in new if not is_silenced(active, each.kind, each.about)], last

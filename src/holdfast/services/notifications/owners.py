@@ -1,0 +1,55 @@
+"""
+The owners of APIs and endpoint certificates, who are notified.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.notifications.owners import CHANNEL, check_owners
+from holdfast.services.access.audit import write_down
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.errors import NotFound
+from holdfast.store.audit import Action, OwnersOf
+from holdfast.store.catalog import apis
+from holdfast.store.notifications import channels, owners
+from holdfast.store.trust import endpoint_certificates
+
+
+def list_owners(context: Context, kind: str, name: str) -> tuple[str, ...]:
+    """Return the owners of an `api` (by its id) or a `certificate` (by its alias). Raises NotPermitted, NotFound."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        owned = _find(session, context, kind, name)
+        return owners.of_objects(session, context.user.organization, [owned]).get(owned, ())
+
+
+def change_owners(context: Context, kind: str, name: str, typed: Sequence[str]) -> tuple[str, ...]:
+    """Replace the owners of an `api` or a `certificate`. Raises NotPermitted, NotFound, InvalidField."""
+    context.user.require(Permission.CHANGE_OWNERS)
+    after = check_owners(typed)
+    organization = context.user.organization
+    with context.write() as session:
+        owned = _find(session, context, kind, name)
+        before = owners.of_objects(session, organization, [owned]).get(owned, ())
+        for owner in after:
+            if owner.startswith(CHANNEL) and not channels.get(session, organization, owner.removeprefix(CHANNEL)):
+                raise InvalidField("owners", f"No channel is called {owner.removeprefix(CHANNEL)!r}. Create it first.")
+        if after != before:
+            owners.save(session, organization, owned, after)
+            write_down(session, context.user, context.now, Action.CHANGE_OWNERS, name, OwnersOf(before, after))
+    return after
+
+
+def _find(session: Session, context: Context, kind: str, name: str) -> str:
+    organization = context.user.organization
+    exists = False
+    if kind == "api":
+        exists = apis.get(session, organization, name) is not None
+    elif kind == "certificate":
+        exists = endpoint_certificates.get(session, organization, name) is not None
+    if not exists:
+        raise NotFound("API" if kind == "api" else "endpoint certificate", name)
+    return f"{kind}:{name}"

@@ -1,0 +1,107 @@
+"""
+Certificates that backends present: those that expire, have changed, or aren't trusted, as the watch has seen.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.notifications.event import Condition, EventKind, EventSeverity, Wording
+from holdfast.apis.notifications.expiry import describe_rest, find_threshold, judge_threshold
+from holdfast.apis.watch.watched_endpoint import CHANGED_WITHIN, Presented, WatchedEndpoint
+from holdfast.services.notifications.sources.certificates import WITHIN
+from holdfast.store.catalog import apis
+from holdfast.store.trust import expiring
+from holdfast.store.watch import watched_endpoints
+from holdfast.store.watch.watched_endpoints import WatchFilter
+
+KIND = EventKind.PRESENTED_CERTIFICATE
+
+
+def find_presented(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
+    """Yield the conditions of what backends present, except expiries that concern a trusted certificate, too."""
+    watched, _ = watched_endpoints.find(session, organization, WatchFilter(), now)
+    using = apis.ids_by_origin(session, organization, [endpoint.origin for endpoint in watched])
+    trusted = {
+        (each.origin, each.not_after)
+        for each in expiring.find(session, organization, now + WITHIN)
+        if not each.previous
+    }
+    for endpoint in watched:
+        if endpoint.presented is None:
+            continue
+        api_ids = using.get(endpoint.origin, [])
+        threshold = find_threshold(endpoint.presented.expires_at, now)
+        if threshold and (endpoint.origin, endpoint.presented.expires_at) not in trusted:
+            yield _describe_expiry(endpoint, endpoint.presented, threshold, api_ids, now)
+        has_changed = endpoint.changes.at is not None and now - endpoint.changes.at < CHANGED_WITHIN
+        if has_changed or endpoint.rejection(now):
+            yield _describe_change(endpoint, endpoint.presented, api_ids, now)
+
+
+def _describe_expiry(
+    endpoint: WatchedEndpoint, presented: Presented, threshold: str, api_ids: Sequence[str], now: datetime
+) -> Condition:
+    return Condition(
+        f"{KIND.value}:{endpoint.origin}:{presented.chain}",
+        KIND,
+        threshold,
+        judge_threshold(threshold),
+        Wording(
+            f"The certificate of {endpoint.origin} {describe_rest(presented.expires_at, now)}",
+            f"The backend presents {presented.name}, issued by {presented.issuer}. Gateways reject it after that.",
+            "Ask the backend's owner to renew it, and whether the new one will have another key or issuer.",
+            _find_page(api_ids),
+        ),
+        _about(endpoint, api_ids),
+    )
+
+
+def _describe_change(
+    endpoint: WatchedEndpoint, presented: Presented, api_ids: Sequence[str], now: datetime
+) -> Condition:
+    rejection, coverage = endpoint.rejection(now), endpoint.coverage
+    if rejection:
+        title = f"Gateways don't trust the certificate of {endpoint.origin} ({rejection})"
+        effect = f"Requests to it fail with {rejection}."
+        action = "Verify the certificate with the backend's owner, then import it."
+    else:
+        title = f"{endpoint.origin} presents {_list_changes(endpoint)}"
+        until = coverage.until if coverage else None
+        effect = (
+            f"Gateways trust it until {until:%Y-%m-%d %H:%M} UTC." if until else "It wasn't compared with trust yet."
+        )
+        action = "Nothing, if you expected this. Otherwise, ask the backend's owner."
+    return Condition(
+        f"{KIND.value}:{endpoint.origin}",
+        KIND,
+        f"{rejection or 'trusted'}:{presented.chain}",
+        EventSeverity.ERROR if rejection else EventSeverity.WARNING,
+        Wording(
+            title,
+            f"Since {presented.since:%Y-%m-%d %H:%M} UTC, the backend presents {presented.name}, issued by "
+            f"{presented.issuer}. {effect}",
+            action,
+            _find_page(api_ids),
+        ),
+        _about(endpoint, api_ids),
+    )
+
+
+def _list_changes(endpoint: WatchedEndpoint) -> str:
+    changes = endpoint.changes
+    new = [
+        words
+        for words, at in (("a new key", changes.key), ("a new issuer", changes.issuer), ("new names", changes.names))
+        if at is not None and at == changes.at
+    ]
+    return " and ".join(new) or "a new certificate"
+
+
+def _about(endpoint: WatchedEndpoint, api_ids: Sequence[str]) -> tuple[str, ...]:
+    return (f"origin:{endpoint.origin}", *(f"api:{api_id}" for api_id in api_ids))
+
+
+def _find_page(api_ids: Sequence[str]) -> str:
+    return f"/apis/{api_ids[0]}/endpoints" if api_ids else "/apis"

@@ -1,0 +1,71 @@
+"""
+The resources that enforce each policy, by the groups of gateways that serve its APIs.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from holdfast.gateway.discovery.cache import ResourceKey
+from holdfast.gateway.resources.apis import ApiResources
+from holdfast.services.publishing.policy_change import PolicyKey
+from holdfast.services.publishing.snapshot import ApiKey
+
+_Parts = dict[ApiKey, Sequence[ApiResources]]
+_ByGroup = Mapping[str, frozenset[ResourceKey]]
+
+
+class PolicyResources:
+    """
+    Knows the APIs that share each policy, and the resources that enforce it. Threads may read it.
+
+    Each mapping is replaced as a whole, once for a change, however many APIs share the policy.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[PolicyKey, _Parts] = {}
+        self._by_group: dict[PolicyKey, tuple[_Parts, _ByGroup]] = {}  # computed when needed, from these parts
+
+    def replace(
+        self,
+        apis: Iterable[ApiKey],
+        before: Mapping[ApiKey, Sequence[ApiResources]],
+        after: Mapping[ApiKey, Sequence[ApiResources]],
+    ) -> None:
+        """Replace the resources of *apis*."""
+        parts: dict[PolicyKey, _Parts] = {}
+        for api in apis:
+            old, new = before.get(api, ()), after.get(api, ())
+            for policy in {policy for each in (*old, *new) for policy in each.by_policy}:
+                key = api[0], policy
+                own = parts[key] if key in parts else parts.setdefault(key, dict(self._parts.get(key, {})))
+                own.pop(api, None)
+                if using := [each for each in new if policy in each.by_policy]:
+                    own[api] = using
+        for key, own in parts.items():
+            if own:
+                self._parts[key] = own
+            else:
+                self._parts.pop(key, None)
+                self._by_group.pop(key, None)
+
+    def apis(self, key: PolicyKey) -> Collection[ApiKey]:
+        """Return the APIs with a policy."""
+        return self._parts.get(key, {}).keys()
+
+    def by_group(self, key: PolicyKey) -> _ByGroup:
+        """Return the resources that enforce a policy in each group where it is used; empty if it isn't used."""
+        parts = self._parts.get(key)
+        if parts is None:
+            return {}
+        known = self._by_group.get(key)
+        if known is None or known[0] is not parts:
+            known = self._by_group[key] = parts, _collect(key, parts.values())
+        return known[1]
+
+
+def _collect(key: PolicyKey, parts: Collection[Sequence[ApiResources]]) -> _ByGroup:
+    every = [part for of_api in parts for part in of_api]
+    groups = frozenset().union(*(part.groups for part in every))
+    return {
+        group: frozenset().union(*(part.by_policy[key[1]] for part in every if group in part.groups))
+        for group in groups
+    }

@@ -1,0 +1,3 @@
+"""
+Revisions of APIs, and which groups of gateways serve them.
+"""

@@ -1,0 +1,50 @@
+"""
+The parts in which a revision differs from the working copy.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.apis.catalog.revision import RevisionContent, keep_current
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog.apis import find_api
+from holdfast.services.revisions.revisions import read_working_copy
+from holdfast.store.catalog import revisions
+
+_DEFINITION = "definition"
+
+
+def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
+    """Return the names of the parts in which each revision of an API differs from its working copy, by id."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        api = find_api(session, context, api_id)
+        current = read_working_copy(session, api)
+        every = revisions.list_of(session, api.organization, api.id)
+        return {each.id: _compare(revisions.content_of(session, each), current) for each in every}
+
+
+def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:
+    settings = {_name(key): None for key in _changed(one.settings, other.settings)}
+    members = _changed(keep_current(one.members, {}), other.members)
+    definition = [_DEFINITION] if one.definition != other.definition else []
+    return list(dict.fromkeys([*settings, *map(_split, members), *definition]))
+
+
+def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def _name(column: str) -> str:
+    """Return the name of a column for people."""
+    environment, _, part = column.partition("_")
+    if part in {"url", "origin"}:
+        return f"{environment} endpoint"
+    return column.replace("_", " ")
+
+
+def _split(member: str) -> str:
+    """Return the name of a member for people: `endpointConfig` becomes `endpoint config`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", member).lower()

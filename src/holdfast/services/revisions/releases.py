@@ -1,0 +1,53 @@
+"""
+A new revision of an API that is deployed at once, as an import does.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.revision import MAX_REVISIONS, Revision
+from holdfast.services.access.context import Context
+from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.revisions.deployments import deploy, require_right, undeploy
+from holdfast.services.revisions.revisions import add_revision, remove_revision
+from holdfast.store.catalog import revisions
+
+
+def release_revision(
+    session: Session, context: Context, api_id: str, wanted: Mapping[str, bool], description: str, *, rotate: bool
+) -> Revision:
+    """
+    Create a revision of an API and deploy it to the groups in *wanted*, in the caller's transaction.
+
+    With *rotate*, a revision is deleted if the API has MAX_REVISIONS: the oldest that isn't deployed to other groups
+    or, if all are, the oldest, which is undeployed first.
+
+    Raises:
+        NotPermitted: The API is served, and the user isn't a publisher.
+        TooManyRevisions: The API has MAX_REVISIONS, and *rotate* isn't set.
+        InvalidField: A group doesn't exist.
+        OldControlPlanes: A control plane of an earlier version would serve the working copy instead.
+    """
+    described = find_described(session, context, api_id)
+    require_right(context, described)
+    if rotate:
+        _make_room(session, context, described, wanted)
+        described = find_described(session, context, api_id)
+    revision = add_revision(session, context, described.api, description)
+    deploy(session, context, described, revision, wanted)
+    return revision
+
+
+def _make_room(session: Session, context: Context, described: Described, wanted: Mapping[str, bool]) -> None:
+    api = described.api
+    known = revisions.list_of(session, api.organization, api.id)
+    if len(known) < MAX_REVISIONS:
+        return
+    elsewhere = {revision_id for group, revision_id in api.pinned if group not in wanted}
+    oldest = next((revision for revision in known if revision.id not in elsewhere), known[0])
+    serving = {group for group, revision_id in api.pinned if revision_id == oldest.id}
+    undeploy(session, context, described, oldest, serving - wanted.keys())
+    # Groups in *wanted* that served it get the new revision in the same transaction.
+    remove_revision(session, context, find_api(session, context, api.id), oldest)

@@ -1,0 +1,3 @@
+"""
+The search over everything that a user may see.
+"""

@@ -1,0 +1,3 @@
+"""
+Traffic of APIs: storing what gateways count, and reading it.
+"""

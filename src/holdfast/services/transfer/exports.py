@@ -1,0 +1,87 @@
+"""
+Exports APIs to archives.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from holdfast.apis.catalog.description import Described, make_default_definition
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.thumbnail import Thumbnail
+from holdfast.apis.definitions.documents import write_json
+from holdfast.apis.transfer.certificate_lists import ArchivedCaller, ArchivedCertificate
+from holdfast.apis.transfer.documents import ArchivedDocument
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog import definitions, documents
+from holdfast.services.catalog.apis import get_described
+from holdfast.services.identities import caller_certificates
+from holdfast.services.revisions.deployments import read_revision
+from holdfast.services.trust.endpoint_certificates import certificates_of_api
+
+_GO_WITH_IT = {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.VIEW_CALLER_CERTIFICATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The contents of an API's archive."""
+
+    described: Described
+    definition: dict[str, Any]
+    certificates: tuple[ArchivedCertificate, ...]
+    callers: tuple[ArchivedCaller, ...]
+    thumbnail: Thumbnail | None
+    documents: tuple[ArchivedDocument, ...]
+    deployments: dict[str, bool]  # of the revision, by group: whether WSO2's developer portal should show it
+
+
+def export_api(
+    context: Context,
+    api_id: str,
+    servers: list[str],
+    *,
+    keep_state: bool = True,
+    number: int | None = None,
+    latest: bool = False,
+) -> Export:
+    """
+    Return an API with its definition, documents, caller certificates and the endpoint certificates of its origins.
+
+    With *number* or *latest*, description, endpoints and definition are those of a revision.
+
+    Raises:
+        NotFound: The API doesn't exist, or has no such revision.
+    """
+    context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    context.user.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
+    # As in WSO2, users who can export an API can read everything in its archive, but only there.
+    context = replace(context, user=replace(context.user, permissions=context.user.permissions | _GO_WITH_IT))
+    deployed: dict[str, bool] = {}
+    if number is None and not latest:
+        described = get_described(context, api_id)
+        definition = definitions.get_definition(context, api_id, servers)
+    else:
+        described, stored, deployed = read_revision(context, api_id, number)
+        definition = stored or write_json(make_default_definition(described, servers))
+    entries = certificates_of_api(context, described.api)
+    callers, _ = caller_certificates.list_certificates(context, api_id)
+    if not keep_state:
+        described = replace(described, api=replace(described.api, state=State.CREATED))
+    return Export(
+        described,
+        definitions.load_definition(definition),
+        tuple(
+            ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
+        ),
+        tuple(
+            ArchivedCaller(caller.alias, caller.tier, caller.certificate.pem.encode(), caller.environment or "")
+            for caller in callers
+        ),
+        documents.get_thumbnail(context, api_id) if described.api.has_thumbnail else None,
+        tuple(
+            ArchivedDocument(each.document.draft, each.data, each.document.file_name)
+            for each in documents.read_documents(context, api_id)
+        ),
+        deployed,
+    )

@@ -1,0 +1,281 @@
+"""
+Imports archives of Holdfast or WSO2 API Manager.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
+from holdfast.apis.catalog.lifecycle import PROTOTYPE, State
+from holdfast.apis.catalog.members import check_members, merge_members
+from holdfast.apis.catalog.thumbnail import Thumbnail
+from holdfast.apis.definitions.documents import write_json
+from holdfast.apis.definitions.openapi import Definition
+from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.errors import InvalidField
+from holdfast.apis.identities.caller_certificate import check_environment, check_tier, require_certificate
+from holdfast.apis.transfer.archive import Archive
+from holdfast.apis.transfer.certificate_lists import ArchivedCaller, ArchivedCertificate
+from holdfast.apis.transfer.documents import ArchivedDocument
+from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.apis.wso2_wording import ALREADY_EXISTS
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.formats.parsing import Upload
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog import definitions, lifecycle
+from holdfast.services.catalog.apis import ApiDraft, add_api, check_draft, find_described, save_described
+from holdfast.services.catalog.documents import save_document, save_thumbnail
+from holdfast.services.catalog.endpoint_security import Securities, set_security
+from holdfast.services.catalog.prototypes import save_definition
+from holdfast.services.errors import AlreadyExists, Conflict
+from holdfast.services.identities import caller_certificates
+from holdfast.services.revisions.releases import release_revision
+from holdfast.services.trust.endpoint_certificates import add_certificate, read_upload
+from holdfast.services.trust.endpoints import refuse_foreign
+from holdfast.store.audit import Action
+from holdfast.store.catalog import apis
+from holdfast.store.identities import caller_certificates as callers_of
+from holdfast.store.trust import endpoint_certificates
+
+_IMPORTED = "Imported from an archive"  # the description of a revision
+# The actions that take a new API from Created to the state in its archive.
+_WAYS = {
+    State.PUBLISHED: ("Publish",),
+    State.PROTOTYPED: (PROTOTYPE,),
+    State.BLOCKED: ("Publish", "Block"),
+    State.DEPRECATED: ("Publish", "Deprecate"),
+    State.RETIRED: ("Publish", "Deprecate", "Retire"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedArchive:
+    """An API that was created or updated, and the parts of its archive that were not imported."""
+
+    described: Described
+    revision: str  # the ID of the new one; empty without deployments
+    unused: tuple[Unused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """The checked contents of an archive."""
+
+    described: Described
+    state: str
+    definition: str  # as JSON; empty: none
+    certificates: list[tuple[str, Endpoint, Upload]]
+    callers: list[tuple[str, str, Certificate, Environment | None]]
+    securities: Securities
+    thumbnail: Thumbnail | None
+    documents: tuple[ArchivedDocument, ...]
+    deployments: Mapping[str, bool]
+
+
+class _DryRun(Exception):
+    """Ends the transaction of an import that must not be saved."""
+
+    def __init__(self, described: Described, revision: str) -> None:
+        self.described, self.revision = described, revision
+        super().__init__()
+
+
+def import_api(
+    context: Context,
+    archive: Archive,
+    draft: ApiDraft,
+    definition: Definition | None,
+    *,
+    overwrite: bool = False,
+    rotate: bool = False,
+    dry_run: bool = False,
+) -> ImportedArchive:
+    """
+    Create an API with its certificates, or update the one with its name and version, in one transaction.
+
+    A new API is moved to the state in the archive; an existing one keeps its state. With caller certificates, the API
+    requires one of them. If the archive has deployments, a revision is created and deployed; with *rotate*, one of too
+    many others is deleted (`release_revision`). With *dry_run*, all of it is done except for saving.
+
+    Raises:
+        NotPermitted: The user can't create APIs, or something else in the archive: certificates, a later state.
+        InvalidField, InvalidFields: Some values are invalid.
+        CertificateError, CertificateExpired: A certificate can't be used.
+        Conflict: The API exists and *overwrite* isn't set, or an alias already has other certificates.
+        TooManyRevisions, OldControlPlanes: It can't be deployed as a revision.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
+    """
+    context.user.require(Permission.CHANGE_APIS)
+    state = str(archive.description.get("lifeCycleStatus", ""))
+    if archive.certificates:
+        context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
+    if state in _WAYS:
+        context.user.require(Permission.PUBLISH_APIS)
+    if archive.callers:
+        context.user.require(Permission.ADD_CALLER_CERTIFICATES)
+        draft = replace(draft, members=require_certificate(draft.members))
+    described = check_draft(context, draft)
+    if definition:
+        described = replace(
+            described, members={"operations": definitions.write_operations(definition)} | dict(described.members)
+        )
+    # Before the write transaction, because it can take long.
+    read = [_read(context, archived) for archived in archive.certificates]
+    used, left = read, list[tuple[str, Endpoint, Upload]]()
+    if archive.has_replaced_endpoints:
+        origins = {endpoint.origin for endpoint in described.api.endpoints}
+        used = [each for each in read if each[1].origin in origins]
+        left = [each for each in read if each[1].origin not in origins]
+    contents = _Contents(
+        described,
+        state,
+        write_json(definition.content) if definition else "",
+        used,
+        [_read_caller(context, archived) for archived in archive.callers],
+        draft.securities,
+        archive.thumbnail,
+        archive.documents,
+        archive.deployments,
+    )
+    unused = (*archive.unused, *(_leave_out(alias, target) for alias, target, _ in left))
+    try:
+        with context.write() as session:
+            described, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
+            if dry_run:
+                raise _DryRun(described, revision)
+    except _DryRun as end:
+        described, revision = end.described, end.revision
+    return ImportedArchive(described, revision, unused)
+
+
+def _save(
+    session: Session, context: Context, contents: _Contents, *, overwrite: bool, rotate: bool
+) -> tuple[Described, str]:
+    described = contents.described
+    present = _find_present(session, context, described)
+    if present and not overwrite:
+        api = present.api
+        raise AlreadyExists("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Set overwrite=true to update it.")
+    if present:
+        described = _overwrite(session, context, present, described, contents.securities)
+    else:
+        described = add_api(session, context, described, Action.IMPORT_API)
+    if contents.definition:
+        described = save_definition(session, described, contents.definition)
+    for alias, target, upload in contents.certificates:
+        _add_certificate(session, context, alias, target, upload)
+    for alias, tier, certificate, environment in contents.callers:
+        _add_caller(session, context, described.api, alias, tier, certificate, environment)
+    for document in contents.documents:
+        save_document(session, context, described.api, document.draft, document.content, document.file_name)
+    if contents.thumbnail:
+        described = replace(described, api=save_thumbnail(session, context, described.api, contents.thumbnail))
+    revision = ""
+    if wanted := contents.deployments:
+        api_id = described.api.id
+        revision = release_revision(session, context, api_id, wanted, _IMPORTED, rotate=rotate).id
+        described = find_described(session, context, api_id)
+    if not present:
+        for action in _WAYS.get(State(contents.state), ()) if contents.state in set(State) else ():
+            described = replace(described, api=lifecycle.move(session, context, described.api, action))
+    return described, revision
+
+
+def _leave_out(alias: str, target: Endpoint) -> Unused:
+    return Unused(f"certificate {alias}", f"With these parameters, the API has no endpoint at {target.origin}.")
+
+
+def _read(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:
+    endpoint = certificate.endpoint if "://" in certificate.endpoint else f"https://{certificate.endpoint}"
+    return (
+        check_alias(certificate.alias),
+        parse_endpoint(endpoint),
+        read_upload(context, certificate.data),
+    )
+
+
+def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Certificate, Environment | None]:
+    certificate = caller_certificates.read_caller(context, caller.data)
+    return check_alias(caller.alias), check_tier(caller.tier), certificate, check_environment(caller.environment)
+
+
+def _find_present(session: Session, context: Context, described: Described) -> Described | None:
+    wanted = described.api
+    for api in apis.sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
+        if (api.name, api.version) == (wanted.name, wanted.version):
+            return find_described(session, context, api.id)
+    return None
+
+
+def _overwrite(
+    session: Session,
+    context: Context,
+    before: Described,
+    wanted: Described,
+    securities: Securities,
+) -> Described:
+    if wanted.api.context != before.api.context:
+        raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and can't be changed.")
+    api = replace(
+        before.api,
+        description=wanted.api.description,
+        production=wanted.api.production,
+        sandbox=wanted.api.sandbox,
+        production_group=wanted.api.production_group,
+        sandbox_group=wanted.api.sandbox_group,
+        updated_at=context.now,
+    )
+    api = set_security(api, before.api, securities)
+    after = Described(api, check_members(merge_members(before.members, wanted.members)))
+    return save_described(session, context, before, after)
+
+
+def _add_certificate(session: Session, context: Context, alias: str, target: Endpoint, upload: Upload) -> None:
+    present = endpoint_certificates.get(session, context.user.organization, alias)
+    if present is None:
+        refuse_foreign(session, context, target)
+        add_certificate(session, context, alias, target, upload)
+    elif (present.origin, _fingerprints(present.certificates)) != (
+        str(target.origin),
+        _fingerprints(upload.certificates),
+    ):
+        message = (
+            f"The alias {alias} {ALREADY_EXISTS} with other certificates. Replace them, or rename the alias in the "
+            "archive."
+        )
+        raise Conflict("alias", message)
+
+
+def _add_caller(
+    session: Session,
+    context: Context,
+    api: Api,
+    alias: str,
+    tier: str,
+    certificate: Certificate,
+    environment: Environment | None,
+) -> None:
+    present = callers_of.get(session, context.user.organization, api.id, alias)
+    if present is None:
+        caller_certificates.add_certificate(session, context, api, alias, tier, certificate, environment)
+    elif present.certificate == certificate and present.environment != environment:
+        message = (
+            f"The alias {alias} {ALREADY_EXISTS}, and is accepted in {present.environment or 'both environments'}, not "
+            f"in {environment or 'both'}. Change or delete it first."
+        )
+        raise Conflict("alias", message)
+    elif present.certificate != certificate:
+        message = (
+            f"The alias {alias} {ALREADY_EXISTS} with another certificate. Replace it, or rename the alias in the "
+            "archive."
+        )
+        raise Conflict("alias", message)
+
+
+def _fingerprints(certificates: tuple[Certificate, ...]) -> set[str]:
+    return {certificate.fingerprint for certificate in certificates}

@@ -1,0 +1,39 @@
+"""
+Where verification is off now, and which APIs that concerns.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.trust.trust_settings import TrustException
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.store.catalog import apis
+from holdfast.store.trust import trust_settings
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveException:
+    """An exception for *origin*, and the APIs with an endpoint there."""
+
+    origin: str
+    exception: TrustException
+    apis: tuple[Api, ...]
+
+
+def list_active(context: Context) -> list[ActiveException]:
+    """List the exceptions of the organization, the first to expire first. Raises NotPermitted."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        organization = context.user.organization
+        every = trust_settings.with_exception(session, organization, context.now)
+        using = apis.using_origins(session, organization, {settings.origin for settings in every}) if every else []
+    return [
+        ActiveException(
+            settings.origin,
+            settings.exception,
+            tuple(api for api in using if any(str(each.origin) == settings.origin for each in api.endpoints)),
+        )
+        for settings in every
+        if settings.exception
+    ]

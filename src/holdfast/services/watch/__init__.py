@@ -1,0 +1,3 @@
+"""
+Watching what backends present over time, and the timeline of everything that expires.
+"""

@@ -1,0 +1,70 @@
+"""
+Which backends are due, and what a round of checks writes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.services.watch.observation import Observation
+from holdfast.services.watch.schedule import last_slot
+from holdfast.store import journal
+from holdfast.store.database import Notes
+from holdfast.store.topics import Topic
+from holdfast.store.watch import presented_chains, progress, watched_endpoints
+from holdfast.store.watch.progress import Progress
+from holdfast.store.watch.watched_endpoints import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A backend to check now: at its regular time *slot*, or, if that is None, for the first time or once more."""
+
+    place: Place
+    slot: datetime | None
+
+
+def begin(store: Notes, now: datetime) -> Progress:
+    """Return how far the watch has come, perhaps at another control plane."""
+    with store.read() as session:
+        return progress.get(session) or Progress(now, journal.last_change(session))
+
+
+def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: datetime) -> list[Due]:
+    """
+    Return the backends that are due at *now*: new and silent ones first, then the others in order of their time.
+
+    Watched endpoints are inserted and deleted first, so that there is one for each https origin that APIs use.
+    """
+    with store.read() as session:
+        used, watched = watched_endpoints.list_used(session), watched_endpoints.list_watched(session)
+    missing, unused = used - watched.keys(), watched.keys() - used
+    if missing or unused:
+        with store.note(Topic.WATCH) as session:
+            watched_endpoints.add(session, sorted(missing))
+            watched_endpoints.remove(session, unused)
+    first, regular = [], []
+    for place in used:
+        is_known, retry_at = watched.get(place, (False, None))
+        if not is_known or (retry_at and retry_at <= now):
+            first.append(Due(place, None))
+        elif retry_at is None and (slot := last_slot(place, interval, now)) > checked_until:
+            regular.append((slot, place))
+    return first + [Due(place, slot) for slot, place in sorted(regular)]
+
+
+def save(store: Notes, observations: Iterable[Observation], reached: Progress) -> None:
+    """Write what has changed, and how far the watch has come. Raises StoreFailure."""
+    with store.note(Topic.WATCH) as session:
+        for observation in observations:
+            if watched_endpoints.save(session, observation.endpoint) and observation.chain:
+                presented_chains.record(session, observation.endpoint, observation.chain)
+        progress.save(session, reached)
+
+
+def find_changed_trust(store: Notes, change: int) -> tuple[list[Place], int]:
+    """Return the origins whose trust has changed since *change*, and the number of the last change."""
+    with store.read() as session:
+        changes: Sequence[journal.Change] = journal.changes_after(session, change)
+    places = dict.fromkeys((each.organization, each.key) for each in changes if each.kind == "origin")
+    return list(places), max((each.sequence for each in changes), default=change)

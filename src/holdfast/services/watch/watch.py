@@ -1,0 +1,165 @@
+"""
+Watches what the backends of all https endpoints present, and records changes.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from holdfast.services.background import wake_on_write
+from holdfast.services.errors import Conflict
+from holdfast.services.watch import checks, rounds
+from holdfast.services.watch.looks import Looks
+from holdfast.services.watch.observation import Observation
+from holdfast.services.watch.rounds import Due
+from holdfast.store.database import Notes, Store
+from holdfast.store.errors import StoreBusy
+from holdfast.store.sealing import Sealing
+from holdfast.store.watch.progress import Progress
+from holdfast.store.watch.watched_endpoints import Place
+
+log = structlog.get_logger()
+PATIENCE = 30.0  # seconds for one backend
+SETTLED = 1.0  # seconds after a change until it is taken into account, together with others
+PAUSES = 360  # in an interval: times at which backends that are due are checked
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds
+WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
+LONGEST_REST = 0.5  # seconds between groups of checks, in which requests have the processor for themselves
+UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can look at
+AT_ONCE = 50  # origins whose trust has changed that are compared in one step
+
+
+class Watch:
+    """Checks each https origin that APIs use once in an *interval*. Lives on one event loop."""
+
+    def __init__(
+        self, store: Store, sealing: Sealing, looks: Looks, now: Callable[[], datetime], interval: timedelta
+    ) -> None:
+        self._store: Notes = store
+        self._sealing = sealing
+        self._looks = looks
+        self._now = now
+        self._interval = interval
+        self._pause = min(max(interval.total_seconds() / PAUSES, SHORTEST_PAUSE), LONGEST_PAUSE)
+        self._wake = wake_on_write(store)
+        self._turns = asyncio.Semaphore(looks.at_once)
+        self._progress: Progress | None = None
+        self._unseen: dict[Place, datetime] = {}  # no gateway can look at these until then
+
+    async def follow(self, store: Notes) -> None:
+        """Check backends when they are due, until cancelled; *store* is for what was seen."""
+        self._store, self._progress = store, None  # another control plane may have done it in the meantime
+        while True:
+            while await self.check_due():
+                pass
+            pause = self._pause if self._looks.can_look else min(self._pause, WITHOUT_GATEWAY)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(SETTLED)
+            await self.follow_trust()
+
+    async def check_due(self) -> bool:
+        """
+        Check the backends that are due, in small groups.
+
+        Return True if a change interrupted this: trust that has changed is taken into account, and new endpoints are
+        first among those that are left.
+        """
+        reached, now = await self._begin(), self._now()
+        if not self._looks.can_look:
+            return False
+        due = await self._looks.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
+        due = [each for each in due if self._unseen.get(each.place, now) <= now]
+        size, clock = 4 * self._looks.at_once, asyncio.get_running_loop().time
+        for start in range(0, len(due), size):
+            began, group = clock(), due[start : start + size]
+            observations = await asyncio.gather(*(self._check(each.place) for each in group))
+            await self._save([each for each in observations if each], group, now, is_last=start + size >= len(due))
+            if self._wake.is_set():
+                await self.follow_trust()
+                if start + size < len(due):
+                    return True
+            if start + size < len(due):
+                await asyncio.sleep(min(clock() - began, LONGEST_REST))
+        return False
+
+    async def follow_trust(self) -> None:
+        """Compare what backends present with trust that has changed, without looking at them again."""
+        self._wake.clear()
+        reached = await self._begin()
+        places, change = await self._looks.run(lambda: rounds.find_changed_trust(self._store, reached.change))
+        for start in range(0, len(places), AT_ONCE):
+            group = places[start : start + AT_ONCE]
+            observations = await self._looks.run(partial(self._reassess, group))
+            if observations:
+                await self._write(observations, reached)
+        self._progress = replace(await self._begin(), change=change)
+
+    async def _begin(self) -> Progress:
+        if self._progress is None:
+            self._progress = await self._looks.run(lambda: rounds.begin(self._store, self._now()))
+        return self._progress
+
+    async def _check(self, place: Place) -> Observation | None:
+        """Return what has changed at *place*; None: nothing, or it can't be checked now."""
+        async with self._turns:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    now = self._now()
+                    subject = await self._looks.run(lambda: checks.read_subject(self._store, self._sealing, place, now))
+                    if subject is None:
+                        return None
+                    observation = await checks.check(self._store, self._looks, subject, now)
+            except Conflict as error:
+                log.info("backend not watched", organization=place[0], origin=place[1], reason=str(error))
+            except Exception:
+                # One backend must not keep the others from being checked.
+                log.exception("backend cannot be watched", organization=place[0], origin=place[1])
+            else:
+                if observation:
+                    self._unseen.pop(place, None)
+                    return observation if observation.endpoint != subject.endpoint else None
+        self._unseen[place] = self._now() + UNSEEN_AFTER
+        return None
+
+    def _reassess(self, places: Sequence[Place]) -> list[Observation]:
+        observations = []
+        for place in places:
+            try:
+                observation = checks.reassess(self._store, self._sealing, place, self._now())
+            except Conflict as error:
+                log.info("backend not watched", organization=place[0], origin=place[1], reason=str(error))
+            else:
+                if observation:
+                    observations.append(observation)
+        return observations
+
+    async def _save(
+        self, observations: Sequence[Observation], group: Sequence[Due], now: datetime, *, is_last: bool
+    ) -> None:
+        """Write *observations*, and that the checks of *group* are done."""
+        reached = await self._begin()
+        slots = [each.slot for each in group if each.slot]
+        if is_last:
+            reached = replace(reached, checked_until=max(reached.checked_until, now))
+        elif slots:
+            reached = replace(reached, checked_until=slots[-1])
+        if observations or reached != self._progress:
+            await self._write(observations, reached)
+
+    async def _write(self, observations: Sequence[Observation], reached: Progress) -> None:
+        while True:
+            try:
+                await self._looks.run(lambda: rounds.save(self._store, observations, reached))
+            except StoreBusy as busy:
+                await asyncio.sleep(busy.seconds)
+            else:
+                self._progress = reached
+                return

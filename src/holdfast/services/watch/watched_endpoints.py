@@ -1,0 +1,137 @@
+"""
+Use cases for watched endpoints: what backends present, what changed, and which APIs are concerned.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.watch.watched_endpoint import WatchedEndpoint, WatchStatus
+from holdfast.certificates.certificate import Certificate
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.errors import NotFound
+from holdfast.store.catalog import apis
+from holdfast.store.watch import presented_chains, watched_endpoints
+from holdfast.store.watch.presented_chains import PresentedChain
+from holdfast.store.watch.watched_endpoints import WatchFilter
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedBackend:
+    """A watched endpoint, and the APIs with an endpoint there, ordered by name."""
+
+    endpoint: WatchedEndpoint
+    apis: tuple[Api, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which watched endpoints to list; the defaults: all."""
+
+    status: WatchStatus | None = None
+    api_id: str = ""
+    url: str = ""  # the endpoint with the origin of this URL
+    expires_before: datetime | None = None
+
+
+def list_watched_endpoints(
+    context: Context, wanted: Wanted, offset: int = 0, limit: int | None = None
+) -> tuple[list[WatchedBackend], int]:
+    """
+    Return a page of the watched endpoints that are *wanted*, the first to expire first, and their number.
+
+    Raises:
+        NotFound: The API doesn't exist.
+        InvalidField: The URL isn't that of an endpoint.
+    """
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        narrowed = _narrow(session, context, wanted)
+        page, total = watched_endpoints.find(session, context.user.organization, narrowed, context.now, offset, limit)
+        return _with_apis(session, context.user.organization, page), total
+
+
+def read_all(context: Context) -> list[WatchedEndpoint]:
+    """Return all watched endpoints, the first to expire first."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return watched_endpoints.find(session, context.user.organization, WatchFilter(), context.now)[0]
+
+
+def get_watched_endpoint(context: Context, endpoint_id: str) -> tuple[WatchedBackend, Sequence[Certificate]]:
+    """Return a watched endpoint, and the chain that its backend presents; empty if none was seen. Raises NotFound."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        endpoint = _find(session, context, endpoint_id)
+        presented = endpoint.presented
+        chain = presented_chains.get(session, endpoint, presented.chain) if presented else None
+        (backend,) = _with_apis(session, context.user.organization, [endpoint])
+        return backend, chain.certificates if chain else ()
+
+
+def list_history(
+    context: Context, endpoint_id: str, offset: int = 0, limit: int | None = None
+) -> tuple[list[PresentedChain], int]:
+    """Return a page of the chains that a backend presented, the latest first, and their number. Raises NotFound."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return presented_chains.find(session, _find(session, context, endpoint_id), offset, limit)
+
+
+def find_watched(context: Context, origins: Collection[str]) -> Mapping[str, WatchedEndpoint]:
+    """Return the watched endpoints of *origins*, by origin."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return watched_endpoints.of_origins(session, context.user.organization, origins)
+
+
+def count_statuses(context: Context) -> Mapping[WatchStatus, int]:
+    """Return the number of watched endpoints with each status."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        return watched_endpoints.count_by_status(session, context.user.organization, context.now)
+
+
+def find_changed(context: Context) -> list[WatchedEndpoint]:
+    """Return the endpoints whose backends present something new, those that gateways reject first, then the latest."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        changed, _ = watched_endpoints.find(
+            session, context.user.organization, WatchFilter(WatchStatus.CHANGED), context.now
+        )
+    latest = sorted(changed, key=lambda endpoint: endpoint.changes.at or context.now, reverse=True)
+    return sorted(latest, key=lambda endpoint: endpoint.is_trusted(context.now))
+
+
+def _narrow(session: Session, context: Context, wanted: Wanted) -> WatchFilter:
+    origins = None
+    if wanted.url:
+        origins = {str(parse_endpoint(wanted.url).origin)}
+    if wanted.api_id:
+        api = apis.get(session, context.user.organization, wanted.api_id)
+        if api is None:
+            raise NotFound("API", wanted.api_id)
+        of_api = {str(endpoint.origin) for endpoint in api.endpoints}
+        origins = of_api if origins is None else origins & of_api
+    return WatchFilter(wanted.status, origins, wanted.expires_before)
+
+
+def _find(session: Session, context: Context, endpoint_id: str) -> WatchedEndpoint:
+    endpoint = watched_endpoints.get(session, context.user.organization, endpoint_id)
+    if endpoint is None:
+        raise NotFound("watched endpoint", endpoint_id)
+    return endpoint
+
+
+def _with_apis(session: Session, organization: str, page: Sequence[WatchedEndpoint]) -> list[WatchedBackend]:
+    using = apis.using_origins(session, organization, {endpoint.origin for endpoint in page})
+    by_origin: dict[str, list[Api]] = {}
+    for api in using:
+        for origin in {str(endpoint.origin) for endpoint in api.endpoints}:
+            by_origin.setdefault(origin, []).append(api)
+    return [WatchedBackend(endpoint, tuple(by_origin.get(endpoint.origin, ()))) for endpoint in page]

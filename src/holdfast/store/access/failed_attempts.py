@@ -1,0 +1,64 @@
+"""
+Queries for failed attempts to sign in, which all control planes count together.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.orm import Session
+
+from holdfast.store.tables import FailedAttemptRow
+from holdfast.store.upsert import insert_into
+
+FORGOTTEN_AFTER = timedelta(minutes=15)
+_SWEPT = 8  # forgotten rows that each write deletes; it inserts fewer, so the table holds what failed within minutes
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    """The number of failed attempts, and the time of the last one."""
+
+    count: int
+    last: datetime
+
+    def __add__(self, other: "FailureCount") -> "FailureCount":
+        """Return the failures of both."""
+        return FailureCount(self.count + other.count, max(self.last, other.last))
+
+
+def find(
+    session: Session, keys: Collection[str], now: datetime, *, to_change: bool = False
+) -> Mapping[str, FailureCount]:
+    """
+    Return the failures that were counted for *keys*, except forgotten ones.
+
+    With *to_change*, the rows stay locked until the transaction ends, so that other control planes wait.
+    """
+    row = FailedAttemptRow
+    query = select(row.key, row.count, row.last_at).where(row.key.in_(keys), row.last_at >= now - FORGOTTEN_AFTER)
+    if to_change:
+        query = query.order_by(row.key).with_for_update()
+    return {key: FailureCount(count, last) for key, count, last in session.execute(query)}
+
+
+def add(session: Session, keys: Iterable[str], now: datetime) -> None:
+    """Count a failure for each of *keys*, atomically, and delete some forgotten rows."""
+    row = FailedAttemptRow
+    # In one order, so that two control planes don't wait for each other.
+    new = [{"key": key, "count": 1, "last_at": now} for key in sorted(keys)]
+    insert = insert_into(session, row).values(new)
+    forgotten = row.last_at < now - FORGOTTEN_AFTER
+    later = case((row.last_at > insert.excluded.last_at, row.last_at), else_=insert.excluded.last_at)
+    changed = {"count": case((forgotten, 1), else_=row.count + 1), "last_at": later}
+    session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=changed))
+    oldest = select(row.key).where(forgotten).order_by(row.last_at).limit(_SWEPT).with_for_update(skip_locked=True)
+    session.execute(delete(row).where(row.key.in_(oldest)))
+
+
+def remove(session: Session, keys: Collection[str]) -> None:
+    """Forget the failures of *keys*."""
+    row = FailedAttemptRow
+    there = session.scalars(select(row.key).where(row.key.in_(keys)).order_by(row.key).with_for_update()).all()
+    session.execute(delete(row).where(row.key.in_(there)))

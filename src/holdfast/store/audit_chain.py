@@ -1,0 +1,149 @@
+"""
+The hash chain of each organization's audit events.
+
+An event is chained in the transaction that writes it, for which there is one writer at a time. The previous version of
+Holdfast, which can run on the same PostgreSQL database during an upgrade, writes events without a hash: the next
+writer chains a few of them, `chain_waiting` the rest. Until then, later events wait, too, so that the order is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.audit.chain import NO_HASH, START, Link, hash_event
+from holdfast.store.tables import AuditChainRow, AuditEventRow, OrganizationRow
+
+BATCH = 500  # events that are deleted in one transaction
+CHAIN_BATCH = 200  # events that are chained in one transaction, for which other writers wait
+_FEW = 50  # waiting events that a writer chains before its own
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """The newest event of a chain, and the last one that retention deleted, *anchored_at* this time; or START."""
+
+    newest: Link
+    anchor: Link
+    anchored_at: datetime | None
+
+
+def append(session: Session, row: AuditEventRow) -> None:
+    """Insert an event, chained unless too many earlier ones wait for that."""
+    head = _head(session, row.organization_id)
+    waiting = _waiting(session, head, _FEW + 1)
+    session.add(row)
+    if len(waiting) > _FEW:
+        return
+    _chain_later(head, waiting)
+    _chain(head, row)
+    session.flush()  # numbers the row
+    head.event_id = row.id
+
+
+def chain_waiting(session: Session, organization: str) -> int:
+    """Chain at most CHAIN_BATCH events of an organization that wait for it; return their number."""
+    head = _head(session, organization)
+    waiting = _waiting(session, head, CHAIN_BATCH)
+    _chain_later(head, waiting)
+    return len(waiting)
+
+
+def organizations_waiting(session: Session) -> Sequence[str]:
+    """Return the organizations with events that wait to be chained."""
+    head, event = AuditChainRow, AuditEventRow
+    beyond = and_(event.organization_id == OrganizationRow.id, or_(head.event_id.is_(None), event.id > head.event_id))
+    query = select(OrganizationRow.id).outerjoin(head, head.organization_id == OrganizationRow.id)
+    return session.scalars(query.where(exists().where(beyond, event.hash.is_(None)))).all()
+
+
+def chain_state(session: Session, organization: str) -> ChainState:
+    """Return where the chain of an organization begins and ends."""
+    head = session.get(AuditChainRow, organization)
+    if head is None:
+        return ChainState(START, START, None)
+    anchor = Link(head.anchor_number, head.anchor_hash.hex())
+    return ChainState(Link(head.number, head.hash.hex()), anchor, head.anchored_at)
+
+
+def has_forgettable(session: Session, organization: str, end: datetime) -> bool:
+    """Return whether `forget` would delete an event."""
+    head = session.get(AuditChainRow, organization)
+    return head is not None and bool(_forgettable(session, head, end, limit=1))
+
+
+def forget(session: Session, organization: str, end: datetime, now: datetime) -> int:
+    """
+    Delete at most BATCH events before *end*, from the oldest on, and keep the last hash as the anchor of the chain.
+
+    Events that wait to be chained stay. Return the number of deleted events.
+    """
+    head = _head(session, organization)
+    rows = _forgettable(session, head, end, BATCH)
+    if chained := [row for row in rows if row.hash is not None]:
+        head.anchor_number, head.anchor_hash = chained[-1].number, chained[-1].hash
+        head.anchored_at = now
+    session.execute(delete(AuditEventRow).where(AuditEventRow.id.in_([row.id for row in rows])))
+    return len(rows)
+
+
+def members_of(row: AuditEventRow) -> dict[str, Any]:
+    """Return the members of an event that its hash covers, and the hash; null where it isn't chained yet."""
+    return {
+        "number": row.number,
+        "organization": row.organization_id,
+        "time": row.at.astimezone(UTC).isoformat(),
+        "user": row.user,
+        "address": row.address,
+        "requestId": row.request_id,
+        "action": row.action,
+        "subject": row.subject,
+        "detail": row.detail,
+        "details": row.details,
+        "chainedLater": row.chained_later,
+        "previousHash": row.previous_hash.hex() if row.previous_hash else None,
+        "hash": row.hash.hex() if row.hash else None,
+    }
+
+
+def _head(session: Session, organization: str) -> AuditChainRow:
+    head = session.get(AuditChainRow, organization)
+    if head is None:
+        nothing = bytes.fromhex(NO_HASH)
+        head = AuditChainRow(
+            organization_id=organization, number=0, hash=nothing, event_id=0, anchor_number=0, anchor_hash=nothing
+        )
+        session.add(head)
+    return head
+
+
+def _waiting(session: Session, head: AuditChainRow, limit: int) -> Sequence[AuditEventRow]:
+    """Return the first events after the chain; one without a hash before its end was inserted by another program."""
+    row = AuditEventRow
+    query = select(row).where(row.organization_id == head.organization_id, row.id > head.event_id, row.hash.is_(None))
+    return session.scalars(query.order_by(row.id).limit(limit)).all()
+
+
+def _chain_later(head: AuditChainRow, rows: Sequence[AuditEventRow]) -> None:
+    for row in rows:
+        row.chained_later = True
+        _chain(head, row)
+        head.event_id = row.id
+
+
+def _chain(head: AuditChainRow, row: AuditEventRow) -> None:
+    row.number, row.previous_hash = head.number + 1, head.hash
+    row.hash = bytes.fromhex(hash_event(members_of(row)))
+    head.number, head.hash = row.number, row.hash
+
+
+def _forgettable(session: Session, head: AuditChainRow, end: datetime, limit: int) -> list[Any]:
+    row = AuditEventRow
+    query = select(row.id, row.at, row.number, row.hash)
+    query = query.where(row.organization_id == head.organization_id, row.id <= head.event_id)
+    rows = session.execute(query.order_by(row.id).limit(limit)).all()
+    return list(takewhile(lambda each: each.at < end, rows))

@@ -1,0 +1,157 @@
+"""
+Queries for the list of APIs: searched, filtered, sorted, and with what is trusted for their endpoints.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.store import api_origins
+from holdfast.store.catalog import apis
+from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
+from holdfast.store.folding import contains, folded
+from holdfast.store.tables import ApiRow, EndpointCertificateRow
+
+_SERVED = ("PROTOTYPED", "PUBLISHED", "DEPRECATED")
+
+
+class Sort(StrEnum):
+    """A column to sort by; equal values are sorted by name."""
+
+    NAME = "name"
+    CONTEXT = "context"
+    STATE = "state"
+    CHANGED = "changed"
+    EXPIRES = "expires"
+
+
+class Show(StrEnum):
+    """A group of APIs."""
+
+    ALL = ""
+    FAILING = "failing"
+    UNVERIFIED = "unverified"
+    PLAIN = "plain"
+    WITHOUT_ENDPOINT = "without-endpoint"
+    EXPIRING = "expiring"
+    NOT_LIVE = "not-live"
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewFilter:
+    """
+    Which APIs to list. *query* is part of a name, context, version or endpoint URL, whatever the case.
+
+    *failing* are IDs of APIs, *unverified* are origins, *expiring* the time before which certificates expire.
+    """
+
+    query: str = ""
+    show: Show = Show.ALL
+    failing: Collection[str] = field(default=())
+    unverified: Collection[str] = field(default=())
+    expiring: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedAt:
+    """The endpoint certificates for an origin: their number, and the first expiry."""
+
+    count: int
+    expires_at: datetime
+
+
+def find(
+    session: Session,
+    organization: str,
+    wanted: OverviewFilter,
+    sort: Sort = Sort.NAME,
+    *,
+    descending: bool = False,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[list[Api], int]:
+    """Return a page of the matching APIs, and their total number."""
+    conditions = [ApiRow.organization_id == organization, *_conditions(organization, wanted)]
+    total = session.scalar(select(func.count()).select_from(ApiRow).where(*conditions)) or 0
+    name = (folded(ApiRow.name), ApiRow.version, ApiRow.id)
+    columns: Mapping[Sort, Sequence[Any]] = {
+        Sort.NAME: (),
+        Sort.CONTEXT: (ApiRow.context,),
+        Sort.STATE: (EFFECTIVE_STATE,),
+        Sort.CHANGED: (ApiRow.updated_at,),
+        Sort.EXPIRES: (_first_expiry(organization),) if sort is Sort.EXPIRES else (),
+    }
+    keys = [*columns[sort], *name]
+    order = [keys[0].desc().nulls_last() if descending else keys[0].asc().nulls_last(), *keys[1:]]
+    page = select(ApiRow.id).where(*conditions).order_by(*order).offset(offset).limit(limit)
+    ids = list(session.scalars(page))
+    by_id = {api.id: api for api in apis.with_ids(session, organization, ids)}
+    return [by_id[api_id] for api_id in ids], total
+
+
+def trusted_at(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustedAt]:
+    """Return what is imported for each of *origins*; those without certificates are left out."""
+    table = EndpointCertificateRow
+    query = select(table.origin, func.count(), func.min(table.expires_at)).where(
+        table.organization_id == organization, table.origin.in_(origins)
+    )
+    rows = session.execute(query.group_by(table.origin))
+    return {origin: TrustedAt(number, expires_at) for origin, number, expires_at in rows if expires_at}
+
+
+def _conditions(organization: str, wanted: OverviewFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.query:
+        columns = (ApiRow.name, ApiRow.context, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
+        yield or_(*(contains(column, wanted.query) for column in columns))
+    match wanted.show:
+        case Show.FAILING:
+            yield ApiRow.id.in_(wanted.failing)
+        case Show.UNVERIFIED:
+            yield _at(organization, wanted.unverified)
+        case Show.PLAIN:
+            yield api_origins.uses(organization, lambda origin: origin.like("http://%"))
+        case Show.WITHOUT_ENDPOINT:
+            yield and_(ApiRow.production_url.is_(None), ApiRow.sandbox_url.is_(None))
+        case Show.EXPIRING:
+            table = EndpointCertificateRow
+            query = select(table.origin).where(table.organization_id == organization)
+            yield _at(organization, query.where(table.expires_at < wanted.expiring))
+        case Show.NOT_LIVE:
+            yield not_(ApiRow.state.in_(_SERVED))
+
+
+def _at(organization: str, origins: Any) -> ColumnElement[bool]:
+    return api_origins.uses(organization, lambda origin: origin.in_(origins))
+
+
+def _first_expiry(organization: str) -> ColumnElement[Any]:
+    production, sandbox = (
+        _first_expiry_at(organization, EndpointCertificateRow.origin == origin)
+        for origin in (ApiRow.production_origin, ApiRow.sandbox_origin)
+    )
+    further = _first_expiry_at(organization, EndpointCertificateRow.origin.in_(api_origins.select_further()))
+    # Most APIs have only one endpoint, so the other subqueries seldom find anything.
+    first = case(
+        (ApiRow.sandbox_origin.is_(None), production),
+        (ApiRow.production_origin.is_(None), sandbox),
+        (_is_before(sandbox, production), sandbox),
+        else_=production,
+    )
+    return case((further.is_(None), first), (_is_before(further, first), further), else_=first)
+
+
+def _is_before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that there is *one*, and that it is before *other* if there is any."""
+    return and_(one.is_not(None), or_(other.is_(None), one < other))
+
+
+def _first_expiry_at(organization: str, at_origin: ColumnElement[bool]) -> ScalarSelect[Any]:
+    table = EndpointCertificateRow
+    query = select(func.min(table.expires_at)).where(table.organization_id == organization, at_origin)
+    return query.correlate(ApiRow).scalar_subquery()

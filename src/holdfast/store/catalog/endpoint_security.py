@@ -1,0 +1,131 @@
+"""
+Endpoint security in the columns of APIs, and queries for it.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
+from holdfast.apis.catalog.token_settings import TokenSettings
+from holdfast.store.tables import ApiRow
+
+_CHUNK = 500  # ids in one query
+
+
+def column_of(api: Api, environment: Environment) -> dict[str, Any] | None:
+    """Return the value of the column of *environment*."""
+    endpoint = api.endpoint(environment)
+    values = _write(endpoint.security) if endpoint and endpoint.security else {}
+    if kept := [_write(security) for name, security in api.kept_security if name == environment]:
+        values["earlier"] = kept
+    return values or None
+
+
+def _write(security: EndpointSecurity) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "kind": security.kind.value,
+        "username": security.username,
+        "header": security.header,
+        "allow_unencrypted": security.allow_unencrypted,
+        "secret_version": security.secret_version,
+    }
+    if security.token:
+        token = security.token
+        values["token"] = {"url": token.url, "client_id": token.client_id, "parameters": dict(token.parameters)}
+    if security.secret:
+        secret = security.secret
+        values["secret"] = {
+            "id": secret.id,
+            "sealed": b64encode(secret.sealed).decode(),
+            "digest": secret.digest,
+            "origins": sorted(secret.origins),
+        }
+    return values
+
+
+def kept_in(row: ApiRow) -> tuple[tuple[Environment, EndpointSecurity], ...]:
+    """Return the endpoint security in the columns of an API that is kept for revisions, with its environment."""
+    columns: dict[Environment, Any] = {"production": row.production_security, "sandbox": row.sandbox_security}
+    return tuple((name, each) for name, values in columns.items() if values for each in _read_kept(values))
+
+
+def _read_kept(values: Mapping[str, Any] | None) -> tuple[EndpointSecurity, ...]:
+    return tuple(filter(None, map(read, (values or {}).get("earlier", ()))))
+
+
+def read(values: Mapping[str, Any] | None) -> EndpointSecurity | None:
+    """Return the current endpoint security in a column."""
+    if not values or "kind" not in values:
+        return None
+    secret, token = values.get("secret"), values.get("token")
+    return EndpointSecurity(
+        SecurityKind(values["kind"]),
+        values["username"],
+        values["header"],
+        values["allow_unencrypted"],
+        TokenSettings(token["url"], token["client_id"], tuple(sorted(token["parameters"].items()))) if token else None,
+        values.get("secret_version", ""),
+        SealedSecret(secret["id"], b64decode(secret["sealed"]), secret["digest"], frozenset(secret["origins"]))
+        if secret
+        else None,
+    )
+
+
+def of_apis(
+    session: Session, organization: str, ids: Collection[str]
+) -> dict[str, dict[Environment, tuple[EndpointSecurity | None, ...]]]:
+    """
+    Return the endpoint security of the APIs with these ids that have any, by id and environment.
+
+    The current one is the first (None: there is none); the others are kept for revisions.
+    """
+    columns = (ApiRow.id, ApiRow.production_security, ApiRow.sandbox_security)
+    has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
+    wanted, by_id = sorted(ids), {}
+    for start in range(0, len(wanted), _CHUNK):
+        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
+        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, known, has_any)):
+            both: dict[Environment, dict[str, Any] | None] = {
+                "production": row.production_security,
+                "sandbox": row.sandbox_security,
+            }
+            by_id[row.id] = {name: (read(values), *_read_kept(values)) for name, values in both.items() if values}
+    return by_id
+
+
+def secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
+    """Yield all secrets, with their organizations."""
+    columns = (ApiRow.organization_id, ApiRow.production_security, ApiRow.sandbox_security)
+    has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
+    for organization, *both in session.execute(select(*columns).where(has_any)):
+        for values in both:
+            for security in (read(values), *_read_kept(values)):
+                if security and security.secret:
+                    yield organization, security.secret
+
+
+def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
+    """Replace each sealed secret with the result of *reseal*, which gets the sealed secret and its id."""
+    has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
+    for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, has_any)):
+        row.production_security = _resealed(row.production_security, reseal)
+        row.sandbox_security = _resealed(row.sandbox_security, reseal)
+    session.flush()
+
+
+def _resealed(values: dict[str, Any] | None, reseal: Callable[[bytes, str], bytes]) -> dict[str, Any] | None:
+    if not values:
+        return values
+    if "earlier" in values:
+        values = {**values, "earlier": [_resealed(each, reseal) for each in values["earlier"]]}
+    secret = values.get("secret")
+    if not secret:
+        return values
+    sealed = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()
+    return {**values, "secret": {**secret, "sealed": sealed}}

@@ -1,0 +1,130 @@
+"""
+Queries for revisions of APIs.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.revision import Revision, RevisionContent
+from holdfast.store.catalog import apis
+from holdfast.store.tables import ApiRevisionRow, ApiRow
+
+_CHUNK = 500  # ids in one query
+_COLUMNS = (
+    ApiRevisionRow.id,
+    ApiRevisionRow.api_id,
+    ApiRevisionRow.organization_id,
+    ApiRevisionRow.number,
+    ApiRevisionRow.description,
+    ApiRevisionRow.created_by,
+    ApiRevisionRow.created_at,
+)
+
+
+def take_number(session: Session, api: Api) -> int:
+    """Return the number for the next revision of *api*, which no revision had."""
+    this = (ApiRow.organization_id == api.organization, ApiRow.id == api.id)
+    session.execute(update(ApiRow).where(*this).values(last_revision=ApiRow.last_revision + 1))
+    return session.scalars(select(ApiRow.last_revision).where(*this)).one()
+
+
+def insert(session: Session, revision: Revision, content: RevisionContent) -> None:
+    """Insert a new revision."""
+    session.add(
+        ApiRevisionRow(
+            id=revision.id,
+            api_id=revision.api_id,
+            organization_id=revision.organization,
+            number=revision.number,
+            description=revision.description,
+            created_by=revision.created_by,
+            created_at=revision.created_at,
+            settings=dict(content.settings),
+            members=dict(content.members),
+            definition=content.definition,
+        )
+    )
+    session.flush()
+
+
+def remove(session: Session, revision: Revision) -> None:
+    """Delete a revision, which must not be deployed."""
+    table = ApiRevisionRow
+    session.execute(delete(table).where(table.organization_id == revision.organization, table.id == revision.id))
+
+
+def count(session: Session, api: Api) -> int:
+    """Return how many revisions *api* has."""
+    table = ApiRevisionRow
+    this = (table.organization_id == api.organization, table.api_id == api.id)
+    return session.scalar(select(func.count()).select_from(table).where(*this)) or 0
+
+
+def list_of(session: Session, organization: str, api_id: str) -> list[Revision]:
+    """Return the revisions of an API, the oldest first."""
+    query = _select(organization).where(ApiRevisionRow.api_id == api_id)
+    return [Revision(*row) for row in session.execute(query.order_by(ApiRevisionRow.number))]
+
+
+def get(session: Session, organization: str, revision_id: str) -> Revision | None:
+    """Return the revision with this id."""
+    row = session.execute(_select(organization).where(ApiRevisionRow.id == revision_id)).one_or_none()
+    return Revision(*row) if row else None
+
+
+def content_of(session: Session, revision: Revision) -> RevisionContent:
+    """Return what *revision* keeps. Raises NoResultFound if it doesn't exist anymore."""
+    table = ApiRevisionRow
+    query = select(table.settings, table.members, table.definition)
+    return RevisionContent(
+        *session.execute(query.where(table.organization_id == revision.organization, table.id == revision.id)).one()
+    )
+
+
+def deployed(session: Session, organization: str, batch: Collection[Api]) -> dict[str, tuple[Api, ...]]:
+    """
+    Return for each API of *batch*, by id, what its groups serve: the working copy, revisions, or both.
+
+    The `groups` of each value are those that serve it. Groups whose revision is missing serve nothing.
+    """
+    numbers, settings = {}, {}
+    table = ApiRevisionRow
+    wanted = sorted({revision_id for api in batch for _, revision_id in api.pinned})
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(table.id, table.number, table.settings).where(table.organization_id == organization)
+        for row in session.execute(query.where(table.id.in_(wanted[start : start + _CHUNK]))):
+            numbers[row.id], settings[row.id] = row.number, row.settings
+    return {api.id: tuple(_divide(api, numbers, settings)) for api in batch}
+
+
+def _divide(api: Api, numbers: Mapping[str, int], settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Api]:
+    unpinned = api.working_copy_groups
+    if unpinned:
+        yield replace(api, groups=unpinned) if api.pinned else api
+    for revision_id in sorted({revision_id for _, revision_id in api.pinned} & settings.keys()):
+        groups = frozenset(group for group, pinned in api.pinned if pinned == revision_id)
+        own = apis.with_settings(api, settings[revision_id])
+        yield replace(own, revision=numbers[revision_id], groups=groups)
+
+
+def origins_of(session: Session, api: Api) -> dict[Environment, set[frozenset[str]]]:
+    """Return the origins that each revision of *api* has in each environment."""
+    table = ApiRevisionRow
+    query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
+    every = [apis.with_settings(api, settings) for settings in session.scalars(query)]
+    return {environment: {each.origins(environment) for each in every} for environment in ENVIRONMENTS}
+
+
+def everything_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:
+    """Return what groups serve of the APIs of *batch*, as one list."""
+    return [api for each in deployed(session, organization, batch).values() for api in each]
+
+
+def _select(organization: str) -> Select[str, str, str, int, str, str, Any]:
+    return select(*_COLUMNS).where(ApiRevisionRow.organization_id == organization)

@@ -1,0 +1,3 @@
+"""
+Queries for control planes and their leases.
+"""

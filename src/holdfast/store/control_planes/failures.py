@@ -1,0 +1,72 @@
+"""
+Queries for failures that control planes share.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, delete, or_, select
+from sqlalchemy.orm import Session
+
+from holdfast.store.tables import FailureRow
+from holdfast.store.upsert import insert_into
+
+AT_ONCE = 200  # rows that are read
+PartKey = tuple[str, str, str]  # cluster, gateway, part
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPart:
+    """A part of what is known about a failing backend at a gateway; without *body*, it has ended."""
+
+    key: PartKey
+    control_plane: str
+    number: int
+    written_at: datetime
+    body: bytes | None
+
+
+def save(session: Session, parts: Sequence[SharedPart]) -> None:
+    """Insert *parts*, or replace those with the same keys."""
+    if not parts:
+        return
+    values = [
+        {
+            "cluster": part.key[0],
+            "gateway": part.key[1],
+            "part": part.key[2],
+            "control_plane": part.control_plane,
+            "number": part.number,
+            "written_at": part.written_at,
+            "body": part.body,
+        }
+        for part in parts
+    ]
+    statement = insert_into(session, FailureRow)
+    changed = {name: statement.excluded[name] for name in ("control_plane", "number", "written_at", "body")}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["cluster", "gateway", "part"], set_=changed), values
+    )
+
+
+def beyond(session: Session, known: Mapping[str, int]) -> list[SharedPart]:
+    """Return some rows, each control plane's in order, whose numbers are higher than those *known* of it."""
+    row = FailureRow
+    newer = [and_(row.control_plane == name, row.number > number) for name, number in known.items()]
+    query = select(row).where(or_(row.control_plane.not_in(known), *newer))
+    rows = session.scalars(query.order_by(row.control_plane, row.number).limit(AT_ONCE))
+    return [
+        SharedPart((each.cluster, each.gateway, each.part), each.control_plane, each.number, each.written_at, each.body)
+        for each in rows
+    ]
+
+
+def remove_ends(session: Session, before: datetime) -> None:
+    """Delete rows without a body that were written *before* this time."""
+    session.execute(delete(FailureRow).where(FailureRow.body.is_(None), FailureRow.written_at < before))
+
+
+def keep_only(session: Session, control_planes: Collection[str]) -> None:
+    """Delete what others than *control_planes* (ids) wrote."""
+    session.execute(delete(FailureRow).where(FailureRow.control_plane.not_in(control_planes)))

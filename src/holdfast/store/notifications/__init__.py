@@ -1,0 +1,3 @@
+"""
+Queries for notifications: channels, conditions, the outbox, silences and owners.
+"""

@@ -1,0 +1,156 @@
+"""
+Queries for channels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.apis.notifications.channel import Audience, Channel, ChannelKind, Delivery
+from holdfast.apis.notifications.event import EventKind
+from holdfast.store.tables import NotificationChannelRow, NotificationDeliveryRow, NotificationMessageRow
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The undelivered rest: waiting notifications, and attempts to deliver the message that is being sent."""
+
+    waiting: int = 0
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+
+
+def insert(session: Session, channel: Channel) -> None:
+    """Insert a new channel."""
+    session.add(NotificationChannelRow(id=channel.id, organization_id=channel.organization, **_values(channel)))
+    session.flush()
+
+
+def change(session: Session, channel: Channel) -> None:
+    """Store the values of an existing channel, and forget its last error; an open message is sent at once."""
+    row, message = NotificationChannelRow, NotificationMessageRow
+    this = (row.organization_id == channel.organization, row.id == channel.id)
+    values = _values(channel) | {"failed_at": None, "error": None}
+    session.execute(update(row).where(*this).values(values))
+    is_open = (message.channel_id == channel.id, message.next_attempt_at.is_not(None))
+    session.execute(update(message).where(*is_open).values(next_attempt_at=channel.updated_at))
+
+
+def remove(session: Session, channel: Channel) -> None:
+    """Delete a channel, and what waits for it."""
+    row = NotificationChannelRow
+    session.execute(delete(row).where(row.organization_id == channel.organization, row.id == channel.id))
+
+
+def get(session: Session, organization: str, name: str) -> Channel | None:
+    """Return the channel with this name."""
+    row = NotificationChannelRow
+    one = session.scalar(select(row).where(row.organization_id == organization, row.name == name))
+    return _read(one) if one else None
+
+
+def of_organization(session: Session, organization: str) -> list[Channel]:
+    """Return the channels of an organization, by name."""
+    row = NotificationChannelRow
+    query = select(row).where(row.organization_id == organization).order_by(row.name)
+    return [_read(each) for each in session.scalars(query)]
+
+
+def count(session: Session, organization: str) -> int:
+    """Return the number of channels."""
+    row = NotificationChannelRow
+    return session.scalar(select(func.count()).select_from(row).where(row.organization_id == organization)) or 0
+
+
+def organizations(session: Session) -> list[str]:
+    """Return the ids of the organizations that have channels."""
+    return list(session.scalars(select(NotificationChannelRow.organization_id).distinct().order_by("organization_id")))
+
+
+def backlogs(session: Session, organization: str) -> dict[str, Backlog]:
+    """Return what waits for each channel, by its id, without those for which nothing waits."""
+    delivery, message = NotificationDeliveryRow, NotificationMessageRow
+    own = (message.organization_id == organization, message.next_attempt_at.is_not(None))
+    opened = {row.channel_id: row for row in session.scalars(select(message).where(*own))}
+    in_messages = (
+        select(delivery.channel_id, func.count())
+        .join(message, message.id == delivery.message_id)
+        .where(*own)
+        .group_by(delivery.channel_id)
+    )
+    waits = (delivery.organization_id == organization, delivery.message_id.is_(None))
+    later = select(delivery.channel_id, func.count()).where(*waits).group_by(delivery.channel_id)
+    waiting: dict[str, int] = {}
+    for query in (in_messages, later):
+        for channel_id, number in session.execute(query):
+            waiting[channel_id] = waiting.get(channel_id, 0) + number
+    return {
+        channel_id: Backlog(number, opened[channel_id].attempts, opened[channel_id].next_attempt_at)
+        if channel_id in opened
+        else Backlog(number)
+        for channel_id, number in waiting.items()
+    }
+
+
+def count_given_up(session: Session, organization: str) -> dict[str, int]:
+    """Return how many messages to each channel were given up, by its id, without those to which none was."""
+    row, channel = NotificationMessageRow, NotificationChannelRow
+    undelivered = (row.next_attempt_at.is_(None), row.delivered_at.is_(None))
+    query = select(row.channel_id, func.count()).join(channel, channel.id == row.channel_id)
+    query = query.where(channel.organization_id == organization, *undelivered).group_by(row.channel_id)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def write_success(session: Session, channel_id: str, at: datetime) -> None:
+    """Write down that a message was delivered."""
+    row = NotificationChannelRow
+    session.execute(update(row).where(row.id == channel_id).values(succeeded_at=at, failed_at=None, error=None))
+
+
+def write_failure(session: Session, channel_id: str, at: datetime, error: str) -> None:
+    """Write down that a message could not be delivered."""
+    row = NotificationChannelRow
+    session.execute(update(row).where(row.id == channel_id).values(failed_at=at, error=error))
+
+
+def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
+    """Replace the sealed secrets with the result of *reseal*, which gets them and the id of their row."""
+    row = NotificationChannelRow
+    for channel in session.scalars(select(row).where(row.organization_id == organization)):
+        channel.sealed = reseal(channel.sealed, channel.id)
+    session.flush()
+
+
+def _values(channel: Channel) -> dict[str, object]:
+    return {
+        "name": channel.name,
+        "kind": channel.kind.value,
+        "target": channel.target,
+        "sealed": channel.sealed,
+        "recipients": list(channel.recipients),
+        "events": [kind.value for kind in channel.events],
+        "audience": channel.audience.value,
+        "created_at": channel.created_at,
+        "updated_at": channel.updated_at,
+    }
+
+
+def _read(row: NotificationChannelRow) -> Channel:
+    known = set(EventKind)
+    return Channel(
+        id=row.id,
+        organization=row.organization_id,
+        name=row.name,
+        kind=ChannelKind(row.kind),
+        target=row.target,
+        sealed=row.sealed,
+        recipients=tuple(row.recipients),
+        events=tuple(EventKind(kind) for kind in row.events if kind in known),
+        audience=Audience(row.audience),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        delivery=Delivery(row.succeeded_at, row.failed_at, row.error or ""),
+    )

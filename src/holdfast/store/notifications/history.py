@@ -1,0 +1,86 @@
+"""
+Queries for notifications and their delivery.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.notifications.event import EventKind, EventSeverity, Notification, Phase, Wording
+from holdfast.store.tables import (
+    NotificationChannelRow,
+    NotificationDeliveryRow,
+    NotificationMessageRow,
+    NotificationRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    The delivery of a notification to one channel: it waits until it was delivered, or given up.
+
+    *error* is the reason of the last attempt; *message* the id under which it was sent, empty while it waits.
+    """
+
+    channel: str
+    message: str
+    delivered_at: datetime | None
+    given_up: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A notification, and what became of it at each of its channels."""
+
+    notification: Notification
+    receipts: tuple[Receipt, ...]
+
+
+def find(session: Session, organization: str, offset: int, limit: int) -> tuple[list[Sent], int]:
+    """Return a page of the notifications of an organization, newest first, and their number."""
+    row = NotificationRow
+    own = row.organization_id == organization
+    total = session.scalar(select(func.count()).select_from(row).where(own, ~row.quiet)) or 0
+    page = select(row).where(own, ~row.quiet).order_by(row.id.desc()).offset(offset).limit(limit)
+    rows = session.scalars(page).all()
+    receipts = _receipts(session, [each.id for each in rows])
+    return [Sent(read_notification(each), tuple(receipts.get(each.id, ()))) for each in rows], total
+
+
+def read_notification(row: NotificationRow) -> Notification:
+    """Return the notification in *row*."""
+    return Notification(
+        row.organization_id,
+        row.at,
+        row.key,
+        EventKind(row.kind),
+        Phase(row.phase),
+        EventSeverity(row.severity),
+        Wording(**row.wording),
+        tuple(row.about),
+        row.quiet,
+        row.id,
+    )
+
+
+def _receipts(session: Session, numbers: list[int]) -> dict[int, list[Receipt]]:
+    delivery, message, channel = NotificationDeliveryRow, NotificationMessageRow, NotificationChannelRow
+    query = (
+        select(delivery.notification_id, channel.name, message)
+        .join(channel, channel.id == delivery.channel_id)
+        .join(message, message.id == delivery.message_id, isouter=True)
+        .where(delivery.notification_id.in_(numbers))
+        .order_by(channel.name)
+    )
+    receipts: dict[int, list[Receipt]] = {}
+    for number, name, sent in session.execute(query):
+        receipt = Receipt(name, "", None, given_up=False, error="")
+        if sent:
+            given_up = sent.next_attempt_at is None and sent.delivered_at is None
+            receipt = Receipt(name, sent.id, sent.delivered_at, given_up, sent.error or "")
+        receipts.setdefault(number, []).append(receipt)
+    return receipts

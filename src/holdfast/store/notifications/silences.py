@@ -1,0 +1,60 @@
+"""
+Queries for silences.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holdfast.apis.notifications.event import EventKind
+from holdfast.apis.notifications.silence import Silence
+from holdfast.store.tables import SilenceRow
+
+
+def insert(session: Session, silence: Silence) -> None:
+    """Insert a silence."""
+    row = SilenceRow(
+        id=silence.id,
+        organization_id=silence.organization,
+        kind=silence.kind.value if silence.kind else None,
+        about=silence.about,
+        reason=silence.reason,
+        created_by=silence.created_by,
+        created_at=silence.created_at,
+        ends_at=silence.ends_at,
+    )
+    session.add(row)
+    session.flush()
+
+
+def remove(session: Session, silence: Silence) -> None:
+    """Delete a silence."""
+    row = SilenceRow
+    session.execute(delete(row).where(row.organization_id == silence.organization, row.id == silence.id))
+
+
+def get(session: Session, organization: str, silence_id: str, now: datetime) -> Silence | None:
+    """Return the silence with this id, unless it has ended."""
+    return next((each for each in active(session, organization, now) if each.id == silence_id), None)
+
+
+def active(session: Session, organization: str, now: datetime) -> list[Silence]:
+    """Return the silences of an organization that haven't ended, the first to end first."""
+    row = SilenceRow
+    query = select(row).where(row.organization_id == organization, row.ends_at > now).order_by(row.ends_at, row.id)
+    known = set(EventKind)
+    return [_read(each) for each in session.scalars(query) if each.kind is None or each.kind in known]
+
+
+def _read(row: SilenceRow) -> Silence:
+    return Silence(
+        row.id,
+        row.organization_id,
+        EventKind(row.kind) if row.kind else None,
+        row.about,
+        row.reason,
+        row.created_by,
+        row.created_at,
+        row.ends_at,
+    )

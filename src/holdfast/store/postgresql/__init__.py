@@ -1,0 +1,3 @@
+"""
+PostgreSQL: the database that several control planes share. Nothing here is imported with SQLite.
+"""

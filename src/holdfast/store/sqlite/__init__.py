@@ -1,0 +1,3 @@
+"""
+SQLite: the database in a file of the data directory.
+"""

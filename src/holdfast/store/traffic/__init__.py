@@ -1,0 +1,3 @@
+"""
+Traffic that gateways have reported.
+"""

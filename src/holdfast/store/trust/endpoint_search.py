@@ -1,0 +1,42 @@
+"""
+The condition for WSO2's search of endpoint certificates by endpoint.
+"""
+
+from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from holdfast.apis.url import DEFAULT_PORTS, parse_host, parse_url
+
+
+def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bool]:
+    """
+    Return the condition that *origin* is where *searched* leads: its scheme, host and port; a path has no effect.
+
+    Without a port, any port matches; without a scheme, any scheme. Nothing matches what isn't a URL or a host.
+    """
+    scheme, separator, rest = searched.strip().rpartition("://")
+    authority = rest.partition("/")[0].partition("?")[0]
+    schemes = [scheme.lower()] if separator else list(DEFAULT_PORTS)
+    if _has_port(authority):
+        try:
+            urls = [parse_url(f"{each}://{authority}") for each in schemes]
+        except ValueError:
+            return false()
+        return origin.in_([_write(url.scheme, url.host, url.port) for url in urls])
+    try:
+        host = parse_host(authority.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return false()
+    exact = [_write(each, host, None) for each in schemes]
+    return or_(origin.in_(exact), *(origin.startswith(f"{each}:", autoescape=True) for each in exact))
+
+
+def _has_port(authority: str) -> bool:
+    """Return whether *authority* ends with a port; an address without brackets has none."""
+    host, colon, port = authority.rpartition(":")
+    return bool(colon) and port.isdigit() and (":" not in host or host.endswith("]"))
+
+
+def _write(scheme: str, host: str, port: int | None) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}" if port in {None, DEFAULT_PORTS.get(scheme)} else f"{scheme}://{name}:{port}"

@@ -1,0 +1,122 @@
+"""
+Facts about endpoint certificates that lists are sorted by and searched in, as values of columns.
+
+Versions before revision 0026 write rows without them, even after the migration, while they run next to this version:
+`has_undescribed` finds such rows, and `describe` adds the facts.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.store.audit import Action
+from holdfast.store.tables import AuditEventRow, EndpointCertificateRow, TrustedCertificateRow
+
+BATCH = 500  # endpoint certificates in one transaction
+_LONGEST = 200  # characters of a text in an index; PostgreSQL's entries have at most 2,700 bytes
+_LONGEST_SEARCHED = 4_000
+_IMPORTS = (Action.IMPORT_CERTIFICATE, Action.RESTORE_CERTIFICATE)
+
+
+def facts_of_entry(
+    alias: str, endpoint: str, current: Sequence[Certificate], previous: Sequence[Certificate]
+) -> dict[str, Any]:
+    """Return the facts of an endpoint certificate, with the names of its first certificate and the first expiry."""
+    names = [name for each in (*current, *previous) for name in (each.subject, each.issuer)]
+    return {
+        "common_name": _storable(current[0].title),
+        "issuer": _storable(current[0].issuer_title),
+        "expires_at": min(certificate.not_after for certificate in current),
+        "search_text": _join([alias, endpoint, *names]),
+        "issuer_text": _join([certificate.issuer for certificate in current]),
+    }
+
+
+def facts_of_certificate(certificate: Certificate) -> dict[str, Any]:
+    """Return the facts of one certificate."""
+    return {
+        "common_name": _storable(certificate.title),
+        "issuer": _storable(certificate.issuer_title),
+        "serial_number": f"{certificate.serial_number:x}"[:_LONGEST],
+        "fingerprint": certificate.fingerprint,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+        "is_ca": certificate.is_ca,
+    }
+
+
+def searchable(text: str) -> str:
+    """Return *text* in the form in which it is searched: lower case, and without U+0000, which can't be stored."""
+    return text.lower().replace("\0", "")
+
+
+def has_undescribed(session: Session, organization: str | None = None) -> bool:
+    """Return whether rows of an organization, or of any, lack facts, or have those from before their last change."""
+    return bool(_undescribed(session, organization, 1))
+
+
+def describe(session: Session, organization: str | None = None) -> int:
+    """Add the facts to at most BATCH rows of an organization, or of any; return the number of rows."""
+    ids = _undescribed(session, organization, BATCH)
+    table = EndpointCertificateRow
+    columns = (table.id, table.organization_id, table.alias, table.endpoint, table.created_at, table.created_by)
+    rows = session.execute(select(*columns).where(table.id.in_(ids))).all()
+    certificates = _read_certificates(session, ids)
+    importers = _find_importers(session, [row.alias for row in rows if row.created_by is None])
+    entries, parts = [], []
+    for row in rows:
+        current = [certificate for _, certificate, previous in certificates[row.id] if not previous]
+        earlier = [certificate for _, certificate, previous in certificates[row.id] if previous]
+        facts = facts_of_entry(row.alias, row.endpoint, current, earlier)
+        importer = row.created_by or importers.get((row.organization_id, row.alias, row.created_at))
+        entries.append({"id": row.id, "created_by": importer, **facts})
+        parts += [
+            {"endpoint_certificate_id": row.id, "position": position, **facts_of_certificate(certificate)}
+            for position, certificate, _ in certificates[row.id]
+        ]
+    for changed, values in ((table, entries), (TrustedCertificateRow, parts)):
+        if values:
+            session.execute(update(changed), values)
+    session.execute(update(table).where(table.id.in_(ids)).values(described_at=table.updated_at))
+    return len(ids)
+
+
+def _undescribed(session: Session, organization: str | None, limit: int) -> Sequence[str]:
+    table = EndpointCertificateRow
+    # The condition of the index `endpoint_certificate_undescribed`, which contains only these rows.
+    query = select(table.id).where(or_(table.described_at.is_(None), table.described_at != table.updated_at))
+    if organization is not None:
+        query = query.where(table.organization_id == organization)
+    return session.scalars(query.limit(limit)).all()
+
+
+def _read_certificates(session: Session, ids: Collection[str]) -> dict[str, list[tuple[int, Certificate, bool]]]:
+    table = TrustedCertificateRow
+    query = select(table.endpoint_certificate_id, table.position, table.der, table.previous)
+    certificates = defaultdict(list)
+    for row in session.execute(query.where(table.endpoint_certificate_id.in_(ids)).order_by(table.position)):
+        certificate = row.position, read_certificate(row.der), row.previous
+        certificates[row.endpoint_certificate_id].append(certificate)
+    return certificates
+
+
+def _find_importers(session: Session, aliases: Collection[str]) -> dict[tuple[str, str, datetime], str]:
+    """Return who imported these aliases, by organization, alias and time, according to the audit log."""
+    table = AuditEventRow
+    query = select(table.organization_id, table.subject, table.at, table.user)
+    known: ColumnElement[bool] = table.subject.in_(aliases)
+    rows = session.execute(query.where(known, table.action.in_(_IMPORTS)))
+    return {(row.organization_id, row.subject, row.at): row.user for row in rows}
+
+
+def _join(texts: Sequence[str]) -> str:
+    return searchable("\n".join(dict.fromkeys(texts)))[:_LONGEST_SEARCHED]
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\\00")[:_LONGEST]

@@ -1,0 +1,273 @@
+"""
+Queries over the endpoint certificates of an organization: sorted, filtered, searched, page by page.
+
+Rows must have their facts (facts.py); only columns are read, never the certificates themselves.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, literal, null, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from holdfast.apis.label import LabeledKind
+from holdfast.store.api_origins import select_users
+from holdfast.store.labels import has_label
+from holdfast.store.substring import contains
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.trust.endpoint_search import is_at
+from holdfast.store.trust.facts import searchable
+from holdfast.store.trust.unused_origins import is_unused
+
+_HEX = re.compile(r"(?:[0-9a-f]{2}[: ]?){2,}[0-9a-f]?")  # a serial number or fingerprint, or its beginning
+_MANY = 1_000  # endpoint certificates that a number is searched in; a fingerprint's first four digits match few
+_TABLE = EndpointCertificateRow
+
+
+class Sort(StrEnum):
+    """A column to sort by; equal values are sorted by alias."""
+
+    EXPIRES = "expires"
+    ALIAS = "alias"
+    COMMON_NAME = "commonName"
+    ISSUER = "issuer"
+    ENDPOINT = "endpoint"
+
+
+_COLUMNS: dict[Sort, InstrumentedAttribute[Any]] = {
+    Sort.EXPIRES: _TABLE.expires_at,
+    Sort.ALIAS: _TABLE.alias,
+    Sort.COMMON_NAME: _TABLE.common_name,
+    Sort.ISSUER: _TABLE.issuer,
+    Sort.ENDPOINT: _TABLE.endpoint,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """
+    Which endpoint certificates to list; all conditions that are set must hold.
+
+    Those about expiry and issuer are about the current certificates of an alias, of which one must match.
+    """
+
+    query: str = ""  # in alias, endpoint, subject or issuer; or the beginning of a serial number or fingerprint
+    alias: str = ""
+    endpoint: str = ""  # a URL or a host; see `endpoint_search.is_at`
+    issuer: str = ""  # in its distinguished name, whatever the case
+    expires_before: datetime | None = None
+    expires_after: datetime | None = None  # the first expiry
+    unused: bool = False  # no API has an endpoint at the origin
+    previous: bool = False  # previous certificates are still trusted
+    origins: Collection[str] | None = None
+    aliases: Collection[str] | None = None
+    label: str = ""
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether no index in the order of a list helps: texts are searched, or few rows have previous certificates."""
+        return bool(self.query.strip() or self.issuer or self.previous)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a sorted list: the value that it is sorted by, and the alias."""
+
+    value: str | datetime
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """One certificate of an alias, as lists show it."""
+
+    common_name: str
+    issuer: str
+    serial_number: str  # hex digits
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool
+    previous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryEntry:
+    """An endpoint certificate, as lists show it; *common_name* and *issuer* are those of its first certificate."""
+
+    id: str
+    alias: str
+    endpoint: str
+    origin: str
+    common_name: str
+    issuer: str
+    expires_at: datetime  # the first expiry of a current certificate
+    created_at: datetime
+    created_by: str  # empty: unknown
+    updated_at: datetime
+    certificates: tuple[CertificateFacts, ...]  # current ones first
+
+    @property
+    def current(self) -> tuple[CertificateFacts, ...]:
+        """The current certificates."""
+        return tuple(certificate for certificate in self.certificates if not certificate.previous)
+
+    @property
+    def previous(self) -> tuple[CertificateFacts, ...]:
+        """The previous certificates, which are still trusted."""
+        return tuple(certificate for certificate in self.certificates if certificate.previous)
+
+    def position(self, sort: Sort) -> Position:
+        """Return the place of this entry in a list sorted by *sort*."""
+        values: dict[Sort, str | datetime] = {
+            Sort.EXPIRES: self.expires_at,
+            Sort.ALIAS: self.alias,
+            Sort.COMMON_NAME: self.common_name,
+            Sort.ISSUER: self.issuer,
+            Sort.ENDPOINT: self.endpoint,
+        }
+        return Position(values[sort], self.alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The number of APIs with an endpoint at an origin, and the name and version of one of them."""
+
+    count: int
+    example: str
+
+
+def find(
+    session: Session,
+    organization: str,
+    wanted: Filter,
+    sort: Sort = Sort.EXPIRES,
+    *,
+    descending: bool = False,
+    after: Position | None = None,
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[InventoryEntry]:
+    """Return the matching endpoint certificates in order, those *after* a position; *offset* skips some of them."""
+    column = _COLUMNS[sort]
+    query = _matching(session, organization, wanted)
+    if after:
+        query = query.where(_beyond(column, after, descending=descending))
+    first: ColumnElement[Any] | InstrumentedAttribute[Any] = (
+        func.coalesce(column, null()) if wanted.reads_all else column
+    )
+    order = (first.desc(), _TABLE.alias.desc()) if descending else (first, _TABLE.alias)
+    return _entries(session, session.execute(query.order_by(*order).offset(offset).limit(limit)).all())
+
+
+def count(session: Session, organization: str, wanted: Filter, most: int | None = None) -> int:
+    """Return the number of matching endpoint certificates, or *most* if there are more."""
+    ids = _matching(session, organization, wanted).with_only_columns(_TABLE.id).limit(most)
+    return session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+
+
+def with_certificate(session: Session, organization: str, fingerprint: str) -> list[str]:
+    """Return the aliases that currently trust a certificate, in order; a previous certificate doesn't count."""
+    table = TrustedCertificateRow
+    query = select(_TABLE.alias).join(table, table.endpoint_certificate_id == _TABLE.id)
+    of_organization = (_TABLE.organization_id == organization, table.organization_id == organization)
+    query = query.where(*of_organization, table.fingerprint == fingerprint, ~table.previous)
+    return sorted(set(session.scalars(query)))
+
+
+def users_of(session: Session, organization: str, origins: Collection[str]) -> dict[str, Users]:
+    """Return which APIs use each of *origins*; unused ones are left out."""
+    uses = select_users(organization, origins, ApiRow.id, ApiRow.name, ApiRow.version).subquery()
+    query = select(uses.c.origin, func.count(), func.min(uses.c.name + " " + uses.c.version)).group_by(uses.c.origin)
+    return {origin: Users(number, example) for origin, number, example in session.execute(query)}
+
+
+def _matching(session: Session, organization: str, wanted: Filter) -> Select[Any]:
+    names = ("id", "alias", "endpoint", "origin", "common_name", "issuer", "expires_at", "created_at", "created_by")
+    query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
+    # To read all rows takes several times as long in the order of an index, so none must fit.
+    own = func.coalesce(_TABLE.organization_id, null()) if wanted.reads_all else _TABLE.organization_id
+    return query.where(own == organization, *_conditions(session, organization, wanted))
+
+
+def _conditions(session: Session, organization: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.alias:
+        yield _TABLE.alias == wanted.alias
+    if wanted.endpoint:
+        yield is_at(_TABLE.origin, wanted.endpoint)
+    if wanted.label:
+        yield has_label(organization, LabeledKind.CERTIFICATE, _TABLE.alias, wanted.label)
+    if wanted.aliases is not None:
+        yield _TABLE.alias.in_(wanted.aliases)
+    if wanted.origins is not None:
+        yield _TABLE.origin.in_(wanted.origins)
+    if wanted.expires_before:
+        yield _TABLE.expires_at < wanted.expires_before
+    if wanted.expires_after:
+        yield _TABLE.expires_at >= wanted.expires_after
+    if wanted.issuer:
+        yield contains(_TABLE.issuer_text, searchable(wanted.issuer))
+    if wanted.unused:
+        yield is_unused(_TABLE)
+    if wanted.previous:
+        # Without the organization, so that the index is used that contains only previous certificates.
+        yield _TABLE.id.in_(select(TrustedCertificateRow.endpoint_certificate_id).where(TrustedCertificateRow.previous))
+    if wanted.query.strip():
+        yield _search(session, organization, searchable(wanted.query.strip()))
+
+
+def _search(session: Session, organization: str, text: str) -> ColumnElement[bool]:
+    named = contains(_TABLE.search_text, text)
+    ids = _find_numbers(session, organization, re.sub("[: ]", "", text)) if _HEX.fullmatch(text) else set()
+    return or_(named, _TABLE.id.in_(ids)) if ids else named
+
+
+def _find_numbers(session: Session, organization: str, digits: str) -> set[str]:
+    """Return the endpoint certificates with a fingerprint or serial number that begins with these hex digits."""
+    table = TrustedCertificateRow
+    ids: set[str] = set()
+    for column, begin in ((table.fingerprint, digits), (table.serial_number, digits.lstrip("0") or "0")):
+        of_organization = select(table.endpoint_certificate_id).where(table.organization_id == organization)
+        # "g" follows all hex digits.
+        matching = of_organization.where(column >= begin, column < f"{begin}g").limit(_MANY)
+        ids.update(session.scalars(matching))
+    return ids
+
+
+def _beyond(column: InstrumentedAttribute[Any], position: Position, *, descending: bool) -> ColumnElement[bool]:
+    row = tuple_(column, _TABLE.alias)
+    there = tuple_(literal(position.value, column.type), literal(position.alias, _TABLE.alias.type))
+    return row < there if descending else row > there
+
+
+def _entries(session: Session, rows: Sequence[Row[Any]]) -> list[InventoryEntry]:
+    if not rows:
+        return []
+    facts = defaultdict(list)
+    table = TrustedCertificateRow
+    names = ("common_name", "issuer", "serial_number", "fingerprint", "not_before", "not_after", "is_ca", "previous")
+    query = select(table.endpoint_certificate_id, *(getattr(table, name) for name in names))
+    of_rows = table.endpoint_certificate_id.in_([row.id for row in rows])
+    for entry_id, *values in session.execute(query.where(of_rows).order_by(table.position)):
+        facts[entry_id].append(CertificateFacts(*values))
+    return [
+        InventoryEntry(
+            id=row.id,
+            alias=row.alias,
+            endpoint=row.endpoint,
+            origin=row.origin,
+            common_name=row.common_name,
+            issuer=row.issuer,
+            expires_at=row.expires_at,
+            created_at=row.created_at,
+            created_by=row.created_by or "",
+            updated_at=row.updated_at,
+            certificates=tuple(facts[row.id]),
+        )
+        for row in rows
+    ]

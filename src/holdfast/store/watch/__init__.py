@@ -1,0 +1,3 @@
+"""
+Queries for watched endpoints and the chains that their backends presented.
+"""

@@ -1,0 +1,205 @@
+"""
+Queries for watched endpoints.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.watch.watched_endpoint import (
+    CHANGED_WITHIN,
+    Changes,
+    Coverage,
+    Presented,
+    Silence,
+    WatchedEndpoint,
+    WatchStatus,
+)
+from holdfast.certificates.validity import EXPIRING_WITHIN
+from holdfast.store import api_origins
+from holdfast.store.tables import ApiRow, WatchedEndpointRow
+
+Place = tuple[str, str]  # organization and origin
+_CHUNK = 500  # values in one query
+_table = WatchedEndpointRow
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFilter:
+    """A filter for watched endpoints; None: all."""
+
+    status: WatchStatus | None = None
+    origins: Collection[str] | None = None
+    expires_before: datetime | None = None
+    expires_after: datetime | None = None  # or at this time
+
+
+def list_used(session: Session) -> set[Place]:
+    """Return the https origins that APIs of all organizations use, except those of retired APIs."""
+    places: set[Place] = set()
+    for query in api_origins.select_places(ApiRow.state != State.RETIRED.value, origin_prefix="https://"):
+        places.update((row[0], row[1]) for row in session.execute(query))
+    return places
+
+
+def list_watched(session: Session) -> dict[Place, tuple[bool, datetime | None]]:
+    """Return all watched endpoints: whether they were checked before, and when a silent one is tried again."""
+    query = select(_table.organization_id, _table.origin, _table.chain, _table.retry_at)
+    return {(row[0], row[1]): (bool(row[2] or row[3]), row[3]) for row in session.execute(query)}
+
+
+def add(session: Session, places: Iterable[Place]) -> None:
+    """Insert watched endpoints that weren't checked yet."""
+    rows = [{"id": str(uuid.uuid4()), "organization_id": place[0], "origin": place[1]} for place in places]
+    if rows:
+        session.execute(insert(_table), rows)
+
+
+def remove(session: Session, places: Iterable[Place]) -> None:
+    """Delete watched endpoints, with the chains that they presented."""
+    every = sorted(places)
+    for start in range(0, len(every), _CHUNK):
+        chunk = every[start : start + _CHUNK]
+        session.execute(delete(_table).where(tuple_(_table.organization_id, _table.origin).in_(chunk)))
+
+
+def save(session: Session, endpoint: WatchedEndpoint) -> bool:
+    """Update all values of a watched endpoint; return whether it still exists."""
+    this = (_table.organization_id == endpoint.organization, _table.id == endpoint.id)
+    updated = session.scalars(update(_table).where(*this).values(_values(endpoint)).returning(_table.id))
+    return bool(updated.all())
+
+
+def get(session: Session, organization: str, endpoint_id: str) -> WatchedEndpoint | None:
+    """Return the watched endpoint with this id."""
+    row = session.scalar(select(_table).where(_table.organization_id == organization, _table.id == endpoint_id))
+    return _endpoint(row) if row else None
+
+
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
+    """Return the watched endpoints of these origins, by origin."""
+    wanted, endpoints = sorted(set(origins)), {}
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        query = select(_table).where(_table.organization_id == organization, _table.origin.in_(chunk))
+        endpoints.update({row.origin: _endpoint(row) for row in session.scalars(query)})
+    return endpoints
+
+
+def find(
+    session: Session,
+    organization: str,
+    wanted: WatchFilter,
+    now: datetime,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[list[WatchedEndpoint], int]:
+    """Return a page of the matching watched endpoints, the first to expire first, and their total number."""
+    query = _matching(organization, wanted, now)
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin).offset(offset).limit(limit)
+    return [_endpoint(row) for row in session.scalars(page)], total
+
+
+def count_by_status(session: Session, organization: str, now: datetime) -> dict[WatchStatus, int]:
+    """Return the number of watched endpoints with each status at *now*."""
+    counts = [func.count().filter(_has_status(status, now)) for status in WatchStatus]
+    row = session.execute(select(*counts).where(_table.organization_id == organization)).one()
+    return dict(zip(WatchStatus, row, strict=True))
+
+
+def count_expiring(session: Session, organization: str, after: datetime, before: datetime) -> int:
+    """Return how many presented certificates expire at or after *after*, and before *before*."""
+    within = (_table.expires_at >= after, _table.expires_at < before)
+    return session.scalar(select(func.count()).where(_table.organization_id == organization, *within)) or 0
+
+
+def _has_status(status: WatchStatus, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a row has *status* at *now*, as `WatchedEndpoint.status` decides."""
+    seen = and_(_table.silent_since.is_(None), _table.chain.is_not(None))
+    recent = and_(_table.changed_at.is_not(None), _table.changed_at > now - CHANGED_WITHIN)
+    settled = and_(seen, or_(_table.changed_at.is_(None), _table.changed_at <= now - CHANGED_WITHIN))
+    trusted = and_(_table.accepted.is_(True), _table.accepted_until >= now)
+    untrusted = or_(
+        _table.accepted.is_(None),
+        _table.accepted.is_(False),
+        _table.accepted_until.is_(None),
+        _table.accepted_until < now,
+    )
+    match status:
+        case WatchStatus.UNREACHABLE:
+            return _table.silent_since.is_not(None)
+        case WatchStatus.NOT_CHECKED:
+            return and_(_table.silent_since.is_(None), _table.chain.is_(None))
+        case WatchStatus.CHANGED:
+            return and_(seen, recent)
+        case WatchStatus.NOT_TRUSTED:
+            return and_(settled, untrusted)
+        case WatchStatus.EXPIRING:
+            return and_(settled, trusted, _table.accepted_until <= now + EXPIRING_WITHIN)
+        case WatchStatus.TRUSTED:
+            return and_(settled, trusted, _table.accepted_until > now + EXPIRING_WITHIN)
+
+
+def _matching(organization: str, wanted: WatchFilter, now: datetime) -> Select[WatchedEndpointRow]:
+    query = select(_table).where(_table.organization_id == organization)
+    if wanted.status:
+        query = query.where(_has_status(wanted.status, now))
+    if wanted.origins is not None:
+        query = query.where(_table.origin.in_(wanted.origins))
+    if wanted.expires_before:
+        query = query.where(_table.expires_at < wanted.expires_before)
+    if wanted.expires_after:
+        query = query.where(_table.expires_at >= wanted.expires_after)
+    return query
+
+
+def _values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool | None]:
+    presented, coverage, silence = endpoint.presented, endpoint.coverage, endpoint.silence
+    return {
+        "chain": presented.chain if presented else None,
+        "name": presented.name if presented else None,
+        "issuer": presented.issuer if presented else None,
+        "expires_at": presented.expires_at if presented else None,
+        "presented_since": presented.since if presented else None,
+        "trust": coverage.trust if coverage else None,
+        "accepted": coverage.accepted if coverage else None,
+        "cause": coverage.cause if coverage else None,
+        "accepted_until": coverage.until if coverage else None,
+        "by_gateway": coverage.by_gateway if coverage else None,
+        "changed_at": endpoint.changes.at,
+        "key_changed_at": endpoint.changes.key,
+        "issuer_changed_at": endpoint.changes.issuer,
+        "names_changed_at": endpoint.changes.names,
+        "silent_since": silence.since if silence else None,
+        "silence_cause": silence.cause if silence else None,
+        "attempts": silence.attempts if silence else None,
+        "retry_at": silence.retry_at if silence else None,
+    }
+
+
+def _endpoint(row: WatchedEndpointRow) -> WatchedEndpoint:
+    return WatchedEndpoint(
+        row.id,
+        row.organization_id,
+        row.origin,
+        _presented(row),
+        Coverage(row.trust, bool(row.accepted), row.cause, row.accepted_until, bool(row.by_gateway))
+        if row.trust
+        else None,
+        Changes(row.changed_at, row.key_changed_at, row.issuer_changed_at, row.names_changed_at),
+        Silence(row.silent_since, row.silence_cause or "", row.attempts or 1, row.retry_at or row.silent_since)
+        if row.silent_since
+        else None,
+    )
+
+
+def _presented(row: WatchedEndpointRow) -> Presented | None:
+    if not (row.chain and row.expires_at and row.presented_since):
+        return None
+    return Presented(row.chain, row.name or "", row.issuer or "", row.expires_at, row.presented_since)

@@ -1,0 +1,182 @@
+"""
+The page that shows the audit log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from holdfast.apis.publisher_paths import PREFIX
+from holdfast.services.access import audit_log
+from holdfast.services.access.audit_objects import ACTIONS, ObjectKind, api_id_of
+from holdfast.store.audit_events import Filter, LoggedEvent, Place
+from holdfast.web.access.session import RequestContext
+from holdfast.web.paging import Page
+from holdfast.web.rendering import render
+
+router = APIRouter()
+PAGE = 50
+_MAX_QUERY = 200
+_FIRST_YEAR = 1970
+_KINDS = {
+    ObjectKind.APIS: "APIs",
+    ObjectKind.CERTIFICATES: "Certificates",
+    ObjectKind.TRUST: "Trust",
+    ObjectKind.IDENTITIES: "Identities",
+    ObjectKind.CALLERS: "Callers",
+    ObjectKind.GATEWAYS: "Gateways",
+    ObjectKind.NOTIFICATIONS: "Notifications",
+    ObjectKind.USERS: "Users",
+    ObjectKind.SIGN_INS: "Sign-ins",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is in use, and the address of the list without it."""
+
+    label: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen filters, as they are in the form; empty: not used. Days are UTC's; *end* is included."""
+
+    query: str = ""
+    kind: ObjectKind | None = None
+    user: str = ""
+    subject: str = ""
+    start: str = ""
+    end: str = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The filters as query parameters of the page."""
+        names = {"query": self.query, "kind": self.kind, "user": self.user, "subject": self.subject}
+        names |= {"from": self.start, "to": self.end}
+        return {name: value for name, value in names.items() if value}
+
+    @property
+    def filter(self) -> Filter:
+        """The filter for events."""
+        end = _day(self.end)
+        return Filter(
+            _day(self.start),
+            end + timedelta(days=1) if end else None,
+            self.user,
+            ACTIONS[self.kind] if self.kind else (),
+            (self.subject,) if self.subject else (),
+            self.query,
+        )
+
+
+@router.get("/audit")
+def show(
+    request: Request,
+    context: RequestContext,
+    query: str = "",
+    kind: str = "",
+    user: str = "",
+    subject: str = "",
+    start: Annotated[str, Query(alias="from")] = "",
+    end: Annotated[str, Query(alias="to")] = "",
+    before: str = "",
+) -> Response:
+    """Show the newest events that match the filters; those that can't be read are left out."""
+    chosen = Choice(
+        query.strip()[:_MAX_QUERY],
+        ObjectKind(kind) if kind in set(ObjectKind) else None,
+        user,
+        subject,
+        start if _day(start) else "",
+        end if _day(end) else "",
+    )
+    place = _read_place(before)
+    events = audit_log.list_events(context, chosen.filter, place, PAGE + 1)
+    older = _address(chosen.parameters | {"before": str(events[PAGE - 1].place)}) if len(events) > PAGE else None
+    newer = _address(chosen.parameters) if place else None
+    return render(
+        request,
+        "audit/list.html",
+        context=context,
+        section="audit",
+        events=events[:PAGE],
+        present=audit_log.find_present(context, events),
+        chosen=chosen,
+        chips=_list_chips(chosen, events),
+        kinds=_list_kinds(chosen),
+        users=audit_log.list_users(context),
+        page=Page("events", "Newest first", newer, older),
+        newest=audit_log.get_chain(context).newest,
+        export=_write_export(chosen),
+    )
+
+
+def _list_kinds(chosen: Choice) -> list[dict[str, object]]:
+    """Return the options of the component `filters`."""
+    others = {name: value for name, value in chosen.parameters.items() if name != "kind"}
+    options = [("Everything", None), *((label, kind) for kind, label in _KINDS.items())]
+    return [
+        {
+            "label": label,
+            "href": _address(others | ({"kind": kind} if kind else {})),
+            "is_current": kind == chosen.kind,
+            "count": None,
+        }
+        for label, kind in options
+    ]
+
+
+def _list_chips(chosen: Choice, events: list[LoggedEvent]) -> list[Chip]:
+    labels = {
+        "query": f"“{chosen.query}”",
+        "user": f"User {chosen.user}",
+        "subject": f"About {_name_subject(chosen.subject, events)}",
+        "from": f"From {chosen.start}",
+        "to": f"To {chosen.end}",
+    }
+    of = chosen.parameters
+    return [
+        Chip(label, _address({each: of[each] for each in of if each != name}))
+        for name, label in labels.items()
+        if name in of
+    ]
+
+
+def _name_subject(subject: str, events: list[LoggedEvent]) -> str:
+    api_id = next((api_id_of(each.event) for each in events if each.event.subject == subject), "")
+    return subject.removesuffix(f" ({api_id})")
+
+
+def _write_export(chosen: Choice) -> str:
+    """Return the address of a download of all events that match."""
+    wanted, parameters = chosen.filter, chosen.parameters
+    times = {"from": wanted.start, "to": wanted.end}
+    parameters |= {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items() if at}
+    path = f"{PREFIX}/audit-events/export"
+    return f"{path}?{urlencode(parameters)}" if parameters else path
+
+
+def _address(parameters: Mapping[str, str]) -> str:
+    return f"/audit?{urlencode(parameters)}" if parameters else "/audit"
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return day if _FIRST_YEAR <= day.year < MAXYEAR else None
+
+
+def _read_place(text: str) -> Place | None:
+    try:
+        return Place.read(text)
+    except ValueError:
+        return None

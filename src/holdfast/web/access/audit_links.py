@@ -1,0 +1,24 @@
+"""
+Links from audit events to what they are about.
+"""
+
+from collections.abc import Collection
+from urllib.parse import quote
+
+from holdfast.services.access.audit_objects import ObjectKind, api_id_of, kind_of
+from holdfast.store.journal import AuditEvent
+
+
+def find_link(event: AuditEvent, present: Collection[tuple[ObjectKind, str]]) -> str:
+    """Return the address of the page about the subject of *event*; empty if it isn't *present* or has no page."""
+    if (ObjectKind.APIS, api_id_of(event)) in present:
+        return f"/apis/{api_id_of(event)}"
+    kind = kind_of(event.action)
+    if kind is ObjectKind.USERS and (kind, event.subject) in present:
+        return f"/users/{quote(event.subject, safe='')}"
+    return "/gateways" if kind is ObjectKind.GATEWAYS else ""
+
+
+def write_subject(event: AuditEvent) -> str:
+    """Return the subject for people: an API without its ID."""
+    return event.subject.removesuffix(f" ({api_id_of(event)})") or "-"

@@ -1,0 +1,3 @@
+"""
+Pages about what needs attention.
+"""

@@ -1,0 +1,162 @@
+"""
+The dialog for what gateways serve of an API and which requests they let through: default version, operations, CORS,
+limits.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.responses import Response
+
+from holdfast.apis.catalog import cors_policy, operation_list
+from holdfast.apis.catalog.api import short_path_of
+from holdfast.apis.catalog.cors_policy import HEADERS, METHODS
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.request_rules import LIMITS, MAX_REQUESTS
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog import apis
+from holdfast.services.catalog.default_versions import MEMBER as DEFAULT
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import RequestContext
+
+router = APIRouter(prefix="/apis/{api_id}/request-rules")
+_SEPARATORS = re.compile(r"[\s,;]+")
+_ENABLED = "corsConfigurationEnabled"
+_CORS = {
+    "origins": "accessControlAllowOrigins",
+    "methods": "accessControlAllowMethods",
+    "headers": "accessControlAllowHeaders",
+    "credentials": "accessControlAllowCredentials",
+}
+# The fields of the form, by REST's names in errors.
+_FIELDS = {
+    DEFAULT: "default",
+    operation_list.SWITCH: "listed",
+    "operations": "listed",
+    cors_policy.MEMBER: "cors",
+    **{f"{cors_policy.MEMBER}.{member}": name for name, member in _CORS.items()},
+    **{f"{LIMITS}.{environment}{unit}": environment for environment in ENVIRONMENTS for unit in ("", "TimeUnit")},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TypedRules:
+    """The values of the form; boxes that aren't checked aren't sent."""
+
+    default: Annotated[bool, Form()] = False
+    listed: Annotated[bool, Form()] = False
+    cors: Annotated[bool, Form()] = False
+    origins: Annotated[str, Form()] = ""
+    methods: Annotated[str, Form()] = ""
+    headers: Annotated[str, Form()] = ""
+    credentials: Annotated[bool, Form()] = False
+    production: Annotated[str, Form()] = ""
+    production_unit: Annotated[str, Form()] = "SECOND"
+    sandbox: Annotated[str, Form()] = ""
+    sandbox_unit: Annotated[str, Form()] = "SECOND"
+
+    def members(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members for a change; those of *stored* that the form doesn't have stay."""
+        members: dict[str, Any] = {DEFAULT: self.default, operation_list.SWITCH: self.listed}
+        policy = _mapping(stored.get(cors_policy.MEMBER))
+        if self.cors or policy:
+            values = {
+                _CORS["origins"]: _list(self.origins),
+                _CORS["methods"]: _list(self.methods) or None,
+                _CORS["headers"]: _list(self.headers) or None,
+                _CORS["credentials"]: self.credentials,
+            }
+            policy |= (values if self.cors else {}) | {_ENABLED: self.cors}
+            members[cors_policy.MEMBER] = {name: value for name, value in policy.items() if value is not None}
+        limits: dict[str, Any] = {}
+        for name, text, unit in (
+            ("production", self.production.strip(), self.production_unit),
+            ("sandbox", self.sandbox.strip(), self.sandbox_unit),
+        ):
+            if text:
+                limits |= {name: int(text) if re.fullmatch("[0-9]{1,9}", text) else text, f"{name}TimeUnit": unit}
+        ours = {name for environment in ENVIRONMENTS for name in (environment, f"{environment}TimeUnit")}
+        others = {name: value for name, value in _mapping(stored.get(LIMITS)).items() if name not in ours}
+        return members | {LIMITS: others | limits or None}
+
+
+@router.get("")
+def ask_for_rules(request: Request, context: RequestContext, api_id: str) -> Response:
+    """Show the dialog."""
+    described = apis.get_described(context, api_id)
+    return _show(request, context, described, _read_stored(described))
+
+
+@router.post("")
+def save_rules(
+    request: Request, context: RequestContext, api_id: str, typed: Annotated[TypedRules, Depends()]
+) -> Response:
+    """Change the rules, or explain what is wrong."""
+    context.user.require(Permission.CHANGE_APIS)
+    described = apis.get_described(context, api_id)
+    try:
+        apis.change_api(context, api_id, members=typed.members(described.members))
+    except Refusal as error:
+        errors: dict[str, str] = {}
+        for name, text in error.fields("listed").items():
+            errors.setdefault(_FIELDS.get(name, "listed"), text)
+        return _show(request, context, described, typed, errors)
+    return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{described.api.name} {described.api.version}")
+
+
+def _show(
+    request: Request, context: Context, described: Described, typed: TypedRules, errors: dict[str, str] | None = None
+) -> Response:
+    return dialog.show(
+        request,
+        context,
+        "api/_request_rules.html",
+        title="Request rules",
+        fields=tuple(dict.fromkeys(_FIELDS.values())),
+        errors=errors,
+        api=described.api,
+        page="overview",
+        typed=asdict(typed),
+        short_path=short_path_of(described.api.organization, described.api.context),
+        operations=len(described.operations),
+        max_requests=MAX_REQUESTS,
+        usual={"methods": ", ".join(METHODS), "headers": ", ".join(HEADERS)},
+    )
+
+
+def _read_stored(described: Described) -> TypedRules:
+    """Return the stored values, including those of a policy that isn't enabled."""
+    members = described.members
+    policy, limits = _mapping(members.get(cors_policy.MEMBER)), _mapping(members.get(LIMITS))
+    units = {environment: limits.get(f"{environment}TimeUnit") or "SECOND" for environment in ENVIRONMENTS}
+    return TypedRules(
+        default=described.api.is_default,
+        listed=members.get(operation_list.SWITCH) is True,
+        cors=policy.get(_ENABLED) is True,
+        origins=_lines(policy.get(_CORS["origins"]), "\n"),
+        methods=_lines(policy.get(_CORS["methods"]), ", "),
+        headers=_lines(policy.get(_CORS["headers"]), ", "),
+        credentials=policy.get(_CORS["credentials"]) is True,
+        production=str(limits.get("production") or ""),
+        production_unit=units["production"],
+        sandbox=str(limits.get("sandbox") or ""),
+        sandbox_unit=units["sandbox"],
+    )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _list(text: str) -> list[str]:
+    return [each for each in _SEPARATORS.split(text) if each]
+
+
+def _lines(values: Any, separator: str) -> str:
+    return separator.join(map(str, values)) if isinstance(values, list) else ""

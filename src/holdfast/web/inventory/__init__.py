@@ -1,0 +1,3 @@
+"""
+Pages about all endpoint certificates of an organization.
+"""

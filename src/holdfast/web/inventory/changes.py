@@ -1,0 +1,145 @@
+"""
+Changes of many endpoint certificates: delete those that are selected, and replace one certificate everywhere.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, UploadFile
+from starlette.responses import Response
+
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.errors import NotFound
+from holdfast.services.inventory import bulk, lists
+from holdfast.services.inventory.bulk import Replacement
+from holdfast.services.inventory.lists import ListedCertificate, Section
+from holdfast.services.trust.uploads import open_upload
+from holdfast.services.watch.replacements import predict_coverage
+from holdfast.store.trust.inventory import CertificateFacts, Filter
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import RequestContext
+from holdfast.web.inventory.query import PATH
+from holdfast.web.rendering import render
+from holdfast.web.trust.upload_form import read_upload
+
+router = APIRouter(prefix="/certificate-changes")  # below PATH, an alias could have the same name
+Aliases = Annotated[list[str] | None, Query(alias="alias", max_length=bulk.MOST_AT_ONCE)]
+AliasFields = Annotated[list[str] | None, Form(alias="alias", max_length=bulk.MOST_AT_ONCE)]
+
+
+@router.get("/delete")
+def ask_to_delete(
+    request: Request,
+    context: RequestContext,
+    aliases: Aliases = None,
+) -> Response:
+    """Ask for confirmation to delete the selected certificates."""
+    selected = _find_selected(context, aliases) if aliases else []
+    title, template = "Delete certificates", "inventory/_delete.html"
+    return dialog.show(request, context, template, title=title, section="certificates", selected=selected)
+
+
+@router.post("/delete")
+def delete(
+    request: Request,
+    context: RequestContext,
+    aliases: AliasFields = None,
+) -> Response:
+    """Delete the selected certificates."""
+    deleted = bulk.delete_certificates(context, aliases or [])
+    name = deleted[0].alias if len(deleted) == 1 else f"{len(deleted)} certificates"
+    return notices.redirect(request, PATH, "certificates-deleted", name)
+
+
+@router.get("/replace")
+def ask_to_replace(
+    request: Request,
+    context: RequestContext,
+    aliases: Aliases = None,
+    fingerprint: str = "",
+) -> Response:
+    """Show the form to replace a certificate everywhere, or under some aliases."""
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    return _show_form(request, context, aliases or [], fingerprint)
+
+
+@router.post("/replace")
+def replace(
+    request: Request,
+    context: RequestContext,
+    aliases: AliasFields = None,
+    fingerprint: Annotated[str, Form()] = "",
+    pem: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    keep: Annotated[bool, Form()] = False,
+    confirmed: Annotated[bool, Form()] = False,
+    certificate: UploadFile | None = None,
+) -> Response:
+    """Show a preview of the replacement or, once it is confirmed, carry it out."""
+    context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
+    try:
+        data = read_upload(certificate, pem)
+        wanted = Replacement(fingerprint, data, password, aliases or None, keep=keep)
+        if confirmed:
+            number = len(bulk.replace_everywhere(context, wanted))
+            name = "1 certificate" if number == 1 else f"{number} certificates"
+            return notices.redirect(request, PATH, "certificates-replaced", name)
+        planned = bulk.plan_replacement(context, wanted)
+        uploaded = open_upload(context, data, password).certificates
+    except (Refusal, NotFound) as error:
+        return _show_form(request, context, aliases or [], fingerprint, str(error), keep=keep)
+    return render(
+        request,
+        "inventory/preview.html",
+        context=context,
+        section="certificates",
+        planned=planned,
+        coverage=predict_coverage(context, planned),
+        fingerprint=fingerprint,
+        uploaded=uploaded,
+        pem="".join(each.pem for each in uploaded),
+        keep=keep,
+        limited=bool(aliases),
+    )
+
+
+def _show_form(
+    request: Request,
+    context: Context,
+    aliases: Sequence[str],
+    fingerprint: str,
+    error: str = "",
+    *,
+    keep: bool = True,
+) -> Response:
+    selected = _find_selected(context, aliases) if aliases else []
+    return render(
+        request,
+        "inventory/replace.html",
+        context=context,
+        status=422 if error else 200,
+        section="certificates",
+        selected=selected,
+        choices=_count_choices(selected),
+        fingerprint=fingerprint,
+        error=error,
+        keep=keep,
+    )
+
+
+def _find_selected(context: Context, aliases: Sequence[str]) -> list[ListedCertificate]:
+    wanted = Filter(aliases=tuple(aliases[: bulk.MOST_AT_ONCE]))
+    selected = lists.list_certificates(context, wanted, Section())
+    if not selected:
+        raise NotFound("endpoint certificate", ", ".join(aliases[:3]))
+    return selected
+
+
+def _count_choices(selected: Sequence[ListedCertificate]) -> list[tuple[CertificateFacts, int]]:
+    """Return the current certificates of the selection, those of most aliases first, and the number of aliases."""
+    every = {each.fingerprint: each for listed in selected for each in listed.entry.current}
+    numbers = Counter(each.fingerprint for listed in selected for each in listed.entry.current)
+    return [(every[fingerprint], number) for fingerprint, number in numbers.most_common()]

@@ -1,0 +1,134 @@
+"""
+The address of a list of certificates: filter, search, order and position.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Request
+
+from holdfast.services.inventory.lists import Section
+from holdfast.store.trust.inventory import Filter, Position, Sort
+
+PATH = "/certificates"
+SIZE = 50
+MAX_QUERY = 500  # characters
+_LONGEST_CURSOR = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter above the list; *narrow* adds its conditions at a time, *is_quick* means that counting takes no time."""
+
+    key: str
+    label: str
+    narrow: Callable[[Filter, datetime], Filter]
+    is_quick: bool = True
+
+
+def _expiring(days: int) -> Callable[[Filter, datetime], Filter]:
+    end = timedelta(days=days)
+    return lambda wanted, now: replace(wanted, expires_after=now, expires_before=now + end)
+
+
+CHIPS = (
+    Chip("", "All", lambda wanted, _: wanted),
+    Chip("expired", "Expired", lambda wanted, now: replace(wanted, expires_before=now)),
+    Chip("7", "Expiring 7 days", _expiring(7)),
+    Chip("30", "Expiring 30 days", _expiring(30)),
+    Chip("90", "Expiring 90 days", _expiring(90)),
+    Chip("unused", "Not in use", lambda wanted, _: replace(wanted, unused=True), is_quick=False),
+    # Its origins are known to the process only; the page adds them.
+    Chip("not-in-force", "Not in force", lambda wanted, _: replace(wanted, origins=())),
+    Chip("previous", "Previous", lambda wanted, _: replace(wanted, previous=True)),
+)
+_BY_KEY = {chip.key: chip for chip in CHIPS}
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """The parameters of a list; unknown values count as missing ones."""
+
+    chip: Chip
+    query: str = ""
+    issuer: str = ""
+    sort: Sort = Sort.EXPIRES
+    descending: bool = False
+    after: Position | None = None
+    before: Position | None = None
+
+    @property
+    def order(self) -> str:
+        """The parameter `sort`."""
+        return f"{'-' if self.descending else ''}{self.sort}"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters without the position, as far as they differ from the defaults."""
+        order = "" if self.order == Sort.EXPIRES else self.order
+        every = {"show": self.chip.key, "query": self.query, "issuer": self.issuer, "sort": order}
+        return {name: value for name, value in every.items() if value}
+
+    @property
+    def section(self) -> Section:
+        """The section of the list, with one entry more than a page shows."""
+        return Section(self.sort, self.descending, self.after, self.before, limit=SIZE + 1)
+
+    def narrow(self, now: datetime) -> Filter:
+        """Return the filter at *now*."""
+        return self.chip.narrow(Filter(query=self.query, issuer=self.issuer), now)
+
+    def address(self, **changes: str) -> str:
+        """Return the address of this list with *changes*; empty ones remove a parameter."""
+        parameters = {name: value for name, value in (self.parameters | changes).items() if value}
+        return f"{PATH}?{urlencode(parameters)}" if parameters else PATH
+
+
+def read_query(request: Request) -> ListQuery:
+    """Read the query of a request."""
+    return _read(request.query_params)
+
+
+def parse_query(text: str) -> ListQuery:
+    """Read the query of an address, without its "?"."""
+    return _read(dict(parse_qsl(text)))
+
+
+def _read(given: Mapping[str, str]) -> ListQuery:
+    sort = given.get("sort", "")
+    try:
+        column = Sort(sort.removeprefix("-"))
+    except ValueError:
+        column, sort = Sort.EXPIRES, ""
+    return ListQuery(
+        chip=_BY_KEY.get(given.get("show", ""), CHIPS[0]),
+        query=given.get("query", "").strip()[:MAX_QUERY],
+        issuer=given.get("issuer", "").strip()[:MAX_QUERY],
+        sort=column,
+        descending=sort.startswith("-"),
+        after=_read_position(given.get("after", ""), column),
+        before=_read_position(given.get("before", ""), column),
+    )
+
+
+def write_position(position: Position) -> str:
+    """Return a position as a parameter."""
+    value = position.value.isoformat() if isinstance(position.value, datetime) else position.value
+    return base64.urlsafe_b64encode(json.dumps([value, position.alias]).encode()).decode()
+
+
+def _read_position(text: str, sort: Sort) -> Position | None:
+    try:
+        value, alias = json.loads(base64.urlsafe_b64decode(text[:_LONGEST_CURSOR]))
+        f"{value}{alias}".encode()  # JSON can contain half of a surrogate pair, which databases can't
+        if sort is Sort.EXPIRES:
+            moment = datetime.fromisoformat(value)
+            return Position(moment, str(alias)) if moment.tzinfo else None
+        return Position(str(value), str(alias))
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        return None

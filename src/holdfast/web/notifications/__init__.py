@@ -1,0 +1,3 @@
+"""
+Pages on notifications: channels, what was sent, silences and owners.
+"""

@@ -1,0 +1,149 @@
+"""
+The dialogs to add, change, test and delete a channel.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from holdfast.apis.notifications.channel import Audience, ChannelDraft, ChannelKind, check_kind
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.notifications import channels
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.notifications import words
+
+router = APIRouter(prefix="/notifications/channels")
+PAGE = "/notifications"
+_FIELDS = ("name", "url", "secret", "recipients", "audience", "events")
+Text = Annotated[str, Form()]
+Chosen = Annotated[list[str] | None, Form()]
+
+
+@router.get("/new")
+def ask_for_channel(request: Request, context: RequestContext, kind: str = "") -> Response:
+    """Show the kinds of channels or, with *kind*, the form for a new one."""
+    context.user.require(Permission.MANAGE_NOTIFICATIONS)
+    if not kind:
+        title = "Add a channel"
+        return dialog.show(
+            request, context, "notifications/_kinds.html", title=title, section="notifications", kinds=words.KINDS
+        )
+    typed = {"name": "", "url": "", "recipients": "", "audience": Audience.ALL, "events": []}
+    return _show_form(request, context, check_kind(kind), "", typed, {})
+
+
+@router.post("/new")
+def create_channel(
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    kind: Text = "",
+    name: Text = "",
+    url: Text = "",
+    secret: Text = "",
+    recipients: Text = "",
+    audience: Text = Audience.ALL,
+    events: Chosen = None,
+) -> Response:
+    """Create a channel."""
+    draft = ChannelDraft(url or None, secret or None, recipients.split(), events or [], audience)
+    try:
+        channel = channels.create_channel(context, runtime.sealing, name, kind, draft)
+    except Refusal as error:
+        typed = _typed(name, url, recipients, audience, events)
+        return _show_form(request, context, check_kind(kind), "", typed, error.fields("name"))
+    return notices.redirect(request, PAGE, "channel-created", channel.name)
+
+
+@router.get("/{name}")
+def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
+    """Show the form for a change of a channel."""
+    channel = channels.get_channel(context, name).channel
+    typed = _typed(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
+    return _show_form(request, context, channel.kind, name, typed, {})
+
+
+@router.post("/{name}")
+def change_channel(
+    request: Request,
+    runtime: CurrentRuntime,
+    context: RequestContext,
+    name: str,
+    url: Text = "",
+    secret: Text = "",
+    recipients: Text = "",
+    audience: Text = Audience.ALL,
+    events: Chosen = None,
+) -> Response:
+    """Change a channel; an empty URL or secret stays as it is."""
+    draft = ChannelDraft(url or None, secret or None, recipients.split(), events or [], audience)
+    try:
+        channels.change_channel(context, runtime.sealing, name, draft)
+    except Refusal as error:
+        kind = channels.get_channel(context, name).channel.kind
+        typed = _typed(name, url, recipients, audience, events)
+        return _show_form(request, context, kind, name, typed, error.fields("audience"))
+    return notices.redirect(request, PAGE, "channel-changed", name)
+
+
+@router.post("/{name}/test")
+async def send_test(request: Request, runtime: CurrentRuntime, context: RequestContext, name: str) -> Response:
+    """Send a test message; if it isn't delivered, the page shows why."""
+    outcome = await channels.send_test(context, runtime.sealing, runtime.sender, name)
+    done = "channel-tested" if outcome.delivered else "channel-test-failed"
+    return notices.redirect(request, PAGE, done, name)
+
+
+@router.get("/{name}/delete")
+def ask_to_delete(request: Request, context: RequestContext, name: str) -> Response:
+    """Ask for confirmation to delete a channel."""
+    status = channels.get_channel(context, name)
+    title = f"Delete channel {name}"
+    return dialog.show(
+        request, context, "notifications/_delete.html", title=title, section="notifications", status_of_channel=status
+    )
+
+
+@router.post("/{name}/delete")
+def delete_channel(request: Request, context: RequestContext, name: str) -> Response:
+    """Delete a channel."""
+    channels.delete_channel(context, name)
+    return notices.redirect(request, PAGE, "channel-deleted", name)
+
+
+def _typed(name: str, url: str, recipients: str, audience: str, events: list[Any] | None) -> dict[str, Any]:
+    return {"name": name, "url": url, "recipients": recipients, "audience": audience, "events": events or []}
+
+
+def _show_form(
+    request: Request,
+    context: Context,
+    kind: ChannelKind,
+    name: str,
+    typed: Mapping[str, Any],
+    errors: Mapping[str, str],
+) -> Response:
+    """Show the form of a channel; *name* is empty for a new one."""
+    label, _ = words.KINDS[kind]
+    return dialog.show(
+        request,
+        context,
+        "notifications/_channel.html",
+        title=f"Change {name}" if name else f"Add a channel: {label}",
+        fields=_FIELDS,
+        errors=errors,
+        section="notifications",
+        kind=kind.value,
+        label=label,
+        existing=name,
+        typed=typed,
+        url_example=words.URLS[kind][0],
+        url_hint=words.URLS[kind][1],
+        events=words.EVENTS,
+        audiences=[each for each in words.AUDIENCES.items() if kind is ChannelKind.EMAIL or each[0] != Audience.OWNERS],
+    )

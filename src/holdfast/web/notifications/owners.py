@@ -1,0 +1,68 @@
+"""
+The dialog to set the owners of an API or an endpoint certificate.
+"""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog import apis
+from holdfast.services.notifications import owners
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import RequestContext
+
+router = APIRouter(prefix="/owners")
+
+
+@router.get("/{kind}/{name}")
+def ask_for_owners(request: Request, context: RequestContext, kind: str, name: str) -> Response:
+    """Show the form for the owners of an `api`, by its id, or a `certificate`, by its alias."""
+    context.user.require(Permission.CHANGE_OWNERS)
+    return _show_form(request, context, kind, name, "\n".join(owners.list_owners(context, kind, name)), {})
+
+
+@router.post("/{kind}/{name}")
+def change_owners(
+    request: Request, context: RequestContext, kind: str, name: str, typed: Annotated[str, Form(alias="owners")] = ""
+) -> Response:
+    """Replace the owners of an API or a certificate."""
+    try:
+        owners.change_owners(context, kind, name, typed.splitlines())
+    except Refusal as error:
+        return _show_form(request, context, kind, name, typed, error.fields("owners"))
+    return notices.redirect(request, _find_page(kind, name), "owners-saved", _find_title(context, kind, name))
+
+
+def _find_page(kind: str, name: str) -> str:
+    return f"/{'apis' if kind == 'api' else 'certificates'}/{quote(name, safe='')}"
+
+
+def _find_title(context: Context, kind: str, name: str) -> str:
+    if kind != "api":
+        return name
+    api = apis.get_api(context, name)
+    return f"{api.name} {api.version}"
+
+
+def _show_form(
+    request: Request, context: Context, kind: str, name: str, typed: str, errors: dict[str, str]
+) -> Response:
+    title = _find_title(context, kind, name)
+    return dialog.show(
+        request,
+        context,
+        "notifications/_owners.html",
+        title=f"Owners of {title}",
+        fields=("owners",),
+        errors=errors,
+        section="apis" if kind == "api" else "certificates",
+        about=title,
+        action=f"/owners/{kind}/{quote(name, safe='')}",
+        back=_find_page(kind, name),
+        typed=typed,
+    )

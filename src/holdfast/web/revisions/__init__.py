@@ -1,0 +1,3 @@
+"""
+The page for revisions of an API, and where they are deployed.
+"""

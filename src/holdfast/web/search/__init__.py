@@ -1,0 +1,3 @@
+"""
+The search page and the search dialog.
+"""

@@ -1,0 +1,3 @@
+"""
+Charts and tables of traffic.
+"""

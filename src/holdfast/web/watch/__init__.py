@@ -1,0 +1,3 @@
+"""
+Pages about what backends present and about what expires.
+"""

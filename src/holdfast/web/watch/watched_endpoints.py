@@ -1,0 +1,75 @@
+"""
+The pages that show what backends present: all of them, and the history of one.
+"""
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from holdfast.apis.watch.watched_endpoint import WatchStatus
+from holdfast.services.watch import watched_endpoints
+from holdfast.services.watch.watched_endpoints import Wanted
+from holdfast.web.access.session import RequestContext
+from holdfast.web.paging import limit_page, number_pages
+from holdfast.web.rendering import render
+
+router = APIRouter(prefix="/watched-endpoints")
+PAGE = 50
+_ORDER = (  # of the filters: what needs attention first
+    WatchStatus.CHANGED,
+    WatchStatus.NOT_TRUSTED,
+    WatchStatus.UNREACHABLE,
+    WatchStatus.EXPIRING,
+    WatchStatus.TRUSTED,
+    WatchStatus.NOT_CHECKED,
+)
+
+
+@router.get("")
+def list_watched_endpoints(
+    request: Request, context: RequestContext, status: WatchStatus | None = None, page: int = 1
+) -> Response:
+    """Show what all backends present, or those with a *status*."""
+    page = limit_page(page)
+    counts = watched_endpoints.count_statuses(context)
+    backends, total = watched_endpoints.list_watched_endpoints(context, Wanted(status), (page - 1) * PAGE, PAGE)
+    shown = [each for each in _ORDER if counts[each] or each is status]
+    return render(
+        request,
+        "watch/list.html",
+        context=context,
+        section="certificates",
+        tab="presented",
+        backends=backends,
+        total=total,
+        chosen=status,
+        options=[_option(None, sum(counts.values()), status), *(_option(each, counts[each], status) for each in shown)],
+        page=number_pages("endpoints", "/watched-endpoints", page, PAGE, total, status=status.value if status else ""),
+    )
+
+
+@router.get("/{endpoint_id}")
+def show_history(request: Request, context: RequestContext, endpoint_id: str) -> Response:
+    """Show what a backend presents, and what it presented before."""
+    backend, chain = watched_endpoints.get_watched_endpoint(context, endpoint_id)
+    history, _ = watched_endpoints.list_history(context, endpoint_id)
+    return render(
+        request,
+        "watch/history.html",
+        context=context,
+        section="certificates",
+        backend=backend,
+        chain=chain,
+        history=history,
+    )
+
+
+def _option(status: WatchStatus | None, count: int, chosen: WatchStatus | None) -> dict[str, object]:
+    query = f"?{urlencode({'status': status.value})}" if status else ""
+    return {
+        "label": status.words if status else "All",
+        "href": f"/watched-endpoints{query}",
+        "is_current": status is chosen,
+        "count": count,
+    }

@@ -1,0 +1,65 @@
+"""Groups of endpoints in configuration files."""
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.envoy
+FIRST, SECOND, THIRD = (f"https://127.0.0.1:{port}/base" for port in (8443, 8444, 8445))
+GROUP = {
+    "kind": "load_balance",
+    "algorithm": "least_request",
+    "session": "cookie",
+    "sessionTimeout": 60,
+    "sessionHeader": "ClientID",
+    "healthCheck": {"path": "/health", "interval": 5, "timeout": 2, "statuses": "200"},
+    "productionWeight": 2,
+    "production": [{"url": SECOND, "weight": 3}, {"url": THIRD, "weight": 1}],
+}
+
+
+def write(file, group=None, **more):
+    api = {"name": "Pizza", "context": "/pizza", "version": "1", "production": FIRST} | more
+    file.write_text(yaml.dump({"holdfast": 1, "apis": [api | ({"endpointGroup": group} if group else {})]}))
+    return ("-f", str(file))
+
+
+def exported(command):
+    return yaml.safe_load(command.done("export").output)["apis"][0]
+
+
+def test_files_set_change_keep_export_and_remove_groups(command, tmp_path):
+    file = tmp_path / "holdfast.yaml"
+    assert SECOND in command.done("apply", *write(file, GROUP), "--yes").output
+    assert exported(command)["endpointGroup"] == GROUP
+    command.done("diff", *write(file, GROUP))  # nothing differs
+    command.done("apply", *write(file, description="Without a group"), "--yes")
+    assert exported(command)["endpointGroup"] == GROUP
+
+    # Exported files restore everything elsewhere.
+    file.write_text(command.done("export").output)
+    command.done("api", "delete", "Pizza", "--yes")
+    command.done("apply", "-f", str(file), "--yes")
+    assert exported(command)["endpointGroup"] == GROUP
+    shown = command.done("api", "show", "Pizza").output
+    assert f"{SECOND} (weight 3)" in shown
+    assert "/health" in shown
+
+    failover = {"kind": "failover", "production": [{"url": THIRD}]}
+    command.done("apply", *write(file, failover), "--yes")
+    command.done("diff", *write(file, failover))
+    assert exported(command)["endpointGroup"]["production"] == [{"url": THIRD, "weight": 1}]
+    command.done("apply", *write(file, {"kind": "none"}), "--yes")
+    assert "endpointGroup" not in exported(command)
+
+
+def test_mistakes_in_groups_name_the_field(command, tmp_path):
+    file = tmp_path / "holdfast.yaml"
+    for group, expected in (
+        ({"kind": "failover", "production": [{"url": FIRST}]}, "twice"),
+        ({"kind": "failover", "production": [{"url": "http://127.0.0.1:1/base"}]}, "https"),
+        ({"kind": "load_balance", "production": [{"url": SECOND, "weight": "many"}]}, "weight"),
+        ({"kind": "load_balance", "sandbox": [{"url": SECOND}]}, "Set sandbox"),
+        ({"kind": "load_balance", "session": "magic"}, "none, cookie, header"),
+        ({"kind": "load_balance", "healthCheck": {"path": "health"}}, "/health"),
+    ):
+        assert expected in command.refused("diff", *write(file, group)), group

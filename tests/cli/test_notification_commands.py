@@ -1,0 +1,45 @@
+"""`holdfast notification`: channels, silences and owners."""
+
+import uuid
+
+import pytest
+
+from receivers import SECRET, receiver
+
+pytestmark = pytest.mark.envoy
+
+
+def test_a_channel_is_created_tested_changed_and_deleted(command, tmp_path):
+    name = f"c{uuid.uuid4().hex[:8]}"
+    secret = tmp_path / "secret"
+    secret.write_text(f"{SECRET}\n")
+    with receiver(tmp_path, "http", "500") as hook:
+        create = ("notification", "create", name, "--kind", "webhook", "--url", hook.url, "--secret-file", secret)
+        assert f"Created channel {name}" in command.done(*map(str, create)).output
+        assert "answered 500" in command.refused("notification", "test", name)
+        assert "took the test message" in command.done("notification", "test", name).output
+        command.done("notification", "set", name, "--event", "trust_exception", "--audience", "owned")
+        shown = command.done("notification", "show", name, "--json").json
+        assert (shown["events"], shown["audience"]) == (["trust_exception"], "owned")
+        command.done("notification", "set", name, "--event", "all")
+        assert command.done("notification", "show", name, "--json").json["events"] == []
+        assert name in command.done("notification", "list").output
+        assert command.done("notification", "sent", "--json").json["list"] is not None
+        assert command.done("notification", "delete", name, "--yes").output == f"Deleted channel {name}.\n"
+
+
+def test_silences_and_owners(command):
+    words = ("--about", "gateway:eu-1", "--reason", "moved", "--for", "4h", "--json")
+    silence = command.done("notification", "silence", *words).json
+    assert "gateway:eu-1" in command.done("notification", "silences").output
+    command.done("notification", "unsilence", silence["id"])
+    assert "gateway:eu-1" not in command.done("notification", "silences").output
+    name = f"a{uuid.uuid4().hex[:8]}"
+    command.done("api", "create", name, f"/{name}", "1", "--production", "http://pizza.test")
+    assert command.done("notification", "owners", name).output == "No owners.\n"
+    command.done("notification", "owners", name, "--set", "team@example.com", "--set", "user:anna")
+    assert command.done("notification", "owners", name).output == "team@example.com\nuser:anna\n"
+    assert command.done("notification", "owners", name, "--set", "none").output == "No owners.\n"
+    assert "isn't an owner" in command.refused("notification", "owners", name, "--set", "team")
+    assert "--certificate" in command.refused("notification", "owners", code=2)
+    command.done("api", "delete", name, "--yes")

@@ -1,0 +1,232 @@
+"""
+A PostgreSQL server that is killed, restarted, slow, full or otherwise unusable, under traffic and uploads.
+
+Callers notice nothing, the publisher says what is wrong, nothing acknowledged is lost, and everything recovers.
+"""
+
+import itertools
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from backends import Backend
+from holdfast.store.errors import (
+    StoreBusy,
+    StoreFull,
+    StoreServerReadOnly,
+    StoreSlow,
+    StoreUncertain,
+    StoreUnreachable,
+)
+from issuing import issue
+from load import Load
+from postgresql import Database, PostgresServer
+from postgresql_files import give_to_server
+from rotating import SOON, Rotation
+from running import Holdfast, PublishedApi, wait_until
+from wires import Wire
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+PRESENTED = issue("127.0.0.1")
+BUSY = str(StoreBusy())
+UNREACHABLE = {StoreUnreachable.public, StoreUncertain.public, StoreSlow.public, BUSY}
+UNREADABLE = {text.replace(", so nothing was saved", "") for text in UNREACHABLE}  # the answers to reads
+_numbers = itertools.count()
+REFUSED_WITHIN = 30.0  # seconds until a request is answered while the database doesn't answer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server, the database there, and the network between them and Holdfast."""
+
+    server: PostgresServer
+    database: Database
+    wire: Wire
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer(max_connections="30", superuser_reserved_connections="3") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def disk(server: PostgresServer) -> Iterator[Path | None]:
+    """A small disk; None: this user can't mount one."""
+    path = server.address.socket / "disk"
+    path.mkdir()
+    mount = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        give_to_server(path)
+        yield path
+    finally:
+        server.kill()
+        subprocess.run([shutil.which("umount") or "umount", str(path)], check=True)
+
+
+@pytest.fixture(scope="module")
+def database(server: PostgresServer, disk: Path | None) -> Database:
+    database = server.create_database()
+    if disk:
+        server.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        server.execute(f"ALTER DATABASE {database.name} SET TABLESPACE small")
+    return database
+
+
+@pytest.fixture(scope="module")
+def wire(database: Database) -> Iterator[Wire]:
+    with Wire(("127.0.0.1", database.port)) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def own(database: Database, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    url = database.tcp_url.replace(f"127.0.0.1:{database.port}", wire.address)
+    environment = {"HOLDFAST_DATABASE": url, "HOLDFAST_DATABASE_PASSWORD": database.password}
+    with Holdfast(tmp_path_factory.mktemp("own"), **environment) as holdfast:
+        yield holdfast
+
+
+@pytest.fixture(scope="module")
+def place(server: PostgresServer, database: Database, wire: Wire) -> Place:
+    return Place(server, database, wire)
+
+
+@pytest.fixture(scope="module")
+def api(own: Holdfast) -> Iterator[PublishedApi]:
+    with Backend(PRESENTED) as backend:
+        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+
+
+def refusal_of(own: Holdfast, method: str = "GET", path: str = "/apis", **more: object) -> str:
+    """Return why a request is rejected; empty: it isn't."""
+    answer = own.rest.request(method, path, timeout=REFUSED_WITHIN, **more)
+    if answer.is_success:
+        return ""
+    assert answer.status_code in {503, 507}, answer.text
+    return str(answer.json()["description"])
+
+
+def write(own: Holdfast) -> str:
+    """Return why a change is rejected; empty: it isn't."""
+    name = f"w{next(_numbers)}"
+    return refusal_of(own, "POST", "/apis", json={"name": name, "context": f"/{name}", "version": "1"})
+
+
+@contextmanager
+def killed(place: Place) -> Iterator[None]:
+    place.server.kill()
+    try:
+        yield
+    finally:
+        place.server.start()
+
+
+@contextmanager
+def stopped(place: Place) -> Iterator[None]:
+    place.server.stop()
+    try:
+        yield
+    finally:
+        place.server.start()
+
+
+@contextmanager
+def cut_off(place: Place) -> Iterator[None]:
+    place.wire.cut()
+    try:
+        yield
+    finally:
+        place.wire.mend()
+
+
+@contextmanager
+def crowded(place: Place) -> Iterator[None]:
+    """Let the server accept no connection, and close those that there are."""
+    name = place.database.name
+    place.server.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    place.server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    try:
+        yield
+    finally:
+        place.server.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+
+
+FAULTS = {"killed": killed, "stopped": stopped, "cut off": cut_off, "out of connections": crowded}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_without_the_database_gateways_serve_and_the_publisher_says_why_it_does_not(
+    own: Holdfast, api: PublishedApi, place: Place, fault: Callable[[Place], AbstractContextManager[None]]
+):
+    with Backend(PRESENTED) as backend:
+        published = own.publish_api(backend.url())
+        with Load(own, api.path) as load, Rotation(own, backend.url()) as rotation:
+            with fault(place):
+                assert wait_until(lambda: refusal_of(own), within=SOON) in UNREADABLE
+                answer = httpx2.get(f"{own.publisher_url}/readyz", trust_env=False, timeout=REFUSED_WITHIN)
+                assert (answer.status_code, "database" in answer.json()["failing"]) == (503, True)
+                assert httpx2.get(f"{own.publisher_url}/livez", trust_env=False).status_code == 200
+                load.go_on()
+            rotation.go_on()
+            load.go_on()
+        assert set(load.answers) == {"200"}
+        assert {text.partition(" ")[2] for text in rotation.refusals} <= UNREACHABLE
+        wait_until(rotation.is_kept, within=SOON)
+        stored = own.rest.get("/endpoint-certificates", params={"endpoint": backend.url(), "limit": 100}).json()
+        assert {each["alias"] for each in stored["certificates"]} - rotation.uncertain == {rotation.last}
+        assert published.path
+        wait_until(lambda: httpx2.get(f"{own.publisher_url}/readyz", trust_env=False).status_code == 200, within=SOON)
+
+
+def test_a_server_that_became_read_only_can_still_be_read(own: Holdfast, api: PublishedApi, server: PostgresServer):
+    with Load(own, api.path) as load:
+        server.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        server.execute("SELECT pg_reload_conf()")
+        assert wait_until(lambda: write(own), within=SOON) == StoreServerReadOnly.public
+        assert refusal_of(own) == ""
+        server.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        server.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: not write(own), within=SOON)
+    assert set(load.answers) == {"200"}
+
+
+def test_a_full_disk_of_the_server_is_reported_until_there_is_space(
+    own: Holdfast, api: PublishedApi, disk: Path | None
+):
+    if disk is None:
+        pytest.skip("only root can mount a small disk")
+    ballast = disk / "ballast"
+    with Load(own, api.path) as load:
+        with suppress(OSError), ballast.open("wb") as file:
+            while True:
+                file.write(bytes(65536))
+        try:
+            refusals = (write(own) for _ in range(2_000))
+            assert next(filter(None, refusals)) == StoreFull.public
+            assert refusal_of(own) == ""
+        finally:
+            ballast.unlink()
+        wait_until(lambda: not write(own), within=SOON)
+    assert set(load.answers) == {"200"}
+
+
+def test_a_slow_server_slows_down_only_the_publisher(own: Holdfast, api: PublishedApi, wire: Wire):
+    with Load(own, api.path) as load, Backend(PRESENTED) as backend:
+        wire.delay = 0.5
+        try:
+            assert refusal_of(own) in {"", BUSY}
+            load.go_on()
+        finally:
+            wire.delay = 0.0
+        own.publish_trusted_api(backend.url(), PRESENTED.pem)
+    assert set(load.answers) == {"200"}

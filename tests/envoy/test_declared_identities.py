@@ -1,0 +1,128 @@
+"""Caller certificates and gateway identities in configuration files, at a gateway with TLS."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backends import Backend
+from calling import GATEWAYS, REFUSED, answer
+from cli.commanding import Command, Ended
+from issuing import CLIENTS_ONLY, DAY, Issued, issue
+from running import Holdfast, PublishedApi, wait_until, write_identity
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+HOST = "127.0.0.1"
+ANNA, BERTA = issue(common_name="anna"), issue(common_name="berta")
+CA = issue(ca=True, common_name="client CA")
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    directory = tmp_path_factory.mktemp("declared")
+    files = write_identity(directory, issue(HOST, by=GATEWAYS))
+    with Holdfast(directory, gateway_identity=files) as running:
+        yield running
+
+
+class Declaration:
+    """A file that declares one API and its backend, and commands that use it."""
+
+    def __init__(self, holdfast: Holdfast, directory: Path, backend: Backend, presented: Issued) -> None:
+        self.directory = directory
+        self.api: dict[str, object] = {"name": "Declared", "context": "/declared", "version": 1, "state": "published"}
+        self.api["production"] = self.url = backend.url()
+        self.more: dict[str, object] = {}
+        (directory / "server.pem").write_bytes(presented.pem)
+        who = {"HOLDFAST_USER": "admin", "HOLDFAST_PASSWORD": holdfast.admin_password}
+        self.command = Command(directory, HOLDFAST_URL=holdfast.publisher_url, **who)
+
+    def write(self) -> Path:
+        certificate = {"alias": "declared", "endpoint": self.url, "file": "server.pem"}
+        document = {"holdfast": 1, "apis": [self.api], "certificates": [certificate], **self.more}
+        file = self.directory / "a.yaml"
+        file.write_text(yaml.safe_dump(document))
+        return file
+
+    def let_call(self, **callers: Issued) -> None:
+        entries = [{"alias": alias, "pem": issued.pem.decode()} for alias, issued in callers.items()]
+        self.api["callerCertificates"] = entries
+
+    def apply(self, **environment: str) -> Ended:
+        return self.command.done("apply", "-f", self.write(), "--yes", "--wait", **environment)
+
+    def steps(self, **environment: str) -> list[str]:
+        changes = self.command("diff", "-f", self.write(), "--json", **environment).json["changes"]
+        return [f"{change['action']} {change['kind']} {change['name']}" for change in changes]
+
+
+@pytest.fixture
+def declared(holdfast: Holdfast, tmp_path: Path) -> Iterator[Declaration]:
+    presented = issue(HOST)
+    with Backend(presented, client_ca=CA, client_needed=False) as backend:
+        declared = Declaration(holdfast, tmp_path, backend, presented)
+        yield declared
+        declared.command("api", "delete", "Declared", "--yes", "--delete-unused-certificates")
+
+
+def test_caller_certificates_in_files_are_all_that_can_call(holdfast: Holdfast, declared: Declaration):
+    api = PublishedApi("", "Declared", "/declared/1")
+    declared.let_call(anna=ANNA)
+    declared.api["requireCallerCertificate"] = True
+    assert declared.steps()[-2:] == ["create caller certificate Declared:1/anna", "move api Declared:1"]
+    declared.apply()
+    wait_until(lambda: answer(holdfast, api, ANNA) == "200")
+    assert (answer(holdfast, api, BERTA), declared.steps()) == (REFUSED, [])
+    declared.let_call(berta=BERTA, anna=issue(common_name="anna"))
+    assert declared.steps() == [
+        "create caller certificate Declared:1/berta",
+        "change caller certificate Declared:1/anna",
+    ]
+    declared.apply()
+    wait_until(lambda: answer(holdfast, api, BERTA) == "200")
+    wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
+    declared.let_call()
+    declared.api["requireCallerCertificate"] = False
+    assert declared.steps()[0].startswith("delete caller certificate")
+    declared.apply()
+    wait_until(lambda: answer(holdfast, api, None) == "200")
+    assert declared.steps() == []
+
+
+def test_contradictions_of_caller_certificates_are_rejected(declared: Declaration):
+    declared.let_call(anna=ANNA)
+    declared.api["requireCallerCertificate"] = False
+    assert "no effect without requireCallerCertificate" in declared.command.refused("diff", "-f", declared.write())
+    del declared.api["requireCallerCertificate"]
+    declared.let_call(anna=issue(common_name="old", start=-3 * DAY, end=-DAY))
+    assert "The certificate has expired." in declared.command.refused("diff", "-f", declared.write())
+
+
+def test_a_gateway_identity_is_presented_and_its_key_never_shown(holdfast: Holdfast, declared: Declaration):
+    first, second = (issue(common_name=name, by=CA, purpose=CLIENTS_ONLY) for name in ("first", "second"))
+    (declared.directory / "first.key").write_bytes(first.key_pem)
+    identity = {"endpoint": declared.url, "pem": first.pem.decode(), "keyFile": "first.key"}
+    declared.more["gatewayIdentities"] = [identity]
+    plan = declared.directory / "plan.json"
+    assert declared.command("diff", "-f", declared.write(), "--out", plan).code == 5
+    output = declared.command.done("apply", plan, "--wait").output
+    secret = first.key_pem.decode().splitlines()[1]
+    assert [secret in text for text in (output, plan.read_text())] == [False, False]
+    assert "first.key" not in plan.read_text()
+    wait_until(lambda: holdfast.call("/declared/1").json()["client"] == "first")
+    assert declared.steps() == []
+
+    declared.more["gatewayIdentities"] = [
+        {"endpoint": declared.url, "pem": second.pem.decode(), "keyVariable": "GATEWAY_KEY"}
+    ]
+    key = {"HOLDFAST_VAR_GATEWAY_KEY": second.key_pem.decode()}
+    assert "the variable with its key isn't set" in declared.command.refused("diff", "-f", declared.write())
+    wrong = {"HOLDFAST_VAR_GATEWAY_KEY": first.key_pem.decode()}
+    said = declared.command.refused("diff", "-f", declared.write(), **wrong)
+    assert "gatewayIdentities[0].keyVariable: " in said
+    assert declared.steps(**key) == [f"change gateway identity {declared.url}"]
+    declared.apply(**key)
+    wait_until(lambda: holdfast.call("/declared/1").json()["client"] == "second")
+    assert (declared.steps(**key), declared.steps()) == ([], [])
+    assert f"Skipped the gateway identity for {declared.url}" in declared.command.done("export").errors

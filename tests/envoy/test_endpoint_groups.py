@@ -1,0 +1,243 @@
+"""Several backends serve one API, and each is verified for itself: the others take the traffic of one that fails."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from backends import V4, Backend, closed_port
+from issuing import DAY, Issued, issue
+from running import Holdfast, PublishedApi, wait_until
+from scripted import ScriptedBackend
+
+pytestmark = pytest.mark.envoy
+NAME = "localhost"
+
+
+@contextmanager
+def backends(*presented: Issued | None) -> Iterator[list[Backend]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Backend(each)) for each in presented]
+
+
+def publish(holdfast: Holdfast, urls: Sequence[str], kind: str = "load_balance", **settings: Any) -> PublishedApi:
+    """Publish an API whose endpoints are *urls*, the first one first."""
+    first, *others = [{"url": url} for url in urls]
+    own: dict[str, Any] = {"production_endpoints": [first, *others]}
+    if kind == "failover":
+        own = {"production_endpoints": first, "production_failovers": others}
+    api = holdfast.create_api(urls[0])
+    config = {"endpoint_type": kind, **own, **settings}
+    changed = holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config})
+    assert changed.is_success, changed.text
+    holdfast.change_lifecycle(api, "Publish")
+    return api
+
+
+def trust(holdfast: Holdfast, *pairs: tuple[str, Issued]) -> None:
+    for url, issued in pairs:
+        alias = holdfast.import_certificate(url, issued.pem)
+        holdfast.wait_until_enforced(alias)
+
+
+def call(holdfast: Holdfast, api: PublishedApi, times: int = 12, **more: Any) -> Counter[str]:
+    """Return how many requests each Host header served; other statuses than 200 count as themselves."""
+    answers = [holdfast.call(f"{api.path}/x", **more) for _ in range(times)]
+    return Counter(
+        answer.json()["headers"]["host"] if answer.status_code == 200 else str(answer.status_code) for answer in answers
+    )
+
+
+def host(backend: Backend, name: str = V4) -> str:
+    return f"{name}:{backend.port}"
+
+
+def test_each_member_is_verified_for_itself_and_gets_its_own_name_and_host_header(holdfast: Holdfast):
+    one, two = issue(V4), issue(NAME)
+    with backends(one, two) as (first, second):
+        urls = [first.url("/base"), second.url("/base", NAME)]
+        api = publish(holdfast, urls)
+        trust(holdfast, (urls[0], one), (urls[1], two))
+        wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second, NAME)})
+        served = call(holdfast, api)
+        assert min(served[host(first)], served[host(second, NAME)]) >= 3  # each worker has its own turn
+        assert second.server_names[-1] == NAME
+        assert holdfast.call(f"{api.path}/pay?a=1").json()["path"] == "/base/pay?a=1"
+
+
+# What the first member presents, and what is imported for it.
+UNKNOWN, EXPIRED, FOREIGN = issue(V4), issue(V4, start=-9 * DAY, end=-DAY), issue("other.test")
+BROKEN = {
+    "a certificate that isn't trusted": (UNKNOWN, None),
+    "a certificate for another name": (FOREIGN, FOREIGN),
+    "an expired certificate": (EXPIRED, None),
+    "plain HTTP": (None, None),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("kind", ["load_balance", "failover"])
+def test_the_others_take_the_requests_of_a_member_that_fails(holdfast: Holdfast, kind: str, case: str):
+    presented, imported = BROKEN[case]
+    good = issue(V4)
+    with backends(presented, good) as (first, second):
+        urls = [f"https://{V4}:{first.port}", second.url()]
+        api = publish(holdfast, urls, kind)
+        trust(holdfast, (urls[1], good), *([(urls[0], imported)] if imported else []))
+        wait_until(lambda: holdfast.answers(api))
+        assert call(holdfast, api, 8) == {host(second): 8}
+        assert call(holdfast, api, 2, method="POST", content=b"x" * 10_000) == {host(second): 2}
+        assert first.requests == 0
+
+
+def test_the_certificate_of_one_member_is_not_accepted_from_another(holdfast: Holdfast):
+    shared = issue(V4)
+    with backends(shared, shared) as (first, second):
+        api = publish(holdfast, [first.url(), second.url()])
+        trust(holdfast, (first.url(), shared))
+        wait_until(lambda: holdfast.answers(api))
+        assert call(holdfast, api) == {host(first): 12}
+        assert second.requests == 0
+
+
+def test_a_failover_member_takes_over_only_while_the_first_fails(holdfast: Holdfast):
+    good = issue(V4)
+    with backends(good, good) as (first, second):
+        urls = [first.url(), second.url()]
+        api = publish(holdfast, urls, "failover")
+        trust(holdfast, *((url, good) for url in urls))
+        wait_until(lambda: holdfast.answers(api))
+        assert call(holdfast, api) == {host(first): 12}
+        first.present(issue(V4))
+        first.hang_up()
+        assert call(holdfast, api) == {host(second): 12}
+        first.present(good)
+        wait_until(lambda: host(first) in call(holdfast, api, 1), within=30)
+    assert second.requests >= 12
+
+
+def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast: Holdfast):
+    old, new, other = issue(V4), issue(V4), issue(V4)
+    with backends(old, other) as (first, second), ThreadPoolExecutor() as pool:
+        api = publish(holdfast, [first.url(), second.url()])
+        alias = holdfast.import_certificate(first.url(), old.pem)
+        trust(holdfast, (second.url(), other))
+        wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second)})
+        done = threading.Event()
+        load = [pool.submit(call_until, holdfast, api, done) for _ in range(4)]
+        try:
+            holdfast.replace_certificate(alias, new.pem, keep=True)
+            holdfast.wait_until_enforced(alias)
+            first.present(new)
+            handshakes = first.connections
+            first.hang_up()
+            wait_until(lambda: first.connections > handshakes)
+            holdfast.replace_certificate(alias, new.pem)
+            holdfast.wait_until_enforced(alias)
+        finally:
+            done.set()
+        served = sum((each.result() for each in load), Counter())
+    assert set(served) == {host(first), host(second)}
+    assert min(served.values()) > 10
+
+
+def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event) -> Counter[str]:
+    served: Counter[str] = Counter()
+    while not done.is_set():
+        served += call(holdfast, api, 5)
+    return served
+
+
+def test_a_member_that_is_down_does_not_fail_a_request(holdfast: Holdfast):
+    good = issue(V4)
+    with backends(good) as (up,), closed_port() as closed:
+        api = publish(holdfast, [closed, up.url()])
+        trust(holdfast, (up.url(), good))
+        wait_until(lambda: holdfast.answers(api))
+        assert call(holdfast, api) == {host(up): 12}
+
+
+def test_requests_of_a_session_go_to_one_member(holdfast: Holdfast):
+    good = issue(V4)
+    with backends(good, good, good) as members:
+        urls = [member.url() for member in members]
+        by_header = publish(holdfast, urls, sessionManagement="simpleClientSession")
+        by_cookie = publish(holdfast, urls, sessionManagement="transport", sessionTimeOut="60000")
+        trust(holdfast, *((url, good) for url in urls))
+        wait_until(lambda: holdfast.answers(by_header) and holdfast.answers(by_cookie))
+        clients = [call(holdfast, by_header, 4, headers={"ClientID": f"client-{number}"}) for number in range(12)]
+        assert all(len(served) == 1 for served in clients)
+        assert len(set().union(*clients)) > 1
+        first = holdfast.call(f"{by_cookie.path}/x")
+        cookie = first.headers["set-cookie"]
+        assert f"Path={by_cookie.path}; HttpOnly" in cookie
+        assert "Max-Age=60" in cookie
+        name, _, value = cookie.partition(";")[0].partition("=")
+        served = call(holdfast, by_cookie, 6, headers={"cookie": f"{name}={value}"})
+        assert list(served.values()) == [6]
+
+
+def test_health_checks_use_the_trust_of_the_member(holdfast: Holdfast):
+    good, wrong = issue(V4), issue(V4)
+    with backends(good, good, wrong) as (first, second, third):
+        urls = [first.url(), second.url(), third.url()]
+        checks = {"path": "/health", "interval": 1, "timeout": 1, "statuses": "200"}
+        api = publish(holdfast, urls, "failover", healthCheck=checks)
+        trust(holdfast, *((url, good) for url in urls[:2]))
+        wait_until(lambda: holdfast.answers(api))
+        wait_until(lambda: first.requests > 2 and second.requests > 2)
+        assert third.requests == 0
+
+
+def failures(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
+    """Return the failures of an API by the URL of the endpoint that failed."""
+    own = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+    listed = holdfast.rest.get("/failures", params={"apiId": api.id}).json()["list"]
+    assert {each["endpoint"] for each in own} <= {each["endpoint"] for each in listed}
+    return {each["endpoint"]: each for each in own}
+
+
+def test_each_failure_belongs_to_the_member_that_failed_although_others_answer(holdfast: Holdfast):
+    good, ca = issue(V4), issue(ca=True)
+    expired = issue(V4, by=ca, start=-9 * DAY, end=-DAY)
+    with backends(good, UNKNOWN, expired) as (first, second, third), closed_port() as closed:
+        urls = [first.url("/base"), second.url("/base"), third.url("/base"), f"{closed}/base"]
+        api = publish(holdfast, urls)
+        trust(holdfast, (urls[0], good), (urls[2], ca))
+        wait_until(lambda: holdfast.answers(api))
+        wait_until(lambda: call(holdfast, api) and len(failures(holdfast, api)) == 3)
+        reported = failures(holdfast, api)
+        codes = {url: failure["code"] for url, failure in reported.items()}
+        assert codes == {urls[1]: "self_signed_not_trusted", urls[2]: "expired", urls[3]: "connection_refused"}
+        assert reported[urls[1]]["action"] == "import_certificate"
+        attempt = holdfast.rest.get(f"/failures/{reported[urls[1]]['requestId']}").json()
+        assert attempt["endpoint"] == urls[1]
+        examined = wait_until(lambda: failures(holdfast, api)[urls[1]]["presented"])
+        assert [each["fingerprint"] for each in examined] == [UNKNOWN.certificate.fingerprint(SHA256()).hex()]
+
+
+def test_a_request_that_fails_at_every_member_counts_once_for_each(holdfast: Holdfast):
+    with closed_port() as one, closed_port() as two:
+        api = publish(holdfast, [one, two], "failover")
+        wait_until(lambda: call(holdfast, api, 1) == {"503": 1})
+        wait_until(lambda: len(failures(holdfast, api)) == 2)
+        wait_until(lambda: {each["times"] for each in failures(holdfast, api).values()} == {1})
+
+
+def test_a_member_that_does_not_answer_in_time_is_reported_although_another_answers(holdfast: Holdfast):
+    good, done = issue(V4), threading.Event()
+    with backends(good) as (fast,), ScriptedBackend(lambda *_: done.wait(20) and None, good) as slow:
+        urls = [f"{slow.url}/base", fast.url("/base")]
+        first = {"url": urls[0], "config": {"tryTimeoutMs": 500, "retries": 1}}
+        api = publish(holdfast, urls, "failover", production_endpoints=first)
+        trust(holdfast, *((url, good) for url in urls))
+        try:
+            wait_until(lambda: call(holdfast, api, 1) == {host(fast): 1})
+            assert wait_until(lambda: failures(holdfast, api).get(urls[0]))["code"] == "timeout"
+        finally:
+            done.set()

@@ -1,0 +1,105 @@
+"""Endpoints of other kinds than a plain https URL: wss URLs, URLs with a query, and SOAP."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from backends import V4, Backend, websocket_backend
+from issuing import issue
+from running import Holdfast, wait_until
+from scripted import ScriptedBackend, answer
+
+pytestmark = pytest.mark.envoy
+PRESENTED = issue(V4)
+
+
+def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
+    with websocket_backend(PRESENTED) as https:
+        url = https.replace("https:", "wss:")
+        api = holdfast.publish_api(f"{url}/base")
+        target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
+        with pytest.raises(InvalidStatus) as refused:
+            connect(target)
+        assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+        alias = holdfast.import_certificate(f"{https}/other", PRESENTED.pem)
+        with connect(target) as websocket:
+            websocket.send("hello")
+            assert websocket.recv(timeout=5) == "/base/chat?room=1 hello"
+        used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
+        assert used["count"] == 1
+
+
+def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
+    with websocket_backend(None) as url:
+        api = holdfast.create_api(url)
+        config = {"endpoint_type": "ws", "production_endpoints": {"url": url.replace("http:", "ws:")}}
+        change = {"type": "WS", "transport": ["ws", "wss"], "endpointConfig": config}
+        holdfast.rest.put(f"/apis/{api.id}", json=change).raise_for_status()
+        holdfast.change_lifecycle(api, "Publish")
+        wait_until(lambda: holdfast.answers(api))
+        with connect(f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")) as websocket:
+            websocket.send("hello")
+            assert websocket.recv(timeout=5) == "/ hello"
+
+
+@pytest.mark.parametrize(
+    ("called", "received"),
+    [
+        ("", "/base?key=se%20cret&v=1"),
+        ("/x", "/base/x?key=se%20cret&v=1"),
+        ("/x?", "/base/x?key=se%20cret&v=1"),
+        ("/x?b=2&a=%2F&b=1&c&d=?", "/base/x?key=se%20cret&v=1&b=2&a=%2F&b=1&c&d=?"),
+        ("/x?key=mine&a=1&k%65y=mine&v", "/base/x?key=se%20cret&v=1&a=1"),
+    ],
+)
+def test_the_query_of_an_endpoint_is_added_and_cannot_be_overridden(
+    queried: tuple[Holdfast, str], called: str, received: str
+):
+    holdfast, path = queried
+    assert holdfast.call(path + called).json()["path"] == received
+
+
+@pytest.fixture(scope="module")
+def queried(holdfast: Holdfast) -> Iterator[tuple[Holdfast, str]]:
+    """A Holdfast and the path of an API whose endpoint has a query."""
+    with Backend(None) as backend:
+        api = holdfast.publish_api(f"{backend.url('/base')}?key=se%20cret&v=1")
+        yield holdfast, api.path
+        said = holdfast.rest.get("/audit-events", params={"limit": 100}).text
+        assert "key=***" in said
+        assert "20cret" not in said
+        assert all("20cret" not in line for line in map(str, holdfast.log_lines()))
+
+
+def test_a_websocket_gets_the_query_of_its_endpoint(holdfast: Holdfast):
+    with websocket_backend(None) as url:
+        api = holdfast.publish_api(f"{url.replace('http:', 'ws:')}/feed?token=1")
+        with connect(f"{holdfast.gateway_url}{api.path}?a=b".replace("http:", "ws:")) as websocket:
+            websocket.send("hello")
+            assert websocket.recv(timeout=5) == "/feed?token=1&a=b hello"
+
+
+def test_a_check_asks_for_the_whole_url(holdfast: Holdfast):
+    with ScriptedBackend(answer(body=b"")) as backend:
+        said = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{backend.url}/base/?key=1"})
+        assert said.json()["statusCode"] == 200
+        assert backend.requests[0].line == "HEAD /base/?key=1 HTTP/1.1"
+
+
+def test_a_soap_action_passes_unchanged(holdfast: Holdfast):
+    with ScriptedBackend(answer()) as backend:
+        api = holdfast.create_api(backend.url)
+        config = {"endpoint_type": "address", "production_endpoints": {"url": backend.url}}
+        holdfast.rest.put(f"/apis/{api.id}", json={"type": "SOAP", "endpointConfig": config}).raise_for_status()
+        holdfast.change_lifecycle(api, "Publish")
+        wait_until(lambda: holdfast.answers(api))
+        fields = {"SOAPAction": '"urn:Order#Place"', "Content-Type": "text/xml; charset=utf-8"}
+        assert holdfast.call(api.path, "POST", headers=fields, content=b"<Envelope/>").is_success
+        received = backend.requests[-1]
+        assert (received.all("soapaction"), received.all("content-type")) == (
+            ['"urn:Order#Place"'],
+            ["text/xml; charset=utf-8"],
+        )

@@ -1,0 +1,100 @@
+"""A gateway that its control plane loses and finds again, under traffic, while trust changes."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from backends import V4, Backend
+from issuing import issue
+from load import Load
+from ports import free_addresses
+from remote_gateways import STARTS_WITHIN, RemoteGateway
+from running import Holdfast, wait_until, write_identity
+from wires import Wire
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+OWN, PRESENTED = issue("127.0.0.1"), issue(V4)
+NOTICED_WITHIN = 60.0  # seconds; keepalive needs ten
+
+
+@pytest.fixture(scope="module")
+def discovery() -> tuple[str, int]:
+    """The address for gateways."""
+    host, _, port = free_addresses(1)[0].partition(":")
+    return host, int(port)
+
+
+@pytest.fixture(scope="module")
+def wire(discovery: tuple[str, int]) -> Iterator[Wire]:
+    with Wire(discovery) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def holdfast(discovery: tuple[str, int], wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
+    """A publisher that gateways reach only through the wire."""
+    directory = tmp_path_factory.mktemp("publisher")
+    names = ("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY")
+    files = dict(zip(names, map(str, write_identity(directory, OWN)), strict=True))
+    addresses = {"HOLDFAST_DISCOVERY": "{}:{}".format(*discovery), "HOLDFAST_ADVERTISE": wire.address}
+    with Holdfast(directory, ca=OWN.pem, **addresses, **files) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteGateway]:
+    gateway = RemoteGateway(holdfast, tmp_path_factory.mktemp("gateway"), "eu-9", "127.0.0.9")
+    gateway.join()
+    wait_until(lambda: is_connected(holdfast), STARTS_WITHIN)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def is_connected(holdfast: Holdfast) -> bool:
+    return holdfast.rest.get("/gateways/eu-9").json()["connection"]["connectedSince"] is not None
+
+
+def absent(holdfast: Holdfast, endpoint: str) -> list[str]:
+    """The gateways that are named as not connected where the trust of *endpoint* is enforced."""
+    answer = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": endpoint}).json()["enforcement"]
+    return answer["disconnected"] if answer["progress"] == "enforced" else []
+
+
+def is_enforced_on(holdfast: Holdfast, endpoint: str, gateways: int) -> bool:
+    answer = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": endpoint}).json()["enforcement"]
+    return (answer["progress"], answer["enforcedOn"], answer["disconnected"]) == ("enforced", gateways, [])
+
+
+@pytest.mark.parametrize("way", ["the connection is lost", "the agent is stopped"])
+def test_a_gateway_that_was_away_is_named_and_gets_only_the_difference(
+    holdfast: Holdfast, wire: Wire, gateway: RemoteGateway, way: str
+):
+    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed:
+        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
+        api = holdfast.publish_api(changed.url())
+        alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
+        wait_until(lambda: gateway.status_of(api) == 200)
+        everything = wire.received
+        with Load(gateway, stable.path) as load:
+            if way == "the agent is stopped":
+                os.kill(gateway.agent, signal.SIGSTOP)
+            else:
+                wire.cut()
+            wait_until(lambda: not is_connected(holdfast), NOTICED_WITHIN)
+            holdfast.delete_certificate(alias)
+            wait_until(lambda: absent(holdfast, changed.url()) == ["eu-9"])
+            assert not holdfast.call(api.path).is_success
+            assert gateway.status_of(api) == 200  # nobody said that it was enforced there
+            before = wire.received
+            os.kill(gateway.agent, signal.SIGCONT)
+            wire.mend()
+            wait_until(lambda: is_enforced_on(holdfast, changed.url(), 2), NOTICED_WITHIN)
+            difference = wire.received - before
+            assert gateway.status_of(api) == 503  # from now on, the publisher also asks it why
+            load.go_on()
+        assert difference < everything / 10
+        assert set(load.answers) == {"200"}

@@ -1,0 +1,213 @@
+"""Timeouts, retries, suspension and limits of an endpoint, in traffic through a real gateway."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from running import Holdfast, PublishedApi, refusal, wait_until
+from scripted import V4, Message, ScriptedBackend, answer
+
+pytestmark = pytest.mark.envoy
+EARLY = 0.01  # seconds by which Envoy's timers may fire too early
+TIMEOUT, SUSPENDED = "504 backend_timeout", "503 backend_suspended"
+
+
+@contextmanager
+def published(holdfast: Holdfast, url: str, **settings: Any) -> Iterator[PublishedApi]:
+    """Publish an API whose production endpoint is at *url*, with these members of `config`."""
+    api = holdfast.create_api(url)
+    endpoint = {"production_endpoints": {"url": url, "config": settings}}
+    holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
+    holdfast.change_lifecycle(api, "Publish")
+    wait_until(lambda: "not_ready" not in (said := holdfast.call(f"{api.path}/ready").text) and "not_found" not in said)
+    yield api
+    holdfast.delete_api(api)
+
+
+def timed(holdfast: Holdfast, api: PublishedApi, method: str = "GET", path: str = "/x") -> tuple[str, float]:
+    """Return the outcome of a call, and how many seconds it took."""
+    start = time.monotonic()
+    answered = holdfast.call(api.path + path, method)
+    return str(answered.status_code) if answered.is_success else refusal(answered), time.monotonic() - start
+
+
+class Backend(ScriptedBackend):
+    """A backend that answers `/ready`, and everything else as *then* does; *seen* are the methods of the others."""
+
+    def __init__(self, then: Any) -> None:
+        self.seen: list[str] = []
+        self.then = then
+        super().__init__(self._answer)
+
+    def _answer(self, connection: socket.socket, message: Message) -> None:
+        method, path, _ = message.line.split(" ")
+        if path == "/ready":
+            answer()(connection, message)
+        else:
+            self.seen.append(method)
+            self.then(connection, message)
+
+
+def never(connection: socket.socket, _: Message) -> None:
+    """Never answer; wait for the end of the connection."""
+    connection.recv(1)
+    raise EOFError
+
+
+def trickle(connection: socket.socket, _: Message) -> None:
+    """Begin a response, and send a byte from time to time."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n")
+    pause = threading.Event()
+    for _ in range(20):
+        pause.wait(0.1)
+        connection.sendall(b".")
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds", "requests"),
+    [
+        ({"responseTimeoutMs": 300}, 0.3, 1),
+        ({"actionDuration": "300"}, 0.3, 1),
+        ({"tryTimeoutMs": 200}, 0.4, 2),
+        ({"tryTimeoutMs": 200, "retries": 2}, 0.6, 3),
+        ({"tryTimeoutMs": 200, "retries": 5, "responseTimeoutMs": 300}, 0.3, 2),
+    ],
+)
+def test_a_silent_backend_ends_in_a_timeout(holdfast: Holdfast, settings: Any, seconds: float, requests: int):
+    with Backend(never) as backend, published(holdfast, backend.url, **settings) as api:
+        outcome, took = timed(holdfast, api)
+        assert outcome == TIMEOUT
+        assert seconds - EARLY <= took < seconds + 5
+        wait_until(lambda: len(backend.seen) == requests)
+
+
+def test_only_the_response_timeout_ends_a_slow_stream(holdfast: Holdfast):
+    with Backend(trickle) as backend:
+        with published(holdfast, backend.url, actionDuration=1000) as api:
+            assert timed(holdfast, api)[0] == "200"
+        cut_off = pytest.raises(httpx2.RemoteProtocolError)
+        with published(holdfast, backend.url, responseTimeoutMs=500) as api, cut_off:
+            holdfast.call(f"{api.path}/x")
+
+
+def test_connecting_has_its_own_timeout(holdfast: Holdfast):
+    # The handshake is never answered.
+    with contextlib.closing(socket.create_server((V4, 0))) as silent:
+        url = f"https://{V4}:{silent.getsockname()[1]}"
+        with published(holdfast, url, connectTimeoutMs=300, retries=0) as api:
+            outcome, took = timed(holdfast, api)
+            assert outcome == TIMEOUT
+            assert 0.3 - EARLY <= took < 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "method", "requests"),
+    [
+        ({}, "GET", 1),
+        ({"retryStatusCodes": [503]}, "GET", 2),
+        ({"retryStatusCodes": [503], "retries": 3}, "PUT", 4),
+        ({"retryStatusCodes": [503], "retries": 0}, "GET", 1),
+        ({"retryStatusCodes": [502]}, "GET", 1),
+        ({"retryStatusCodes": [503], "retries": 3}, "POST", 1),
+        ({"retryStatusCodes": [503], "retries": 3, "retryAllMethods": True}, "POST", 4),
+    ],
+)
+def test_a_status_is_retried_as_the_endpoint_says(holdfast: Holdfast, settings: Any, method: str, requests: int):
+    with Backend(answer(status="503 Busy")) as backend, published(holdfast, backend.url, **settings) as api:
+        assert holdfast.call(f"{api.path}/x", method).status_code == 503
+        assert backend.seen == [method] * requests
+
+
+def test_without_consent_a_post_is_never_sent_twice(holdfast: Holdfast):
+    settings = {"tryTimeoutMs": 200, "responseTimeoutMs": 500, "retries": 5, "retryStatusCodes": [500, 503, 504]}
+    with Backend(never) as backend, published(holdfast, backend.url, **settings) as api:
+        assert timed(holdfast, api, "POST")[0] == TIMEOUT
+        assert backend.seen == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("fail", "settings", "failure"),
+    [
+        (never, {"responseTimeoutMs": 200}, TIMEOUT),
+        (never, {"actionDuration": 200}, TIMEOUT),
+        (answer(status="503 Busy"), {"suspendStatusCodes": [502, 503]}, "503"),
+    ],
+)
+def test_failures_in_a_row_suspend_a_backend_for_a_while(holdfast: Holdfast, fail: Any, settings: Any, failure: str):
+    suspension = {"suspendDuration": 1500, "retryTimeOut": 2, "retries": 0}
+    with Backend(fail) as backend, published(holdfast, backend.url, **settings, **suspension) as api:
+        for _ in range(2):
+            answered = holdfast.call(f"{api.path}/x")
+            assert (str(answered.status_code) if failure.isdigit() else refusal(answered)) == failure
+        wait_until(lambda: timed(holdfast, api)[0] == SUSPENDED)
+        calls = len(backend.seen)
+        answered = holdfast.call(f"{api.path}/x")
+        assert refusal(answered) == SUSPENDED
+        assert len(backend.seen) == calls
+        path = f"/failures/{answered.json()['request_id']}"
+        said = wait_until(lambda: (found := holdfast.rest.get(path)).is_success and found.json())
+        assert said["code"] == "backend_suspended"
+        backend.then = answer()
+        wait_until(lambda: timed(holdfast, api)[0] == "200", within=10)
+
+
+def test_other_responses_and_a_success_in_between_do_not_suspend(holdfast: Holdfast):
+    settings = {"suspendDuration": 60_000, "retryTimeOut": 3, "suspendStatusCodes": [503]}
+    with Backend(answer(status="500 Broken")) as backend, published(holdfast, backend.url, **settings) as api:
+        assert {timed_status(holdfast, api) for _ in range(8)} == {500}
+        for _ in range(3):
+            backend.then = answer(status="503 Busy")
+            assert [timed_status(holdfast, api) for _ in range(2)] == [503] * 2
+            backend.then = answer()
+            assert timed_status(holdfast, api) == 200
+
+
+def timed_status(holdfast: Holdfast, api: PublishedApi) -> int:
+    return holdfast.call(f"{api.path}/x").status_code
+
+
+def test_a_backend_that_refuses_connections_is_suspended_and_its_cause_stays(holdfast: Holdfast):
+    with contextlib.closing(socket.create_server((V4, 0))) as taken:
+        url = f"http://{V4}:{taken.getsockname()[1]}"
+        taken.close()
+        with published(holdfast, url, suspendDuration=60_000, retryTimeOut=3) as api:
+            wait_until(lambda: timed(holdfast, api)[0] == SUSPENDED)
+            path = f"/apis/{api.id}/failures"
+            # The report of the suspension may arrive before that of its cause.
+            codes = ["connection_refused"]
+            wait_until(lambda: [failure["code"] for failure in holdfast.rest.get(path).json()["list"]] == codes)
+
+
+def test_a_suspension_without_a_known_failure_is_a_failure(holdfast: Holdfast):
+    with published(holdfast, "http://no-such-host.invalid", suspendDuration=60_000) as api:
+        assert timed(holdfast, api)[0] == SUSPENDED
+        (failure,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
+        assert failure["code"] == "backend_suspended"
+        assert "DNS" in failure["remedy"]
+
+
+def test_an_endpoint_has_its_own_limit_of_requests(holdfast: Holdfast):
+    gate = threading.Event()
+
+    def wait(connection: socket.socket, message: Message) -> None:
+        gate.wait(10)
+        answer()(connection, message)
+
+    with (
+        ThreadPoolExecutor() as callers,
+        Backend(wait) as backend,
+        published(holdfast, backend.url, maxRequests=2) as api,
+    ):
+        open_calls = [callers.submit(timed, holdfast, api) for _ in range(2)]
+        wait_until(lambda: len(backend.seen) == 2)
+        assert timed(holdfast, api)[0] == "503 too_many_open_requests"
+        gate.set()
+        assert [call.result()[0] for call in open_calls] == ["200"] * 2

@@ -1,0 +1,190 @@
+"""Gateways sign in to backends with access tokens, which they get from a token endpoint that they verify."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from issuing import issue
+from load import Load
+from running import Holdfast, PublishedApi, refusal, wait_until
+from token_server import TokenServer, protected_backend
+
+pytestmark = pytest.mark.envoy
+SERVER, TOKENS = issue("127.0.0.1"), issue("127.0.0.1")
+SECRET = "s3cret & more"
+
+
+def oauth(tokens: TokenServer, secret: str = SECRET, **more: Any) -> dict[str, Any]:
+    members = {"enabled": True, "type": "OAUTH", "grantType": "CLIENT_CREDENTIALS", "tokenUrl": tokens.url}
+    return members | {"clientId": "shop", "clientSecret": secret, "customParameters": {"scope": "read"}} | more
+
+
+def secure(holdfast: Holdfast, api: PublishedApi, url: str, security: dict[str, Any]) -> httpx2.Response:
+    config = {
+        "endpoint_type": "http",
+        "production_endpoints": {"url": url},
+        "endpoint_security": {"production": security},
+    }
+    return holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config})
+
+
+@pytest.fixture
+def tokens() -> Iterator[TokenServer]:
+    with TokenServer(TOKENS) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(tokens: TokenServer) -> Iterator[str]:
+    with protected_backend(SERVER, tokens) as url:
+        yield url
+
+
+@pytest.fixture
+def api(holdfast: Holdfast, backend: str) -> PublishedApi:
+    return holdfast.publish_trusted_api(backend, SERVER.pem)
+
+
+@pytest.fixture
+def signed_in(holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi) -> PublishedApi:
+    """The API, once its gateway has a token."""
+    answer = secure(holdfast, api, backend, oauth(tokens))
+    assert answer.is_success, answer.text
+    holdfast.import_certificate(tokens.url, TOKENS.pem)
+    wait_until(lambda: holdfast.call(api.path).is_success)
+    return api
+
+
+def causes(holdfast: Holdfast, api: PublishedApi) -> list[str]:
+    holdfast.call(api.path)
+    return [each["code"] for each in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
+
+
+def test_tokens_are_requested_only_from_a_trusted_endpoint(
+    holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
+):
+    assert secure(holdfast, api, backend, oauth(tokens)).is_success
+    wait_until(lambda: not holdfast.call(api.path).is_success)
+    wait_until(lambda: refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed")
+    wait_until(lambda: causes(holdfast, api) == ["token_endpoint_not_trusted"], within=15)
+    (failure,) = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+    assert "self_signed_not_trusted" in str(failure), failure
+    assert tokens.headers == []
+    usage = holdfast.rest.get("/endpoint-certificates", params={"endpoint": tokens.url})
+    assert usage.is_success
+    alias = holdfast.import_certificate(tokens.url, TOKENS.pem)
+    wait_until(lambda: holdfast.call(api.path).is_success)
+    assert holdfast.call(api.path, headers={"Authorization": "Bearer callers"}).json()["token"] == tokens.issued()[-1]
+    assert tokens.forms == [{"grant_type": ["client_credentials"], "scope": ["read"]}]
+    assert not {name.lower() for name in tokens.headers[0]} & {"x-forwarded-for", "x-holdfast-probe", "x-request-id"}
+    used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
+    assert [each["id"] for each in used["list"]] == [api.id]
+
+
+def test_tokens_are_renewed_without_a_failed_request(
+    holdfast: Holdfast, tokens: TokenServer, backend: str, signed_in: PublishedApi
+):
+    tokens.lifetime = 3
+    tokens.secrets.add("rotated")
+    with Load(holdfast, signed_in.path) as load:
+        assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
+        count = len(tokens.issued())
+        wait_until(lambda: len(tokens.issued()) >= count + 3, within=20)
+        load.go_on()
+    assert set(load.answers) == {"200"}
+
+
+def test_a_valid_token_is_used_while_its_endpoint_is_down(
+    holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi, backend: str
+):
+    tokens.lifetime = 6
+    tokens.secrets.add("rotated")
+    assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
+    count = len(tokens.issued())
+    wait_until(lambda: len(tokens.issued()) > count, within=20)
+    wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
+    tokens.stop()
+    wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=30)
+    assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
+    tokens.start()
+    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=30)
+
+
+def test_restarts_need_no_new_token(holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi):
+    tokens.stop()
+    with Load(holdfast, signed_in.path) as load:
+        holdfast.kill_publisher()
+        holdfast.kill_agent()
+        holdfast.start()
+        load.go_on()
+    assert set(load.answers) == {"200"}
+    holdfast.kill_envoy()
+    wait_until(lambda: _answers(holdfast, signed_in), within=20)
+    tokens.start()
+
+
+def _answers(holdfast: Holdfast, api: PublishedApi) -> bool:
+    try:
+        return holdfast.call(api.path).is_success
+    except httpx2.TransportError:
+        return False
+
+
+def test_a_rejected_client_is_explained_and_nothing_leaks(
+    holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
+):
+    changed = secure(holdfast, api, backend, oauth(tokens, "wrong secret"))
+    holdfast.import_certificate(tokens.url, TOKENS.pem)
+    wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=15)
+    failed = holdfast.rest.get(f"/apis/{api.id}/failures")
+    assert "status 401, invalid_client" in failed.text
+    fixed = secure(holdfast, api, backend, oauth(tokens))
+    wait_until(lambda: holdfast.call(api.path).is_success, within=15)
+    described = holdfast.rest.get(f"/apis/{api.id}")
+    security = described.json()["endpointConfig"]["endpoint_security"]["production"]
+    assert security == oauth(tokens, "")
+    assert holdfast.rest.put(f"/apis/{api.id}", json=described.json()).is_success
+    audit = holdfast.rest.get("/audit-events", params={"limit": 20})
+    assert "secretId" in audit.text
+    export = holdfast.rest.get("/apis/export", params={"apiId": api.id})
+    (admin_socket,) = holdfast.data.parent.rglob("admin")
+    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(admin_socket)), base_url="http://admin") as admin:
+        dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
+    assert "token/" in dumps[0].text
+    assert "token-request/" not in dumps[0].text
+    parts = [answer.content for answer in (changed, failed, fixed, described, audit, export, *dumps)]
+    parts += [file.read_bytes() for file in holdfast.data.parent.rglob("*") if file.is_file()]
+    for secret in (SECRET, "wrong secret", "wrong+secret", *tokens.issued()):
+        assert not [content for content in parts if secret.encode() in content]
+
+
+def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
+    holdfast: Holdfast, backend: str, signed_in: PublishedApi
+):
+    with TokenServer(TOKENS) as stranger:
+        moved = secure(holdfast, signed_in, backend, oauth(stranger, ""))
+        assert moved.status_code == 400
+        assert "clientSecret" in moved.text
+        assert "Enter the secret again" in moved.text
+        assert secure(holdfast, signed_in, backend, oauth(stranger)).is_success
+        holdfast.import_certificate(stranger.url, TOKENS.pem)
+        wait_until(stranger.issued)
+        with protected_backend(SERVER, stranger) as other:
+            # Not even with a wrong secret.
+            assert secure(holdfast, signed_in, other, oauth(stranger, "guessed")).is_success
+            holdfast.import_certificate(other, SERVER.pem)
+            wait_until(lambda: not holdfast.call(signed_in.path).is_success)
+            assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
+
+
+def test_redirects_of_token_endpoints_are_not_followed(
+    holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
+):
+    with TokenServer(TOKENS) as elsewhere:
+        tokens.answer = 307, {"Location": elsewhere.url}, b""
+        assert secure(holdfast, api, backend, oauth(tokens)).is_success
+        holdfast.import_certificate(tokens.url, TOKENS.pem)
+        wait_until(lambda: causes(holdfast, api) == ["token_answer_invalid"], within=15)
+        assert elsewhere.headers == []

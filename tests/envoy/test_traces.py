@@ -1,0 +1,173 @@
+"""Traces of requests through a gateway reach a collector that it verifies, and never cost a request."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends import V4, Backend
+from holdfast.gateway.process.admin_http import ask
+from issuing import issue
+from otlp_receiver import OtlpReceiver, Span, http_receiver
+from running import Holdfast, PublishedApi, wait_until
+
+pytestmark = pytest.mark.envoy
+ROOT = issue(ca=True)
+PRESENTED = issue(V4)
+EXPORTED_WITHIN = 20.0  # seconds: Envoy sends spans every 5 seconds
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tracing")
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[OtlpReceiver]:
+    with OtlpReceiver(issue(V4, by=ROOT)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tracing(directory: Path, receiver: OtlpReceiver, server_environment: dict[str, str]) -> Iterator[Holdfast]:
+    (directory / "ca.pem").write_bytes(ROOT.pem)
+    settings = {
+        "HOLDFAST_GATEWAY_TRACES": receiver.url,
+        "HOLDFAST_GATEWAY_TRACES_CA_FILE": str(directory / "ca.pem"),
+        "HOLDFAST_GATEWAY_TRACES_SAMPLE": "1",
+        "HOLDFAST_GATEWAY_ACCESS_LOG": str(directory / "access.log"),
+    }
+    with Holdfast(directory, **server_environment, **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def api(tracing: Holdfast) -> Iterator[PublishedApi]:
+    with Backend(PRESENTED) as backend:
+        yield tracing.publish_trusted_api(backend.url(), PRESENTED.pem)
+
+
+def spans_of(receiver: OtlpReceiver, path: str) -> list[Span]:
+    """Return the spans of requests to *path*, those of callers first."""
+    of_path = [each for each in receiver.spans if each.attributes.get("http.url") == path]
+    traces = {each.trace_id for each in of_path}
+    return of_path + [each for each in receiver.spans if each.trace_id in traces and each not in of_path]
+
+
+def test_a_trace_continues_the_callers_and_the_backend_continues_it(
+    tracing: Holdfast, api: PublishedApi, receiver: OtlpReceiver, directory: Path
+) -> None:
+    path = f"{api.path}/orders"
+    answer = tracing.call(f"{path}?token=s3cret", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    spans = wait_until(lambda: len(found := spans_of(receiver, path)) >= 2 and found, EXPORTED_WITHIN)
+    (of_caller,) = (each for each in spans if each.parent_id == PARENT)
+    assert of_caller.trace_id == TRACE
+    assert of_caller.attributes["holdfast.api"] == api.name
+    assert of_caller.attributes["http.status_code"] == "200"
+    assert of_caller.name == f"GET {api.name}"
+    assert of_caller.resource["service.name"] == "holdfast-gateway"
+    assert of_caller.resource["service.instance.id"] == "local"
+    assert not any("s3cret" in value for each in spans for value in each.attributes.values())
+    _, trace, sender, flags = {name.lower(): value for name, value in answer.json()["headers"].items()}[
+        "traceparent"
+    ].split("-")
+    assert (trace, flags) == (TRACE, "01")
+    assert sender in {each.span_id for each in spans}
+    logged = wait_until(lambda: TRACE in (directory / "access.log").read_text(), EXPORTED_WITHIN)
+    assert logged
+
+
+def test_a_request_without_one_begins_a_trace_which_has_the_code_of_its_failure(
+    tracing: Holdfast, api: PublishedApi, receiver: OtlpReceiver, directory: Path
+) -> None:
+    assert api.path
+    assert tracing.call("/nothing/here").status_code == 404
+    (span,) = wait_until(lambda: spans_of(receiver, "/nothing/here"), EXPORTED_WITHIN)
+    assert (span.parent_id, span.attributes["holdfast.failure"]) == ("", "not_found")
+    lines = map(json.loads, (directory / "access.log").read_text().splitlines())
+    assert span.trace_id in {line.get("trace_id") for line in lines}
+
+
+def test_a_failed_request_has_the_trace_on_the_page_and_in_rest(tracing: Holdfast, receiver: OtlpReceiver) -> None:
+    with Backend(issue(V4)) as untrusted:
+        failing = tracing.publish_api(untrusted.url())
+        answer = tracing.call(f"{failing.path}/failing", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    request_id = answer.json()["request_id"]
+
+    def traces(path: str) -> set[str | None]:
+        said = tracing.rest.get(path)
+        entries = said.json().get("list", [said.json()]) if said.is_success else []
+        return {each["traceId"] for each in entries}
+
+    wait_until(lambda: traces(f"/failures/{request_id}") == {TRACE})
+    assert traces(f"/apis/{failing.id}/failures") == traces(f"/failures?apiId={failing.id}") == {TRACE}
+    assert spans_of(receiver, f"{failing.path}/failing") or wait_until(
+        lambda: spans_of(receiver, f"{failing.path}/failing"), EXPORTED_WITHIN
+    )
+    rejected = tracing.call("/nothing/there").json()["request_id"]
+    (trace,) = wait_until(lambda: traces(f"/failures/{rejected}"))
+    (span,) = wait_until(lambda: spans_of(receiver, "/nothing/there"), EXPORTED_WITHIN)
+    assert span.trace_id == trace
+
+
+def test_no_span_has_the_query_of_an_endpoint(tracing: Holdfast, receiver: OtlpReceiver) -> None:
+    with Backend(None) as backend:
+        queried = tracing.publish_api(f"{backend.url('/base')}?key=f1xed")
+        assert tracing.call(f"{queried.path}/q?a=b").json()["path"] == "/base/q?key=f1xed&a=b"
+        spans = wait_until(lambda: len(s := spans_of(receiver, f"{queried.path}/q")) >= 2 and s, EXPORTED_WITHIN)
+    assert not any(
+        secret in value
+        for each in spans
+        for value in (each.name, *each.attributes.values())
+        for secret in ("f1x", "a=b")
+    )
+
+
+def test_the_decision_of_a_caller_that_does_not_sample_applies(
+    tracing: Holdfast, api: PublishedApi, receiver: OtlpReceiver
+) -> None:
+    tracing.call(f"{api.path}/unsampled", headers={"traceparent": f"00-{'ab' * 16}-{PARENT}-00"})
+    tracing.call(f"{api.path}/sampled")
+    wait_until(lambda: spans_of(receiver, f"{api.path}/sampled"), EXPORTED_WITHIN)
+    assert not spans_of(receiver, f"{api.path}/unsampled")
+
+
+def test_without_a_collector_or_with_an_untrusted_one_requests_continue(
+    tracing: Holdfast, api: PublishedApi, receiver: OtlpReceiver
+) -> None:
+    receiver.stop()
+    with tracing.caller() as client:
+        assert {client.get(f"{api.path}/lost").status_code for _ in range(200)} == {200}
+    with OtlpReceiver(issue(V4), receiver.port) as untrusted, tracing.caller() as client:
+
+        def passes() -> bool:
+            assert client.get(f"{api.path}/untrusted").status_code == 200
+            return _failed_handshakes(tracing) > 0
+
+        wait_until(passes, EXPORTED_WITHIN)
+        assert not untrusted.spans
+    receiver.start()
+
+    def arrives() -> bool:
+        tracing.call(f"{api.path}/again")
+        return bool(spans_of(receiver, f"{api.path}/again"))
+
+    wait_until(arrives, EXPORTED_WITHIN * 2)
+
+
+def test_over_http_from_the_next_start_on(tracing: Holdfast, api: PublishedApi) -> None:
+    with http_receiver() as (url, spans):
+        tracing.environment["HOLDFAST_GATEWAY_TRACES"] = url
+        tracing.stop()
+        tracing.start()
+        tracing.call(f"{api.path}/http")
+        wait_until(lambda: f"{api.path}/http" in {each.attributes["http.url"] for each in spans}, EXPORTED_WITHIN)
+
+
+def _failed_handshakes(holdfast: Holdfast) -> int:
+    lines = ask(holdfast.sockets / "admin", "/clusters").splitlines()
+    return sum(
+        int(line.rpartition("::")[2]) for line in lines if line.startswith("collector::") and "cx_connect_fail" in line
+    )

@@ -1,0 +1,82 @@
+"""Backends that change their certificates, seen from a real gateway."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from backends import Backend
+from issuing import issue
+from running import Holdfast, wait_until
+
+pytestmark = pytest.mark.envoy
+HOST = "127.0.0.1"
+WITHIN = 20.0  # seconds
+OFTEN, RARELY = "1", "86400"  # seconds
+
+
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[str, str]) -> Iterator[Holdfast]:
+    environment = server_environment | {"HOLDFAST_WATCH_INTERVAL": OFTEN}
+    with Holdfast(tmp_path_factory.mktemp("watching"), **environment) as running:
+        yield running
+
+
+def watched(holdfast: Holdfast, backend: Backend, **members: object) -> dict:
+    """Wait until the watched endpoint of *backend* has these members, and return it."""
+
+    def matching():
+        (endpoint,) = holdfast.rest.get("/watched-endpoints", params={"endpoint": backend.url()}).json()["list"] or [{}]
+        return endpoint if members.items() <= endpoint.items() else None
+
+    return wait_until(matching, WITHIN)
+
+
+def test_a_gateway_says_whether_a_backend_that_changes_its_certificate_is_still_trusted(watching: Holdfast):
+    root, old = issue(ca=True, common_name="our CA"), issue(HOST)
+    with Backend(old) as backend:
+        api = watching.publish_api(backend.url())
+        watched(watching, backend, status="not_trusted", cause="self_signed_not_trusted", decidedBy="gateway")
+        alias = watching.import_certificate(backend.url(), old.pem)
+        first = watched(watching, backend, status="trusted", decidedBy="gateway")
+        assert first["changed"] == {"any": None, "key": None, "issuer": None, "names": None}
+        assert first["trustedUntil"] == old.certificate.not_valid_after_utc.isoformat()
+        assert [each["id"] for each in first["apis"]] == [api.id]
+
+        backend.present(issue(HOST, "also.test", by=root))
+        changed = watched(watching, backend, status="changed", trusted=False, decidedBy="gateway")
+        assert None not in changed["changed"].values()
+        assert changed["cause"] == "unknown_issuer"
+        watching.replace_certificate(alias, root.pem)
+        watched(watching, backend, status="changed", trusted=True, decidedBy="gateway")
+        history = watching.rest.get(f"/watched-endpoints/{changed['id']}/history").json()["list"]
+        assert [each["changes"] for each in history] == [["key", "issuer", "names"], []]
+        assert [len(each["certificates"]) for each in history] == [1, 1]
+
+
+def test_a_backend_that_requires_a_client_certificate_is_judged_by_its_own(watching: Holdfast):
+    identity, callers = issue(HOST), issue(ca=True)
+    with Backend(identity, client_ca=callers) as backend:
+        watching.publish_api(backend.url())
+        watching.import_certificate(backend.url(), identity.pem)
+        watched(watching, backend, trusted=True, decidedBy="gateway")
+
+
+def test_a_backend_that_ends_is_not_reachable_and_keeps_what_it_presented(watching: Holdfast):
+    with Backend(issue(HOST)) as backend:
+        watching.create_api(backend.url())
+        presented = watched(watching, backend, status="not_trusted")["presented"]
+    silent = watched(watching, backend, status="unreachable")
+    assert (silent["presented"], silent["unreachable"]["cause"]) == (presented, "connection_refused")
+
+
+def test_after_a_restart_only_backends_that_are_due_are_checked(watching: Holdfast):
+    with Backend(issue(HOST)) as first, Backend(issue(HOST)) as second:
+        watching.create_api(first.url())
+        watched(watching, first, status="not_trusted")
+        watching.stop()
+        watching.environment["HOLDFAST_WATCH_INTERVAL"] = RARELY
+        before = first.connections
+        watching.start()
+        watching.create_api(second.url())
+        watched(watching, second, status="not_trusted")
+        assert first.connections == before

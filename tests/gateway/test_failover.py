@@ -1,0 +1,181 @@
+"""Agents that know several control planes: which one they choose, and what they do when it goes."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.discovery_port import Port, serving
+from gateway.failover import NAME, Agent, follows, running, until
+from holdfast.gateway.agent.known_control_planes import CONTROL_PLANES_FILE, KnownControlPlanes, read_control_planes
+from holdfast.gateway.control.notices import ControlPlanes
+from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.network.addresses import Addresses
+
+
+@asynccontextmanager
+async def two_control_planes() -> AsyncIterator[tuple[Port, Port]]:
+    """Run two control planes that accept the same gateways and serve the same."""
+    async with serving() as one, serving(one.accepted) as other:
+        yield one, other
+
+
+def run(story) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(30), two_control_planes() as ports:
+            await story(*ports)
+
+    asyncio.run(limited())
+
+
+def test_an_agent_whose_control_plane_ends_gets_only_the_differences_from_another_soon(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        other.groups.default.apply([Resource(CLUSTER, "pizza", "1", b"")])
+        async with running(agent):
+            one.control.announce(ControlPlanes((one.address, other.address)))
+            await until(lambda: follows(one) and read_control_planes(tmp_path) and agent.received == 1)
+            began = asyncio.get_running_loop().time()
+            await one.server.stop(0)
+            await until(lambda: follows(other) and agent.received > 1)
+            assert asyncio.get_running_loop().time() - began < 2
+            has = {(CLUSTER, "orders"): "1", (CLUSTER, "pizza"): "1"}
+            await until(lambda: [gateway.acknowledged for gateway in other.groups.gateways] == [has])
+            assert agent.received == 2
+
+    run(story)
+
+
+def test_an_agent_without_an_envoy_also_finds_another_control_plane(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        async with running(agent):
+            one.control.announce(ControlPlanes((one.address, other.address)))
+            await until(lambda: follows(one) and read_control_planes(tmp_path))
+            agent.end_envoy()
+            await until(lambda: not one.groups.gateways)
+            await one.server.stop(0)
+            await until(lambda: other.control.gateways)  # where it can report that
+            assert not other.groups.gateways
+
+    run(story)
+
+
+def test_an_agent_outlives_all_control_planes_that_it_knew_at_first(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        membership, _ = one.enroll(NAME)
+        agent = Agent(tmp_path, membership)
+        async with running(agent):
+            one.control.announce(ControlPlanes((one.address, other.address)))
+            await until(lambda: follows(one) and read_control_planes(tmp_path))
+            await one.server.stop(0)
+            async with serving(one.accepted) as last:
+                other.control.announce(ControlPlanes((other.address, last.address)))
+                await until(lambda: last.address in read_control_planes(tmp_path))
+                await other.server.stop(0)
+                await until(lambda: follows(last))
+                async with running(Agent(tmp_path, membership)):  # it starts where it finds one
+                    await until(lambda: last.control.streams(NAME) == 2)
+
+    run(story)
+
+
+def test_an_agent_that_is_asked_to_moves_and_is_connected_all_the_time(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        lost = []
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        agent.control_plane.lose = lambda: lost.append("lost")
+        async with running(agent):
+            await until(lambda: follows(one))
+            one.control.move(NAME, (other.address,))
+            await until(lambda: follows(other) and not follows(one))
+            other.control.move(NAME, (one.address,))
+            await until(lambda: follows(one) and not follows(other))
+        assert (lost, agent.received) == ([], 1)
+
+    run(story)
+
+
+def test_an_agent_that_is_asked_to_move_stays_if_it_reaches_no_other_control_plane(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        async with running(agent):
+            await until(lambda: follows(one))
+            await other.server.stop(0)
+            connected = one.control.states.of(NAME)
+            for preferred in ((), (one.address,), (other.address,)):
+                one.control.move(NAME, preferred)
+            one.control.announce(ControlPlanes((one.address,)))  # read after them
+            await until(lambda: read_control_planes(tmp_path))
+            assert one.control.states.of(NAME) == connected
+
+    run(story)
+
+
+def test_an_agent_that_is_asked_to_move_stays_if_no_other_control_plane_accepts_it(tmp_path: Path):
+    async def story(one: Port, _: Port) -> None:
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        async with running(agent), serving() as strict:  # it accepts no gateway, as without its database
+            await until(lambda: follows(one))
+            connected = one.control.states.of(NAME)
+            one.control.move(NAME, (strict.address,))
+            one.control.announce(ControlPlanes((one.address,)))  # read after that
+            await until(lambda: read_control_planes(tmp_path))
+            assert one.control.states.of(NAME) == connected
+            assert strict.accepted.asked
+
+    run(story)
+
+
+def test_an_agent_tries_another_control_plane_if_one_accepts_connections_but_no_streams(tmp_path: Path):
+    async def story(one: Port, other: Port) -> None:
+        async with serving() as strict:  # it accepts no gateway, as without its database
+            agent = Agent(tmp_path, one.enroll(NAME)[0], given=(strict.address,))
+            async with running(agent):
+                await until(lambda: follows(one))
+            assert not other.control.gateways
+
+    run(story)
+
+
+def candidates(known: KnownControlPlanes, **more) -> Addresses:
+    return tuple(asyncio.run(known.find_candidates(**more)))
+
+
+def test_given_addresses_come_before_learned_ones_and_the_lost_one_comes_last(tmp_path: Path):
+    given, learned, joined = (("192.0.2.1", 1), ("192.0.2.2", 1)), (("192.0.2.3", 1),), ("192.0.2.4", 1)
+    known = KnownControlPlanes(tmp_path, joined, given)
+    asyncio.run(known.learn(learned))
+    orders = {candidates(known) for _ in range(50)}
+    assert orders == {(*given, *learned, joined), (*reversed(given), *learned, joined)}
+    assert candidates(KnownControlPlanes(tmp_path, joined)) == (*learned, joined)
+    assert candidates(known, first=(joined,))[0] == joined
+    asyncio.run(known.learn((("192.0.2.5", 1),)))
+    assert candidates(known)[2:] == (("192.0.2.5", 1), joined, *learned)
+    asyncio.run(known.learn(learned))
+    assert candidates(known, last=given[0]) == (given[1], *learned, joined, ("192.0.2.5", 1), given[0])
+
+
+def test_each_address_of_a_name_counts_and_a_name_without_any_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    addresses = {"control.example": ["192.0.2.1", "2001:db8::1"], "missing.example": []}
+
+    def resolve(host, port, *_, **__):
+        if not addresses[host]:
+            raise socket.gaierror
+        return [(None, None, None, "", (each, port)) for each in addresses[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    joined, missing = ("control.example", 9081), ("missing.example", 9081)
+    known = KnownControlPlanes(tmp_path, joined, (missing,))
+    orders = {candidates(known) for _ in range(50)}
+    every = (("192.0.2.1", 9081), ("2001:db8::1", 9081))
+    assert orders == {(missing, *every), (missing, *reversed(every))}
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"a": 1}', "[1]", '[["a"]]', "[[]]"])
+def test_a_damaged_list_of_control_planes_is_ignored(tmp_path: Path, content: str):
+    (tmp_path / CONTROL_PLANES_FILE).write_text(content)
+    assert read_control_planes(tmp_path) == ()

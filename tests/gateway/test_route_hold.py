@@ -1,0 +1,62 @@
+"""Routes to a cluster that Envoy doesn't have yet are held, within limits."""
+
+import asyncio
+
+import pytest
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.route_hold import LONGEST, RouteHold
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
+from services.control_plane import advance, play
+
+SCOPE = "production/pizza"
+OWN = "default/pizza/production"
+
+
+def routes(*clusters: str, rewrite: str = ""):
+    """Routes to *clusters*; *rewrite* makes them another version."""
+    own = [Route(name=OWN, route=RouteAction(cluster=name, prefix_rewrite=rewrite)) for name in clusters]
+    return make_resource(ROUTES, SCOPE, RouteConfiguration(virtual_hosts=[VirtualHost(routes=own)]))
+
+
+@pytest.mark.parametrize("new", [f"{OWN}/r2", f"{OWN}/{'long' * 40}"])
+def test_routes_wait_for_a_new_cluster_but_not_for_a_changed_one(new):
+    async def story():
+        gateway, _ = Cache().connect("edge-1")
+        woken = asyncio.Event()
+        hold = RouteHold(gateway, woken.set)
+        gateway.acknowledged[CLUSTER, OWN] = "1"
+        gateway.unanswered |= {(CLUSTER, OWN): "0", (CLUSTER, new): "0"}
+        old, both = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new)}
+        assert list(hold.release([SCOPE], old)) == [SCOPE]
+
+        assert list(hold.release([SCOPE], both)) == []
+        assert gateway.behind
+        assert list(hold.release([], both)) == []
+        gateway.unanswered.clear()
+        hold.answered()
+        assert woken.is_set()
+        assert list(hold.release([], both)) == [SCOPE]
+        assert list(hold.release([], both)) == []
+
+    play(story())
+
+
+def test_held_routes_are_sent_when_they_change_again_or_after_some_seconds():
+    async def story():
+        gateway, _ = Cache().connect("edge-1")
+        woken = asyncio.Event()
+        hold = RouteHold(gateway, woken.set)
+        gateway.unanswered[CLUSTER, f"{OWN}/r2"] = "0"
+        first, second = {SCOPE: routes(f"{OWN}/r2")}, {SCOPE: routes(f"{OWN}/r2", rewrite="/other")}
+        assert list(hold.release([SCOPE], first)) == []
+        assert list(hold.release([SCOPE], second)) == [SCOPE]
+
+        assert list(hold.release([SCOPE], first)) == []
+        advance(LONGEST)
+        await woken.wait()
+        assert list(hold.release([], first)) == [SCOPE]
+
+    play(story())

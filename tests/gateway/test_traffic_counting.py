@@ -1,0 +1,268 @@
+"""From the counters of Envoy to numbered parts: nothing counts twice, and nothing is negative."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+
+from holdfast.apis.traffic.latencies import BOUNDS, find_percentile
+from holdfast.apis.traffic.measures import Measures
+from holdfast.gateway.control.messages import MalformedMessage, read, write
+from holdfast.gateway.control.traffic import MAX_STATUSES, TrafficReport
+from holdfast.gateway.resources.constants import CERTIFICATE_TAG
+from holdfast.gateway.traffic import backlog, certificates, counting
+from holdfast.gateway.traffic.backlog import Backlog, Part
+from holdfast.gateway.traffic.certificates import PresentedCertificates
+from holdfast.gateway.traffic.counting import Counting
+from holdfast.gateway.traffic.memory import TRAFFIC_FILE, Kept, Memory
+from holdfast.gateway.traffic.metrics_messages import Metrics
+from holdfast.gateway.traffic.metrics_service import Flush, read_flush
+from holdfast.gateway.traffic.recorder import TrafficRecorder
+from holdfast.gateway.traffic.sampling import choose_sample
+
+NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
+MINUTE = NOW.replace(second=0)
+CLUSTER = "default/0f1e/production"
+CERTIFICATE = "ab" * 32
+KINDS = {TrafficReport.KIND: TrafficReport}
+
+
+def flush(process="1.0", latencies=None, **counters):
+    """A flush with these requests by status."""
+    named = {f"traffic.requests.of.{CLUSTER} {status[1:]}": count for status, count in counters.items()}
+    return Flush(process, named, latencies or {})
+
+
+def statuses(measured):
+    return dict(measured[CLUSTER].statuses) if measured else {}
+
+
+def test_only_what_came_since_the_last_flush_counts():
+    counted = Counting({}, is_new=True)
+    assert statuses(counted.compare(flush(s200=5))) == {200: 5}
+    assert statuses(counted.compare(flush(s200=7, s503=1))) == {200: 2, 503: 1}
+    assert counted.compare(flush(s200=7, s503=1)) == {}
+
+
+def test_a_new_process_begins_at_zero_and_its_predecessor_may_still_report():
+    counted = Counting({}, is_new=True)
+    counted.compare(flush("1.0", s200=100))
+    assert statuses(counted.compare(flush("1.1", s200=3))) == {200: 3}
+    assert statuses(counted.compare(flush("1.0", s200=104))) == {200: 4}
+    assert statuses(counted.compare(flush("1.1", s200=5))) == {200: 2}
+
+
+def test_a_counter_that_went_back_is_never_negative():
+    counted = Counting({}, is_new=True)
+    counted.compare(flush(s200=100))
+    assert counted.compare(flush(s200=40)) == {}
+
+
+def test_an_agent_that_lost_its_file_does_not_count_the_past_of_an_envoy():
+    counted = Counting({}, is_new=False)
+    assert counted.compare(flush(s200=1_000_000)) == {}
+    assert statuses(counted.compare(flush(s200=1_000_002))) == {200: 2}
+
+
+def test_details_of_the_sample_belong_to_their_cluster():
+    measured = Counting({}, is_new=True).compare(
+        Flush(
+            "1.0",
+            {
+                f"traffic.requests.of.{CLUSTER} 200": 4,
+                f"traffic.sampled.of.{CLUSTER} TLSv1.3": 3,
+                f"traffic.sampled.of.{CLUSTER} ": 1,
+                f"traffic.received.of.{CLUSTER}": 40,
+                f"traffic.sent.of.{CLUSTER}": 80,
+                "traffic.requests.of. 404": 9,
+                "http.production.downstream_rq_total": 13,
+            },
+            {f"traffic.ms.of.{CLUSTER}": (1, 3), "traffic.ms.of.": (9,)},
+        )
+    )
+    assert measured == {CLUSTER: Measures({200: 4}, (1, 3), 40, 80, {"TLSv1.3": 3, "": 1})}
+
+
+def test_certificates_belong_to_the_clusters_whose_requests_were_verified(monkeypatch):
+    monkeypatch.setattr(certificates, "MAX_CLUSTERS", 2)
+    presented = PresentedCertificates()
+    presented.take(b"not a message")
+    for cluster, certificate in (
+        ("forgotten", "cd" * 32),
+        (CLUSTER, "-"),
+        (CLUSTER, CERTIFICATE),
+        ("other", "ef" * 32),
+    ):
+        presented.take(reported(cluster, certificate))
+    verified, unverified = Measures({200: 1}, tls_versions={"TLSv1.3": 1}), Measures({503: 1}, tls_versions={"": 1})
+    measured = presented.add_to({CLUSTER: verified, "other": unverified, "forgotten": verified})
+    assert [each.certificate for each in measured.values()] == [CERTIFICATE, "", ""]
+    presented.take(reported("other", CERTIFICATE, started=1))
+    assert presented.add_to({}) == {"other": Measures(certificate=CERTIFICATE)}
+    assert presented.add_to({}) == {}
+
+
+def test_the_certificate_of_the_last_request_counts_in_whatever_order_they_are_reported():
+    presented = PresentedCertificates()
+    presented.take(reported(CLUSTER, CERTIFICATE, started=9))
+    presented.take(reported(CLUSTER, "ef" * 32, started=8))
+    assert presented.add_to({}) == {CLUSTER: Measures(certificate=CERTIFICATE)}
+
+
+def reported(cluster, certificate, started=0):
+    message = StreamAccessLogsMessage()
+    common = message.http_logs.log_entry.add().common_properties
+    common.start_time.seconds = started
+    common.route_name, common.custom_tags[CERTIFICATE_TAG] = cluster, certificate
+    return message.SerializeToString()
+
+
+def test_counters_without_a_place_are_said_to_be_missing(monkeypatch):
+    monkeypatch.setattr(counting, "MAX_COUNTERS", 2)
+    counted = Counting({}, is_new=True)
+    counted.compare(flush(s200=1, s404=1))
+    assert statuses(counted.compare(flush(s500=8, s404=3, s200=2))) == {200: 1, 404: 2}
+    assert counted.uncounted == 1
+
+
+def test_envoy_sends_counts_up_to_a_bound_and_they_become_counts_of_buckets():
+    message = Metrics()
+    message.identifier.node.locality.zone = "7.1"
+    family = message.envoy_metrics.add(name=f"traffic.ms.of.{CLUSTER}", type=4)
+    histogram = family.metric.add().histogram
+    histogram.sample_count = 5
+    for upto in (1, 3, *[3] * (len(BOUNDS) - 2)):
+        histogram.bucket.add(cumulative_count=upto)
+    read_back = read_flush("7.1", Metrics.FromString(message.SerializeToString()))
+    assert read_back.latencies[f"traffic.ms.of.{CLUSTER}"] == (1, 2, *[0] * (len(BOUNDS) - 2), 2)
+
+
+def test_percentiles_are_within_their_bucket():
+    latencies = (0,) * BOUNDS.index(100) + (100,)
+    assert 70 < find_percentile(latencies, 0.5) < 100
+    assert find_percentile((), 0.5) is None
+    assert find_percentile((0,) * len(BOUNDS) + (1,), 0.99) == BOUNDS[-1]
+
+
+def test_parts_stay_until_they_are_acknowledged_and_numbers_grow():
+    waiting = Backlog()
+    for second in range(3):
+        waiting.add(MINUTE, {CLUSTER: Measures({200: second})}, 5.0, is_late=False, uncounted=0)
+        waiting.cut()
+    assert [part.number for part in waiting.parts] == [1, 2, 3]
+    waiting.acknowledge(2)
+    assert [part.number for part in waiting.parts] == [3]
+    waiting.cut()  # nothing is open
+    assert waiting.number == 3
+
+
+def test_a_large_minute_is_split_and_covers_its_seconds_once():
+    waiting = Backlog()
+    waiting.add(MINUTE, {f"c{n}": Measures({200: 1}) for n in range(backlog.PART + 1)}, 60, is_late=False, uncounted=0)
+    assert not waiting.is_small
+    waiting.cut()
+    assert [(len(part.clusters), part.seconds) for part in waiting.parts] == [(backlog.PART, 60), (1, 0)]
+
+
+def test_the_oldest_parts_are_dropped_and_the_next_one_counts_them(monkeypatch):
+    monkeypatch.setattr(backlog, "MAX_WAITING", 2)
+    waiting = Backlog()
+    for _ in range(5):
+        waiting.add(MINUTE, {}, 60, is_late=False, uncounted=0)
+        waiting.cut()
+    assert [part.number for part in waiting.parts] == [4, 5]
+    monkeypatch.setattr(backlog, "MAX_WAITING", 10)
+    waiting.add(MINUTE, {}, 60, is_late=False, uncounted=0)
+    waiting.cut()
+    assert sum(part.dropped for part in waiting.parts) == 3
+
+
+def test_a_recorder_hands_out_the_same_parts_after_it_was_killed(tmp_path):
+    asyncio.run(_kill_and_start_again(tmp_path))
+
+
+async def _kill_and_start_again(tmp_path):
+    times = iter(NOW + timedelta(seconds=5 * n) for n in range(100))
+    recorder = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=True)
+    recorder.take(flush(s200=5))
+    await recorder.write()
+    part = await recorder.next_part()
+    assert statuses(part.clusters) == {200: 5}
+    recorder.take(flush(s200=6))  # isn't in the file yet
+    killed = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=False)
+    assert killed.source == recorder.source
+    assert await killed.next_part() == part
+    killed.acknowledge(part.number)
+    killed.take(flush(s200=9))
+    await killed.close()
+    assert statuses((await killed.next_part()).clusters) == {200: 4}
+
+
+def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):
+    memory = Memory(tmp_path)
+    kept = Kept(at=NOW, number=3, counters={"1.0": {"a": 1}}, parts=(Part(3, MINUTE, 5, False, 0, 0, {}),))
+    memory.write(kept)
+    assert memory.read() == kept
+    (tmp_path / TRAFFIC_FILE).write_text('{"source": 3}')
+    assert memory.read().source != kept.source
+
+
+def test_a_file_that_cannot_be_written_is_removed(tmp_path):
+    memory = Memory(tmp_path)
+    memory.write(Kept())
+    (tmp_path / f".{TRAFFIC_FILE}.new").mkdir()
+    memory.write(Kept())
+    assert not (tmp_path / TRAFFIC_FILE).exists()
+
+
+def test_a_report_survives_the_way_and_rare_statuses_are_summed_up():
+    many = Measures({status: 1000 - status for status in range(400, 400 + 2 * MAX_STATUSES)}, (1, 0, 2), 3, 4, {"": 3})
+    report = TrafficReport("0" * 16, Part(9, MINUTE, 61.5, True, 1, 2, {CLUSTER: many}))
+    received = read(write(report), KINDS, 10**6)
+    assert received.part.seconds == 60
+    (measures,) = received.part.clusters.values()
+    assert measures.requests == many.requests
+    assert len(measures.statuses) <= MAX_STATUSES + 10
+    assert measures.latencies == (1, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": "x" * 16},
+        {"number": -1},
+        {"minute": 30.5},
+        {"seconds": 61},
+        {"clusters": [{"name": "x" * 301}]},
+        {"clusters": [{"name": "a"}] * (backlog.PART + 1)},
+        {"statuses": {"2000": 1}},
+        {"statuses": {"²": 1}},
+        {"statuses": {"200": -1}},
+        {"statuses": {"200": 10**12}},
+        {"statuses": {str(n): 1 for n in range(100)}},
+        {"latencies": [1] * 40},
+        {"received": 10**16},
+        {"tlsVersions": {"<script>": 1}},
+        {"certificate": "AB" * 32},
+    ],
+)
+def test_a_report_of_another_form_is_refused(wrong):
+    valid = TrafficReport("0" * 16, Part(1, MINUTE, 5, False, 0, 0, {CLUSTER: Measures({200: 1})})).members()
+    cluster = valid["clusters"][0]
+    members = valid | ({"clusters": [cluster | wrong]} if wrong.keys() & cluster.keys() else wrong)
+
+    class Sent:
+        KIND = TrafficReport.KIND
+
+        def members(self):
+            return members
+
+    with pytest.raises(MalformedMessage):
+        read(write(Sent()), KINDS, 10**6)
+
+
+def test_the_sample_is_halved_until_it_is_small_enough():
+    assert choose_sample(0) == choose_sample(200) == 1_000_000
+    assert choose_sample(201) == 500_000
+    assert 100 < 15_000 * choose_sample(15_000) / 1_000_000 <= 200

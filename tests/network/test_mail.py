@@ -1,0 +1,87 @@
+"""Mails through a real SMTP server in its own process, over verified TLS."""
+
+import email
+import ssl
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.network.delivery import NotDelivered
+from holdfast.network.mail import Mail, MailServer, MailTls, send_mail
+from issuing import issue
+from receivers import receiver
+
+ROOT = issue(ca=True)
+PASSWORD = "mail-password"
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+MAIL = Mail("id-1", ["team@example.com", "ops@example.com"], "Requests fail: Café", "It fails.\n", NOW)
+
+
+def trusting(*pems):
+    context = ssl.create_default_context(cadata="".join(pem.decode() for pem in pems) or ROOT.pem.decode())
+    context.check_hostname = True
+    return context
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    """A server that requires STARTTLS and a password."""
+    directory = tmp_path_factory.mktemp("smtp")
+    backend = issue("localhost", by=ROOT)
+    files = directory / "server.crt", directory / "server.key"
+    files[0].write_bytes(backend.pem)
+    files[1].write_bytes(backend.key_pem)
+    with receiver(directory, "smtp", *files, "holdfast", PASSWORD) as server:
+        yield server
+
+
+def server_of(running, tls=MailTls.STARTTLS, user="holdfast", password=PASSWORD, host="localhost"):
+    return MailServer(host, running.port, tls, "holdfast@example.com", user, password)
+
+
+def test_a_mail_is_sent_over_verified_tls_with_a_password(secured):
+    send_mail(server_of(secured), MAIL, trusting())
+    received = secured.wait_for(1)[-1]
+    assert (received["from"], received["to"]) == ("holdfast@example.com", MAIL.recipients)
+    assert (received["tls"], received["user"]) == (True, "holdfast")
+    message = email.message_from_string(received["content"], policy=email.policy.default)
+    assert message["subject"] == MAIL.subject
+    assert message["message-id"] == "<id-1@example.com>"
+    assert message["auto-submitted"] == "auto-generated"
+    assert message.get_content().replace("\r\n", "\n") == MAIL.text
+
+
+def test_a_server_that_cannot_be_verified_gets_neither_password_nor_mail(secured):
+    before = len(secured.received)
+    with pytest.raises(NotDelivered, match="can't be verified"):
+        send_mail(server_of(secured), MAIL, trusting(issue(ca=True).pem))
+    with pytest.raises(NotDelivered, match="can't be verified"):
+        send_mail(server_of(secured, host="127.0.0.1"), MAIL, trusting())
+    with pytest.raises(NotDelivered, match="user name or password"):
+        send_mail(server_of(secured, password="wrong"), MAIL, trusting())
+    assert len(secured.received) == before
+
+
+def test_a_server_without_starttls_gets_no_mail(tmp_path):
+    with receiver(tmp_path, "smtp") as plain:
+        with pytest.raises(NotDelivered, match="STARTTLS"):
+            send_mail(server_of(plain, user="", password=""), MAIL, trusting())
+        assert not plain.received
+        send_mail(server_of(plain, MailTls.NONE, "", ""), MAIL, trusting())
+        assert plain.wait_for(1)[0]["tls"] is False
+
+
+def test_nothing_listens():
+    with pytest.raises(NotDelivered, match="can't be reached"):
+        send_mail(MailServer("127.0.0.1", 1, MailTls.NONE, "holdfast@example.com"), MAIL, trusting())
+
+
+@pytest.mark.parametrize("field", ["subject", "recipients"])
+def test_no_header_can_be_added(secured, field):
+    evil = "a@example.com\r\nBcc: victim@example.com"
+    changed = {"subject": evil} if field == "subject" else {"recipients": [evil]}
+    values = {name: getattr(MAIL, name) for name in Mail.__dataclass_fields__} | changed
+    before = len(secured.received)
+    with pytest.raises(ValueError, match=r"linefeed|CR or LF"):
+        send_mail(server_of(secured), Mail(**values), trusting())
+    assert len(secured.received) == before

@@ -1,0 +1,87 @@
+"""Load-balanced and failover groups in `endpointConfig`, as WSO2's clients send and expect them."""
+
+import pytest
+
+from rest.calls import APIS, api_body, assert_problem, create_api
+
+ONE, TWO, THREE = (f"https://{name}.test/base" for name in ("one", "two", "three"))
+ROUND_ROBIN = "org.apache.synapse.endpoints.algorithms.RoundRobin"
+BALANCED = {
+    "endpoint_type": "load_balance",
+    "algoCombo": ROUND_ROBIN,
+    "algoClassName": ROUND_ROBIN,
+    "sessionManagement": "transport",
+    "sessionTimeOut": 60000,
+    "production_endpoints": [
+        {"url": ONE, "endpoint_type": "http", "template_not_supported": False},
+        {"url": TWO, "endpoint_type": "http", "template_not_supported": False, "weight": 3},
+    ],
+    "sandbox_endpoints": [{"url": THREE}],
+    "failOver": "True",
+    "healthCheck": {"path": "/health", "interval": 5, "timeout": 2, "statuses": "200-204"},
+}
+FAILOVER = {
+    "endpoint_type": "failover",
+    "production_endpoints": {"url": ONE},
+    "production_failovers": [{"url": TWO, "endpoint_type": "http"}, {"url": THREE}],
+    "sandbox_failovers": [],
+}
+
+
+def config_of(client, api):
+    return client.get(f"{APIS}/{api['id']}").json()["endpointConfig"]
+
+
+@pytest.mark.parametrize("config", [BALANCED, FAILOVER], ids=["load_balance", "failover"])
+def test_a_group_is_returned_as_it_was_sent(client, config):
+    api = client.post(APIS, json=api_body(endpointConfig=config)).json()
+    assert config_of(client, api) == config
+    assert client.put(f"{APIS}/{api['id']}", json={"endpointConfig": config_of(client, api)}).status_code == 200
+    assert config_of(client, api) == config
+
+
+def test_a_group_keeps_its_members_when_something_else_changes_and_loses_them_when_the_type_does(client):
+    api = client.post(APIS, json=api_body(endpointConfig=FAILOVER)).json()
+    client.put(f"{APIS}/{api['id']}", json={"description": "new"})
+    assert config_of(client, api) == FAILOVER
+    single = {"endpoint_type": "http", "production_endpoints": {"url": ONE}}
+    client.put(f"{APIS}/{api['id']}", json={"endpointConfig": single})
+    assert config_of(client, api) == single
+
+
+def test_a_copy_and_the_list_of_users_know_all_members(client):
+    api = client.post(APIS, json=api_body(endpointConfig=BALANCED)).json()
+    copy = client.post(f"{APIS}/copy-api", params={"apiId": api["id"], "newVersion": "2"}).json()
+    assert config_of(client, copy) == BALANCED
+
+
+REFUSED = {
+    "the same backend twice": ([ONE, TWO, ONE + "/"], {}, "production", "twice"),
+    "http and https": ([ONE, "http://two.test/base"], {}, "production", "mix http and https"),
+    "two paths of one backend": ([ONE, "https://one.test/other"], {}, "production", "another API"),
+    "different paths": ([ONE, "https://two.test/other"], {}, "production", "same path"),
+    "too many": ([f"https://{number}.test" for number in range(33)], {}, "production", "at most 32"),
+    "not a URL": ([ONE, "nowhere"], {}, "production", "URL"),
+    "an unknown algorithm": ([ONE], {"algoCombo": "com.example.Own"}, "algoCombo", "isn't supported"),
+    "sessions in SOAP": ([ONE], {"sessionManagement": "soap"}, "sessionManagement", "SOAP"),
+    "a timeout that isn't a number": ([ONE], {"sessionTimeOut": "soon"}, "sessionTimeOut", "milliseconds"),
+    "a header that isn't one": ([ONE, TWO], {"sessionHeader": "a b"}, "session_header", "header"),
+    "a health check without a path": ([ONE, TWO], {"healthCheck": {"path": "health"}}, "health_check.path", "path"),
+    "statuses that aren't": ([ONE, TWO], {"healthCheck": {"statuses": "2xx"}}, "health_check.statuses", "200-299"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_group_that_cannot_work_is_refused(client, case):
+    urls, settings, field, says = REFUSED[case]
+    config = {"endpoint_type": "load_balance", "production_endpoints": [{"url": url} for url in urls], **settings}
+    response = client.post(APIS, json=api_body(endpointConfig=config))
+    assert response.status_code == 400
+    assert any(field in error["code"] and says in error["message"] for error in response.json()["error"]), response.text
+
+
+def test_several_endpoints_need_the_type_of_a_group(client):
+    api = create_api(client)
+    config = {"endpoint_type": "http", "production_endpoints": [{"url": ONE}, {"url": TWO}]}
+    response = client.put(f"{APIS}/{api['id']}", json={"endpointConfig": config})
+    assert_problem(response, 400, "endpointConfig.endpoint_type", says="load_balance")

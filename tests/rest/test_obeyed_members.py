@@ -1,0 +1,63 @@
+"""The page that says which members of WSO2's API body have an effect is right."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.apis.catalog.members import OWN
+from holdfast.apis.catalog.obedience import MEMBERS, Obedience, list_unobeyed, write_table
+from rest.calls import APIS, create_api
+from rest.test_wso2_compatible import DESCRIPTIONS, V1
+
+PAGE = Path(__file__).parents[2] / "docs/reference/members.md"
+V4 = next(prefix for prefix in DESCRIPTIONS if prefix.endswith("v4"))
+KEPT = [name for name, rule in MEMBERS.items() if rule.obedience is Obedience.KEPT]
+# Values of the types that the description gives them, of members that aren't texts.
+VALUES = {"boolean": True, "integer": 300, "array": ["one"], "object": {"some": "value"}}
+
+
+def test_the_page_has_exactly_the_members_of_the_code():
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    order = (Obedience.KEPT, Obedience.OBEYED, Obedience.IGNORED)
+    assert rows == [row for obedience in order for row in write_table(obedience)]
+
+
+@pytest.mark.parametrize("prefix", [V1, V4])
+def test_each_member_of_the_description_is_in_the_table(prefix: str):
+    described = DESCRIPTIONS[prefix]["definitions"]["API"]["properties"]
+    assert described.keys() - MEMBERS.keys() == set()
+
+
+def test_kept_members_are_returned_as_they_were_sent(client):
+    described = DESCRIPTIONS[V4]["definitions"]["API"]["properties"]
+    texts = {"visibility": "RESTRICTED", "accessControl": "RESTRICTED", "subscriptionAvailability": "ALL_TENANTS"}
+    special = {"scopes": [{"scope": {"name": "a"}}], "mediationPolicies": [{"name": "a"}], "deploymentEnvironments": []}
+    special |= {"additionalProperties": [{"name": "a", "value": "b", "display": False}]}
+    sent = {name: VALUES.get(described.get(name, {}).get("type", ""), texts.get(name, "text")) for name in KEPT}
+    sent = {name: special.get(name, value) for name, value in sent.items()} | {"labels": ["one"], "enableStore": True}
+    for name in ("businessInformation", "advertiseInfo", "apiPolicies", "websubSubscriptionConfiguration"):
+        sent[name] = {"some": "value"}
+    del sent["additionalPropertiesMap"]  # another form of additionalProperties
+    made = create_api(client, **sent)
+    assert {name: made[name] for name in sent} == sent
+    asking = {name for name in KEPT if MEMBERS[name].neutral is not None}
+    assert made["membersWithoutEffect"] == sorted(asking)
+
+
+def test_ignored_members_keep_their_values(client):
+    made = create_api(client)
+    ignored = [name for name, rule in MEMBERS.items() if rule.obedience is Obedience.IGNORED]
+    answered = client.put(f"{APIS}/{made['id']}", json=dict.fromkeys(ignored, "sent") | {"createdTime": "sent"})
+    assert answered.status_code == 200, answered.text
+    assert "sent" not in [value for name, value in answered.json().items() if name in ignored]
+    assert set(ignored) - OWN <= {"lastUpdatedTimestamp"}
+
+
+def test_only_members_that_ask_for_something_are_named(client):
+    assert "membersWithoutEffect" not in create_api(client)
+    neutral = {"policies": ["Unlimited"], "visibility": "PUBLIC", "enableSchemaValidation": False, "tags": ["a"]}
+    assert list_unobeyed(neutral | {"securityScheme": ["mutualssl", "mutualssl_mandatory"]}) == []
+    assert list_unobeyed({"securityScheme": ["oauth2"], "enableSchemaValidation": True}) == [
+        "enableSchemaValidation",
+        "securityScheme",
+    ]

@@ -1,0 +1,255 @@
+"""Revisions of an API, and their deployments, as WSO2's clients use them."""
+
+import uuid
+from base64 import urlsafe_b64encode
+
+import pytest
+
+from holdfast.services.access.permissions import Role
+from rest.calls import APIS, PREFIX, SANDBOX, URL, assert_problem, create_api
+
+OTHER = "https://other.test:8443"
+DEFAULT = [{"name": "Default", "vhost": "localhost", "displayOnDevportal": True}]
+
+
+@pytest.fixture(scope="module")
+def group(enlist, sign_in):
+    """The name of a group besides the default one."""
+    operator, name = sign_in(enlist("default", str(uuid.uuid4()), Role.ADMIN)), f"eu {uuid.uuid4().hex[:8]}"
+    assert operator.post(f"{PREFIX}/gateways/groups", json={"name": name}).status_code == 201
+    return name
+
+
+def path_of(api, rest=""):
+    return f"{APIS}/{api['id']}{rest}"
+
+
+def create(client, api, description=""):
+    response = client.post(path_of(api, "/revisions"), json={"description": description})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def deploy(client, api, revision, where=DEFAULT):
+    return client.post(path_of(api, "/deploy-revision"), params={"revisionId": revision["id"]}, json=where)
+
+
+def undeploy(client, api, where=None, **params):
+    return client.post(path_of(api, "/undeploy-revision"), params=params, json=where)
+
+
+def point(client, api, url):
+    body = {"endpointConfig": {"endpoint_type": "http", "production_endpoints": {"url": url}}}
+    changed = client.put(path_of(api), json=body)
+    assert changed.status_code == 200, changed.text
+    return changed.json()
+
+
+def url_of(api):
+    return api["endpointConfig"]["production_endpoints"]["url"]
+
+
+def test_a_revision_is_created_listed_deployed_and_undeployed(client, api, group):
+    first = create(client, api, "first one")
+    assert (
+        first
+        | {
+            "displayName": "Revision 1",
+            "description": "first one",
+            "apiInfo": {"id": api["id"]},
+            "deploymentInfo": [],
+        }
+        == first
+    )
+    listed = client.get(path_of(api, "/revisions")).json()
+    assert listed == {"count": 1, "list": [first]}
+    assert client.get(path_of(api, "/revisions"), params={"query": "deployed:true"}).json()["count"] == 0
+
+    deployed = deploy(client, api, first, [*DEFAULT, {"name": group}])
+    assert deployed.status_code == 201, deployed.text
+    assert [(each["name"], each["revisionUuid"]) for each in deployed.json()] == [
+        ("Default", first["id"]),
+        (group, first["id"]),
+    ]
+    assert {(each["status"], each["displayOnDevportal"]) for each in deployed.json()} == {("APPROVED", True)}
+    assert client.get(path_of(api, "/deployments")).json() == {"list": deployed.json()}
+    one = client.get(path_of(api, f"/revisions/{first['id']}")).json()
+    assert one == first | {"deploymentInfo": deployed.json()}
+    assert client.get(path_of(api, "/revisions"), params={"query": "deployed:true"}).json()["list"] == [one]
+    assert client.get(path_of(api, "/revisions"), params={"query": "deployed:false"}).json()["count"] == 0
+
+    second = create(client, api)
+    assert deploy(client, api, second).status_code == 201
+    left = undeploy(client, api, [{"name": group}], revisionId=first["id"])
+    assert left.status_code == 201, left.text
+    assert [(each["name"], each["revisionUuid"]) for each in left.json()] == [("Default", second["id"])]
+    # As apictl sends it.
+    gone = undeploy(client, api, revisionNumber="2", allEnvironments="true")
+    assert (gone.status_code, gone.json()) == (201, [])
+    assert client.get(path_of(api)).json()["gatewayEnvironments"] == []
+    assert undeploy(client, api, revisionNumber="2", allEnvironments="true").json() == []
+
+
+def test_a_revision_does_not_change_with_the_api(client, api):
+    first = create(client, api)
+    point(client, api, OTHER)
+    client.put(path_of(api), json={"description": "new", "tags": ["new"]}).raise_for_status()
+    kept = client.get(path_of({"id": first["id"]})).json()
+    assert (url_of(kept), kept["description"], kept["tags"]) == (URL, "", [])
+    assert (kept["id"], kept["revisionedApiId"]) == (first["id"], api["id"])
+    assert (kept["isRevision"], kept["revisionId"]) == (True, 1)
+    current = client.get(path_of(api)).json()
+    assert (current["isRevision"], current["revisionId"], url_of(current)) == (False, 0, OTHER)
+
+    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]})
+    assert restored.status_code == 201, restored.text
+    assert (restored.json()["id"], url_of(restored.json()), restored.json()["tags"]) == (api["id"], URL, [])
+    assert restored.json()["isRevision"] is False
+
+
+def test_the_definition_and_connection_settings_belong_to_a_revision(client, api):
+    def define(title):
+        text = f'{{"openapi": "3.0.0", "info": {{"title": "{title}", "version": "1"}}, "paths": {{}}}}'
+        client.put(path_of(api, "/swagger"), files={"apiDefinition": (None, text)}).raise_for_status()
+
+    define("before")
+    config = {"production_endpoints": {"url": URL, "config": {"protocol": "http1"}}}
+    client.put(path_of(api), json={"endpointConfig": config}).raise_for_status()
+    first = create(client, api)
+    define("after")
+    client.put(path_of(api), json={"endpointConfig": {"production_endpoints": {"url": OTHER, "config": {}}}})
+    client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).raise_for_status()
+    assert client.get(path_of(api, "/swagger")).json()["info"]["title"] == "before"
+    assert client.get(path_of(api)).json()["endpointConfig"]["production_endpoints"]["config"]["protocol"] == "http1"
+
+
+def test_the_state_and_the_environments_are_not_restored(client, api, group):
+    first = create(client, api)
+    client.put(path_of(api), json={"gatewayEnvironments": [group]}).raise_for_status()
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"}).raise_for_status()
+    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).json()
+    assert (restored["lifeCycleStatus"], restored["gatewayEnvironments"]) == ("PUBLISHED", [group])
+
+
+def test_an_api_says_where_its_working_copy_is_served(client, api, group):
+    assert api["workingCopyEnvironments"] == ["Default"]
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"}).raise_for_status()
+    # The API is served, so deploying a revision elsewhere doesn't stop it at the default group.
+    deploy(client, api, create(client, api), [{"name": group}]).raise_for_status()
+    now = client.get(path_of(api)).json()
+    assert (now["gatewayEnvironments"], now["workingCopyEnvironments"]) == (["Default", group], ["Default"])
+    deploy(client, api, create(client, api)).raise_for_status()
+    changed = point(client, api, OTHER)
+    assert (changed["gatewayEnvironments"], changed["workingCopyEnvironments"]) == (["Default", group], [])
+
+
+def test_the_first_deployment_of_an_api_that_is_not_served_is_its_only_one(client, api, group):
+    """As in WSO2: otherwise, an API for some gateways would also be served by the default ones."""
+    deploy(client, api, create(client, api), [{"name": group}]).raise_for_status()
+    now = client.get(path_of(api)).json()
+    assert (now["gatewayEnvironments"], now["workingCopyEnvironments"]) == ([group], [])
+
+
+def test_sending_an_api_back_keeps_its_deployments(client, api):
+    first = create(client, api)
+    deploy(client, api, first).raise_for_status()
+    before = client.get(path_of(api)).json()
+    client.put(path_of(api), json=before).raise_for_status()
+    assert client.get(path_of(api, "/deployments")).json()["list"][0]["revisionUuid"] == first["id"]
+    undeploy(client, api, revisionId=first["id"], allEnvironments="true").raise_for_status()
+    client.put(path_of(api), json=client.get(path_of(api)).json()).raise_for_status()
+    assert client.get(path_of(api)).json()["gatewayEnvironments"] == []
+    # A list of environments deploys the working copy to those that it adds.
+    client.put(path_of(api), json={"gatewayEnvironments": ["Default"]}).raise_for_status()
+    assert client.get(path_of(api)).json()["workingCopyEnvironments"] == ["Default"]
+
+
+def test_an_api_has_at_most_five_revisions_and_numbers_are_never_used_again(client, api):
+    every = [create(client, api) for _ in range(5)]
+    problem = client.post(path_of(api, "/revisions"), json={"description": "one too many"})
+    assert_problem(problem, 400, says="Maximum number of revisions per API has reached")
+    deploy(client, api, every[0]).raise_for_status()
+    refused = client.delete(path_of(api, f"/revisions/{every[0]['id']}"))
+    assert_problem(refused, 409, "revisionId", says="Revision 1 is deployed to Default")
+    left = client.delete(path_of(api, f"/revisions/{every[4]['id']}"))
+    assert (left.status_code, left.json()["count"]) == (200, 4)
+    assert create(client, api)["displayName"] == "Revision 6"
+
+
+def test_a_body_is_optional_and_its_other_members_are_ignored(client, api):
+    assert client.post(path_of(api, "/revisions")).json()["displayName"] == "Revision 1"
+    body = {"description": "x", "displayName": "mine", "id": "mine", "deploymentInfo": []}
+    assert client.post(path_of(api, "/revisions"), json=body).json()["displayName"] == "Revision 2"
+
+
+def test_whether_a_developer_portal_shows_a_deployment_is_stored(client, api):
+    deploy(client, api, create(client, api)).raise_for_status()
+    deployment_id = urlsafe_b64encode(b"Default").decode().rstrip("=")
+    path = path_of(api, f"/deployments/{deployment_id}")
+    changed = client.put(path, json={"name": "Default", "displayOnDevportal": False})
+    assert (changed.status_code, changed.json()["displayOnDevportal"]) == (200, False)
+    assert client.get(path_of(api, "/deployments")).json()["list"][0]["displayOnDevportal"] is False
+    assert_problem(client.put(path_of(api, "/deployments/%F0"), json={"name": "eu"}), 404)
+
+
+def test_wrong_requests_are_refused(client, api):
+    other = create_api(client, "Pasta", sandbox=SANDBOX)
+    mine, foreign = create(client, api), create(client, other)
+    assert_problem(deploy(client, api, foreign), 404, says="revision")
+    assert_problem(client.get(path_of(api, f"/revisions/{foreign['id']}")), 404)
+    assert_problem(client.delete(path_of(api, f"/revisions/{foreign['id']}")), 404)
+    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": foreign["id"]})
+    assert_problem(restored, 404)
+    assert_problem(deploy(client, api, mine, [{"name": "nowhere"}]), 400, "gatewayEnvironments")
+    assert_problem(deploy(client, api, mine, []), 400, "gatewayEnvironments")
+    assert_problem(undeploy(client, api, revisionNumber="7", allEnvironments="true"), 404)
+    assert_problem(undeploy(client, api, revisionNumber="x", allEnvironments="true"), 400, "revisionNumber")
+    assert_problem(undeploy(client, api, allEnvironments="true"), 400, "revisionId")
+    assert_problem(undeploy(client, api, revisionId=mine["id"]), 400, "gatewayEnvironments")
+    assert_problem(client.get(path_of(api, "/revisions"), params={"query": "name:x"}), 400, "query")
+    assert_problem(client.post(path_of(api, "/revisions"), json={"description": "x" * 256}), 400, "description")
+
+
+def test_only_publishers_change_what_a_served_api_serves(client, berta, enlist, sign_in, api):
+    creator = sign_in(enlist(berta.organization, str(uuid.uuid4()), Role.CREATOR))
+    viewer = sign_in(enlist(berta.organization, str(uuid.uuid4()), Role.VIEWER))
+    publisher = sign_in(enlist(berta.organization, str(uuid.uuid4()), Role.PUBLISHER))
+    first = create(creator, api)
+    assert deploy(creator, api, first).status_code == 201
+    assert viewer.get(path_of(api, "/revisions")).json()["count"] == 1
+    assert_problem(viewer.post(path_of(api, "/revisions")), 403)
+    assert_problem(deploy(viewer, api, first), 403)
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"}).raise_for_status()
+    second = create(creator, api)
+    assert_problem(deploy(creator, api, second), 403)
+    assert_problem(undeploy(creator, api, revisionId=first["id"], allEnvironments="true"), 403)
+    assert deploy(publisher, api, second).status_code == 201
+    assert_problem(publisher.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}), 403)
+
+
+def test_the_audit_log_has_every_change(client, api):
+    first = create(client, api, "first one")
+    deploy(client, api, first).raise_for_status()
+    deploy(client, api, create(client, api)).raise_for_status()
+    undeploy(client, api, revisionNumber="2", allEnvironments="true").raise_for_status()
+    client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).raise_for_status()
+    client.delete(path_of(api, f"/revisions/{first['id']}")).raise_for_status()
+    events = client.get(f"{PREFIX}/audit-events", params={"limit": 20}).json()["list"]
+    told = [(each["action"], each["detail"]) for each in events if "revision" in each["action"]]
+    assert told == [
+        ("delete revision", "revision 1"),
+        ("restore revision", "revision 1"),
+        ("undeploy revision", "revision 2, groups Default"),
+        ("deploy revision", "revision 2, groups Default, instead of 1"),
+        ("create revision", "revision 2"),
+        ("deploy revision", "revision 1, groups Default"),
+        ("create revision", "revision 1: first one"),
+    ]
+
+
+def test_deleting_an_api_deletes_its_revisions(client, api):
+    first = create(client, api)
+    deploy(client, api, first).raise_for_status()
+    assert client.delete(path_of(api)).status_code == 200
+    assert_problem(client.get(path_of(api, "/revisions")), 404)
+    assert_problem(client.get(path_of({"id": first["id"]})), 404)

@@ -1,0 +1,246 @@
+"""`holdfast database`, and what other commands do if the data is in PostgreSQL."""
+
+import base64
+import json
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace
+
+import psycopg
+import pytest
+import typer
+from sqlalchemy import select
+
+from holdfast.apis.gateways.control_plane import ControlPlane
+from holdfast.cli.failures import CommandFailed
+from holdfast.cli.server import backups, databases, up
+from holdfast.doctor.postgresql import check_postgresql
+from holdfast.files.sealing_keys import KeyFile, new_key
+from holdfast.server.clock import utc_now
+from holdfast.server.directories import DATABASE_FILE, data_directory
+from holdfast.server.key_rotation import ControlPlanesRun, rotate_sealing_key
+from holdfast.server.presence import SEALING_KEY, digest_sealing
+from holdfast.server.sealing_keys import KEY_FILE, open_sealing
+from holdfast.server.settings import Settings
+from holdfast.services.gateways.authority import get_authority
+from holdfast.store import inspection
+from holdfast.store.access import accounts
+from holdfast.store.control_planes import control_planes
+from holdfast.store.database import Store
+from holdfast.store.postgresql.location import parse_location
+from holdfast.store.revisions import newest_revision
+from holdfast.store.sealing import CannotUnseal, Sealing
+from holdfast.store.tables import Table
+from postgresql import OWNER, shared_server
+from store.earlier import database_at
+from store.values import NOW
+
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data directory of a stopped Holdfast with a sealed private key."""
+    directory = tmp_path / "data"
+    with data_directory(directory):
+        store = Store(directory / DATABASE_FILE)
+        with store.write() as session:
+            accounts.insert_organization(session, "default", NOW)
+        get_authority(store, open_sealing(Settings(), directory), utc_now())
+        store.close()
+    return directory
+
+
+@pytest.fixture
+def database():
+    return shared_server().create_database()
+
+
+def make_old(path):
+    with database_at(path, "0015"):
+        pass
+
+
+def refusal(run, *arguments, **options):
+    with pytest.raises(CommandFailed) as refused:
+        run(*arguments, **options)
+    return str(refused.value)
+
+
+def check(capsys, *arguments):
+    """Return the outcomes and texts of `holdfast database check` by name."""
+    with suppress(typer.Exit):
+        databases.check(*arguments, as_json=True)
+    written = capsys.readouterr().out
+    checks = json.loads(written[written.index("{\n") :])["list"]  # after log lines
+    return {each["name"]: each["outcome"] for each in checks}, {each["name"]: each["text"] for each in checks}
+
+
+def test_migrate_says_what_it_did(data, database, tmp_path, capsys):
+    databases.migrate(data, database.url)
+    databases.migrate(data, database.url)
+    old = tmp_path / "old"
+    with data_directory(old):
+        make_old(old / DATABASE_FILE)
+    databases.migrate(old)
+    newest = newest_revision()
+    assert capsys.readouterr().out.splitlines() == [
+        f"Tables of revision {newest} created.",
+        f"The tables have revision {newest} already.",
+        f"Tables upgraded from revision 0015 to {newest}.",
+    ]
+
+
+def test_a_copy_can_be_checked_and_used(data, database, capsys):
+    assert check(capsys, data, database.url)[0]["tables"] == "warning"
+    databases.copy(data, database.url)
+    assert "and compared each" in capsys.readouterr().out
+    outcomes, texts = check(capsys, data, database.url)
+    assert {name for name, outcome in outcomes.items() if outcome != "ok"} == {"durability"}
+    assert "fsync = off" in texts["durability"]  # of the server of the tests
+    assert texts["sealing key"] == "It decrypts all private keys (1)."
+
+
+def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(data, database, tmp_path):
+    copy = databases.copy
+    assert "--database" in refusal(copy, data, None)
+    assert "no SQLite database" in refusal(copy, tmp_path, database.url)
+    with data_directory(data):
+        assert "already running" in refusal(copy, data, database.url)
+    old = tmp_path / "old"
+    with data_directory(old):
+        make_old(old / DATABASE_FILE)
+    assert "holdfast database migrate" in refusal(copy, old, database.url)
+    databases.migrate(data, database.url)
+    assert "isn't empty" in refusal(copy, data, database.url)
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:  # which doesn't check references
+        connection.execute("DELETE FROM organization")
+        connection.commit()
+    assert "refer to missing rows" in refusal(copy, data, database.url)
+
+
+def read_all(location):
+    """Return the rows of all tables."""
+    with closing(Store(location)) as store, store.read() as session:
+        return {table.name: sorted(map(repr, session.execute(select(table)))) for table in Table.metadata.sorted_tables}
+
+
+def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, database, tmp_path, monkeypatch, capsys):
+    databases.copy(data, database.url)
+    before, file = read_all(parse_location(database.url)), tmp_path / "backup.sqlite"
+    monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
+    with closing(Store(parse_location(database.url))) as running:
+        backups.backup(str(file), data)  # a control plane may run
+        assert running.is_reachable
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "isn't empty" in refusal(backups.restore, file, data)
+    empty = shared_server().create_database()  # the first one is lost
+    monkeypatch.setenv("HOLDFAST_DATABASE", empty.url)
+    (data / KEY_FILE).rename(tmp_path / KEY_FILE)
+    assert "1 private key" in refusal(backups.restore, file, data)
+    assert check(capsys, data, empty.url)[0]["tables"] == "warning"  # there are none
+    (tmp_path / KEY_FILE).rename(data / KEY_FILE)
+    backups.restore(file, data)
+    assert read_all(parse_location(empty.url)) == before
+    monkeypatch.delenv("HOLDFAST_DATABASE")
+    backups.restore(file, data)
+    assert read_all(data / DATABASE_FILE) == before
+
+
+def test_an_older_database_of_a_server_is_backed_up_by_its_own_version(data, database, tmp_path, monkeypatch):
+    databases.migrate(data, database.url)
+    with psycopg.connect(database.url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0023'")
+    monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
+    assert "its tables have revision 0023" in refusal(backups.backup, str(tmp_path / "x"), data)
+    assert not (tmp_path / "x").exists()
+
+
+def test_doctor_checks_the_same(data, database, capsys):
+    databases.migrate(data, database.url)
+    outcomes, _ = check(capsys, data, database.url)
+    with suppress(typer.Exit):
+        up.doctor(data, database.url, as_json=True)
+    written = capsys.readouterr().out
+    of_doctor = {each["name"]: each["outcome"] for each in json.loads(written[written.index("{\n") :])["list"]}
+    assert outcomes.items() <= of_doctor.items()
+
+
+def test_check_finds_what_is_wrong_with_a_server(data, database, capsys):
+    server = shared_server()
+    databases.migrate(data, database.url)
+    capsys.readouterr()
+    server.execute(f"REVOKE INSERT ON api FROM {OWNER}; ALTER TABLE session OWNER TO postgres", database.name)
+    outcomes, texts = check(capsys, data, database.url)
+    assert outcomes["writing"] == "failed"
+    assert "ALTER on session, which another role owns" in texts["writing"]
+    assert "INSERT on api" in texts["writing"]
+    server.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    assert check(capsys, data, database.url)[0]["writing"] == "failed"
+    with shared_server().database(database.name).connect() as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("CREATE TABLE holdfast_copy ()")
+    outcomes, texts = check(capsys, data, database.url)
+    assert (outcomes["database"], "isn't complete" in texts["database"]) == ("failed", True)
+    assert check(capsys, data, "postgresql://nobody@127.0.0.1:1/x")[0] == {"database": "failed"}
+    unverified = replace(parse_location(shared_server().create_database().url), weak_tls="require")
+    checks = check_postgresql(unverified, Settings(), data, utc_now(), running=False)
+    assert {each.name: each.outcome for each in checks}["database connection"] == "warning"
+
+
+@pytest.fixture
+def shared(data, database):
+    """A copied database, opened."""
+    databases.copy(data, database.url)
+    store = Store(parse_location(database.url))
+    yield store
+    store.close()
+
+
+def register(store, *keys):
+    """Register a live control plane with these keys."""
+    digest = {SEALING_KEY: digest_sealing(Sealing(lambda: keys))}
+    with store.write() as session:
+        control_planes.save(
+            session, ControlPlane("1", "one", "1", utc_now(), utc_now(), settings=digest), "", utc_now()
+        )
+
+
+def can_open(store, key):
+    sealing = Sealing(lambda: (key,))
+    try:
+        with store.read() as session:
+            return all(sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.sealed_keys(session))
+    except CannotUnseal:
+        return False
+
+
+def settings_for(data, database, *keys):
+    texts = ",".join(base64.b64encode(key).decode() for key in keys)
+    return Settings(data=data, database=database.url, **({"sealing_key": texts} if keys else {}))
+
+
+def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(data, database, shared):
+    (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
+    for keys in ((old,), (new,)):
+        register(shared, *keys)
+        for own in ((), (new, old)):
+            with pytest.raises(ControlPlanesRun, match=r"running: one\. Nothing was changed"):
+                rotate_sealing_key(settings_for(data, database, *own))
+    assert KeyFile(data / KEY_FILE).read() == (old,)
+    assert can_open(shared, old)
+
+
+def test_the_sealing_key_is_rotated_while_control_planes_that_have_both_keys_run(data, database, shared):
+    (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
+    register(shared, old, new)
+    with data_directory(data):  # one of them uses it
+        assert rotate_sealing_key(settings_for(data, database, new, old)) == (1, 0)
+    assert (can_open(shared, new), can_open(shared, old)) == (True, False)
+
+
+def test_the_sealing_key_in_the_data_directory_is_rotated_while_no_control_plane_runs(data, database, shared):
+    (old,) = KeyFile(data / KEY_FILE).read()
+    assert rotate_sealing_key(settings_for(data, database)) == (1, 0)
+    (new,) = KeyFile(data / KEY_FILE).read()
+    assert (can_open(shared, new), can_open(shared, old)) == (True, False)

@@ -1,0 +1,157 @@
+"""The publisher's traces, metrics and logs reach a collector that it verifies, without secrets, and cost no request."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from backends import V4
+from holdfast.server.telemetry.trace_context import continue_trace
+from issuing import issue
+from otlp_receiver import OtlpReceiver, Span, http_receiver
+from running import Holdfast, wait_until
+
+ROOT = issue(ca=True)
+DELIVERED_WITHIN = 20.0  # seconds: it delivers every 5 seconds
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[OtlpReceiver]:
+    with OtlpReceiver(issue(V4, by=ROOT)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver) -> Iterator[Holdfast]:
+    directory = tmp_path_factory.mktemp("observed")
+    (directory / "ca.pem").write_bytes(ROOT.pem)
+    settings = dict.fromkeys(("HOLDFAST_TRACES", "HOLDFAST_METRICS", "HOLDFAST_LOGS"), receiver.url)
+    settings |= {"HOLDFAST_COLLECTOR_CA_FILE": str(directory / "ca.pem"), "HOLDFAST_TRACES_SAMPLE": "0"}
+    with Holdfast(directory, HOLDFAST_WITHOUT_GATEWAY="true", **settings) as running:
+        yield running
+
+
+def call(holdfast: Holdfast, path: str, trace: str = TRACE, flags: str = "01") -> httpx2.Response:
+    return holdfast.rest.get(path, headers={"traceparent": f"00-{trace}-{PARENT}-{flags}"})
+
+
+def spans_of(receiver: OtlpReceiver, trace: str) -> list[Span]:
+    return [each for each in receiver.spans if each.trace_id == trace]
+
+
+def test_a_span_continues_the_callers_trace_without_path_and_query(observed: Holdfast, receiver: OtlpReceiver) -> None:
+    answer = call(observed, "/apis/s3cret?query=s3cret")
+    (span,) = wait_until(lambda: spans_of(receiver, TRACE), DELIVERED_WITHIN)
+    assert (span.parent_id, span.resource["service.name"]) == (PARENT, "holdfast")
+    assert span.attributes == {
+        "http.request.method": "GET",
+        "http.route": "/api/am/publisher/v4/apis/{api_id}",
+        "http.response.status_code": "400",
+        "url.scheme": "http",
+        "holdfast.request_id": answer.headers["x-request-id"],
+    }
+    assert span.name == "GET /api/am/publisher/v4/apis/{api_id}"
+
+
+def test_only_traces_that_the_caller_or_the_share_samples_are_sent(observed: Holdfast, receiver: OtlpReceiver) -> None:
+    call(observed, "/apis", "ab" * 16, "00")
+    observed.rest.get("/apis")
+    call(observed, "/apis", "cd" * 16)
+    wait_until(lambda: spans_of(receiver, "cd" * 16), DELIVERED_WITHIN)
+    assert not spans_of(receiver, "ab" * 16)
+    assert {each.trace_id for each in receiver.spans} <= {TRACE, "cd" * 16}
+
+
+def test_metrics_count_all_requests(observed: Holdfast, receiver: OtlpReceiver) -> None:
+    for _ in range(3):
+        observed.rest.get("/settings")
+
+    def counted() -> int:
+        durations = receiver.metrics.get("http.server.request.duration")
+        return sum(
+            point.count
+            for point in (durations.histogram.data_points if durations else ())
+            if "/settings" in str(point.attributes)
+        )
+
+    wait_until(lambda: counted() == 3, DELIVERED_WITHIN)
+    assert receiver.metrics["holdfast.background_tasks.failing"].gauge.data_points[0].as_int == 0
+
+
+def test_without_a_collector_or_with_an_untrusted_one_requests_continue(
+    observed: Holdfast, receiver: OtlpReceiver
+) -> None:
+    receiver.stop()
+    call(observed, "/apis", "01" * 16)
+    wait_until(lambda: "can't be delivered" in str(observed.log_lines()), DELIVERED_WITHIN)
+    began = time.monotonic()
+    assert {call(observed, "/settings", "02" * 16).status_code for _ in range(50)} == {200}
+    assert time.monotonic() - began < DELIVERED_WITHIN
+    with OtlpReceiver(issue(V4), receiver.port) as untrusted:
+        wait_until(
+            lambda: re.search(r"CERTIFICATE_VERIFY_FAILED|unavailable", str(observed.log_lines()), re.IGNORECASE)
+        )
+        assert [untrusted.spans, untrusted.records, untrusted.metrics] == [[], [], {}]
+    receiver.start()
+
+    def arrives() -> bool:
+        call(observed, "/apis", "03" * 16)
+        return bool(spans_of(receiver, "03" * 16))
+
+    wait_until(arrives, DELIVERED_WITHIN * 2)
+    (record, *_) = wait_until(
+        lambda: [each for each in receiver.records if "can't be delivered" in each.body.string_value], DELIVERED_WITHIN
+    )
+    assert record.severity_text == "warning"
+
+
+def test_over_http_from_the_next_start_on(observed: Holdfast) -> None:
+    with http_receiver() as (url, spans):
+        observed.environment["HOLDFAST_TRACES"] = url
+        observed.stop()
+        observed.start()
+        call(observed, "/apis", "04" * 16)
+        wait_until(lambda: "04" * 16 in {each.trace_id for each in spans}, DELIVERED_WITHIN)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("HOLDFAST_TRACES", "ftp://a"), ("HOLDFAST_LOGS", "https://a?key=1"), ("HOLDFAST_COLLECTOR_CA_FILE", "/nowhere")],
+)
+def test_a_setting_that_cannot_be_used_is_named(setting: str, value: str, tmp_path: Path) -> None:
+    environment = {"HOLDFAST_METRICS": "https://127.0.0.1:9", setting: value, "HOLDFAST_WITHOUT_GATEWAY": "true"}
+    holdfast = Holdfast(tmp_path, **environment)
+    with pytest.raises(AssertionError, match=setting):
+        holdfast.start()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "", f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}-01-x", f"00-{TRACE.upper()}-{PARENT}-01", f"00-{TRACE}-{PARENT}",
+    ],
+)  # fmt: skip
+def test_a_header_that_is_not_valid_begins_a_trace(header: str) -> None:
+    context = continue_trace([(b"traceparent", header.encode())], 0)
+    assert (context.parent_id, context.is_sampled) == (b"", False)
+    assert context.trace_id != bytes.fromhex(TRACE)
+
+
+def test_a_later_version_and_a_share_apply() -> None:
+    assert continue_trace([(b"traceparent", f"01-{TRACE}-{PARENT}-01-x".encode())], 0).is_sampled
+    assert continue_trace([], 1).is_sampled
+
+
+def test_without_collectors_nothing_of_it_is_loaded() -> None:
+    script = (
+        "import sys, holdfast.server.app; "
+        "assert not {n for n in sys.modules if n.startswith(('opentelemetry.proto', 'holdfast.server.telemetry'))}"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

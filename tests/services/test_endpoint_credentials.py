@@ -1,0 +1,211 @@
+"""Secrets of endpoint security: sealed, bound to origins, and locked rather than left out."""
+
+from dataclasses import replace
+
+import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+
+from acting import context_of
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member
+from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SecurityDraft, SecurityKind
+from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.errors import InvalidFields
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
+from holdfast.gateway.resources.apis import build_api
+from holdfast.services.catalog.apis import ApiDraft, change_api, create_api, get_api
+from holdfast.services.catalog.copies import copy_api
+from holdfast.services.credentials.sealing import seal_drafts
+from holdfast.services.credentials.unsealing import choose_credentials
+from holdfast.services.identities.gateway_identities import reseal_keys
+from holdfast.services.publishing.snapshot import read_everything
+from holdfast.services.revisions.revisions import create_revision, delete_revision, restore_revision
+from holdfast.store import inspection
+from holdfast.store.catalog import endpoint_security
+from holdfast.store.recovery import contents
+from holdfast.store.sealing import Sealing
+from holdfast.store.sqlite.files import open_to_read
+
+URL, OTHER = "https://backend.test/base", "https://evil.test"
+SEALING = Sealing(lambda: (bytes(32),))
+NEW_KEY = Sealing(lambda: (b"n" * 32, bytes(32)))
+WITHOUT_OLD = Sealing(lambda: (b"n" * 32,))
+
+PASSWORD = "geheim"
+
+
+def basic(secret: str = PASSWORD, name: str = "shop") -> SecurityDraft:
+    return SecurityDraft(EndpointSecurity(SecurityKind.BASIC, name), secret)
+
+
+@pytest.fixture
+def context(store, anna, clock):
+    return context_of(store, anna, clock())
+
+
+@pytest.fixture
+def api(context) -> Api:
+    sealed = seal_drafts(context, SEALING, {"production": basic()})
+    return create_api(context, ApiDraft("Pizza", "/pizza", "1", URL, securities=sealed))
+
+
+def credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
+    return read_everything(context.store, sealing, context.now).credentials[api.organization, api.id]["production"][0]
+
+
+def change(context, api: Api, url: str = URL, draft: SecurityDraft | None = None) -> Api:
+    sealed = seal_drafts(context, SEALING, {"production": draft}) if draft else {}
+    return change_api(context, api.id, endpoints=(url, None), securities=sealed).described.api
+
+
+def test_the_secret_is_sealed_in_the_database_and_opened_for_gateways(context, api):
+    assert credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    stored = get_api(context, api.id).production.security.secret
+    assert b"geheim" not in stored.sealed
+    assert "geheim" not in repr(api)
+    assert "c2hv" not in repr(credential(context, api))
+
+
+def test_the_same_secret_entered_again_changes_nothing(context, api):
+    before = get_api(context, api.id).production.security
+    assert change(context, api, draft=basic()).production.security == before
+    assert change(context, api, draft=basic("")).production.security == before
+    renamed = change(context, api, draft=basic("", "other")).production.security
+    assert renamed.secret == before.secret
+    assert renamed.version != before.version
+    assert change(context, api, draft=basic("new")).production.security.secret.id != before.secret.id
+
+
+@pytest.mark.parametrize("url", [OTHER, "https://backend.test:8443", "http://backend.test"])
+@pytest.mark.parametrize("draft", [None, basic("")])
+def test_a_stored_secret_stays_with_its_origins(context, api, url, draft):
+    with pytest.raises(InvalidFields, match="Enter the secret again"):
+        change(context, api, url, draft)
+    copied = copy_api(context, api.id, "2").api
+    with pytest.raises(InvalidFields, match="Enter the secret again"):
+        change(context, copied, url, draft)
+
+
+def test_a_secret_entered_for_another_origin_is_bound_to_that_one(context, api):
+    moved = change(context, api, OTHER, basic())
+    assert moved.production.security.secret.origins == {OTHER}
+    with pytest.raises(InvalidFields, match="Enter the secret again"):
+        change(context, api, URL)
+
+
+@pytest.fixture
+def revision(context, api):
+    """A revision whose endpoint is at URL."""
+    return create_revision(context, api.id)
+
+
+def test_revisions_at_another_origin_keep_its_secret(context, store, api, revision, clock):
+    for number in range(7):
+        change(context, api, f"https://{number}.test", basic(str(number), "elsewhere"))
+    change(context, api, OTHER, basic("other", "elsewhere"))
+    credentials = read_everything(store, SEALING, context.now).credentials[api.organization, api.id]
+    moved, old = get_api(context, api.id), replace(api, production=parse_endpoint(URL), revision=1)
+    assert choose_credentials(moved, credentials)["production"].security.username == "elsewhere"
+    kept = choose_credentials(old, credentials)["production"]
+    origin = old.production.origin
+    trust = {origin: build_trust_set(TrustSettings("default", str(origin)), [], origin.reference, context.now)}
+    assert built_value(replace(old, state=State.PUBLISHED), kept, trust) == "Basic c2hvcDpnZWhlaW0="
+    with store.read() as session:
+        assert len(list(endpoint_security.secrets(session))) == 2
+    assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
+    resealed = read_everything(store, WITHOUT_OLD, context.now).credentials[api.organization, api.id]
+    assert all(each.value for each in resealed["production"])
+    restored = restore_revision(context, api.id, revision.id).api
+    assert restored.production.security.username == "shop"
+    assert restored.kept_security == ()
+
+
+def test_removing_endpoint_security_applies_to_revisions_without_other_origins(context, api, revision):
+    change_api(context, api.id, securities={"production": None})
+    assert chosen(context, api) is None
+    change(context, api, URL, basic("geheim"))
+    change_api(context, api.id, endpoints=(OTHER, None), securities={"production": None})
+    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    change_api(context, api.id, endpoints=(None, None))
+    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    assert get_api(context, api.id).production is None
+    assert restore_revision(context, api.id, revision.id).api.production.security.username == "shop"
+
+
+def test_a_revision_with_a_group_keeps_the_secret_of_all_members(context, api):
+    group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(parse_endpoint("https://second.test/base")),))
+    origins = {"https://backend.test", "https://second.test"}
+    both, one = (seal_drafts(context, SEALING, {"production": basic(secret)}) for secret in ("both", "one"))
+    change_api(context, api.id, groups={"production": group}, securities=both)
+    create_revision(context, api.id)
+    change_api(context, api.id, groups={"production": None}, securities=one)
+    kept = chosen(context, replace(api, production_group=group))
+    assert kept.security.secret.origins == origins
+    assert kept.can_be_sent_to(origins, verified=True)
+
+
+def test_a_secret_is_deleted_with_the_last_revision_that_needs_it(context, store, api, revision):
+    second = create_revision(context, api.id)
+    change(context, api, OTHER, basic("other"))
+    delete_revision(context, api.id, revision.id)
+    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    delete_revision(context, api.id, second.id)
+    with store.read() as session:
+        (left,) = endpoint_security.secrets(session)
+    assert left[1].origins == {OTHER}
+    change(context, api, URL, basic("again"))
+    assert get_api(context, api.id).kept_security == ()
+
+
+def chosen(context, api: Api) -> Credential | None:
+    """Return the credential of a revision with the production endpoints of *api*."""
+    stored = read_everything(context.store, SEALING, context.now).credentials.get((api.organization, api.id), {})
+    return choose_credentials(replace(api, revision=1), stored).get("production")
+
+
+@pytest.mark.sqlite(reason="backups of PostgreSQL are read after they are restored")
+@pytest.mark.usefixtures("revision")
+def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
+    change(context, api, OTHER, basic("other"))
+    with open_to_read(database) as connection:
+        keys = list(contents.sealed_keys(connection))
+    assert {SEALING.open(key.sealed, key.organization, key.row) for key in keys} == {b"geheim", b"other"}
+    with store.read() as session:
+        listed = {(what, SEALING.open(sealed, org, row)) for org, row, what, sealed in inspection.sealed_keys(session)}
+    assert listed == {("https://backend.test", b"geheim"), (OTHER, b"other")}
+
+
+def test_a_copy_has_the_same_secret(context, api):
+    copied = copy_api(context, api.id, "2").api
+    assert credential(context, copied) == credential(context, api)
+
+
+def test_a_new_sealing_key_keeps_secrets_and_without_the_old_one_nothing_is_sent(context, store, api, clock):
+    version = credential(context, api).security.version
+    assert credential(context, api, WITHOUT_OLD).value is None
+    assert reseal_keys(store, NEW_KEY, clock()) == (1, 0)
+    assert credential(context, api, WITHOUT_OLD).value == "Basic c2hvcDpnZWhlaW0="
+    assert credential(context, api, WITHOUT_OLD).security.version == version
+
+
+def built_value(api: Api, stored: Credential, trust=None) -> str | None:
+    """Return the value that gateways send, empty if they reject requests; None if there is no filter."""
+    resources = build_api(api, trust or {}, credentials={"production": stored})
+    if "credential_injector" not in str(Cluster.FromString(resources.clusters[0].body)):
+        return None
+    return Secret.FromString(resources.secrets[-1].body).generic_secret.secret.inline_string
+
+
+def test_a_cluster_with_another_origin_gets_no_secret_whatever_the_database_says(context, api):
+    stored = credential(context, api)
+    here = stored.security.secret
+    for origins, allowed, value in (
+        ({"http://backend.test"}, True, stored.value),
+        ({"http://backend.test"}, False, ""),
+        ({URL.removesuffix("/base")}, True, ""),
+    ):
+        security = replace(stored.security, allow_unencrypted=allowed, secret=replace(here, origins=frozenset(origins)))
+        moved = replace(api, production=parse_endpoint("http://backend.test"), state=State.PUBLISHED)
+        assert built_value(moved, replace(stored, security=security)) == value

@@ -1,0 +1,311 @@
+"""Failures look the same from every control plane."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from holdfast.apis.gateways.control_plane import ControlPlane
+from holdfast.certificates.choices import ChainRole
+from holdfast.certificates.comparison import Difference
+from holdfast.certificates.presented import Unreadable
+from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.explanations import Explanation, SuggestedAction
+from holdfast.server.clock import utc_now
+from holdfast.services.control_planes.presence import Presence
+from holdfast.services.failures import failures as service
+from holdfast.services.failures import sharing
+from holdfast.services.failures.backend_probe import BackendProbe
+from holdfast.services.failures.failures import Failures
+from holdfast.services.failures.sharing import SharedFailures
+from holdfast.services.probing.faults import Fault
+from holdfast.services.probing.offers import Offer
+from holdfast.services.probing.verdicts import Verdict
+from holdfast.store.control_planes import failures as rows
+from holdfast.store.control_planes.failures import SharedPart
+from holdfast.store.tables import FailureRow
+from holdfast.store.topics import Topic
+from issuing import issue
+from neighbours import Neighbour, control_plane, until
+from services.test_remembering_failures import SELF_SIGNED, request
+from store.values import read
+
+PASTA = "default/pasta/production"
+PRESENTED = read(issue("backend.test"))
+PROBE = BackendProbe(
+    utc_now(),
+    (PRESENTED,),
+    Verdict(
+        False,
+        Cause.SELF_SIGNED_NOT_TRUSTED,
+        "depth_0: \0 self signed",
+        reported_cause=Cause.SELF_SIGNED_NOT_TRUSTED,
+        faults=(Fault(Cause.SELF_SIGNED_NOT_TRUSTED, Difference("issuer", "a", "b")), Fault(Cause.EXPIRED)),
+        offer=Offer(ChainRole.LEAF, PRESENTED),
+        advice=Explanation("It is not trusted.", "Import it.", SuggestedAction.IMPORT_CERTIFICATE),
+    ),
+    (Unreadable(2, "00" * 32, 5, "it is not DER"),),
+)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    monkeypatch.setattr(sharing, "EVERY", 0.02)
+
+
+@dataclass
+class Sharer:
+    """A control plane and its failures."""
+
+    neighbour: Neighbour
+    failures: Failures
+    examined: list[str]  # request ids
+    forgotten: list[tuple[str, str]]
+
+    @property
+    def seen(self):
+        return self.failures.of_organization("default")
+
+    @property
+    def ids(self):
+        return {each.request_id for each in self.seen}
+
+    def fail(self, *arguments, **more):
+        self.failures.record(request(*arguments, **more))
+
+    async def stop(self):
+        await self.neighbour.stop()
+
+
+@asynccontextmanager
+async def sharer(store, name):
+    async with control_plane(store, name) as neighbour:
+        failures, examined, forgotten = Failures(lambda: None, utc_now), [], []
+        failures.observe(lambda call: examined.append(call.request_id), lambda *api: forgotten.append(api))
+        sharing_failures = SharedFailures(store, failures, neighbour.presence, utc_now)
+        neighbour.background.start("failures", sharing_failures.follow)
+        yield Sharer(neighbour, failures, examined, forgotten)
+
+
+def play(store, story, names="ab"):
+    async def run():
+        async with AsyncExitStack() as stack:
+            each = [await stack.enter_async_context(sharer(store, name)) for name in names]
+            await until(lambda: all(len(one.neighbour.mailbox.others) == len(names) - 1 for one in each))
+            await story(*each)
+
+    asyncio.run(run())
+
+
+def stored(store):
+    with store.read() as session:
+        return [row for row in session.scalars(select(FailureRow)) if row.part != "start"]
+
+
+def test_a_failure_and_its_test_are_the_same_everywhere(store):
+    async def story(a, b):
+        b.fail("r1", reason=SELF_SIGNED)
+        await until(lambda: a.ids)
+        b.fail("r2", reason=SELF_SIGNED, second=1)
+        (failure,) = b.seen
+        b.failures.keep_probe(failure.latest, PROBE, utc_now())
+        await until(lambda: a.seen and a.seen[0].latest.probe)
+        assert a.seen == b.seen
+        assert a.seen[0].latest.probe == PROBE
+        assert a.failures.started_at == b.failures.started_at
+        # Only the control plane of the gateway examines the backend.
+        assert (a.examined, b.examined) == ([], ["r1", "r2"])
+
+    play(store, story)
+
+
+def test_failures_at_gateways_of_both_are_seen_at_both(store):
+    async def story(a, b):
+        a.fail("r1", gateway="edge-1")
+        b.fail("r2", gateway="edge-2")
+        await until(lambda: a.ids == b.ids == {"r1", "r2"})
+
+    play(store, story)
+
+
+def test_a_gateway_that_moves_continues_its_failure(store):
+    async def story(a, b):
+        b.fail("r1")
+        await until(lambda: a.ids)
+        a.fail("r2", second=1)
+        await until(lambda: b.ids == {"r2"})
+        assert [each.count for each in b.seen] == [2]
+
+    play(store, story)
+
+
+def test_a_change_in_force_ends_failures_everywhere(store):
+    async def story(a, b):
+        b.fail("r1")
+        b.fail("r2", "default/pasta")
+        await until(lambda: len(a.ids) == 2)
+        b.failures.forget("default", "pizza", utc_now())
+        await until(lambda: a.ids == {"r2"})
+        assert a.forgotten == [("default", "pizza")]
+        b.fail("late")  # of a request that began before the change
+        a.failures.forget("default", "pasta", utc_now())
+        assert a.ids == set()
+        assert b.ids == {"r2"}
+
+    play(store, story)
+
+
+def test_a_failure_that_ends_while_it_is_written_ends_everywhere(store, monkeypatch):
+    save = rows.save
+
+    async def story(a, b):
+        loop = asyncio.get_running_loop()
+
+        def end_and_save(session, parts):
+            save(session, parts)
+            if parts:
+                asyncio.run_coroutine_threadsafe(end(b), loop).result()
+                monkeypatch.setattr(rows, "save", save)
+
+        monkeypatch.setattr(rows, "save", end_and_save)
+        b.fail("r1")
+        await until(lambda: [row for row in stored(store) if row.body is None])
+        b.fail("r2", "default/pasta")
+        await until(lambda: a.ids == {"r2"})
+
+    async def end(sharer):
+        sharer.failures.forget("default", "pizza", utc_now())
+
+    play(store, story)
+
+
+def test_failures_stay_when_their_control_plane_stops_until_a_change_is_in_force(store):
+    async def story(a, b):
+        b.fail("r1")
+        b.fail("r2", "default/pasta")
+        await until(lambda: len(a.ids) == 2)
+        await b.stop()
+        await until(lambda: not a.neighbour.mailbox.others)
+        a.failures.forget("default", "pizza", utc_now())
+        async with sharer(store, "c") as c:
+            await until(lambda: c.ids == {"r2"})
+            assert a.ids == {"r2"}
+            assert c.failures.started_at == a.failures.started_at
+
+    play(store, story)
+
+
+def test_one_that_starts_later_knows_everything(store):
+    async def story(a):
+        for number in range(rows.AT_ONCE + 1):
+            a.fail(f"r{number}", f"default/api{number}")
+        (failure,) = [each for each in a.seen if each.request_id == "r0"]
+        a.failures.keep_probe(failure.latest, PROBE, utc_now())
+        assert stored(store) == []
+        async with sharer(store, "b") as b:
+            await until(lambda: len(b.ids) == rows.AT_ONCE + 1 and any(each.latest.probe for each in b.seen))
+            assert b.seen == a.seen
+
+    play(store, story, "a")
+
+
+def test_many_failures_cause_few_writes(store, monkeypatch):
+    monkeypatch.setattr(sharing, "EVERY", 0.2)
+
+    async def story(a, b):
+        before = utc_now()
+        while utc_now() - before < timedelta(seconds=0.3):
+            b.fail(f"r{utc_now()}")
+            await asyncio.sleep(0)
+        await until(lambda: a.seen == b.seen)
+        (row,) = stored(store)
+        assert row.number <= 5
+
+    play(store, story)
+
+
+def test_as_few_failures_are_kept_as_by_one_control_plane(store, monkeypatch):
+    monkeypatch.setattr(service, "MAX_FAILURES", 2)
+
+    async def story(a, b):
+        for number in range(4):
+            b.fail(f"r{number}", f"default/api{number}")
+        await until(lambda: a.ids == {"r2", "r3"})
+        for number in range(4, 6):
+            b.fail(f"r{number}", f"default/api{number}")
+        await until(lambda: a.ids == {"r4", "r5"})
+        await until(lambda: len([row for row in stored(store) if row.body]) == 2)
+
+    play(store, story)
+
+
+def test_a_restart_of_all_control_planes_clears_the_failures(store):
+    async def first(a, b):
+        a.fail("r1")
+        await until(lambda: b.ids)
+
+    async def second(a, b):
+        b.fail("r2")
+        await until(lambda: a.ids)
+        assert a.ids == {"r2"}
+
+    play(store, first)
+    play(store, second)
+
+
+def test_failures_that_another_version_describes_differently_are_left_out(store):
+    async def story(a, b):
+        with store.note(Topic.FAILURES) as session:
+            strange = SharedPart(("default/pasta/production", "edge-1", "failure"), "c", 1, utc_now(), b"[{}]")
+            rows.save(session, [strange])
+        b.fail("r1")
+        await until(lambda: a.ids == {"r1"})
+
+    play(store, story)
+
+
+@pytest.mark.parametrize("why", ["\ud800", "x" * sharing.MAX_BODY])
+def test_a_test_that_cannot_be_written_keeps_nothing_else_from_the_others(store, why):
+    async def story(a, b):
+        b.fail("r1", reason=SELF_SIGNED)
+        (failure,) = b.seen
+        unwritable = replace(PROBE, unreadable=(Unreadable(1, "00", 5, why),))
+        b.failures.keep_probe(failure.latest, unwritable, utc_now())
+        b.fail("r2", "default/pasta")
+        await until(lambda: a.ids == {"r1", "r2"})
+
+    play(store, story)
+
+
+def test_only_as_many_tests_are_stored_as_one_control_plane_keeps(store, monkeypatch):
+    monkeypatch.setattr(service, "MAX_PROBES", 1)
+
+    async def story(a, b):
+        for api in ("pizza", "pasta"):
+            b.fail(api, f"default/{api}", reason=SELF_SIGNED)
+            await until(lambda api=api: api in a.ids)
+            (failure,) = [each for each in b.seen if each.request_id == api]
+            b.failures.keep_probe(failure.latest, PROBE, utc_now())
+            await until(lambda api=api: [each.request_id for each in a.seen if each.latest.probe] == [api])
+        await until(lambda: [row.cluster for row in stored(store) if row.part == "probe" and row.body] == [PASTA])
+
+    play(store, story)
+
+
+def test_nothing_is_written_with_a_database_of_one_control_plane(store):
+    async def story():
+        failures = Failures(lambda: None, utc_now)
+        presence = Presence(store, ControlPlane("a", "a", "1", utc_now(), utc_now()), "", shared=False)
+        alone = SharedFailures(store, failures, presence, utc_now)
+        following = asyncio.create_task(alone.follow())
+        failures.record(request("r1"))
+        await asyncio.sleep(0)
+        failures.forget("default", "pizza", utc_now())
+        following.cancel()
+        with store.read() as session:
+            assert session.scalars(select(FailureRow)).all() == []
+
+    asyncio.run(story())

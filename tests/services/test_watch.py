@@ -1,0 +1,311 @@
+"""Backends are checked on a schedule, and what they present is recorded when it changes."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import update
+
+from acting import context_of
+from backends import V4, Backend, closed_port
+from following import GATEWAY, PATIENCE, following
+from holdfast.apis.watch.watched_endpoint import ChangeKind, WatchStatus
+from holdfast.gateway.control.service import Control
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.peer import Peer
+from holdfast.server.clock import utc_now
+from holdfast.services.background import Background
+from holdfast.services.catalog import apis, lifecycle
+from holdfast.services.control_planes.lease import Lease
+from holdfast.services.trust import endpoint_certificates
+from holdfast.services.watch.looks import Looks
+from holdfast.services.watch.watch import Watch
+from holdfast.store.tables import TrustedCertificateRow
+from holdfast.store.topics import Topic
+from holdfast.store.watch import presented_chains, watched_endpoints
+from issuing import DAY, issue
+from services.control_plane import SEALING, play
+
+HOST = "localhost"
+INTERVAL = timedelta(hours=6)
+
+
+@pytest.fixture
+def watching(store, clock, tmp_path):
+    """Run a watch with a connected gateway that has no Envoy, so that what it would accept is predicted."""
+
+    @asynccontextmanager
+    async def run(known_hosts=lambda _: [V4]):
+        async with following(Cache(), tmp_path) as control:
+            yield Watch(
+                store, SEALING, Looks(control, GATEWAY, resolver=known_hosts, seconds=PATIENCE), clock, INTERVAL
+            )
+
+    return run
+
+
+@pytest.fixture
+def seen(store):
+    """Return the watched endpoint of a backend."""
+
+    def find(who, backend):
+        with store.read() as session:
+            return watched_endpoints.of_origins(session, who.organization, [url(backend)]).get(url(backend))
+
+    return find
+
+
+@pytest.fixture
+def history(store):
+    """Return the chains that a backend presented, the latest first."""
+
+    def find(endpoint):
+        with store.read() as session:
+            return presented_chains.find(session, endpoint)[0]
+
+    return find
+
+
+def url(backend):
+    return backend if isinstance(backend, str) else f"https://{HOST}:{backend.port}"
+
+
+def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
+    anna, clock, publish, import_pem, watching, seen, history
+):
+    old, new = issue(HOST, end=40 * DAY), issue(HOST)
+
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+            first = seen(anna, backend)
+            assert first.status(clock()) is WatchStatus.TRUSTED
+            assert (first.presented.name, first.presented.since) == (HOST, clock())
+            assert first.coverage.until == old.certificate.not_valid_after_utc
+            backend.present(new)
+            clock.advance(hours=7)
+            await watch.check_due()
+            return seen(anna, backend)
+
+    with Backend(old) as backend:
+        publish(anna, "Pizza", url(backend))
+        import_pem(anna, "pizza", url(backend), old.pem)
+        endpoint = play(story())
+    assert endpoint.status(clock()) is WatchStatus.CHANGED
+    assert endpoint.changes.key == endpoint.changes.at == endpoint.presented.since == clock()
+    assert (endpoint.changes.names, endpoint.coverage.accepted) == (None, False)
+    assert endpoint.rejection(clock()) == "self_signed_not_trusted"
+    latest, first = history(endpoint)
+    assert latest.changes == (ChangeKind.KEY,)
+    assert first.changes == ()
+    assert endpoint.status(clock.advance(days=8)) is WatchStatus.NOT_TRUSTED
+
+
+def test_trust_that_changes_is_compared_without_another_look(store, anna, clock, publish, import_pem, watching, seen):
+    backend_identity = issue(HOST)
+
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            connections = backend.connections
+            import_pem(anna, "pizza", url(backend), backend_identity.pem)
+            await watch.follow_trust()
+            assert seen(anna, backend).status(clock()) is WatchStatus.TRUSTED
+            endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "pizza")
+            await watch.follow_trust()
+            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert backend.connections == connections
+
+    with Backend(backend_identity) as backend:
+        publish(anna, "Pizza", url(backend))
+        play(story())
+
+
+def test_only_changes_are_written(store, anna, publish, watching, clock):
+    notes = []
+
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+            before = len(notes)
+            await watch.check_due()
+            await watch.follow_trust()
+            assert len(notes) == before
+            clock.advance(hours=7)
+            await watch.check_due()
+            return len(notes) - before
+
+    with Backend(issue(HOST)) as backend:
+        publish(anna, "Pizza", url(backend))
+        store.on_note(Topic.WATCH, lambda: notes.append(1))
+        assert play(story()) == 1  # how far the watch has come
+
+
+def test_a_successor_checks_nothing_again_that_was_checked_before(anna, publish, watching, clock):
+    async def story():
+        async with watching() as first:
+            await first.check_due()
+        async with watching() as second:
+            await second.check_due()
+            checked = backend.connections
+            clock.advance(days=3)
+            await second.check_due()
+            return checked, backend.connections
+
+    with Backend(issue(HOST)) as backend:
+        publish(anna, "Pizza", url(backend))
+        assert play(story()) == (1, 2)  # once after three days, not once for each interval in them
+
+
+def test_a_silent_backend_is_tried_again_after_growing_intervals(anna, clock, publish, watching, seen):
+    async def story():
+        attempts = []
+        async with watching() as watch:
+            begun = clock()
+            for _ in range(60):
+                await watch.check_due()
+                silence = seen(anna, nowhere).silence
+                attempts.append((silence.attempts, (silence.retry_at - clock()).total_seconds()))
+                clock.advance(minutes=5)
+            return begun, attempts
+
+    with closed_port() as nowhere:
+        publish(anna, "Pizza", nowhere)
+        begun, attempts = play(story())
+    endpoint = seen(anna, nowhere)
+    assert (endpoint.status(clock()), endpoint.silence.cause) == (WatchStatus.UNREACHABLE, "connection_refused")
+    assert endpoint.silence.since == begun
+    assert attempts[-1][0] == 6  # after 0, 5, 15, 35, 75 and 155 minutes
+    assert {number: max(left for n, left in attempts if n == number) for number, _ in attempts} == {
+        n: 300 * 2 ** (n - 1) for n in range(1, 7)
+    }
+
+
+def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watching, seen):
+    identity = issue(HOST)
+    addresses = [V4]
+
+    async def story():
+        async with watching(lambda _: addresses) as watch:
+            await watch.check_due()
+            addresses[:] = ["::1"]  # where nothing listens
+            clock.advance(hours=7)
+            await watch.check_due()
+            assert seen(anna, backend).status(clock()) is WatchStatus.UNREACHABLE
+            addresses[:] = [V4]
+            clock.advance(minutes=5)
+            await watch.check_due()
+
+    with Backend(identity) as backend:
+        publish(anna, "Pizza", url(backend))
+        play(story())
+    endpoint = seen(anna, backend)
+    assert (endpoint.status(clock()), endpoint.silence, endpoint.changes.at) == (WatchStatus.NOT_TRUSTED, None, None)
+
+
+def test_certificates_that_a_load_balancer_presents_in_turn_are_not_a_change_each_time(
+    anna, clock, publish, watching, seen, history
+):
+    both = issue(HOST), issue(HOST)
+
+    async def story():
+        async with watching() as watch:
+            for turn in range(6):
+                backend.present(both[turn % 2])
+                await watch.check_due()
+                clock.advance(hours=7)
+
+    with Backend(both[0]) as backend:
+        publish(anna, "Pizza", url(backend))
+        begun = clock()
+        play(story())
+    endpoint = seen(anna, backend)
+    assert endpoint.changes.at == begun + timedelta(hours=7)
+    assert len(history(endpoint)) == 2
+
+
+def test_nothing_is_checked_without_a_gateway(store, anna, clock, publish):
+    async def story():
+        control = Control(lambda _: Peer(GATEWAY), utc_now)
+        await Watch(store, SEALING, Looks(control, GATEWAY, resolver=lambda _: [V4]), clock, INTERVAL).check_due()
+
+    with Backend(issue(HOST)) as backend:
+        publish(anna, "Pizza", url(backend))
+        play(story())
+        assert backend.connections == 0
+
+
+def test_endpoints_of_all_apis_are_watched_except_of_retired_ones_each_organization_apart(
+    store, anna, otto, clock, watching, seen, import_pem
+):
+    identity = issue(HOST)
+
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+            assert seen(otto, backend).status(clock()) is WatchStatus.TRUSTED
+            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            for step in ("Publish", "Deprecate", "Retire"):
+                lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, step)
+            await watch.check_due()
+            return backend.connections
+
+    with Backend(identity) as backend:
+        for who in (anna, otto):
+            theirs = apis.create_api(
+                context_of(store, who, clock()),
+                apis.ApiDraft("Pizza", "/pizza", "1", url(backend), "http://plain.test"),
+            )
+        import_pem(otto, "pizza", url(backend), identity.pem)
+        assert play(story()) == 2
+    assert seen(otto, backend) is None
+    assert seen(anna, backend)
+
+
+def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_checked(
+    store, anna, clock, publish, import_pem, watching, seen
+):
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+
+    with Backend(issue(HOST)) as backend:
+        publish(anna, "Broken", "https://broken.test")
+        import_pem(anna, "broken", "https://broken.test", issue("broken.test").pem)
+        with store.write() as session:
+            session.execute(update(TrustedCertificateRow).values(der=b"damaged"))
+        publish(anna, "Pizza", url(backend))
+        play(story())
+        assert seen(anna, backend).presented
+    assert seen(anna, "https://broken.test").status(clock()) is WatchStatus.NOT_CHECKED
+
+
+def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store, anna, publish, clock, tmp_path, seen):
+    async def story():
+        async with AsyncExitStack() as stack:
+            for name in ("one", "two"):
+                (directory := tmp_path / name).mkdir()
+                control = await stack.enter_async_context(following(Cache(), directory))
+                looks = Looks(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE)
+                lease = Lease(store, name, shared=True)
+                background = await stack.enter_async_context(Background())
+                background.start("lease", lease.follow)
+                background.start("watch", partial(lease.run, Watch(store, SEALING, looks, clock, INTERVAL).follow))
+            await until_seen(anna, backend)
+            clock.advance(hours=7)
+            publish(anna, "Pasta", url(other))
+            await until_seen(anna, other)
+            return backend.connections, other.connections
+
+    async def until_seen(who, watched):
+        async with asyncio.timeout(PATIENCE):
+            while not ((endpoint := seen(who, watched)) and endpoint.presented):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as other:
+        publish(anna, "Pizza", url(backend))
+        first, second = play(story())
+        assert (first, second) in {(1, 1), (2, 1)}  # perhaps not checked again yet

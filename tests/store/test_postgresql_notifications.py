@@ -1,0 +1,145 @@
+"""Control planes wake each other through the database, even after it was gone, and without LISTEN."""
+
+import queue
+import time
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from holdfast.store.database import Store
+from holdfast.store.postgresql import notifications
+from holdfast.store.postgresql.location import parse_location
+from holdfast.store.topics import Topic
+from postgresql import PostgresServer, shared_server
+from running import wait_until
+
+WITHIN = 10  # seconds
+
+
+@pytest.fixture(scope="module")
+def database():
+    """A database with tables."""
+    database = shared_server().create_database()
+    Store(parse_location(database.url)).close()
+    return database
+
+
+@pytest.fixture
+def stores(database):
+    """The stores of two control planes."""
+    with closing(Store(parse_location(database.url))) as one, closing(Store(parse_location(database.url))) as other:
+        yield one, other
+
+
+def follow(store, *topics):
+    """Return a queue of the topics that *store* is woken for, once it listens."""
+    woken = queue.Queue()
+    for topic in topics:
+        store.on_note(topic, lambda topic=topic: woken.put((topic, time.monotonic())))
+    wait_until(lambda: {woken.get(timeout=WITHIN)[0]} <= set(topics))  # it wakes everyone when it begins to listen
+    settle(woken, len(topics) - 1)
+    return woken
+
+
+def settle(woken, expected):
+    for _ in range(expected):
+        woken.get(timeout=WITHIN)
+
+
+def test_tests_of_a_quiet_connection_wake_nobody(database, monkeypatch):
+    monkeypatch.setattr(notifications, "TEST", 0.02)
+    monkeypatch.setattr(notifications, "POLL", 0.02)
+    with closing(Store(parse_location(database.url))) as store:
+        woken = follow(store, Topic.CHANGES)
+        with pytest.raises(queue.Empty):  # a new connection would wake everyone
+            woken.get(timeout=0.5)
+
+
+def test_a_change_wakes_the_other_control_plane_within_50_milliseconds(stores):
+    one, other = stores
+    woken, own = follow(one, Topic.CHANGES), follow(other, Topic.CHANGES)
+    times = []
+    for _ in range(20):
+        with other.write() as session:
+            session.execute(text("SELECT 1"))
+        committed_at = time.monotonic()
+        topic, at = woken.get(timeout=WITHIN)
+        assert topic == Topic.CHANGES
+        times.append(at - committed_at)
+        own.get(timeout=WITHIN)  # once, by its own call
+    assert own.empty()
+    assert sorted(times)[10] < 0.05, times
+
+
+def test_a_note_wakes_only_those_who_wait_for_its_topic(stores):
+    one, other = stores
+    woken = follow(one, Topic.GATEWAYS, Topic.MESSAGES, Topic.CHANGES)
+    with other.note(Topic.MESSAGES):
+        pass
+    assert woken.get(timeout=WITHIN)[0] == Topic.MESSAGES
+    assert woken.empty()
+
+
+def test_a_transaction_that_fails_wakes_nobody(stores):
+    one, other = stores
+    woken = follow(one, Topic.CHANGES, Topic.GATEWAYS)
+    with pytest.raises(ZeroDivisionError), other.write():
+        _ = 1 / 0
+    with other.note(Topic.GATEWAYS):
+        pass
+    assert woken.get(timeout=WITHIN)[0] == Topic.GATEWAYS
+    assert woken.empty()
+
+
+def test_a_listener_that_fails_does_not_keep_others_from_being_woken(stores):
+    one, other = stores
+    woken = follow(one, Topic.CHANGES)
+    one.on_note(Topic.GATEWAYS, lambda: 1 / 0)
+    with other.note(Topic.GATEWAYS):
+        pass
+    with other.write():
+        pass
+    assert woken.get(timeout=WITHIN)[0] == Topic.CHANGES
+
+
+def test_listeners_are_woken_after_a_reconnection(stores, database, monkeypatch):
+    monkeypatch.setattr(notifications, "POLL", 0.05)
+    one, other = stores
+    woken = follow(one, Topic.CHANGES)
+    with database.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            "AND datname = current_database()"
+        )
+    woken.get(timeout=WITHIN)
+    with other.write():
+        pass
+    woken.get(timeout=WITHIN)
+
+
+def test_without_notifications_listeners_are_woken_each_second(stores, monkeypatch):
+    """As behind a pooler, which LISTEN doesn't reach."""
+    monkeypatch.setattr(notifications, "POLL", 0.05)
+    monkeypatch.setattr(notifications, "TEST", 0.05)
+    monkeypatch.setattr(notifications, "CHANNEL", "nobody")
+    one, _ = stores
+    woken = queue.Queue()
+    monkeypatch.setattr(notifications.Notifications, "_receive", lambda *_: set())  # a pooler drops all
+    one.on_note(Topic.CHANGES, lambda: woken.put(None))
+    for _ in range(4):
+        woken.get(timeout=WITHIN)
+
+
+def test_a_server_that_was_killed_is_followed_again(monkeypatch):
+    monkeypatch.setattr(notifications, "POLL", 0.1)
+    with PostgresServer() as server:
+        database = server.create_database()
+        with closing(Store(parse_location(database.url))) as store:
+            woken = follow(store, Topic.CHANGES)
+            server.kill()
+            server.start()
+            woken.get(timeout=WITHIN)
+            with closing(Store(parse_location(database.url))) as other, other.write():
+                pass
+            woken.get(timeout=WITHIN)

@@ -1,0 +1,173 @@
+"""Control planes are killed, stopped and restarted: callers notice nothing, and no change is lost or late."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from backends import V4, Backend
+from issuing import issue
+from load import Load
+from running import wait_until
+from topology.installation import ControlPlane, Gateway, Installation
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+WITHIN = 2.0  # seconds until a gateway that lost its control plane is connected to another one
+SLACK = 3.0  # seconds that a busy machine may add
+
+
+def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(installation: Installation):
+    presented = issue(V4)
+    with Backend(presented) as backend:
+        for gateway in installation.gateways:
+            followed, other = installation.sides_of(gateway)
+            api = other.publish_api(backend.url())
+            wait_until(lambda gateway=gateway, api=api: gateway.status_of(api) == 503, 10)
+            alias = other.import_certificate(backend.url(), presented.pem)
+            # REST reported that every gateway enforces it.
+            assert [each.status_of(api) for each in installation.gateways] == [200, 200]
+            progress = [
+                each.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"] for each in (followed, other)
+            ]
+            assert [(each["progress"], each["gateways"]) for each in progress] == [("enforced", 2)] * 2
+            followed.delete_certificate(alias)
+            for each in installation.gateways:
+                wait_until(lambda each=each, api=api: each.status_of(api) == 503)
+
+
+class Rotation(threading.Thread):
+    """Uploads and rotations, one after the other, at whichever control plane answers."""
+
+    def __init__(self, installation: Installation, endpoint: str, presented: bytes) -> None:
+        super().__init__()
+        self._control_planes = installation.control_planes
+        self._endpoint, self._presented = endpoint, presented
+        self._numbers = itertools.count(1)
+        self.ended = threading.Event()
+        self.uploaded: list[str] = []  # aliases whose upload was acknowledged
+        self.rotated = 0
+        self.unanswered: list[str] = []
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            alias = f"rotation{next(self._numbers)}"
+            certificate = issue(V4).pem
+            files = {"certificate": ("certificate.pem", certificate)}
+            form = {"alias": alias, "endpoint": self._endpoint}
+            if self._ask("POST", "/endpoint-certificates", data=form, files=files):
+                self.uploaded.append(alias)
+                files = {"certificate": ("certificate.pem", issue(V4).pem)}
+                self.rotated += self._ask("PUT", f"/endpoint-certificates/{alias}?keepPrevious=true", files=files)
+
+    def _ask(self, method: str, path: str, **more: object) -> bool:
+        """Send a request, and return whether it was acknowledged; if not, the other control plane is next."""
+        try:
+            answer = self._control_planes[0].rest.request(method, path, **more)  # type: ignore[arg-type]
+        except httpx2.TransportError as error:
+            self.unanswered.append(repr(error))
+            self._control_planes = self._control_planes[::-1]
+            return False
+        assert answer.is_success, answer.text
+        return True
+
+
+@contextmanager
+def rotating(installation: Installation, backend: Backend, presented: bytes) -> Iterator[Rotation]:
+    rotation = Rotation(installation, backend.url(), presented)
+    rotation.start()
+    try:
+        yield rotation
+    finally:
+        rotation.ended.set()
+        rotation.join()
+
+
+def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowledged(installation: Installation):
+    gateway = installation.gateways[0]
+    killed, other = installation.sides_of(gateway)
+    presented = issue(V4)
+    with Backend(presented) as backend:
+        api = killed.publish_api(backend.url())
+        mine = killed.import_certificate(backend.url(), presented.pem)
+        for each in installation.gateways:
+            wait_until(lambda each=each: each.status_of(api) == 200, 10)
+        with (
+            Load(gateway, api.path) as load,
+            Load(installation.gateways[1], api.path) as elsewhere,
+            rotating(installation, backend, presented.pem) as rotation,
+        ):
+            wait_until(lambda: rotation.rotated > 2, 20)
+            killed.kill_publisher()
+            took = gateway.wait_until_connected(other)
+            after = rotation.rotated
+            theirs = issue(V4)
+            with Backend(theirs) as another:
+                second = other.publish_api(another.url())
+                alias = other.import_certificate(another.url(), theirs.pem)
+                wait_until(lambda: rotation.rotated > after + 2, 20)
+                assert [each.status_of(second) for each in installation.gateways] == [200, 200]
+            load.go_on()
+            elsewhere.go_on()
+        assert took < WITHIN + SLACK
+        assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
+        listed = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
+        assert {mine, alias, *rotation.uploaded} <= {each["alias"] for each in listed}
+        killed.start()
+        for each in (killed, other):
+            wait_until(lambda each=each: progress_of(each, rotation.uploaded[-1]) == ("enforced", 2), 20)
+
+
+def progress_of(control_plane: ControlPlane, alias: str) -> tuple[str, int]:
+    """Return whether a certificate is enforced, and on how many gateways."""
+    progress = control_plane.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"]
+    return progress["progress"], progress["enforcedOn"]
+
+
+def test_a_rolling_restart_fails_no_request_and_gateways_move_before_they_lose_anything(installation: Installation):
+    with Backend(None) as backend:
+        api = installation.control_planes[0].publish_api(backend.url())
+        for each in installation.gateways:
+            wait_until(lambda each=each: each.status_of(api) == 200, 10)
+        losses = [event_count(each, "lost the control plane") for each in installation.gateways]
+        with Load(installation.gateways[0], api.path) as load, Load(installation.gateways[1], api.path) as elsewhere:
+            for control_plane in installation.control_planes:
+                other = installation.other(control_plane)
+                control_plane.stop()
+                for each in installation.gateways:
+                    each.wait_until_connected(other)
+                created = other.publish_api(backend.url())
+                for each in installation.gateways:
+                    wait_until(lambda each=each, created=created: each.status_of(created) == 200)
+                control_plane.start()
+            load.go_on()
+            elsewhere.go_on()
+        assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
+        assert [event_count(each, "lost the control plane") for each in installation.gateways] == losses
+
+
+def event_count(gateway: Gateway, event: str) -> int:
+    return sum(each["event"] == event for each in gateway.events)
+
+
+def test_a_control_plane_that_hangs_is_left_and_causes_no_harm_when_it_continues(installation: Installation):
+    gateway = installation.gateways[0]
+    paused, other = installation.sides_of(gateway)
+    with Backend(None) as backend:
+        api = other.publish_api(backend.url())
+        wait_until(lambda: gateway.status_of(api) == 200, 10)
+        with Load(gateway, api.path) as load:
+            paused.pause()
+            began = time.monotonic()
+            gateway.wait_until_connected(other, 15)
+            assert time.monotonic() - began < 10
+            other.delete_api(api)
+            wait_until(lambda: gateway.status_of(api) == 404)
+            paused.resume()
+            created = paused.publish_api(backend.url())
+            wait_until(lambda: gateway.status_of(created) == 200, 10)
+        assert set(load.answers) <= {"200", "404 not_found"}
+        assert gateway.status_of(api) == 404

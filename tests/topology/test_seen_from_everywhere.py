@@ -1,0 +1,103 @@
+"""A gateway that follows one control plane can be tested, and its failures seen, at another one."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from backends import V4, Backend
+from issuing import issue
+from running import wait_until
+from topology.installation import ControlPlane, Gateway, Installation
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+PRESENTED = issue(V4)
+
+
+def probe(control_plane: ControlPlane, endpoint: str, gateway: Gateway) -> dict:
+    """Test a backend at a gateway; return the result."""
+    form = {"endpoint": endpoint, "gateway": gateway.name}
+    result = control_plane.rest.post("/endpoints/probe", data=form).raise_for_status().json()
+    assert result["gateway"] == gateway.name
+    return result
+
+
+def test_a_backend_is_tested_at_the_gateway_of_another_control_plane(installation: Installation):
+    gateway = installation.gateways[1]
+    with Backend(PRESENTED) as backend:
+        directly, relayed = (
+            probe(control_plane, backend.url(), gateway) for control_plane in installation.sides_of(gateway)
+        )
+    assert relayed == directly
+    assert (relayed["verdict"]["accepted"], relayed["verdict"]["code"]) == (False, "self_signed_not_trusted")
+
+
+def test_a_failure_is_the_same_at_every_control_plane(installation: Installation):
+    gateway = installation.gateways[1]
+    followed, other = installation.sides_of(gateway)
+    with Backend(PRESENTED) as backend:
+        api = other.publish_api(backend.url())
+        with (
+            signed_in(other) as browser,
+            browser.stream("GET", f"/apis/{api.id}/enforcement/live") as events,
+        ):
+            lines = events.iter_lines()
+            assert gateway.status_of(api) == 503
+            # The client's time limit ends the wait.
+            assert next(line for line in lines if "self_signed_not_trusted" in line)
+        wait_until(lambda: [each for each in failures(followed, api, gateway) if each["examinedTime"]], 20)
+        wait_until(lambda: failures(other, api, gateway) == failures(followed, api, gateway))
+        (failure,) = failures(other, api, gateway)
+        assert (failure["code"], len(failure["presented"])) == ("self_signed_not_trusted", 1)
+        single = f"/failures/{failure['requestId']}"
+        assert other.rest.get(single).json() == followed.rest.get(single).json()
+        assert other.rest.get("/failures/unknown").status_code == 404
+        for path in ("/failures", f"/failures?request_id={failure['requestId']}"):
+            assert page(other, path) == page(followed, path)
+            assert "self-signed" in page(other, path)
+        live = f"/apis/{api.id}/enforcement"
+        assert json.loads(page(other, live))["failures"] == json.loads(page(followed, live))["failures"] != {}
+        other.import_certificate(backend.url(), PRESENTED.pem)
+        for control_plane in (other, followed):
+            wait_until(lambda control_plane=control_plane: not failures(control_plane, api, gateway))
+
+
+def failures(control_plane: ControlPlane, api, gateway: Gateway) -> list[dict]:
+    """Return the failures of an API at a gateway."""
+    listed = control_plane.rest.get("/failures").raise_for_status().json()["list"]
+    return [each for each in listed if (each["apiId"], each["gateway"]) == (api.id, gateway.name)]
+
+
+def page(control_plane: ControlPlane, path: str) -> str:
+    """Return a page as an admin sees it."""
+    with signed_in(control_plane) as browser:
+        answer = browser.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@contextmanager
+def signed_in(control_plane: ControlPlane) -> Iterator[httpx2.Client]:
+    """Provide a browser in which an admin has signed in."""
+    with control_plane.browser() as browser:
+        browser.post("/sign-in", data={"name": "admin", "password": control_plane.admin_password})
+        yield browser
+
+
+def test_failures_outlive_the_control_plane_that_knew_them(installation: Installation):
+    gateway = installation.gateways[1]
+    killed, other = installation.sides_of(gateway)
+    with Backend(PRESENTED) as backend:
+        api = other.publish_api(backend.url())
+        wait_until(lambda: gateway.status_of(api) == 503)
+        wait_until(lambda: failures(other, api, gateway))
+        killed.kill_publisher()
+        assert failures(other, api, gateway)
+        gateway.wait_until_connected(other)
+        (before,) = failures(other, api, gateway)
+        gateway.status_of(api)
+        wait_until(lambda: failures(other, api, gateway)[0]["times"] > before["times"])
+        killed.start()
+        wait_until(lambda: failures(killed, api, gateway) == failures(other, api, gateway))

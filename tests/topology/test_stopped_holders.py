@@ -1,0 +1,59 @@
+"""A process that is stopped while it holds the lease does nothing once another one has taken over."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from holdfast.store.database import Store
+from holdfast.store.postgresql.location import parse_location
+from postgresql import shared_server
+from running import wait_until
+
+PROGRAM = Path(__file__).with_name("acting_process.py")
+TIMES = 3
+
+
+@pytest.fixture
+def database():
+    made = shared_server().create_database()
+    Store(parse_location(made.url)).close()  # with its tables
+    with made.connect() as connection:
+        connection.execute("CREATE TABLE act (number bigserial PRIMARY KEY, holder text, term integer)")
+        yield made, connection
+
+
+def test_a_holder_that_was_stopped_never_acts_after_its_successor(database):
+    made, connection = database
+
+    def last_holder():
+        row = connection.execute("SELECT holder FROM act ORDER BY number DESC LIMIT 1").fetchone()
+        return row and row[0]
+
+    def replace_holder(before, after):
+        """Stop the process that acts, and let it continue once another process acts."""
+        os.kill(processes[before].pid, signal.SIGSTOP)
+        (last,) = connection.execute("SELECT max(number) FROM act").fetchone()
+        query = "SELECT 1 FROM act WHERE holder = %s AND number > %s LIMIT 1"
+        wait_until(lambda: connection.execute(query, (after, last)).fetchone(), 30)
+        os.kill(processes[before].pid, signal.SIGCONT)
+
+    with ExitStack() as stack:
+        processes = {}
+        for name in ("one", "two"):
+            processes[name] = subprocess.Popen([sys.executable, PROGRAM, made.url, name])
+            stack.callback(processes[name].wait)
+            stack.callback(processes[name].kill)
+        for _ in range(TIMES):
+            stopped = wait_until(last_holder, 30)
+            (other,) = processes.keys() - {stopped}
+            replace_holder(stopped, other)
+            replace_holder(other, stopped)
+    rows = connection.execute("SELECT holder, term FROM act ORDER BY number").fetchall()
+    terms = [term for _, term in rows]
+    assert terms == sorted(terms)
+    assert len({term for _, term in rows}) == len(set(rows)) >= 2 * TIMES  # each term has one holder

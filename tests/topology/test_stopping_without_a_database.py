@@ -1,0 +1,15 @@
+"""A control plane stops in time although its database accepts statements and answers none."""
+
+from postgresql import PostgresServer
+from topology.installation import ControlPlane
+
+
+def test_a_control_plane_stops_while_its_database_hangs(tmp_path):
+    with PostgresServer() as server:
+        control_plane = ControlPlane(tmp_path, "a", server.create_database().url, {})
+        try:
+            control_plane.start()
+            server.pause()
+            control_plane.stop()
+        finally:
+            control_plane.rest.close()

@@ -1,0 +1,41 @@
+"""The side navigation shows each user the pages that they may open, marks the open one, and counts what waits there."""
+
+import re
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from holdfast.services.access.permissions import ROLES, Role
+from holdfast.web import navigation
+from holdfast.web.navigation import ENTRIES
+
+MENU = re.compile(r'<nav class="main-menu" aria-label="Main">(.*?)</nav>', re.DOTALL)
+CURRENT = re.compile(r'href="([^"]+)" aria-current=page')
+
+
+def read_menu(page: str) -> str:
+    found = MENU.search(page)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_entry_opens_its_page_and_is_marked_there(enlist, sign_in, role):
+    visitor = sign_in(enlist(str(uuid.uuid4()), str(uuid.uuid4()), role))
+    for entry in ENTRIES:
+        answer = visitor.get(entry.path)
+        if entry.permission is None or entry.permission in ROLES[role]:
+            assert answer.status_code == 200, entry
+            assert CURRENT.findall(read_menu(answer.text)) == [entry.path]
+        else:
+            assert answer.status_code == 403, entry
+            assert f'href="{entry.path}"' not in read_menu(answer.text)
+
+
+def test_a_count_above_zero_becomes_a_badge(client, monkeypatch):
+    numbers = iter((1200, 0))
+    counted = replace(ENTRIES[0], count=lambda *_: next(numbers))
+    monkeypatch.setattr(navigation, "ENTRIES", (counted,))
+    assert '<span class="badge-count">1,200</span>' in read_menu(client.get("/failures").text)
+    assert "badge-count" not in read_menu(client.get("/failures").text)
