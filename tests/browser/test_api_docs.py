@@ -3,19 +3,25 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.long
+
+
+def open_settings(page: Page) -> Locator:
+    page.goto("/docs")
+    page.locator("[id=operations-tag-Settings]").click()
+    settings = page.locator("[id=operations-Settings-get_settings]")
+    settings.locator(".opblock-summary-control").click()
+    return settings
 
 
 def test_the_operations_can_be_tried_without_requests_to_other_hosts(signed_in: Page):
     """Violations of the content security policy would appear in the console, which the fixture checks."""
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url))
-    signed_in.goto("/docs")
-    expect(signed_in.get_by_role("heading", name="Holdfast")).to_be_visible()
-    settings = signed_in.locator("[id=operations-Settings-get_settings]")
-    settings.locator(".opblock-summary-control").click()
+    settings = open_settings(signed_in)
+    expect(signed_in.get_by_role("heading", name="Holdfast", level=1)).to_be_visible()
     settings.get_by_role("button", name="Try it out").click()
     settings.get_by_role("button", name="Execute").click()
     expect(settings.locator(".live-responses-table .response .response-col_status")).to_have_text(re.compile("200"))
@@ -31,9 +37,7 @@ def test_the_page_follows_the_theme(signed_in: Page):
 
 
 def test_an_expired_session_does_not_open_a_password_prompt(signed_in: Page):
-    signed_in.goto("/docs")
-    settings = signed_in.locator("[id=operations-Settings-get_settings]")
-    settings.locator(".opblock-summary-control").click()
+    settings = open_settings(signed_in)
     settings.get_by_role("button", name="Try it out").click()
     signed_in.context.clear_cookies()
     with signed_in.expect_response("**/settings") as answered:

@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, assert_problem, create_api, unchanged, upload
+from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api, unchanged, upload
 from rest.operations import REQUESTS, House
 
 OAUTH = {"POST /oauth2/token", "POST /oauth2/revoke"}
@@ -149,3 +149,10 @@ def test_ignored_parameters_are_described_as_ignored(client):
     }
     preserved = {"preserveProvider", "preserveCredentials"}
     assert ignored == {"apiId", "openAPIVersion", "query", "serviceVersion"} | preserved
+
+
+@pytest.mark.parametrize("time", ["251", "2027-01-31", "2027-01-31T12:00:00"])
+def test_a_number_of_seconds_or_a_time_without_its_offset_is_not_a_time(client, time):
+    answer = client.get(f"{PREFIX}/failures", params={"since": time})
+    assert answer.status_code == 400, answer.text
+    assert "since" in answer.text

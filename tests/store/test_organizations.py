@@ -438,6 +438,7 @@ FOR_ALL = {
     revisions.count,
     revisions.content_of,
     revisions.everything_deployed,
+    revisions.origins_of,
     apis.settings_of,
     apis.with_settings,
 }

@@ -2,14 +2,16 @@
 Strict inputs: query parameters and form fields that an operation doesn't know are rejected by name, not ignored.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from fastapi import Request, params
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import AwareDatetime, BeforeValidator
 
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.services.access.context import Context
@@ -17,6 +19,16 @@ from holdfast.services.access.context import Context
 MAX_PROBLEMS = 20  # a request may have thousands of parameters, each with a sentence in the response
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 Takes = dict[str, Any]  # name -> type
+
+
+def _require_date(value: object) -> object:
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("Send a time such as 2027-01-31T12:00:00Z.")
+    return value
+
+
+# A time as RFC 3339, section 5.6, writes it. Pydantic alone would take a number, too, as seconds since 1970.
+Time = Annotated[AwareDatetime, BeforeValidator(_require_date)]
 
 
 def ignores(**parameters: str) -> dict[str, Any]:

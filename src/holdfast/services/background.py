@@ -76,6 +76,8 @@ class Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The tasks keep what they used, such as gRPC's servers, which must not outlive the event loop.
+        self._tasks.clear()
 
 
 def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from holdfast.apis.errors import InvalidField
 from holdfast.audit.chain import Link
@@ -20,6 +19,7 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import AuditChain, AuditEvents
 from holdfast.rest.csv_rows import write_rows
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit
 from holdfast.rest.prefixes import link
 from holdfast.rest.responses import files
@@ -37,10 +37,10 @@ Format = Literal["jsonlines", "csv"]
 
 def _filter(
     start: Annotated[
-        AwareDatetime | None, Query(alias="from", ge=_FIRST, le=_LAST, description="Only events at this time or later.")
+        Time | None, Query(alias="from", ge=_FIRST, le=_LAST, description="Only events at this time or later.")
     ] = None,
     end: Annotated[
-        AwareDatetime | None, Query(alias="to", ge=_FIRST, le=_LAST, description="Only events before this time.")
+        Time | None, Query(alias="to", ge=_FIRST, le=_LAST, description="Only events before this time.")
     ] = None,
     user: Annotated[str, Query(description="Only events that this user caused.")] = "",
     action: Annotated[str, Query(description="Only events with this action, such as `import certificate`.")] = "",

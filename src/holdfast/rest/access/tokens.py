@@ -5,11 +5,12 @@
 from datetime import datetime
 
 from fastapi import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.rest.access import responses
 from holdfast.rest.access.authentication import Bearer, RequestContext
 from holdfast.rest.access.responses import NewToken, Tokens
+from holdfast.rest.inputs import Time
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access import tokens
@@ -25,7 +26,7 @@ class TokenBody(BaseModel):
     model_config = ConfigDict(populate_by_name=True, extra="forbid")
     name: str
     scopes: list[str]
-    expires_time: AwareDatetime = Field(alias="expiresTime", description="When it expires, within 366 days.")
+    expires_time: Time = Field(alias="expiresTime", description="When it expires, within 366 days.")
 
 
 @router.get("")

@@ -5,13 +5,13 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures
+from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
 from holdfast.rest.router import Router
@@ -35,7 +35,7 @@ def list_failures(
     api_id: Annotated[str, Query(alias="apiId", description="Only failures of this API.")] = "",
     code: Annotated[str, Query(description="Only failures with this cause.")] = "",
     gateway: Annotated[str, Query(description="Only failures at this gateway.")] = "",
-    since: Annotated[AwareDatetime | None, Query(description="Only failures that were seen since this time.")] = None,
+    since: Annotated[Time | None, Query(description="Only failures that were seen since this time.")] = None,
     acknowledged: Annotated[bool | None, Query(description="Only failures that are, or aren't, acknowledged.")] = None,
 ) -> Failures:
     """

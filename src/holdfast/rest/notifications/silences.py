@@ -3,10 +3,11 @@
 """
 
 from fastapi import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.notifications.silence import Silence, SilenceDraft
 from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.inputs import Time
 from holdfast.rest.notifications.responses import NotificationSilence, NotificationSilences
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
@@ -22,7 +23,7 @@ class SilenceBody(BaseModel):
     kind: str = Field("", description="The kind of event; empty: any.")
     about: str = Field("", description="The object, such as `gateway:eu-1` or `api:ID`; empty: any.")
     reason: str = Field(description="Why nobody should be notified.")
-    until: AwareDatetime = Field(description="When the silence ends, within 90 days.")
+    until: Time = Field(description="When the silence ends, within 90 days.")
 
 
 @router.get("")

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 from fastapi import Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.watch.watched_endpoint import Coverage
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
@@ -65,7 +66,7 @@ Order = Annotated[
     ),
 ]
 ExpiresBefore = Annotated[
-    AwareDatetime | None, Query(alias="expiresBefore", description="Only if a current certificate expires before this.")
+    Time | None, Query(alias="expiresBefore", description="Only if a current certificate expires before this.")
 ]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.trust.trust_draft import TrustDraft
@@ -17,6 +17,7 @@ from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
+from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
 from holdfast.rest.responses import files
 from holdfast.rest.router import Router
@@ -71,7 +72,7 @@ class ExceptionBody(BaseModel):
     """A new exception."""
 
     reason: str = Field(description="Why verification must be off.")
-    until: AwareDatetime = Field(description="When verification turns back on, within 7 days.")
+    until: Time = Field(description="When verification turns back on, within 7 days.")
 
 
 @router.get("/trust-settings")
