@@ -124,6 +124,26 @@ def test_trust_that_changes_is_compared_without_another_look(store, anna, clock,
         play(story())
 
 
+def test_an_endpoint_that_is_published_during_the_last_check_is_checked_next(anna, publish, watching, seen):
+    def publish_another(_):
+        if not published:
+            published.append(publish(anna, "Pasta", url(other)))
+        return [V4]
+
+    published = []
+
+    async def story():
+        async with watching(publish_another) as watch:
+            while await watch.check_due():
+                pass
+            assert seen(anna, backend).presented
+            assert seen(anna, other).presented
+
+    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as other:
+        publish(anna, "Pizza", url(backend))
+        play(story())
+
+
 def test_only_changes_are_written(store, anna, publish, watching, clock):
     notes = []
 

@@ -69,8 +69,8 @@ class Watch:
         """
         Check the backends that are due, in small groups.
 
-        Return True if a change interrupted this: trust that has changed is taken into account, and new endpoints are
-        first among those that are left.
+        Return True if something changed in the meantime: trust that has changed is taken into account, and new
+        endpoints are first among those that are left.
         """
         reached, now = await self._begin(), self._now()
         if not self._looks.can_look:
@@ -84,8 +84,7 @@ class Watch:
             await self._save([each for each in observations if each], group, now, is_last=start + size >= len(due))
             if self._wake.is_set():
                 await self.follow_trust()
-                if start + size < len(due):
-                    return True
+                return True
             if start + size < len(due):
                 await asyncio.sleep(min(clock() - began, LONGEST_REST))
         return False
