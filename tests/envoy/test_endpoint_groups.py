@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from backends import V4, Backend, closed_port
 from issuing import DAY, Issued, issue
-from running import Holdfast, PublishedApi, wait_until
+from running import Holdfast, PublishedApi, refusal, wait_until
 from scripted import ScriptedBackend
 
 pytestmark = pytest.mark.envoy
@@ -224,9 +224,8 @@ def test_each_failure_belongs_to_the_member_that_failed_although_others_answer(h
 def test_a_request_that_fails_at_every_member_counts_once_for_each(holdfast: Holdfast):
     with closed_port() as one, closed_port() as two:
         api = publish(holdfast, [one, two], "failover")
-        wait_until(lambda: call(holdfast, api, 1) == {"503": 1})
-        wait_until(lambda: len(failures(holdfast, api)) == 2)
-        wait_until(lambda: {each["times"] for each in failures(holdfast, api).values()} == {1})
+        wait_until(lambda: refusal(holdfast.call(f"{api.path}/x")) == "503 backend_unreachable")
+        wait_until(lambda: [each["times"] for each in failures(holdfast, api).values()] == [1, 1])
 
 
 def test_a_member_that_does_not_answer_in_time_is_reported_although_another_answers(holdfast: Holdfast):
