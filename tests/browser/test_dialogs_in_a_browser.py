@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from backends import Backend
 from browser.conftest import violations_by_theme
@@ -60,6 +60,19 @@ def test_after_a_deletion_the_next_row_has_the_focus_and_the_message_names_the_o
         expect(rows.filter(has_text=alias)).to_have_count(0)
         expect(rows.filter(has_text=following).locator(":focus")).to_have_count(1)
         expect(endpoints.locator("#notice")).to_contain_text(alias)
+
+
+def test_the_focus_returns_to_a_row_that_was_replaced_before_the_dialog_opened(endpoints: Page):
+    def replace_list(route: Route) -> None:
+        endpoints.evaluate("document.querySelector('#certificate-list').outerHTML += ''")
+        route.continue_()
+
+    endpoints.route("**/certificates/**", replace_list)
+    delete = endpoints.locator("tr").filter(has_text="first").get_by_role("button", name="Delete certificate")
+    delete.click()
+    expect(endpoints.get_by_role("dialog")).to_be_visible()
+    endpoints.keyboard.press("Escape")
+    expect(delete).to_be_focused()
 
 
 def test_a_page_with_changed_input_is_left_only_after_a_question(endpoints: Page, api: PublishedApi):

@@ -91,8 +91,8 @@ def test_failures_outlive_the_control_plane_that_knew_them(installation: Install
     killed, other = installation.sides_of(gateway)
     with Backend(PRESENTED) as backend:
         api = other.publish_api(backend.url())
-        wait_until(lambda: gateway.status_of(api) == 503)
-        wait_until(lambda: failures(other, api, gateway))
+        # Until the gateway has the backend, it answers 503 as well, without a failure.
+        wait_until(lambda: gateway.status_of(api) == 503 and failures(other, api, gateway))
         killed.kill_publisher()
         assert failures(other, api, gateway)
         gateway.wait_until_connected(other)

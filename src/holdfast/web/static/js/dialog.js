@@ -5,6 +5,7 @@ const dialog = document.getElementById("dialog");
 const question = document.getElementById("discard");
 let typed = ""; // the form as it was opened
 let opener; // the link, and where its row is
+let isPressed = false; // the opener was, and its dialog hasn't been opened yet
 
 const serialize = () =>
   [...dialog.querySelectorAll("form")]
@@ -28,12 +29,21 @@ const remember = (link) => {
 const open = () => {
   if (!dialog.firstElementChild) return;
   if (!dialog.open) {
-    remember(document.activeElement);
+    if (!isPressed) remember(document.activeElement);
+    isPressed = false;
     dialog.showModal();
   }
   dialog.querySelector("#dialog-title").focus();
   dialog.scrollTop = 0;
   typed = serialize();
+};
+
+// Until the answer arrives, a list that is polled may have replaced the row of the link.
+const press = ({ target }) => {
+  const link = target.closest("a[href], button");
+  if (dialog.open || !link?.closest("[hx-target='#dialog']")) return;
+  remember(link);
+  isPressed = true;
 };
 
 const close = () => {
@@ -65,6 +75,7 @@ if (dialog) {
   new MutationObserver(open).observe(dialog, { childList: true });
   new MutationObserver(reveal).observe(dialog, { childList: true, subtree: true });
   new MutationObserver(restoreFocus).observe(document.getElementById("main"), { childList: true, subtree: true });
+  document.addEventListener("click", press, { capture: true });
   dialog.addEventListener("close", () => {
     dialog.replaceChildren();
     restoreFocus();
