@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "src/holdfast/web"
 VENDOR = WEB / "static/vendor"
 # Host names in .example can be shown, and never resolve (RFC 6761, section 6.5).
-FOREIGN = re.compile(rb"(?:https?:|(?<=[\"'(]))//(?!www\.w3\.org/2000/svg\b|[a-z]+\.example\b)[^\s\"'<>)]+", re.IGNORECASE)
+SHOWN = rb"www\.w3\.org/2000/svg\b|[a-z]+\.example\b"
+FOREIGN = re.compile(rb"(?:https?:|(?<=[\"'(]))//(?!" + SHOWN + rb")[^\s\"'<>)]+", re.IGNORECASE)
 
 TABLES = tomllib.loads((VENDOR / "vendor.toml").read_text("utf-8"))
 ASSETS = [*TABLES["file"], TABLES["icons"]]
