@@ -27,7 +27,7 @@ def _require_date(value: object) -> object:
     return value
 
 
-# A time as RFC 3339, section 5.6, writes it. Without the check, pydantic would also take a number of seconds since 1970.
+# A time as in RFC 3339, section 5.6. Without the check, pydantic would also take a number of seconds since 1970.
 Time = Annotated[AwareDatetime, BeforeValidator(_require_date)]
 
 
