@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from backends import V4, Backend, websocket_backend
 from issuing import issue
-from running import Holdfast, wait_until
+from running import Holdfast, refusal, wait_until
 from scripted import ScriptedBackend, answer
 
 pytestmark = pytest.mark.envoy
@@ -43,6 +43,11 @@ def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
         with connect(f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=5) == "/ hello"
+        plain = holdfast.call(api.path)
+        assert refusal(plain) == "400 websocket_required"
+        found = f"/failures/{plain.headers['x-request-id']}"
+        wait_until(lambda: holdfast.rest.get(found).json().get("code") == "websocket_required")
+        assert "websocket_required" not in holdfast.rest.get("/failures", params={"apiId": api.id}).text
 
 
 @pytest.mark.parametrize(

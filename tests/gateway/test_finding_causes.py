@@ -51,6 +51,7 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("downstream_remote_disconnect", "DC", 200), Cause.CALLER_DISCONNECTED),
         (seen("http2.remote_reset", "DR", 200), Cause.CALLER_DISCONNECTED),
         (seen("direct_response", "", 403), Cause.CALLER_NOT_ACCEPTED),
+        (seen("direct_response", "", 400), Cause.WEBSOCKET_REQUIRED),
         (seen("route_not_found", "NR", 404), Cause.API_NOT_FOUND),
         (seen("http1.codec_error", "DPE", 400), Cause.BAD_REQUEST),
         # The gateway's responses to gRPC callers have status 200 and a gRPC status.

@@ -55,6 +55,8 @@ def test_ignored_members_keep_their_values(client):
 
 def test_only_members_that_ask_for_something_are_named(client):
     assert "membersWithoutEffect" not in create_api(client)
+    for kind, unobeyed in (("INLINE", ["endpointImplementationType"]), ("ENDPOINT", []), ("MOCKED_OAS", [])):
+        assert list_unobeyed({"endpointImplementationType": kind}) == unobeyed
     neutral = {"policies": ["Unlimited"], "visibility": "PUBLIC", "enableSchemaValidation": False, "tags": ["a"]}
     assert list_unobeyed(neutral | {"securityScheme": ["mutualssl", "mutualssl_mandatory"]}) == []
     assert list_unobeyed({"securityScheme": ["oauth2"], "enableSchemaValidation": True}) == [

@@ -7,9 +7,9 @@ from typing import Any
 
 from holdfast.apis.errors import InvalidField
 
-DEFAULT_TYPE = "HTTP"
+DEFAULT_TYPE, WEBSOCKET_TYPE = "HTTP", "WS"
 # Their requests reach the backend as HTTP, so gateways serve them like HTTP APIs.
-SERVED_TYPES = frozenset({DEFAULT_TYPE, "GRAPHQL", "SOAP", "SSE", "WS"})
+SERVED_TYPES = frozenset({DEFAULT_TYPE, "GRAPHQL", "SOAP", "SSE", WEBSOCKET_TYPE})
 
 
 def refuse_unserved_type(api_type: str | None) -> None:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.apis.catalog.operation_list import SWITCH
-from holdfast.apis.catalog.prototype import MOCKED
+from holdfast.apis.catalog.prototype import MEMBER as IMPLEMENTATION
+from holdfast.apis.catalog.prototype import MOCKED, SCRIPTED
 from holdfast.apis.identities.caller_certificate import MUTUAL_TLS
 
 
@@ -51,7 +52,7 @@ MEMBERS: Mapping[str, MemberRule] = {
     **_rules(Obedience.OBEYED, "older spelling of the security in `endpointConfig`", "endpointSecurity"),
     **_rules(Obedience.OBEYED, "groups of gateways", "gatewayEnvironments"),
     **_rules(Obedience.OBEYED, "types that no gateway serves can't be published", "type"),
-    **_rules(Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples", "endpointImplementationType"),
+    **_rules(Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples; `INLINE` has no effect", IMPLEMENTATION),
     **_rules(Obedience.OBEYED, "shown on pages", "description"),
     "enableSchemaValidation": _asking("Envoy has no filter for it"),
     "responseCachingEnabled": _asking("responses aren't cached"),
@@ -97,6 +98,8 @@ def list_unobeyed(members: Mapping[str, Any]) -> list[str]:
     schemes = members.get("securityScheme")
     if isinstance(schemes, list) and any(str(scheme).lower().startswith(_CHECKED) for scheme in schemes):
         asking.append("securityScheme")
+    if members.get(IMPLEMENTATION) in SCRIPTED:
+        asking.append(IMPLEMENTATION)
     return sorted(asking)
 
 

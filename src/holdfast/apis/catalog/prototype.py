@@ -21,8 +21,9 @@ from holdfast.apis.errors import InvalidField
 
 MEMBER = "endpointImplementationType"
 MOCKED, FORWARDED = "MOCKED_OAS", "ENDPOINT"
-# WSO2's own example of an API has INLINE. Gateways run no scripts: they forward requests to the endpoints.
-_SCRIPTED = frozenset({"INLINE", "MARKDOWN"})
+# Accepted because WSO2's own example of an API has INLINE, without effect: WSO2's gateway runs scripts to answer, ours
+# runs none and forwards requests to the endpoints.
+SCRIPTED = frozenset({"INLINE", "MARKDOWN"})
 
 
 def is_mocked(members: Mapping[str, Any]) -> bool:
@@ -33,7 +34,7 @@ def is_mocked(members: Mapping[str, Any]) -> bool:
 def check_implementation(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Raise InvalidField if the member is changed to what gateways can't do."""
     kind = after.get(MEMBER)
-    if kind == before.get(MEMBER) or kind in {None, MOCKED, FORWARDED, *_SCRIPTED}:
+    if kind == before.get(MEMBER) or kind in {None, MOCKED, FORWARDED, *SCRIPTED}:
         return
     raise InvalidField(MEMBER, f"Use {FORWARDED} or {MOCKED}.")
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from holdfast.apis.catalog import cors_policy
+from holdfast.apis.catalog.api_types import WEBSOCKET_TYPE, type_of
 from holdfast.apis.catalog.cors_policy import CorsPolicy, read_cors
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.operation_list import SWITCH, read_operations
@@ -42,6 +43,7 @@ class RequestRules:
     cors: CorsPolicy | None = None
     production_limit: RateLimit | None = None
     sandbox_limit: RateLimit | None = None
+    only_websockets: bool = False  # what isn't one is refused
 
     @property
     def members(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class RequestRules:
         for environment in ENVIRONMENTS:
             if limit := self.limit(environment):
                 limits |= {environment: limit.requests, f"{environment}TimeUnit": limit.unit}
+        members |= {"type": WEBSOCKET_TYPE} if self.only_websockets else {}
         return members | ({LIMITS: limits} if limits else {})
 
     def limit(self, environment: Environment) -> RateLimit | None:
@@ -90,7 +93,7 @@ def _read(check: Check, members: Mapping[str, Any]) -> RequestRules:
     cors = check(read_cors, members.get(cors_policy.MEMBER))
     limits = check(_read_limits, members) or {}
     production, sandbox = (check(partial(_read_limit, limits), environment) for environment in ENVIRONMENTS)
-    return RequestRules(operations, cors, production, sandbox)
+    return RequestRules(operations, cors, production, sandbox, type_of(members) == WEBSOCKET_TYPE)
 
 
 def _read_limits(members: Mapping[str, Any]) -> Mapping[str, Any]:

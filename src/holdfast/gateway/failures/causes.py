@@ -63,6 +63,7 @@ class Cause(StrEnum):
     OPERATION_NOT_LISTED = "operation_not_listed"
     RATE_LIMITED = "rate_limited"
     NOT_A_WEBSOCKET = "not_a_websocket"
+    WEBSOCKET_REQUIRED = "websocket_required"
     BAD_REQUEST = "bad_request"
     REQUEST_REFUSED = "request_refused"
     REQUEST_TOO_LARGE = "request_too_large"
@@ -91,6 +92,7 @@ NOT_OF_BACKENDS = frozenset(
         Cause.OPERATION_NOT_LISTED,
         Cause.RATE_LIMITED,
         Cause.NOT_A_WEBSOCKET,
+        Cause.WEBSOCKET_REQUIRED,
         Cause.BAD_REQUEST,
         Cause.REQUEST_REFUSED,
         Cause.REQUEST_TOO_LARGE,

@@ -274,6 +274,10 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "The caller asked for a websocket, and the backend answered with something else, such as a page or a redirect.",
         "Check that the backend accepts websockets at this path, and whether it requires HTTP/1.1 or signing in first.",
     ),
+    Cause.WEBSOCKET_REQUIRED: Explanation(
+        "The API has the type WS, so it has only websockets, and this request didn't ask for one.",
+        "Let the caller use a ws:// or wss:// URL. If the API also serves other requests, change its type to HTTP.",
+    ),
     Cause.BAD_REQUEST: Explanation(
         "The gateway can't read the request as HTTP.",
         "Check what the caller sends: the request line, the header fields, and whether it uses TLS on a port without "

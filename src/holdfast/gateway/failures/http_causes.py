@@ -16,6 +16,7 @@ from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.failures.evidence import Evidence
 from holdfast.gateway.resources.access_logs import ATTEMPT_FLAGS, BACKEND_FLAGS, TIMEOUT_FLAGS
 from holdfast.gateway.resources.operations import METHOD_NOT_LISTED, NOT_LISTED
+from holdfast.gateway.resources.websockets import NO_WEBSOCKET
 
 _KIB = 1024
 # Requests that the gateway rejects itself, by Envoy's details: responses to gRPC callers all have status 200.
@@ -28,6 +29,12 @@ _REASONS = {
     "route_not_found": Cause.API_NOT_FOUND,
     "upgrade_failed": Cause.REQUEST_REFUSED,
     "websocket_handshake_unsuccessful": Cause.NOT_A_WEBSOCKET,
+}
+# Responses of routes, by status.
+_DIRECT = {
+    NOT_LISTED: Cause.OPERATION_NOT_LISTED,
+    METHOD_NOT_LISTED: Cause.OPERATION_NOT_LISTED,
+    NO_WEBSOCKET: Cause.WEBSOCKET_REQUIRED,
 }
 # The same by the status of the gateway's response.
 _REJECTED = {
@@ -102,8 +109,8 @@ def _caller_cause(evidence: Evidence) -> Cause | None:
         return Cause.REQUEST_REFUSED
     if evidence.flags & {"DC", "DR"} or evidence.details.startswith("downstream_"):
         return Cause.CALLER_DISCONNECTED
-    if evidence.details == "direct_response" and evidence.status in {NOT_LISTED, METHOD_NOT_LISTED}:
-        return Cause.OPERATION_NOT_LISTED
+    if evidence.details == "direct_response" and evidence.status in _DIRECT:
+        return _DIRECT[evidence.status]
     return _REASONS.get(evidence.details) or _REJECTED.get(evidence.status)
 
 

@@ -22,6 +22,7 @@ from holdfast.gateway.resources.constants import METADATA, SLOW_CONNECTION, SUSP
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.operations import METHOD_NOT_LISTED, NOT_LISTED
 from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
+from holdfast.gateway.resources.websockets import NO_WEBSOCKET
 
 _NEW_ID = "%UNIQUE_ID%"
 # The id that was sent to the backend, or a new one if Envoy rejects the request before assigning an id.
@@ -85,6 +86,7 @@ REPLIES = (
     Reply(_direct(503), 503, "api_blocked", "This API is blocked. Try again later."),  # see `routes.build_routes`
     Reply(_direct(NOT_LISTED), 404, "resource_not_found", "This API has no resource at this path."),
     Reply(_direct(METHOD_NOT_LISTED), 405, "method_not_allowed", "This API allows other methods here; see Allow."),
+    Reply(_direct(NO_WEBSOCKET), 400, "websocket_required", "This API has only websockets. Ask for one (RFC 6455)."),
     Reply(_status(429), 429, "too_many_requests", "The API gets too many requests. Try again after Retry-After."),
     Reply(_flags("NR"), 404, "not_found", "No API is published at this URL."),
     # Envoy rejects some of these while they still have the id that the caller sent, hence the new id.

@@ -43,7 +43,7 @@ from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import add_mappings, build_mapping, read_mappings, set_public_path
 from holdfast.gateway.resources.suspension import mark_suspension
 from holdfast.gateway.resources.timeouts import build_idle_timeout
-from holdfast.gateway.resources.websockets import share_connections
+from holdfast.gateway.resources.websockets import NO_WEBSOCKET, share_connections
 
 # Every listener receives all scopes, and finds its own by this header, which it sets itself.
 ENVIRONMENT_HEADER = "x-holdfast-environment"
@@ -102,6 +102,10 @@ def build_routes(
         routes = others + build_mock_routes(name, path, api.mocks or ())
     elif api.rules.operations is not None:
         routes = _routes_of_operations(api, environment, path, list_kinds(cluster, endpoint), callers)
+    elif api.rules.only_websockets:
+        others = _refuse_others(name, path, callers) if api.requires_certificate else []
+        routes = others + _routes_to(api, environment, path, list_kinds(cluster, endpoint)[:1])
+        routes += build_answers(name, path, NO_WEBSOCKET)
     elif not api.requires_certificate:
         routes = _routes_to(api, environment, path, list_kinds(cluster, endpoint))
     else:

@@ -20,6 +20,9 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from holdfast.gateway.resources.tls import write_inline
 
 WEBSOCKET = "websocket"
+# Not 426: its response must have the header Upgrade (RFC 9110, section 15.5.22), which Envoy removes. 400 is what
+# RFC 6455 (section 4.2.1) proposes.
+NO_WEBSOCKET = 400
 UPGRADE = HeaderMatcher(name="upgrade", string_match=StringMatcher(exact=WEBSOCKET, ignore_case=True))
 _ALPN = "envoy.network.application_protocols"
 _FILTER = "holdfast.websocket_protocol"
