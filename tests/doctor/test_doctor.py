@@ -255,7 +255,7 @@ def test_a_wrong_sealing_key_is_reported(data, kept, unwell):
     kept(lambda session: gateway_identities.save(session, entry))
     assert unwell().keys() == {"client certificates"}  # it expires soon
     (data / KEY_FILE).unlink()
-    assert unwell()["sealing key"][:2] == ("failed", f"It can't decrypt the private keys for {ORIGIN} of default.")
+    assert unwell()["sealing key"][:2] == ("failed", f"It can't decrypt the secrets for {ORIGIN} of default.")
     (data / KEY_FILE).write_text("nonsense")
     (data / KEY_FILE).chmod(0o600)
     assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is not a sealing key")

@@ -180,7 +180,7 @@ def test_a_new_sealing_key_keeps_the_presented_certificate(tmp_path):
         assert (running.returncode, "Holdfast is already running" in running.stderr) == (1, True)
         holdfast.stop()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout == "Encrypted 1 private key with the new sealing key.\n"
+        assert done.stdout == "Encrypted 1 secret with the new sealing key.\n"
         assert (holdfast.data / "sealing-key").read_bytes() not in (b"", key)
         holdfast.start()
         wait_until(lambda: holdfast.answers(api))

@@ -98,7 +98,7 @@ def test_a_copy_can_be_checked_and_used(data, database, capsys):
     outcomes, texts = check(capsys, data, database.url)
     assert {name for name, outcome in outcomes.items() if outcome != "ok"} == {"durability"}
     assert "fsync = off" in texts["durability"]  # of the server of the tests
-    assert texts["sealing key"] == "It decrypts all private keys (1)."
+    assert texts["sealing key"] == "It decrypts all secrets (1)."
 
 
 def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(data, database, tmp_path):
@@ -137,7 +137,7 @@ def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, d
     empty = shared_server().create_database()  # the first one is lost
     monkeypatch.setenv("HOLDFAST_DATABASE", empty.url)
     (data / KEY_FILE).rename(tmp_path / KEY_FILE)
-    assert "1 private key" in refusal(backups.restore, file, data)
+    assert "1 secret" in refusal(backups.restore, file, data)
     assert check(capsys, data, empty.url)[0]["tables"] == "warning"  # there are none
     (tmp_path / KEY_FILE).rename(data / KEY_FILE)
     backups.restore(file, data)
@@ -210,7 +210,7 @@ def can_open(store, key):
     sealing = Sealing(lambda: (key,))
     try:
         with store.read() as session:
-            return all(sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.sealed_keys(session))
+            return all(sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.sealed_secrets(session))
     except CannotUnseal:
         return False
 

@@ -342,21 +342,21 @@ def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed
     del sealed
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
-    assert "doesn't include the sealing key, which is needed to decrypt its 1 private key" in capsys.readouterr().err
+    assert "doesn't include the sealing key, which is needed to decrypt its 1 secret" in capsys.readouterr().err
     assert (data / KEY_FILE).read_bytes().strip() not in file.read_bytes()
 
 
-def test_private_keys_that_cannot_be_decrypted_are_restored_only_on_request(data, sealed, tmp_path, refusal, capsys):
+def test_secrets_that_cannot_be_decrypted_are_restored_only_on_request(data, sealed, tmp_path, refusal, capsys):
     del sealed
     file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another"
     backups.backup(str(file), data)
     said = refusal(backups.restore, file, elsewhere)
     assert said.startswith(
-        f"1 private key in {file} can't be decrypted: the sealing key that it was sealed with is missing."
+        f"1 secret in {file} can't be decrypted: the sealing key that it was sealed with is missing."
     )
     assert DATABASE_FILE not in names(elsewhere)
     backups.restore(file, elsewhere, without_keys=True)
-    assert "1 private key can't be decrypted." in capsys.readouterr().out
+    assert "1 secret can't be decrypted." in capsys.readouterr().out
     assert api_names(elsewhere / DATABASE_FILE) == ["Pizza"]
     shutil.copy(data / KEY_FILE, elsewhere / KEY_FILE)
     backups.restore(file, elsewhere)

@@ -13,6 +13,7 @@ from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Membe
 from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SecurityDraft, SecurityKind
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidFields
+from holdfast.apis.notifications.channel import ChannelDraft, Secrets
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.gateway.resources.apis import build_api
 from holdfast.services.catalog.apis import ApiDraft, change_api, create_api, get_api
@@ -20,6 +21,7 @@ from holdfast.services.catalog.copies import copy_api
 from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.credentials.unsealing import choose_credentials
 from holdfast.services.identities.gateway_identities import reseal_keys
+from holdfast.services.notifications.channels import create_channel
 from holdfast.services.publishing.snapshot import read_everything
 from holdfast.services.revisions.revisions import create_revision, delete_revision, restore_revision
 from holdfast.store import inspection
@@ -169,12 +171,22 @@ def chosen(context, api: Api) -> Credential | None:
 @pytest.mark.usefixtures("revision")
 def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
     change(context, api, OTHER, basic("other"))
+    hook = ChannelDraft(url="https://hook.test/path")
+    create_channel(context, SEALING, "Hook", "slack", hook)
+    opened_channel = Secrets("https://hook.test/path").to_bytes()
     with open_to_read(database) as connection:
-        keys = list(contents.sealed_keys(connection))
-    assert {SEALING.open(key.sealed, key.organization, key.row) for key in keys} == {b"geheim", b"other"}
+        every = list(contents.sealed_secrets(connection))
+    opened = {SEALING.open(each.sealed, each.organization, each.row) for each in every}
+    assert opened == {b"geheim", b"other", opened_channel}
     with store.read() as session:
-        listed = {(what, SEALING.open(sealed, org, row)) for org, row, what, sealed in inspection.sealed_keys(session)}
-    assert listed == {("https://backend.test", b"geheim"), (OTHER, b"other")}
+        every = list(inspection.sealed_secrets(session))
+    listed = {(what, SEALING.open(sealed, owner, row)) for owner, row, what, sealed in every}
+    assert listed == {
+        ("https://backend.test", b"geheim"),
+        (OTHER, b"other"),
+        ("the notification channel Hook", opened_channel),
+    }
+    assert reseal_keys(store, NEW_KEY, context.now) == (3, 0)
 
 
 def test_a_copy_has_the_same_secret(context, api):

@@ -9,7 +9,9 @@ from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, re
 from holdfast.network.sockets import CannotStart
 from holdfast.server.sealing_keys import KEY_FILE, open_sealing, rotate_key
 from holdfast.server.settings import Settings
+from holdfast.store.recovery import contents
 from holdfast.store.sealing import CannotUnseal, Sealing
+from holdfast.store.tables import Table
 
 SECRET = b"the private key"
 
@@ -35,6 +37,14 @@ def test_a_sealed_secret_opens_and_never_looks_the_same_twice():
     assert one[:9] == two[:9]
     assert one[9:21] != two[9:21]
     assert SECRET not in one
+
+
+def test_backups_know_each_column_of_sealed_secrets():
+    columns = [(table.name, column.name) for table in Table.metadata.sorted_tables for column in table.columns]
+    sealed = {column for column in columns if "sealed" in column[1]}
+    without_secret = {("sealed_value", "sealed")}  # shows only which key sealed it
+    short_lived = {("message", "sealed")}  # between control planes that run
+    assert sealed == set(contents.COLUMNS) | without_secret | short_lived
 
 
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])

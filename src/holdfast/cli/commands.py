@@ -60,7 +60,7 @@ COMMANDS = {
     "backup": Source("server.backups", "Back up the database."),
     "restore": Source("server.backups", "Restore a backup."),
     "database": Source("server.databases", "Migrate, check and copy the database.", is_group=True),
-    "rotate-sealing-key": Source("server.up", "Encrypt stored private keys with a new key."),
+    "rotate-sealing-key": Source("server.up", "Encrypt stored secrets with a new key."),
     "login": Source("access.sign_in", "Sign in and store a token."),
     "logout": Source("access.sign_in", "Sign out and revoke the stored token."),
     "whoami": Source("access.sign_in", "Show the signed-in user and the publisher."),

@@ -1,5 +1,5 @@
 """
-Checks of the content of a database that needs attention: private keys, certificates, callers, gateways, exceptions.
+Checks of the content of a database that needs attention: secrets, certificates, callers, gateways, exceptions.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ RENEWED_BEFORE = timedelta(days=7)  # gateways renew their certificates when 10 
 
 def check_contents(session: Session, settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Yield the checks of the content."""
-    yield _keys(session, settings, data)
+    yield _secrets(session, settings, data)
     trusted, presented = inspection.trusted_certificates(session), inspection.presented_certificates(session)
     yield _lifetimes("endpoint certificates", trusted, now, "Replace them (`holdfast certificate replace`).")
     yield _lifetimes("client certificates", presented, now, "Import new ones, or create signing requests for them.")
@@ -66,11 +66,11 @@ def _gateways(session: Session, now: datetime) -> Check:
     return Check.ok("gateways", text)
 
 
-def _keys(session: Session, settings: Settings, data: Path) -> Check:
+def _secrets(session: Session, settings: Settings, data: Path) -> Check:
     opened, lost, ca_lost = 0, [], False
     try:
         sealing = open_sealing(settings, data)
-        for organization, row, origin, sealed in inspection.sealed_keys(session):
+        for organization, row, origin, sealed in inspection.sealed_secrets(session):
             try:
                 sealing.open(sealed, organization, row)
                 opened += 1
@@ -80,11 +80,12 @@ def _keys(session: Session, settings: Settings, data: Path) -> Check:
     except (CannotStart, UnusableSealingKey) as error:
         return Check.failed("sealing key", str(error), "Restore the previous sealing key.")
     if lost:
-        advice = "Restore the previous sealing key, or import these client certificates again."
+        advice = "Restore the previous sealing key, or enter these secrets again: import the client certificates, and "
+        advice += "set the credentials of endpoints and the secrets of notification channels."
         if ca_lost:
             advice += " For the gateway CA, revoke all gateways and enroll them again."
-        return Check.failed("sealing key", f"It can't decrypt the private keys for {some(lost)}.", advice)
-    text = f"It decrypts all private keys ({opened})." if opened else "There are no private keys to decrypt."
+        return Check.failed("sealing key", f"It can't decrypt the secrets for {some(lost)}.", advice)
+    text = f"It decrypts all secrets ({opened})." if opened else "There are no secrets to decrypt."
     return Check.ok("sealing key", text)
 
 

@@ -34,7 +34,7 @@ class ControlPlanesRun(CannotStart):
 
 def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     """
-    Encrypt all private keys with a new sealing key; return how many there were, and how many can't be decrypted.
+    Encrypt all secrets with a new sealing key; return how many there were, and how many can't be decrypted.
 
     While control planes run, that is possible if they have the new key and the old one.
 

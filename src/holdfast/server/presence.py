@@ -127,7 +127,7 @@ def _check_sealing_key(store: Store, sealing: Sealing, data: Path) -> None:
             f"This control plane can't decrypt what the database contains: {error.why}. Set "
             "HOLDFAST_SEALING_KEY or HOLDFAST_SEALING_KEY_FILE to the key of the other control planes; if none is set "
             f"there, copy the file {KEY_FILE} from the data directory of the one that started first to {data}. If the "
-            "key is lost, run `holdfast rotate-sealing-key`, and replace the private keys that can't be decrypted."
+            "key is lost, run `holdfast rotate-sealing-key`, and enter the secrets again that can't be decrypted."
         ) from error
     except UnusableSealingKey as error:
         raise CannotStart(str(error)) from error

@@ -1,7 +1,7 @@
 """
 `holdfast backup` and `holdfast restore`: copy the database into a file, and back.
 
-A backup is a copy of the database without the sealing key: anyone who has both can read the private keys of gateways.
+A backup is a copy of the database without the sealing key: anyone who has both can read the secrets in it.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from holdfast.server.settings import Settings
 from holdfast.store.database import Store
 from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
 from holdfast.store.location import PostgresqlLocation
-from holdfast.store.recovery.contents import Contents, read_contents, sealed_keys
+from holdfast.store.recovery.contents import Contents, read_contents, sealed_secrets
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
@@ -40,20 +40,20 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored backup, the path of the old database, and the number of private keys that can't be decrypted."""
+    """A restored backup, the path of the old database, and the number of secrets that can't be decrypted."""
 
     contents: Contents
     kept: Path | None
-    lost_keys: int
+    lost_secrets: int
 
 
-class KeysLost(CannotStart):
-    """The current sealing key can't decrypt private keys in the backup."""
+class SecretsLost(CannotStart):
+    """The current sealing key can't decrypt secrets in the backup."""
 
     def __init__(self, file: Path, count: int, why: str) -> None:
-        keys = "1 private key" if count == 1 else f"{count} private keys"
+        secrets = "1 secret" if count == 1 else f"{count} secrets"
         super().__init__(
-            f"{keys} in {file} can't be decrypted: {why}. Nothing was changed. Use the sealing key from the time of "
+            f"{secrets} in {file} can't be decrypted: {why}. Nothing was changed. Use the sealing key from the time of "
             "the backup, or add --without-keys to restore everything else."
         )
 
@@ -98,10 +98,10 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
 
     With PostgreSQL, copy *file* into an empty database, completely or not at all.
 
-    With *without_keys*, restore it even if the sealing key can't decrypt all private keys in it.
+    With *without_keys*, restore it even if the sealing key can't decrypt all secrets in it.
 
     Raises:
-        CannotStart: Holdfast is running there; KeysLost.
+        CannotStart: Holdfast is running there; SecretsLost.
         StoreFailure: BackupUnusable, or the disk is full.
     """
     data = settings.data.expanduser()
@@ -117,9 +117,9 @@ def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Re
         except StoreDamaged as error:
             raise _damaged(file, error) from error
         try:
-            count, why = _lost_keys(settings, data, staged)
+            count, why = _lost_secrets(settings, data, staged)
             if count and not without_keys:
-                raise KeysLost(file, count, why)
+                raise SecretsLost(file, count, why)
         except BaseException:
             staged.unlink()
             raise
@@ -138,9 +138,9 @@ def _restore_to_server(
             copy_database(file, staged)
         except StoreDamaged as error:
             raise _damaged(file, error) from error
-        count, why = _lost_keys(settings, data, staged)
+        count, why = _lost_secrets(settings, data, staged)
         if count and not without_keys:
-            raise KeysLost(file, count, why)
+            raise SecretsLost(file, count, why)
         Store(staged).close()  # its migrations
         copy_to_server(staged, location)
     return Restored(contents, None, count)
@@ -201,14 +201,14 @@ def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path,
         yield copy, Backup(copy.stat().st_size, contents)
 
 
-def _lost_keys(settings: Settings, data: Path, database: Path) -> tuple[int, str]:
-    """Return the number of private keys that the current sealing key can't decrypt, and the reason for the last one."""
+def _lost_secrets(settings: Settings, data: Path, database: Path) -> tuple[int, str]:
+    """Return the number of secrets that the current sealing key can't decrypt, and the reason for the last one."""
     count, why = 0, ""
     sealing = open_sealing(settings, data)
     with open_to_read(database) as connection:
-        for key in sealed_keys(connection):
+        for each in sealed_secrets(connection):
             try:
-                sealing.open(key.sealed, key.organization, key.row)
+                sealing.open(each.sealed, each.organization, each.row)
             except CannotUnseal as error:
                 count, why = count + 1, error.why
             except UnusableSealingKey as error:

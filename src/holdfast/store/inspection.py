@@ -23,6 +23,7 @@ from holdfast.store.tables import (
     GatewayIdentityRow,
     GatewayRow,
     IdentityChainRow,
+    NotificationChannelRow,
     TrustedCertificateRow,
     TrustSettingsRow,
 )
@@ -42,8 +43,8 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
     engine.dispose()
 
 
-def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
-    """Yield each sealed key or secret: organization, row id, what it is for (origins or GATEWAY_CA), sealed bytes."""
+def sealed_secrets(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
+    """Yield each sealed secret (keys, credentials): organization, row id, what it is for, sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
         query = select(table.organization_id, table.id, table.origin, column).where(column.is_not(None))
@@ -54,6 +55,9 @@ def sealed_keys(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
         yield ca[0], ca[1], GATEWAY_CA, ca[2]
     for organization, secret in endpoint_security.secrets(session):
         yield organization, secret.id, ", ".join(sorted(secret.origins)), secret.sealed
+    channel = NotificationChannelRow
+    for row in session.execute(select(channel.organization_id, channel.id, channel.name, channel.sealed)):
+        yield row[0], row[1], f"the notification channel {row[2]}", row[3]
 
 
 def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:

@@ -20,7 +20,7 @@ class CannotUnseal(Refusal):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(
-            f"Can't decrypt a private key: {why}. Put back the previous sealing key, or replace the private key."
+            f"Can't decrypt a secret: {why}. Put back the previous sealing key, or enter the secret again."
         )
 
 

@@ -22,7 +22,7 @@ Target = Annotated[
 ]
 Source = Annotated[Path, Argument(metavar="FILE", help="A backup, or a copy kept by an upgrade or restore.")]
 WithoutKeys = Annotated[
-    bool, Option("--without-keys", help="Restore even if the sealing key can't decrypt all private keys in the backup.")
+    bool, Option("--without-keys", help="Restore even if the sealing key can't decrypt all secrets in the backup.")
 ]
 
 

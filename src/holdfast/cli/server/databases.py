@@ -53,7 +53,7 @@ def check(data: Data = None, database: Database = None, as_json: AsJson = False)
     Check the database and its content, and suggest fixes.
 
     Checks the server's version, the connection, permissions, clocks, notifications, tables, references, and whether
-    the sealing key decrypts the private keys. It changes nothing and can run while Holdfast is running. The exit code
+    the sealing key decrypts the secrets. It changes nothing and can run while Holdfast is running. The exit code
     is 1 if a check fails. `holdfast doctor` includes these checks.
     """
     from holdfast.cli.server.database_changes import check as run

@@ -55,10 +55,10 @@ def demonstrate() -> bool:
 
 
 def reseal_keys(options: dict[str, Any]) -> bool:
-    """Encrypt private keys with a new sealing key, and return whether all succeeded. Raises CommandFailed."""
+    """Encrypt all secrets with a new sealing key, and return whether all succeeded. Raises CommandFailed."""
     with failures_in_words():
         sealed, lost = rotate_sealing_key(read_settings(options))
-    console.print(f"Encrypted {sealed} private key{'' if sealed == 1 else 's'} with the new sealing key.")
+    console.print(f"Encrypted {sealed} secret{'' if sealed == 1 else 's'} with the new sealing key.")
     if lost:
         console.print(f"Couldn't decrypt {lost}, which stay as they are. `holdfast doctor` says what to do.")
     return not lost

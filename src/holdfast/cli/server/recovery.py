@@ -24,10 +24,10 @@ def back_up(data: Path | None, file: str | None) -> None:
             where, backup = str(path), recovery.back_up(settings, path)
     of = backup.contents
     tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
-    if of.private_keys:
-        keys = _count(of.private_keys, "private key")
+    if of.secrets:
+        secrets = _count(of.secrets, "secret")
         tell(
-            f"The backup doesn't include the sealing key, which is needed to decrypt its {keys}. Back up the key "
+            f"The backup doesn't include the sealing key, which is needed to decrypt its {secrets}. Back up the key "
             "separately."
         )
 
@@ -40,8 +40,8 @@ def restore(data: Path | None, file: Path, *, without_keys: bool) -> None:
     say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
     if restored.kept:
         say(f"The previous database is kept as {restored.kept}. Remove it when you no longer need it.")
-    if restored.lost_keys:
-        say(f"{_count(restored.lost_keys, 'private key')} can't be decrypted. `holdfast doctor` says what to do.")
+    if restored.lost_secrets:
+        say(f"{_count(restored.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 

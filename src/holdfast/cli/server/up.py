@@ -218,7 +218,7 @@ def doctor(
 )
 def rotate(data: Data = None, database: Database = None) -> None:
     """
-    Encrypt stored private keys with a new sealing key. Stop Holdfast first.
+    Encrypt stored secrets (keys, credentials) with a new sealing key. Stop Holdfast first.
 
     If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards. With PostgreSQL, control
     planes that have both keys can keep running.

@@ -43,7 +43,7 @@ def copy_to_server(source: Path, location: PostgresqlLocation) -> Copied:
     """
     Copy the SQLite database *source*, which has current tables and isn't in use, to an empty database.
 
-    Sealed private keys stay sealed. Raises StoreFailure, including CopyDiffers; then nothing was copied.
+    Sealed secrets stay sealed. Raises StoreFailure, including CopyDiffers; then nothing was copied.
     """
     database = PostgresqlEngine(location)
     try:

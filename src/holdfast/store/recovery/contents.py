@@ -14,10 +14,11 @@ from holdfast.store.revisions import known_revisions, revision_of, tables_of
 from holdfast.store.sqlite.files import open_to_read
 
 _ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
-_KEYS = (
+COLUMNS = (  # of sealed secrets; those of endpoint security are in JSON
     ("client_certificate", "sealed_key"),
     ("client_certificate", "request_sealed_key"),
     ("gateway_authority", "sealed_key"),
+    ("notification_channel", "sealed"),
 )
 
 _SECURITY = ("production_security", "sandbox_security")  # columns of APIs
@@ -25,16 +26,16 @@ _SECURITY = ("production_security", "sandbox_security")  # columns of APIs
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The revision of the tables, and the numbers of APIs and sealed private keys in all organizations."""
+    """The revision of the tables, and the numbers of APIs and sealed secrets in all organizations."""
 
     revision: str
     apis: int
-    private_keys: int
+    secrets: int
 
 
 @dataclass(frozen=True, slots=True)
-class SealedKey:
-    """A sealed private key, and the organization and row that it was sealed for."""
+class Sealed:
+    """A sealed secret, and the organization and row that it was sealed for."""
 
     organization: str
     row: str
@@ -55,18 +56,18 @@ def read_contents(path: Path) -> Contents:
         if revision not in known_revisions():
             raise StoreTooNew(revision)
         apis = connection.execute("SELECT count(*) FROM api").fetchone()[0]
-        return Contents(revision, apis, sum(1 for _ in sealed_keys(connection)))
+        return Contents(revision, apis, sum(1 for _ in sealed_secrets(connection)))
 
 
-def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
-    """Yield all sealed private keys, and the secrets of endpoint security."""
+def sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
+    """Yield all sealed secrets: private keys, endpoint credentials, and the secrets of notification channels."""
     tables = tables_of(connection)
-    for table, column in _KEYS:
+    for table, column in COLUMNS:
         if table not in tables:
             continue
         query = f"SELECT organization_id, id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
         for row in connection.execute(query):
-            yield SealedKey(*row)
+            yield Sealed(*row)
     present = {row[1] for row in connection.execute("PRAGMA table_info(api)")}
     for column in filter(present.__contains__, _SECURITY):
         query = f"SELECT organization_id, {column} FROM api WHERE {column} IS NOT NULL"  # noqa: S608
@@ -74,4 +75,4 @@ def sealed_keys(connection: sqlite3.Connection) -> Iterator[SealedKey]:
             security = json.loads(values)
             for each in (security, *security.get("earlier", ())):
                 if secret := each.get("secret"):
-                    yield SealedKey(organization, secret["id"], b64decode(secret["sealed"]))
+                    yield Sealed(organization, secret["id"], b64decode(secret["sealed"]))
