@@ -2,7 +2,7 @@
 Kinds of backend, and of trust for them. The gateway's verdict on each is in docs/reference/verdicts.md.
 
     kind = ACCEPTED["self-signed with CA:TRUE"]()
-    with kind.served() as url:
+    with kind.served() as (url, backend):
         holdfast.import_certificate(url, kind.imported)
 
 The kinds of ACCEPTED are accepted once their file is imported, those of REJECTED are not; none is before.
@@ -63,14 +63,14 @@ class Kind:
         return Backend(self.presented, tls=self.tls)
 
     @contextmanager
-    def served(self) -> Iterator[str]:
-        """Run what is there, and give the https URL of it."""
+    def served(self) -> Iterator[tuple[str, Backend | None]]:
+        """Run what is there, and give its https URL, and the backend unless there is something else."""
         if self.place:
             with self.place() as url:
-                yield url
+                yield url, None
         else:
             with self.backend() as backend:
-                yield backend.url(host=self.host).replace("http:", "https:")
+                yield backend.url(host=self.host).replace("http:", "https:"), backend
 
 
 Kinds = dict[str, Callable[[], Kind]]

@@ -91,7 +91,7 @@ def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_remedy_that_is_offered_helps(holdfast: Holdfast, name: str):
     kind = KINDS[name]()
-    with kind.served() as url, decided(holdfast, url) as decisions:
+    with kind.served() as (url, _), decided(holdfast, url) as decisions:
         aliases = [holdfast.import_certificate(url, kind.imported)] if kind.imported else []
         if kind.settings:
             decisions.append(kind.settings)

@@ -18,6 +18,7 @@ from running import Holdfast, PublishedApi, refusal, wait_until
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 EVERY = ACCEPTED | REJECTED | OTHERWISE | SEVERAL
 WAITING = ("listens, but sends nothing", "CRL that has expired")  # measuring these is waiting for some seconds
+NOT_TRUSTED = "503 backend_not_trusted"
 PAGE = Path(__file__).parents[2] / "docs/reference/verdicts.md"
 HEAD = """\
 # Verdicts by kind of backend
@@ -56,6 +57,8 @@ class Measured:
     before: Verdict
     after: Verdict
     through: Verdict
+    without: set[str]  # responses before the import and after the deletion
+    was_reached: bool  # whether any request arrived at the backend
 
 
 @pytest.fixture(scope="module")
@@ -130,31 +133,41 @@ def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
     return sorted({str(each["code"]) for each in answer.json()["findings"]})
 
 
-def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tuple[Verdict, Verdict, Verdict]:
-    """The verdicts before the file is saved, after it, and of a request."""
+def verdicts(
+    holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi
+) -> tuple[Verdict, Verdict, Verdict, set[str]]:
+    """The verdicts before the file is saved, after it, and of a request; responses when nothing is imported."""
     before = asked(holdfast, url, kind.imported, kind.password)
-    alias = holdfast.import_certificate(url, kind.imported, password=kind.password) if kind.imported else ""
-    after = asked(holdfast, url) if alias else before
-    through = called(holdfast, api, before.codes)
-    if alias:
-        holdfast.delete_certificate(alias)
-    return before, after, through
+    if not kind.imported:
+        return before, before, called(holdfast, api, before.codes), set()
+    without = {response(holdfast, api)}
+    alias = holdfast.import_certificate(url, kind.imported, password=kind.password)
+    after, through = asked(holdfast, url), called(holdfast, api, before.codes)
+    holdfast.delete_certificate(alias)
+    wait_until(lambda: response(holdfast, api) != "200")
+    return before, after, through, without | {response(holdfast, api)}
+
+
+def response(holdfast: Holdfast, api: PublishedApi) -> str:
+    answer = holdfast.call(api.path)
+    return "200" if answer.is_success else refusal(answer)
 
 
 def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
     """Run a backend of a kind, publish an API of it, and see what becomes of it."""
     kind = make()
-    with kind.served() as url:
+    with kind.served() as (url, backend):
         api = holdfast.publish_api(url)
         if kind.settings:
             holdfast.decide(url, **kind.settings)
         codes = findings(holdfast, url, kind)
         wait_until(lambda: not kind.begins or datetime.now(UTC) > kind.begins, within=60)
-        before, after, through = verdicts(holdfast, url, kind, api)
+        before, after, through, without = verdicts(holdfast, url, kind, api)
         if kind.settings:
             holdfast.decide(url)
         holdfast.delete_api(api)
-    return Measured(kind.trusted, codes, before, after, through)
+        was_reached = backend is not None and backend.requests > 0
+    return Measured(kind.trusted, codes, before, after, through, without, was_reached)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +194,8 @@ def test_the_gateway_does_what_it_said_it_would(
     assert before == after == through
     assert through.accepted or name not in ACCEPTED
     assert not through.accepted or name not in REJECTED
+    assert kind.was_reached == through.accepted
+    assert kind.without == {NOT_TRUSTED} or name not in ACCEPTED | REJECTED
     if "HOLDFAST_TABLES" not in os.environ:
         assert documented().get(name) == measured[name], DIFFERENT
 
