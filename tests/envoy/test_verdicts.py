@@ -133,9 +133,7 @@ def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
     return sorted({str(each["code"]) for each in answer.json()["findings"]})
 
 
-def verdicts(
-    holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi
-) -> tuple[Verdict, Verdict, Verdict, set[str]]:
+def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tuple[Verdict, Verdict, Verdict, set[str]]:
     """The verdicts before the file is saved, after it, and of a request; responses when nothing is imported."""
     before = asked(holdfast, url, kind.imported, kind.password)
     if not kind.imported:
