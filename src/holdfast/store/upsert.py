@@ -5,6 +5,7 @@ Statements that insert a row, or update the one that exists, atomically.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,8 +19,17 @@ def insert_into(session: Session, table: type[Table]) -> postgresql.Insert | sql
 
 
 def upsert(
-    session: Session, table: type[Table], values: Mapping[str, Any], key: Sequence[str]
+    session: Session,
+    table: type[Table],
+    values: Mapping[str, Any],
+    key: Sequence[str],
+    where: ColumnElement[bool] | None = None,
 ) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT of *values* that updates all columns of the row with the same *key* columns if there is one."""
+    """
+    Return an INSERT of *values* that updates all columns of the row with the same *key* columns if there is one.
+
+    A row without *where* stays as it is, such as a row of another organization whose id is a key column.
+    """
     changed = {name: value for name, value in values.items() if name not in key}
-    return insert_into(session, table).values(**values).on_conflict_do_update(index_elements=list(key), set_=changed)
+    insert = insert_into(session, table).values(**values)
+    return insert.on_conflict_do_update(index_elements=list(key), set_=changed, where=where)

@@ -31,7 +31,8 @@ def save(session: Session, user: User, page: str, view: SavedView) -> None:
         "organization_id": user.organization,
         "query": view.query,
     }
-    session.execute(upsert(session, _TABLE, values, ["user_id", "page", "name"]))
+    is_own = _TABLE.organization_id == user.organization
+    session.execute(upsert(session, _TABLE, values, ["user_id", "page", "name"], where=is_own))
 
 
 def remove(session: Session, user: User, page: str, name: str) -> None:

@@ -78,9 +78,11 @@ def replace(session: Session, api: Api) -> None:
 def pin(session: Session, api: Api, group: str, revision_id: str, at: datetime, *, display_on_devportal: bool) -> None:
     """Let *group* serve a revision of *api*, whatever it served before."""
     values = {"revision_id": revision_id, "deployed_at": at, "display_on_devportal": display_on_devportal}
-    row = session.get(ApiDeploymentRow, (api.id, group))
+    table = ApiDeploymentRow
+    this = (table.organization_id == api.organization, table.api_id == api.id, table.group_name == group)
+    row = session.scalar(select(table).where(*this))
     if row is None:
-        row = ApiDeploymentRow(api_id=api.id, group_name=group, organization_id=api.organization)
+        row = table(api_id=api.id, group_name=group, organization_id=api.organization)
         session.add(row)
     for name, value in values.items():
         setattr(row, name, value)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.store.tables import FailureAcknowledgementRow
+from holdfast.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,16 @@ def save(
     session: Session, organization: str, api_id: str, environment: Environment, acknowledgement: Acknowledgement
 ) -> None:
     """Insert or replace the acknowledgement of a backend."""
-    row = FailureAcknowledgementRow(
-        api_id=api_id,
-        environment=environment,
-        organization_id=organization,
-        user=acknowledgement.user,
-        at=acknowledgement.at,
-    )
-    session.merge(row)
-    session.flush()
+    table = FailureAcknowledgementRow
+    values = {
+        "api_id": api_id,
+        "environment": environment,
+        "organization_id": organization,
+        "user": acknowledgement.user,
+        "at": acknowledgement.at,
+    }
+    is_own = table.organization_id == organization
+    session.execute(upsert(session, table, values, ["api_id", "environment"], where=is_own))
 
 
 def remove(session: Session, organization: str, api_id: str, environment: Environment) -> None:

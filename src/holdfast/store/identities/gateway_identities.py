@@ -15,7 +15,11 @@ from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
 def save(session: Session, entry: GatewayIdentity) -> None:
     """Insert or update a gateway identity."""
-    session.merge(_row(entry))
+    table = GatewayIdentityRow
+    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
+        session.merge(_row(entry))
+    else:
+        session.add(_row(entry))
     session.flush()
 
 

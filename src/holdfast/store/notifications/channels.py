@@ -35,8 +35,9 @@ def change(session: Session, channel: Channel) -> None:
     this = (row.organization_id == channel.organization, row.id == channel.id)
     values = _values(channel) | {"failed_at": None, "error": None}
     session.execute(update(row).where(*this).values(values))
-    is_open = (message.channel_id == channel.id, message.next_attempt_at.is_not(None))
-    session.execute(update(message).where(*is_open).values(next_attempt_at=channel.updated_at))
+    of_channel = (message.organization_id == channel.organization, message.channel_id == channel.id)
+    is_open = message.next_attempt_at.is_not(None)
+    session.execute(update(message).where(*of_channel, is_open).values(next_attempt_at=channel.updated_at))
 
 
 def remove(session: Session, channel: Channel) -> None:

@@ -100,8 +100,9 @@ def begin_message(
     )
     session.add(message)
     session.flush()
-    waits = (delivery.channel_id == channel_id, delivery.message_id.is_(None), delivery.recipients == recipients)
-    session.execute(update(delivery).where(*waits).values(message_id=message_id))
+    of_channel = (delivery.organization_id == organization, delivery.channel_id == channel_id)
+    waits = (delivery.message_id.is_(None), delivery.recipients == recipients)
+    session.execute(update(delivery).where(*of_channel, *waits).values(message_id=message_id))
 
 
 def due(session: Session, now: datetime) -> list[OpenMessage]:

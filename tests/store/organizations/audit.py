@@ -1,0 +1,45 @@
+"""Queries for audit events, their chain, and changes."""
+
+from dataclasses import replace
+
+from holdfast.store import audit_chain, audit_events, journal
+from holdfast.store.audit_events import Filter
+from holdfast.store.tables import AuditEventRow
+from store.organizations.rows import AFTER_NOW, NOW
+
+READS = {
+    journal.audit_events: lambda session, org, _: [
+        event for event in journal.audit_events(session, org) if event.subject == "Pizza"
+    ],
+    journal.audit_events_of: lambda session, org, _: journal.audit_events_of(session, org, "Pizza", "create API"),
+    audit_events.newest: lambda session, org, _: [
+        each.event for each in audit_events.newest(session, org, Filter(), None, 9) if each.event.subject == "Pizza"
+    ],
+    audit_events.following: lambda session, org, _: [
+        each.event for each in audit_events.following(session, org, Filter(), None, 9) if each.event.subject == "Pizza"
+    ],
+    audit_events.users: lambda session, org, both: [
+        each.name for each in both if each.user.name in audit_events.users(session, org, 9)
+    ],
+    audit_chain.chain_state: lambda session, org, both: [
+        each.name
+        for each in both
+        if audit_chain.chain_state(session, org).newest.hash
+        == audit_events.following(session, each.name, Filter(), None, 1)[0].members["hash"]
+    ],
+    audit_chain.has_forgettable: lambda session, org, _: [org] * audit_chain.has_forgettable(session, org, AFTER_NOW),
+}
+WRITES = {
+    journal.record: lambda session, org, own: journal.record(session, replace(own.event, organization=org)),
+    journal.announce: lambda session, org, own: journal.announce(session, org, "api", own.api.id, NOW),
+    audit_chain.append: lambda session, org, _: audit_chain.append(
+        session, AuditEventRow(organization_id=org, at=NOW, user="", action="create API", subject="", detail="")
+    ),
+    audit_chain.chain_waiting: lambda session, org, _: audit_chain.chain_waiting(session, org),
+    audit_chain.forget: lambda session, org, _: audit_chain.forget(session, org, AFTER_NOW, AFTER_NOW),
+}
+FOR_ALL = {
+    audit_chain.organizations_waiting,
+    journal.last_change,
+    journal.changes_after,
+}

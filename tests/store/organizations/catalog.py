@@ -1,0 +1,197 @@
+"""Queries for APIs and everything that belongs to one: documents, revisions, deployments, acknowledged failures."""
+
+from dataclasses import replace
+
+from holdfast.apis.catalog.revision import RevisionContent
+from holdfast.apis.label import LabeledKind
+from holdfast.store import api_origins, labels
+from holdfast.store.api_origins import OriginSource
+from holdfast.store.catalog import (
+    api_documents,
+    api_overviews,
+    api_search,
+    apis,
+    deployments,
+    documents,
+    endpoint_security,
+    failure_acknowledgements,
+    http1_origins,
+    revisions,
+)
+from holdfast.store.catalog.api_overviews import OverviewFilter, Show, Sort
+from holdfast.store.catalog.apis import ApiFilter
+from store.organizations.rows import FAR, FURTHER, NOW, ORIGIN, sandbox_of
+
+
+def _ids(both):
+    return {each.api.id for each in both}
+
+
+def _names(both, ids):
+    return [each.name for each in both if each.api.id in ids]
+
+
+READS = {
+    apis.get: lambda session, org, both: [api for api_id in _ids(both) if (api := apis.get(session, org, api_id))],
+    apis.id_of: lambda session, org, both: _names(both, {apis.id_of(session, org, "anna-Pizza-1.0.0")}),
+    apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
+    apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
+    apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
+    apis.has_origin: lambda session, org, _: [org] * apis.has_origin(session, org, ORIGIN),
+    apis.with_ids: lambda session, org, both: apis.with_ids(session, org, _ids(both)),
+    apis.names: lambda session, org, both: _names(both, apis.names(session, org, _ids(both))),
+    apis.with_context: lambda session, org, _: apis.with_context(session, org, "/pizza"),
+    apis.all_of: lambda session, org, _: apis.all_of(session, org),
+    apis.ids_by_origin: lambda session, org, both: _names(
+        both, apis.ids_by_origin(session, org, [FURTHER]).get(FURTHER, ())
+    ),
+    api_origins.of_api: lambda session, org, both: [
+        each.name for each in both if api_origins.of_api(session, org, each.api.id)
+    ],
+    api_overviews.find: lambda session, org, _: {
+        api
+        for sort in Sort
+        for show in (Show.ALL, Show.EXPIRING)
+        for api in api_overviews.find(session, org, OverviewFilter("pizza", show, expiring=FAR), sort)[0]
+    },
+    api_overviews.trusted_at: lambda session, org, _: [
+        org for at in api_overviews.trusted_at(session, org, [ORIGIN]).values() if at.count == 1
+    ],
+    api_search.search: lambda session, org, both: _names(
+        both, {names.id for names in api_search.search(session, org, ["pizza"], 9)}
+    ),
+    api_documents.members_of: lambda session, org, both: [
+        members["of"] for members in api_documents.members_of(session, org, _ids(both)).values()
+    ],
+    api_documents.types_of: lambda session, org, both: api_documents.types_of(session, org, _ids(both)).values(),
+    api_documents.definition_of: lambda session, org, both: [
+        definition.strip('"')
+        for api_id in _ids(both)
+        if (definition := api_documents.definition_of(session, org, api_id))
+    ],
+    documents.find: lambda session, org, both: [
+        document for api_id in _ids(both) for document in documents.find(session, org, api_id)
+    ],
+    documents.get: lambda session, org, both: [
+        documents.get(session, org, each.api.id, each.document.id) for each in both
+    ],
+    documents.content_of: lambda session, org, both: [
+        documents.content_of(session, replace(each.document, organization=org)).decode() for each in both
+    ],
+    documents.sizes_of: lambda session, org, both: [
+        each.name for each in both if documents.sizes_of(session, org, each.api.id)
+    ],
+    documents.thumbnail_of: lambda session, org, both: [
+        thumbnail.content.decode()
+        for api_id in _ids(both)
+        if (thumbnail := documents.thumbnail_of(session, org, api_id))
+    ],
+    deployments.places_of: lambda session, org, both: _names(
+        both, deployments.places_of(session, org, sorted(_ids(both)))
+    ),
+    deployments.list_revisions: lambda session, org, both: [
+        each.name for each in both if deployments.list_revisions(session, org, each.api.id)
+    ],
+    endpoint_security.of_apis: lambda session, org, both: [
+        security.username
+        for environments in endpoint_security.of_apis(session, org, _ids(both)).values()
+        for security in environments["production"]
+    ],
+    failure_acknowledgements.of_organization: lambda session, org, both: _names(
+        both, {api_id for api_id, _ in failure_acknowledgements.of_organization(session, org, NOW)}
+    ),
+    http1_origins.among: lambda session, org, _: [org] * len(http1_origins.among(session, org, [ORIGIN])),
+    labels.find: lambda session, org, both: [
+        each.name for each in both if labels.find(session, org, label="team") == ([each.labeled], 1)
+    ],
+    labels.labels_of: lambda session, org, both: [
+        each.name for each in both if labels.labels_of(session, org, LabeledKind.API, each.api.id)
+    ],
+    revisions.list_of: lambda session, org, both: [
+        revision for api_id in _ids(both) for revision in revisions.list_of(session, org, api_id)
+    ],
+    revisions.get: lambda session, org, both: [revisions.get(session, org, each.revision.id) for each in both],
+    revisions.count: lambda session, org, both: [
+        each.name for each in both if revisions.count(session, replace(each.api, organization=org))
+    ],
+    revisions.origins_of: lambda session, org, both: [
+        each.name for each in both if any(revisions.origins_of(session, replace(each.api, organization=org)).values())
+    ],
+    revisions.deployed: lambda session, org, both: [
+        each.name
+        for each in both
+        for deployed in revisions.deployed(session, org, [each.api])[each.api.id]
+        if deployed.revision
+    ],
+    revisions.everything_deployed: lambda session, org, both: [
+        each.name
+        for each in both
+        for deployed in revisions.everything_deployed(session, org, [each.api])
+        if deployed.revision
+    ],
+}
+WRITES = {
+    apis.insert: lambda session, org, own: apis.insert(
+        session, replace(own.api, organization=org, id="new", name="New", context="/new", pinned=frozenset())
+    ),
+    apis.update: lambda session, org, own: apis.update(
+        session, replace(own.api, organization=org, name="stolen", context="/stolen", groups=frozenset())
+    ),
+    apis.remove: lambda session, org, own: apis.remove(session, replace(own.api, organization=org)),
+    api_documents.save_members: lambda session, org, own: api_documents.save_members(
+        session, replace(own.api, organization=org), {"of": "default"}
+    ),
+    api_documents.save_definition: lambda session, org, own: api_documents.save_definition(
+        session, replace(own.api, organization=org), "stolen"
+    ),
+    api_origins.replace: lambda session, org, own: api_origins.replace(
+        session, org, own.api.id, OriginSource.MEMBER, [sandbox_of("stolen")]
+    ),
+    documents.insert: lambda session, org, own: documents.insert(
+        session, replace(own.document, organization=org, id="new", draft=replace(own.document.draft, name="New")), b""
+    ),
+    documents.save: lambda session, org, own: documents.save(
+        session, replace(own.document, organization=org), b"stolen"
+    ),
+    documents.save_thumbnail: lambda session, org, own: documents.save_thumbnail(
+        session, replace(own.api, organization=org), replace(own.thumbnail, content=b"stolen")
+    ),
+    documents.remove: lambda session, org, own: documents.remove(session, replace(own.document, organization=org)),
+    documents.copy: lambda session, org, own: (
+        apis.insert(session, copy := replace(own.api, id="new", name="New", context="/new", organization=org)),
+        documents.copy(session, own.api, copy),
+    ),
+    deployments.replace: lambda session, org, own: deployments.replace(
+        session, replace(own.api, organization=org, groups=frozenset())
+    ),
+    deployments.pin: lambda session, org, own: deployments.pin(
+        session, replace(own.api, organization=org), "Default", "stolen", NOW, display_on_devportal=False
+    ),
+    endpoint_security.replace_sealed: lambda session, org, _: endpoint_security.replace_sealed(
+        session, org, lambda *_: b"stolen"
+    ),
+    failure_acknowledgements.save: lambda session, org, own: failure_acknowledgements.save(
+        session, org, own.api.id, "production", replace(own.acknowledgement, user="stolen")
+    ),
+    failure_acknowledgements.remove: lambda session, org, own: failure_acknowledgements.remove(
+        session, org, own.api.id, "production"
+    ),
+    http1_origins.add: lambda session, org, _: http1_origins.add(session, org, FURTHER, NOW),
+    http1_origins.remove: lambda session, org, _: http1_origins.remove(session, org, [ORIGIN]),
+    labels.replace: lambda session, org, own: labels.replace(session, org, replace(own.labeled, labels=("stolen",))),
+    labels.remove: lambda session, org, own: labels.remove(session, org, LabeledKind.API, own.api.id),
+    revisions.take_number: lambda session, org, own: revisions.take_number(session, replace(own.api, organization=org)),
+    revisions.insert: lambda session, org, own: revisions.insert(
+        session, replace(own.revision, organization=org, id="new", number=2), RevisionContent({}, {}, None)
+    ),
+    revisions.remove: lambda session, org, own: (
+        deployments.replace(session, replace(own.api, organization=org, groups=frozenset())),
+        revisions.remove(session, replace(own.revision, organization=org)),
+    ),
+}
+FOR_ALL = {
+    deployments.count_by_group,
+    endpoint_security.secrets,
+    # It is about a revision that was read before, and bound to its organization.
+    revisions.content_of,
+}

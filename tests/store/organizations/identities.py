@@ -1,0 +1,59 @@
+"""Queries for caller certificates and gateway identities."""
+
+from dataclasses import replace
+
+from holdfast.store.catalog import apis
+from holdfast.store.identities import caller_certificates, gateway_identities
+from store.organizations.rows import FAR, FURTHER, ORIGIN
+
+READS = {
+    caller_certificates.get: lambda session, org, both: [
+        caller_certificates.get(session, org, each.api.id, "partner") for each in both
+    ],
+    caller_certificates.alias_of: lambda session, org, both: [
+        each.name
+        for each in both
+        if caller_certificates.alias_of(session, org, each.api.id, each.caller.certificate.fingerprint)
+    ],
+    caller_certificates.find: lambda session, org, both: [
+        caller for each in both for caller in caller_certificates.find(session, org, each.api.id)[0]
+    ],
+    caller_certificates.accepted_callers: lambda session, org, both: [
+        each.name for each in both if caller_certificates.accepted_callers(session, org, {each.api.id})[each.api.id]
+    ],
+    caller_certificates.expiring: lambda session, org, both: [
+        each.name
+        for each in both
+        if each.api.id in {caller.api_id for caller in caller_certificates.expiring(session, org, FAR)}
+    ],
+    gateway_identities.get: lambda session, org, _: [gateway_identities.get(session, org, ORIGIN)],
+    gateway_identities.of_origins: lambda session, org, _: gateway_identities.of_origins(
+        session, org, [ORIGIN]
+    ).values(),
+    gateway_identities.of_organization: lambda session, org, _: gateway_identities.of_organization(session, org),
+}
+WRITES = {
+    caller_certificates.insert: lambda session, org, own: caller_certificates.insert(
+        session,
+        replace(own.caller, organization=org, id="new", alias="new", certificate=own.entry.certificates[0]),
+    ),
+    caller_certificates.update: lambda session, org, own: caller_certificates.update(
+        session, replace(own.caller, organization=org, alias="stolen")
+    ),
+    caller_certificates.remove: lambda session, org, own: caller_certificates.remove(
+        session, replace(own.caller, organization=org)
+    ),
+    caller_certificates.copy: lambda session, org, own: (
+        apis.insert(session, copy := replace(own.api, id="new", name="New", context="/new", organization=org)),
+        caller_certificates.copy(session, own.api, copy),
+    ),
+    gateway_identities.save: lambda session, org, own: gateway_identities.save(
+        session, replace(own.identity, organization=org, origin=FURTHER)
+    ),
+    gateway_identities.remove: lambda session, org, own: gateway_identities.remove(
+        session, replace(own.identity, organization=org)
+    ),
+    gateway_identities.replace_sealed_keys: lambda session, org, _: gateway_identities.replace_sealed_keys(
+        session, org, lambda *_: b"stolen"
+    ),
+}
