@@ -111,6 +111,8 @@ def test_no_page_is_wider_than_a_narrow_screen(signed_in: Page, api: PublishedAp
     for address in addresses(api):
         signed_in.goto(address)
         assert signed_in.evaluate("document.documentElement.scrollWidth") <= 320, address
+        for tab in signed_in.locator(".tabs [aria-current]").all():
+            expect(tab).to_be_in_viewport(ratio=1)
     signed_in.goto(f"/apis?query={api.name}")
     expect(signed_in.locator("[data-health]")).to_be_in_viewport(ratio=1)
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from rest.calls import APIS, URL, create_api
+from holdfast.services.access.permissions import Role
+from rest.calls import APIS, URL, assert_problem, create_api
 
 DEFINITION = {
     "openapi": "3.0.3",
@@ -99,6 +100,38 @@ def test_the_command_to_try_an_api_calls_its_first_operation_without_parameters(
     client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"})
     page = client.get(f"/apis/{api['id']}").text
     assert "/1.0.0/b c&#39;" in page
+
+
+TYPES = {
+    "http": ({"type": "HTTP"}, "http"),
+    "soap": ({"type": "SOAP"}, "address"),
+    "grpc": ({"type": "GRPC", "isDefaultVersion": True}, "http"),
+    "websocket": ({"type": "WS"}, "ws"),
+    "prototype": ({"endpointImplementationType": "MOCKED_OAS"}, "http"),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_new_api_gets_what_its_endpoint_type_means(enlist, sign_in, kind):
+    client = sign_in(enlist("default", f"new {kind}", Role.ADMIN))
+    url = {} if kind == "prototype" else {"endpoint": f"http://{kind}.test"}
+    form = {"name": f"New {kind}", "context": f"/new-{kind}", "version": "1", "endpoint_type": kind} | url
+    answer = client.post("/apis/new", data=form)
+    api = client.get(APIS + answer.headers["location"].removeprefix("/apis").partition("?")[0]).json()
+    members, endpoint_type = TYPES[kind]
+    config = api["endpointConfig"]
+    assert ({name: api[name] for name in members}, config["endpoint_type"]) == (members, endpoint_type)
+    if kind == "grpc":
+        assert config["production_endpoints"]["config"]["protocol"] == "http2"
+    client.delete(f"{APIS}/{api['id']}")
+
+
+def test_grpc_apis_are_refused_where_clients_cannot_call_them(client):
+    form = {"name": "Shop", "context": "/shop.v1.Orders", "version": "1", "endpoint_type": "grpc", "endpoint": URL}
+    answer = client.post("/apis/new", data=form)
+    assert (answer.status_code, "gRPC clients call /package.Service/Method" in answer.text) == (422, True)
+    api = create_api(client)
+    assert_problem(client.put(f"{APIS}/{api['id']}", json={"type": "GRPC"}), 400, "type", says="begin with /t/")
 
 
 @pytest.mark.parametrize(("address", "shown"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])

@@ -40,7 +40,20 @@ def test_the_endpoints_page_of_an_api_says_what_its_backend_presents(client, pre
     assert statuses(page) == ["changed"]
     assert "new backend" in page.text
     assert "New key and issuer since" in page.text
-    assert "/help/reference/causes/#unknown_issuer" in page.text
+    assert "/help/reference/causes/#self_signed_not_trusted" in page.text
+
+
+def test_the_endpoints_page_says_that_a_backend_is_trusted_as_soon_as_its_certificate_is_imported(client, presents):
+    api, presented = create_api(client), issue("pizza.test", end=40 * DAY)
+    path = f"/apis/{api['id']}/endpoints"
+    presents(presented, ago=timedelta(days=10), coverage=REJECTED)
+    assert statuses(client.get(path)) == ["not_trusted"]
+    form = {"alias": "new", "endpoint": ORIGIN}
+    files, part = {"certificate": ("new.pem", presented.pem)}, {"HX-Request": "true"}
+    said = client.post(f"/apis/{api['id']}/certificates/new", data=form, files=files, headers=part)
+    assert 'id="production-presents" hx-swap-oob="true"' in said.text
+    assert (statuses(said), statuses(client.get(path))) == (["trusted"], ["trusted"])
+    assert "https://pizza.test<wbr>:8443" in said.text
 
 
 def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(client, presents):

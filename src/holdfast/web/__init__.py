@@ -17,6 +17,7 @@ from holdfast.web.catalog import (
     endpoints,
     environments,
     lifecycle,
+    new_api,
     prototypes,
     request_rules,
 )
@@ -52,6 +53,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         testing,
         api_docs,
         definitions,
+        new_api,
         apis,
         editing,
         prototypes,

@@ -2,6 +2,7 @@
 Templates and their filters.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context as TemplateContext
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.lifecycle import State
@@ -32,6 +33,7 @@ from holdfast.web.times import Form, describe_days_left, mark_up, rate_days_left
 
 RESTORABLE = "You can restore deleted certificates for 30 days, but not trust settings or gateway identities."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
+_PORT = re.compile(r":\d+(?=/|\?|$)")
 # Kind and icon of the component `state`.
 _LOOKS = {
     Status.ACTIVE: ("ok", "circle-check"),
@@ -115,6 +117,14 @@ def _mark_up(context: TemplateContext, text: str, form: Form | None = None) -> M
     return mark_up(text, context["now"], form)
 
 
+def _keep_port(origin: object) -> Markup:
+    """Let a line break before the port of an origin or URL, so that it doesn't break within the port."""
+    text = str(origin)
+    port = _PORT.search(text)
+    start = port.start() if port else len(text)
+    return escape(text[:start]) + Markup("<wbr>") + escape(text[start:])
+
+
 def _escape_segment(text: str) -> str:
     return quote(text, safe="")
 
@@ -152,6 +162,7 @@ _environment.filters |= {
     "grouped": write_digits,
     "abbreviated": abbreviate_fingerprints,
     "hex": write_hex,
+    "keep_port": _keep_port,
     "marked_up": _mark_up,
     "segment": _escape_segment,
     "seen": describe_sightings,

@@ -93,7 +93,7 @@ def _read(check: Check, members: Mapping[str, Any]) -> RequestRules:
     cors = check(read_cors, members.get(cors_policy.MEMBER))
     limits = check(_read_limits, members) or {}
     production, sandbox = (check(partial(_read_limit, limits), environment) for environment in ENVIRONMENTS)
-    return RequestRules(operations, cors, production, sandbox, type_of(members) == WEBSOCKET_TYPE)
+    return RequestRules(operations, cors, production, sandbox, (type_of(members) or "").upper() == WEBSOCKET_TYPE)
 
 
 def _read_limits(members: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog import api as rules
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.api_types import refuse_unserved_type, type_of
+from holdfast.apis.catalog.api_types import refuse_unreachable_type, refuse_unserved_type, type_of
 from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
@@ -297,6 +297,7 @@ def save_described(
 def _apply_members(session: Session, context: Context, before: Described | None, after: Described) -> Described:
     """Return *after* with the values of the API that its members decide."""
     check_implementation(before.members if before else {}, after.members)
+    refuse_unreachable_type(type_of(after.members), rules.short_path_of(after.api.organization, ""))
     after = replace(after, api=bind_secrets(after.api, before.api if before else None, _uses(session, before, after)))
     after = apply_deployment(session, context, before, apply_requirements(session, context, before, after))
     is_default = after.members.get(DEFAULT_MEMBER) is True

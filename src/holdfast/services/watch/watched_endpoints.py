@@ -15,6 +15,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
+from holdfast.services.watch.current_trust import follow_trust
 from holdfast.store.catalog import apis
 from holdfast.store.watch import presented_chains, watched_endpoints
 from holdfast.store.watch.presented_chains import PresentedChain
@@ -84,10 +85,11 @@ def list_history(
 
 
 def find_watched(context: Context, origins: Collection[str]) -> Mapping[str, WatchedEndpoint]:
-    """Return the watched endpoints of *origins*, by origin."""
+    """Return the watched endpoints of *origins*, by origin, judged by the trust of now."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return watched_endpoints.of_origins(session, context.user.organization, origins)
+        watched = watched_endpoints.of_origins(session, context.user.organization, origins)
+        return follow_trust(session, context, watched)
 
 
 def count_statuses(context: Context) -> Mapping[WatchStatus, int]:

@@ -1,5 +1,5 @@
 """
-Pages: the list of APIs, a new API, and the overview of an API.
+Pages: the list of APIs, and the overview of an API.
 """
 
 from typing import Annotated
@@ -8,10 +8,8 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.catalog.obedience import list_unobeyed
-from holdfast.refusals import Refusal
 from holdfast.services.attention.api_overviews import list_overviews
 from holdfast.services.catalog import apis, deletion, documents
-from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.notifications.owners import list_owners
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.api_overviews import Show, Sort
@@ -75,34 +73,6 @@ def list_apis(
         pages=number_pages("APIs", "/apis", page, PAGE, total, **filters, sort=sort),
         page=page,
     )
-
-
-@router.get("/apis/new")
-def ask_for_api(request: Request, context: RequestContext) -> Response:
-    """Show the form for a new API."""
-    return render(request, "apis/new.html", context=context, draft=ApiDraft("", "", "", "", ""), errors={})
-
-
-@router.post("/apis/new")
-def create_api(
-    request: Request,
-    context: RequestContext,
-    name: Annotated[str, Form()] = "",
-    path: Annotated[str, Form(alias="context")] = "",
-    version: Annotated[str, Form()] = "",
-    endpoint: Annotated[str, Form()] = "",
-    sandbox: Annotated[str, Form()] = "",
-    description: Annotated[str, Form()] = "",
-) -> Response:
-    """Create an API and show it."""
-    draft = ApiDraft(name, path, version, endpoint, sandbox.strip() or None, description)
-    try:
-        api = apis.create_api(context, draft)
-    except Refusal as error:
-        errors = error.fields("name")
-    else:
-        return notices.redirect(request, f"/apis/{api.id}", "api-created", f"{api.name} {api.version}")
-    return render(request, "apis/new.html", context=context, status=422, draft=draft, errors=errors)
 
 
 @router.get("/apis/{api_id}")

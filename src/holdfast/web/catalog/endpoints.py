@@ -16,7 +16,6 @@ from holdfast.apis.catalog.description import complete_endpoint_config
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
 from holdfast.apis.errors import InvalidFields
-from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
@@ -24,7 +23,6 @@ from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
-from holdfast.services.watch.watched_endpoints import find_watched
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog import group_form, security_form
@@ -41,6 +39,7 @@ from holdfast.web.identities.gateway_identities import read_identity_rows
 from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
+from holdfast.web.trust.presented import read_presented
 from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
@@ -165,7 +164,7 @@ def _show_page(
         security_kinds=security_form.summarize(api),
         group=group_form.choose_groups(api, group),
         group_summary=group_form.summarize(api),
-        group_seen=_find_members(context, api),
+        group_members=_list_members(api),
         group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
@@ -176,27 +175,15 @@ def _show_page(
         trust_rows=read_trust_rows(runtime, context, api),
         identity_rows=read_identity_rows(runtime, context, api),
         failures=runtime.failures.of(api),
-        watched=_find_watched(context, api),
+        presented=read_presented(context, api),
         gateways=runtime.probes.gateways,
         expanded=_is_about_certificates(request) or any(name.startswith(SECURITY_FIELD) for name in errors or {}),
     )
 
 
-def _find_watched(context: Context, api: Api) -> dict[str, WatchedEndpoint]:
-    """Return what is known about the backends of *api*, by environment."""
-    origins = {name: str(endpoint.origin) for name in ENVIRONMENTS if (endpoint := api.endpoint(name))}
-    watched = find_watched(context, origins.values())
-    return {name: watched[origin] for name, origin in origins.items() if origin in watched}
-
-
-def _find_members(context: Context, api: Api) -> dict[str, list[tuple[str, WatchedEndpoint | None]]]:
-    """Return the further endpoints of groups, and what is known about their backends, by environment."""
-    further = {name: [member.endpoint for member in api.members(name)[1:]] for name in ENVIRONMENTS}
-    watched = find_watched(context, {str(endpoint.origin) for own in further.values() for endpoint in own})
-    return {
-        name: [(endpoint.loggable_url, watched.get(str(endpoint.origin))) for endpoint in own]
-        for name, own in further.items()
-    }
+def _list_members(api: Api) -> dict[str, list[str]]:
+    """Return the URLs of the further endpoints of groups, by environment."""
+    return {name: [member.endpoint.loggable_url for member in api.members(name)[1:]] for name in ENVIRONMENTS}
 
 
 def _write_json(context: Context, api: Api) -> str:

@@ -28,6 +28,7 @@ from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import find_endpoint_of
 from holdfast.web.dialog import Section
 from holdfast.web.rendering import render
+from holdfast.web.trust.presented import read_presented
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
 ANCHORS = {
@@ -72,7 +73,7 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"trust_rows": read_trust_rows(runtime, context, api)}
+    return {"trust_rows": read_trust_rows(runtime, context, api), "presented": read_presented(context, api)}
 
 
 TRUST = Section("trust/_changed.html", _read_section)

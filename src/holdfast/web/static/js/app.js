@@ -16,6 +16,9 @@ if (address.searchParams.has("done")) {
   history.replaceState(history.state, "", address);
 }
 
+// On a narrow screen, the current tab may be outside of the row of tabs.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Links with the role of a button also react to the space bar.
 document.addEventListener("keydown", (event) => {
   const link = event.target.closest?.("a[role=button]");
@@ -32,17 +35,31 @@ for (const form of document.querySelectorAll("form[data-submit]")) {
   });
 }
 
+// Of the hints of a choice, only that of the chosen option is shown.
+for (const hints of document.querySelectorAll("[data-hints-of]")) {
+  const choice = document.getElementById(hints.dataset.hintsOf);
+  const follow = () => {
+    for (const hint of hints.children) hint.hidden = hint.dataset.option !== choice.value;
+  };
+  follow();
+  choice.addEventListener("change", follow);
+}
+
 // An endpoint's URL field, Check button and settings are enabled only while its box is checked. Checking it focuses the URL.
 for (const box of document.querySelectorAll("[data-enables]")) {
   const input = document.getElementById(box.dataset.enables);
   const button = input.parentElement.querySelector("button:not([aria-disabled])");
   const settings = box.closest("fieldset")?.querySelector(".connection");
   const warning = document.querySelector(`[data-plain="${box.dataset.enables}"]`);
-  const plain = () => warning?.toggleAttribute("hidden", !box.checked || !/^\s*(http|ws):/i.test(input.value));
+  const query = document.querySelector(`[data-query="${box.dataset.enables}"]`);
+  const notify = () => {
+    warning?.toggleAttribute("hidden", !box.checked || !/^\s*(http|ws):/i.test(input.value));
+    query?.toggleAttribute("hidden", !box.checked || !input.value.includes("?"));
+  };
   const follow = () => {
     for (const control of [input, button]) control?.toggleAttribute("disabled", !box.checked);
     settings?.toggleAttribute("hidden", !box.checked);
-    plain();
+    notify();
   };
   follow();
   box.addEventListener("change", () => {
@@ -52,6 +69,6 @@ for (const box of document.querySelectorAll("[data-enables]")) {
   // The result of a check is outdated once the URL changes.
   input.addEventListener("input", () => {
     document.getElementById(`${input.id}-answer`).replaceChildren();
-    plain();
+    notify();
   });
 }

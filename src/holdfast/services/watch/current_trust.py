@@ -1,0 +1,54 @@
+"""
+The trust of origins as it is now, and what follows from it for backends before the next check.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
+from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
+from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.trust import TrustSet
+from holdfast.services.access.context import Context
+from holdfast.services.watch.coverage import hash_trust, predict
+from holdfast.store.trust import endpoint_certificates, trust_settings
+from holdfast.store.watch import presented_chains
+
+
+def read_trust(
+    session: Session, context: Context, origins: Collection[str], after: Mapping[str, EndpointCertificate]
+) -> dict[str, TrustSet]:
+    """Return the trust of *origins* with the changed entries *after*, by id; exceptions aren't taken into account."""
+    organization = context.user.organization
+    trusted: defaultdict[str, list[Certificate]] = defaultdict(list)
+    for entry in endpoint_certificates.of_origins(session, organization, origins):
+        trusted[entry.origin] += after.get(entry.id, entry).trusted
+    decided = trust_settings.of_origins(session, organization, origins)
+    return {
+        origin: build_trust_set(
+            decided.get(origin) or TrustSettings(organization, origin),
+            trusted[origin],
+            parse_endpoint(origin).origin.reference,
+            context.now,
+        )
+        for origin in origins
+    }
+
+
+def follow_trust(
+    session: Session, context: Context, watched: Mapping[str, WatchedEndpoint]
+) -> dict[str, WatchedEndpoint]:
+    """Return *watched* with what the trust of now says about the backends, if it has changed since the last check."""
+    followed = dict(watched)
+    for origin, trust in read_trust(session, context, watched.keys(), {}).items():
+        endpoint = watched[origin]
+        if not endpoint.presented or (endpoint.coverage and endpoint.coverage.trust == hash_trust(trust)):
+            continue
+        if chain := presented_chains.get(session, endpoint, endpoint.presented.chain):
+            followed[origin] = replace(endpoint, coverage=predict(chain.certificates, trust, context.now))
+    return followed
