@@ -5,7 +5,8 @@ import yaml
 
 pytestmark = pytest.mark.envoy
 API = 'name: Pizza, context: /pizza, production: "http://127.0.0.1:1"'
-RULES = """defaultVersion: true, onlyListedOperations: true, operations: [GET /menu, "post /orders/{id}"],
+RULES = """type: soap, prototype: true,
+   defaultVersion: true, onlyListedOperations: true, operations: [GET /menu, "post /orders/{id}"],
    cors: {origins: ["https://shop.test"], methods: [GET], headers: [x-key], credentials: true},
    productionLimit: {requests: 100, per: minute}, sandboxLimit: {requests: 5}"""
 CORS = {
@@ -34,6 +35,7 @@ def pizza(command, version="1"):
 def test_files_set_change_export_and_keep_the_rules(command, write):
     command.done("apply", "-f", write(f"{API}, version: 1, {RULES}"), "--yes")
     body = pizza(command)
+    assert (body["type"], body["endpointImplementationType"]) == ("SOAP", "MOCKED_OAS")
     assert (body["isDefaultVersion"], body["onlyListedOperations"], body["corsConfiguration"]) == (True, True, CORS)
     assert body["maxTps"] == {
         "production": 100, "productionTimeUnit": "MINUTE", "sandbox": 5, "sandboxTimeUnit": "SECOND",
@@ -43,6 +45,7 @@ def test_files_set_change_export_and_keep_the_rules(command, write):
     ]  # fmt: skip
     assert command.done("diff", "-f", write(f"{API}, version: 1, {RULES}")).code == 0
     (exported,) = yaml.safe_load(command.done("export").output)["apis"]
+    assert (exported["type"], exported["prototype"]) == ("soap", True)
     assert exported["cors"] == {
         "origins": ["https://shop.test"], "methods": ["GET"], "headers": ["x-key"], "credentials": True,
     }  # fmt: skip
@@ -55,11 +58,14 @@ def test_files_set_change_export_and_keep_the_rules(command, write):
     assert {name: value for name, value in pizza(command).items() if name in {"corsConfiguration", "maxTps"}} == {
         "corsConfiguration": CORS, "maxTps": body["maxTps"],
     }  # fmt: skip
-    off = "cors: {enabled: false}, productionLimit: {requests: unlimited}, onlyListedOperations: false"
+    assert pizza(command)["endpointImplementationType"] == "MOCKED_OAS"
+    off = "type: http, prototype: false, "
+    off += "cors: {enabled: false}, productionLimit: {requests: unlimited}, onlyListedOperations: false"
     said = command("diff", "-f", write(f"{API}, version: 1, description: New, {off}")).output
     assert "productionLimit: 100 per minute -> unlimited" in said
     command.done("apply", "-f", write(f"{API}, version: 1, description: New, {off}"), "--yes")
     body = pizza(command)
+    assert (body["type"], body["endpointImplementationType"]) == ("HTTP", "ENDPOINT")
     assert body["maxTps"] == {"sandbox": 5, "sandboxTimeUnit": "SECOND"}
     assert (body["onlyListedOperations"], body["corsConfiguration"]) == (
         False,
@@ -83,6 +89,7 @@ def test_a_change_to_a_former_default_version_leaves_the_new_one(command, write)
         ("cors: {origins: ['*'], methods: ['a b']}", "cors.methods: 'a b' isn't the name of a method."),
         ("productionLimit: {requests: 0}", "productionLimit.requests: Use a whole number from 1 to 1,000,000."),
         ("sandboxLimit: {requests: 1, per: day}", "sandboxLimit.per: Use one of SECOND, MINUTE, HOUR."),
+        ("type: websub", "type: Use one of graphql, grpc, http, soap, sse, ws."),
         ("operations: [GET]", "operations: Write method and path"),
         ("operations: [GET /a*]", "operations: The gateway can't compare"),
         ("onlyListedOperations: true", "lists no operations"),

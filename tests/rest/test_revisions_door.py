@@ -1,12 +1,14 @@
 """Revisions of an API, and their deployments, as WSO2's clients use them."""
 
+import re
 import uuid
 from base64 import urlsafe_b64encode
 
 import pytest
 
 from holdfast.services.access.permissions import Role
-from rest.calls import APIS, PREFIX, SANDBOX, URL, assert_problem, create_api
+from issuing import issue
+from rest.calls import APIS, PREFIX, SANDBOX, URL, assert_problem, create_api, upload
 
 OTHER = "https://other.test:8443"
 DEFAULT = [{"name": "Default", "vhost": "localhost", "displayOnDevportal": True}]
@@ -121,6 +123,20 @@ def test_the_definition_and_connection_settings_belong_to_a_revision(client, api
     client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).raise_for_status()
     assert client.get(path_of(api, "/swagger")).json()["info"]["title"] == "before"
     assert client.get(path_of(api)).json()["endpointConfig"]["production_endpoints"]["config"]["protocol"] == "http1"
+
+
+def test_the_endpoints_page_shows_certificates_that_only_a_deployed_revision_uses(client, api):
+    old = issue("pizza.test")
+    upload(client, old.pem, "old", url_of(api))
+    revision = create(client, api)
+    deploy(client, api, revision)
+    point(client, api, "https://new.test")
+    page, details = f"/apis/{api['id']}/endpoints", f"/apis/{api['id']}/certificates/old"
+    assert re.search('id="alias-1">old</span>.*?/deployments" [^>]*>Revision 1</a>', client.get(page).text, re.DOTALL)
+    assert client.get(details).status_code == 200
+    undeploy(client, api, DEFAULT, revisionId=revision["id"])
+    assert "old</span>" not in client.get(page).text
+    assert client.get(details).status_code == 404
 
 
 def test_the_state_and_the_environments_are_not_restored(client, api, group):

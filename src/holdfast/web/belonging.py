@@ -11,14 +11,15 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.errors import NotFound
+from holdfast.services.revisions.origins import list_revision_origins
 from holdfast.services.trust import endpoint_certificates
 
 
 def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, EndpointCertificate]:
-    """Find an API and an endpoint certificate for one of its origins. Otherwise raises NotFound."""
+    """Find an API and an endpoint certificate for an origin of it or of a revision. Otherwise raises NotFound."""
     api = apis.get_api(context, api_id)
     entry = endpoint_certificates.get_certificate(context, alias)
-    if entry.origin not in _list_origins(api):
+    if entry.origin not in _list_origins(api) | list_revision_origins(context, api).keys():
         raise NotFound("endpoint certificate", alias)
     return api, entry
 

@@ -51,6 +51,8 @@ class WantedRules:
     *cors* and *limits* (by environment) are members of the member of that name; an empty limit is none.
     """
 
+    type: str | None = None  # as in REST, such as WS
+    is_prototype: bool | None = None
     is_default: bool | None = None
     only_listed: bool | None = None
     operations: tuple[dict[str, str], ...] = ()

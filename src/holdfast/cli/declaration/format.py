@@ -5,6 +5,7 @@ The fields of configuration files: what the reader accepts, and what the JSON sc
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from holdfast.apis.catalog.api_types import SERVED_TYPES
 from holdfast.apis.catalog.connection_settings import SETTINGS, Protocol, Setting, SettingKind
 from holdfast.apis.catalog.endpoint_group import Algorithm, GroupKind
 from holdfast.apis.catalog.lifecycle import State
@@ -160,6 +161,8 @@ API = Section(
         Field("version", "Version of the API.", is_required=True, longest=30),
         Field("description", "Description of the API."),
         Field("state", "Lifecycle state.", choices=tuple(state.value.lower() for state in State)),
+        Field("type", "Type of the API.", choices=tuple(sorted(each.lower() for each in SERVED_TYPES))),
+        Field("prototype", "Answer with the examples of the definition, instead of a backend.", FieldKind.FLAG),
         Field("production", "URL of the production backend."),
         Field("sandbox", "URL of the sandbox backend."),
         Field(

@@ -1,14 +1,18 @@
 """
-The rules for requests in configuration files: default version, listed operations, CORS and limits.
+The rules for requests in configuration files: type, prototype, default version, listed operations, CORS and limits.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from holdfast.apis.catalog import cors_policy
+from holdfast.apis.catalog.api_types import DEFAULT_TYPE, SERVED_TYPES
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.operation_list import SWITCH
+from holdfast.apis.catalog.prototype import FORWARDED, MOCKED, is_mocked
+from holdfast.apis.catalog.prototype import MEMBER as IMPLEMENTATION
 from holdfast.apis.catalog.request_rules import LIMITS, RequestRules, read_request_rules, read_stored_rules
+from holdfast.apis.errors import InvalidField
 from holdfast.cli.declaration.current_state import ExistingApi
 from holdfast.cli.declaration.desired_state import WantedApi, WantedRules
 from holdfast.cli.declaration.fields import Fields, Problems
@@ -33,6 +37,8 @@ def read_rules(fields: Fields) -> WantedRules:
         fields.checked("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
     limits = {each: _read_limit(fields.mapping(f"{each}Limit"), each) for each in ENVIRONMENTS}
     return WantedRules(
+        type=fields.value("type", _read_type, optional=True),
+        is_prototype=fields.flag("prototype", otherwise=None),
         is_default=fields.flag("defaultVersion", otherwise=None),
         only_listed=fields.flag(SWITCH, otherwise=None),
         operations=tuple(operations),
@@ -51,6 +57,8 @@ def compare_rules(
     if wanted.only_listed and not (wanted.operations or body.get("operations")):
         problems.add(api.place, f"{api.name} {api.version} lists no operations. Add some, or remove {SWITCH}.")
     rows: dict[str, tuple[object, object, object]] = {
+        "type": (wanted.type, _type_of(body), wanted.type and wanted.type.lower()),
+        "prototype": (wanted.is_prototype, is_mocked(body), wanted.is_prototype),
         "defaultVersion": (wanted.is_default, bool(body.get(DEFAULT)), wanted.is_default),
         SWITCH: (wanted.only_listed, bool(body.get(SWITCH)), wanted.only_listed),
         "operations": (wanted.operations or None, _show_operations(body), _show_operations(write_rules(api, body))),
@@ -69,6 +77,10 @@ def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a request, from those *before*; what the file doesn't decide stays."""
     wanted = api.rules
     members = {name: before[name] for name in (SWITCH, "operations", cors_policy.MEMBER, LIMITS) if name in before}
+    if wanted.type:
+        members["type"] = wanted.type
+    if wanted.is_prototype is not None:
+        members[IMPLEMENTATION] = MOCKED if wanted.is_prototype else FORWARDED
     # Another version may have become the default since.
     if wanted.is_default is not None:
         members[DEFAULT] = wanted.is_default
@@ -92,7 +104,8 @@ def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
 def export_rules(api: ExistingApi) -> dict[str, Any]:
     """Return the rules as files have them; those that are off are left out."""
     rules, only = read_stored_rules(api.body), api.body.get(SWITCH) is True
-    exported: dict[str, Any] = {"defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
+    exported: dict[str, Any] = {} if _type_of(api.body) == DEFAULT_TYPE.lower() else {"type": _type_of(api.body)}
+    exported |= {"prototype": is_mocked(api.body), "defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
     if only:
         exported["operations"] = [f"{verb} {target}" for verb, target in map(_key, api.body.get("operations") or [])]
     if rules.cors:
@@ -102,6 +115,16 @@ def export_rules(api: ExistingApi) -> dict[str, Any]:
         if limit := rules.limit(environment):
             exported[f"{environment}Limit"] = {"requests": limit.requests, "per": limit.unit.lower()}
     return {name: value for name, value in exported.items() if value}
+
+
+def _read_type(text: str) -> str:
+    if text.upper() not in SERVED_TYPES:
+        raise InvalidField("type", f"Use one of {', '.join(sorted(SERVED_TYPES)).lower()}.")
+    return text.upper()
+
+
+def _type_of(body: Mapping[str, Any]) -> str:
+    return str(body.get("type") or DEFAULT_TYPE).lower()
 
 
 def _operation(text: str) -> dict[str, str]:

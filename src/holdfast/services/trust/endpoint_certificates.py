@@ -2,7 +2,7 @@
 Endpoint certificates: import, inspect, replace and delete them. Each is trusted for one origin only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -222,9 +222,13 @@ def list_certificates(
 
 
 def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]:
-    """Return the endpoint certificates for the API's origins, ordered by alias."""
+    """Return the endpoint certificates for the origins of the API's working copy, ordered by alias."""
+    return certificates_of(context, {str(endpoint.origin) for endpoint in api.endpoints})
+
+
+def certificates_of(context: Context, origins: Collection[str]) -> list[EndpointCertificate]:
+    """Return the endpoint certificates for *origins*, ordered by alias."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    origins = {str(endpoint.origin) for endpoint in api.endpoints}
     with context.read() as session:
         return endpoint_certificates.of_origins(session, context.user.organization, origins)
 

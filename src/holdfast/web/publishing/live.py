@@ -14,6 +14,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.failures.diagnosis import name_endpoint
 from holdfast.services.failures.failures import Failure
+from holdfast.services.revisions.origins import list_revision_origins
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.actions import find_button
@@ -41,7 +42,7 @@ async def stream_enforcement(
 def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, dict[str, dict[str, str]]]:
     """Return the enforcement by origin and the failures by environment, as texts. Raises NotFound."""
     api = apis.get_api(context, api_id)
-    origins = {str(endpoint.origin) for endpoint in api.endpoints}
+    origins = {str(endpoint.origin) for endpoint in api.endpoints} | list_revision_origins(context, api).keys()
     enforcements = runtime.enforcements.of_origins(context, origins)
     if api.requires_certificate:
         enforcements[api.id] = runtime.enforcements.of(context, ApiCallers(api.id))

@@ -2,6 +2,7 @@
 The rows of the certificate lists on the Endpoints page.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from holdfast.apis.trust.endpoint_certificate import (
 )
 from holdfast.certificates.validity import Status
 from holdfast.services.access.context import Context
+from holdfast.services.revisions.origins import list_revision_origins
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.services.trust.pinning import Pin, judge_pin
@@ -32,6 +34,7 @@ class CertificateRow:
     in_use: Generation | None  # which certificates the backend uses, as seen by the gateway; None: unknown
     retire: bool  # the previous certificates can be retired
     pin: Pin
+    revisions: Sequence[int] = ()  # the deployed revisions that have the endpoint; none: the working copy has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,11 @@ class RemovedRow:
 
 
 def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[CertificateRow]:
-    """Read the certificates for the endpoints of *api*, the first to expire first."""
-    entries = sorted(endpoint_certificates.certificates_of_api(context, api), key=_first_expiry)
-    origins = {entry.origin for entry in entries}
-    enforcements = runtime.enforcements.of_origins(context, origins)
+    """Read the certificates for the endpoints of *api* and its deployed revisions, the first to expire first."""
+    further = list_revision_origins(context, api)
+    origins = {str(endpoint.origin) for endpoint in api.endpoints} | further.keys()
+    entries = sorted(endpoint_certificates.certificates_of(context, origins), key=_first_expiry)
+    enforcements = runtime.enforcements.of_origins(context, {entry.origin for entry in entries})
     now = context.now
     return [
         CertificateRow(
@@ -56,6 +60,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
             rotation.recall_generation(entry, now),
             rotation.should_retire(entry, now, runtime.retire_after),
             judge_pin(context, entry),
+            further.get(entry.origin, ()),
         )
         for entry in entries
     ]

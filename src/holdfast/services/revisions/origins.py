@@ -1,0 +1,23 @@
+"""
+The origins that gateways use only because of deployed revisions.
+"""
+
+from holdfast.apis.catalog.api import Api
+from holdfast.services.access.context import Context
+from holdfast.services.access.permissions import Permission
+from holdfast.store.catalog import revisions
+
+
+def list_revision_origins(context: Context, api: Api) -> dict[str, list[int]]:
+    """Return the origins that deployed revisions of *api* have and its working copy hasn't, with their numbers."""
+    context.user.require(Permission.VIEW_APIS)
+    if not api.pinned:
+        return {}
+    own = {str(endpoint.origin) for endpoint in api.endpoints}
+    with context.read() as session:
+        deployed = revisions.everything_deployed(session, context.user.organization, [api])
+    numbers: dict[str, list[int]] = {}
+    for each in sorted((each for each in deployed if each.revision), key=lambda each: each.revision):
+        for origin in sorted({str(endpoint.origin) for endpoint in each.endpoints} - own):
+            numbers.setdefault(origin, []).append(each.revision)
+    return numbers
