@@ -18,6 +18,7 @@ import structlog
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from cheap_databases import make_commits_cheap
 from cheap_passwords import CHEAP, make_passwords_cheap
 from databases import Databases, PostgresqlDatabases, SqliteDatabases, Storage
 from holdfast.apis.gateways.control_plane import ControlPlane
@@ -58,6 +59,7 @@ structlog.configure(
 )
 PASSWORD = "crisp-thin-päsword"
 make_passwords_cheap()
+make_commits_cheap()
 SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}

@@ -2,8 +2,8 @@
 Starts `holdfast up` as a fork of a process that has already imported the server.
 
 Importing takes most of the CPU time of a start, and tests start more than a hundred servers. A fork runs the same
-code as a new interpreter, on the same files and ports; only password hashes are cheaper. Tests of the start itself
-use a new interpreter.
+code as a new interpreter, on the same files and ports; only password hashes and databases are cheaper. Tests of the
+start itself use a new interpreter.
 
     process = fork_server().start(["up", "--data=..."], os.environ, output, errors)
     process.send_signal(signal.SIGTERM)
@@ -100,11 +100,14 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _preload() -> None:
+    from cheap_databases import make_commits_cheap, make_new_databases_cheap
     from cheap_passwords import make_passwords_cheap
 
     for name in PRELOADED:
         importlib.import_module(name)
     make_passwords_cheap()
+    make_commits_cheap()
+    make_new_databases_cheap()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads don't survive a fork"
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, InternalError
 
+import cheap_databases
 from databases import begin_to_listen
 from holdfast.store import journal
 from holdfast.store.access import accounts
@@ -19,6 +20,7 @@ from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
 from holdfast.store.journal import AuditEvent
+from holdfast.store.sqlite import engine
 from holdfast.store.topics import Topic
 from holdfast.store.trust import endpoint_certificates
 from store.values import NOW, make_api, make_entry
@@ -35,8 +37,11 @@ def pragma(session, name):
 
 
 @pytest.mark.sqlite(reason="PostgreSQL's server is configured by its operator, and always checks foreign keys")
-def test_every_connection_is_safe_and_checks_foreign_keys(store):
+def test_every_connection_is_safe_and_checks_foreign_keys(database, monkeypatch):
+    monkeypatch.setattr(engine, "_configure", cheap_databases.configure)
     with contextlib.ExitStack() as stack:
+        store = Store(database)
+        stack.callback(store.close)
         # More than the pool keeps, so that new connections are opened as well.
         sessions = [stack.enter_context(store.read()) for _ in range(8)]
         sessions.append(stack.enter_context(store.write()))

@@ -1,0 +1,70 @@
+"""
+Makes databases in files cheap: their commits don't wait for the disk, and new ones are copies.
+
+Tests kill processes but don't cut the power, and what was written outlives a process.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import configure_mappers
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from holdfast.store import migrating
+from holdfast.store.database import Store
+from holdfast.store.sqlite import engine
+
+configure = engine._configure  # noqa: SLF001 - as in production
+
+
+def make_commits_cheap() -> None:
+    """Let the connections of this process leave it to the system when to write to the disk."""
+
+    def configure_cheaply(connection: object, entry: ConnectionPoolEntry) -> None:
+        configure(connection, entry)
+        connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]  # see `configure`
+
+    engine._configure = configure_cheaply  # noqa: SLF001
+
+
+def make_new_databases_cheap() -> None:
+    """Let this process copy the tables of a new database, instead of running all migrations for each."""
+    configure_mappers()  # takes as long as a start without migrations
+    copy, migrate = _tables(), migrating.migrate
+
+    def copy_or_migrate(connection: Connection) -> None:
+        database = connection.connection.dbapi_connection
+        is_new = (
+            isinstance(database, sqlite3.Connection) and not database.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        )
+        if is_new:
+            copy(database)
+        else:
+            migrate(connection)
+
+    migrating.migrate = copy_or_migrate
+
+
+def _is_new(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
+
+
+def _tables() -> Callable[[sqlite3.Connection], None]:
+    """Run all migrations, and return a function that copies the result into a new database."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "empty.sqlite"
+        Store(path).close()
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("PRAGMA journal_mode = DELETE")  # a database in memory has no write-ahead log
+            content = file.serialize()
+
+    def copy(database: sqlite3.Connection) -> None:
+        with closing(sqlite3.connect(":memory:")) as migrated:
+            migrated.deserialize(content)
+            migrated.backup(database)
+
+    return copy
