@@ -1,5 +1,5 @@
 """
-Starts `holdfast up` as a fork of a process that has already imported the server.
+Starts `holdfast up` or `holdfast gateway` as a fork of a process that has already imported the server.
 
 Importing takes most of the CPU time of a start, and tests start more than a hundred servers. A fork runs the same
 code as a new interpreter, on the same files and ports; only password hashes and databases are cheaper. Tests of the
@@ -25,6 +25,9 @@ from typing import IO
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 PRELOADED = (
     "holdfast.cli.server.up",
+    "holdfast.cli.server.gateway",
+    "holdfast.cli.server.first_start",
+    "holdfast.cli.server.join",
     "holdfast.cli.server.process",
     "holdfast.demo.story",
     "holdfast.demo.tour",

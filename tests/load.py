@@ -15,6 +15,8 @@ import httpx2
 
 from running import refusal, wait_until
 
+PAUSE = 0.005  # seconds between a caller's requests: without it, the callers take all processors from what they call
+
 
 class Gateway(Protocol):
     """A gateway that callers reach."""
@@ -46,11 +48,11 @@ class Load:
 
     def _call(self) -> None:
         with self._holdfast.caller() as client:
-            while not self._ended.is_set():
+            while not self._ended.wait(PAUSE):
                 self._send(client)
 
     def _call_again(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(PAUSE):
             with self._holdfast.caller() as client:
                 self._send(client)
 

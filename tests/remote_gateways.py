@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx2
 
+from forking import fork_server
 from ports import free_addresses
-from running import COMMAND, Holdfast, PublishedApi, is_running, kill
+from running import COMMAND, Holdfast, Process, PublishedApi, is_running, kill
 
 STARTS_WITHIN = 60.0  # seconds
 
@@ -52,7 +53,7 @@ class RemoteGateway:
             self._options += map("--tls-{}={}".format, ("cert", "key"), certificate)
         self._group = group
         self.command = COMMAND  # set another one to run another version
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def join(self) -> None:
         """Enroll it, and run `holdfast gateway join`."""
@@ -68,10 +69,16 @@ class RemoteGateway:
         self._launch("run", f"--control-plane={control_plane or self._holdfast.environment['HOLDFAST_DISCOVERY']}")
 
     def _launch(self, *command: str) -> None:
-        with self.log.open("wb") as output:
+        environment = self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"}
+        arguments = ["gateway", *command, *self._options]
+        self.log.write_bytes(b"")
+        if self.command == COMMAND:
+            self._process = fork_server().start(arguments, environment, self.log, self.log)
+            return
+        with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(self.command), "gateway", *command, *self._options],
-                env=self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"},
+                [str(self.command), *arguments],
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

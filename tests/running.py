@@ -38,19 +38,22 @@ Process = subprocess.Popen[bytes] | ForkedProcess
 COMMAND = Path(sys.executable).with_name("holdfast")
 REST = "/api/am/publisher/v4"
 START_WITHIN = 90.0  # seconds; a machine that runs other tests too is slow
+SHORT_PAUSE, LONG_PAUSE = 0.05, 0.2  # seconds between two looks at a condition, at most: at first, and after a while
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # callers speak plain HTTP to the gateway
 _numbers = itertools.count(1)
 
 
 def wait_until(condition: Callable[[], T], within: float = 20.0) -> T:
     """Call *condition* until its result is true, and return that; fail after *within* seconds."""
-    end = time.monotonic() + within
+    begin = time.monotonic()
     pause = 0.005
     while not (said := condition()):
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > within:
             raise AssertionError(f"after {within} seconds it still says {said!r}")
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.05)  # asking costs time, too, of those who are to answer
+        # Asking costs time, too, of those who are to answer.
+        pause = min(pause * 1.5, max(SHORT_PAUSE, waited / 20), LONG_PAUSE)
     return said
 
 

@@ -16,31 +16,29 @@ def open_settings(page: Page) -> Locator:
     return settings
 
 
-def test_the_operations_can_be_tried_without_requests_to_other_hosts(signed_in: Page):
-    """Violations of the content security policy would appear in the console, which the fixture checks."""
+def test_operations_are_tried_in_the_theme_without_requests_to_other_hosts_or_a_password_prompt(signed_in: Page):
+    """
+    Violations of the content security policy would appear in the console, which the fixture checks.
+
+    Showing all operations takes seconds, so this is one visit.
+    """
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url))
+    signed_in.emulate_media(color_scheme="dark")
     settings = open_settings(signed_in)
     expect(signed_in.get_by_role("heading", name="Holdfast", level=1)).to_be_visible()
+    expect(signed_in.locator("html.dark-mode")).to_have_count(1)
     settings.get_by_role("button", name="Try it out").click()
     settings.get_by_role("button", name="Execute").click()
     expect(settings.locator(".live-responses-table .response .response-col_status")).to_have_text(re.compile("200"))
-    origin = signed_in.evaluate("location.origin")
-    assert [url for url in asked if not url.startswith((origin, "data:"))] == []
+    signed_in.emulate_media(color_scheme="light")
+    expect(signed_in.locator("html.dark-mode")).to_have_count(0)
 
-
-def test_the_page_follows_the_theme(signed_in: Page):
-    for theme, count in (("light", 0), ("dark", 1)):
-        signed_in.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        signed_in.goto("/docs")
-        expect(signed_in.locator("html.dark-mode")).to_have_count(count)
-
-
-def test_an_expired_session_does_not_open_a_password_prompt(signed_in: Page):
-    settings = open_settings(signed_in)
-    settings.get_by_role("button", name="Try it out").click()
+    # An expired session doesn't open a password prompt.
     signed_in.context.clear_cookies()
     with signed_in.expect_response("**/settings") as answered:
         settings.get_by_role("button", name="Execute").click()
     assert answered.value.status == 401
     assert answered.value.header_values("www-authenticate") == ['Bearer realm="Holdfast"']
+    origin = signed_in.evaluate("location.origin")
+    assert [url for url in asked if not url.startswith((origin, "data:"))] == []

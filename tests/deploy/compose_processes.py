@@ -29,6 +29,7 @@ SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf
 # An address for each, in a network that no other test process uses.
 HOSTS = {"load-balancer": 2, "control-plane-1": 11, "control-plane-2": 12, "gateway-1": 21, "gateway-2": 22}
 PORTS = {"gateway-1": 8280, "gateway-2": 8280}
+READY = {"control-plane": "Ready: ", "gateway": " is ready."}  # what they say then
 WITHIN = 90.0  # seconds
 OF_IMAGE = dict(re.findall(r"(HOLDFAST_\w+)=(\S+)", (ROOT / "Dockerfile").read_text("utf-8")))
 
@@ -83,7 +84,8 @@ class Composition:
         """Run the health check of a container."""
         process = self._processes[name]
         assert process.poll() is None, self.log(name).read_text()
-        if name.startswith("control-plane") and "Ready: " not in self.log(name).read_text():
+        ready = READY.get(name.rpartition("-")[0], "")
+        if ready not in self.log(name).read_text():
             return False  # cheaper than the check, which starts a process
         with suppress(OSError), socket.create_connection((self.addresses[name], PORTS.get(name, 9443)), 5):
             return name == "load-balancer" or self._passes_check(name)

@@ -90,7 +90,7 @@ def test_each_request_counts_once_across_restarts(
         wait_until(lambda: _statuses(own, api)["200"] == count, REPORTED_WITHIN)
         own.kill_agent()
         count += _call(own, api, 4)
-        wait_until(lambda: own.has_agent, 20)
+        wait_until(own.has_agent, 20)
         count += _call(own, api, 3)
         wait_until(lambda: _statuses(own, api)["200"] == count, REPORTED_WITHIN)
         own.kill_envoy()
