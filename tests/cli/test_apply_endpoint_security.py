@@ -40,6 +40,8 @@ def test_files_set_keep_rotate_and_export_it_and_secrets_come_by_reference(comma
 
     key = {"type": "apikey", "header": "X-API-Key", "secretVariable": "KEY", "secretVersion": "2"}
     command.done("apply", *write(file, key), "--yes", "--var", f"KEY={SECRET}")
+    for changed in ({"header": "X-Echoed"}, {"allowUnencrypted": True}):
+        assert "the secret must be sent" in command.refused("diff", *write(file, key | changed))
     exported = yaml.safe_load(command.done("export").output)["apis"][0]
     assert exported["productionSecurity"] == {"type": "apikey", "header": "X-API-Key", "secretVersion": "2"}
     token = {"type": "oauth", "tokenUrl": "https://login.test/token", "clientId": "shop", "parameters": "scope=read"}

@@ -12,6 +12,7 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member
 from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SecurityDraft, SecurityKind
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.token_settings import TokenSettings
 from holdfast.apis.errors import InvalidFields
 from holdfast.apis.notifications.channel import ChannelDraft, Secrets
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
@@ -88,6 +89,36 @@ def test_a_stored_secret_stays_with_its_origins(context, api, url, draft):
     copied = copy_api(context, api.id, "2").api
     with pytest.raises(InvalidFields, match="Enter the secret again"):
         change(context, copied, url, draft)
+
+
+KEY = EndpointSecurity(SecurityKind.API_KEY, header="X-API-Key")
+TOKEN = EndpointSecurity(SecurityKind.OAUTH, token=TokenSettings("https://login.test/token", "shop"))
+
+
+@pytest.mark.parametrize(
+    ("entered", "changed", "why"),
+    [
+        (KEY, replace(KEY, header="X-Echoed"), "Enter the secret again to send it in X-Echoed. It was entered for X-API"),
+        (KEY, replace(KEY, allow_unencrypted=True), "again to allow that it is sent unencrypted"),
+        (
+            TOKEN,
+            replace(TOKEN, token=TokenSettings("https://backend.test/token", "shop")),
+            "again to send it to https://backend.test. It was entered for the token endpoint at https://login.test.",
+        ),
+    ],
+)
+def test_a_stored_secret_is_revealed_in_no_other_way_than_it_was_entered_for(context, api, entered, changed, why):
+    change(context, api, draft=SecurityDraft(entered, "geheim"))
+    with pytest.raises(InvalidFields, match=why):
+        change(context, api, draft=SecurityDraft(changed))
+    with pytest.raises(InvalidFields, match=why):
+        change(context, copy_api(context, api.id, "2").api, draft=SecurityDraft(changed))
+    assert get_api(context, api.id).production.security.header == entered.header
+    again = change(context, api, draft=SecurityDraft(changed, "geheim")).production.security
+    assert replace(again, secret=None) == changed
+    assert change(context, api, draft=SecurityDraft(changed)).production.security == again
+    stricter = change(context, api, draft=SecurityDraft(replace(changed, allow_unencrypted=False)))
+    assert stricter.production.security.secret == again.secret
 
 
 def test_a_secret_entered_for_another_origin_is_bound_to_that_one(context, api):

@@ -35,7 +35,7 @@ def compare_securities(
         yield f"{environment}Security", old if before else None, new
         if wanted.security is None or wanted.secret is not None:
             continue
-        if (present.get("type"), _version(present)) != (wanted.security.kind.value, wanted.security.secret_version):
+        if _needs_secret(present, _describe(wanted.security)):
             problems.add(wanted.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
 
 
@@ -68,6 +68,16 @@ def _members_of(api: ExistingApi | None, environment: str) -> dict[str, Any]:
     config = (api.body.get("endpointConfig") or {}) if api else {}
     members: dict[str, Any] = (config.get("endpoint_security") or {}).get(environment) or {}
     return members
+
+
+def _needs_secret(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether the publisher requires the secret for a change of endpoint security at the same endpoints."""
+    if after.get("allowUnencrypted") and not before.get("allowUnencrypted"):
+        return True
+    header = "apiKeyIdentifier"
+    if str(before.get(header, "")).lower() != str(after.get(header, "")).lower():
+        return True
+    return (before.get("type"), _version(before)) != (after.get("type"), _version(after))
 
 
 def _version(members: Mapping[str, Any]) -> str:

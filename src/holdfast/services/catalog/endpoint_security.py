@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, token_endpoint
-from holdfast.apis.catalog.endpoint_security import EndpointSecurity, are_https
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, are_https
 from holdfast.apis.catalog.security_members import SECRETS
 from holdfast.apis.check import Check
 
@@ -45,8 +45,9 @@ def bind_secrets(api: Api, before: Api | None, used: Uses = NO_USES) -> Api:
     """
     Return *api* with all secrets: new ones are bound to the origins of its endpoints, and others are kept.
 
-    A stored secret is only kept for origins that it was entered for, so that nobody without the secret can have it sent
-    elsewhere. *used* are the origins of its revisions.
+    A stored secret is only kept for origins that it was entered for, in the same header, and encrypted unless it was
+    entered to be sent unencrypted, so that nobody without the secret can have it revealed. *used* are the origins of
+    its revisions.
 
     Raises InvalidFields: a secret is missing, must be entered again, or would be sent over http.
     """
@@ -72,22 +73,45 @@ def _bind(
         return endpoint
     field = f"{SECURITY_FIELD}{environment}."
     same = [each for each in known if each.kind is security.kind]
-    kept = next((each.secret for each in same if each.is_for(origins)), same[0].secret if same else None)
+    kept = next((each for each in same if _explain_need(security, origins, each) is None), same[0] if same else None)
     secret = security.secret
-    if secret is None or (kept and kept.digest == secret.digest and origins <= kept.origins):
-        secret = kept
+    if secret is None:
+        secret = kept.secret if kept else None
+        if why := _explain_need(security, origins, kept):
+            check.add(field + SECRETS[security.kind], why)
+    elif kept and kept.secret and kept.secret.digest == secret.digest and kept.is_for(origins):
+        secret = kept.secret
     elif not secret.origins:
         secret = replace(secret, origins=origins)
-    if secret is None:
-        check.add(field + SECRETS[security.kind], "Enter the secret.")
-    elif not origins <= secret.origins:
-        entered = ", ".join(sorted(secret.origins))
-        message = f"Enter the secret again to send it to {', '.join(sorted(origins))}. It was entered for {entered}."
-        check.add(field + SECRETS[security.kind], message)
+    elif why := _explain_origins(secret, origins):
+        check.add(field + SECRETS[security.kind], why)
     if not (are_https(origins) or security.allow_unencrypted):
         message = "The secret would be sent unencrypted. Use an https endpoint, or set allowUnencrypted."
         check.add(f"{field}allowUnencrypted", message)
     return replace(endpoint, security=replace(security, secret=secret))
+
+
+def _explain_need(security: EndpointSecurity, origins: frozenset[str], stored: EndpointSecurity | None) -> str | None:
+    """Return why the secret must be entered for *security* although there is a *stored* one; None: it may be kept."""
+    if stored is None or stored.secret is None:
+        return "Enter the secret."
+    if why := _explain_origins(stored.secret, origins):
+        return why
+    before, after = (token_endpoint(each.token.url).origin if each.token else None for each in (stored, security))
+    if before != after:
+        return f"Enter the secret again to send it to {after}. It was entered for the token endpoint at {before}."
+    if security.header.lower() != stored.header.lower():
+        return f"Enter the secret again to send it in {security.header}. It was entered for {stored.header}."
+    if security.allow_unencrypted and not stored.allow_unencrypted:
+        return "Enter the secret again to allow that it is sent unencrypted."
+    return None
+
+
+def _explain_origins(secret: SealedSecret, origins: frozenset[str]) -> str | None:
+    if origins <= secret.origins:
+        return None
+    wanted, entered = (", ".join(sorted(each)) for each in (origins, secret.origins))
+    return f"Enter the secret again to send it to {wanted}. It was entered for {entered}."
 
 
 def _token_origins(endpoint: Endpoint | None) -> frozenset[str]:
