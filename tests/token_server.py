@@ -59,6 +59,10 @@ class TokenServer:
         """Return whether it has issued this token, and it is still valid."""
         return self._valid.get((authorization or "").removeprefix("Bearer "), 0) > time.monotonic()
 
+    def revoke(self) -> None:
+        """Make all tokens so far invalid."""
+        self._valid = dict.fromkeys(self._valid, 0.0)
+
     def issued(self) -> list[str]:
         """All tokens so far."""
         return list(self._valid)

@@ -62,6 +62,12 @@ def causes(holdfast: Holdfast, api: PublishedApi) -> list[str]:
     return [each["code"] for each in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
 
 
+def missing_tokens(holdfast: Holdfast, api: PublishedApi) -> list[dict[str, Any]]:
+    (gateway,) = holdfast.rest.get("/gateways").json()["list"]
+    listed: list[dict[str, Any]] = gateway["connection"]["report"]["missingTokens"]
+    return [each for each in listed if api.id in each["backend"]]
+
+
 def test_tokens_are_requested_only_from_a_trusted_endpoint(
     holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
 ):
@@ -96,6 +102,22 @@ def test_tokens_are_renewed_without_a_failed_request(
     assert set(load.answers) == {"200"}
 
 
+def test_a_token_that_the_backend_rejects_is_replaced_once(
+    holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi
+):
+    (first,) = tokens.issued()
+    tokens.revoke()
+    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=20)
+    assert tokens.issued()[0] == first
+    assert len(tokens.issued()) == 2
+    # However many requests a backend answers with 401, the gateway doesn't ask for a token each time.
+    tokens.revoke()
+    with Load(holdfast, signed_in.path) as load:
+        load.go_on()
+    assert set(load.answers) == {"401 unauthorized"}
+    assert len(tokens.headers) == 2
+
+
 def test_a_valid_token_is_used_while_its_endpoint_is_down(
     holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi, backend: str
 ):
@@ -106,10 +128,18 @@ def test_a_valid_token_is_used_while_its_endpoint_is_down(
     wait_until(lambda: len(tokens.issued()) > count, within=20)
     wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
     tokens.stop()
+    # Before any request fails, the gateway says until when none does.
+    wait_until(lambda: missing_tokens(holdfast, signed_in), within=20)
+    (missing,) = missing_tokens(holdfast, signed_in)
+    assert (missing["cause"], bool(missing["validUntil"])) == ("token_endpoint_unreachable", True)
+    attention = holdfast.rest.get("/attention").json()["list"]
+    assert "missing-tokens" in [item["kind"] for item in attention]
     wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=30)
     assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
+    wait_until(lambda: [each["validUntil"] for each in missing_tokens(holdfast, signed_in)] == [None])
     tokens.start()
     wait_until(lambda: holdfast.call(signed_in.path).is_success, within=30)
+    wait_until(lambda: missing_tokens(holdfast, signed_in) == [])
 
 
 def test_restarts_need_no_new_token(holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi):

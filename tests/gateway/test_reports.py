@@ -15,6 +15,7 @@ from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.reports import MAX_PROBLEMS, MAX_TEXT, REPORTS, Problem, ProblemKind, Report, Traffic
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.failures.token_problem import TokenProblem
 from holdfast.gateway.peer import Peer
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -31,6 +32,10 @@ FULL = Report(
     5,
     (Problem(ProblemKind.LISTENER, "Can't listen on 127.0.0.1:80: permission denied."),),
     (Traffic("production", 10, 3), Traffic("sandbox", 0, 0)),
+    (
+        TokenProblem("default/1/production", "token_request_rejected", "status 401, invalid_client"),
+        TokenProblem("default/2/sandbox", "token_endpoint_unreachable", "connection_refused", NOW),
+    ),
 )
 
 
@@ -43,6 +48,16 @@ def test_an_agent_reports_a_limited_number_of_problems_of_limited_size():
     long = replace(REPORT, problems=(Problem(ProblemKind.STATE, "x" * 10_000),) * 100)
     problems = read(write(long), REPORTS, MAX_ANSWER).problems
     assert (len(problems), len(problems[0].text)) == (MAX_PROBLEMS, MAX_TEXT)
+
+
+def test_an_agent_of_an_earlier_version_has_no_token_because_of_its_version():
+    earlier = json.loads(write(FULL))
+    del earlier["tokens"]
+    report = read(json.dumps(earlier).encode(), REPORTS, MAX_ANSWER)
+    missing = report.find_token_problem("default/1/production", lambda _: True)
+    assert (missing.cause, missing.words) == ("tokens_not_supported", "Holdfast 1.2.3")
+    assert report.find_token_problem("default/1/production", lambda _: False) is None
+    assert FULL.find_token_problem("default/1/production", lambda _: True) == FULL.tokens[0]
 
 
 def test_problems_of_another_version_are_left_out():

@@ -98,7 +98,11 @@ TOKEN = EndpointSecurity(SecurityKind.OAUTH, token=TokenSettings("https://login.
 @pytest.mark.parametrize(
     ("entered", "changed", "why"),
     [
-        (KEY, replace(KEY, header="X-Echoed"), "Enter the secret again to send it in X-Echoed. It was entered for X-API"),
+        (
+            KEY,
+            replace(KEY, header="X-Echoed"),
+            "Enter the secret again to send it in X-Echoed. It was entered for X-API",
+        ),
         (KEY, replace(KEY, allow_unencrypted=True), "again to allow that it is sent unencrypted"),
         (
             TOKEN,

@@ -87,8 +87,7 @@ def build_parts(
 
     def token_problem(gateway: str, backend: str) -> TokenProblem | None:
         state = control.states.of(gateway)
-        problems = state.report.tokens if state and state.report else ()
-        return next((problem for problem in problems if problem.backend == backend), None)
+        return state.report.find_token_problem(backend, distributor.carries_token) if state and state.report else None
 
     failures = Failures(groups.tell_observers_soon, utc_now, presents_identity, to_backends, token_problem)
     elsewhere = Elsewhere(presence.own.id if store.is_shared else None)

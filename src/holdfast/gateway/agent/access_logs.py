@@ -22,7 +22,8 @@ _SERVICE, _METHOD = "envoy.service.accesslog.v3.AccessLogService", "StreamAccess
 
 class AccessLogForwarder:
     """
-    The access log service of Envoy, for failed requests and for certificates of backends. Lives on one event loop.
+    The access log service of Envoy, for failed requests, certificates of backends and rejected tokens. Lives on one
+    event loop.
 
     Each log has its own buffer: callers can cause rejections at will, and they must not push out requests
     that a backend failed. While the control plane is away, the latest messages are kept.

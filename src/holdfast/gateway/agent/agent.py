@@ -32,7 +32,7 @@ from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.admin_http import reopen_logs
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
-from holdfast.gateway.resources.constants import CERTIFICATES
+from holdfast.gateway.resources.constants import CERTIFICATES, REJECTED_TOKENS
 from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.telemetry.access_log_file import AccessLogFile
 from holdfast.gateway.traffic.metrics_service import MetricsService
@@ -84,7 +84,8 @@ async def run_agent(
     callers_tls = CallersTls(cache, certificate, OPTIONS_OF_PUBLISHER if is_local_gateway(name) else OWN_OPTIONS)
     listeners = OpenListeners(cache)
     in_force = EnvoyProgress(cache, listeners)
-    tokens = Tokens(cache, process.probe_socket, now, stored.save)
+    report_soon = asyncio.Event()
+    tokens = Tokens(cache, process.probe_socket, now, stored.save, report_soon.set)
     upstream = Upstream(
         cache,
         name,
@@ -110,7 +111,7 @@ async def run_agent(
         is_new = process.left_running is None
         traffic = await asyncio.to_thread(partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new))
         stack.push_async_callback(traffic.close)
-        forwarder = AccessLogForwarder({CERTIFICATES: traffic.certificates.take})
+        forwarder = AccessLogForwarder({CERTIFICATES: traffic.certificates.take, REJECTED_TOKENS: tokens.take})
         reporter = Reporter(
             cache,
             process,
@@ -123,7 +124,7 @@ async def run_agent(
             token_problems=lambda: tokens.problems,
         )
         probes = EnvoyProbes(cache, process.probe_socket)
-        control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic)
+        control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic, report_soon)
         peer = Peer(name, is_on_this_machine=True)
         discovery = DiscoveryService(lambda _: peer, lambda _: cache, now, holds_routes=True)
         metrics = MetricsService(traffic.take)

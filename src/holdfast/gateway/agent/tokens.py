@@ -8,16 +8,21 @@ the gateway serves, encrypted, so that a restart needs no new one.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+from google.protobuf.message import DecodeError
 
+from holdfast.gateway.agent.early_renewal import EarlyRenewal
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.failures.token_problem import TokenProblem
 from holdfast.gateway.probing.token_answer import EnvoyNotReady, NoToken, Token, ask_for_token
+from holdfast.gateway.resources.constants import TOKEN
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 from holdfast.gateway.resources.token_requests import (
     ENDPOINT_PREFIX,
@@ -30,7 +35,7 @@ from holdfast.gateway.resources.token_requests import (
 
 log = structlog.get_logger()
 Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
-AT_ONCE = 8  # requests to token endpoints
+AT_ONCE = 16  # requests to token endpoints
 RENEW_AFTER, JITTER = 0.8, 0.1  # of a token's lifetime; all gateways got theirs at the same moment
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds between attempts, if the next one may help
 READY_WITHIN = 2.0  # seconds between attempts while Envoy starts
@@ -40,23 +45,33 @@ FIRST_PAUSE_IF_REJECTED = 5.0  # seconds: servers lock clients that fail often
 class Tokens:
     """The tokens of this gateway, one for each token request. Lives on one event loop."""
 
-    def __init__(self, cache: Cache, probe_socket: Path, now: Callable[[], datetime], save: Save) -> None:
-        """*save* stores changed and removed resources."""
+    def __init__(
+        self,
+        cache: Cache,
+        probe_socket: Path,
+        now: Callable[[], datetime],
+        save: Save,
+        on_problem: Callable[[], None] = lambda: None,
+    ) -> None:
+        """*save* stores changed and removed resources; *on_problem* is called when `problems` has changed."""
         self._cache = cache
         self._socket = probe_socket
         self._now = now
         self._save = save
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._on_problem = on_problem
+        # Own threads: a token endpoint that doesn't answer must not delay what the agent does in others.
+        self._threads = ThreadPoolExecutor(AT_ONCE, "tokens")
         # By the name of the request: its task, and when the token in use expires.
         self._kept: dict[str, asyncio.Task[None]] = {}
         self._expires: dict[str, datetime] = {}
         self._wake: dict[str, asyncio.Event] = {}  # by the name of the token endpoint's cluster
         self._problems: dict[str, TokenProblem] = {}  # by the name of the request
+        self._renewals: dict[str, EarlyRenewal] = {}  # by the name of the request; for each token in use
 
     @property
     def problems(self) -> list[TokenProblem]:
         """Why there are no tokens, or no new ones."""
-        return list(self._problems.values())
+        return [replace(problem, valid_until=self._expires.get(name)) for name, problem in self._problems.items()]
 
     @staticmethod
     def is_own(key: ResourceKey) -> bool:
@@ -76,6 +91,7 @@ class Tokens:
         for key in filter(_is_request, gone):
             self._end(key[1])
             self._expires.pop(key[1], None)
+            self._renewals.pop(key[1], None)
         gone += [(SECRET, _token_of(key[1])) for key in gone if _is_request(key)]
         for (type_url, name), resource in list(admitted.items()):
             if _is_request((type_url, name)):
@@ -92,11 +108,29 @@ class Tokens:
                 wake.set()
         return list(admitted.values()), gone
 
+    def take(self, message: bytes) -> None:
+        """Read a message about rejected tokens (`StreamAccessLogsMessage`); one that can't be read is ignored."""
+        try:
+            entries = StreamAccessLogsMessage.FromString(message).http_logs.log_entry
+        except DecodeError:
+            return
+        for entry in entries:
+            common = entry.common_properties
+            name = REQUEST_PREFIX + common.custom_tags.get(TOKEN, "").removeprefix(TOKEN_PREFIX)
+            renewal, wake = (
+                self._renewals.get(name),
+                self._wake.get(ENDPOINT_PREFIX + name.removeprefix(REQUEST_PREFIX)),
+            )
+            if renewal and wake and renewal.reject(common.start_time.ToDatetime(UTC)):
+                log.info("the backend rejects an access token, so a new one is requested", name=name)
+                wake.set()
+
     async def close(self) -> None:
         """End all requests."""
         for task in self._kept.values():
             task.cancel()
         await asyncio.gather(*self._kept.values(), return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, resource: Resource, expires_at: datetime | None = None) -> None:
         """Get tokens from now on; without *expires_at*, of a stored token, the first one at once."""
@@ -108,6 +142,7 @@ class Tokens:
         wait = 0.0
         if expires_at:
             self._expires[resource.name] = expires_at
+            self._renewals[resource.name] = EarlyRenewal(self._now())
             wait = self._until_renewal(expires_at)
         self._wake[request.cluster] = asyncio.Event()
         self._kept[resource.name] = asyncio.create_task(self._keep(resource.name, request, wait))
@@ -125,8 +160,10 @@ class Tokens:
             woken = await _sleep(min(wait, self._left(name)), wake)
             if self._left(name) <= 0:
                 del self._expires[name]
+                self._renewals.pop(name, None)
+                self._on_problem()
                 await self._use(build_token(request.token, ""))
-            if woken and name in self._expires and name not in self._problems:
+            if woken and name not in self._problems and not self._needs_token(name):
                 wait = self._until_renewal(self._expires[name])
                 continue
             pause = FIRST_PAUSE if woken else pause  # with its new trust, the next attempt can succeed
@@ -145,13 +182,18 @@ class Tokens:
             pause, expires_at = FIRST_PAUSE, began + timedelta(seconds=token.lifetime)
             if self._problems.pop(name, None):
                 log.info("has an access token again", backend=request.backend)
+                self._on_problem()
             self._expires[name] = expires_at
             await self._use(build_token(request.token, token.value, expires_at))
+            self._renewals.setdefault(name, EarlyRenewal(self._now())).use(self._now())
             wait = self._until_renewal(expires_at)
 
     async def _ask(self, request: TokenRequest) -> Token:
-        async with self._at_once:
-            return await asyncio.to_thread(ask_for_token, self._socket, request)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, ask_for_token, self._socket, request)
+
+    def _needs_token(self, name: str) -> bool:
+        """Return whether there is no token, or the backend rejects it."""
+        return name not in self._expires or name not in self._renewals or self._renewals[name].is_rejected
 
     async def _use(self, token: Resource) -> None:
         # Without its expiry, after which Envoy would have no secret instead of an empty one.
@@ -164,6 +206,7 @@ class Tokens:
         if self._problems.get(name) != problem:
             self._problems[name] = problem
             log.warning("no access token", backend=request.backend, cause=problem.cause, words=problem.words)
+            self._on_problem()
 
     def _left(self, name: str) -> float:
         """Return the seconds until the token in use expires; none does if there is none."""

@@ -56,9 +56,11 @@ class ControlClient:
         notify: Callable[[Notice], None] = lambda _: None,
         on_loss: Callable[[], None] = lambda: None,
         traffic: TrafficRecorder | None = None,
+        report_soon: asyncio.Event | None = None,
     ) -> None:
         """
         *report* builds a report; *notify* is called with the notices of the control plane; *traffic* is reported.
+        While *report_soon* is set, the next report doesn't wait until its time.
 
         *on_loss* is called if the connection ends, in case nothing else uses it, such as while no Envoy runs.
         """
@@ -68,6 +70,7 @@ class ControlClient:
         self._lookout = Lookout()
         self._report = report
         self._traffic = traffic
+        self._report_soon = report_soon or asyncio.Event()
 
     async def keep(self, channel: grpc.aio.Channel) -> None:
         """Follow the control plane at the other end of *channel*, until cancelled."""
@@ -97,7 +100,7 @@ class ControlClient:
         sending = asyncio.create_task(stream.send(call))
         try:
             await call.initial_metadata()
-            stream.begin_reporting(self._report)
+            stream.begin_reporting(self._report, self._report_soon)
             async for data in call:
                 stream.take(data)
         except grpc.aio.AioRpcError as error:
@@ -145,9 +148,9 @@ class _Stream:
             while True:
                 await call.write(write(await self._queue.get()))
 
-    def begin_reporting(self, build: Callable[[], Awaitable[Report]] | None) -> None:
+    def begin_reporting(self, build: Callable[[], Awaitable[Report]] | None, soon: asyncio.Event) -> None:
         if build:
-            self._reporting.append(asyncio.create_task(self._report(build)))
+            self._reporting.append(asyncio.create_task(self._report(build, soon)))
         if self._traffic:
             self._reporting.append(asyncio.create_task(self._report_traffic(self._traffic)))
 
@@ -161,9 +164,10 @@ class _Stream:
                 async with asyncio.timeout(STORED_WITHIN):
                     await self._stored.wait()
 
-    async def _report(self, build: Callable[[], Awaitable[Report]]) -> None:
+    async def _report(self, build: Callable[[], Awaitable[Report]], soon: asyncio.Event) -> None:
         pause = SOON
         while True:
+            soon.clear()
             try:
                 report = await build()
                 if self._queue.empty():  # else the control plane takes nothing
@@ -171,7 +175,10 @@ class _Stream:
             except Exception:
                 # The control stream has other uses.
                 log.exception("report failed")
-            await asyncio.sleep(pause)
+            await asyncio.sleep(SOON)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause - SOON):
+                    await soon.wait()
             pause = min(pause * 2, EVERY)
 
     def take(self, data: bytes) -> None:

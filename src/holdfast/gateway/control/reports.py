@@ -2,13 +2,14 @@
 Reports of gateways: how each is doing. An agent sends one when it connects, and then regularly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from holdfast.gateway.control.messages import MalformedMessage, Members
+from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.token_problem import TokenProblem
 
 EVERY = 10.0  # seconds between reports
@@ -62,12 +63,19 @@ class Report:
     problems: tuple[Problem, ...] = ()
     traffic: tuple[Traffic, ...] = ()
     tokens: tuple[TokenProblem, ...] = ()
+    gets_tokens: bool = True  # agents of earlier versions don't
 
     def differs_from(self, other: "Report") -> bool:
         """Return whether the gateway's state differs, and not only its traffic."""
         return replace(self, sent_at=other.sent_at, traffic=(), envoy_started_at=None) != replace(
             other, traffic=(), envoy_started_at=None
         )
+
+    def find_token_problem(self, backend: str, carries_token: Callable[[str], bool]) -> TokenProblem | None:
+        """Return why the gateway has no token for *backend*; *carries_token* is whether its requests need one."""
+        if not self.gets_tokens and carries_token(backend):
+            return TokenProblem(backend, Cause.TOKENS_NOT_SUPPORTED.value, f"Holdfast {self.version}")
+        return next((problem for problem in self.tokens if problem.backend == backend), None)
 
     def members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
@@ -90,7 +98,12 @@ class Report:
                 for each in self.traffic
             ],
             "tokens": [
-                {"backend": each.backend[:MAX_TEXT], "cause": each.cause[:_WORD], "words": each.words[:MAX_TEXT]}
+                {
+                    "backend": each.backend[:MAX_TEXT],
+                    "cause": each.cause[:_WORD],
+                    "words": each.words[:MAX_TEXT],
+                    "validUntil": _seconds(each.valid_until),
+                }
                 for each in self.tokens[:MAX_TOKENS]
             ],
         }
@@ -113,6 +126,7 @@ class Report:
             ),
             traffic=tuple(_read_traffic(each) for each in members.objects("traffic", _MAX_ENVIRONMENTS)),
             tokens=tuple(_read_token(each) for each in _token_objects(members)),
+            gets_tokens=members.values.get("tokens") is not None,
         )
 
 
@@ -139,9 +153,8 @@ def _token_objects(members: Members) -> list[Members]:
 
 
 def _read_token(members: Members) -> TokenProblem:
-    return TokenProblem(
-        members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT)
-    )
+    texts = (members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT))
+    return TokenProblem(*texts, _time(members, "validUntil"))
 
 
 def _read_traffic(members: Members) -> Traffic:

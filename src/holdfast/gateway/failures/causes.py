@@ -54,6 +54,7 @@ class Cause(StrEnum):
     TOKEN_ENDPOINT_UNREACHABLE = "token_endpoint_unreachable"  # noqa: S105 - a code
     TOKEN_REQUEST_REJECTED = "token_request_rejected"  # noqa: S105 - a code
     TOKEN_ANSWER_INVALID = "token_answer_invalid"  # noqa: S105 - a code
+    TOKENS_NOT_SUPPORTED = "tokens_not_supported"  # by the agent, of an earlier version
     OTHER = "other"
     # Not the backend's fault.
     CALLER_DISCONNECTED = "caller_disconnected"
@@ -80,6 +81,7 @@ TOKEN_CAUSES = frozenset(
         Cause.TOKEN_ENDPOINT_UNREACHABLE,
         Cause.TOKEN_REQUEST_REJECTED,
         Cause.TOKEN_ANSWER_INVALID,
+        Cause.TOKENS_NOT_SUPPORTED,
     }
 )
 # Requests that fail for one of these causes say nothing about the backend, so it isn't listed as failing.

@@ -215,6 +215,10 @@ EXPLANATIONS: dict[Cause, Explanation] = {
         "Check the token URL. The answer must be JSON with access_token, and redirects aren't followed.",
         SuggestedAction.CHANGE_ENDPOINT,
     ),
+    Cause.TOKENS_NOT_SUPPORTED: Explanation(
+        "The gateway's agent is of a version that can't get access tokens, so it rejects requests.",
+        "Upgrade Holdfast on the gateway's machine.",
+    ),
     Cause.DNS_FAILURE: Explanation(
         "DNS lookup failed for the host of this endpoint.",
         "Check the name and the gateway's DNS servers.",

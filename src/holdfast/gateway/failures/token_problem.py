@@ -3,6 +3,7 @@ Why a gateway has no access token for a backend, as its agent reports it. Pure.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
 from holdfast.gateway.failures.evidence import Evidence
@@ -13,12 +14,14 @@ class TokenProblem:
     """
     Why a gateway gets no token for a *backend*, named by its cluster: a code, and details.
 
-    The details never contain a text of the token endpoint's answer.
+    The details never contain a text of the token endpoint's answer. *valid_until*: requests carry the last token for
+    so long (aware, UTC); None: they are rejected.
     """
 
     backend: str
     cause: str
     words: str
+    valid_until: datetime | None = None
 
 
 def name_cause(cause: Cause, evidence: Evidence, problem: TokenProblem | None) -> tuple[Cause, Evidence]:

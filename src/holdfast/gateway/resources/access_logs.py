@@ -8,6 +8,7 @@ from envoy.config.accesslog.v3.accesslog_pb2 import (
     AccessLog,
     AccessLogFilter,
     AndFilter,
+    GrpcStatusFilter,
     OrFilter,
     RuntimeFilter,
 )
@@ -29,8 +30,10 @@ from holdfast.gateway.resources.constants import (
     MATCH_METADATA,
     MEMBER,
     METADATA,
+    REJECTED_TOKENS,
     REJECTIONS,
     SUSPENDS,
+    TOKEN,
 )
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.local_replies import match_expression, match_flags
@@ -58,6 +61,7 @@ _TAGS = {
 }
 # Flags of attempts that may be repeated at another member. Each attempt with one of them is reported, the last one too.
 ATTEMPT_FLAGS = frozenset({"UF", "UC", "UR", "UT"})
+_WITH_TOKEN = f"response.code_details == 'via_upstream' && '{METADATA}' in xds.cluster_metadata.filter_metadata"
 _TO_MEMBER = f"'{MATCH_METADATA}' in xds.upstream_host_metadata.filter_metadata"
 
 
@@ -84,6 +88,14 @@ def report_rejections() -> AccessLog:
 def report_certificates() -> AccessLog:
     """Return the log of requests, for a small sample, with the certificate that the backend presented."""
     return _log(CERTIFICATES, match_sample(CERTIFICATE_SAMPLE_KEY), {CERTIFICATE_TAG: _CERTIFICATE})
+
+
+def report_rejected_tokens() -> AccessLog:
+    """Return the log of requests with an access token that a backend answered with 401, or gRPC's UNAUTHENTICATED."""
+    # Envoy takes the status 401 for UNAUTHENTICATED.
+    rejected = AccessLogFilter(grpc_status_filter=GrpcStatusFilter(statuses=[GrpcStatusFilter.UNAUTHENTICATED]))
+    both = AndFilter(filters=[rejected, match_expression(_WITH_TOKEN)])
+    return _log(REJECTED_TOKENS, AccessLogFilter(and_filter=both), {TOKEN: f"%METADATA(CLUSTER:{METADATA}:{TOKEN})%"})
 
 
 def match_sample(key: str) -> AccessLogFilter:

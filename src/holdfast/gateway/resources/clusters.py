@@ -26,6 +26,7 @@ from holdfast.apis.catalog.endpoint_group import Member
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits, limit_backend
+from holdfast.gateway.resources.constants import METADATA, TOKEN
 from holdfast.gateway.resources.credentials import Injection, build_injector
 from holdfast.gateway.resources.members import FurtherMembers, VerifiedMember, is_address, use_members
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
@@ -33,6 +34,7 @@ from holdfast.gateway.resources.retries import build_retry_budget
 from holdfast.gateway.resources.suspension import add_suspension, count_as_failures
 from holdfast.gateway.resources.timeouts import build_connect_timeout
 from holdfast.gateway.resources.tls import build_upstream_tls
+from holdfast.gateway.resources.token_requests import TOKEN_PREFIX
 
 WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/upgrade", RoutingPriority.HIGH
 # A response whose caller doesn't read it fills its stream's window. The connection's window holds the windows of all
@@ -86,6 +88,11 @@ def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     return name + WEBSOCKET_SUFFIX if protocol_of(endpoint) is Protocol.HTTP2 else name
 
 
+def carries_token(cluster: Resource) -> bool:
+    """Return whether requests of *cluster* carry an access token."""
+    return METADATA in Cluster.FromString(cluster.body).metadata.filter_metadata
+
+
 def protocol_of(endpoint: Endpoint) -> Protocol:
     """Return the protocol that gateways use with *endpoint*; AUTO lets the backend choose by ALPN."""
     chosen = endpoint.connection.protocol
@@ -122,6 +129,8 @@ def _cluster(
     options = _options(limits, protocol, failures, injection)
     cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(options)
     add_suspension(cluster, endpoint.connection)
+    if injection and injection.secret.startswith(TOKEN_PREFIX):
+        cluster.metadata.filter_metadata[METADATA].update({TOKEN: injection.secret})
     if trust is not None:
         cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
     members = [VerifiedMember(Member(endpoint), trust, identity)]

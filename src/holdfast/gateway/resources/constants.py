@@ -12,9 +12,11 @@ API_METADATA, ERROR_HEADER = "holdfast", "x-holdfast-error"
 PATH_STATE = "holdfast.path"
 # The tag of a request's trace in the logs of gateways that send traces.
 TRACE_TAG = "trace"
-# The names of the logs: requests that a backend failed, requests that the gateway rejected, and a sample of all
-# with the certificates of backends.
-FAILURES, REJECTIONS, CERTIFICATES = "failures", "rejections", "certificates"
+# The names of the logs: requests that a backend failed, requests that the gateway rejected, a sample of all with the
+# certificates of backends, and requests whose access token a backend rejected.
+FAILURES, REJECTIONS, CERTIFICATES, REJECTED_TOKENS = "failures", "rejections", "certificates", "rejected-tokens"
+# In the metadata of a cluster, the name of the secret with the token that its requests carry; also a tag of the log.
+TOKEN = "token"  # noqa: S105 - a name
 # The CEL condition for requests whose connection to the backend took too long.
 SLOW_CONNECTION = "response.code_details.startsWith('upstream_reset_before_response_started{connection_timeout')"
 # The statistics of traffic (see `traffic_log.py`), all with the prefix. Each has one tag, which begins with the name of

@@ -23,6 +23,7 @@ from holdfast.gateway.resources.access_logs import (
     report_attempts,
     report_certificates,
     report_failures,
+    report_rejected_tokens,
     report_rejections,
 )
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -132,6 +133,7 @@ def _chain(
             report_failures(),
             report_rejections(),
             report_certificates(),
+            report_rejected_tokens(),
             count_requests(),
             measure_sample(),
         ],

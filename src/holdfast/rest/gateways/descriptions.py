@@ -67,6 +67,15 @@ def _describe_report(status: GatewayStatus, followed: GatewayState) -> GatewayRe
         "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
         "lostReports": report.lost_reports,
         "problems": [{"kind": each.kind, "message": each.text} for each in report.problems],
+        "missingTokens": [
+            {
+                "backend": each.backend,
+                "cause": each.cause,
+                "message": each.words,
+                "validUntil": _write(each.valid_until),
+            }
+            for each in report.tokens
+        ],
         "traffic": [
             {"environment": each.environment, "requests": each.requests, "failures": each.failures}
             for each in report.traffic

@@ -39,6 +39,18 @@ class GatewayProblem(TypedDict):
     message: str
 
 
+class GatewayMissingToken(TypedDict):
+    """
+    A backend for which a gateway gets no access token: its cluster (organization, ID of the API and environment), a
+    cause, and until when requests carry the last token; null: they are rejected.
+    """
+
+    backend: str
+    cause: str
+    message: str
+    validUntil: Timestamp | None
+
+
 class GatewayTraffic(TypedDict):
     """Requests to one environment since Envoy started."""
 
@@ -60,6 +72,7 @@ class GatewayReport(TypedDict):
     clockOffset: float | None
     lostReports: int
     problems: list[GatewayProblem]
+    missingTokens: list[GatewayMissingToken]
     traffic: list[GatewayTraffic]
 
 

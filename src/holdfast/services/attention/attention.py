@@ -11,7 +11,7 @@ from holdfast.network.server_certificates import ServerCertificates
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.attention.certificates import examine_certificates
-from holdfast.services.attention.gateways import examine_control_planes, examine_gateways
+from holdfast.services.attention.gateways import examine_control_planes, examine_gateways, examine_tokens
 from holdfast.services.attention.item import Item, Kind, Urgency, count_of
 from holdfast.services.attention.presented import examine_presented
 from holdfast.services.control_planes.presence import Presence
@@ -41,6 +41,7 @@ def list_items(context: Context, sources: Sources) -> list[Item]:
         lambda: _examine_failures(context, sources.failures),
         lambda: _examine_server_certificates(context, sources.server_certificates),
         lambda: examine_gateways(context, sources.gateways),
+        lambda: examine_tokens(context, sources.gateways),
         lambda: examine_control_planes(context, sources.presence),
         lambda: _examine_exceptions(context),
         lambda: examine_certificates(context, sources.retire_after),

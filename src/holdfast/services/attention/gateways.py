@@ -3,18 +3,19 @@ Gateways and control planes that need attention.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.gateways.gateway import GatewayState
 from holdfast.services.access.context import Context
 from holdfast.services.attention.item import Item, Kind, Urgency, count_of
 from holdfast.services.control_planes.presence import Presence
-from holdfast.services.gateways import statuses
+from holdfast.services.gateways import statuses, token_problems
 from holdfast.services.gateways.control_planes import list_control_planes
 from holdfast.services.gateways.operators import is_operator
 from holdfast.services.gateways.statuses import GatewayStatus, Sources
 
 _PATH = "/gateways"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _LAGS_AFTER = timedelta(seconds=30)  # every change is missing for some milliseconds
 # Without a connection, these need nothing but to join, or are expected to be away.
 _NOT_JOINED = {GatewayState.WAITING, GatewayState.NOT_JOINED}
@@ -60,6 +61,27 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             _PATH,
             "Show gateways",
             *(("since", last.behind_since) if last.behind_since else ()),
+        )
+
+
+def examine_tokens(context: Context, sources: Sources) -> Iterator[Item]:
+    """Yield an item about backends for which gateways get no access token, or no new one."""
+    missing = token_problems.find_own(context, sources)
+    if missing:
+        # One without a token first, then the one that expires first.
+        worst = min(missing, key=lambda each: each.problem.valid_until or _LONG_AGO)
+        until = worst.problem.valid_until
+        backends = len({each.problem.backend for each in missing})
+        yield Item(
+            Kind.MISSING_TOKENS,
+            Urgency.SOON if until else Urgency.NOW,
+            backends,
+            count_of(backends, "backend has no new access token", "backends have no new access token"),
+            f"{worst.api.name} {worst.api.version}, {worst.environment}, at gateway {worst.gateway}: "
+            f"{worst.problem.cause} ({worst.problem.words})",
+            f"/apis/{worst.api.id}/endpoints",
+            "Show endpoints",
+            *(("the last one expires", until) if until else ()),
         )
 
 

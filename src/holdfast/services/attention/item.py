@@ -25,6 +25,7 @@ class Kind(StrEnum):
     DISCONNECTED_GATEWAYS = "disconnected-gateways"
     STOPPED_CONTROL_PLANES = "stopped-control-planes"
     LAGGING_GATEWAYS = "lagging-gateways"
+    MISSING_TOKENS = "missing-tokens"
     NOT_COVERED = "not-covered"
     CHANGED_CERTIFICATES = "changed-certificates"
     EXCEPTIONS = "exceptions"

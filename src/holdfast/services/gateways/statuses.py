@@ -195,7 +195,7 @@ def _describe_there(status: GatewayStatus, connection: Connection) -> GatewaySta
         applied = AppliedRevision(gateway.applied, gateway.applied_since)
     return replace(
         status,
-        followed=_read_state(connection),
+        followed=read_state(connection),
         connected_since=gateway.connected_since,
         applied=applied,
         behind=gateway.behind,
@@ -208,7 +208,7 @@ def _describe_there(status: GatewayStatus, connection: Connection) -> GatewaySta
 
 def _find_last_state(name: str, sources: Sources, others: Others) -> states.GatewayState | None:
     """Return the state of a gateway that isn't connected, by the control plane that has seen it last."""
-    every = sources.reported.of(name), _read_state(others.seen.get(name))
+    every = sources.reported.of(name), read_state(others.seen.get(name))
     return max((state for state in every if state), key=lambda state: state.seen_at, default=None)
 
 
@@ -218,7 +218,7 @@ def _describe_rejected(rejected: Mapping[tuple[str, str], str]) -> tuple[Rejecte
     )
 
 
-def _read_state(connection: Connection | None) -> states.GatewayState | None:
+def read_state(connection: Connection | None) -> states.GatewayState | None:
     """Return what another control plane has recorded of a gateway's connection and last report."""
     if connection is None:
         return None

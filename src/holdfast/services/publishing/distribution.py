@@ -14,6 +14,8 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.clusters import carries_token
+from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.resources.routes import read_cluster_name
 from holdfast.gateway.resources.scopes import BuiltScopes
 from holdfast.gateway.resources.tls import presents_identity
@@ -132,12 +134,17 @@ class Distributor:
 
         *member* is the origin of a group's member, if one was chosen.
         """
+        return any(presents_identity(cluster, member) for cluster in self._clusters(name))
+
+    def carries_token(self, name: str) -> bool:
+        """Return whether requests to the backend that *name*, of a route, is about carry an access token."""
+        return any(map(carries_token, self._clusters(name)))
+
+    def _clusters(self, name: str) -> list[Resource]:
         owner = read_cluster_name(name)
         deployed = self._built.get(owner[:2], ()) if owner else ()
         clusters = (cluster for each in deployed for cluster in each.clusters)
-        return any(
-            f"{cluster.name}/".startswith(f"{name}/") and presents_identity(cluster, member) for cluster in clusters
-        )
+        return [cluster for cluster in clusters if f"{cluster.name}/".startswith(f"{name}/")]
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:
         """Follow which groups there are; return those whose listeners changed."""

@@ -14,7 +14,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
-from holdfast.services.gateways import enrollment, groups, statuses
+from holdfast.services.gateways import enrollment, groups, statuses, token_problems
 from holdfast.services.gateways.control_planes import ControlPlaneStatus, list_control_planes
 from holdfast.services.gateways.operators import is_operator, require_operator
 from holdfast.services.gateways.statuses import GatewayStatus
@@ -45,12 +45,14 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
     page = limit_page(page)
     every = statuses.list_statuses(context, runtime.gateway_sources)
     revision = runtime.enforcements.revision
+    shown = every[(page - 1) * PAGE : page * PAGE]
     return render(
         request,
         "gateways/_list.html" if wants_part(request) else "gateways/list.html",
         context=context,
         section="gateways",
-        rows=[GatewayRow(each, _digest(revision, each)) for each in every[(page - 1) * PAGE : page * PAGE]],
+        rows=[GatewayRow(each, _digest(revision, each)) for each in shown],
+        missing_tokens=token_problems.find_shown(context, shown),
         revision=revision,
         operator=is_operator(context),
         has_others=runtime.store.is_shared,

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.notifications.event import DAMPING, Condition, EventKind, EventSeverity, Wording
-from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, TOKEN_CAUSES
 from holdfast.services.failures.failures import Failure, Failures
 from holdfast.store.catalog import apis
 
-FAILS_FROM = 3  # failed requests; a rejected certificate is enough once, because the next request fails, too
+FAILS_FROM = 3  # failed requests
+_ENOUGH_ONCE = {*CERTIFICATE_CAUSES, *TOKEN_CAUSES}  # the next request fails, too
 FRESH = timedelta(minutes=1)  # after its last failed request, a backend counts as failing
 KIND = EventKind.BACKEND_FAILURE
 Backend = tuple[str, Environment, str]  # API, environment, origin of a group's member
@@ -32,7 +33,7 @@ def find_failing_backends(
     failing = {
         backend: seen
         for backend, seen in by_backend.items()
-        if sum(each.count for each in seen) >= FAILS_FROM or any(each.cause in CERTIFICATE_CAUSES for each in seen)
+        if sum(each.count for each in seen) >= FAILS_FROM or any(each.cause in _ENOUGH_ONCE for each in seen)
     }
     served = {api.id: api for api in apis.with_ids(session, organization, {api_id for api_id, *_ in failing})}
     for (api_id, environment, member), seen in failing.items():
