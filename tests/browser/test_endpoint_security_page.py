@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from backends import Backend
 from browser.conftest import violations_by_theme
-from issuing import issue
-from running import Holdfast, wait_until
+from issuing import Issued, issue
+from running import Holdfast, PublishedApi, wait_until
 from token_server import TokenServer
 
 TOKENS = issue("127.0.0.1")
@@ -60,12 +60,12 @@ def test_a_password_is_entered_kept_and_asked_for_again(
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, width: int
+    signed_in: Page, holdfast: Holdfast, backend: Backend, presented: Issued, width: int
 ):
     page = signed_in
     page.set_viewport_size({"width": width, "height": 900})
     with TokenServer(TOKENS) as tokens:
-        api = holdfast.publish_api(backend.url(host="localhost"))
+        api = holdfast.publish_trusted_api(backend.url(host="localhost"), presented.pem)
         page.goto(f"/apis/{api.id}/endpoints")
         summary = page.locator("summary", has_text="General Endpoint Configurations")
         summary.click()
@@ -74,18 +74,49 @@ def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
         page.get_by_role("textbox", name="Client ID").fill("shop")
         page.get_by_label("Client secret").fill("s3cret & more")
         page.get_by_role("button", name="Save", exact=True).last.click()
-        expect(summary).to_contain_text("Endpoint Security: OAUTH | Certificates: 0")
+        expect(summary).to_contain_text("Endpoint Security: OAUTH | Certificates: ")
         summary.click()
+        trust = page.locator(".trust-settings", has_text="Production: token endpoint")
+        expect(trust).to_contain_text(tokens.url.removesuffix("/oauth2/token"))
         show(page, f"token-saved-{width}")
-        page.get_by_role("link", name="Add Certificate").click()
-        show(page, f"token-add-{width}")
-        wait_until(lambda: not holdfast.call(api.path).is_success)
+        wait_until(lambda: "token_endpoint_not_trusted" in failures_of(holdfast, api))
         page.goto("/gateways")
+        missing = page.locator(".finding", has_text=f"{api.name} 1.0, production")
+        expect(missing).to_contain_text("it doesn't trust the token endpoint. token_endpoint_not_trusted (self_signed")
+        expect(missing).to_contain_text("Test the token endpoint under Trust settings")
         show(page, f"token-gateways-{width}")
         page.goto("/")
+        expect(page.get_by_text("1 backend has no new access token")).to_be_visible()
         show(page, f"token-home-{width}")
         page.goto("/failures")
+        expect(page.get_by_text("it doesn't trust the token endpoint").first).to_be_visible()
         show(page, f"token-failures-{width}")
+
+        page.goto(f"/apis/{api.id}/endpoints")
+        summary.click()
+        trust.get_by_role("button", name="Test against the endpoint").click()
+        expect(page.get_by_text("self_signed_not_trusted").first).to_be_visible()
+        show(page, f"token-test-{width}")
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Add Certificate").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Alias").fill(f"tokens-{width}")
+        dialog.get_by_label("Endpoint", exact=True).select_option(tokens.url)
+        dialog.get_by_role("button", name="Fetch from endpoint").click()
+        dialog.get_by_role("radio").check()
+        dialog.get_by_role("button", name="Test against the endpoint").click()
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.locator("#certificate-count")).to_contain_text("Certificates: ")
+        wait_until(lambda: holdfast.call(api.path).is_success)
+        assert holdfast.call(api.path).json()["headers"]["authorization"] == f"Bearer {tokens.issued()[-1]}"
+        page.goto("/certificates")
+        expect(page.get_by_role("row").filter(has_text=f"tokens-{width}")).to_contain_text(api.name)
+        show(page, f"token-certificates-{width}")
+
+
+def failures_of(holdfast: Holdfast, api: PublishedApi) -> str:
+    holdfast.call(api.path)
+    return str(holdfast.rest.get(f"/apis/{api.id}/failures").text)
 
 
 def show(page: Page, name: str) -> None:

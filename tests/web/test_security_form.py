@@ -22,6 +22,7 @@ def test_it_is_saved_kept_and_removed_and_the_secret_is_never_on_the_page(client
         assert security(client, made) == {"production": members}
     page = client.get(path).text
     assert "Endpoint Security: BASIC | " in page
+    assert "/help/how-to/sign-in-to-backends/#unsupported-types" in page
     assert "geheim" not in page
     assert client.post(path, data=FORM | {"production_security_type": "NONE"}).status_code == 303
     assert security(client, made) is None

@@ -35,10 +35,12 @@ def require_origin_of(api: Api, url: str, typed: Api | None = None) -> None:
 
 def find_endpoint_of(api: Api, environment: Environment, url: str) -> Endpoint:
     """
-    Return the endpoint of *environment* at the origin of *url*; if *url* is empty, the first one. Otherwise raises
-    NotFound. Raises InvalidField if *url* isn't one.
+    Return the endpoint of *environment* at the origin of *url*, which may be its token endpoint; if *url* is empty, the
+    first one. Otherwise raises NotFound. Raises InvalidField if *url* isn't one.
     """
     endpoints = [member.endpoint for member in api.members(environment)]
+    if url and (token := api.token_endpoint(environment)):
+        endpoints.append(token)
     if url:
         origin = parse_endpoint(url).origin
         endpoints = [endpoint for endpoint in endpoints if endpoint.origin == origin]

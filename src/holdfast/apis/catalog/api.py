@@ -113,6 +113,12 @@ class Api:
         """Return the origins of all endpoints of *environment*."""
         return frozenset(str(member.endpoint.origin) for member in self.members(environment))
 
+    def token_endpoint(self, environment: Environment) -> Endpoint | None:
+        """Return where gateways get tokens for the backends of *environment*."""
+        endpoint = self.endpoint(environment)
+        token = endpoint.security.token if endpoint and endpoint.security else None
+        return token_endpoint(token.url) if token else None
+
     @property
     def token_endpoints(self) -> tuple[Endpoint, ...]:
         """Where gateways get tokens for the backends, including those of revisions."""

@@ -7,6 +7,7 @@ the gateway serves, encrypted, so that a restart needs no new one.
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -189,7 +190,15 @@ class Tokens:
             wait = self._until_renewal(expires_at)
 
     async def _ask(self, request: TokenRequest) -> Token:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask_for_token, self._socket, request)
+        sockets: list[socket.socket] = []
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, ask_for_token, self._socket, request, sockets.append)
+        except asyncio.CancelledError:
+            for each in sockets:  # the thread must not delay the end of the agent
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            raise
 
     def _needs_token(self, name: str) -> bool:
         """Return whether there is no token, or the backend rejects it."""

@@ -196,13 +196,15 @@ EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.TOKEN_ENDPOINT_NOT_TRUSTED: Explanation(
         "The gateway gets no token for this backend, because it doesn't trust the token endpoint.",
-        "Import the certificate of the token endpoint, or of the CA that issued it. Test it to see what it presents.",
-        SuggestedAction.TEST_ENDPOINT,
+        "Test the token endpoint under Trust settings of the API's Endpoints page to see what it presents. Then import "
+        "its certificate, or that of the CA that issued it.",
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.TOKEN_ENDPOINT_UNREACHABLE: Explanation(
         "The gateway gets no token for this backend, because it can't reach the token endpoint.",
-        "Check that the token endpoint is running, and that the gateway can connect to it.",
-        SuggestedAction.TEST_ENDPOINT,
+        "Check the token URL under Endpoint Security, that the token endpoint is running, and that the gateway can "
+        "connect to it.",
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.TOKEN_REQUEST_REJECTED: Explanation(
         "The token endpoint rejects the gateway's request for a token.",

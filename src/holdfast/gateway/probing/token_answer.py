@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ class EnvoyNotReady(Exception):
     """Envoy isn't running, or doesn't have the token endpoint's cluster yet."""
 
 
-def ask_for_token(probe_socket: Path, request: TokenRequest) -> Token:
-    """Return a new token. Raises NoToken, EnvoyNotReady."""
+def ask_for_token(
+    probe_socket: Path, request: TokenRequest, opened: Callable[[socket.socket], None] = lambda _: None
+) -> Token:
+    """Return a new token; *opened* gets the socket, whose shutdown ends this early. Raises NoToken, EnvoyNotReady."""
     form = urlencode({"grant_type": "client_credentials", **dict(request.parameters)})
     credential = f"{quote_plus(request.client_id)}:{quote_plus(request.secret)}"  # RFC 6749, section 2.3.1
     headers = {
@@ -59,7 +62,7 @@ def ask_for_token(probe_socket: Path, request: TokenRequest) -> Token:
         "Content-Type": "application/x-www-form-urlencoded",
         "Authorization": f"Basic {b64encode(credential.encode()).decode()}",
     }
-    connection = _Connection(probe_socket)
+    connection = _Connection(probe_socket, opened)
     try:
         connection.request("POST", request.target, form, headers)
         response = connection.getresponse()
@@ -127,18 +130,20 @@ def _explain_refusal(body: bytes, flags: str) -> NoToken:
     cause = classify_reason(
         reason, timed_out=bool(found & {"UT", "SI"}), without_host=bool(found & {"UH", "DF"}), presents_identity=False
     )
-    words = f"{cause}: {reason or details}" if cause is not Cause.OTHER else reason or details
+    words = cause.value if cause is not Cause.OTHER else reason or details
     about_tls = cause in CERTIFICATE_CAUSES or "TLS_error" in reason or "CERTIFICATE" in reason
     final = Cause.TOKEN_ENDPOINT_NOT_TRUSTED if about_tls else Cause.TOKEN_ENDPOINT_UNREACHABLE
     return NoToken(final, words, is_passing=True)
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: Callable[[socket.socket], None]) -> None:
         super().__init__("token", timeout=ANSWERS_WITHIN)
         self._path = path
+        self._opened = opened
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        self._opened(self.sock)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))

@@ -55,7 +55,8 @@ def bind_secrets(api: Api, before: Api | None, used: Uses = NO_USES) -> Api:
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
         known = _known(before, environment)
-        origins = api.origins(environment) | _token_origins(endpoint)
+        token = api.token_endpoint(environment)
+        origins = api.origins(environment) | ({str(token.origin)} if token else set())
         bound[environment] = _bind(check, endpoint, known, environment, origins) if endpoint else None
     check.finish()
     return keep_for_revisions(replace(api, production=bound["production"], sandbox=bound["sandbox"]), before, used)
@@ -112,12 +113,6 @@ def _explain_origins(secret: SealedSecret, origins: frozenset[str]) -> str | Non
         return None
     wanted, entered = (", ".join(sorted(each)) for each in (origins, secret.origins))
     return f"Enter the secret again to send it to {wanted}. It was entered for {entered}."
-
-
-def _token_origins(endpoint: Endpoint | None) -> frozenset[str]:
-    """Return where gateways send the secret to get tokens for *endpoint*."""
-    token = endpoint.security.token if endpoint and endpoint.security else None
-    return frozenset({str(token_endpoint(token.url).origin)} if token else ())
 
 
 def keep_for_revisions(api: Api, before: Api | None, used: Uses) -> Api:

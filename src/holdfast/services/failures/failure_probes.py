@@ -13,7 +13,7 @@ from holdfast.apis.catalog.connection_settings import Protocol
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import DEFAULT_GROUP
-from holdfast.gateway.failures.causes import Cause
+from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.http1_fallback import connection_to
@@ -45,6 +45,8 @@ _NOTHING_TO_SEE = {
     Cause.CLOSED_DURING_RESPONSE,
     Cause.TOO_MANY_OPEN_REQUESTS,
     Cause.CONNECTION_AUTHENTICATION,
+    Cause.SIGN_IN_FAILED,  # without a connection to the backend
+    *TOKEN_CAUSES,
 }
 
 

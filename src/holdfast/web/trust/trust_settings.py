@@ -42,33 +42,32 @@ _FIELDS = ("names", "sni", "certificatePins", "spkiPins", "crls", "tlsMinimum", 
 
 @dataclass(frozen=True, slots=True)
 class TrustRow:
-    """One origin in the section."""
+    """One origin in the section; *is_for_tokens*: gateways send only requests for tokens there."""
 
     environments: tuple[Environment, ...]
     endpoint: Endpoint
     trust: EndpointTrust
     sentences: tuple[str, ...]
     enforcement: Enforcement
+    is_for_tokens: bool = False
 
 
 def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
-    """Make the rows for the https endpoints of *api*, one per origin."""
+    """Make the rows for the https endpoints of *api*, one per origin, and then for its token endpoints."""
     rows: dict[str, TrustRow] = {}
-    secure = [
-        (environment, member.endpoint)
-        for environment in ENVIRONMENTS
-        for member in api.members(environment)
-        if member.endpoint.origin.is_secure
-    ]
-    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for _, endpoint in secure})
-    for environment, endpoint in secure:
+    backends = [(env, member.endpoint, False) for env in ENVIRONMENTS for member in api.members(env)]
+    tokens = [(env, endpoint, True) for env in ENVIRONMENTS if (endpoint := api.token_endpoint(env))]
+    secure = [row for row in (*backends, *tokens) if row[1].origin.is_secure]
+    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for _, endpoint, _ in secure})
+    for environment, endpoint, is_for_tokens in secure:
         origin = str(endpoint.origin)
         if origin in rows:
             environments = dict.fromkeys((*rows[origin].environments, environment))
             rows[origin] = replace(rows[origin], environments=tuple(environments))
         else:
             trust = trust_settings.get_settings(context, endpoint.url)
-            rows[origin] = TrustRow((environment,), endpoint, trust, effect(trust.trust), enforcements[origin])
+            sentences, enforcement = effect(trust.trust), enforcements[origin]
+            rows[origin] = TrustRow((environment,), endpoint, trust, sentences, enforcement, is_for_tokens)
     return list(rows.values())
 
 
