@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from cheap_databases import make_commits_cheap
 from cheap_passwords import CHEAP, make_passwords_cheap
 from databases import Databases, PostgresqlDatabases, SqliteDatabases, Storage
+from files_in_memory import keep_files_in_memory
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
@@ -49,6 +50,8 @@ gc.disable()
 # pytest-xdist sets these; a command whose output goes to a pipe must not wrap its lines.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+# A database waits for the disk at each commit, thousands of times; in memory, it doesn't.
+keep_files_in_memory()
 # How fast an example runs says more about the machine than about us.
 hypothesis.settings.register_profile("calm", deadline=None)
 hypothesis.settings.load_profile("calm")
@@ -127,10 +130,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def databases(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases(pytestconfig: pytest.Config) -> Iterator[Databases]:
     """The source of all databases."""
     if pytestconfig.getoption("database") == "sqlite":
-        yield SqliteDatabases(tmp_path_factory.mktemp("template"))
+        yield SqliteDatabases()
         return
     with closing(PostgresqlDatabases()) as databases:
         yield databases

@@ -1,6 +1,7 @@
 """Each command works with exactly the scopes that the reference lists for it, and fails without any one of them."""
 
 import base64
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -107,8 +108,21 @@ def split(text: str) -> list[str]:
     return [quoted or plain for quoted, plain in re.findall(r"'([^']*)'|(\S+)", text)]
 
 
+@pytest.fixture(scope="module")
+def token_with(running_holdfast):
+    """Create a token with certain scopes, or return the one that has them."""
+
+    @functools.cache
+    def token_with(scopes):
+        expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        body = {"name": f"token {next(numbers)}", "scopes": [*scopes] or [OTHER], "expiresTime": expires}
+        return running_holdfast.rest.post("/tokens", json=body).raise_for_status().json()["token"]
+
+    return token_with
+
+
 @pytest.fixture
-def run(command, holdfast, tmp_path, monkeypatch):
+def run(command, holdfast, token_with, tmp_path, monkeypatch):
     """Run a command with a token that has certain scopes, or as an admin."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.pem").write_bytes(issue("old").pem)
@@ -117,17 +131,14 @@ def run(command, holdfast, tmp_path, monkeypatch):
     (tmp_path / "secret").write_bytes(base64.b64encode(bytes(32)))
 
     def run(text, scopes=None):
-        silence = next((each["id"] for each in holdfast.rest.get("/silences").json()["list"]), "")
+        silences = holdfast.rest.get("/silences").json()["list"] if "{silence}" in text else []
+        silence = next((each["id"] for each in silences), "")
         arguments = split(text.format(unique=unique, silence=silence))
         if scopes is None:
             return command(*arguments, stdin=PASSWORD)
-        expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-        body = {"name": f"token {next(numbers)}", "scopes": [*scopes] or [OTHER], "expiresTime": expires}
-        created = holdfast.rest.post("/tokens", json=body).raise_for_status().json()
-        caller = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, HOLDFAST_TOKEN=created["token"])
-        ended = caller(*arguments, stdin=PASSWORD)
-        holdfast.rest.delete(f"/tokens/{created['id']}")
-        return ended
+        token = token_with(tuple(scopes))
+        caller = Command(tmp_path, HOLDFAST_URL=holdfast.publisher_url, HOLDFAST_TOKEN=token)
+        return caller(*arguments, stdin=PASSWORD)
 
     unique = f"unique-{next(numbers)}"
     return run

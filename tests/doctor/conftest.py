@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from databases import write_new_database
 from holdfast.doctor import examine
 from holdfast.files.sealing_keys import KeyFile
 from holdfast.server.directories import DATABASE_FILE, data_directory
@@ -26,7 +27,7 @@ def data(tmp_path):
     """The data directory of a stopped Holdfast."""
     made = tmp_path / "data"
     with data_directory(made):
-        Store(made / DATABASE_FILE).close()
+        write_new_database(made / DATABASE_FILE)
     KeyFile(made / KEY_FILE).read_or_make()
     return made
 

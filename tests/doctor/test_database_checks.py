@@ -15,7 +15,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import stage
-from holdfast.store.revisions import known_revisions
+from holdfast.store.revisions import known_revisions, newest_revision, revision_of
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write
 
@@ -57,6 +57,8 @@ def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
         assert "nobody can call Asking 1 of default, Mandatory 1 of default." in found["upgrade"][1]
     assert database.read_bytes() == content
     store = Store(database)
+    with closing(sqlite3.connect(database)) as connection:
+        assert revision_of(connection) == newest_revision()
     with store.read() as session:
         required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
     store.close()

@@ -20,7 +20,10 @@ from holdfast.services.access.accounts import SESSION_COOKIE
 from issuing import issue
 from rest.calls import APIS, create_api, upload
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.sqlite(reason="test_organizations_apart.py sends a request for every operation with PostgreSQL"),
+]
 
 DESCRIPTION = rest.create_door(SimpleNamespace()).openapi()
 OPERATIONS = [(path, method) for path, operations in DESCRIPTION["paths"].items() for method in operations]

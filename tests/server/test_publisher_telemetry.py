@@ -45,8 +45,20 @@ def spans_of(receiver: OtlpReceiver, trace: str) -> list[Span]:
     return [each for each in receiver.spans if each.trace_id == trace]
 
 
-def test_a_span_continues_the_callers_trace_without_path_and_query(observed: Holdfast, receiver: OtlpReceiver) -> None:
+@pytest.fixture(scope="module")
+def sent(observed: Holdfast) -> httpx2.Response:
+    """Send all requests that collectors hear of, so that tests wait for one delivery; return the first response."""
     answer = call(observed, "/apis/s3cret?query=s3cret")
+    call(observed, "/apis", "ab" * 16, "00")
+    for _ in range(3):
+        observed.rest.get("/settings")
+    call(observed, "/apis", "cd" * 16)
+    return answer
+
+
+def test_a_span_continues_the_callers_trace_without_path_and_query(
+    sent: httpx2.Response, receiver: OtlpReceiver
+) -> None:
     (span,) = wait_until(lambda: spans_of(receiver, TRACE), DELIVERED_WITHIN)
     assert (span.parent_id, span.resource["service.name"]) == (PARENT, "holdfast")
     assert span.attributes == {
@@ -54,24 +66,20 @@ def test_a_span_continues_the_callers_trace_without_path_and_query(observed: Hol
         "http.route": "/api/am/publisher/v4/apis/{api_id}",
         "http.response.status_code": "400",
         "url.scheme": "http",
-        "holdfast.request_id": answer.headers["x-request-id"],
+        "holdfast.request_id": sent.headers["x-request-id"],
     }
     assert span.name == "GET /api/am/publisher/v4/apis/{api_id}"
 
 
-def test_only_traces_that_the_caller_or_the_share_samples_are_sent(observed: Holdfast, receiver: OtlpReceiver) -> None:
-    call(observed, "/apis", "ab" * 16, "00")
-    observed.rest.get("/apis")
-    call(observed, "/apis", "cd" * 16)
+@pytest.mark.usefixtures("sent")
+def test_only_traces_that_the_caller_or_the_share_samples_are_sent(receiver: OtlpReceiver) -> None:
     wait_until(lambda: spans_of(receiver, "cd" * 16), DELIVERED_WITHIN)
     assert not spans_of(receiver, "ab" * 16)
     assert {each.trace_id for each in receiver.spans} <= {TRACE, "cd" * 16}
 
 
-def test_metrics_count_all_requests(observed: Holdfast, receiver: OtlpReceiver) -> None:
-    for _ in range(3):
-        observed.rest.get("/settings")
-
+@pytest.mark.usefixtures("sent")
+def test_metrics_count_all_requests(receiver: OtlpReceiver) -> None:
     def counted() -> int:
         durations = receiver.metrics.get("http.server.request.duration")
         return sum(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import write_new_database
 from disk_space import largest_file
 from holdfast import cli
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
@@ -42,6 +43,7 @@ def data(tmp_path):
     """The data directory of a stopped Holdfast with one API."""
     directory = tmp_path / "data"
     with data_directory(directory):
+        write_new_database(directory / DATABASE_FILE)
         store = Store(directory / DATABASE_FILE)
         with store.write() as session:
             accounts.insert_organization(session, "default", NOW)
@@ -251,7 +253,7 @@ def make_old(path, revision):
 
 def spoil(how):
     def made(path):
-        make_old(path, "head")
+        make_old(path, newest_revision())
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(how)
 
@@ -267,7 +269,7 @@ UNUSABLE = {
         "can't be restored: it is damaged (file is not a database). Nothing was",
     ),
     "cut off": (
-        lambda path: path.write_bytes(make_old(path, "head").read_bytes()[:9000]),
+        lambda path: path.write_bytes(make_old(path, newest_revision()).read_bytes()[:9000]),
         "can't be restored: it is damaged (database disk image is malformed). Nothing was changed.",
     ),
     "another program's": (
@@ -317,12 +319,22 @@ def test_a_disk_without_space_for_the_copy_changes_nothing(data, tmp_path, refus
     assert api_names(data / DATABASE_FILE) == ["Pizza"]
 
 
+def revision_in(database):
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+
 @pytest.mark.parametrize("revision", known_revisions()[1:])
-def test_a_backup_of_any_earlier_revision_is_restored_and_brought_up_to_date(data, tmp_path, revision):
+def test_a_backup_of_any_earlier_revision_is_restored(data, tmp_path, revision):
     backups.restore(make_old(tmp_path / "old.sqlite", revision), data)
+    assert revision_in(data / DATABASE_FILE) == revision
+
+
+def test_a_restored_backup_of_an_earlier_revision_is_brought_up_to_date(data, tmp_path):
+    """The checks of databases by `holdfast doctor` do so for each revision."""
+    backups.restore(make_old(tmp_path / "old.sqlite", known_revisions()[-1]), data)
     assert api_names(data / DATABASE_FILE) == []
-    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
+    assert revision_in(data / DATABASE_FILE) == newest_revision()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Pages enable exactly what each role permits: follows every link and presses every button."""
 
+import functools
 import re
 import uuid
 from pathlib import Path
@@ -11,6 +12,8 @@ from issuing import issue
 from rest.calls import URL
 from rest.operations import House
 from web.crawling import Sent, crawl
+
+pytestmark = pytest.mark.sqlite(reason="about permissions; test_one_state.py reads each page there")
 
 NEW = issue("pizza.test")
 TEMPLATES = Path(__file__).parents[2] / "src/holdfast/web/templates"
@@ -58,12 +61,23 @@ def in_order(sends) -> list[Sent]:
     return sorted(sends, key=takes_away)
 
 
+@pytest.fixture(scope="module")
+def visit(enter):
+    """Crawl as an admin and as a user with a role: clients and pages, each before any button is pressed."""
+
+    @functools.cache
+    def visit(role):
+        house, owner, visitor = enter(role)
+        starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
+        everything, _ = crawl(owner, *starts)
+        return visitor, everything, *crawl(visitor, *starts)
+
+    return visit
+
+
 @pytest.mark.parametrize("role", list(Role))
-def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(enter, role):
-    house, owner, visitor = enter(role)
-    starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
-    everything, _ = crawl(owner, *starts)
-    pages, others = crawl(visitor, *starts)
+def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(visit, role):
+    visitor, everything, pages, others = visit(role)
     assert {path: status for path, status in others.items() if status not in {200, 303}} == {}
     assert len(pages) > 10
     assert {path: offer.loose_times for path, offer in pages.items() if offer.loose_times} == {}
@@ -80,9 +94,8 @@ def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(enter, r
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_disabled_buttons_have_a_reason(enter, role):
-    house, _, visitor = enter(role)
-    pages, _ = crawl(visitor, "/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates")
+def test_disabled_buttons_have_a_reason(visit, role):
+    _, _, pages, _ = visit(role)
     said = {path: offer for path, offer in pages.items() if offer.reasons}
     assert bool(said) == (role is not Role.ADMIN)
     for path, offer in said.items():
