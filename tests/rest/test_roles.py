@@ -13,7 +13,7 @@ from holdfast.services.access.permissions import ROLES, Role
 from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
-pytestmark = pytest.mark.sqlite(reason="about permissions; test_organizations_apart.py runs each operation there")
+pytestmark = pytest.mark.sqlite(reason="about permissions; test_one_state.py runs each operation there")
 
 PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
 # Applications authenticate here with an ID and a secret, gateways with a join token; neither has a role.
