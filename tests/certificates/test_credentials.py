@@ -2,9 +2,10 @@
 
 import base64
 import time
+from functools import partial
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -27,7 +28,7 @@ from holdfast.certificates.errors import (
     WrongPassword,
 )
 from holdfast.certificates.formats.credentials import read_credential
-from issuing import ed25519_key, identity_file, issue, keystore, p521, rsa_key, tlv
+from issuing import curve_key, dsa_key, ed25519_key, identity_file, issue, keystore, p521, rsa_key, secp256k1, tlv
 
 ROOT = issue(ca=True, common_name="root")
 ABOVE = issue(ca=True, common_name="above", by=ROOT)
@@ -87,25 +88,19 @@ def test_old_and_new_pkcs12_files_are_read(kind, password):
 
 
 @pytest.mark.parametrize(
-    "made", [rsa_key(2048), rsa_key(3072), ed25519_key(), p521(), ec.generate_private_key(ec.SECP384R1())]
+    "make_key", [rsa_key, partial(rsa_key, 3072), ed25519_key, p521, partial(curve_key, ec.SECP384R1())]
 )
-def test_supported_keys_are_read(made):
-    own = issue(common_name="own", key=made)
+def test_supported_keys_are_read(make_key):
+    own = issue(common_name="own", key=make_key())
     assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=own"]
 
 
 @pytest.mark.parametrize(
-    "made",
-    [
-        rsa_key(1024),
-        rsa_key(2040),
-        ec.generate_private_key(ec.SECP256K1()),
-        ec.generate_private_key(ec.SECP224R1()),
-        dsa.generate_private_key(2048),
-    ],
+    "make_key",
+    [partial(rsa_key, 1024), partial(rsa_key, 2040), secp256k1, partial(curve_key, ec.SECP224R1()), dsa_key],
 )
-def test_unsupported_keys_are_refused(made):
-    data = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def test_unsupported_keys_are_refused(make_key):
+    data = make_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(UnusableKey, match="Use RSA with 2048 to 4096 bits"):
         read_credential(OWN.pem + data, None)
 

@@ -41,7 +41,7 @@ def test_bash_completes_commands(guest, typed, offered):
 
 def completed(command, *typed, **environment):
     words = {"COMP_WORDS": " ".join(("holdfast", *typed)), "COMP_CWORD": str(len(typed))}
-    ended = command.process(**words, **environment, _HOLDFAST_COMPLETE="complete_bash")
+    ended = command(**words, **environment, _HOLDFAST_COMPLETE="complete_bash")
     assert (ended.code, ended.errors) == (0, ""), ended
     return [line for line in ended.output.split("\n") if line]
 

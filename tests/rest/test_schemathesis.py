@@ -18,12 +18,11 @@ from holdfast import rest
 from holdfast.server.app import create_asgi
 from holdfast.services.access.accounts import SESSION_COOKIE
 from issuing import issue
-from rest.calls import APIS, create_api, upload
+from rest.calls import APIS, PREFIX, create_api, upload
+from rest.operations import REQUESTS
 
 pytestmark = pytest.mark.long
 
-DESCRIPTION = rest.create_door(SimpleNamespace()).openapi()
-OPERATIONS = [(path, method) for path, operations in DESCRIPTION["paths"].items() for method in operations]
 FUZZING = int(os.environ.get("HOLDFAST_FUZZ", "0"))  # random requests for each operation
 HOW_MANY = settings(max_examples=FUZZING) if FUZZING else settings(max_examples=10, derandomize=True)
 
@@ -51,9 +50,15 @@ def known(sign_in, berta):
 
 @pytest.fixture(scope="module")
 def described(shared_runtime):
-    loaded = schemathesis.openapi.from_dict(DESCRIPTION)
+    """Each operation of the description, by its name in rest.operations, which has all of them."""
+    description = rest.create_door(SimpleNamespace()).openapi()
+    loaded = schemathesis.openapi.from_dict(description)
     loaded.app = create_asgi(shared_runtime)
-    return loaded
+    return {
+        f"{method.upper()} {path.removeprefix(PREFIX)}": loaded[path][method]
+        for path, operations in description["paths"].items()
+        for method in operations
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,9 @@ def described(shared_runtime):
         ),
     ],
 )
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_every_operation_matches_its_description(described, cookies, known, path, method, mode):
-    operation = described[path][method]
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_operation_matches_its_description(described, cookies, known, name, mode):
+    operation = described[name]
     # Values that match their schema can still be invalid host names, certificates or lifecycle states.
     # That check sends wrong passwords, which are slowed down; test_authentication.py covers requests without any.
     excluded = [positive_data_acceptance, ignored_auth]
@@ -77,7 +82,7 @@ def test_every_operation_matches_its_description(described, cookies, known, path
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(HOW_MANY, database=None, suppress_health_check=list(HealthCheck))
     def ask(case):
-        for values in (case.path_parameters, case.query) if method != "delete" else ():
+        for values in (case.path_parameters, case.query) if operation.method != "delete" else ():
             for name in known.keys() & (values or {}).keys():
                 if len(str(values[name])) % 3:
                     values[name] = known[name]

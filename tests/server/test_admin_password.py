@@ -3,6 +3,7 @@
 import pytest
 
 from acting import context_of
+from databases import write_new_database
 from disk_space import largest_file
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.network.sockets import CannotStart
@@ -23,7 +24,9 @@ from running import Holdfast
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.delenv("HOLDFAST_ADMIN_PASSWORD", raising=False)
-    store = Store(tmp_path / "holdfast.sqlite")
+    database = tmp_path / "holdfast.sqlite"
+    write_new_database(database)
+    store = Store(database)
     yield store
     store.close()
 

@@ -11,6 +11,7 @@ import pytest
 import typer
 from sqlalchemy import select
 
+from databases import write_new_database
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups, databases, up
@@ -43,6 +44,7 @@ def data(tmp_path):
     """The data directory of a stopped Holdfast with a sealed private key."""
     directory = tmp_path / "data"
     with data_directory(directory):
+        write_new_database(directory / DATABASE_FILE)
         store = Store(directory / DATABASE_FILE)
         with store.write() as session:
             accounts.insert_organization(session, "default", NOW)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary
 from sqlalchemy import Table as SqlTable
 
+from databases import write_new_database
 from holdfast.store.database import Store
 from holdfast.store.tables import Table
 from holdfast.store.tables.columns import Text, UtcDateTime
@@ -38,6 +39,7 @@ TIMES = (
 
 def fill(path: Path, rows: int = ROWS) -> None:
     """Create a database with *rows* rows or more in every table."""
+    write_new_database(path)
     store = Store(path)
     numbers = itertools.count()
     with store.write() as session:
