@@ -5,13 +5,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
 from browser.conftest import violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
 from issuing import Issued
-from running import Holdfast
+from running import Holdfast, wait_until
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -23,7 +23,14 @@ def test_a_group_is_configured_and_its_summary_shown(signed_in: Page, holdfast: 
     summary = page.locator("summary", has_text="Load balance and Failover Configurations")
     expect(summary).to_contain_text("Not Configured")
     summary.click()
-    page.get_by_label("Group", exact=True).select_option("Failover")
+    group = page.get_by_label("Group", exact=True)
+    parts = [
+        page.get_by_label(label) for label in ("Algorithm", "Session Management", "Further production", "Interval")
+    ]
+    for choice, visible in (("Load Balanced", 4), ("Not configured", 0), ("Failover", 2)):
+        group.select_option(choice)
+        for number, part in enumerate(parts):
+            expect(part).to_be_visible(visible=number >= len(parts) - visible)
     further = page.get_by_label("Further production endpoints")
     further.fill("http://two.test")
     page.get_by_role("button", name="Save", exact=True).last.click()
@@ -47,10 +54,13 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         urls = [backend.url("/status/200", host="localhost") for backend in (first, second)]
         api = holdfast.publish_trusted_api(urls[0], presented.pem)
         members = {"production_endpoints": [{"url": url} for url in urls]}
-        config = {"endpoint_type": "load_balance", **members}
+        checks = {"path": "/status/200", "interval": 1, "timeout": 1}
+        config = {"endpoint_type": "load_balance", "healthCheck": checks, **members}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
-        page.goto(f"/apis/{api.id}/endpoints?certificates")
         group = page.locator("summary", has_text="Load balance and Failover Configurations")
+        health = [page.get_by_label(f"Health of {url.removesuffix('/status/200')}") for url in urls]
+        show_until(page, f"/apis/{api.id}/endpoints?certificates", health[1], "Unhealthy at local since")
+        expect(health[0]).to_contain_text("Available at local")
         group.click()
         button = page.get_by_role("button", name=f"Check {urls[1]}")
         answer = page.locator("#production-1-answer")
@@ -64,11 +74,26 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         dialog.get_by_label("Certificate", exact=True).set_input_files(certificate)
         dialog.get_by_role("button", name="Save").click()
         expect(page.get_by_text("further", exact=True).first).to_be_visible()
+        take_pictures(page, "member")
         button.click()
         expect(answer).to_contain_text("200 OK")
         assert violations_by_theme(page) == []
-        if folder := os.environ.get("PICTURES"):
-            for theme, width in product(("light", "dark"), (390, 1280)):
-                page.set_viewport_size({"width": width, "height": 900})
-                page.emulate_media(color_scheme=theme)
-                page.screenshot(path=Path(folder) / f"member-{theme}-{width}.png", full_page=True)
+        show_until(page, page.url, health[1], "Available at local")
+
+
+def show_until(page: Page, path: str, part: Locator, text: str) -> None:
+    """Load a page until *part* contains *text*."""
+
+    def shown() -> bool:
+        page.goto(path)
+        return any(text in each for each in part.all_text_contents())
+
+    wait_until(shown, within=30)
+
+
+def take_pictures(page: Page, name: str) -> None:
+    if folder := os.environ.get("PICTURES"):
+        for theme, width in product(("light", "dark"), (390, 1280)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            page.screenshot(path=Path(folder) / f"{name}-{theme}-{width}.png", full_page=True)

@@ -156,10 +156,19 @@ def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event) -> 
 def test_a_member_that_is_down_does_not_fail_a_request(holdfast: Holdfast):
     good = issue(V4)
     with backends(good) as (up,), closed_port() as closed:
-        api = publish(holdfast, [closed, up.url()])
+        named = closed.replace(V4, NAME)
+        api = publish(holdfast, [named, up.url()])
         trust(holdfast, (up.url(), good))
         wait_until(lambda: holdfast.answers(api))
         assert call(holdfast, api) == {host(up): 12}
+        wait_until(lambda: call(holdfast, api) and health(holdfast, api) == {named: "suspended", up.url(): "available"})
+        (place,) = places(holdfast, api)[named]
+        assert (place["code"], place["address"]) == ("failures", closed.removeprefix("https://"))
+        assert place["since"]
+        # The endpoint that replaces it has its address, but hasn't failed.
+        config = {"endpoint_type": "load_balance", "production_endpoints": [{"url": closed}, {"url": up.url()}]}
+        assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
+        wait_until(lambda: health(holdfast, api) == {closed: "available", up.url(): "available"})
 
 
 def test_requests_of_a_session_go_to_one_member(holdfast: Holdfast):
@@ -192,6 +201,26 @@ def test_health_checks_use_the_trust_of_the_member(holdfast: Holdfast):
         wait_until(lambda: holdfast.answers(api))
         wait_until(lambda: first.requests > 2 and second.requests > 2)
         assert third.requests == 0
+        wait_until(lambda: [*health(holdfast, api).values()] == ["available", "available", "unhealthy"])
+        (place,) = places(holdfast, api)[urls[2]]
+        assert (place["gateway"], place["code"], place["address"]) == ("local", "connection", host(third))
+        since = place["since"]
+        holdfast.kill_publisher()
+        holdfast.kill_agent()
+        holdfast.start()
+        wait_until(lambda: health(holdfast, api)[urls[2]] == "unhealthy")
+        assert places(holdfast, api)[urls[2]][0]["since"] == since
+
+
+def places(holdfast: Holdfast, api: PublishedApi) -> dict[str, list[dict[str, Any]]]:
+    """Return the health of each endpoint at each gateway."""
+    answer = holdfast.rest.get(f"/apis/{api.id}/endpoint-health").json()
+    return {each["endpoint"]: each["gateways"] for each in answer["list"]}
+
+
+def health(holdfast: Holdfast, api: PublishedApi) -> dict[str, str]:
+    """Return the state of each endpoint at the only gateway."""
+    return {url: each[0]["state"] for url, each in places(holdfast, api).items() if len(each) == 1}
 
 
 def failures(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:

@@ -12,10 +12,21 @@ from gateway.edge import PATIENCE
 from holdfast.gateway.control import states
 from holdfast.gateway.control.answers import MAX_ANSWER
 from holdfast.gateway.control.messages import MalformedMessage, read, write
-from holdfast.gateway.control.reports import MAX_PROBLEMS, MAX_TEXT, REPORTS, Problem, ProblemKind, Report, Traffic
+from holdfast.gateway.control.reports import (
+    MAX_NAME,
+    MAX_PROBLEMS,
+    MAX_TEXT,
+    MAX_UNHEALTHY,
+    REPORTS,
+    Problem,
+    ProblemKind,
+    Report,
+    Traffic,
+)
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.token_problem import TokenProblem
+from holdfast.gateway.members.unhealthy import MemberHealth, UnhealthyMember
 from holdfast.gateway.peer import Peer
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -36,6 +47,7 @@ FULL = Report(
         TokenProblem("default/1/production", "token_request_rejected", "status 401, invalid_client"),
         TokenProblem("default/2/sandbox", "token_endpoint_unreachable", "connection_refused", NOW),
     ),
+    health=MemberHealth((UnhealthyMember("default/a/production", "one.test", "192.0.2.1:443", "status", NOW, 503),)),
 )
 
 
@@ -60,6 +72,18 @@ def test_an_agent_of_an_earlier_version_has_no_token_because_of_its_version():
     assert FULL.find_token_problem("default/1/production", lambda _: True) == FULL.tokens[0]
 
 
+def test_a_report_of_many_unhealthy_members_says_that_it_lacks_some():
+    member = UnhealthyMember("c" * MAX_NAME, "m" * MAX_NAME, "a", "status")
+    for members in ((member,) * (MAX_UNHEALTHY + 1), (replace(member, member="m" * (MAX_NAME + 1)),)):
+        health = read(write(replace(FULL, health=MemberHealth(members))), REPORTS, MAX_ANSWER).health
+        assert (len(health.unhealthy), health.is_complete) == (min(len(members) - 1, MAX_UNHEALTHY), False)
+
+
+def test_an_agent_of_an_earlier_version_reports_no_health_rather_than_a_good_one():
+    older = {name: value for name, value in json.loads(write(FULL)).items() if name != "health"}
+    assert read(json.dumps(older).encode(), REPORTS, MAX_ANSWER) == replace(FULL, health=None)
+
+
 def test_problems_of_another_version_are_left_out():
     newer = json.loads(write(FULL))
     newer["problems"].append({"kind": "added later", "text": "x"})
@@ -82,6 +106,8 @@ def test_problems_of_another_version_are_left_out():
         {"traffic": [{"environment": "production", "requests": 1, "failures": 2}]},
         {"traffic": [{"environment": "x", "requests": 0, "failures": 0}] * 5},
         {"traffic": {}},
+        {"health": {"complete": 1, "unhealthy": []}},
+        {"health": {"complete": True, "unhealthy": [{"cluster": "c"}]}},
     ],
     ids=str,
 )

@@ -212,6 +212,7 @@ REQUESTS = {
     "GET /apis/{api_id}": nothing,
     "PUT /apis/{api_id}": json_body(description="changed"),
     "DELETE /apis/{api_id}": nothing,
+    "GET /apis/{api_id}/endpoint-health": nothing,
     "GET /apis/{api_id}/failures": nothing,
     "PUT /apis/{api_id}/failures/{environment}/acknowledgement": nothing,
     "DELETE /apis/{api_id}/failures/{environment}/acknowledgement": nothing,

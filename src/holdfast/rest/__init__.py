@@ -21,7 +21,7 @@ from holdfast.rest.catalog import (
 from holdfast.rest.compatibility import empty_lists, generated_keys
 from holdfast.rest.errors import refuse as refuse
 from holdfast.rest.errors import unexpected_error as unexpected_error
-from holdfast.rest.failures import acknowledgements, failures
+from holdfast.rest.failures import acknowledgements, endpoint_health, failures
 from holdfast.rest.gateways import control_planes, groups
 from holdfast.rest.gateways import gateways as enrolled_gateways
 from holdfast.rest.identities import caller_certificates, client_certs, gateway_identities
@@ -76,6 +76,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         gateway_identities,
         failures,
         acknowledgements,
+        endpoint_health,
         attention,
         watched_endpoints,
         expiry,

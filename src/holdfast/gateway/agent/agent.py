@@ -5,7 +5,7 @@ The agent's parts, connected: a control plane on one side, an Envoy on the other
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from holdfast.gateway.agent.control_plane import ControlPlane, keep_connected
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.member_watch import MemberWatch
 from holdfast.gateway.agent.monitoring import Monitoring
 from holdfast.gateway.agent.open_listeners import OpenListeners
 from holdfast.gateway.agent.own_addresses import GROUP_ADDRESSES, OwnAddresses, use_own_addresses
@@ -28,11 +29,12 @@ from holdfast.gateway.control.client import ControlClient
 from holdfast.gateway.control.probes import EnvoyProbes
 from holdfast.gateway.discovery.ads import ORDER, DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.members.event_file import EventFile
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.process.admin_http import reopen_logs
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
-from holdfast.gateway.resources.constants import CERTIFICATES, REJECTED_TOKENS
+from holdfast.gateway.resources.constants import CERTIFICATES, MEMBER_EVENTS, REJECTED_TOKENS
 from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.telemetry.access_log_file import AccessLogFile
 from holdfast.gateway.traffic.metrics_service import MetricsService
@@ -111,6 +113,9 @@ async def run_agent(
         is_new = process.left_running is None
         traffic = await asyncio.to_thread(partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new))
         stack.push_async_callback(traffic.close)
+        events = stack.enter_context(closing(EventFile(process.sockets / MEMBER_EVENTS, reopen)))
+        member_watch = MemberWatch(events, process, cache, in_force)
+        await member_watch.prepare()
         forwarder = AccessLogForwarder({CERTIFICATES: traffic.certificates.take, REJECTED_TOKENS: tokens.take})
         reporter = Reporter(
             cache,
@@ -122,6 +127,7 @@ async def run_agent(
             tls_problems=lambda: callers_tls.find_problems(now()),
             log_problem=lambda: access_log.problem if access_log else "",
             token_problems=lambda: tokens.problems,
+            member_health=lambda: member_watch.health,
         )
         probes = EnvoyProbes(cache, process.probe_socket)
         control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic, report_soon)
@@ -143,6 +149,7 @@ async def run_agent(
                 callers_tls.follow(),
                 following,
                 traffic.follow(),
+                member_watch.follow(),
                 *((access_log.follow(),) if access_log else ()),
             )
             running = [tasks.create_task(each) for each in work]

@@ -14,6 +14,7 @@ from holdfast.gateway.control.reports import Problem, ProblemKind, Report, Traff
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.token_problem import TokenProblem
+from holdfast.gateway.members.unhealthy import MemberHealth
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.resource import LISTENER
 from holdfast.network.sockets import explain_failed_listen
@@ -44,6 +45,7 @@ class Reporter:
     tls_problems: Callable[[], Iterable[str]] = tuple
     log_problem: Callable[[], str] = str
     token_problems: Callable[[], Iterable[TokenProblem]] = tuple
+    member_health: Callable[[], MemberHealth | None] = _nothing
     started_at: datetime = field(init=False)
     _version: str = field(init=False)
     _traffic: tuple[Traffic, ...] = ()
@@ -73,6 +75,7 @@ class Reporter:
             problems=tuple(self.problems()),
             traffic=self._traffic if envoy else (),
             tokens=tuple(self.token_problems()),
+            health=self.member_health() if envoy else None,
         )
 
     async def _read_traffic(self) -> None:

@@ -2,6 +2,7 @@
 Reports of gateways: how each is doing. An agent sends one when it connects, and then regularly.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,11 +12,14 @@ from typing import Any, ClassVar
 from holdfast.gateway.control.messages import MalformedMessage, Members
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.token_problem import TokenProblem
+from holdfast.gateway.members.unhealthy import MemberHealth, UnhealthyMember
 
 EVERY = 10.0  # seconds between reports
 MAX_PROBLEMS = 20
 MAX_TOKENS = 100  # backends without a token
 MAX_TEXT = 500  # characters of a problem
+MAX_UNHEALTHY = 200  # members
+MAX_NAME = 300  # characters of a cluster, an authority or an address
 _MAX_ENVIRONMENTS = 4
 _WORD = 100
 
@@ -64,6 +68,7 @@ class Report:
     traffic: tuple[Traffic, ...] = ()
     tokens: tuple[TokenProblem, ...] = ()
     gets_tokens: bool = True  # agents of earlier versions don't
+    health: MemberHealth | None = None  # of the members of groups; None: unknown
 
     def differs_from(self, other: "Report") -> bool:
         """Return whether the gateway's state differs, and not only its traffic."""
@@ -106,6 +111,7 @@ class Report:
                 }
                 for each in self.tokens[:MAX_TOKENS]
             ],
+            "health": _describe_health(self.health) if self.health else None,
         }
 
     @classmethod
@@ -127,6 +133,7 @@ class Report:
             traffic=tuple(_read_traffic(each) for each in members.objects("traffic", _MAX_ENVIRONMENTS)),
             tokens=tuple(_read_token(each) for each in _token_objects(members)),
             gets_tokens=members.values.get("tokens") is not None,
+            health=_read_health(members),
         )
 
 
@@ -155,6 +162,45 @@ def _token_objects(members: Members) -> list[Members]:
 def _read_token(members: Members) -> TokenProblem:
     texts = (members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT))
     return TokenProblem(*texts, _time(members, "validUntil"))
+
+
+def _describe_health(health: MemberHealth) -> dict[str, Any]:
+    short = (each for each in health.unhealthy if max(map(len, (each.cluster, each.member, each.address))) <= MAX_NAME)
+    reported = list(itertools.islice(short, MAX_UNHEALTHY))
+    return {
+        "complete": health.is_complete and len(reported) == len(health.unhealthy),
+        "unhealthy": [
+            {
+                "cluster": each.cluster,
+                "member": each.member,
+                "address": each.address,
+                "cause": each.cause,
+                "since": _seconds(each.since),
+                "status": each.status,
+            }
+            for each in reported
+        ],
+    }
+
+
+def _read_health(members: Members) -> MemberHealth | None:
+    """Return the health of members; an agent of an earlier version doesn't report it."""
+    if not isinstance(values := members.values.get("health"), dict):
+        return None
+    health = Members(values)
+    unhealthy = tuple(_read_unhealthy(each) for each in health.objects("unhealthy", MAX_UNHEALTHY))
+    return MemberHealth(unhealthy, health.flag("complete"))
+
+
+def _read_unhealthy(members: Members) -> UnhealthyMember:
+    return UnhealthyMember(
+        members.text("cluster", MAX_NAME),
+        members.text("member", MAX_NAME),
+        members.text("address", MAX_NAME),
+        members.text("cause", _WORD),
+        _time(members, "since"),
+        members.number("status", 999),
+    )
 
 
 def _read_traffic(members: Members) -> Traffic:

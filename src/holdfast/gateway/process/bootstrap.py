@@ -8,7 +8,7 @@ from pathlib import Path
 from holdfast.gateway.probing.listener import describe_probe_listener
 from holdfast.gateway.process.overload import describe_overload_manager
 from holdfast.gateway.process.stats import FLUSH_EVERY, describe_stats, describe_stats_sink
-from holdfast.gateway.resources.constants import CONTROL_PLANE
+from holdfast.gateway.resources.constants import CONTROL_PLANE, MEMBER_EVENTS
 from holdfast.gateway.telemetry.telemetry import NO_TELEMETRY, Telemetry
 
 # Envoy's default limit of 100 guards against untrusted regular expressions. Ours are larger (`dot_segments.py`), and
@@ -87,8 +87,11 @@ def write_bootstrap(
             "stats_config": describe_stats(),
             "stats_sinks": [describe_stats_sink()],
             "stats_flush_interval": f"{FLUSH_EVERY}s",
-            # Each worker thread creates a cluster with its first request: with thousands of clusters, it saves memory.
-            "cluster_manager": {"enable_deferred_cluster_creation": True},
+            "cluster_manager": {
+                # Each worker thread creates a cluster with its first request: with thousands of them, it saves memory.
+                "enable_deferred_cluster_creation": True,
+                "outlier_detection": {"event_log_path": MEMBER_EVENTS},
+            },
         },
         sort_keys=True,  # its text decides whether a running Envoy has this configuration
     )

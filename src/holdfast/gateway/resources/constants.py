@@ -30,5 +30,7 @@ CERTIFICATE_TAG = "certificate"
 CERTIFICATE_SAMPLE_KEY = "holdfast.certificate_sample"
 # In the metadata of a group's members, which selects their TLS context; the value is the member's origin.
 MATCH_METADATA, MEMBER = "envoy.transport_socket_match", "member"
+# The file for events about the health of hosts, in Envoy's working directory, which no other process uses.
+MEMBER_EVENTS = "member-events"
 # In the metadata of routes: the backend can be suspended (see `suspension.py`).
 METADATA, SUSPENDS = "holdfast", "suspends"

@@ -4,7 +4,9 @@ Health of a group's members: health checks that gateways send, and members that 
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.health_check_pb2 import HealthCheck as EnvoyHealthCheck
+from envoy.extensions.health_check.event_sinks.file.v3.file_pb2 import HealthCheckEventFileSink
 from envoy.type.v3.http_pb2 import CodecClientType
 from envoy.type.v3.range_pb2 import Int64Range
 from google.protobuf.duration_pb2 import Duration
@@ -12,6 +14,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.catalog.endpoint_group import EndpointGroup
 from holdfast.apis.catalog.health_check import HealthCheck
+from holdfast.gateway.resources.constants import MEMBER_EVENTS
 
 FAILURES_IN_A_ROW = 3  # after which a member gets no requests
 PAUSE, LONGEST_PAUSE = 10, 60  # seconds without requests; each further pause is longer
@@ -64,4 +67,12 @@ def _build_check(check: HealthCheck) -> EnvoyHealthCheck:
     )
     # The health checker speaks HTTP/1.1 whatever is negotiated, so it must offer nothing else.
     built.tls_options.alpn_protocols.append("http/1.1")
+    built.event_logger.append(_build_sink())
     return built
+
+
+def _build_sink() -> TypedExtensionConfig:
+    """Return the file for changes of a member's health; outlier detection writes there, too."""
+    sink = TypedExtensionConfig(name="envoy.health_check.event_sink.file")
+    sink.typed_config.Pack(HealthCheckEventFileSink(event_log_path=MEMBER_EVENTS), deterministic=True)
+    return sink

@@ -8,6 +8,7 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.description import CertificateDescription
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import SuggestedAction
+from holdfast.gateway.members.unhealthy import HealthCause
 from holdfast.rest.responses import (
     Difference,
     Pagination,
@@ -16,6 +17,7 @@ from holdfast.rest.responses import (
     Timestamp,
     UnreadableCertificate,
 )
+from holdfast.services.failures.endpoint_health import HealthState
 
 
 class ExaminedBackend(TypedDict):
@@ -95,3 +97,36 @@ class FailedRequest(FailureCause):
     apiName: str | None
     apiVersion: str | None
     endpoint: str | None
+
+
+class HealthAtGateway(TypedDict):
+    """
+    The health of an endpoint at a gateway; one of several addresses, if the endpoint is unhealthy there.
+
+    `since` is null if it is unknown, or if the endpoint is available. `code`, `message` and `address` are null unless
+    it is unhealthy or suspended. `status` is the one that a health check got.
+    """
+
+    gateway: str
+    group: str
+    state: HealthState
+    since: Timestamp | None
+    code: HealthCause | None
+    message: str | None
+    address: str | None
+    status: int | None
+
+
+class EndpointHealth(TypedDict):
+    """An endpoint, and its health at each gateway that serves it."""
+
+    environment: Environment
+    endpoint: str
+    gateways: list[HealthAtGateway]
+
+
+class EndpointHealthOfApi(TypedDict):
+    """The health of an API's endpoints."""
+
+    count: int
+    list: list[EndpointHealth]

@@ -3,7 +3,7 @@ The state of gateways: what is stored about them, what they have in force, and w
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -99,6 +99,21 @@ def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
     Only operators see more of a gateway than its name, group, state, connection and revision.
     """
     context.user.require(Permission.VIEW_APIS)
+    every = _find_all(context, sources)
+    return every if is_operator(context) else [_summarize(each) for each in every]
+
+
+def list_reporting(context: Context, sources: Sources, groups: Collection[str]) -> list[GatewayStatus]:
+    """
+    Return the gateways of *groups* with their reports, for users who aren't operators, too.
+
+    Reports are about all organizations: show only what concerns the user's own.
+    """
+    context.user.require(Permission.VIEW_APIS)
+    return [each for each in _find_all(context, sources) if each.group in groups]
+
+
+def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
     with context.read() as session:
         enrolled, _ = gateways.find(session, DEFAULT_ORGANIZATION)
         others = sources.elsewhere.read(session)
@@ -128,7 +143,7 @@ def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
             every[number] = _describe_there(each, there[each.name])
         else:
             every[number] = replace(each, followed=_find_last_state(each.name, sources, others) or left.get(each.name))
-    return every if is_operator(context) else [_summarize(each) for each in every]
+    return every
 
 
 def list_for_operator(context: Context, sources: Sources) -> list[GatewayStatus]:

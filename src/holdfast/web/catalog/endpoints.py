@@ -33,6 +33,7 @@ from holdfast.web.catalog.connection_form import (
     choose_connections,
     read_typed,
 )
+from holdfast.web.catalog.endpoint_health import read_health
 from holdfast.web.catalog.group_form import TypedGroups
 from holdfast.web.catalog.security_form import TypedSecurity
 from holdfast.web.identities.gateway_identities import read_identity_rows
@@ -165,6 +166,7 @@ def _show_page(
         group=group_form.choose_groups(api, group),
         group_summary=group_form.summarize(api),
         group_members=_list_members(api),
+        group_health=read_health(runtime, context, api),
         group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
@@ -181,9 +183,10 @@ def _show_page(
     )
 
 
-def _list_members(api: Api) -> dict[str, list[str]]:
-    """Return the URLs of the further endpoints of groups, by environment."""
-    return {name: [member.endpoint.loggable_url for member in api.members(name)[1:]] for name in ENVIRONMENTS}
+def _list_members(api: Api) -> dict[str, list[tuple[str, str]]]:
+    """Return the URLs and origins of the further endpoints of groups, by environment."""
+    further = {name: [member.endpoint for member in api.members(name)[1:]] for name in ENVIRONMENTS}
+    return {name: [(each.loggable_url, str(each.origin)) for each in own] for name, own in further.items()}
 
 
 def _write_json(context: Context, api: Api) -> str:

@@ -84,8 +84,10 @@ def summarize(api: Api) -> str:
 
 def _settings(typed: GroupValues) -> dict[str, Any]:
     given = typed.settings
-    values: dict[str, Any] = {name: given[name] or None for name in ("kind", "algorithm", "session", "session_header")}
-    values["session_timeout"] = _number(given["session_timeout"])
+    values: dict[str, Any] = {"kind": given["kind"]}
+    if given["kind"] == GroupKind.LOAD_BALANCE:  # otherwise, the form hides these
+        values |= {name: given[name] or None for name in ("algorithm", "session", "session_header")}
+        values["session_timeout"] = _number(given["session_timeout"])
     if given["path"]:
         values["health_check"] = {
             "path": given["path"],

@@ -1,0 +1,76 @@
+"""
+The health of an API's endpoints at its gateways, as the Endpoints page shows it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
+from holdfast.services.access.context import Context
+from holdfast.services.failures.endpoint_health import HealthAtGateway, HealthState, list_endpoint_health
+from holdfast.services.runtime import Runtime
+
+MAX_LISTED = 3  # names of gateways
+_SUMMED_UP = (HealthState.NOT_REPORTED, HealthState.AVAILABLE)
+_WORDS = {
+    HealthState.AVAILABLE: "Available",
+    HealthState.UNHEALTHY: "Unhealthy",
+    HealthState.SUSPENDED: "Suspended",
+    HealthState.NOT_REPORTED: "Not reported",
+}
+_KINDS = {
+    HealthState.AVAILABLE: "ok",
+    HealthState.UNHEALTHY: "bad",
+    HealthState.SUSPENDED: "soon",
+    HealthState.NOT_REPORTED: "quiet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLine:
+    """The state of an endpoint at one gateway, or at all gateways with nothing else to say."""
+
+    state: HealthState
+    gateways: Sequence[str]
+    since: datetime | None = None
+    sentence: str = ""
+    address: str = ""
+
+    @property
+    def word(self) -> str:
+        """The state as pages name it."""
+        return _WORDS[self.state]
+
+    @property
+    def kind(self) -> str:
+        """Its look (see the macro `state`)."""
+        return _KINDS[self.state]
+
+    @property
+    def places(self) -> str:
+        """The gateways, of which the first are named."""
+        names, more = ", ".join(self.gateways[:MAX_LISTED]), len(self.gateways) - MAX_LISTED
+        by = "by" if self.state is HealthState.NOT_REPORTED else "at"
+        return f"{by} {names}" + (f" and {more} more" if more > 0 else "")
+
+
+def read_health(runtime: Runtime, context: Context, api: Api) -> Mapping[tuple[Environment, str], list[HealthLine]]:
+    """Return lines by environment and origin, for an API with groups."""
+    if not (api.production_group or api.sandbox_group):
+        return {}
+    every = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api.id)
+    return {(each.environment, str(each.endpoint.origin)): _write(each.gateways) for each in every if each.gateways}
+
+
+def _write(places: Iterable[HealthAtGateway]) -> list[HealthLine]:
+    """Return the lines about *places*, those that need attention first."""
+    every = list(places)
+    lines = [
+        HealthLine(each.state, [each.gateway], each.since, each.sentence, each.address)
+        for each in every
+        if each.state not in _SUMMED_UP
+    ]
+    summed_up = (HealthLine(state, [each.gateway for each in every if each.state is state]) for state in _SUMMED_UP)
+    return lines + [line for line in summed_up if line.gateways]
