@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_written_is_a_problem_of_the_gateway(
         return said
 
     written(logging, file, f"{api.path}/before")
-    assert problems() == []
+    wait_until(lambda: not problems(), WRITTEN_WITHIN)
     moved = file.parent.rename(file.parent.with_name("elsewhere"))
     (problem,) = wait_until(problems, WRITTEN_WITHIN)
     assert problem["kind"] == "access-log"

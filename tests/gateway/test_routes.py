@@ -11,6 +11,7 @@ from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.gateway.resources.constants import API_METADATA
 from holdfast.gateway.resources.resource import ROUTES
 from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
@@ -28,7 +29,7 @@ def matched(api, environment="production"):
     """Return, for each route, its path, whether it is only for upgrades, the new path, and the cluster."""
     return [
         (
-            route.match.path or route.match.prefix + "*",
+            route.match.path or route.match.path_separated_prefix or route.match.prefix,
             any(header.name == "upgrade" for header in route.match.headers),
             route.route.prefix_rewrite,
             route.route.cluster.removeprefix(f"{api.organization}/{api.id}/"),
@@ -38,20 +39,18 @@ def matched(api, environment="production"):
 
 
 @pytest.mark.parametrize(
-    ("url", "exact", "below"),
+    ("url", "replaced"),
     [
-        ("https://pizza.test", "/", "/"),
-        ("https://pizza.test/", "/", "/"),
-        ("https://pizza.test/base", "/base", "/base/"),
-        ("https://pizza.test/a/b/", "/a/b", "/a/b/"),
+        ("https://pizza.test", [("/pizza/1.0.0", "/"), ("/pizza/1.0.0/", "/")]),
+        ("https://pizza.test/", [("/pizza/1.0.0", "/"), ("/pizza/1.0.0/", "/")]),
+        ("https://pizza.test/base", [("/pizza/1.0.0", "/base")]),
+        ("https://pizza.test/a/b/", [("/pizza/1.0.0", "/a/b")]),
     ],
 )
-def test_context_and_version_become_the_base_path(url, exact, below):
+def test_context_and_version_become_the_base_path(url, replaced):
     api = make_api(context="/pizza", version="1.0.0", production=url)
     assert matched(api) == [
-        (path, is_upgrade, rewrite, "production")
-        for is_upgrade in (True, False, False)
-        for path, rewrite in (("/pizza/1.0.0", exact), ("/pizza/1.0.0/*", below))
+        (path, is_upgrade, rewrite, "production") for is_upgrade in (True, False, False) for path, rewrite in replaced
     ]
 
 
@@ -77,7 +76,7 @@ def test_only_apis_that_are_served_have_routes_to_their_backend(state):
 
 def test_another_organizations_api_is_below_its_prefix():
     paths = {path for path, *_ in matched(make_api(context="/pizza", version="1", organization="acme"))}
-    assert paths == {"/t/acme/pizza/1", "/t/acme/pizza/1/*"}
+    assert paths == {"/t/acme/pizza/1"}
 
 
 def test_the_backend_gets_its_own_host_and_the_callers_in_a_header():
@@ -102,7 +101,7 @@ def test_the_longest_context_comes_first():
     assert (resource.type_url, resource.name) == (ROUTES, "production/a")
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     assert list(host.domains) == ["*"]
-    paths = list(dict.fromkeys(route.match.path for route in host.routes if route.match.path))
+    paths = list(dict.fromkeys(route.match.path_separated_prefix for route in host.routes))
     assert paths == ["/a/1/b/1", "/a/1/1", "/a-c/1", "/a/1"]
 
 
@@ -127,7 +126,9 @@ def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
         "production", "pizza", chain.from_iterable(pack_routes(each, "production") for each in both)
     )
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
-    (mappings,) = host.metadata.filter_metadata.values()
+    names = dict(host.metadata.filter_metadata[API_METADATA])
+    assert names == {f"default/{each.id}/production": {"name": each.name, "version": each.version} for each in both}
+    mappings = host.metadata.filter_metadata["holdfast.response_rewriting"]
     assert mappings.keys() == {route.name for route in host.routes}
     for each in both:
         url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
@@ -135,4 +136,4 @@ def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
     (packed,) = pack_routes(api, "sandbox")
     unmapped = VirtualHost.FromString(packed)
     assert unmapped.routes
-    assert not unmapped.HasField("metadata")
+    assert list(unmapped.metadata.filter_metadata) == [API_METADATA]

@@ -22,6 +22,7 @@ from holdfast.gateway.resources.routes import (
     pack_routes,
     scope_of,
 )
+from routing import covers
 from store.values import make_api
 
 OPERATIONS = (Operation("/pets", "GET"), Operation("/pets/{id}", "PUT"), Operation("/*", "DELETE"))
@@ -74,8 +75,7 @@ def choose(routes: list[Route], fields: dict[str, str]) -> Route | None:
         (
             route
             for route in routes
-            if (path == route.match.path if route.match.path else path.startswith(route.match.prefix))
-            and all(applies(matcher, fields) for matcher in route.match.headers)
+            if covers(route, path) and all(applies(matcher, fields) for matcher in route.match.headers)
         ),
         None,
     )

@@ -6,8 +6,14 @@ Names and conditions in resources that agents use too. Agents don't load Envoy's
 # name stays the same when the certificate changes: new connections use the new one, and open ones continue.
 GATEWAY_SECRET = "gateway"  # noqa: S105 - the name of one
 CONTROL_PLANE = "control-plane"  # the name of our cluster in Envoy's bootstrap
-# The metadata of a route: name and version of its API. The header with the code of an error response, for access logs.
-API_METADATA, ERROR_HEADER = "holdfast", "x-holdfast-error"
+# The metadata of a virtual host: name and version of the API of its routes, by their name; Envoy's commands for them.
+API_METADATA = "holdfast.apis"
+API_NAME, API_VERSION = (
+    f"%CEL(xds.virtual_host_metadata.filter_metadata['{API_METADATA}'][xds.route_name].{member})%"
+    for member in ("name", "version")
+)
+# The header with the code of an error response, for access logs.
+ERROR_HEADER = "x-holdfast-error"
 # The filter state with the path of a request as the caller sent it, for access logs.
 PATH_STATE = "holdfast.path"
 # The tag of a request's trace in the logs of gateways that send traces.

@@ -50,11 +50,8 @@ def build_cors_filter() -> HttpFilter:
 
 def build_preflight_routes(name: str, cluster: str, public_path: str) -> list[Route]:
     """Build the routes for preflight requests, which have no credentials; *cluster* is never used, but needed."""
-    matches = (
-        RouteMatch(path=public_path, headers=_PREFLIGHT),
-        RouteMatch(prefix=f"{public_path}/", headers=_PREFLIGHT),
-    )
-    return [Route(name=name, match=match, route=RouteAction(cluster=cluster)) for match in matches]
+    match = RouteMatch(path_separated_prefix=public_path, headers=_PREFLIGHT)
+    return [Route(name=name, match=match, route=RouteAction(cluster=cluster))]
 
 
 def apply_cors(policy: CorsPolicy, routes: Iterable[Route]) -> None:

@@ -55,9 +55,8 @@ def build_operation_refusals(name: str, public_path: str, operations: tuple[Oper
         )
         for each in list_path_classes(operations)
     ]
-    others = (RouteMatch(path=public_path), RouteMatch(prefix=f"{public_path}/"))
-    refused = DirectResponseAction(status=NOT_LISTED)
-    return other_methods + [Route(name=name, match=match, direct_response=refused) for match in others]
+    others = RouteMatch(path_separated_prefix=public_path)
+    return [*other_methods, Route(name=name, match=others, direct_response=DirectResponseAction(status=NOT_LISTED))]
 
 
 def _match(pattern: str) -> HeaderMatcher:

@@ -43,15 +43,9 @@ def build_mapping(public_path: str, endpoint: Endpoint, further: Sequence[Endpoi
     return {**mapping, "others": others} if others else mapping
 
 
-def add_mappings(host: VirtualHost, mappings: Mapping[str, Any]) -> None:
-    """Add *mappings* to the metadata of *host*, by the name of routes; in each route, they'd take more memory."""
-    if mappings:
-        host.metadata.filter_metadata[_FILTER].update(mappings)
-
-
-def read_mappings(host: VirtualHost) -> Mapping[str, Any]:
-    """Return the mappings in the metadata of *host*."""
-    return dict(host.metadata.filter_metadata[_FILTER]) if _FILTER in host.metadata.filter_metadata else {}
+def add_mapping(host: VirtualHost, name: str, mapping: Mapping[str, Any]) -> None:
+    """Add *mapping* of routes called *name* to the metadata of *host*; in each route, it would take more memory."""
+    host.metadata.filter_metadata[_FILTER].update({name: mapping})
 
 
 def set_public_path(route: Route, path: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import Formatter
 from types import MappingProxyType
 
-from holdfast.gateway.resources.constants import API_METADATA, ERROR_HEADER, PATH_STATE
+from holdfast.gateway.resources.constants import API_NAME, API_VERSION, ERROR_HEADER, PATH_STATE
 
 # Each field is a command of Envoy's formatter. Callers choose the values of some, so these are truncated.
 _ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},{"command":"RESP","param":"X-REQUEST-ID"}]})%'
@@ -22,8 +22,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
         "request_id": _ID,
         "trace_id": "%TRACE_ID%",
-        "api": f"%METADATA(ROUTE:{API_METADATA}:name)%",
-        "version": f"%METADATA(ROUTE:{API_METADATA}:version)%",
+        "api": API_NAME,
+        "version": API_VERSION,
         "environment": "",  # the listener's
         "route": "%ROUTE_NAME%",
         "method": "%REQ(:METHOD):32%",

@@ -24,13 +24,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from holdfast.gateway.resources.constants import API_METADATA, ERROR_HEADER
+from holdfast.gateway.resources.constants import API_NAME, API_VERSION, ERROR_HEADER
 from holdfast.gateway.telemetry.access_log_format import FIELDS
 from holdfast.gateway.telemetry.collector import CLUSTER, Collector
 
 SERVICE = "holdfast-gateway"
 _EXPORT_WITHIN = Duration(seconds=5)
-_API = f"%METADATA(ROUTE:{API_METADATA}:name)%"
 
 
 def build_tracing(collector: Collector, gateway: str, environment: str) -> HttpConnectionManager.Tracing:
@@ -67,15 +66,15 @@ def build_tracing(collector: Collector, gateway: str, environment: str) -> HttpC
     tags = {
         # Envoy's own would contain the query string.
         "http.url": FIELDS["path"],
-        "holdfast.api": _API,
-        "holdfast.version": f"%METADATA(ROUTE:{API_METADATA}:version)%",
+        "holdfast.api": API_NAME,
+        "holdfast.version": API_VERSION,
         "holdfast.environment": environment,
         "holdfast.failure": f"%RESP({ERROR_HEADER}):64%",
     }
     return HttpConnectionManager.Tracing(
         provider=provider,
         spawn_upstream_span=BoolValue(value=True),
-        operation=f"%REQ(:METHOD):32% {_API}",
+        operation=f"%REQ(:METHOD):32% {API_NAME}",
         custom_tags=[CustomTag(tag=tag, value=value) for tag, value in tags.items()],
     )
 
