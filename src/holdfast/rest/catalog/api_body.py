@@ -13,9 +13,9 @@ from holdfast.apis.catalog.endpoint_group import EndpointGroup
 from holdfast.apis.catalog.endpoint_security import SecurityDraft
 from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.rest.catalog.endpoint_config import EndpointConfigBody, remove_known
+from holdfast.rest.catalog.reference import STORED
 from holdfast.rest.catalog.responses import UnusedPart, UnusedTrust
 from holdfast.rest.catalog.security_body import OLDER_SECURITY, OlderSecurityBody, read_older
-from holdfast.rest.reference import STORED
 from holdfast.rest.responses import Pagination
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.endpoint_security import NO_SECURITIES, Securities
