@@ -20,7 +20,7 @@ from holdfast.store.catalog import (
 )
 from holdfast.store.catalog.api_overviews import OverviewFilter, Show, Sort
 from holdfast.store.catalog.apis import ApiFilter
-from store.organizations.rows import FAR, FURTHER, NOW, ORIGIN, sandbox_of
+from store.organizations.rows import FAR, NOW, ORIGIN, further_of, sandbox_of
 
 
 def _ids(both):
@@ -42,9 +42,12 @@ READS = {
     apis.names: lambda session, org, both: _names(both, apis.names(session, org, _ids(both))),
     apis.with_context: lambda session, org, _: apis.with_context(session, org, "/pizza"),
     apis.all_of: lambda session, org, _: apis.all_of(session, org),
-    apis.ids_by_origin: lambda session, org, both: _names(
-        both, apis.ids_by_origin(session, org, [FURTHER]).get(FURTHER, ())
-    ),
+    apis.ids_by_origin: lambda session, org, both: [
+        each.name
+        for each in both
+        for ids in apis.ids_by_origin(session, org, [further_of(each.name)]).values()
+        if ids == [each.api.id]
+    ],
     api_origins.of_api: lambda session, org, both: [
         each.name for each in both if api_origins.of_api(session, org, each.api.id)
     ],
@@ -176,7 +179,7 @@ WRITES = {
     failure_acknowledgements.remove: lambda session, org, own: failure_acknowledgements.remove(
         session, org, own.api.id, "production"
     ),
-    http1_origins.add: lambda session, org, _: http1_origins.add(session, org, FURTHER, NOW),
+    http1_origins.add: lambda session, org, _: http1_origins.add(session, org, further_of(org), NOW),
     http1_origins.remove: lambda session, org, _: http1_origins.remove(session, org, [ORIGIN]),
     labels.replace: lambda session, org, own: labels.replace(session, org, replace(own.labeled, labels=("stolen",))),
     labels.remove: lambda session, org, own: labels.remove(session, org, LabeledKind.API, own.api.id),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from holdfast.store.catalog import apis
 from holdfast.store.identities import caller_certificates, gateway_identities
-from store.organizations.rows import FAR, FURTHER, ORIGIN
+from store.organizations.rows import FAR, ORIGIN, further_of
 
 READS = {
     caller_certificates.get: lambda session, org, both: [
@@ -48,7 +48,7 @@ WRITES = {
         caller_certificates.copy(session, own.api, copy),
     ),
     gateway_identities.save: lambda session, org, own: gateway_identities.save(
-        session, replace(own.identity, organization=org, origin=FURTHER)
+        session, replace(own.identity, organization=org, origin=further_of(org))
     ),
     gateway_identities.remove: lambda session, org, own: gateway_identities.remove(
         session, replace(own.identity, organization=org)

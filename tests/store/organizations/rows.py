@@ -1,8 +1,8 @@
 """
 Two organizations with equal names, contexts and aliases, and rows in every table that belongs to organizations.
 
-Each has an API with two endpoints. Each imported a certificate for its production endpoint, and one for the sandbox
-endpoint of the other organization, which its APIs don't use.
+Each has an API, with an origin that only it uses. Each imported a certificate for the origin that both use, and has one
+certificate and one exception for origins that only the other organization uses.
 """
 
 from dataclasses import replace
@@ -74,7 +74,6 @@ FAR = NOW.replace(year=2100)
 AFTER_NOW = datetime.now(UTC)  # certificates are issued when the test runs
 PLACEMENT = Placement("Default", {})
 ORIGIN = "https://pizza.test:8443"  # of a backend that both organizations use
-FURTHER = "https://further.test"  # another one, which isn't in the columns of their APIs
 
 
 class Both(NamedTuple):
@@ -87,6 +86,11 @@ class Both(NamedTuple):
 def sandbox_of(organization: str) -> str:
     """Return the origin that only the API of this organization uses."""
     return f"https://{organization}.test"
+
+
+def further_of(organization: str) -> str:
+    """Return another origin that only the API of this organization uses, and that isn't in its columns."""
+    return f"https://further.{organization}.test"
 
 
 def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
@@ -131,7 +135,7 @@ def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
             observation=Observation(AFTER_NOW, AFTER_NOW, Generation.CURRENT, NOW),
         ),
         settings=TrustSettings(of, ORIGIN, exception=TrustException(of, user_name, LATER)),
-        ended=TrustSettings(of, sandbox_of(of), exception=TrustException(of, user_name, NOW - DAY)),
+        ended=TrustSettings(of, further_of(another), exception=TrustException(of, user_name, NOW - DAY)),
         identity=GatewayIdentity(f"i-{of}", of, ORIGIN, BACKEND, (read(issued),), b"sealed", None, NOW, NOW),
         removed=make_removed(organization=of),
         place=(of, ORIGIN),
@@ -176,7 +180,7 @@ def _insert_apis(session: Session, own: SimpleNamespace) -> None:
     apis.insert(session, own.api)
     api_documents.save_members(session, own.api, own.members)
     api_documents.save_definition(session, own.api, f'"{own.name}"')
-    api_origins.replace(session, own.name, own.api.id, OriginSource.MEMBER, [FURTHER])
+    api_origins.replace(session, own.name, own.api.id, OriginSource.MEMBER, [further_of(own.name)])
     documents.save_thumbnail(session, own.api, own.thumbnail)
     documents.insert(session, own.document, own.name.encode())
     labels.replace(session, own.name, own.labeled)
