@@ -108,7 +108,9 @@ READS = {
         each.name for each in both if labels.find(session, org, label="team") == ([each.labeled], 1)
     ],
     labels.labels_of: lambda session, org, both: [
-        each.name for each in both if labels.labels_of(session, org, LabeledKind.API, each.api.id)
+        each.name
+        for each in both
+        if labels.labels_of(session, org, LabeledKind.CERTIFICATE, "pizza-backend") == each.labeled.labels
     ],
     revisions.list_of: lambda session, org, both: [
         revision for api_id in _ids(both) for revision in revisions.list_of(session, org, api_id)
@@ -182,7 +184,7 @@ WRITES = {
     http1_origins.add: lambda session, org, _: http1_origins.add(session, org, further_of(org), NOW),
     http1_origins.remove: lambda session, org, _: http1_origins.remove(session, org, [ORIGIN]),
     labels.replace: lambda session, org, own: labels.replace(session, org, replace(own.labeled, labels=("stolen",))),
-    labels.remove: lambda session, org, own: labels.remove(session, org, LabeledKind.API, own.api.id),
+    labels.remove: lambda session, org, _: labels.remove(session, org, LabeledKind.CERTIFICATE, "pizza-backend"),
     revisions.take_number: lambda session, org, own: revisions.take_number(session, replace(own.api, organization=org)),
     revisions.insert: lambda session, org, own: revisions.insert(
         session, replace(own.revision, organization=org, id="new", number=2), RevisionContent({}, {}, None)

@@ -126,7 +126,7 @@ def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
         ),
         thumbnail=Thumbnail("image/png", of.encode()),
         acknowledgement=Acknowledgement(user_name, NOW),
-        labeled=LabeledObject(LabeledKind.API, api.id, (f"label-{of}", "team")),
+        labeled=LabeledObject(LabeledKind.CERTIFICATE, "pizza-backend", (f"label-{of}", "team")),
         entry=replace(make_entry("pizza-backend", issued, organization=of), created_by=of),
         unused=replace(
             unused,
@@ -184,7 +184,7 @@ def _insert_apis(session: Session, own: SimpleNamespace) -> None:
     documents.save_thumbnail(session, own.api, own.thumbnail)
     documents.insert(session, own.document, own.name.encode())
     labels.replace(session, own.name, own.labeled)
-    revisions.insert(session, own.revision, RevisionContent(apis.settings_of(own.api), own.members, None))
+    revisions.insert(session, own.revision, RevisionContent(revisions.settings_of(own.api), own.members, None))
     deployments.pin(session, own.api, "Default", own.revision.id, NOW, display_on_devportal=True)
     failure_acknowledgements.save(session, own.name, own.api.id, "production", own.acknowledgement)
     http1_origins.add(session, own.name, ORIGIN, NOW)

@@ -65,7 +65,7 @@ def read_working_copy(session: Session, api: Api) -> RevisionContent:
     """Return what a revision of *api* would keep."""
     members = api_documents.members_of(session, api.organization, [api.id]).get(api.id, {})
     definition = api_documents.definition_of(session, api.organization, api.id)
-    return RevisionContent(apis.settings_of(api), keep_current(members, {}), definition)
+    return RevisionContent(revisions.settings_of(api), keep_current(members, {}), definition)
 
 
 def list_revisions(context: Context, api_id: str) -> list[Revision]:
@@ -112,7 +112,7 @@ def get_as_api(context: Context, revision_id: str) -> Described | None:
 def describe_revision(session: Session, revision: Revision, current: Described) -> Described:
     """Return the API as *revision* has it; *current* is the working copy."""
     content = revisions.content_of(session, revision)
-    api = replace(apis.with_settings(current.api, content.settings), revision=revision.number)
+    api = replace(revisions.with_settings(current.api, content.settings), revision=revision.number)
     return Described(api, keep_current(content.members, current.members))
 
 
@@ -160,7 +160,7 @@ def restore_revision(context: Context, api_id: str, revision_id: str) -> Describ
         before = find_described(session, context, api_id)
         revision = find_revision(session, context, before.api, revision_id)
         content = revisions.content_of(session, revision)
-        restored = restore_security(apis.with_settings(before.api, content.settings))
+        restored = restore_security(revisions.with_settings(before.api, content.settings))
         api = replace(restored, updated_at=context.now)
         after = Described(api, check_members(keep_current(content.members, before.members)))
         record(session, context, Action.RESTORE_REVISION, api, RevisionOf(revision.number))

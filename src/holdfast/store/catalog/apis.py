@@ -2,8 +2,8 @@
 Queries for APIs.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -11,30 +11,19 @@ from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.connection_settings import read_connection
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
-from holdfast.apis.catalog.endpoint_group import EndpointGroup, read_group
-from holdfast.apis.catalog.prototype import read_stored, write_stored
-from holdfast.apis.catalog.request_rules import NO_RULES, read_stored_rules
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.label import LabeledKind
 from holdfast.store import api_origins, labels
 from holdfast.store.api_origins import OriginSource
-from holdfast.store.catalog import deployments, endpoint_security
-from holdfast.store.catalog.deployments import NOWHERE, Places
-from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE, read_state, write_state
+from holdfast.store.catalog import deployments
+from holdfast.store.catalog.api_rows import read_api, write_api
+from holdfast.store.catalog.deployments import NOWHERE
+from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, equals, folded
 from holdfast.store.labels import has_label
 from holdfast.store.tables import ApiRow
 
 _CHUNK = 500  # ids in one query
-# What a revision keeps: everything about endpoints except credentials. All else is always current, such as the state.
-_SETTINGS = tuple(
-    column
-    for column in ApiRow.__table__.columns
-    if column.key in {"description", "request_rules", "mock_responses"}
-    or (column.key.startswith(("production_", "sandbox_")) and not column.key.endswith("_security"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +80,7 @@ class ApiNames:
 
 def insert(session: Session, api: Api) -> None:
     """Insert a new API."""
-    session.add(_row(api))
+    session.add(write_api(api))
     session.flush()
     _save_related(session, api)
 
@@ -100,7 +89,7 @@ def update(session: Session, api: Api) -> None:
     """Update all values of an existing API."""
     known = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
     if session.scalar(known):
-        session.merge(_row(api))
+        session.merge(write_api(api))
         session.flush()
         _save_related(session, api)
 
@@ -234,104 +223,7 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
     return query
 
 
-def _row(api: Api) -> ApiRow:
-    return ApiRow(
-        id=api.id,
-        organization_id=api.organization,
-        name=api.name,
-        context=api.context,
-        version=api.version,
-        description=api.description,
-        provider=api.provider,
-        **write_state(api),
-        production_url=api.production.url if api.production else None,
-        production_origin=str(api.production.origin) if api.production else None,
-        sandbox_url=api.sandbox.url if api.sandbox else None,
-        sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
-        production_connection=_connection(api.production),
-        sandbox_connection=_connection(api.sandbox),
-        production_security=endpoint_security.column_of(api, "production"),
-        sandbox_security=endpoint_security.column_of(api, "sandbox"),
-        production_group=api.production_group.values if api.production_group else None,
-        sandbox_group=api.sandbox_group.values if api.sandbox_group else None,
-        created_at=api.created_at,
-        updated_at=api.updated_at,
-        requires_certificate=api.requires_certificate,
-        has_thumbnail=api.has_thumbnail,
-        is_default=api.is_default,
-        has_short_path=api.has_short_path,
-        request_rules=api.rules.members or None,
-        mock_responses=None if api.mocks is None else write_stored(api.mocks),
-    )
-
-
 def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
     every = list(rows)
     places = deployments.places_of(session, organization, [row.id for row in every])
-    return [_api(row, places.get(row.id, NOWHERE)) for row in every]
-
-
-def settings_of(api: Api) -> dict[str, Any]:
-    """Return what a revision of *api* keeps: columns, as JSON."""
-    row = _row(api)
-    return {column.key: getattr(row, column.key) for column in _SETTINGS}
-
-
-def with_settings(api: Api, settings: Mapping[str, Any]) -> Api:
-    """Return *api* with the settings of a revision; those that its version didn't know have no value."""
-    row = _row(api)
-    for column in _SETTINGS:
-        setattr(row, column.key, settings.get(column.key))
-    return _api(row, Places(api.groups, api.pinned))
-
-
-def _api(row: ApiRow, places: Places) -> Api:
-    return Api(
-        id=row.id,
-        organization=row.organization_id,
-        name=row.name,
-        context=row.context,
-        version=row.version,
-        description=row.description,
-        provider=row.provider,
-        state=read_state(row),
-        production=_endpoint(row.production_url, row.production_connection, row.production_security),
-        sandbox=_endpoint(row.sandbox_url, row.sandbox_connection, row.sandbox_security),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        requires_certificate=row.requires_certificate,
-        has_thumbnail=row.has_thumbnail,
-        groups=places.groups,
-        pinned=places.pinned,
-        production_group=_group(row.production_group),
-        sandbox_group=_group(row.sandbox_group),
-        is_default=row.is_default,
-        has_short_path=row.has_short_path,
-        rules=read_stored_rules(row.request_rules) if row.request_rules else NO_RULES,
-        mocks=None if row.mock_responses is None else read_stored(row.mock_responses),
-        kept_security=endpoint_security.kept_in(row),
-    )
-
-
-def _connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
-    return (endpoint.connection.changed or None) if endpoint else None
-
-
-def _group(values: Mapping[str, Any] | None) -> EndpointGroup | None:
-    try:
-        return read_group(values) if values else None
-    except InvalidField:  # accepted by another version; the endpoint itself still works
-        return None
-
-
-def _endpoint(
-    url: str | None, connection: Mapping[str, Any] | None, security: Mapping[str, Any] | None
-) -> Endpoint | None:
-    if not url:
-        return None
-    try:
-        endpoint = parse_endpoint(url)
-    except InvalidField:  # accepted by an earlier version; without an endpoint, requests can't reach the wrong host
-        return None
-    endpoint = replace(endpoint, connection=read_connection(connection)) if connection else endpoint
-    return replace(endpoint, security=endpoint_security.read(security)) if security else endpoint
+    return [read_api(row, places.get(row.id, NOWHERE)) for row in every]

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.revision import Revision, RevisionContent
-from holdfast.store.catalog import apis
+from holdfast.store.catalog.api_rows import read_api, write_api
+from holdfast.store.catalog.deployments import Places
 from holdfast.store.tables import ApiRevisionRow, ApiRow
 
 _CHUNK = 500  # ids in one query
@@ -25,6 +26,28 @@ _COLUMNS = (
     ApiRevisionRow.created_by,
     ApiRevisionRow.created_at,
 )
+
+# What a revision keeps: everything about endpoints except credentials. All else is always current, such as the state.
+_SETTINGS = tuple(
+    column
+    for column in ApiRow.__table__.columns
+    if column.key in {"description", "request_rules", "mock_responses"}
+    or (column.key.startswith(("production_", "sandbox_")) and not column.key.endswith("_security"))
+)
+
+
+def settings_of(api: Api) -> dict[str, Any]:
+    """Return what a revision of *api* keeps: columns, as JSON."""
+    row = write_api(api)
+    return {column.key: getattr(row, column.key) for column in _SETTINGS}
+
+
+def with_settings(api: Api, settings: Mapping[str, Any]) -> Api:
+    """Return *api* with the settings of a revision; those that its version didn't know have no value."""
+    row = write_api(api)
+    for column in _SETTINGS:
+        setattr(row, column.key, settings.get(column.key))
+    return read_api(row, Places(api.groups, api.pinned))
 
 
 def take_number(session: Session, api: Api) -> int:
@@ -109,7 +132,7 @@ def _divide(api: Api, numbers: Mapping[str, int], settings: Mapping[str, Mapping
         yield replace(api, groups=unpinned) if api.pinned else api
     for revision_id in sorted({revision_id for _, revision_id in api.pinned} & settings.keys()):
         groups = frozenset(group for group, pinned in api.pinned if pinned == revision_id)
-        own = apis.with_settings(api, settings[revision_id])
+        own = with_settings(api, settings[revision_id])
         yield replace(own, revision=numbers[revision_id], groups=groups)
 
 
@@ -117,7 +140,7 @@ def origins_of(session: Session, api: Api) -> dict[Environment, set[frozenset[st
     """Return the origins that each revision of *api* has in each environment."""
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
-    every = [apis.with_settings(api, settings) for settings in session.scalars(query)]
+    every = [with_settings(api, settings) for settings in session.scalars(query)]
     return {environment: {each.origins(environment) for each in every} for environment in ENVIRONMENTS}
 
 
