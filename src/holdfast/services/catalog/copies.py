@@ -12,6 +12,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.prototypes import save_definition
+from holdfast.services.catalog.saving import add_api
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents, documents
 from holdfast.store.identities import caller_certificates
@@ -43,7 +44,7 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             pinned=frozenset(),  # revisions belong to the original
         )
         copy = Described(api, {**before.members, "isDefaultVersion": is_default})
-        described = apis.add_api(session, context, copy, Action.COPY_API, original=before)
+        described = add_api(session, context, copy, Action.COPY_API, original=before)
         caller_certificates.copy(session, before.api, described.api)
         definition = api_documents.definition_of(session, context.user.organization, api_id)
         described = save_definition(session, described, definition)

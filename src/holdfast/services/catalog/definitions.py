@@ -25,6 +25,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
 from holdfast.services.catalog.prototypes import save_definition
+from holdfast.services.catalog.saving import add_api, save_described
 from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
@@ -87,7 +88,7 @@ def put_definition(
         check_expected(expected, make_text_tag(present))
         members = {**before.members, "operations": write_operations(definition, before)}
         after = Described(replace(before.api, updated_at=context.now), check_members(members))
-        apis.save_described(session, context, before, after)
+        save_described(session, context, before, after)
         save_definition(session, after, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
@@ -119,7 +120,7 @@ def import_definition(
     with context.write() as session:
         if not draft.context:
             described = replace(described, api=with_free_context(session, described.api))
-        described = apis.add_api(session, context, described, Action.IMPORT_DEFINITION)
+        described = add_api(session, context, described, Action.IMPORT_DEFINITION)
         described = save_definition(session, described, text)
     return ImportedApi(described, unused)
 

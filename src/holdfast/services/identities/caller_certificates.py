@@ -25,8 +25,9 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_described, save_described
+from holdfast.services.catalog.apis import find_described
 from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.saving import save_described
 from holdfast.services.errors import AlreadyExists, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.uploads import open_upload

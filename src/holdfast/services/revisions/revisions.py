@@ -19,10 +19,11 @@ from holdfast.apis.catalog.revision import (
 )
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_api, find_described, save_described
+from holdfast.services.catalog.apis import find_api, find_described
 from holdfast.services.catalog.change_records import record
 from holdfast.services.catalog.endpoint_security import keep_for_revisions, restore_security
 from holdfast.services.catalog.prototypes import save_definition
+from holdfast.services.catalog.saving import save_described
 from holdfast.services.errors import Conflict, NotFound, TooManyRevisions
 from holdfast.store.audit import Action, RevisionOf
 from holdfast.store.catalog import api_documents, apis, revisions

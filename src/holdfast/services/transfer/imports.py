@@ -28,10 +28,11 @@ from holdfast.certificates.formats.parsing import Upload
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import definitions, lifecycle
-from holdfast.services.catalog.apis import ApiDraft, add_api, check_draft, find_described, save_described
+from holdfast.services.catalog.apis import ApiDraft, check_draft, find_described
 from holdfast.services.catalog.documents import save_document, save_thumbnail
 from holdfast.services.catalog.endpoint_security import Securities, set_security
 from holdfast.services.catalog.prototypes import save_definition
+from holdfast.services.catalog.saving import add_api, save_described
 from holdfast.services.errors import AlreadyExists, Conflict
 from holdfast.services.identities import caller_certificates
 from holdfast.services.revisions.releases import release_revision

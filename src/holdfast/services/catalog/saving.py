@@ -1,0 +1,104 @@
+"""
+Saving APIs that were checked, with everything that follows from their values.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.api import short_path_of
+from holdfast.apis.catalog.api_types import refuse_unreachable_type, refuse_unserved_type, type_of
+from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.prototype import check_implementation
+from holdfast.apis.catalog.request_rules import read_request_rules
+from holdfast.services.access.context import Context
+from holdfast.services.catalog.caller_requirements import apply_requirements
+from holdfast.services.catalog.change_records import describe_change, record
+from holdfast.services.catalog.contexts import refuse_conflict
+from holdfast.services.catalog.default_versions import MEMBER as DEFAULT_MEMBER
+from holdfast.services.catalog.default_versions import refuse_taken_path, settle_versions
+from holdfast.services.catalog.deployments import apply_deployment
+from holdfast.services.catalog.endpoint_security import (
+    NO_USES,
+    Uses,
+    bind_secrets,
+)
+from holdfast.services.catalog.endpoints import (
+    describe_endpoints,
+)
+from holdfast.services.catalog.http1_fallback import forget_http1
+from holdfast.services.catalog.prototypes import settle_mocks
+from holdfast.store.audit import Action, ApiEndpoints
+from holdfast.store.catalog import api_documents, apis, revisions
+
+
+def add_api(
+    session: Session,
+    context: Context,
+    checked: Described,
+    action: Action = Action.CREATE_API,
+    original: Described | None = None,
+) -> Described:
+    """
+    Add a checked API, which may be a copy of *original*, in the caller's transaction; return it as stored.
+
+    Raises Conflict, InvalidField, MutualTlsMissing.
+    """
+    refuse_conflict(session, checked.api)
+    described = _apply_members(session, context, original, checked)
+    api = described.api
+    refuse_taken_path(session, api)
+    apis.insert(session, api)
+    if described.members:
+        api_documents.save_members(session, api, described.members)
+    record(session, context, action, api, ApiEndpoints(describe_endpoints(api)))
+    described = replace(described, api=settle_versions(session, context, api))
+    return replace(described, api=settle_mocks(session, described))
+
+
+def save_described(
+    session: Session,
+    context: Context,
+    before: Described,
+    checked: Described,
+) -> Described:
+    """
+    Save an API that was changed and checked, in the caller's transaction; return it as stored.
+
+    Raises:
+        InvalidField: Its caller certificates would no longer protect it, a group doesn't exist, or it is served and
+            would get a type that no gateway serves.
+        NotPermitted: It is served, and the user can't change where it is deployed.
+        MutualTlsMissing: It would require caller certificates, but no gateway requests them.
+    """
+    after = _apply_members(session, context, before, checked)
+    if after.api.state.is_live and (api_type := type_of(after.members)) != type_of(before.members):
+        refuse_unserved_type(api_type)
+    if after.api.is_default != before.api.is_default:
+        refuse_taken_path(session, after.api)
+    apis.update(session, after.api)
+    forget_http1(session, before.api, after.api, context.now)
+    if after.members != before.members:
+        api_documents.save_members(session, after.api, after.members)
+    record(session, context, Action.CHANGE_API, after.api, describe_change(before, after))
+    after = replace(after, api=settle_versions(session, context, after.api))
+    return replace(after, api=settle_mocks(session, after))
+
+
+def _apply_members(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+    """Return *after* with the values of the API that its members decide."""
+    check_implementation(before.members if before else {}, after.members)
+    refuse_unreachable_type(type_of(after.members), short_path_of(after.api.organization, ""))
+    after = replace(after, api=bind_secrets(after.api, before.api if before else None, _uses(session, before, after)))
+    after = apply_deployment(session, context, before, apply_requirements(session, context, before, after))
+    is_default = after.members.get(DEFAULT_MEMBER) is True
+    if before and before.api.id == after.api.id and before.members.get(DEFAULT_MEMBER) is is_default:
+        is_default = before.api.is_default  # the migration chose one of several that claimed to be the default
+    api = replace(after.api, is_default=is_default, rules=read_request_rules(after.members))
+    return replace(after, api=api)
+
+
+def _uses(session: Session, before: Described | None, after: Described) -> Uses:
+    """Return the origins of revisions, if endpoint security must be kept for them."""
+    has_secrets = before and (before.api.kept_security or any(endpoint.security for endpoint in before.api.endpoints))
+    return revisions.origins_of(session, after.api) if has_secrets else NO_USES
