@@ -32,7 +32,8 @@ from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
 from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
 from holdfast.server.clock import utc_now
-from holdfast.services.failures.failures import Failure, Failures
+from holdfast.services.failures.failure import Failure
+from holdfast.services.failures.failures import Failures
 from issuing import (
     CLIENTS_ONLY,
     DAY,

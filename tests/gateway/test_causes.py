@@ -3,7 +3,8 @@
 import pytest
 
 from holdfast.gateway.failures.causes import Cause, classify_reason
-from holdfast.gateway.failures.explanations import EXPLANATIONS, SuggestedAction, explain
+from holdfast.gateway.failures.explanation import SuggestedAction
+from holdfast.gateway.failures.explanations import EXPLANATIONS, explain
 from holdfast.gateway.failures.presented_names import read_presented_names
 from holdfast.gateway.resources.backend_limits import BackendLimits
 

@@ -8,7 +8,8 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.identity import reference_identifier
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
-from holdfast.gateway.failures.explanations import EXPLANATIONS, Explanation, SuggestedAction
+from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.faults import find_faults
 from holdfast.services.probing.offers import Offer, possible_offers

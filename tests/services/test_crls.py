@@ -7,7 +7,7 @@ import pytest
 from acting import context_of
 from holdfast.apis.errors import InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft
-from holdfast.services.trust.endpoint_certificates import inspect
+from holdfast.services.trust.examination import inspect
 from holdfast.services.trust.trust_settings import change_settings, get_settings, preview_settings
 from issuing import issue, revoke
 

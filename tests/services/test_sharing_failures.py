@@ -13,7 +13,7 @@ from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.comparison import Difference
 from holdfast.certificates.presented import Unreadable
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import Explanation, SuggestedAction
+from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.server.clock import utc_now
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures import failures as service

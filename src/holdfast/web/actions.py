@@ -5,7 +5,7 @@ The button next to a failure: its label and target.
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from holdfast.gateway.failures.explanations import SuggestedAction
+from holdfast.gateway.failures.explanation import SuggestedAction
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
 from holdfast.services.failures.failed_calls import FailedCall

@@ -20,7 +20,7 @@ from holdfast.certificates.validity import Status, status_of
 from holdfast.services.access.audit_objects import list_changes
 from holdfast.services.access.context import Context
 from holdfast.services.attention.attention import list_server_warnings
-from holdfast.services.failures.failures import Failure
+from holdfast.services.failures.failure import Failure
 from holdfast.services.trust import trust_settings
 from holdfast.web.access.audit_links import find_link, write_subject
 from holdfast.web.actions import find_button

@@ -10,7 +10,7 @@ from holdfast.certificates.validity import Status
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.errors import NotFound
-from holdfast.services.trust import endpoint_certificates
+from holdfast.services.trust import endpoint_certificates, examination
 from holdfast.store import journal
 from issuing import DAY, issue
 from store.values import contents, read
@@ -83,7 +83,7 @@ def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, an
     entry = endpoint_certificates.import_certificate(
         context_of(store, anna, clock()), "bundle", URL, expired.pem + good.pem
     ).entry
-    findings = endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)
+    findings = examination.examine_entry(context_of(store, anna, clock()), entry)
     assert [(finding.code, finding.fingerprint) for finding in findings] == [("expired", read(expired).fingerprint)]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.ACTIVE
 
@@ -92,9 +92,9 @@ def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, an
 def test_a_certificate_that_is_not_yet_valid_is_stored_with_a_finding(store, anna, clock):
     tomorrow = issue("pizza.test", start=DAY)
     entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "next", URL, tomorrow.pem).entry
-    assert [
-        finding.code for finding in endpoint_certificates.examine_entry(context_of(store, anna, clock()), entry)
-    ] == ["not-yet-valid"]
+    assert [finding.code for finding in examination.examine_entry(context_of(store, anna, clock()), entry)] == [
+        "not-yet-valid"
+    ]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
 
 

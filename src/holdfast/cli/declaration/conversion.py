@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.apis.catalog.api import check_context, check_description, check_name, check_version
-from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettings, SettingKind, read_connection
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
 from holdfast.apis.catalog.endpoint_security import SecurityDraft, read_kind
 from holdfast.apis.catalog.lifecycle import State
@@ -22,6 +21,7 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import MAX_BYTES as MAX_CERTIFICATE_FILE
 from holdfast.certificates.formats.parsing import parse
+from holdfast.cli.declaration.connection_settings import read_connection_settings
 from holdfast.cli.declaration.desired_state import (
     WantedApi,
     WantedCaller,
@@ -53,8 +53,8 @@ class Conversion:
         production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
         sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
         connections = {
-            "production_connection": _connection(fields.mapping("productionConnection")),
-            "sandbox_connection": _connection(fields.mapping("sandboxConnection")),
+            "production_connection": read_connection_settings(fields.mapping("productionConnection")),
+            "sandbox_connection": read_connection_settings(fields.mapping("sandboxConnection")),
         }
         production_security = self._security(fields.mapping("productionSecurity"))
         sandbox_security = self._security(fields.mapping("sandboxSecurity"))
@@ -235,31 +235,6 @@ class _Content:
 
 _SECURITY_FIELDS = {"apiKeyIdentifier": "header", "customParameters": "parameters"}  # by member in REST
 _MISSING = "Set file to a certificate file, or pem to PEM text."
-
-
-def _connection(fields: Fields | None) -> ConnectionSettings | None:
-    if fields is None:
-        return None
-    values: dict[str, Any] = {}
-    for name, setting in SETTINGS.items():
-        match setting.kind:
-            case SettingKind.FLAG:
-                values[name] = fields.flag(setting.name, otherwise=None)
-            case SettingKind.STATUSES:
-                values[name] = fields.texts(setting.name)
-            case _:
-                values[name] = fields.text(setting.name)
-    names = {setting.member: setting.name for setting in SETTINGS.values()}
-    connection = fields.checked("protocol", lambda: _read_connection(values), names)
-    fields.finish()
-    return connection
-
-
-def _read_connection(values: dict[str, Any]) -> ConnectionSettings:
-    try:
-        return read_connection(values)
-    except InvalidField as error:  # its field must not be lost
-        raise InvalidFields([error]) from error
 
 
 def _read_security(members: dict[str, Any], secret: str | None) -> SecurityDraft | None:

@@ -20,7 +20,7 @@ from holdfast.services.failures import diagnosis
 from holdfast.services.failures.acknowledgements import LASTS
 from holdfast.services.failures.diagnosis import FailureFilter
 from holdfast.services.failures.failed_calls import FailedCall
-from holdfast.services.failures.failures import Failure
+from holdfast.services.failures.failure import Failure
 from holdfast.store.catalog.failure_acknowledgements import Acknowledgement
 
 router = Router(prefix=f"{PREFIX}/failures", tags=["Failures"])

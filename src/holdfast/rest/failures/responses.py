@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.description import CertificateDescription
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import SuggestedAction
+from holdfast.gateway.failures.explanation import SuggestedAction
 from holdfast.gateway.members.unhealthy import HealthCause
 from holdfast.rest.responses import (
     Difference,

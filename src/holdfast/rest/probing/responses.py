@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.description import FindingDescription
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import SuggestedAction
+from holdfast.gateway.failures.explanation import SuggestedAction
 from holdfast.rest.responses import (
     PresentedCertificate,
     RejectionCause,

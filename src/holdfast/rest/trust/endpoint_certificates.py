@@ -34,7 +34,7 @@ from holdfast.rest.trust.responses import (
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
-from holdfast.services.trust import endpoint_certificates, pinning, rotation
+from holdfast.services.trust import endpoint_certificates, examination, pinning, rotation
 from holdfast.services.trust.endpoint_certificates import Import
 from holdfast.services.versions import make_certificate_tag
 
@@ -92,7 +92,7 @@ def inspect_certificate(
     Returns the certificates in the file and findings about them. Nothing is stored.
     """
     now = context.now
-    inspection = endpoint_certificates.inspect(context, read_upload(certificate), endpoint, password, alias)
+    inspection = examination.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
         "certificates": [describe_certificate(certificate, now) for certificate in inspection.certificates],
         **describe_file(inspection.findings, inspection.used, inspection.ignored),
@@ -253,7 +253,7 @@ def describe_entry(
 ) -> responses.EndpointCertificate:
     """Describe *entry* without its enforcement; *findings* are computed if they are None."""
     if findings is None:
-        findings = endpoint_certificates.examine_entry(context, entry)
+        findings = examination.examine_entry(context, entry)
     now = context.now
     first = entry.certificates[0]
     summary = _summary(context, entry)

@@ -13,7 +13,8 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api
 from holdfast.services.catalog.change_records import audit_subject
 from holdfast.services.errors import NotFound
-from holdfast.services.failures.failures import Failure, Failures
+from holdfast.services.failures.failure import Failure
+from holdfast.services.failures.failures import Failures
 from holdfast.store.audit import Action, FailingEnvironment
 from holdfast.store.catalog import failure_acknowledgements
 from holdfast.store.catalog.failure_acknowledgements import Acknowledgement

@@ -9,7 +9,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import Difference
 from holdfast.certificates.presented import Unreadable
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import Explanation
+from holdfast.gateway.failures.explanation import Explanation
 from holdfast.network.presentation import Presentation
 from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.verdicts import Verdict

@@ -14,7 +14,8 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.acknowledgements import find_acknowledgement, read_acknowledgements
 from holdfast.services.failures.failed_calls import FailedCall
-from holdfast.services.failures.failures import Failure, Failures
+from holdfast.services.failures.failure import Failure
+from holdfast.services.failures.failures import Failures
 from holdfast.services.failures.other_requests import OtherRequests
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiNames

@@ -10,7 +10,8 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.evidence import Evidence
-from holdfast.gateway.failures.explanations import Explanation, explain
+from holdfast.gateway.failures.explanation import Explanation
+from holdfast.gateway.failures.explanations import explain
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.services.failures.backend_probe import BackendProbe
 

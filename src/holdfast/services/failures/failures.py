@@ -5,7 +5,7 @@ Failures that gateways reported, by API, environment, gateway and member of a gr
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +13,6 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
-from holdfast.gateway.failures.explanations import Explanation
 from holdfast.gateway.failures.http_causes import find_cause, is_attempt_reported
 from holdfast.gateway.failures.token_problem import TokenProblem, name_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
@@ -27,45 +26,11 @@ from holdfast.services.failures.failed_calls import (
     FailedCalls,
     describe_call,
 )
+from holdfast.services.failures.failure import Failure, Key
 
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_FORGOTTEN = 10_000
 MAX_PROBES = 1_000
-Key = tuple[str, str]  # cluster, and `FailedCall.place`
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The last failure of a backend at a gateway: the request, since when, and how often."""
-
-    latest: FailedCall
-    since: datetime
-    count: int
-
-    @property
-    def cause(self) -> Cause:
-        """The code."""
-        return self.latest.cause
-
-    @property
-    def last(self) -> datetime:
-        """When it was last seen."""
-        return self.latest.at
-
-    @property
-    def reason(self) -> str:
-        """Envoy's description of the failure."""
-        return self.latest.reason
-
-    @property
-    def request_id(self) -> str:
-        """The id of the last request."""
-        return self.latest.request_id
-
-    @property
-    def explanation(self) -> Explanation:
-        """The meaning of the cause, and what to do."""
-        return self.latest.explanation
 
 
 class Sharing(Protocol):

@@ -17,7 +17,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from holdfast.services.background import run_to_end, wake_on_write
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.backend_probe import BackendProbe
-from holdfast.services.failures.failures import Failure, Failures, Key
+from holdfast.services.failures.failure import Failure, Key
+from holdfast.services.failures.failures import Failures
 from holdfast.store.clock import database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.control_planes import failures as rows

@@ -10,7 +10,8 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.control.states import GatewayState
 from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
-from holdfast.gateway.failures.explanations import EXPLANATIONS, Explanation
+from holdfast.gateway.failures.explanation import Explanation
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.failures.token_problem import TokenProblem
 from holdfast.gateway.resources.routes import read_cluster_name
 from holdfast.services.access.context import Context

@@ -11,7 +11,8 @@ from holdfast.certificates.comparison import Path, find_path
 from holdfast.certificates.findings.finding import display
 from holdfast.certificates.identity import presents, reference_identifier, typed_names
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanations import EXPLANATIONS, Explanation, SuggestedAction
+from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
+from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.failures.presented_names import SHOWN_NAMES
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.services.probing.faults import Fault

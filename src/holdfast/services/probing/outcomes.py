@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.certificates.findings.examination import Finding
-from holdfast.gateway.failures.explanations import Explanation
+from holdfast.gateway.failures.explanation import Explanation
 from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.probing.acceptance import STILL_PRESENTED, Acceptance
 from holdfast.services.probing.verdicts import Verdict

@@ -12,7 +12,8 @@ from holdfast.certificates.findings.examination import Finding, examine_presente
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.control.service import Connection
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause, classify_reason
-from holdfast.gateway.failures.explanations import Explanation, explain
+from holdfast.gateway.failures.explanation import Explanation
+from holdfast.gateway.failures.explanations import explain
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.network.backend import MOMENT
 from holdfast.network.presentation import Presentation, Unseen

@@ -1,5 +1,5 @@
 """
-Endpoint certificates: import, inspect, replace and delete them. Each is trusted for one origin only.
+Endpoint certificates: import, replace and delete them. Each is trusted for one origin only.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,23 +9,23 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import Endpoint, Origin, parse_endpoint
+from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Removal, check_alias
-from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
+from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.formats.parsing import Ignored, Upload, Used
 from holdfast.certificates.validity import Status, Valid, status_of
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.trust import admission, removal
 from holdfast.services.trust.endpoints import find_unused, refuse_insecure, refuse_too_many_unused
+from holdfast.services.trust.examination import examine
 from holdfast.services.trust.pinning import pin_entry
 from holdfast.services.trust.uploads import open_upload
 from holdfast.services.versions import Expected, check_expected, make_certificate_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import apis
-from holdfast.store.trust import endpoint_certificates, trust_settings
+from holdfast.store.trust import endpoint_certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +38,6 @@ class Import:
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...]
     used: tuple[Used, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """The contents of a file and findings about it; nothing was stored."""
-
-    certificates: tuple[Certificate, ...]
-    findings: tuple[Finding, ...]
-    ignored: tuple[Ignored, ...]
-    used: tuple[Used, ...]
-
-
-def inspect(
-    context: Context,
-    data: bytes,
-    endpoint: str,
-    password: str | None = None,
-    alias: str = "",
-) -> Inspection:
-    """
-    Examine a file without importing it; names are checked only with an *endpoint*.
-
-    The expected names are those in the trust settings of its origin, or else its host. Certificates that the origin
-    already trusts are reported, except those under *alias*, which the file would replace.
-
-    *password* opens a PKCS#12 or Java truststore that needs one.
-
-    Raises:
-        CertificateError: *data* can't be read as certificates.
-        InvalidField: *endpoint* isn't a URL.
-    """
-    upload = open_upload(context, data, password)
-    everything = [*upload.certificates, *upload.repeated]
-    if endpoint:
-        origin = parse_endpoint(endpoint).origin
-        with context.read() as session:
-            findings = _judge(session, context.user.organization, origin, alias, everything, context.now)
-    else:
-        findings = examine_all(everything, (), context.now)
-    return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
 
 
 def import_certificate(
@@ -104,7 +64,7 @@ def import_certificate(
         entry = add_certificate(session, context, alias, target, upload)
         if pin:
             pin_entry(session, context, entry)
-        findings = _judge(
+        findings = examine(
             session,
             context.user.organization,
             target.origin,
@@ -164,7 +124,7 @@ def replace_certificate(
         if pin:
             pin_entry(session, context, after)
         origin = parse_endpoint(after.origin).origin
-        findings = _judge(
+        findings = examine(
             session, context.user.organization, origin, alias, [*upload.certificates, *upload.repeated], context.now
         )
         findings += find_unused(session, after)
@@ -248,14 +208,6 @@ def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
         return apis.using_origins(session, context.user.organization, {entry.origin})
 
 
-def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]:
-    """Return findings about the certificates of *entry*, with the names that the backend must present."""
-    origin = parse_endpoint(entry.origin).origin
-    with context.read() as session:
-        findings = _judge(session, entry.organization, origin, entry.alias, entry.certificates, context.now)
-        return [*findings, *find_unused(session, entry)]
-
-
 def entry_status(certificates: Sequence[Valid], now: datetime) -> Status:
     """Return the status of several certificates: the best one, because each is a trust anchor on its own."""
     order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
@@ -267,25 +219,6 @@ def read_upload(context: Context, data: bytes, password: str | None = None) -> U
     upload = open_upload(context, data, password)
     admission.refuse_expired(upload.certificates, context.now)
     return upload
-
-
-def _judge(
-    session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
-) -> list[Finding]:
-    """Return findings about the current or future certificates of *alias*, for a backend at *origin*."""
-    decided = trust_settings.of_origins(session, organization, [str(origin)])
-    settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
-    # The backend must present one of these; empty if the trust settings skip the host-name check.
-    names = build_trust_set(settings, (), origin.reference, now).accepted_names
-    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
-    findings = examine_all(certificates, names, now, elsewhere)
-    if settings.revocation:
-        entries = endpoint_certificates.of_origins(session, organization, [str(origin)])
-        others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
-        trust = build_trust_set(settings, [*others, *certificates], origin.reference, now)
-        own = _prints(certificates)
-        findings += [finding for finding in judge_revocation(trust, now) if finding.fingerprint in own]
-    return findings
 
 
 def _keep_replaced(session: Session, context: Context, before: EndpointCertificate, after: EndpointCertificate) -> None:

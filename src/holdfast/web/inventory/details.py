@@ -12,7 +12,7 @@ from holdfast.services.access.audit_objects import ACTIONS, ObjectKind
 from holdfast.services.inventory import lists
 from holdfast.services.inventory.lists import Section
 from holdfast.services.notifications import owners
-from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.services.trust import endpoint_certificates, examination, rotation
 from holdfast.store.trust.inventory import Filter
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
@@ -39,7 +39,7 @@ def show(request: Request, runtime: CurrentRuntime, context: RequestContext, ali
         row=row,
         apis=endpoint_certificates.apis_using(context, entry),
         owners=owners.list_owners(context, "certificate", alias),
-        findings=endpoint_certificates.examine_entry(context, entry),
+        findings=examination.examine_entry(context, entry),
         in_use=rotation.recall_generation(entry, context.now),
         drawing=draw_chain(entry.certificates),
         history=audit_log.history_of(context, [alias], ACTIONS[ObjectKind.CERTIFICATES]),

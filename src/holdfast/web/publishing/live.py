@@ -13,7 +13,7 @@ from holdfast.apis.enforcement import ApiCallers
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.failures.diagnosis import name_endpoint
-from holdfast.services.failures.failures import Failure
+from holdfast.services.failures.failure import Failure
 from holdfast.services.revisions.origins import list_revision_origins
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, RequestContext

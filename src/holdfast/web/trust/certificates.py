@@ -14,7 +14,7 @@ from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
-from holdfast.services.trust import endpoint_certificates, rotation
+from holdfast.services.trust import endpoint_certificates, examination, rotation
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of, require_origin_of
@@ -132,7 +132,7 @@ def inspect(
         if endpoint:
             require_origin_of(api, endpoint, unsaved.apply_to(api))
         data = read_upload(certificate, pem or fetched)
-        inspection = endpoint_certificates.inspect(context, data, endpoint, password, replaced)
+        inspection = examination.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:
         error, locked = str(refusal), isinstance(refusal, LOCKED)
     return render(
@@ -156,7 +156,7 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
         title=wso2_wording.DETAILS_OF.format(alias=alias),
         api=api,
         entry=entry,
-        findings=endpoint_certificates.examine_entry(context, entry),
+        findings=examination.examine_entry(context, entry),
         in_use=rotation.recall_generation(entry, context.now),
     )
 

@@ -12,7 +12,8 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.notifications.event import DAMPING, Condition, EventKind, EventSeverity, Wording
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, TOKEN_CAUSES
-from holdfast.services.failures.failures import Failure, Failures
+from holdfast.services.failures.failure import Failure
+from holdfast.services.failures.failures import Failures
 from holdfast.store.catalog import apis
 
 FAILS_FROM = 3  # failed requests
