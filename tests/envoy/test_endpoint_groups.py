@@ -1,10 +1,12 @@
 """Several backends serve one API, and each is verified for itself: the others take the traffic of one that fails."""
 
+import base64
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from scripted import ScriptedBackend
 
 pytestmark = pytest.mark.envoy
 NAME = "localhost"
+SECURITY = {"production": {"enabled": True, "type": "BASIC", "username": "shop", "password": "secret"}}
+CREDENTIAL = "Basic " + base64.b64encode(b"shop:secret").decode()
 
 
 @contextmanager
@@ -45,11 +49,12 @@ def trust(holdfast: Holdfast, *pairs: tuple[str, Issued]) -> None:
         holdfast.wait_until_enforced(alias)
 
 
-def call(holdfast: Holdfast, api: PublishedApi, times: int = 12, **more: Any) -> Counter[str]:
-    """Return how many requests each Host header served; other statuses than 200 count as themselves."""
+def call(holdfast: Holdfast, api: PublishedApi, times: int = 12, by: str = "host", **more: Any) -> Counter[str]:
+    """Return how many requests arrived with each value of the header *by*; statuses other than 200 are counted, too."""
     answers = [holdfast.call(f"{api.path}/x", **more) for _ in range(times)]
     return Counter(
-        answer.json()["headers"]["host"] if answer.status_code == 200 else str(answer.status_code) for answer in answers
+        answer.json()["headers"].get(by, "") if answer.status_code == 200 else str(answer.status_code)
+        for answer in answers
     )
 
 
@@ -121,15 +126,45 @@ def test_a_failover_member_takes_over_only_while_the_first_fails(holdfast: Holdf
     assert second.requests >= 12
 
 
+def except_from_verification(holdfast: Holdfast, url: str) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    body = {"reason": "It is being moved.", "until": until.isoformat()}
+    assert holdfast.rest.put("/endpoints/trust-exception", params={"endpoint": url}, json=body).is_success
+
+
+def test_an_attacker_at_one_member_gets_nothing_that_is_meant_for_another(holdfast: Holdfast):
+    good, wrong = issue(V4), issue(V4)
+    with backends(good, wrong) as (first, attacked):
+        urls = [first.url(), attacked.url()]
+        api = publish(holdfast, urls, endpoint_security=SECURITY)
+        trust(holdfast, (urls[0], good))
+        wait_until(lambda: holdfast.answers(api))
+        assert call(holdfast, api, by="authorization") == {CREDENTIAL: 12}
+        except_from_verification(holdfast, urls[1])
+        # All members have one credential, so while one isn't verified, none gets requests, with it or without it.
+        wait_until(lambda: refusal(holdfast.call(f"{api.path}/x")) == "503 backend_sign_in_failed")
+        assert call(holdfast, api) == {"503": 12}
+        assert attacked.requests == 0
+        members = {"production_endpoints": [{"url": url} for url in urls]}
+        config = {"endpoint_type": "load_balance", "endpoint_security": {"production": None}, **members}
+        assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
+        wait_until(lambda: set(call(holdfast, api)) == {host(first), host(attacked)})
+        first.present(wrong)  # now, the attacker answers for the verified member, too
+        first.hang_up()
+        served = first.requests
+        assert call(holdfast, api) == {host(attacked): 12}
+        assert first.requests == served
+
+
 def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast: Holdfast):
     old, new, other = issue(V4), issue(V4), issue(V4)
     with backends(old, other) as (first, second), ThreadPoolExecutor() as pool:
-        api = publish(holdfast, [first.url(), second.url()])
+        api = publish(holdfast, [first.url(), second.url()], endpoint_security=SECURITY)
         alias = holdfast.import_certificate(first.url(), old.pem)
         trust(holdfast, (second.url(), other))
         wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second)})
         done = threading.Event()
-        load = [pool.submit(call_until, holdfast, api, done) for _ in range(4)]
+        load = [pool.submit(call_until, holdfast, api, done, by) for by in ("host", "authorization") * 2]
         try:
             holdfast.replace_certificate(alias, new.pem, keep=True)
             holdfast.wait_until_enforced(alias)
@@ -142,14 +177,14 @@ def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast:
         finally:
             done.set()
         served = sum((each.result() for each in load), Counter())
-    assert set(served) == {host(first), host(second)}
+    assert set(served) == {host(first), host(second), CREDENTIAL}
     assert min(served.values()) > 10
 
 
-def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event) -> Counter[str]:
+def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event, by: str) -> Counter[str]:
     served: Counter[str] = Counter()
     while not done.is_set():
-        served += call(holdfast, api, 5)
+        served += call(holdfast, api, 5, by)
     return served
 
 

@@ -63,6 +63,13 @@ REFUSED = {
     "too many": ([f"https://{number}.test" for number in range(33)], {}, "production", "at most 32"),
     "not a URL": ([ONE, "nowhere"], {}, "production", "URL"),
     "an unknown algorithm": ([ONE], {"algoCombo": "com.example.Own"}, "algoCombo", "isn't supported"),
+    "an algorithm of one's own": (
+        [ONE],
+        {"algoCombo": "other", "algoClassName": "com.example.Own"},
+        "algoCombo",
+        "Own",
+    ),
+    "two algorithms": ([ONE], {"algoCombo": "RoundRobin", "algoClassName": "LeastRequest"}, "algoCombo", "differ"),
     "sessions in SOAP": ([ONE], {"sessionManagement": "soap"}, "sessionManagement", "SOAP"),
     "a timeout that isn't a number": ([ONE], {"sessionTimeOut": "soon"}, "sessionTimeOut", "milliseconds"),
     "a header that isn't one": ([ONE, TWO], {"sessionHeader": "a b"}, "session_header", "header"),
@@ -78,6 +85,21 @@ def test_a_group_that_cannot_work_is_refused(client, case):
     response = client.post(APIS, json=api_body(endpointConfig=config))
     assert response.status_code == 400
     assert any(field in error["code"] and says in error["message"] for error in response.json()["error"]), response.text
+
+
+def test_failover_has_neither_algorithm_nor_sessions_even_if_a_client_sends_them(client):
+    left = {"algoCombo": "other", "algoClassName": "com.example.Own", "sessionManagement": "soap", "sessionTimeOut": ""}
+    api = client.post(APIS, json=api_body(endpointConfig=FAILOVER | left)).json()
+    assert config_of(client, api) == FAILOVER
+
+
+def test_a_client_learns_that_requests_go_to_other_members_although_it_asked_for_none(client):
+    unobeyed = {
+        value: client.post(APIS, json=api_body(f"A{value}", endpointConfig=BALANCED | {"failOver": value})).json()
+        for value in ("True", "False")
+    }
+    assert "membersWithoutEffect" not in unobeyed["True"]
+    assert unobeyed["False"]["membersWithoutEffect"] == ["endpointConfig.failOver"]
 
 
 def test_several_endpoints_need_the_type_of_a_group(client):

@@ -22,6 +22,7 @@ GROUP_TYPES = frozenset(kind.value for kind in GroupKind)
 # Members of endpointConfig that describe groups, without their endpoints.
 GROUP_SETTINGS = ("algoCombo", "algoClassName", "sessionManagement", "sessionTimeOut", "sessionHeader", "healthCheck")
 _CLASSES = {Algorithm.ROUND_ROBIN: "RoundRobin", Algorithm.LEAST_REQUEST: "LeastRequest"}
+_OTHER = "other"
 _PACKAGE = "org.apache.synapse.endpoints.algorithms."
 _FIELD = "endpointConfig."
 
@@ -30,16 +31,19 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return the settings of groups in *config*, an `endpointConfig`, as `read_group` reads them.
 
+    Failover has neither an algorithm nor sessions, and WSO2's clients leave those of a group that was load-balanced.
+
     Raises:
         InvalidField: The algorithm, the session management or its timeout isn't supported.
     """
-    return {
-        "kind": config.get("endpoint_type"),
-        "algorithm": _read_algorithm(config.get("algoCombo") or config.get("algoClassName")),
+    common = {"kind": config.get("endpoint_type"), "health_check": config.get("healthCheck")}
+    if common["kind"] == GroupKind.FAILOVER:
+        return common
+    return common | {
+        "algorithm": _read_algorithm(config),
         "session": _read_session(config.get("sessionManagement")),
         "session_timeout": _read_timeout(config.get("sessionTimeOut")),
         "session_header": config.get("sessionHeader"),
-        "health_check": config.get("healthCheck"),
     }
 
 
@@ -57,13 +61,18 @@ def write_group(group: EndpointGroup) -> dict[str, Any]:
     return config
 
 
-def _read_algorithm(name: Any) -> Algorithm:
-    short = str(name or "RoundRobin").rpartition(".")[2]
-    algorithm = next((known for known, own in _CLASSES.items() if own == short), None)
-    if algorithm is None:
-        message = f"The algorithm {short!r} isn't supported. Use {' or '.join(_CLASSES.values())}."
+def _read_algorithm(config: Mapping[str, Any]) -> Algorithm:
+    """Return the algorithm; in WSO2's clients, the class counts if they chose `other`."""
+    sent = [name for member in ("algoCombo", "algoClassName") if (name := config.get(member)) and name != _OTHER]
+    names = {str(name).rpartition(".")[2] for name in sent or [_CLASSES[Algorithm.ROUND_ROBIN]]}
+    algorithms = {algorithm for algorithm, own in _CLASSES.items() if own in names}
+    if unknown := names.difference(_CLASSES.values()):
+        message = f"The algorithm {min(unknown)!r} isn't supported. Use {' or '.join(_CLASSES.values())}."
         raise InvalidField(f"{_FIELD}algoCombo", message)
-    return algorithm
+    if len(algorithms) > 1:
+        message = "algoCombo and algoClassName name different algorithms. Send one of them, or the same in both."
+        raise InvalidField(f"{_FIELD}algoCombo", message)
+    return algorithms.pop()
 
 
 def _read_session(name: Any) -> SessionKind:

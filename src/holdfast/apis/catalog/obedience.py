@@ -22,6 +22,7 @@ class Obedience(StrEnum):
 
 
 _CHECKED = ("oauth2", "api_key", "basic_auth")
+FAILOVER_SWITCH = "failOver"  # of `endpointConfig`
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,28 @@ MEMBERS: Mapping[str, MemberRule] = {
     ),
 }
 
+# Members of `endpointConfig` for groups, and of the endpoints in it.
+GROUP_MEMBERS: Mapping[str, MemberRule] = {
+    **_rules(Obedience.OBEYED, "`load_balance` or `failover`", "endpoint_type"),
+    **_rules(Obedience.OBEYED, "endpoints, the first one first", "production_endpoints", "sandbox_endpoints"),
+    **_rules(Obedience.OBEYED, "for `failover`, in their order", "production_failovers", "sandbox_failovers"),
+    **_rules(
+        Obedience.OBEYED,
+        "for `load_balance`: `RoundRobin` or `LeastRequest`; others, and two that differ, get 400",
+        *("algoCombo", "algoClassName"),
+    ),
+    **_rules(
+        Obedience.OBEYED,
+        "for `load_balance`: `transport` or `simpleClientSession`; `soap` gets 400",
+        "sessionManagement",
+    ),
+    **_rules(Obedience.OBEYED, "for `load_balance`: how long the cookie lives, in milliseconds", "sessionTimeOut"),
+    **_rules(Obedience.OBEYED, "Holdfast's own members", "sessionHeader", "healthCheck", "weight"),
+    FAILOVER_SWITCH: MemberRule(Obedience.KEPT, "other members always take the requests of one that fails"),
+    **_rules(Obedience.KEPT, "the order of endpoints decides", "priority"),
+    **_rules(Obedience.KEPT, "belongs to WSO2's gateway", "template_not_supported"),
+}
+
 
 def list_unobeyed(members: Mapping[str, Any]) -> list[str]:
     """Return the names of those *members* of a description that ask gateways for something that they don't do."""
@@ -100,13 +123,21 @@ def list_unobeyed(members: Mapping[str, Any]) -> list[str]:
         asking.append("securityScheme")
     if members.get(IMPLEMENTATION) in SCRIPTED:
         asking.append(IMPLEMENTATION)
+    config = members.get("endpointConfig")
+    # WSO2's clients send a text; Holdfast's import from `apictl` parameters, a Boolean.
+    if (
+        isinstance(config, dict)
+        and config.get("endpoint_type") == "load_balance"
+        and str(config.get(FAILOVER_SWITCH)).lower() == "false"
+    ):
+        asking.append(f"endpointConfig.{FAILOVER_SWITCH}")
     return sorted(asking)
 
 
-def write_table(obedience: Obedience) -> list[str]:
-    """Return the rows of a Markdown table of the members with *obedience*."""
+def write_table(obedience: Obedience, rules: Mapping[str, MemberRule] = MEMBERS) -> list[str]:
+    """Return the rows of a Markdown table of the members in *rules* with *obedience*."""
     names: dict[str, list[str]] = {}
-    for name, rule in MEMBERS.items():
+    for name, rule in rules.items():
         if rule.obedience is obedience:
             names.setdefault(rule.phrase, []).append(name)
     return [f"| {_list(sorted(each))} | {phrase} |" for phrase, each in names.items()]
