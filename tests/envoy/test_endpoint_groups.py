@@ -142,8 +142,8 @@ def test_an_attacker_at_one_member_gets_nothing_that_is_meant_for_another(holdfa
         assert call(holdfast, api, by="authorization") == {CREDENTIAL: 12}
         except_from_verification(holdfast, urls[1])
         # All members have one credential, so while one isn't verified, none gets requests, with it or without it.
-        wait_until(lambda: refusal(holdfast.call(f"{api.path}/x")) == "503 backend_sign_in_failed")
-        assert call(holdfast, api) == {"503": 12}
+        wait_until(lambda: set(call(holdfast, api)) == {"503"})
+        assert refusal(holdfast.call(f"{api.path}/x")) == "503 backend_sign_in_failed"
         assert attacked.requests == 0
         members = {"production_endpoints": [{"url": url} for url in urls]}
         config = {"endpoint_type": "load_balance", "endpoint_security": {"production": None}, **members}
