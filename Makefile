@@ -7,7 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certificates apis network gateway store services rest web work)
 
-# Where the kind of the database can make a difference, and the tutorial, as the story from end to end.
+# Where the kind of the database can make a difference (except tests with the marker `sqlite`), and the tutorial, as
+# the story from end to end.
 ON_BOTH := $(addprefix tests/,store services rest web server browser/test_tutorial.py)
 
 .PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check bench lock vendor upgrade
