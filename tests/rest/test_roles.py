@@ -3,7 +3,6 @@
 import os
 import re
 import uuid
-from functools import partial
 from pathlib import Path
 
 import jsonschema_rs
@@ -25,12 +24,6 @@ FOR_OPERATORS = re.compile(
 # Not a success even for an admin: a session is not a token.
 OTHERWISE = {"GET /tokens/current": 404, "DELETE /tokens/current": 404}
 OPERATIONS = [operation for operation in REQUESTS if operation not in WITHOUT_ROLES]
-
-
-@pytest.fixture(scope="module")
-def save(shared_storage, tmp_path_factory):
-    """Copy the database; the returned function restores it, which is faster than creating a new organization."""
-    return partial(shared_storage.save, tmp_path_factory.mktemp("roles"))
 
 
 @pytest.fixture(scope="module")

@@ -26,16 +26,17 @@ FINAL = ("/discard", "/remove", "/retire", "/undo", "/restore", "/delete", "/pas
 
 @pytest.fixture(scope="module")
 def enter(shared_runtime, enlist, sign_in):
-    """Create an organization with every kind of object, and clients of its admin and of a user with a role."""
+    """Create an organization with every kind of object, and clients of its admin and of a user with each role."""
 
-    def enter(role):
+    def enter(*roles):
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())
         admin, clara, visitor = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara", "x"))
         owner = sign_in(admin)
         house = House(shared_runtime, owner, clara)
-        visitor = sign_in(enlist(organization, name, role))
-        house.owned_by(visitor)
-        return house, owner, visitor
+        visitors = {role: sign_in(enlist(organization, f"visiting {role} {name}", role)) for role in roles}
+        for visitor in visitors.values():
+            house.owned_by(visitor)
+        return house, owner, visitors
 
     return enter
 
@@ -62,22 +63,24 @@ def in_order(sends) -> list[Sent]:
 
 
 @pytest.fixture(scope="module")
-def visit(enter):
-    """Crawl as an admin and as a user with a role: clients and pages, each before any button is pressed."""
+def organization(enter):
+    """An organization with users of every role, and the pages that its admin sees."""
+    house, owner, visitors = enter(*Role)
+    starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
+    return starts, visitors, crawl(owner, *starts)[0]
 
-    @functools.cache
-    def visit(role):
-        house, owner, visitor = enter(role)
-        starts = ("/apis", f"/apis/{house.ids['api_id']}/endpoints?certificates", "/account")
-        everything, _ = crawl(owner, *starts)
-        return visitor, everything, *crawl(visitor, *starts)
 
-    return visit
+@pytest.fixture(scope="module")
+def visit(organization):
+    """Crawl as a user with a role; return the client and what crawl returns."""
+    starts, visitors, _ = organization
+    return functools.cache(lambda role: (visitors[role], *crawl(visitors[role], *starts)))
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(visit, role):
-    visitor, everything, pages, others = visit(role)
+def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(organization, visit, save, role):
+    *_, everything = organization
+    visitor, pages, others = visit(role)
     assert {path: status for path, status in others.items() if status not in {200, 303}} == {}
     assert len(pages) > 10
     assert {path: offer.loose_times for path, offer in pages.items() if offer.loose_times} == {}
@@ -85,17 +88,19 @@ def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(visit, r
     known = {sent.path for sent in can}
     beyond = {sent for sent in could if sent.path not in known and not sent.path.startswith(OWN)}
     beyond = {sent for sent in beyond if not sent.path.partition("?")[0].endswith(ASKED)}
+    put_back = save()
     refused = {sent for sent in beyond if press(visitor, sent) == 403}
+    statuses = {sent: press(visitor, sent) for sent in in_order(can)}
+    put_back()
     assert beyond - refused == set(), "these are not offered, and permitted"
     assert len(could) > 25
     assert (beyond == set()) == (role is Role.ADMIN)
-    statuses = {sent: press(visitor, sent) for sent in in_order(can)}
     assert {sent: status for sent, status in statuses.items() if status == 403 or status >= 500} == {}
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_disabled_buttons_have_a_reason(visit, role):
-    _, _, pages, _ = visit(role)
+    _, pages, _ = visit(role)
     said = {path: offer for path, offer in pages.items() if offer.reasons}
     assert bool(said) == (role is not Role.ADMIN)
     for path, offer in said.items():
@@ -105,7 +110,8 @@ def test_disabled_buttons_have_a_reason(visit, role):
 
 def test_a_viewer_sees_the_same_controls_as_an_admin(enter):
     """A viewer sees the controls of an admin, disabled, except for pages about users and buttons of failures."""
-    house, owner, visitor = enter(Role.VIEWER)
+    house, owner, visitors = enter(Role.VIEWER)
+    visitor = visitors[Role.VIEWER]
     path = f"/apis/{house.ids['api_id']}/endpoints?certificates"
     labels = re.compile(r"(?:aria-label=\"|</svg>)([A-Z][A-Za-z ]+)")
     assert set(labels.findall(owner.get(path).text)) - {"Users"} <= set(labels.findall(visitor.get(path).text))
