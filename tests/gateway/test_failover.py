@@ -141,6 +141,24 @@ def test_an_agent_tries_another_control_plane_if_one_accepts_connections_but_no_
     run(story)
 
 
+def test_an_agent_that_reaches_no_control_plane_from_the_start_tries_less_and_less_often(tmp_path: Path):
+    async def story(one: Port, _other: Port) -> None:
+        agent = Agent(tmp_path, one.enroll(NAME)[0])
+        await one.server.stop(0)
+        connect, times = agent.control_plane.connect, []
+
+        def count():
+            times.append(asyncio.get_running_loop().time())
+            return connect()
+
+        agent.control_plane.connect = count
+        async with running(agent):
+            await until(lambda: len(times) > 4)
+        assert times[4] - times[1] > 0.35  # at least a tenth of 0.5, 1 and 2 seconds
+
+    run(story)
+
+
 def candidates(known: KnownControlPlanes, **more) -> Addresses:
     return tuple(asyncio.run(known.find_candidates(**more)))
 

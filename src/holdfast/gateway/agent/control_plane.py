@@ -149,7 +149,7 @@ class RemoteControlPlane:
         if self._address is None:
             return
         is_new_loss = asyncio.get_running_loop().time() - self._connected_at > LONGEST_PAUSE
-        self._pause = FIRST_PAUSE if is_new_loss else min(self._pause * 2, LONGEST_PAUSE)
+        self._pause = FIRST_PAUSE if is_new_loss else min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
         await asyncio.sleep(self._pause * random.uniform(0.1, 1))  # noqa: S311
 
     async def _open(self, candidates: list[Address]) -> grpc.aio.Channel:
