@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from enrolling import Machine
@@ -121,6 +121,7 @@ def test_texts_that_are_not_requests_are_rejected(text):
 DER = x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER)
 
 
+@example(DER.index(b"\2\1\0") + 2, b"\7")  # a version that doesn't exist
 @given(st.integers(0, len(DER) - 1), st.binary(min_size=0, max_size=4))
 @settings(max_examples=150)
 def test_damaged_requests_are_rejected_and_never_issue_for_another_key(position, replacement):

@@ -102,7 +102,7 @@ def _read_public_key(request: str) -> ec.EllipticCurvePublicKey:
     try:
         loaded = x509.load_pem_x509_csr(request.encode())
         public = loaded.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise UnusableRequest("can't be read") from None
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise UnusableRequest("is for another kind of key")
