@@ -293,3 +293,46 @@ def test_a_deployment_takes_effect_once_the_names_of_its_backends_are_resolved(
 
     with Backend(None) as backend:
         asyncio.run(story(backend))
+
+
+def test_an_edit_of_the_url_takes_effect_once_the_new_name_is_resolved(store, anna, clock, tmp_path, monkeypatch):
+    """Until then, the earlier backend gets requests with its own base path and host."""
+    (address,) = free_addresses(1)
+    host, port = address.split(":")
+    monkeypatch.setattr("services.control_plane.LISTENERS", {"production": [(host, int(port))]})
+
+    def context():
+        return context_of(store, anna, clock())
+
+    async def story(backend: Backend):
+        api = apis.create_api(context(), ApiDraft("Pizza", "/pizza", "1", backend.url("/one")))
+        lifecycle.change_lifecycle(context(), api.id, "Publish")
+        async with (
+            slow_names(monkeypatch) as names,
+            control_plane(store) as plane,
+            envoy(plane.cache, tmp_path) as process,
+            httpx.AsyncClient(base_url=f"http://{address}") as client,
+        ):
+            answers = []
+
+            async def reaches(path: str) -> bool:
+                answers.append(await client.get("/pizza/1"))
+                return answers[-1].status_code == 200 and answers[-1].json()["path"] == path
+
+            await until(
+                plane.cache, lambda gateways: gateways and (ROUTES, "production/pizza") in gateways[0].acknowledged
+            )
+            await asked(lambda: reaches("/one"))
+            answers.clear()
+            apis.change_endpoints(context(), api.id, backend.url("/two", "slow.test"), None)
+            await plane.published()
+            await asked(lambda: is_warming(process, f"default/{api.id}/production"))
+            for _ in range(20):
+                assert await reaches("/one"), answers[-1].text
+            names.release("slow.test")
+            await asked(lambda: reaches("/two"))
+            assert {answer.status_code for answer in answers} == {200}
+            await until(plane.cache, lambda gateways: not gateways[0].behind)
+
+    with Backend(None) as backend:
+        asyncio.run(story(backend))

@@ -7,7 +7,7 @@ from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, Virtu
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.discovery.route_hold import LONGEST, RouteHold
+from holdfast.gateway.discovery.route_hold import LONGEST, TOGETHER, RouteHold
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
 from services.control_plane import advance, play
 
@@ -21,25 +21,39 @@ def routes(*clusters: str, rewrite: str = ""):
     return make_resource(ROUTES, SCOPE, RouteConfiguration(virtual_hosts=[VirtualHost(routes=own)]))
 
 
-@pytest.mark.parametrize("new", [f"{OWN}/r2", f"{OWN}/{'long' * 40}"])
-def test_routes_wait_for_a_new_cluster_but_not_for_a_changed_one(new):
+@pytest.mark.parametrize("new", [f"{OWN}/r2", f"{OWN}/{'long' * 40}", OWN])
+def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
     async def story():
         gateway, _ = Cache().connect("edge-1")
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.acknowledged[CLUSTER, OWN] = "1"
-        gateway.unanswered |= {(CLUSTER, OWN): "0", (CLUSTER, new): "0"}
-        old, both = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new)}
+        old, both = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new, rewrite="/new")}
         assert list(hold.release([SCOPE], old)) == [SCOPE]
 
+        gateway.unanswered[CLUSTER, new] = "0"
         assert list(hold.release([SCOPE], both)) == []
         assert gateway.behind
+        advance(TOGETHER)
         assert list(hold.release([], both)) == []
         gateway.unanswered.clear()
         hold.answered()
         assert woken.is_set()
         assert list(hold.release([], both)) == [SCOPE]
         assert list(hold.release([], both)) == []
+
+    play(story())
+
+
+def test_routes_that_change_later_than_a_cluster_do_not_wait_for_it():
+    async def story():
+        gateway, _ = Cache().connect("edge-1")
+        hold = RouteHold(gateway, asyncio.Event().set)
+        gateway.acknowledged[CLUSTER, OWN] = "1"
+        gateway.unanswered[CLUSTER, OWN] = "0"
+        assert list(hold.release([], {})) == []
+        advance(TOGETHER)
+        assert list(hold.release([SCOPE], {SCOPE: routes(OWN)})) == [SCOPE]
 
     play(story())
 

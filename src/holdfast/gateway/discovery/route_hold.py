@@ -1,8 +1,9 @@
 """
-Routes to new clusters, held back until Envoy uses the clusters.
+Routes to clusters that were sent with them, held back until Envoy uses the clusters.
 
-Envoy answers 503 for a route whose cluster is still warming because a name isn't resolved yet (measured). Until then,
-the earlier routes stay in force.
+While a name isn't resolved, Envoy answers 503 for a route to a new cluster, and sends requests for a changed one, with
+the host and path of the new routes, to the earlier backend (both measured). Until then, the earlier routes stay in
+force.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ from holdfast.gateway.resources.resource import CLUSTER, ROUTES, Resource
 # Seconds, after which routes are sent anyway. A name that nobody resolves warms for about as long; it also delays the
 # ACKs of other clusters.
 LONGEST = 3.0
+# Seconds within which changes of a cluster and of its routes belong together. Later changes of routes, for example
+# because a caller is no longer accepted, don't wait for a changed cluster.
+TOGETHER = 0.5
 _CLUSTER_FIELD = b"\x0a"  # of RouteAction: field 1, length-delimited
 
 
@@ -30,6 +34,7 @@ class RouteHold:
     def __init__(self, gateway: Gateway, wake: Callable[[], None]) -> None:
         self._gateway, self._wake = gateway, wake
         self._held: dict[str, _Held] = {}
+        self._sent: dict[str, tuple[str, float]] = {}  # unanswered clusters, with their nonce and when they were seen
         self._timer: asyncio.TimerHandle | None = None
 
     def answered(self) -> None:
@@ -41,19 +46,21 @@ class RouteHold:
         """
         Return the names of those *changed* and held routes that can be sent; the others are held.
 
-        Only the change that adds a cluster waits for it: if held routes change again, for example because a caller is
-        no longer accepted, they are sent at once.
+        Only the change that comes with a cluster waits for it: if held routes change again, for example because a
+        caller is no longer accepted, they are sent at once.
         """
+        now = asyncio.get_running_loop().time()
+        self._note_clusters(now)
         names = {**dict.fromkeys(self._held), **dict.fromkeys(changed)}
         if not names:
             return names
-        new, now = self._new_clusters(), asyncio.get_running_loop().time()
         before, self._held = self._held, {}
+        unanswered, recent = self._list_clusters(now)
         for name in names:
-            resource = current.get(name)
-            if resource is None or not any(cluster in resource.body for cluster in new):
+            resource, held = current.get(name), before.get(name)
+            if resource is None or not any(each in resource.body for each in (unanswered if held else recent)):
                 continue
-            held = before.get(name) or _Held(resource.version, now + LONGEST)
+            held = held or _Held(resource.version, now + LONGEST)
             if held.version == resource.version and now < held.until:
                 self._held[name] = held
                 self._gateway.watch.add(ROUTES, name)  # counts as unsent
@@ -65,10 +72,23 @@ class RouteHold:
         if self._timer:
             self._timer.cancel()
 
-    def _new_clusters(self) -> list[bytes]:
-        """Return the clusters that Envoy doesn't have in any version, as routes name them."""
-        unanswered = (key for key in self._gateway.unanswered if key[0] == CLUSTER)
-        return [_reference(name) for _, name in unanswered if (CLUSTER, name) not in self._gateway.acknowledged]
+    def _note_clusters(self, now: float) -> None:
+        """Note when the clusters that Envoy hasn't answered were first seen in their version."""
+        unanswered = {name: nonce for (kind, name), nonce in self._gateway.unanswered.items() if kind == CLUSTER}
+        self._sent = {
+            name: noted if (noted := self._sent.get(name)) and noted[0] == nonce else (nonce, now)
+            for name, nonce in unanswered.items()
+        }
+
+    def _list_clusters(self, now: float) -> tuple[list[bytes], list[bytes]]:
+        """Return the unanswered clusters, and those of them that changed routes wait for, as routes name them."""
+        references = {name: _reference(name) for name in self._sent}
+        recent = [
+            references[name]
+            for name, (_, seen) in self._sent.items()
+            if now - seen < TOGETHER or (CLUSTER, name) not in self._gateway.acknowledged
+        ]
+        return list(references.values()), recent
 
     def _schedule(self) -> None:
         self.cancel()
