@@ -290,14 +290,22 @@ def test_a_hundred_callers_are_distinguished_and_more_are_refused(holdfast: Hold
         assert (refused.status_code, "100" in refused.json()["description"]) == (409, True)
 
 
-def test_a_restart_keeps_who_may_call(tmp_path: Path):
+def test_a_restart_keeps_who_may_call_and_which_revision_is_deployed(tmp_path: Path):
+    """Callers of a revision are always the current ones, also those that were added after its deployment."""
     files = write_identity(tmp_path, issue("127.0.0.1", by=GATEWAYS))
-    with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (_, api):
+    with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (backend, api):
         own.let_call(api, ANNA.pem)
+        revision = own.rest.post(f"/apis/{api.id}/revisions", json={}).json()["id"]
+        where = {"params": {"revisionId": revision}, "json": [{"name": "Default"}]}
+        own.rest.post(f"/apis/{api.id}/deploy-revision", **where).raise_for_status()
+        own.change_endpoints(api, backend.url("/edited"))
+        assert [answer(own, api, each) for each in (ANNA, BERTA)] == ["200", REFUSED]
+        own.let_call(api, CARLA.pem)
         own.kill()
         own.start()
-        assert [answer(own, api, each) for each in (ANNA, BERTA, None)] == ["200", REFUSED, REFUSED]
+        assert [answer(own, api, each) for each in (ANNA, CARLA, BERTA, None)] == ["200", "200", REFUSED, REFUSED]
         assert refusal(own.call(api.path)) == REFUSED
+        assert "/edited" not in backend.paths
 
 
 def test_errors_for_callers_are_json_without_certificate_details(holdfast: Holdfast):

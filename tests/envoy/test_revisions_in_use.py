@@ -1,5 +1,7 @@
 """Gateways serve the revision that is deployed to their group."""
 
+from typing import Any
+
 import pytest
 
 from backends import Backend
@@ -95,3 +97,20 @@ def test_a_revision_keeps_its_group_and_its_endpoint_security(holdfast: Holdfast
         wait_until(lambda: holdfast.call(api.path).is_success and one.requests > before[0] and two.requests > before[1])
         answer = holdfast.call(api.path)
         assert answer.json()["headers"]["authorization"] == "Basic c2hvcDpnZWhlaW0="
+
+
+def test_operations_belong_to_a_revision_and_the_default_version_does_not(holdfast: Holdfast):
+    with Backend(None) as backend:
+        api = holdfast.publish_api(backend.url())
+        put(holdfast, api, onlyListedOperations=True, operations=[{"verb": "GET", "target": "/old"}])
+        deploy(holdfast, api, create_revision(holdfast, api))
+        put(holdfast, api, isDefaultVersion=True, operations=[{"verb": "GET", "target": "/new"}])
+        short = api.path.rpartition("/")[0]
+        wait_until(lambda: holdfast.call(f"{short}/old").is_success)
+        for path in (api.path, short):
+            assert [holdfast.call(f"{path}/{each}").status_code for each in ("old", "new")] == [200, 404]
+
+
+def put(holdfast: Holdfast, api: PublishedApi, **members: Any) -> None:
+    answered = holdfast.rest.put(f"/apis/{api.id}", json=members)
+    assert answered.status_code == 200, answered.text
