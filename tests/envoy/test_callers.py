@@ -291,7 +291,7 @@ def test_a_hundred_callers_are_distinguished_and_more_are_refused(holdfast: Hold
 
 
 def test_a_restart_keeps_who_may_call_and_which_revision_is_deployed(tmp_path: Path):
-    """Callers of a revision are always the current ones, also those that were added after its deployment."""
+    """Callers of a revision are always the current ones, including those that are added after its deployment."""
     files = write_identity(tmp_path, issue("127.0.0.1", by=GATEWAYS))
     with Holdfast(tmp_path, gateway_identity=files) as own, mutual(own) as (backend, api):
         own.let_call(api, ANNA.pem)
