@@ -242,6 +242,42 @@ def test_websockets_carry_the_credential(holdfast: Holdfast, protocol: str):
         thread.join()
 
 
+def test_only_preflights_that_backends_answer_carry_the_credential(
+    holdfast: Holdfast, backend: Backend, api: PublishedApi
+):
+    assert secure(holdfast, api, backend.url(), basic()).is_success
+    wait_for(holdfast, api, "authorization", BASIC)
+    preflight = {"origin": "https://shop.test", "access-control-request-method": "PUT"}
+    # Without a policy, the backend answers, which may require the credential.
+    assert holdfast.call(api.path, "OPTIONS", headers=preflight).json()["headers"]["authorization"] == BASIC
+    policy = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
+    changed = holdfast.rest.put(f"/apis/{api.id}", json={"corsConfiguration": policy})
+    assert changed.is_success, changed.text
+    wait_until(lambda: holdfast.call(api.path, "OPTIONS", headers=preflight).content == b"")
+    before = backend.requests
+    for origin in ("https://shop.test", "https://evil.test"):
+        assert holdfast.call(api.path, "OPTIONS", headers=preflight | {"origin": origin}).status_code == 200
+    assert backend.requests == before
+
+
+def test_each_member_gets_the_credential_and_a_retry_takes_it_to_another_one(holdfast: Holdfast, backend: Backend):
+    with Backend(SERVER) as other:
+        api = holdfast.publish_trusted_api(backend.url(), SERVER.pem)
+        config: dict[str, Any] = {"endpoint_type": "load_balance", "endpoint_security": {"production": basic()}}
+        config["production_endpoints"] = [{"url": backend.url()}, {"url": other.url()}]
+        body = {"endpointConfig": config}
+        assert holdfast.rest.put(f"/apis/{api.id}", json=body).is_success
+        holdfast.import_certificate(other.url(), SERVER.pem)
+        wait_until(lambda: seen(holdfast, api).get("authorization") == BASIC and other.requests > 0)
+    assert {seen(holdfast, api)["authorization"] for _ in range(4)} == {BASIC}
+    # A stored secret isn't sent to a new member.
+    with Backend(SERVER) as stranger:
+        config["production_endpoints"].append({"url": stranger.url()})
+        config["endpoint_security"] = {"production": basic("")}
+        refused = holdfast.rest.put(f"/apis/{api.id}", json=body)
+        assert (refused.status_code, "Enter the secret again" in refused.text) == (400, True)
+
+
 def test_the_credential_is_not_sent_while_verification_is_off(holdfast: Holdfast, backend: Backend, api: PublishedApi):
     assert secure(holdfast, api, backend.url(), basic()).is_success
     wait_for(holdfast, api, "authorization", BASIC)

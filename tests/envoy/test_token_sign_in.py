@@ -209,6 +209,17 @@ def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
             assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
 
 
+def test_a_prototype_needs_no_token(holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi):
+    mocked = {"endpointImplementationType": "MOCKED_OAS"}
+    assert holdfast.rest.put(f"/apis/{signed_in.id}", json=mocked).is_success
+    wait_until(lambda: "token" not in holdfast.call(signed_in.path).text)
+    tokens.stop()
+    wait_until(lambda: missing_tokens(holdfast, signed_in) == [])
+    tokens.start()
+    assert holdfast.rest.put(f"/apis/{signed_in.id}", json={"endpointImplementationType": "ENDPOINT"}).is_success
+    wait_until(lambda: "token" in holdfast.call(signed_in.path).text)
+
+
 def test_redirects_of_token_endpoints_are_not_followed(
     holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
 ):

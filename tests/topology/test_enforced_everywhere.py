@@ -6,7 +6,8 @@ import pytest
 
 from backends import V4, Backend
 from issuing import issue
-from running import wait_until
+from running import PublishedApi, wait_until
+from token_server import TokenServer
 from topology.installation import ControlPlane, Installation
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
@@ -41,6 +42,44 @@ def test_a_change_at_one_control_plane_is_applied_by_the_gateway_of_the_other(in
         wait_until(lambda: enforcement(followed, alias) == said)
         near.delete_certificate(alias)
         wait_until(lambda: far.status_of(api) == 503)
+
+
+def test_a_client_secret_that_is_changed_at_one_control_plane_is_used_by_the_gateway_of_the_other(
+    installation: Installation,
+):
+    far = installation.gateways[1]
+    followed = installation.followed_by(far)
+    assert followed
+    near, presented = installation.other(followed), issue(V4)
+    with TokenServer(presented) as tokens, Backend(PRESENTED) as backend:
+        api = near.publish_trusted_api(backend.url(), PRESENTED.pem)
+
+        def enter(secret: str) -> None:
+            oauth = {"type": "OAUTH", "tokenUrl": tokens.url, "clientId": "shop", "clientSecret": secret}
+            config = {"production_endpoints": {"url": backend.url()}, "endpoint_security": {"production": oauth}}
+            near.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).raise_for_status()
+
+        enter("wrong")
+        near.import_certificate(tokens.url, presented.pem)
+        for each in (near, followed):
+            wait_until(lambda each=each: far.name in missing_token(each, api), within=20)
+        assert far.status_of(api) == 503
+        enter("s3cret & more")
+        wait_until(lambda: far.status_of(api) == 200, within=20)
+        for each in (near, followed):
+            wait_until(lambda each=each: missing_token(each, api) == [], within=20)
+
+
+def missing_token(control_plane: ControlPlane, api: PublishedApi) -> list[str]:
+    """Return the gateways that get no token for *api*, by what a control plane lists."""
+    listed = control_plane.rest.get("/gateways").raise_for_status().json()["list"]
+    reports = {each["name"]: each["connection"]["report"] for each in listed}
+    return [
+        name
+        for name, report in reports.items()
+        for missing in (report or {}).get("missingTokens", ())
+        if api.id in missing["backend"] and missing["message"] == "status 401, invalid_client"
+    ]
 
 
 def test_every_control_plane_lists_all_gateways_and_where_they_are(installation: Installation):

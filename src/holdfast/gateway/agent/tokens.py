@@ -149,7 +149,8 @@ class Tokens:
         self._kept[resource.name] = asyncio.create_task(self._keep(resource.name, request, wait))
 
     def _end(self, name: str) -> None:
-        self._problems.pop(name, None)
+        if self._problems.pop(name, None):
+            self._on_problem()
         self._wake.pop(ENDPOINT_PREFIX + name.removeprefix(REQUEST_PREFIX), None)
         if task := self._kept.pop(name, None):
             task.cancel()
