@@ -96,7 +96,10 @@ class MemberWatch:
             self._records.pop(event.key, None)
             return
         member = event.member or self._names.get((event.cluster, event.address), "")
-        self._keep(event.key, member, event.cause, event.at, event.status, line)
+        since, known = event.at, self._records.get(event.key)
+        if event.detection is Detection.HEALTH_CHECK and known and known.since:
+            since, line = known.since, known.line  # a new Envoy begins with a check that fails
+        self._keep(event.key, member, event.cause, since, event.status, line)
 
     def _keep(
         self, key: Key, member: str, cause: HealthCause, since: datetime | None, status: int = 0, line: bytes = b""
