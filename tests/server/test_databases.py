@@ -24,7 +24,7 @@ from holdfast.server.presence import SEALING_KEY, digest_sealing
 from holdfast.server.sealing_keys import KEY_FILE, open_sealing
 from holdfast.server.settings import Settings
 from holdfast.services.gateways.authority import get_authority
-from holdfast.store import inspection
+from holdfast.store import inspection, journal
 from holdfast.store.access import accounts
 from holdfast.store.control_planes import control_planes
 from holdfast.store.database import Store
@@ -127,26 +127,67 @@ def read_all(location):
         return {table.name: sorted(map(repr, session.execute(select(table)))) for table in Table.metadata.sorted_tables}
 
 
+def without_events(rows):
+    """Leave out the audit log, to which backups and restores write."""
+    return {name: of for name, of in rows.items() if not name.startswith("audit_")}
+
+
 def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, database, tmp_path, monkeypatch, capsys):
     databases.copy(data, database.url)
-    before, file = read_all(parse_location(database.url)), tmp_path / "backup.sqlite"
+    location, file = parse_location(database.url), tmp_path / "backup.tar"
+    before = without_events(read_all(location))
     monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
-    with closing(Store(parse_location(database.url))) as running:
-        backups.backup(str(file), data)  # a control plane may run
+    with closing(Store(location)) as running:
+        backups.backup(str(file), data, with_sealing_key=True)  # a control plane may run
         assert running.is_reachable
     assert file.stat().st_mode & 0o777 == 0o600
     assert "isn't empty" in refusal(backups.restore, file, data)
     empty = shared_server().create_database()  # the first one is lost
     monkeypatch.setenv("HOLDFAST_DATABASE", empty.url)
-    (data / KEY_FILE).rename(tmp_path / KEY_FILE)
-    assert "1 secret" in refusal(backups.restore, file, data)
+    (data / KEY_FILE).unlink()
     assert check(capsys, data, empty.url)[0]["tables"] == "warning"  # there are none
-    (tmp_path / KEY_FILE).rename(data / KEY_FILE)
     backups.restore(file, data)
-    assert read_all(parse_location(empty.url)) == before
+    assert check(capsys, data, empty.url)[0]["sealing key"] == "ok"
+    assert without_events(read_all(parse_location(empty.url))) == before
+    actions = [event.action for event in events(parse_location(empty.url))]
+    assert actions[-1] == "restore database"
+    assert [event.action for event in events(location)][-1] == "back up database"
     monkeypatch.delenv("HOLDFAST_DATABASE")
     backups.restore(file, data)
-    assert read_all(data / DATABASE_FILE) == before
+    assert without_events(read_all(data / DATABASE_FILE)) == before
+
+
+def events(location):
+    with closing(Store(location)) as store, store.read() as session:
+        return journal.audit_events(session, "default")
+
+
+def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
+    data, database, tmp_path, monkeypatch, capsys
+):
+    databases.copy(data, database.url)
+    location, file = parse_location(database.url), tmp_path / "backup.sqlite"
+    before = without_events(read_all(location))
+    monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
+    backups.backup(str(file), data)
+    with closing(Store(location)) as store:
+        with store.write() as session:
+            accounts.insert_organization(session, "later", NOW)
+        register(store, new_key())
+        changed = without_events(read_all(location))
+        assert "These control planes are running: one. Nothing" in refusal(backups.restore, file, data, replace=True)
+        assert without_events(read_all(location)) == changed
+        with store.write() as session:
+            control_planes.remove(session, "1")
+    changed = without_events(read_all(location))
+    capsys.readouterr()
+    backups.restore(file, data, replace=True)
+    assert without_events(read_all(location)) == before
+    (kept,) = data.glob("*.before-restore-*")
+    assert f"kept as {kept}." in capsys.readouterr().out
+    assert kept.stat().st_mode & 0o777 == 0o600
+    backups.restore(kept, data, replace=True)
+    assert without_events(read_all(location)) == changed
 
 
 def test_an_older_database_of_a_server_is_backed_up_by_its_own_version(data, database, tmp_path, monkeypatch):

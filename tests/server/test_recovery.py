@@ -1,11 +1,13 @@
 """`holdfast backup` and `holdfast restore`: what they accept, reject and print."""
 
+import getpass
 import os
 import re
 import shutil
 import sqlite3
 import stat
 import sys
+import tarfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +21,10 @@ from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.key_rotation import rotate_sealing_key
 from holdfast.server.sealing_keys import KEY_FILE, open_sealing
 from holdfast.server.settings import Settings
+from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
@@ -358,6 +362,59 @@ def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed
     assert (data / KEY_FILE).read_bytes().strip() not in file.read_bytes()
 
 
+def events(database):
+    """Return the last audit event: user, action, subject, details."""
+    store = Store(database)
+    with store.read() as session:
+        last = journal.audit_events(session, "default")[-1]
+    store.close()
+    return last.user, last.action, last.subject, last.details
+
+
+def test_a_backup_with_the_sealing_key_is_enough_to_restore_everything(data, sealed, tmp_path, capsys, monkeypatch):
+    del sealed
+    file, before = tmp_path / "backup.tar", (data / KEY_FILE).read_bytes()
+    backups.backup(str(file), data, with_sealing_key=True)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "WARNING: the backup includes the sealing key. Anyone who has it" in capsys.readouterr().err
+    user = f"{getpass.getuser()} (command line)"
+    assert events(data / DATABASE_FILE) == (user, "back up database", "backup.tar", {"with_sealing_key": True})
+    shutil.rmtree(data)
+    monkeypatch.setenv("HOLDFAST_SEALING_KEY", "A" * 43 + "=")
+    with pytest.raises(CommandFailed, match="includes a sealing key: unset HOLDFAST_SEALING_KEY"):
+        backups.restore(file, data)
+    monkeypatch.delenv("HOLDFAST_SEALING_KEY")
+    backups.restore(file, data)
+    assert f"The sealing key in the backup was added to {data / KEY_FILE}." in capsys.readouterr().out
+    assert (data / KEY_FILE).read_bytes() == before
+    assert names(data) == [DATABASE_FILE, "lock", KEY_FILE]
+    assert events(data / DATABASE_FILE) == (user, "restore database", "backup.tar", {"with_sealing_key": True})
+    rotate_sealing_key(Settings(data=data))
+    backups.restore(file, data)  # the current key stays, for the database that is kept
+    keys = (data / KEY_FILE).read_bytes()
+    assert keys.startswith(before)
+    assert len(keys) == 2 * len(before)
+    capsys.readouterr()
+    backups.restore(next(data.glob("*.before-restore-*")), data)
+    assert "can't be decrypted" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sealing-key", DATABASE_FILE, ""])
+def test_an_incomplete_archive_is_rejected_and_changes_nothing(data, sealed, tmp_path, refusal, name):
+    del sealed
+    backups.backup(str(tmp_path / "whole.tar"), data, with_sealing_key=True)
+    with tarfile.open(tmp_path / "whole.tar") as whole, tarfile.open(tmp_path / "part.tar", "w") as part:
+        for member in whole:
+            if member.name != name:
+                part.addfile(member, whole.extractfile(member))
+    if not name:
+        cut = (tmp_path / "part.tar").read_bytes()[:9000]
+        (tmp_path / "part.tar").write_bytes(cut)
+    said = refusal(backups.restore, tmp_path / "part.tar", tmp_path / "another")
+    assert "it is not a complete archive of a backup. Nothing was changed." in said
+    assert not (tmp_path / "another").exists()
+
+
 def test_secrets_that_cannot_be_decrypted_are_restored_only_on_request(data, sealed, tmp_path, refusal, capsys):
     del sealed
     file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another"
@@ -380,7 +437,7 @@ def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, cap
     embedded = (docs / "backup.md").read_text().partition("\n## PostgreSQL\n")[0]
     page = embedded + (docs / "upgrade.md").read_text()
     written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
-    assert len(written) == 4
+    assert len(written) == 5
     copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))
     (tmp_path / "backups").mkdir()
     for line in written:

@@ -72,6 +72,7 @@ WORDS = [
     (audit.ChannelOf("slack", URL, ("events",)), f"slack {URL}, changed events"),
     (audit.ChannelOf("slack", URL, error="It answered 500."), f"slack {URL}, failed: It answered 500."),
     (audit.SilenceOf("", "gateway:eu-1", "moved", NOW), "gateway:eu-1 until 2026-06-01 12:00 UTC: moved"),
+    (audit.BackupOf(with_sealing_key=False), "without the sealing key"),
     (audit.OwnersOf((), ("team@example.com",)), "none -> team@example.com"),
 ]
 

@@ -25,7 +25,7 @@ def owner_problem(directory: Path) -> str | None:
     owner = directory.stat().st_uid
     if owner == os.geteuid():
         return None
-    return f"{directory} belongs to {_name_user(owner)}, not to the current user."
+    return f"{directory} belongs to {name_user(owner)}, not to the current user."
 
 
 def close_directory(directory: Path, own: Collection[str]) -> None:
@@ -52,7 +52,7 @@ def close_directory(directory: Path, own: Collection[str]) -> None:
     if mode & _WRITE and (foreign := _find_foreign(directory)):
         raise NotPrivate(
             f"Other users can write to {directory} (mode {mode:04o}), and {foreign.name} belongs to "
-            f"{_name_user(foreign.lstat().st_uid)}. Choose another directory with --data."
+            f"{name_user(foreign.lstat().st_uid)}. Choose another directory with --data."
         )
     directory.chmod(0o700)
     if stat.S_IMODE(directory.stat().st_mode) & OTHERS:
@@ -86,7 +86,8 @@ def _find_foreign(directory: Path) -> Path | None:
     return next((entry for entry in sorted(directory.iterdir()) if entry.lstat().st_uid not in trusted), None)
 
 
-def _name_user(user: int) -> str:
+def name_user(user: int) -> str:
+    """Return the name of a user of the operating system, from its number."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

@@ -67,6 +67,11 @@ def read_keys(text: str, where: str) -> tuple[bytes, ...]:
     return tuple(_key(word, where) for word in words)
 
 
+def write_keys(keys: Sequence[bytes]) -> bytes:
+    """Return the text of *keys*, one per line, for `read_keys`."""
+    return b"".join(base64.b64encode(key) + b"\n" for key in keys)
+
+
 def _key(word: str, where: str) -> bytes:
     try:
         key = base64.b64decode(word, validate=True)
@@ -107,4 +112,4 @@ class KeyFile:
 
     def write(self, keys: Sequence[bytes]) -> None:
         """Replace the content of the file by *keys*, atomically. Raises OSError."""
-        replace_file(self.path, b"".join(base64.b64encode(key) + b"\n" for key in keys))
+        replace_file(self.path, write_keys(keys))

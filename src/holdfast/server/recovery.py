@@ -1,69 +1,56 @@
 """
 `holdfast backup` and `holdfast restore`: copy the database into a file, and back.
 
-A backup is a copy of the database without the sealing key: anyone who has both can read the secrets in it.
+By default, a backup doesn't include the sealing key: anyone who has both can read the secrets in it.
 """
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from holdfast.files.replacement import flush
-from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
+from holdfast.server.backup_files import pack
+from holdfast.server.clock import utc_now
 from holdfast.server.database import database_location
-from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
-from holdfast.server.sealing_keys import open_sealing
+from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.recovery_audit import record_backup
+from holdfast.server.sealing_keys import read_all_keys
 from holdfast.server.settings import Settings
-from holdfast.store.database import Store
-from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
+from holdfast.store.errors import StoreForeign
 from holdfast.store.location import PostgresqlLocation
-from holdfast.store.recovery.contents import Contents, read_contents, sealed_secrets
+from holdfast.store.recovery.contents import Contents, count_lost, read_contents
 from holdfast.store.recovery.copies import copy_database
-from holdfast.store.recovery.replacement import finish, is_unfinished, replace_database, stage
+from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.sealing import CannotUnseal
-from holdfast.store.sqlite.files import make_file, open_to_read
+from holdfast.store.sealing import Sealing
+from holdfast.store.sqlite.files import make_file
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was written; *size* in bytes."""
+    """
+    A backup that was written; *size* in bytes.
+
+    *lost_secrets* is how many secrets its own sealing key can't decrypt, and *unrecorded* why the audit log lacks it.
+    """
 
     size: int
     contents: Contents
+    lost_secrets: int = 0
+    unrecorded: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A restored backup, the path of the old database, and the number of secrets that can't be decrypted."""
-
-    contents: Contents
-    kept: Path | None
-    lost_secrets: int
-
-
-class SecretsLost(CannotStart):
-    """The current sealing key can't decrypt secrets in the backup."""
-
-    def __init__(self, file: Path, count: int, why: str) -> None:
-        secrets = "1 secret" if count == 1 else f"{count} secrets"
-        super().__init__(
-            f"{secrets} in {file} can't be decrypted: {why}. Nothing was changed. Use the sealing key from the time of "
-            "the backup, or add --without-keys to restore everything else."
-        )
-
-
-def back_up(settings: Settings, target: Path) -> Backup:
+def back_up(settings: Settings, target: Path, *, with_sealing_key: bool = False) -> Backup:
     """
     Write the database into the new file *target*, even while Holdfast is running on it.
 
     Raises:
-        CannotStart: There is no database, or *target* exists.
+        CannotStart: There is no database, *target* exists, or the sealing key can't be read.
         StoreFailure: The database can't be read or is damaged, or *target* can't be written.
         OSError: The directory of *target* can't be written.
     """
@@ -73,144 +60,76 @@ def back_up(settings: Settings, target: Path) -> Backup:
         raise CannotStart(f"{target.parent} isn't a directory. Create it, or choose another one.")
     if target.exists():
         raise _exists(target)
-    with _copy_in(settings, target.parent) as (copy, backup):
+    with open_copy(settings, target.parent, with_sealing_key=with_sealing_key) as (copy, backup):
         try:
             make_file(target)  # unlike a rename, this fails if the file exists
         except FileExistsError:
             raise _exists(target) from None
         copy.replace(target)
         flush(target.parent)
-    return backup
+    return _record(settings, backup, target.name, with_sealing_key=with_sealing_key)
 
 
-def stream_backup(settings: Settings, output: BinaryIO) -> Backup:
+def stream_backup(settings: Settings, output: BinaryIO, *, with_sealing_key: bool = False) -> Backup:
     """Write the database into *output*, through a temporary file. Raises like `back_up`."""
-    with _copy_in(settings, None) as (copy, backup):
+    with open_copy(settings, None, with_sealing_key=with_sealing_key) as (copy, backup):
         with copy.open("rb") as source:
             shutil.copyfileobj(source, output)
         output.flush()
-        return backup
-
-
-def restore(settings: Settings, file: Path, *, without_keys: bool = False) -> Restored:
-    """
-    Replace the database in the data directory by the one in *file*, and keep the old one.
-
-    With PostgreSQL, copy *file* into an empty database, completely or not at all.
-
-    With *without_keys*, restore it even if the sealing key can't decrypt all secrets in it.
-
-    Raises:
-        CannotStart: Holdfast is running there; SecretsLost.
-        StoreFailure: BackupUnusable, or the disk is full.
-    """
-    data = settings.data.expanduser()
-    database = database_in(data)
-    contents = _check_backup(file, database)
-    location = database_location(settings, data)
-    if isinstance(location, PostgresqlLocation):
-        return _restore_to_server(settings, data, file, location, contents, without_keys=without_keys)
-    with data_directory(data):
-        finish(database)
-        try:
-            staged = stage(file, database)
-        except StoreDamaged as error:
-            raise _damaged(file, error) from error
-        try:
-            count, why = _lost_secrets(settings, data, staged)
-            if count and not without_keys:
-                raise SecretsLost(file, count, why)
-        except BaseException:
-            staged.unlink()
-            raise
-        return Restored(contents, replace_database(database, staged), count)
-
-
-def _restore_to_server(
-    settings: Settings, data: Path, file: Path, location: PostgresqlLocation, contents: Contents, *, without_keys: bool
-) -> Restored:
-    """Copy the backup *file* into an empty database of a server, after bringing a copy of it up to date."""
-    from holdfast.store.postgresql.copying import copy_to_server
-
-    with data_directory(data), tempfile.TemporaryDirectory(prefix=".holdfast-restore-", dir=data) as own:
-        staged = Path(own) / DATABASE_FILE
-        try:
-            copy_database(file, staged)
-        except StoreDamaged as error:
-            raise _damaged(file, error) from error
-        count, why = _lost_secrets(settings, data, staged)
-        if count and not without_keys:
-            raise SecretsLost(file, count, why)
-        Store(staged).close()  # its migrations
-        copy_to_server(staged, location)
-    return Restored(contents, None, count)
-
-
-def _exists(target: Path) -> CannotStart:
-    return CannotStart(f"{target} already exists. Choose another name or remove it.")
-
-
-def _damaged(file: Path, error: StoreDamaged) -> BackupUnusable:
-    return BackupUnusable(file, f"it is damaged ({error.reason}).")
-
-
-def _check_backup(file: Path, database: Path) -> Contents:
-    """Check, before anything is written, that *file* is a backup of this version or an earlier one."""
-    if not file.is_file():
-        raise BackupUnusable(file, "it is not a file." if file.exists() else "there is no such file.")
-    if database.exists() and file.samefile(database):
-        raise BackupUnusable(file, "it is the database in use.")
-    try:
-        check_log(file)
-        return read_contents(file)
-    except StoreDamaged as error:
-        raise _damaged(file, error) from error
-    except StoreMixed as error:
-        raise BackupUnusable(file, error.text) from error
-    except StoreForeign as error:
-        raise BackupUnusable(file, "it is not a database of Holdfast.") from error
+    return _record(settings, backup, "standard output", with_sealing_key=with_sealing_key)
 
 
 @contextmanager
-def _copy_in(settings: Settings, directory: Path | None) -> Iterator[tuple[Path, Backup]]:
+def open_copy(
+    settings: Settings, directory: Path | None, *, with_sealing_key: bool = False
+) -> Iterator[tuple[Path, Backup]]:
     """Copy the database into a temporary file in *directory* (None: TMPDIR), and describe it; remove it at the end."""
     data = settings.data.expanduser()
     location = database_location(settings, data)
-    if isinstance(location, PostgresqlLocation):
-        from holdfast.store.postgresql.backups import copy_to_file
+    if not isinstance(location, PostgresqlLocation):
+        _check(location, data)
+    with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
+        copy = Path(own) / DATABASE_FILE
+        if isinstance(location, PostgresqlLocation):
+            from holdfast.store.postgresql.backups import copy_to_file
 
-        with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
-            staged, copy = Path(own) / "staged.sqlite", Path(own) / DATABASE_FILE
+            staged = Path(own) / "staged.sqlite"
             copy_to_file(location, staged)
             copy_database(staged, copy)  # a single file that is complete on disk
-            yield copy, Backup(copy.stat().st_size, read_contents(copy))
-        return
-    database = database_in(data)
+            staged.unlink()
+            contents = read_contents(copy)
+        else:
+            copy_database(location, copy)
+            try:
+                contents = read_contents(copy)
+            except StoreForeign:
+                raise StoreForeign(location) from None
+        if not with_sealing_key:
+            yield copy, Backup(copy.stat().st_size, contents)
+            return
+        keys, archive = read_all_keys(settings, data), Path(own) / "backup.tar"
+        lost, _ = count_lost(copy, Sealing(lambda: keys))
+        pack(copy, keys, archive)
+        flush(archive)
+        yield archive, Backup(archive.stat().st_size, contents, lost)
+
+
+def _check(database: Path, data: Path) -> None:
     if not database.is_file():
         raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")
     if is_unfinished(database):
         raise CannotStart(f"A restore into {data} was interrupted. Start Holdfast to finish it, then make a backup.")
     check_log(database)
-    with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
-        copy = Path(own) / DATABASE_FILE
-        copy_database(database, copy)
-        try:
-            contents = read_contents(copy)
-        except StoreForeign:
-            raise StoreForeign(database) from None
-        yield copy, Backup(copy.stat().st_size, contents)
 
 
-def _lost_secrets(settings: Settings, data: Path, database: Path) -> tuple[int, str]:
-    """Return the number of secrets that the current sealing key can't decrypt, and the reason for the last one."""
-    count, why = 0, ""
-    sealing = open_sealing(settings, data)
-    with open_to_read(database) as connection:
-        for each in sealed_secrets(connection):
-            try:
-                sealing.open(each.sealed, each.organization, each.row)
-            except CannotUnseal as error:
-                count, why = count + 1, error.why
-            except UnusableSealingKey as error:
-                count, why = count + 1, str(error).rstrip(".")
-    return count, why
+def _record(settings: Settings, backup: Backup, name: str, *, with_sealing_key: bool) -> Backup:
+    """Write the backup to the audit log; a database that can't be written, such as on a full disk, can be backed up."""
+    location = database_location(settings, settings.data.expanduser())
+    revision = backup.contents.revision
+    return replace(
+        backup, unrecorded=record_backup(location, revision, name, utc_now(), with_sealing_key=with_sealing_key)
+    )
+
+
+def _exists(target: Path) -> CannotStart:
+    return CannotStart(f"{target} already exists. Choose another name or remove it.")

@@ -2,11 +2,11 @@
 The sealing keys: in a variable, in a file that is set, or in the data directory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, read_keys
+from holdfast.files.sealing_keys import MAX_KEYS, KeyFile, UnusableSealingKey, new_key, read_keys
 from holdfast.network.sockets import CannotStart
 from holdfast.server.settings import Settings
 from holdfast.store.sealing import Sealing
@@ -53,7 +53,7 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
             )
         yield sealing
         return
-    file = KeyFile(settings.sealing_key_file or data / KEY_FILE)
+    file = _key_file(settings, data)
     try:
         keys = (new_key(), *file.read_or_make())
         file.write(keys)
@@ -61,6 +61,59 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
         file.write(keys[:1])
     except (OSError, UnusableSealingKey) as error:
         raise CannotStart(f"Can't write {file.path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def read_all_keys(settings: Settings, data: Path) -> tuple[bytes, ...]:
+    """Return the sealing keys, the sealing one first; none if none was needed yet. Raises CannotStart."""
+    open_sealing(settings, data)  # checks the settings
+    try:
+        return _from_variable(settings) or _key_file(settings, data).read_if_there()
+    except UnusableSealingKey as error:
+        raise CannotStart(str(error)) from None
+
+
+def merge_keys(settings: Settings, data: Path, added: Sequence[bytes]) -> tuple[bytes, ...]:
+    """
+    Return the sealing keys, with those of *added* first unless they are there already.
+
+    Keys in a variable stay as they are, because Holdfast can't change it. Raises CannotStart.
+    """
+    own = read_all_keys(settings, data)
+    if settings.sealing_key is not None or set(added) <= set(own):
+        return own
+    return (*added, *(key for key in own if key not in added))[:MAX_KEYS]
+
+
+@contextmanager
+def added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> Iterator[Path | None]:
+    """
+    Write *keys* from `merge_keys` to the key file, and return its path, or None if it has them already.
+
+    If the block fails, the file is as before. Raises CannotStart.
+    """
+    own, file = read_all_keys(settings, data), _key_file(settings, data)
+    if tuple(keys) == own:
+        yield None
+        return
+    try:
+        file.write(keys)
+    except OSError as error:
+        raise CannotStart(
+            f"Can't write the sealing key to {file.path}: {error.strerror}. Nothing was restored. Write the key from "
+            "the backup to it yourself (`tar -xOf BACKUP sealing-key`), and restore again."
+        ) from error
+    try:
+        yield file.path
+    except BaseException:
+        if own:
+            file.write(own)
+        else:
+            file.path.unlink()
+        raise
+
+
+def _key_file(settings: Settings, data: Path) -> KeyFile:
+    return KeyFile(settings.sealing_key_file or data / KEY_FILE)
 
 
 def _from_variable(settings: Settings) -> tuple[bytes, ...]:

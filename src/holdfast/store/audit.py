@@ -251,6 +251,13 @@ class SilenceOf:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupOf:
+    """A backup that was written or restored, and whether it includes the sealing key."""
+
+    with_sealing_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OwnersOf:
     """The owners of an object before and after."""
 
@@ -284,6 +291,7 @@ Details = (
     | GatewayCertificateOf
     | ChannelOf
     | SilenceOf
+    | BackupOf
     | OwnersOf
 )
 

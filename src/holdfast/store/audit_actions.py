@@ -25,6 +25,8 @@ class Action(StrEnum):
     DISCARD_REQUEST = "discard request"
     REMOVE_IDENTITY = "remove client certificate"
     ROTATE_SEALING_KEY = "rotate sealing key"
+    BACK_UP = "back up database"
+    RESTORE_BACKUP = "restore database"
     ACCEPT_CALLER = "accept client certificate"
     REPLACE_CALLER = "replace client certificate"
     DELETE_CALLER = "delete client certificate"

@@ -3,6 +3,7 @@ Errors of the database: what happened, and what to do about it. Nothing was save
 """
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -181,6 +182,14 @@ class StoreFilled(StoreFailure):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"The {what} isn't empty, so nothing was copied.", "Create another database, and copy to it.")
+
+
+class StoreUsed(StoreFailure):
+    """Control planes that would be affected use the database, with these *names*."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        text = f"These control planes are running: {', '.join(names)}. Nothing was changed."
+        super().__init__(text, "Stop all control planes of the database, wait 10 seconds, and try again.")
 
 
 class CopyDiffers(StoreFailure):

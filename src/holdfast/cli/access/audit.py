@@ -34,7 +34,7 @@ Kind = Annotated[
     str,
     Option(
         metavar="KIND",
-        help="apis, certificates, trust, identities, callers, gateways, notifications, users or sign-ins.",
+        help="apis, certificates, trust, identities, callers, gateways, database, notifications, users or sign-ins.",
     ),
 ]
 Subject = Annotated[str, Option(metavar="NAME", help="Only events about this object, such as an alias.")]

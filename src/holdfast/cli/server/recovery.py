@@ -9,40 +9,62 @@ from pathlib import Path
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.local import read_settings
 from holdfast.cli.terminal.output import say, tell
-from holdfast.server import recovery
+from holdfast.server import recovery, restoring
+from holdfast.server.restoring import Choices
+from holdfast.server.settings import Settings
 from holdfast.store.recovery.copies import write_time
 
 
-def back_up(data: Path | None, file: str | None) -> None:
+def back_up(data: Path | None, file: str | None, *, with_sealing_key: bool) -> None:
     """Write a backup to *file* (`-`: standard output) and describe it. Raises CommandFailed."""
     with failures_in_words():
         settings = read_settings({"data": data})
         if file == "-":
-            where, backup = "standard output", recovery.stream_backup(settings, sys.stdout.buffer)
+            where, backup = "standard output", _stream(settings, with_sealing_key=with_sealing_key)
         else:
-            path = Path(file or f"holdfast-{write_time(datetime.now(UTC))}.sqlite")
-            where, backup = str(path), recovery.back_up(settings, path)
+            ending = "tar" if with_sealing_key else "sqlite"
+            path = Path(file or f"holdfast-{write_time(datetime.now(UTC))}.{ending}")
+            where, backup = str(path), recovery.back_up(settings, path, with_sealing_key=with_sealing_key)
     of = backup.contents
     tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
-    if of.secrets:
+    if with_sealing_key:
+        tell(
+            "WARNING: the backup includes the sealing key. Anyone who has it can read its "
+            f"{_count(of.secrets, 'secret')}. Encrypt it, and keep it secret."
+        )
+        if backup.lost_secrets:
+            tell(
+                f"The sealing key can't decrypt {_count(backup.lost_secrets, 'secret')}. `holdfast doctor` lists them."
+            )
+    elif of.secrets:
         secrets = _count(of.secrets, "secret")
         tell(
             f"The backup doesn't include the sealing key, which is needed to decrypt its {secrets}. Back up the key "
             "separately."
         )
 
+    if backup.unrecorded:
+        tell(f"The backup isn't in the audit log. {backup.unrecorded}")
 
-def restore(data: Path | None, file: Path, *, without_keys: bool) -> None:
+
+def restore(data: Path | None, file: Path, *, without_keys: bool, replace: bool) -> None:
     """Restore a backup, and report where the previous database is kept. Raises CommandFailed."""
     with failures_in_words():
-        restored = recovery.restore(read_settings({"data": data}), file, without_keys=without_keys)
+        choices = Choices(without_keys=without_keys, replace=replace)
+        restored = restoring.restore(read_settings({"data": data}), file, choices)
     of = restored.contents
     say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
     if restored.kept:
         say(f"The previous database is kept as {restored.kept}. Remove it when you no longer need it.")
+    if restored.key_file:
+        say(f"The sealing key in the backup was added to {restored.key_file}.")
     if restored.lost_secrets:
         say(f"{_count(restored.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
+
+
+def _stream(settings: Settings, *, with_sealing_key: bool) -> recovery.Backup:
+    return recovery.stream_backup(settings, sys.stdout.buffer, with_sealing_key=with_sealing_key)
 
 
 def _count(number: int, noun: str) -> str:

@@ -112,6 +112,8 @@ def describe_details(details: Details) -> str:
             return f"{kind} {target}{names}{f', failed: {error}' if error else ''}"
         case audit.SilenceOf(kind, about, reason, until):
             return f"{' '.join(filter(None, (kind, about)))} until {_minute(until)}: {reason}"
+        case audit.BackupOf(with_sealing_key):
+            return f"{'with' if with_sealing_key else 'without'} the sealing key"
         case audit.OwnersOf(owners_before, owners_after):
             return f"{_values(owners_before)} -> {_values(owners_after)}"
 

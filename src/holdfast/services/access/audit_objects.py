@@ -25,6 +25,7 @@ class ObjectKind(StrEnum):
     IDENTITIES = "identities"
     CALLERS = "callers"
     GATEWAYS = "gateways"
+    DATABASE = "database"
     NOTIFICATIONS = "notifications"
     USERS = "users"
     SIGN_INS = "sign-ins"
@@ -83,8 +84,8 @@ ACTIONS: dict[ObjectKind, tuple[Action, ...]] = {
         Action.CREATE_GROUP,
         Action.CHANGE_GROUP,
         Action.DELETE_GROUP,
-        Action.ROTATE_SEALING_KEY,
     ),
+    ObjectKind.DATABASE: (Action.BACK_UP, Action.RESTORE_BACKUP, Action.ROTATE_SEALING_KEY),
     ObjectKind.NOTIFICATIONS: (
         Action.CREATE_CHANNEL,
         Action.CHANGE_CHANNEL,

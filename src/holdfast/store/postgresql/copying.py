@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, CursorResult, func, select
+from sqlalchemy import Connection, CursorResult, DateTime, func, select
 from sqlalchemy import Table as SqlTable
 
-from holdfast.store.errors import CopyDiffers, StoreFilled
+from holdfast.store.control_planes.control_planes import LIVE_FOR
+from holdfast.store.errors import CopyDiffers, StoreFilled, StoreUsed
 from holdfast.store.inspection import open_to_inspect
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.migrating import migrate
@@ -25,7 +26,7 @@ from holdfast.store.postgresql.engine import BEGIN, PostgresqlEngine
 from holdfast.store.postgresql.failures import explain
 from holdfast.store.postgresql.opening import COPYING, begin_alone, check_server
 from holdfast.store.sqlite.files import open_to_read
-from holdfast.store.tables import Table
+from holdfast.store.tables import ControlPlaneRow, Table
 
 _AT_ONCE = 1_000  # rows in memory
 _PATIENCE = 10.0  # seconds that it waits for a copy that was killed, until the server notices
@@ -39,24 +40,30 @@ class Copied:
     rows: int
 
 
-def copy_to_server(source: Path, location: PostgresqlLocation) -> Copied:
+def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool = False) -> Copied:
     """
     Copy the SQLite database *source*, which has current tables and isn't in use, to an empty database.
 
-    Sealed secrets stay sealed. Raises StoreFailure, including CopyDiffers; then nothing was copied.
+    With *replace*, the rows of a database that has current tables, and that no control plane uses, are replaced.
+    Sealed secrets stay sealed. Raises StoreFailure, including CopyDiffers and StoreUsed; then nothing was copied.
     """
     database = PostgresqlEngine(location)
     try:
         with database.engine.execution_options(**begin_alone(_PATIENCE)).connect() as connection:
             check_server(_driver(connection).info, location)
-            _refuse_content(connection, location)
-            connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {COPYING} ()")
-            connection.commit()
+            if not _has_content(connection):
+                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {COPYING} ()")
+                connection.commit()
+            elif not replace:
+                raise StoreFilled(str(location))
         with database.engine.execution_options(**begin_alone(_PATIENCE)).connect() as connection:
-            _refuse_content(connection, location)
+            if _has_content(connection):
+                if not replace:
+                    raise StoreFilled(str(location))
+                _refuse_use(connection)
             migrate(connection)
             copied = _copy(source, connection, location)
-            connection.exec_driver_sql(f"DROP TABLE {COPYING}")
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {COPYING}")
             connection.commit()
         with database.engine.execution_options(**{BEGIN: "BEGIN"}).connect() as connection:
             connection.exec_driver_sql("ANALYZE")
@@ -66,10 +73,27 @@ def copy_to_server(source: Path, location: PostgresqlLocation) -> Copied:
         database.close()
 
 
-def _refuse_content(connection: Connection, location: PostgresqlLocation) -> None:
+def has_content(location: PostgresqlLocation) -> bool:
+    """Return whether a database has tables, other than that of an interrupted copy. Raises StoreFailure."""
+    database = PostgresqlEngine(location)
+    try:
+        with database.read() as session:
+            return _has_content(session.connection())
+    finally:
+        database.close()
+
+
+def _has_content(connection: Connection) -> bool:
     query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-    if set(connection.exec_driver_sql(query).scalars()) - {COPYING}:
-        raise StoreFilled(str(location))
+    return bool(set(connection.exec_driver_sql(query).scalars()) - {COPYING})
+
+
+def _refuse_use(connection: Connection) -> None:
+    """Raise StoreUsed if a control plane runs; one that starts waits for this transaction."""
+    row, now = ControlPlaneRow, func.clock_timestamp(type_=DateTime(timezone=True))
+    names = connection.scalars(select(row.name).where(row.seen_at > now - LIVE_FOR).order_by(row.name)).all()
+    if names:
+        raise StoreUsed(names)
 
 
 def _copy(source: Path, connection: Connection, location: PostgresqlLocation) -> Copied:

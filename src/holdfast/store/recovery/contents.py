@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.store.errors import StoreForeign, StoreTooNew
 from holdfast.store.revisions import known_revisions, revision_of, tables_of
+from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.sqlite.files import open_to_read
 
 _ALWAYS = {"organization", "user_account", "api", "certificate", "audit_event", "change"}  # tables since revision 0001
@@ -76,3 +78,17 @@ def sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
             for each in (security, *security.get("earlier", ())):
                 if secret := each.get("secret"):
                     yield Sealed(organization, secret["id"], b64decode(secret["sealed"]))
+
+
+def count_lost(database: Path, sealing: Sealing) -> tuple[int, str]:
+    """Return the number of secrets that *sealing* can't decrypt, and why not the last one. Raises StoreFailure."""
+    count, why = 0, ""
+    with open_to_read(database) as connection:
+        for each in sealed_secrets(connection):
+            try:
+                sealing.open(each.sealed, each.organization, each.row)
+            except CannotUnseal as error:
+                count, why = count + 1, error.why
+            except UnusableSealingKey as error:
+                count, why = count + 1, str(error).rstrip(".")
+    return count, why

@@ -49,17 +49,23 @@ def finish(database: Path) -> Path | None:
     return kept
 
 
+def name_kept(database: Path, at: datetime) -> Path:
+    """Return a new name next to *database* for what a restore replaces."""
+    first = kept = database.with_name(f"{database.name}.before-restore-{write_time(at)}")
+    number = 1
+    while kept.exists():
+        number += 1
+        kept = first.with_name(f"{first.name}-{number}")
+    return kept
+
+
 def _decided(database: Path) -> Path:
     return database.with_name(f"{database.name}.restored")
 
 
 def _move_away(database: Path, at: datetime) -> Path | None:
     """Rename the old database and its log; after a crash, the same name is used again."""
-    first = kept = database.with_name(f"{database.name}.before-restore-{write_time(at)}")
-    number = 1
-    while kept.exists():
-        number += 1
-        kept = first.with_name(f"{first.name}-{number}")
+    kept = name_kept(database, at)
     for ending in (*_BESIDE, ""):
         old = database.with_name(database.name + ending)
         if old.exists():

@@ -30,6 +30,7 @@ _KINDS = {
     ObjectKind.IDENTITIES: "Identities",
     ObjectKind.CALLERS: "Callers",
     ObjectKind.GATEWAYS: "Gateways",
+    ObjectKind.DATABASE: "Database",
     ObjectKind.NOTIFICATIONS: "Notifications",
     ObjectKind.USERS: "Users",
     ObjectKind.SIGN_INS: "Sign-ins",

@@ -1,0 +1,154 @@
+"""
+`holdfast restore`: replace the database by a backup, and keep the previous one.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.files.replacement import flush
+from holdfast.network.sockets import CannotStart
+from holdfast.server.backup_files import BackupFile, open_backup
+from holdfast.server.clock import utc_now
+from holdfast.server.database import database_location
+from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.recovery import open_copy
+from holdfast.server.recovery_audit import upgrade_and_record_restore
+from holdfast.server.sealing_keys import added_keys, merge_keys
+from holdfast.server.settings import Settings
+from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
+from holdfast.store.location import Location, PostgresqlLocation
+from holdfast.store.recovery.contents import Contents, count_lost, read_contents
+from holdfast.store.recovery.copies import copy_database, remove_copy
+from holdfast.store.recovery.replacement import finish, name_kept, replace_database, stage
+from holdfast.store.recovery.write_ahead_log import check_log
+from holdfast.store.sealing import Sealing
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The losses that a restore accepts: of secrets, and with PostgreSQL, of what the database contains."""
+
+    without_keys: bool = False
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """
+    A restored backup, the path of the old database, and the number of secrets that can't be decrypted.
+
+    *key_file* is the file to which the sealing key in the backup was added; None: there was nothing to add.
+    """
+
+    contents: Contents
+    kept: Path | None
+    lost_secrets: int
+    key_file: Path | None
+
+
+class SecretsLost(CannotStart):
+    """The current sealing key can't decrypt secrets in the backup."""
+
+    def __init__(self, file: Path, count: int, why: str, *, key_is_in_it: bool) -> None:
+        secrets = "1 secret" if count == 1 else f"{count} secrets"
+        advice = "Use the sealing key from the time of the backup"
+        if key_is_in_it:
+            advice = "The backup includes a sealing key: unset HOLDFAST_SEALING_KEY to use it"
+        super().__init__(
+            f"{secrets} in {file} can't be decrypted: {why}. Nothing was changed. {advice}, or add --without-keys to "
+            "restore everything else."
+        )
+
+
+def restore(settings: Settings, file: Path, choices: Choices | None = None) -> Restored:
+    """
+    Replace the database in the data directory by the one in *file*, and keep the old one.
+
+    With PostgreSQL, copy *file* into a database, completely or not at all; one that isn't empty is replaced on request.
+
+    Raises:
+        CannotStart: Holdfast is running there; SecretsLost.
+        StoreFailure: BackupUnusable, StoreFilled, StoreUsed, or the disk is full.
+    """
+    data = settings.data.expanduser()
+    location, choices = database_location(settings, data), choices or Choices()
+    with open_backup(file) as backup:
+        with _named(file):
+            contents = _check_backup(backup.database, database_in(data))
+        with data_directory(data), _stage(backup, file, database_in(data), location) as staged:
+            keys = merge_keys(settings, data, backup.keys)
+            lost, why = count_lost(staged, Sealing(lambda: keys))
+            if lost and not choices.without_keys:
+                raise SecretsLost(file, lost, why, key_is_in_it=bool(backup.keys))
+            upgrade_and_record_restore(staged, file.name, utc_now(), with_sealing_key=bool(backup.keys))
+            with added_keys(settings, data, keys) as key_file:
+                if isinstance(location, PostgresqlLocation):
+                    kept = _replace_on_server(settings, data, staged, location, choices)
+                else:
+                    kept = replace_database(database_in(data), staged)
+    return Restored(contents, kept, lost, key_file)
+
+
+@contextmanager
+def _stage(backup: BackupFile, file: Path, database: Path, location: Location) -> Iterator[Path]:
+    """Copy the database of a backup to where it is upgraded; the copy is removed at the end, unless it was moved."""
+    if isinstance(location, PostgresqlLocation):
+        with tempfile.TemporaryDirectory(prefix=".holdfast-restore-", dir=database.parent) as own:
+            staged = Path(own) / DATABASE_FILE
+            with _named(file):
+                copy_database(backup.database, staged)
+            yield staged
+        return
+    finish(database)
+    with _named(file):
+        staged = stage(backup.database, database)
+    try:
+        yield staged
+    except BaseException:
+        remove_copy(staged)
+        raise
+
+
+def _replace_on_server(
+    settings: Settings, data: Path, staged: Path, location: PostgresqlLocation, choices: Choices
+) -> Path | None:
+    """Copy *staged* to the server; return where what was there is kept as a backup, None if there was nothing."""
+    from holdfast.store.postgresql.copying import copy_to_server, has_content
+
+    kept = None
+    if choices.replace and has_content(location):
+        kept = name_kept(data / DATABASE_FILE, utc_now())
+        with open_copy(settings, data) as (copy, _):
+            copy.replace(kept)
+            flush(data)
+    try:
+        copy_to_server(staged, location, replace=choices.replace)
+    except BaseException:
+        if kept:
+            kept.unlink()
+        raise
+    return kept
+
+
+def _check_backup(file: Path, database: Path) -> Contents:
+    """Check, before anything is written, that *file* is a database of this version or an earlier one."""
+    if database.exists() and file.samefile(database):
+        raise BackupUnusable(file, "it is the database in use.")
+    check_log(file)
+    return read_contents(file)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Name *file*, which can be an archive, in the failures of reading a backup."""
+    try:
+        yield
+    except StoreDamaged as error:
+        raise BackupUnusable(file, f"it is damaged ({error.reason}).") from error
+    except StoreMixed as error:
+        raise BackupUnusable(file, error.text) from error
+    except StoreForeign as error:
+        raise BackupUnusable(file, "it is not a database of Holdfast.") from error
