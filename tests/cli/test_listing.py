@@ -114,6 +114,18 @@ def test_a_token_has_the_scopes_that_a_command_needs(command, guest, holdfast):
     guest.refused("whoami", code=4, **scripted)
 
 
+def test_a_calendar_feed_is_created_shown_and_revoked_with_a_password(command, holdfast):
+    created = command("calendar", "create")
+    address = created.output.strip()
+    assert address.startswith(f"{holdfast.publisher_url}/calendar/hfc_")
+    assert "works until" in created.errors
+    assert holdfast.rest.get(address).text.startswith("BEGIN:VCALENDAR")
+    assert command.done("calendar", "show", "--json").json.keys() == {"createdTime", "expiresTime"}
+    command.done("calendar", "revoke", "--yes")
+    assert holdfast.rest.get(address).status_code == 404
+    assert "calendar feed" in command.refused("calendar", "show")
+
+
 def test_an_api_is_created_from_an_openapi_definition(command, tmp_path):
     (tmp_path / "pets.yaml").write_text(DEFINITION)
     ended = command("api", "create", "--openapi", tmp_path / "pets.yaml", "--json")

@@ -46,6 +46,8 @@ def cause(evidence: Evidence, header_kib: int = 1) -> Cause:
         (seen("cluster_not_found", "NC"), Cause.BACKEND_NOT_READY),
         (seen("via_upstream", "", 401, challenged=True), Cause.CONNECTION_AUTHENTICATION),
         (seen("stream_idle_timeout", "SI", 408), Cause.CALLER_STOPPED_SENDING),
+        (seen("stream_idle_timeout", "SI", 101, websocket=True), Cause.WEBSOCKET_IDLE),
+        (seen("stream_idle_timeout", "SI", 504, websocket=True), Cause.TIMEOUT),
         (seen("request_header_timeout", "", 408), Cause.CALLER_STOPPED_SENDING),
         (seen("downstream_remote_disconnect", "DC", 0), Cause.CALLER_DISCONNECTED),
         (seen("downstream_remote_disconnect", "DC", 200), Cause.CALLER_DISCONNECTED),

@@ -91,6 +91,8 @@ def test_filters_can_be_combined(store, four):
         Filter(alias="one"): ["one"],
         Filter(endpoint="https://b.test"): ["four", "two"],
         Filter(endpoint="https://b.test:99"): ["four"],
+        Filter(endpoint="wss://b.test:99/chat"): ["four"],
+        Filter(query="wss://b.test"): ["four", "two"],
         Filter(endpoint="https://b.test:443/x"): ["two"],
         Filter(origins=("https://b.test", "https://c.test")): ["three", "two"],
         Filter(origins=()): [],

@@ -76,6 +76,7 @@ def test_the_page_shows_and_deletes_everything_stored_for_an_endpoint(client, pi
     client.put(f"{ENDPOINTS}/client-certificate", params=where, files=files)
     assert "No unused certificates" in client.get(PAGE).text
     client.post(f"{pizza}/delete")
+    assert 'data-kind="unused-identities"' in client.get("/").text
     said = text_of(client.get(PAGE))
     assert all(each in said for each in (ORIGIN, "pizza-backend", "SHA-256 fingerprint", "other.test", "ourselves"))
     assert "pizza-backend" in client.get(f"{PAGE}/delete", params={"origin": ORIGIN}).text

@@ -65,6 +65,7 @@ COMMANDS = {
     "logout": Source("access.sign_in", "Sign out and revoke the stored token."),
     "whoami": Source("access.sign_in", "Show the signed-in user and the publisher."),
     "token": Source("access.token_commands", "Manage your tokens for scripts.", is_group=True),
+    "calendar": Source("access.calendar_commands", "Manage your calendar feed of what expires.", is_group=True),
     "context": Source("access.context_commands", "Manage sign-ins to publishers.", is_group=True),
     "api": Source(
         "catalog.apis",

@@ -5,7 +5,7 @@ The REST API: the paths, members and status codes of WSO2's publisher, with addi
 from fastapi import Depends, FastAPI
 
 from holdfast.rest import errors, self_description
-from holdfast.rest.access import audit_events, oauth, own_account, tokens, users
+from holdfast.rest.access import audit_events, calendar_feed, oauth, own_account, tokens, users
 from holdfast.rest.access.senders import sender as sender
 from holdfast.rest.attention import attention
 from holdfast.rest.catalog import (
@@ -95,6 +95,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         metrics,
         audit_events,
         tokens,
+        calendar_feed,
         users,
         own_account,
         empty_lists,

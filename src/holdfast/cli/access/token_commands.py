@@ -62,7 +62,7 @@ def create_token(
     scopes that your roles allow.
     """
     wanted = [*(scope or []), *_scopes_for(for_ or [])]
-    with _signed_in(user, password_stdin=password_stdin) as client:
+    with signed_in(user, password_stdin=password_stdin) as client:
         granted = client.get(PATH)["scopes"]
         usable = [each for each in dict.fromkeys(wanted) if each in granted or each in (scope or ())]
         if missing := [each for each in dict.fromkeys(wanted) if each not in usable]:
@@ -86,7 +86,7 @@ def list_tokens(
     user: User = None, password_stdin: PasswordStdin = False, output: Output = None, as_json: AsJson = False
 ) -> None:
     """List your tokens, newest first. Asks for your password."""
-    with _signed_in(user, password_stdin=password_stdin) as client:
+    with signed_in(user, password_stdin=password_stdin) as client:
         answer = client.get(PATH)
     rows = [
         (each["name"], format_date(each["expiresTime"]), each["lastUsedDate"] or "", " ".join(each["scopes"]))
@@ -101,7 +101,7 @@ def revoke_token(
     name: Name, yes: Yes = False, user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """Revoke one of your tokens. Asks for your password."""
-    with _signed_in(user, password_stdin=password_stdin) as client:
+    with signed_in(user, password_stdin=password_stdin) as client:
         token = next((each for each in client.get(PATH)["list"] if each["name"] == name), None)
         if token is None:
             raise CommandFailed(f"You have no token named {name}. Run `holdfast token list` to see all.")
@@ -124,7 +124,7 @@ def _scopes_for(commands_: list[str]) -> list[str]:
     return scopes
 
 
-def _signed_in(user: str | None, *, password_stdin: bool) -> Client:
+def signed_in(user: str | None, *, password_stdin: bool) -> Client:
     """Connect with a password: that of the environment, or one that the user enters."""
     publisher, who = credentials.find()
     if who.password and user in {None, who.user} and not password_stdin:

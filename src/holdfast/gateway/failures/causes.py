@@ -65,6 +65,7 @@ class Cause(StrEnum):
     RATE_LIMITED = "rate_limited"
     NOT_A_WEBSOCKET = "not_a_websocket"
     WEBSOCKET_REQUIRED = "websocket_required"
+    WEBSOCKET_IDLE = "websocket_idle"
     BAD_REQUEST = "bad_request"
     REQUEST_REFUSED = "request_refused"
     REQUEST_TOO_LARGE = "request_too_large"
@@ -95,6 +96,7 @@ NOT_OF_BACKENDS = frozenset(
         Cause.RATE_LIMITED,
         Cause.NOT_A_WEBSOCKET,
         Cause.WEBSOCKET_REQUIRED,
+        Cause.WEBSOCKET_IDLE,
         Cause.BAD_REQUEST,
         Cause.REQUEST_REFUSED,
         Cause.REQUEST_TOO_LARGE,

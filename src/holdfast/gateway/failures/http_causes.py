@@ -49,6 +49,9 @@ _REJECTED = {
 }
 
 
+_OPENED = {101, 200}  # statuses of a websocket over HTTP/1.1 and HTTP/2 (RFC 8441)
+
+
 def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) -> Cause:
     """
     Return the code for a failed request; *header_kib* is the limit of a response's header in KiB.
@@ -101,6 +104,8 @@ def _caller_cause(evidence: Evidence) -> Cause | None:
     """Return the code for a failure that is not the backend's fault; None if it is the backend's."""
     if evidence.status == 408:
         return Cause.CALLER_STOPPED_SENDING
+    if evidence.websocket and evidence.status in _OPENED and "SI" in evidence.flags:
+        return Cause.WEBSOCKET_IDLE
     if evidence.flags & BACKEND_FLAGS or evidence.details.startswith("upstream_"):
         return None
     if "OM" in evidence.flags:

@@ -3,13 +3,18 @@ Explanations of requests that failed for a reason other than their backend.
 """
 
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.failures.explanation import Explanation
+from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 
 REQUEST_EXPLANATIONS: dict[Cause, Explanation] = {
     Cause.CALLER_DISCONNECTED: Explanation(
         "The caller closed the connection before the response was complete.",
         "If callers give up waiting, raise their timeout or make the backend faster. The normal end of a websocket or "
         "an event stream looks the same and needs no action.",
+    ),
+    Cause.WEBSOCKET_IDLE: Explanation(
+        "The gateway closed a websocket on which nobody had sent anything for the idle timeout.",
+        "Let the caller or the backend send pings more often, or raise the idle timeout of the endpoint.",
+        SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.CALLER_STOPPED_SENDING: Explanation(
         "The caller stopped sending its request.",

@@ -94,6 +94,19 @@ class Tokens(TypedDict):
     list: list[Token]
 
 
+class CalendarFeed(TypedDict):
+    """The current user's calendar feed, without its address."""
+
+    createdTime: Timestamp
+    expiresTime: Timestamp
+
+
+class NewCalendarFeed(CalendarFeed):
+    """A calendar feed and its address, which is the only credential."""
+
+    url: str
+
+
 class AuditChange(TypedDict):
     """A value before and after an event; empty: it had none."""
 

@@ -1,5 +1,5 @@
 """
-Endpoint certificates that need attention.
+Endpoint certificates that need attention, and gateway identities that no API uses.
 """
 
 from collections.abc import Iterator
@@ -44,6 +44,7 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
         expiring = [urgent.find_expiring(session, organization, before, after) for after, before in pairwise(bounds)]
         retirable = urgent.find_retirable(session, organization, now, now - SEEN_WITHIN, now - retire_after)
         unused = urgent.find_unused(session, organization)
+        identities = urgent.find_unused_identities(session, organization)
     if expired.count:
         sentence = count_of(expired.count, "certificate in use has expired", "certificates in use have expired")
         yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired, sentence, "expired")
@@ -59,6 +60,13 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     if unused.count:
         sentence = count_of(unused.count, "certificate isn't used by any API", "certificates aren't used by any API")
         yield _describe(Kind.UNUSED_CERTIFICATES, Urgency.LATER, unused, sentence, "expires")
+    if identities.count:
+        sentence = count_of(
+            identities.count, "gateway identity isn't used by any API", "gateway identities aren't used by any API"
+        )
+        where = identities.endpoint
+        kind, action = Kind.UNUSED_IDENTITIES, "Show what is unused"
+        yield Item(kind, Urgency.LATER, identities.count, sentence, where, "/unused-certificates", action)
 
 
 def _describe(kind: Kind, urgency: Urgency, found: Urgent, sentence: str, event: str) -> Item:

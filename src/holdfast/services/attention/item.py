@@ -34,6 +34,7 @@ class Kind(StrEnum):
     EXPIRING_IN_90_DAYS = "expiring-in-90-days"
     PREVIOUS_TO_RETIRE = "previous-to-retire"
     UNUSED_CERTIFICATES = "unused-certificates"
+    UNUSED_IDENTITIES = "unused-identities"
 
 
 @dataclass(frozen=True, slots=True)

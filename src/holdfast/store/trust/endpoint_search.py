@@ -1,11 +1,11 @@
 """
-The condition for WSO2's search of endpoint certificates by endpoint.
+Searches of endpoint certificates by endpoint. A wss URL is the same place as an https URL.
 """
 
 from sqlalchemy import ColumnElement, false, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from holdfast.apis.url import DEFAULT_PORTS, parse_host, parse_url
+from holdfast.apis.url import BACKENDS, DEFAULT_PORTS, parse_host, parse_url
 
 
 def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bool]:
@@ -16,7 +16,7 @@ def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bo
     """
     scheme, separator, rest = searched.strip().rpartition("://")
     authority = rest.partition("/")[0].partition("?")[0]
-    schemes = [scheme.lower()] if separator else list(DEFAULT_PORTS)
+    schemes = [BACKENDS.get(scheme.lower(), scheme.lower())] if separator else list(DEFAULT_PORTS)
     if _has_port(authority):
         try:
             urls = [parse_url(f"{each}://{authority}") for each in schemes]
@@ -29,6 +29,13 @@ def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bo
         return false()
     exact = [_write(each, host, None) for each in schemes]
     return or_(origin.in_(exact), *(origin.startswith(f"{each}:", autoescape=True) for each in exact))
+
+
+def spell_schemes(text: str) -> list[str]:
+    """Return *text*, or if it begins with the scheme of a backend, the texts with all schemes that mean the same."""
+    scheme, separator, rest = text.partition("://")
+    same = [each for each, meaning in BACKENDS.items() if separator and meaning == BACKENDS.get(scheme)]
+    return [f"{each}://{rest}" for each in same] or [text]
 
 
 def _has_port(authority: str) -> bool:

@@ -20,7 +20,7 @@ from holdfast.store.api_origins import select_users
 from holdfast.store.labels import has_label
 from holdfast.store.substring import contains
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
-from holdfast.store.trust.endpoint_search import is_at
+from holdfast.store.trust.endpoint_search import is_at, spell_schemes
 from holdfast.store.trust.facts import searchable
 from holdfast.store.trust.unused_origins import is_unused
 
@@ -222,7 +222,7 @@ def _conditions(session: Session, organization: str, wanted: Filter) -> Iterator
 
 
 def _search(session: Session, organization: str, text: str) -> ColumnElement[bool]:
-    named = contains(_TABLE.search_text, text)
+    named = or_(*(contains(_TABLE.search_text, spelling) for spelling in spell_schemes(text)))
     ids = _find_numbers(session, organization, re.sub("[: ]", "", text)) if _HEX.fullmatch(text) else set()
     return or_(named, _TABLE.id.in_(ids)) if ids else named
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.trust.endpoint_certificate import Generation
-from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.tables import EndpointCertificateRow, GatewayIdentityRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
 
 _TABLE = EndpointCertificateRow
@@ -49,6 +49,14 @@ def find_unused(session: Session, organization: str) -> Urgent:
     first = select(_TABLE.alias, _TABLE.endpoint, _TABLE.expires_at).where(of_organization, _TABLE.origin == origin)
     row = session.execute(first.order_by(_TABLE.expires_at, _TABLE.alias).limit(1)).one()
     return Urgent(int(count), *row)
+
+
+def find_unused_identities(session: Session, organization: str) -> Urgent:
+    """Find gateway identities for origins that no API uses, by origin; the first one's origin is the *endpoint*."""
+    table = GatewayIdentityRow
+    unused = (table.organization_id == organization, is_unused(table))
+    count, first = session.execute(select(func.count(), func.min(table.origin)).where(*unused)).one()
+    return Urgent(count, endpoint=first or "")
 
 
 def find_retirable(
