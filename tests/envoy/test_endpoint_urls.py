@@ -35,7 +35,7 @@ def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
 def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
     with websocket_backend(None) as url:
         api = holdfast.create_api(url)
-        endpoint = {"url": url.replace("http:", "ws:"), "config": {"idleTimeoutMs": 1000}}
+        endpoint = {"url": url.replace("http:", "ws:"), "config": {"actionDuration": "1000"}}
         config = {"endpoint_type": "ws", "production_endpoints": endpoint}
         change = {"type": "WS", "transport": ["ws", "wss"], "endpointConfig": config}
         holdfast.rest.put(f"/apis/{api.id}", json=change).raise_for_status()

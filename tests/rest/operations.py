@@ -81,11 +81,12 @@ class House:
         self.owned_by(owner)
 
     def owned_by(self, client):
-        """Create a token and a session for the user of *client*, whose operations are about the user's own."""
+        """Create a token, a calendar feed and a session for the user of *client*, whose operations are about the user's own."""
         if "own_account" in client.get(f"{PREFIX}/account").json()["permissions"]:
             body = {"name": f"token {self.marker}", "scopes": ["apim:api_view"], "expiresTime": self.later(days=1)}
             self.ids["token_id"] = client.post(f"{PREFIX}/tokens", json=body).json()["id"]
             self.ids["session_id"] = client.get(f"{PREFIX}/account/sessions").json()["list"][0]["id"]
+            client.post(f"{PREFIX}/calendar-feed")
 
     def ask(self, client, operation, ids=None, change=lambda request: request):
         """Send the request for *operation* on this house's objects, or on *ids*, after a *change*."""
