@@ -26,20 +26,20 @@ PIN = "ab" * 32
     ("trust", "sentence"),
     [
         (PUBLIC, "is valid for a.internal and was issued by a public CA."),
-        (BY_ROOT, "is valid for a.internal and was issued by CN=root."),
-        (replace(BY_ROOT, with_public_roots=True), "was issued by CN=root or a public CA."),
-        (BY_LEAF, "is valid for a.internal and is, or was issued by, CN=a.internal."),
+        (BY_ROOT, "is valid for a.internal and was issued by root."),
+        (replace(BY_ROOT, with_public_roots=True), "was issued by root or a public CA."),
+        (BY_LEAF, "is valid for a.internal and is, or was issued by, a.internal."),
         (
             replace(BY_LEAF, with_public_roots=True),
-            "is, or was issued by, CN=a.internal, or was issued by a public CA.",
+            "is, or was issued by, a.internal, or was issued by a public CA.",
         ),
         (
             replace(BY_ROOT, names=(reference_identifier("b.internal"), reference_identifier("192.0.2.1"))),
-            "is valid for b.internal or 192.0.2.1 and was issued by CN=root.",
+            "is valid for b.internal or 192.0.2.1 and was issued by root.",
         ),
         (
             replace(BY_LEAF, any_name=True, certificate_pins=(PIN,)),
-            ", whatever its names, is, or was issued by, CN=a.internal",
+            ", whatever its names, is, or was issued by, a.internal",
         ),
     ],
 )
@@ -47,6 +47,16 @@ def test_the_first_sentence_is_the_main_rule(trust: TrustSet, sentence: str):
     first = effect(trust)[0]
     assert first.startswith("The gateway accepts a backend only if its certificate")
     assert sentence in first
+
+
+def test_authorities_are_named_by_their_common_names_and_by_more_only_if_they_share_them():
+    root = read_certificate(ROOT.der)
+    same = replace(root, subject="CN=root,O=Fabrikam", fingerprint="ab")
+    other = read_certificate(issue(ca=True, common_name="other").der)
+    both = effect(trust_set([root, other], HOST))[0]
+    assert both.endswith("was issued by other or root.")
+    alike = effect(trust_set([root, same, other], HOST))[0]
+    assert alike.endswith("was issued by CN=root, CN=root,O=Fabrikam or other.")
 
 
 def test_each_further_condition_has_a_sentence():

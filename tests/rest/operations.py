@@ -81,7 +81,7 @@ class House:
         self.owned_by(owner)
 
     def owned_by(self, client):
-        """Create a token, a calendar feed and a session for the user of *client*, whose operations are about the user's own."""
+        """Create a token, a calendar feed and a session for the user of *client*, whose operations are their own."""
         if "own_account" in client.get(f"{PREFIX}/account").json()["permissions"]:
             body = {"name": f"token {self.marker}", "scopes": ["apim:api_view"], "expiresTime": self.later(days=1)}
             self.ids["token_id"] = client.post(f"{PREFIX}/tokens", json=body).json()["id"]

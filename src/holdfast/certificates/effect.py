@@ -2,8 +2,10 @@
 Sentences that explain exactly what the gateway accepts for a trust set.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
+from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet
 
@@ -31,13 +33,20 @@ def _anchors(trust: TrustSet) -> str:
     public = "a public CA" if trust.public_roots else ""
     if not trust.anchors:
         return f"was issued by {public}"
-    subjects = _either(list(dict.fromkeys(anchor.subject or "an empty subject" for anchor in trust.anchors)))
+    subjects = _either(_name(trust.anchors))
     if all(not anchor.is_ca for anchor in trust.anchors):
         # The key of any anchor may have signed others, unless its key usage forbids it (measured on Envoy 1.40).
         own = f"is, or was issued by, {subjects}"
         return f"{own}, or was issued by {public}" if public else own
     issued = f"was issued by {subjects}"
     return f"{issued} or {public}" if public else issued
+
+
+def _name(anchors: Sequence[Certificate]) -> list[str]:
+    """Return the title of each different subject in order, or the whole subject if others have the same title."""
+    titles = {anchor.subject: anchor.title or "an empty subject" for anchor in anchors}
+    shared = {title for title, number in Counter(titles.values()).items() if number > 1}
+    return sorted(subject if title in shared else title for subject, title in titles.items())
 
 
 def _pins(trust: TrustSet) -> list[str]:
