@@ -30,7 +30,9 @@ READS = {
     gateway_identities.of_origins: lambda session, org, _: gateway_identities.of_origins(
         session, org, [ORIGIN]
     ).values(),
-    gateway_identities.of_organization: lambda session, org, _: gateway_identities.of_organization(session, org),
+    gateway_identities.of_organization: lambda session, org, _: {
+        identity.organization for identity in gateway_identities.of_organization(session, org)
+    },
 }
 WRITES = {
     caller_certificates.insert: lambda session, org, own: caller_certificates.insert(

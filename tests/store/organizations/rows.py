@@ -199,6 +199,8 @@ def _insert_trust(session: Session, own: SimpleNamespace) -> None:
     for settings in (own.settings, own.ended):
         trust_settings.save(session, settings)
     gateway_identities.save(session, own.identity)
+    unused = {"origin": own.unused.origin, "endpoint": own.unused.endpoint}
+    gateway_identities.save(session, replace(own.identity, id=f"u-{own.name}", **unused))
 
 
 def _insert_audit_events(session: Session, own: SimpleNamespace) -> None:

@@ -82,6 +82,7 @@ READS = {
     urgent.find_retirable: lambda session, org, _: (
         [org] * urgent.find_retirable(session, org, AFTER_NOW, NOW, AFTER_NOW).count
     ),
+    urgent.find_unused_identities: lambda session, org, _: [org] * urgent.find_unused_identities(session, org).count,
     urgent.find_unused: lambda session, org, both: [
         each.name for each in both if urgent.find_unused(session, org).endpoint == each.unused.endpoint
     ],
