@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import violations_by_theme
+from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
 from holdfast.server.clock import utc_now
 from holdfast.server.directories import DATABASE_FILE
 from holdfast.store.database import Store
@@ -14,7 +16,7 @@ from holdfast.store.location import Location
 from holdfast.store.postgresql.location import parse_location
 from holdfast.store.trust import endpoint_certificates
 from issuing import DAY, issue
-from running import Holdfast
+from running import Holdfast, PublishedApi
 from store.values import make_entry
 
 NUMBER = 1_000
@@ -28,7 +30,7 @@ def location_of(holdfast: Holdfast) -> Location:
 
 
 @pytest.fixture(scope="module")
-def many(holdfast: Holdfast) -> Iterator[None]:
+def many(holdfast: Holdfast) -> Iterator[PublishedApi]:
     """1,000 certificates of an organization, which an API uses at one of ten endpoints."""
     api = holdfast.create_api("https://many-3.example:8443")
     issued = [issue(f"host-{n}.example", by=CA, end=(3 + 7 * n) * DAY, common_name=f"host-{n}") for n in range(40)]
@@ -40,7 +42,7 @@ def many(holdfast: Holdfast) -> Iterator[None]:
             entry = replace(entry, created_at=now, updated_at=now, created_by="admin")
             endpoint_certificates.insert(session, entry)
     store.close()
-    yield
+    yield api
     left = holdfast.rest.get("/endpoint-certificates-export", params={"format": "json", "query": PREFIX}, timeout=60)
     aliases = [each["alias"] for each in left.raise_for_status().json()["certificates"]]
     deleted = holdfast.rest.post("/endpoint-certificates/delete", json={"aliases": aliases}, timeout=60)
@@ -112,3 +114,56 @@ def test_certificates_are_examined_and_deleted_with_the_keyboard(signed_in: Page
     removed = holdfast.rest.get("/removed-endpoint-certificates").json()["list"]
     (deleted,) = [each["id"] for each in removed if each["alias"] == "many-999"]
     assert holdfast.rest.post(f"/removed-endpoint-certificates/{deleted}/restore").status_code in (200, 400)
+
+
+def tab_to(target: Locator, most: int) -> None:
+    """Press Tab until *target* has the focus, *most* times."""
+    expect(target).to_be_visible()
+    for _ in range(most):
+        target.page.keyboard.press("Tab")
+        if target.evaluate("(element) => element === document.activeElement"):
+            return
+    pytest.fail(f"{target} isn't within {most} keys")
+
+
+def test_a_certificate_is_added_examined_and_deleted_as_the_described_page_says_with_the_keyboard_only(
+    signed_in: Page, many: PublishedApi, tmp_path: Path
+):
+    page, keys = signed_in, signed_in.keyboard
+    page.goto(f"/apis?query={many.name}")
+    tab_to(page.get_by_role("link", name=many.name), 60)
+    keys.press("Enter")
+    tab_to(page.get_by_role("link", name="Endpoints", exact=True), 60)
+    keys.press("Enter")
+    tab_to(page.locator("summary", has_text="General Endpoint Configurations"), 60)
+    keys.press("Enter")
+    add = page.get_by_role("button", name=ADD_CERTIFICATE)
+    tab_to(add, 10)
+    keys.press("Enter")
+    dialog = page.get_by_role("dialog", name=UPLOAD_CERTIFICATE)
+    tab_to(dialog.get_by_label("Alias"), 2)
+    keys.type("by-keyboard")
+    tab_to(dialog.get_by_label("Endpoint", exact=True), 2)
+    tab_to(dialog.get_by_label("Certificate", exact=True), 2)
+    (tmp_path / "backend.pem").write_bytes(issue("many-3.example", end=2 * DAY).pem)
+    with page.expect_file_chooser() as chooser:
+        keys.press("Enter")
+    chooser.value.set_files(tmp_path / "backend.pem")
+    expect(dialog.locator("#inspection")).to_contain_text("CN=many-3.example")
+    tab_to(dialog.get_by_role("button", name="Save"), 15)
+    keys.press("Enter")
+    row = page.locator(".certificate-row").filter(has_text="by-keyboard")
+    expect(row).to_be_in_viewport()
+    tab_to(row.get_by_role("button", name="Certificate details"), 10)
+    keys.press("Enter")
+    details = page.get_by_role("dialog")
+    expect(details.get_by_text("Status", exact=True)).to_be_in_viewport()
+    expect(details.get_by_text("CN=many-3.example").first).to_be_in_viewport()
+    keys.press("Escape")
+    expect(row.get_by_role("button", name="Certificate details")).to_be_focused()
+    tab_to(row.get_by_role("button", name="Delete certificate"), 4)
+    keys.press("Enter")
+    tab_to(page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True), 6)
+    keys.press("Enter")
+    expect(row).to_have_count(0)
+    expect(page.locator("body")).not_to_be_focused()
