@@ -171,7 +171,7 @@ def test_a_command_works_with_exactly_these_scopes(holdfast, run, name):
         ended = run(f"{name} {arguments}", [scope for scope in scopes if scope != left_out])
         assert ended.code == 1, (left_out, ended)
         assert "403" in ended.errors, (left_out, ended)
-        if len(scopes) > 2:  # it may have made some of its changes; others read, and make one change
+        if len(scopes) > 1:  # some of its requests succeeded
             prepare(holdfast, run, preparations)
     ended = run(f"{name} {arguments}", scopes)
     assert ended.code in CODES.get(name, {0}), ended
