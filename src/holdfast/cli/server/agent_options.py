@@ -19,6 +19,7 @@ from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.network.sockets import format_address
 
+Texts = Sequence[str] | None
 MONITORING = "monitoring"
 _ADDRESSES = ("production", "sandbox", "production-tls", "sandbox-tls")
 
@@ -66,11 +67,51 @@ class AgentOptions:
                 yield f"--{listener.replace('/', '-')}={format_address(address)}"
 
 
-def read_own_addresses(
-    production: Sequence[str] | None,
-    sandbox: Sequence[str] | None,
-    production_tls: Sequence[str] | None,
-    sandbox_tls: Sequence[str] | None,
+def check_options(
+    data: Path,
+    name: str,
+    control_plane: str | None,
+    drain: float,
+    envoy: Path | None,
+    log_level: str,
+    *,
+    addresses: tuple[Texts, Texts, Texts, Texts],
+    certificate: tuple[Path | None, Path | None],
+    monitoring: Texts,
+    access_log: tuple[str, str, int, int],
+    collector: tuple[str, Path | None, float],
+) -> AgentOptions:
+    """
+    Return the options with these values, which are as entered.
+
+    *addresses* are those for production, sandbox, and both over TLS. *certificate* is a file and its key. *access_log*
+    is the target, the format, the size and number of files; *collector* its URL, its CA and the share of requests.
+
+    Raises:
+        Misused: An address isn't HOST:PORT, only one file of the certificate is set, the format of the access log or
+            the collector can't be used.
+        CommandFailed: A name has no address.
+    """
+    return AgentOptions(
+        data,
+        name,
+        control_plane,
+        drain,
+        envoy,
+        log_level,
+        _read_own_addresses(*addresses),
+        _read_own_certificate(*certificate),
+        _resolve(MONITORING, monitoring) if monitoring else (),
+        _read_access_log(*access_log),
+        _read_collector(*collector),
+    )
+
+
+def _read_own_addresses(
+    production: Texts,
+    sandbox: Texts,
+    production_tls: Texts,
+    sandbox_tls: Texts,
 ) -> OwnAddresses:
     """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
     given = {
@@ -82,11 +123,6 @@ def read_own_addresses(
     return {listener: _resolve(option, texts) for (option, listener), texts in given.items() if texts}
 
 
-def read_monitoring(texts: Sequence[str] | None) -> Addresses:
-    """Return where health checks and metrics are answered. Raises Misused, CommandFailed as `read_own_addresses`."""
-    return _resolve(MONITORING, texts) if texts else ()
-
-
 def _resolve(option: str, texts: Sequence[str]) -> Addresses:
     try:
         parsed = parse_addresses(texts)
@@ -96,7 +132,7 @@ def _resolve(option: str, texts: Sequence[str]) -> Addresses:
         return resolve_addresses(option, parsed)
 
 
-def read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+def _read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     """Return the absolute paths of the certificate for callers and its key. Raises Misused if only one is set."""
     if certificate and key:
         return certificate.expanduser().absolute(), key.expanduser().absolute()
@@ -105,7 +141,7 @@ def read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Pa
     return None
 
 
-def read_access_log(target: str, layout: str, size: int, files: int) -> AccessLogOptions:
+def _read_access_log(target: str, layout: str, size: int, files: int) -> AccessLogOptions:
     """Return the options of the access log. Raises Misused if the format can't be used."""
     options = AccessLogOptions(target, layout, size, files)
     try:
@@ -115,7 +151,7 @@ def read_access_log(target: str, layout: str, size: int, files: int) -> AccessLo
     return options
 
 
-def read_collector(url: str, ca_file: Path | None, sample: float) -> CollectorOptions:
+def _read_collector(url: str, ca_file: Path | None, sample: float) -> CollectorOptions:
     """Return the options of the collector of traces. Raises Misused if they can't be used."""
     options = CollectorOptions(url, ca_file, sample)
     try:
@@ -150,19 +186,18 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
     for name in (*_ADDRESSES, MONITORING):
         parser.add_argument(f"--{name}", action="append")
     given = parser.parse_args(arguments)
-    addresses = read_own_addresses(given.production, given.sandbox, given.production_tls, given.sandbox_tls)
-    return AgentOptions(
+    return check_options(
         given.data,
         given.name,
         given.control_plane,
         given.drain_timeout,
         given.envoy,
         given.log_level,
-        addresses,
-        read_own_certificate(given.tls_cert, given.tls_key),
-        read_monitoring(given.monitoring),
-        read_access_log(given.access_log, given.access_log_format, given.access_log_size, given.access_log_files),
-        read_collector(given.traces, given.traces_ca_file, given.traces_sample),
+        addresses=(given.production, given.sandbox, given.production_tls, given.sandbox_tls),
+        certificate=(given.tls_cert, given.tls_key),
+        monitoring=given.monitoring,
+        access_log=(given.access_log, given.access_log_format, given.access_log_size, given.access_log_files),
+        collector=(given.traces, given.traces_ca_file, given.traces_sample),
     )
 
 

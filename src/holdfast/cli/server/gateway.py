@@ -3,183 +3,46 @@
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
 
 import typer
-from typer import Argument, Option
 
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import Misused
+from holdfast.cli.server.gateway_options import (
+    DEFAULT_DATA,
+    AccessLog,
+    AccessLogFiles,
+    AccessLogFormat,
+    AccessLogSize,
+    ControlPlane,
+    Data,
+    DrainTimeout,
+    Envoy,
+    Join,
+    JoinCaFile,
+    JoinName,
+    JoinTokenFile,
+    LogLevel,
+    MonitoringAddress,
+    Name,
+    Production,
+    ProductionTls,
+    Sandbox,
+    SandboxTls,
+    TlsCert,
+    TlsKey,
+    Token,
+    Traces,
+    TracesCaFile,
+    TracesSample,
+    Url,
+)
 from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.server.up import require_platform
-from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, say, write_json
 
 commands = typer.Typer()
-DEFAULT_DATA = Path("~/.local/share/holdfast/gateway")
-
-Data = Annotated[Path, Option(metavar="DIR", envvar="HOLDFAST_GATEWAY_DATA", help="Data directory of the gateway.")]
-Name = Annotated[str, Option(metavar="NAME", help="Name of the gateway.")]
-ControlPlane = Annotated[
-    str | None,
-    Option(
-        metavar="ADDRESS",
-        help="Where the publisher serves gateways: unix:PATH, or HOST:PORT,... if the gateway has joined it [default: "
-        "the publisher that it has joined, or whose data directory has DIR].",
-    ),
-]
-Production = Annotated[
-    list[str] | None,
-    Option(
-        metavar="HOST:PORT",
-        envvar="HOLDFAST_GATEWAY_PRODUCTION",
-        help="Address for production calls on this machine [default: those of the gateway's group]. Repeatable.",
-    ),
-]
-Sandbox = Annotated[
-    list[str] | None,
-    Option(metavar="HOST:PORT", envvar="HOLDFAST_GATEWAY_SANDBOX", help="Address for sandbox calls on this machine."),
-]
-ProductionTls = Annotated[
-    list[str] | None,
-    Option(
-        metavar="HOST:PORT",
-        envvar="HOLDFAST_GATEWAY_PRODUCTION_TLS",
-        help="Address for production calls over TLS on this machine.",
-    ),
-]
-SandboxTls = Annotated[
-    list[str] | None,
-    Option(
-        metavar="HOST:PORT",
-        envvar="HOLDFAST_GATEWAY_SANDBOX_TLS",
-        help="Address for sandbox calls over TLS on this machine.",
-    ),
-]
-TlsCert = Annotated[
-    Path | None,
-    Option(
-        metavar="FILE",
-        envvar="HOLDFAST_GATEWAY_TLS_CERT",
-        help="This gateway's certificate chain (PEM), presented to callers.",
-    ),
-]
-TlsKey = Annotated[
-    Path | None,
-    Option(metavar="FILE", envvar="HOLDFAST_GATEWAY_TLS_KEY", help="Private key of `--tls-cert` (PEM)."),
-]
-Join = Annotated[
-    str | None,
-    Option(metavar="URL", envvar="HOLDFAST_JOIN_URL", help="Join the publisher at URL, unless the gateway has joined."),
-]
-JoinTokenFile = Annotated[
-    Path | None,
-    Option(metavar="FILE", envvar="HOLDFAST_JOIN_TOKEN_FILE", help="Join token or enrollment key for `--join`."),
-]
-JoinCaFile = Annotated[
-    Path | None,
-    Option(
-        metavar="FILE",
-        envvar="HOLDFAST_JOIN_CA_FILE",
-        help="CA of the publisher's certificate (PEM), for an enrollment key [default: public CAs].",
-    ),
-]
-JoinName = Annotated[
-    str | None,
-    Option(
-        metavar="NAME",
-        envvar="HOLDFAST_JOIN_NAME",
-        help="Name to join as, for an enrollment key [default: the host name].",
-    ),
-]
-MonitoringAddress = Annotated[
-    list[str] | None,
-    Option(
-        "--monitoring",
-        metavar="HOST:PORT",
-        envvar="HOLDFAST_GATEWAY_MONITORING",
-        help="Address for /livez, /readyz and /metrics, without sign-in [default: none].",
-    ),
-]
-AccessLog = Annotated[
-    str,
-    Option(
-        metavar="FILE",
-        envvar="HOLDFAST_GATEWAY_ACCESS_LOG",
-        help="File for a line about each request, or stdout [default: none].",
-        show_default=False,
-    ),
-]
-AccessLogFormat = Annotated[
-    str,
-    Option(
-        metavar="FORMAT",
-        envvar="HOLDFAST_GATEWAY_ACCESS_LOG_FORMAT",
-        help="json, json:FIELD,..., or a line of text with {FIELD}.",
-    ),
-]
-AccessLogSize = Annotated[
-    int,
-    Option(
-        min=0,
-        max=1_000_000,
-        metavar="MIB",
-        envvar="HOLDFAST_GATEWAY_ACCESS_LOG_SIZE",
-        help="Size at which the file is rotated; 0: never.",
-    ),
-]
-AccessLogFiles = Annotated[
-    int,
-    Option(
-        min=0,
-        max=1000,
-        metavar="NUMBER",
-        envvar="HOLDFAST_GATEWAY_ACCESS_LOG_FILES",
-        help="How many rotated files are kept.",
-    ),
-]
-Traces = Annotated[
-    str,
-    Option(
-        metavar="URL",
-        envvar="HOLDFAST_GATEWAY_TRACES",
-        help="OpenTelemetry collector for traces, such as https://collector.example:4317 [default: none].",
-        show_default=False,
-    ),
-]
-TracesCaFile = Annotated[
-    Path | None,
-    Option(
-        metavar="FILE",
-        envvar="HOLDFAST_GATEWAY_TRACES_CA_FILE",
-        help="CA of the collector's certificate (PEM) [default: public CAs].",
-    ),
-]
-TracesSample = Annotated[
-    float,
-    Option(
-        min=0,
-        max=1,
-        metavar="SHARE",
-        envvar="HOLDFAST_GATEWAY_TRACES_SAMPLE",
-        help="Share of requests that begin a trace, from 0 to 1.",
-    ),
-]
-Url = Annotated[str, Argument(metavar="URL", help="The publisher, such as https://publisher.example:9443.")]
-Token = Annotated[str, Argument(metavar="TOKEN", help="Join token, from `holdfast gateway enroll`.")]
-Envoy = Annotated[Path | None, Option(envvar="HOLDFAST_ENVOY", hidden=True)]
-LogLevel = Annotated[str, Option(envvar="HOLDFAST_LOG_LEVEL", hidden=True)]
-DrainTimeout = Annotated[
-    float,
-    Option(
-        parser=parse_seconds,
-        metavar="DURATION",
-        envvar="HOLDFAST_DRAIN_TIMEOUT",
-        help="How long to wait for requests in flight after Ctrl-C or SIGTERM.",
-    ),
-]
 
 
 @commands.command(
@@ -228,33 +91,21 @@ def run(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent_options import (
-        AgentOptions,
-        read_access_log,
-        read_collector,
-        read_monitoring,
-        read_own_addresses,
-        read_own_certificate,
-    )
+    from holdfast.cli.server.agent_options import check_options
     from holdfast.cli.server.agent_process import become_agent
 
-    addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
-    certificate = read_own_certificate(tls_cert, tls_key)
-    health = read_monitoring(monitoring)
-    requests = read_access_log(access_log, access_log_format, access_log_size, access_log_files)
-    collector = read_collector(traces, traces_ca_file, traces_sample)
-    options = AgentOptions(
+    options = check_options(
         data.expanduser(),
         name,
         control_plane,
         drain_timeout,
         envoy,
         log_level,
-        addresses,
-        certificate,
-        health,
-        requests,
-        collector,
+        addresses=(production, sandbox, production_tls, sandbox_tls),
+        certificate=(tls_cert, tls_key),
+        monitoring=monitoring,
+        access_log=(access_log, access_log_format, access_log_size, access_log_files),
+        collector=(traces, traces_ca_file, traces_sample),
     )
     if join:
         if join_token_file is None:
@@ -302,33 +153,21 @@ def join(
     """
     require_platform()
     prepare_process()
-    from holdfast.cli.server.agent_options import (
-        AgentOptions,
-        read_access_log,
-        read_collector,
-        read_monitoring,
-        read_own_addresses,
-        read_own_certificate,
-    )
+    from holdfast.cli.server.agent_options import check_options
     from holdfast.cli.server.join import join_and_run
 
-    addresses = read_own_addresses(production, sandbox, production_tls, sandbox_tls)
-    certificate = read_own_certificate(tls_cert, tls_key)
-    health = read_monitoring(monitoring)
-    requests = read_access_log(access_log, access_log_format, access_log_size, access_log_files)
-    collector = read_collector(traces, traces_ca_file, traces_sample)
-    options = AgentOptions(
+    options = check_options(
         data.expanduser(),
         "",
         None,
         drain_timeout,
         envoy,
         log_level,
-        addresses,
-        certificate,
-        health,
-        requests,
-        collector,
+        addresses=(production, sandbox, production_tls, sandbox_tls),
+        certificate=(tls_cert, tls_key),
+        monitoring=monitoring,
+        access_log=(access_log, access_log_format, access_log_size, access_log_files),
+        collector=(traces, traces_ca_file, traces_sample),
     )
     join_and_run(url, token, options)
 
@@ -364,12 +203,12 @@ def status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Show whether the gateway on this machine runs, and since when and why it has had no publisher."""
     from holdfast.cli.server.running_agent import read_status
 
-    found = read_status(data.expanduser(), datetime.now(UTC))
+    state = read_status(data.expanduser(), datetime.now(UTC))
     if as_json:
-        write_json(found.members())
+        write_json(state.members())
     else:
-        say(found.sentence)
-    if not found.is_running:
+        say(state.sentence)
+    if not state.is_running:
         raise typer.Exit(1)
-    if found.is_rejected:
+    if state.is_rejected:
         raise typer.Exit(int(ExitCode.GATEWAY_REJECTED))

@@ -65,4 +65,8 @@ GATEWAY_MEMBERS = {
     "RejectedGatewayResource.type": "The type of the resource, such as Cluster.",
     "urls": "The URLs that callers use.",
     "GatewayReport.version": "The version of Holdfast on the gateway.",
+    "missingTokens": "The backends for which the gateway gets no access token.",
+    "GatewayMissingToken.backend": "The backend: organization, ID of the API, and environment.",
+    "GatewayMissingToken.cause": "Why, as a code of `docs/reference/causes.md`.",
+    "GatewayMissingToken.validUntil": "Until when requests carry the last token; null: they are rejected.",
 }

@@ -135,8 +135,8 @@ def kind_of(action: str) -> ObjectKind | None:
 
 def api_id_of(event: AuditEvent) -> str:
     """Return the ID of the API that an event is about; empty if it is about something else."""
-    found = _API_ID.search(event.subject) if kind_of(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} else None
-    return found[1] if found else ""
+    match = _API_ID.search(event.subject) if kind_of(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} else None
+    return match[1] if match else ""
 
 
 def list_changes(event: AuditEvent) -> list[Change]:

@@ -48,12 +48,14 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     if expired.count:
         sentence = count_of(expired.count, "certificate in use has expired", "certificates in use have expired")
         yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired, sentence, "expired")
-    for number, (found, (days, kind, urgency)) in enumerate(zip(expiring, _STAGES, strict=True)):
-        if found.count:
+    for number, (certificates, (days, kind, urgency)) in enumerate(zip(expiring, _STAGES, strict=True)):
+        if certificates.count:
             # The list that this leads to also has those of the earlier stages.
             more = "more " if any(each.count for each in expiring[:number]) else ""
-            sentence = count_of(found.count, f"{more}certificate in use expires", f"{more}certificates in use expire")
-            yield _describe(kind, urgency, found, f"{sentence} within {days} days", "expires")
+            sentence = count_of(
+                certificates.count, f"{more}certificate in use expires", f"{more}certificates in use expire"
+            )
+            yield _describe(kind, urgency, certificates, f"{sentence} within {days} days", "expires")
     if retirable.count:
         sentence = count_of(retirable.count, "previous certificate", "previous certificates")
         yield _describe(Kind.PREVIOUS_TO_RETIRE, Urgency.LATER, retirable, f"{sentence} can be retired", "replaced")
@@ -69,9 +71,19 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
         yield Item(kind, Urgency.LATER, identities.count, sentence, where, "/unused-certificates", action)
 
 
-def _describe(kind: Kind, urgency: Urgency, found: Urgent, sentence: str, event: str) -> Item:
-    if found.count == 1:
-        path, action = f"{_PATH}/{quote(found.alias, safe='')}", "Show certificate"
+def _describe(kind: Kind, urgency: Urgency, certificates: Urgent, sentence: str, event: str) -> Item:
+    if certificates.count == 1:
+        path, action = f"{_PATH}/{quote(certificates.alias, safe='')}", "Show certificate"
     else:
         path, action = f"{_PATH}?show={_SHOWN[kind]}", "Show certificates"
-    return Item(kind, urgency, found.count, sentence, f"{found.alias}, {found.endpoint}", path, action, event, found.at)
+    return Item(
+        kind,
+        urgency,
+        certificates.count,
+        sentence,
+        f"{certificates.alias}, {certificates.endpoint}",
+        path,
+        action,
+        event,
+        certificates.at,
+    )

@@ -108,8 +108,8 @@ def read_documents(context: Context, api_id: str) -> list[Content]:
     context.user.require(*_READERS)
     with context.read() as session:
         find_api(session, context, api_id)
-        found = documents.find(session, context.user.organization, api_id)
-        return [Content(document, documents.content_of(session, document)) for document in found]
+        stored = documents.find(session, context.user.organization, api_id)
+        return [Content(document, documents.content_of(session, document)) for document in stored]
 
 
 def create_document(context: Context, api_id: str, draft: DocumentDraft, text: str = "") -> Content:

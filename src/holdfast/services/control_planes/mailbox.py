@@ -227,7 +227,7 @@ class Mailbox:
         except BadMessage as error:
             log.warning("message of a control plane is ignored", sender=sealed.sender, reason=str(error))
             return
-        asked = self._asked.get(message.conversation)
+        question = self._asked.get(message.conversation)
         match message.verb:
             case Verb.ASK:
                 self._begin_to_answer(message)
@@ -235,8 +235,8 @@ class Mailbox:
                 asker, task = self._answering.get(message.conversation, ("", None))
                 if task and asker == message.sender:
                     task.cancel()
-            case verb if asked and asked.recipient == message.sender:
-                asked.take(_read_answer(verb, message.body))
+            case verb if question and question.recipient == message.sender:
+                question.take(_read_answer(verb, message.body))
 
     def _begin_to_answer(self, question: Message) -> None:
         handler = self._handlers.get(question.kind)

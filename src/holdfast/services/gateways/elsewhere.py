@@ -129,12 +129,12 @@ class Elsewhere:
         if self._own is None:
             await asyncio.Event().wait()
         wake = wake_on_write(store, Topic.GATEWAYS)
-        told = NOBODY
+        latest = NOBODY
         while True:
             wake.clear()
             known = await asyncio.to_thread(self._read_now, store)
-            if known is not told:
-                told = known
+            if known is not latest:
+                latest = known
                 tell()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN if known.control_planes else None):

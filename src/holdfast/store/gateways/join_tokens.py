@@ -48,11 +48,11 @@ def get(session: Session, organization: str, token_hash: str) -> StoredToken | N
         .join(GatewayRow, GatewayRow.id == JoinTokenRow.gateway_id)
         .where(JoinTokenRow.organization_id == organization, JoinTokenRow.token_hash == token_hash)
     )
-    found = session.execute(query).first()
-    if found is None:
+    row = session.execute(query).first()
+    if row is None:
         return None
-    row, name = found
-    return StoredToken(name, Placement(row.group_name, row.labels), row.expires_at, row.used_at)
+    token, name = row
+    return StoredToken(name, Placement(token.group_name, token.labels), token.expires_at, token.used_at)
 
 
 def use(session: Session, organization: str, token_hash: str, now: datetime) -> bool:
