@@ -25,7 +25,9 @@ READS = {
     conditions.audit_events_after: lambda session, org, _: conditions.audit_events_after(
         session, org, 0, 100, ["update API"]
     ),
-    history.find: lambda session, org, _: [each.notification for each in history.find(session, org, 0, 10)[0]],
+    history.find: lambda session, org, _: {
+        each.notification.organization for each in history.find(session, org, 0, 10)[0]
+    },
     silences.get: lambda session, org, both: [silences.get(session, org, each.silence.id, NOW) for each in both],
     silences.active: lambda session, org, _: silences.active(session, org, NOW),
     owners.of_objects: lambda session, org, _: [

@@ -225,8 +225,10 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
     outbox.begin_message(session, f"m-{own.name}", own.name, own.channel.id, "nobody", NOW)
     message = outbox.OpenMessage(f"m-{own.name}", own.name, "ops", own.channel.id, "nobody", NOW, 1)
     outbox.mark_failed(session, message, NOW, "It answered 500.", None)
+    addressed = Addressed(own.notification, [(own.channel.id, "")])
+    outbox.add(session, [addressed])
     outbox.begin_message(session, f"open-{own.name}", own.name, own.channel.id, "", NOW)
-    outbox.add(session, [Addressed(own.notification, [(own.channel.id, "")])])
+    outbox.add(session, [addressed])  # it waits
     silences.insert(session, own.silence)
     owners.save(session, own.name, "api:1", [own.name])
 
@@ -238,7 +240,8 @@ def _insert_observations(session: Session, own: SimpleNamespace) -> None:
     watched_endpoints.save(session, own.watched)
     presented_chains.record(session, own.watched, own.presented)
     subject = Subject(own.name, own.api.id, "production")
-    parts.add_measures(session, "eu-1", NOW, {subject: Measures({200: 1})}, [60])
+    every = Subject(own.name, parts.EVERY_API, "production")
+    parts.add_measures(session, "eu-1", NOW, {subject: Measures({200: 1}), every: Measures({200: 1})}, [60])
     parts.add_causes(session, [(subject, "eu-1", NOW, own.name, 1)])
 
 

@@ -12,10 +12,10 @@ def _select(org, api_id):
 
 
 READS = {
-    reading.find_traffic: lambda session, org, both: [
-        each.name for each in both if reading.find_traffic(session, _select(org, each.api.id))
+    # Without an id, these are about all APIs of the organization.
+    reading.find_traffic: lambda session, org, _: [
+        org for stored in reading.find_traffic(session, _select(org, "")) if stored.measures.requests == 1
     ],
-    # Without an id, it sums up all APIs of the organization.
     reading.find_causes: lambda session, org, _: reading.find_causes(session, _select(org, "")),
     reading.sum_by_api: lambda session, org, both: [
         each.name

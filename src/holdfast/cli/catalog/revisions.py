@@ -60,13 +60,8 @@ def create_revision(
 )
 def deploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
     """Let gateways serve a revision instead of what they served before."""
-    groups = environments or ["Default"]
-    with connect() as client:
-        api = find_api(client, wanted)
-        params = {"revisionId": _find(client, api, number)["id"]}
-        body = [{"name": group} for group in groups]
-        client.answer("POST", f"{api_path(api)}/deploy-revision", params=params, json=body)
-    say(f"Deployed revision {number} of {title(api)} to {', '.join(groups)}.")
+    api, groups = _send(wanted, number, environments, "deploy-revision")
+    say(f"Deployed revision {number} of {title(api)} to {groups}.")
 
 
 @commands.command(
@@ -75,13 +70,8 @@ def deploy_revision(wanted: Wanted, number: Number, environments: Groups = None)
 )
 def undeploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
     """Stop serving a revision."""
-    groups = environments or ["Default"]
-    with connect() as client:
-        api = find_api(client, wanted)
-        params = {"revisionId": _find(client, api, number)["id"]}
-        body = [{"name": group} for group in groups]
-        client.answer("POST", f"{api_path(api)}/undeploy-revision", params=params, json=body)
-    say(f"Undeployed revision {number} of {title(api)} from {', '.join(groups)}.")
+    api, groups = _send(wanted, number, environments, "undeploy-revision")
+    say(f"Undeployed revision {number} of {title(api)} from {groups}.")
 
 
 @commands.command("restore", epilog=ending("holdfast revision restore Pizza 1 --yes"))
@@ -104,6 +94,16 @@ def delete_revision(wanted: Wanted, number: Number, yes: Yes = False) -> None:
         confirm(f"Delete {revision['displayName']} of {title(api)}?", yes=yes)
         client.call("DELETE", f"{api_path(api)}/revisions/{segment(revision['id'])}")
     say(f"Deleted revision {number} of {title(api)}.")
+
+
+def _send(wanted: str, number: int, environments: list[str] | None, operation: str) -> tuple[dict[str, Any], str]:
+    """Call an operation with a revision and gateway environments; return the API, and the environments as text."""
+    groups = environments or ["Default"]
+    with connect() as client:
+        api = find_api(client, wanted)
+        params = {"revisionId": _find(client, api, number)["id"]}
+        client.answer("POST", f"{api_path(api)}/{operation}", params=params, json=[{"name": group} for group in groups])
+    return api, ", ".join(groups)
 
 
 def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:

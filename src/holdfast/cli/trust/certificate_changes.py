@@ -107,33 +107,25 @@ def replace_certificate(
 @commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
 def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Stop trusting the previous certificates of ALIAS."""
-    with connect() as client:
-        client.call("POST", f"{certificate_path(alias)}/retire")
-        _written(client, alias, "Retired the previous certificates of", wait=wait, within=within, as_json=as_json)
+    _change(alias, "POST", "retire", "Retired the previous certificates of", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
 def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Undo the last replacement of ALIAS."""
-    with connect() as client:
-        client.call("POST", f"{certificate_path(alias)}/undo")
-        _written(client, alias, "Undid the replacement of", wait=wait, within=within, as_json=as_json)
+    _change(alias, "POST", "undo", "Undid the replacement of", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("pin", epilog=ending("holdfast certificate pin pizza --wait", codes=WAITING))
 def pin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Accept exactly the certificates of ALIAS, if gateways would reject them for their names."""
-    with connect() as client:
-        client.call("POST", f"{certificate_path(alias)}/pin")
-        _written(client, alias, "Pinned", wait=wait, within=within, as_json=as_json)
+    _change(alias, "POST", "pin", "Pinned", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("unpin", epilog=ending("holdfast certificate unpin pizza --wait", codes=WAITING))
 def unpin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Undo the pin of ALIAS: gateways check names again."""
-    with connect() as client:
-        client.call("DELETE", f"{certificate_path(alias)}/pin")
-        _written(client, alias, "Unpinned", wait=wait, within=within, as_json=as_json)
+    _change(alias, "DELETE", "pin", "Unpinned", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
@@ -194,6 +186,12 @@ def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
         raise CommandFailed(text)
     present = [certificate["fingerprint"] for certificate in before["certificates"]]
     return present == list(dict.fromkeys(certificate.fingerprint for certificate in upload.certificates))
+
+
+def _change(alias: str, method: str, step: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
+    with connect() as client:
+        client.call(method, f"{certificate_path(alias)}/{step}")
+        _written(client, alias, verb, wait=wait, within=within, as_json=as_json)
 
 
 def _put(client: Client, alias: str, upload: "Upload", *, keep: bool, pin: bool) -> None:

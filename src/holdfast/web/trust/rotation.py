@@ -2,6 +2,7 @@
 The dialogs of rotation: replace, undo, retire, restore.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -70,12 +71,16 @@ def show_use(request: Request, runtime: CurrentRuntime, context: RequestContext,
 @router.post("/certificates/{alias}/undo")
 def undo(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Undo the last replacement."""
-    api, _ = get_certificate_of(context, api_id, alias)
-    try:
-        rotation.undo_replacement(context, alias)
-    except Refusal as error:
-        return show_refusal(request, context, api, "Replacement not undone", error)
-    return dialog.finish(request, runtime, context, api, "certificate-undone", alias, CHANGED)
+    return change_certificate(
+        request,
+        runtime,
+        context,
+        api_id,
+        alias,
+        rotation.undo_replacement,
+        notice="certificate-undone",
+        refusal="Replacement not undone",
+    )
 
 
 @router.get("/certificates/{alias}/retire")
@@ -94,12 +99,16 @@ def ask_to_retire(
 @router.post("/certificates/{alias}/retire")
 def retire(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Stop trusting the previous certificates."""
-    api, _ = get_certificate_of(context, api_id, alias)
-    try:
-        rotation.retire_previous(context, alias)
-    except Refusal as error:
-        return show_refusal(request, context, api, "Previous certificate not retired", error)
-    return dialog.finish(request, runtime, context, api, "certificate-retired", alias, CHANGED)
+    return change_certificate(
+        request,
+        runtime,
+        context,
+        api_id,
+        alias,
+        rotation.retire_previous,
+        notice="certificate-retired",
+        refusal="Previous certificate not retired",
+    )
 
 
 def _get_row(runtime: Runtime, context: Context, api_id: str, alias: str) -> tuple[Api, CertificateRow]:
@@ -150,7 +159,27 @@ def _show_removed(request: Request, context: Context, api: Api, error: str = "",
     )
 
 
-def show_refusal(request: Request, context: Context, api: Api, title: str, error: Exception) -> Response:
+def change_certificate(
+    request: Request,
+    runtime: Runtime,
+    context: Context,
+    api_id: str,
+    alias: str,
+    change: Callable[[Context, str], object],
+    *,
+    notice: str,
+    refusal: str,
+) -> Response:
+    """Call *change* with *alias*, and show *notice* on the page, or why it was refused in a dialog titled *refusal*."""
+    api, _ = get_certificate_of(context, api_id, alias)
+    try:
+        change(context, alias)
+    except Refusal as error:
+        return _show_refusal(request, context, api, refusal, error)
+    return dialog.finish(request, runtime, context, api, notice, alias, CHANGED)
+
+
+def _show_refusal(request: Request, context: Context, api: Api, title: str, error: Exception) -> Response:
     """Show in the dialog why the change was refused."""
     template = "certificates/_refused.html"
     return dialog.show(request, context, template, status=422, title=title, api=api, error=str(error))
