@@ -1,7 +1,7 @@
 """
 Findings agree with what the gateway does, which is asked before an import.
 
-That it does the same after the import is proven by test_verdicts.py.
+The gateway's probe answers, without an import; test_verdicts.py compares probe and traffic for many kinds of backend.
 """
 
 from collections.abc import Callable
