@@ -24,6 +24,9 @@ def sign_in_as(browser, name, password):
 
 def test_a_user_is_created_signs_in_and_is_disabled(client, other, berta):
     form = {"name": "dora", "password": NEW, "roles": ["viewer", "publisher"]}
+    page = client.post("/users/new", data={"name": "a b", "password": "x"}).text
+    assert page.count("is-invalid") == 2  # the name and the password
+    assert "Choose one or more of" in page
     assert client.post("/users/new", data=form).headers["location"] == "/users?done=user-created"
     name = f"dora@{berta.organization}"
     assert name in client.get("/users").text

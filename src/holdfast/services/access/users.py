@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.text import check_visible
 from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.services.access.audit import NOTHING, SYSTEM, write_down
@@ -72,13 +72,28 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     Create a user with these roles.
 
     Raises:
-        NotPermitted, InvalidField
+        NotPermitted
+        InvalidField, InvalidFields: A value, or several, aren't allowed.
         Conflict: The name is taken, or the organization has too many users.
     """
     context.user.require(Permission.MANAGE_USERS)
-    name = sign_in_name(context.user.organization, name)
-    checked = check_roles(roles)
-    password_hash = passwords.hash(check_password(password, name))
+    invalid: list[InvalidField] = []
+    checked: frozenset[str] = frozenset()
+    try:
+        name = sign_in_name(context.user.organization, name)
+    except InvalidField as error:
+        invalid.append(error)
+    try:
+        checked = check_roles(roles)
+    except InvalidField as error:
+        invalid.append(error)
+    try:
+        check_password(password, name)
+    except InvalidField as error:
+        invalid.append(error)
+    if invalid:
+        raise invalid[0] if len(invalid) == 1 else InvalidFields(invalid)
+    password_hash = passwords.hash(password)
     with context.write() as session:
         if accounts.user_in(session, context.user.organization, name):
             raise AlreadyExists("name", f"A user named {name} {ALREADY_EXISTS}.")
