@@ -12,7 +12,7 @@ import holdfast
 from holdfast.services.access.audit import describe_details, write_down
 from holdfast.services.access.audit_objects import ACTIONS, list_changes
 from holdfast.services.access.principal import Principal
-from holdfast.store import audit, journal
+from holdfast.store import audit, audit_of_users, journal
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, ChangedSetting, EndpointUse
 from holdfast.store.journal import AuditEvent
@@ -57,18 +57,21 @@ WORDS = [
         "endpoints none -> none, changed description tags",
     ),
     (audit.StateChange("CREATED", "PUBLISHED"), "CREATED -> PUBLISHED"),
-    (audit.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
-    (audit.UserRoles((), by_provider=True), "roles none, from the groups at the identity provider"),
-    (audit.NewOrganization("acme"), "organization acme"),
-    (audit.FailedSignIn("page", "refused", 1, several=False), "page: refused"),
-    (audit.FailedSignIn("page", "refused", 3, several=False), "page: refused (3 times)"),
-    (audit.FailedSignIn("page", "refused", 1, several=True), "page: refused (1 times, from several addresses)"),
+    (audit_of_users.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
+    (audit_of_users.UserRoles((), by_provider=True), "roles none, from the groups at the identity provider"),
+    (audit_of_users.NewOrganization("acme"), "organization acme"),
+    (audit_of_users.FailedSignIn("page", "refused", 1, several=False), "page: refused"),
+    (audit_of_users.FailedSignIn("page", "refused", 3, several=False), "page: refused (3 times)"),
+    (
+        audit_of_users.FailedSignIn("page", "refused", 1, several=True),
+        "page: refused (1 times, from several addresses)",
+    ),
     (audit.RevisionOf(3), "revision 3"),
     (audit.RevisionOf(3, ("Default",), (2,), "x"), "revision 3, groups Default, instead of 2: x"),
-    (audit.NewToken(("apim:api_view",), NOW), "apim:api_view, expires 2026-06-01 12:00 UTC"),
-    (audit.TokenEnd(), ""),
-    (audit.TokenEnd(by_itself=True), "signed in with this token"),
-    (audit.NewApplication("ci", ("password",)), "ci: password"),
+    (audit_of_users.NewToken(("apim:api_view",), NOW), "apim:api_view, expires 2026-06-01 12:00 UTC"),
+    (audit_of_users.TokenEnd(), ""),
+    (audit_of_users.TokenEnd(by_itself=True), "signed in with this token"),
+    (audit_of_users.NewApplication("ci", ("password",)), "ci: password"),
     (audit.ChannelOf("slack", URL, ("events",)), f"slack {URL}, changed events"),
     (audit.ChannelOf("slack", URL, error="It answered 500."), f"slack {URL}, failed: It answered 500."),
     (audit.SilenceOf("", "gateway:eu-1", "moved", NOW), "gateway:eu-1 until 2026-06-01 12:00 UTC: moved"),
@@ -131,10 +134,10 @@ def test_details_are_described_as_text(details, words):
         ),
         (
             Action.CHANGE_USER,
-            audit.UserRoles(("admin",), before=("viewer",), disabled_before=True),
+            audit_of_users.UserRoles(("admin",), before=("viewer",), disabled_before=True),
             [("roles", ("viewer",), ("admin",)), ("disabled", ("yes",), ("no",))],
         ),
-        (Action.REVOKE_TOKEN, audit.TokenEnd(scopes=("a", "b")), [("scopes", ("a", "b"), ())]),
+        (Action.REVOKE_TOKEN, audit_of_users.TokenEnd(scopes=("a", "b")), [("scopes", ("a", "b"), ())]),
         (
             Action.CHANGE_API,
             audit.ApiChange((), (EndpointUse(URL),), True, ("eu",), ("us",), ("a", "b"), ("tags",)),
@@ -173,7 +176,7 @@ def test_values_before_and_after_are_listed_for_all_details_even_of_other_versio
 
 def test_times_are_written_in_utc_for_any_time_zone():
     until = datetime(2026, 11, 29, 3, 30, tzinfo=timezone(timedelta(hours=5)))
-    exception, token = audit.ExceptionGrant(until, "renewal"), audit.NewToken(("apim:api_view",), until)
+    exception, token = audit.ExceptionGrant(until, "renewal"), audit_of_users.NewToken(("apim:api_view",), until)
     assert describe_details(exception) == "verification is off until 2026-11-28 22:30 UTC: renewal"
     assert describe_details(token) == "apim:api_view, expires 2026-11-28 22:30 UTC"
     assert {audit.to_json(details)["until"] for details in (exception, token)} == {"2026-11-28T22:30:00+00:00"}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
 
 from holdfast.services.access.principal import Principal
-from holdfast.store import audit, journal
+from holdfast.store import audit, audit_of_users, journal
 from holdfast.store.audit import Action, Details, EndpointUse
 from holdfast.store.journal import AuditEvent, ChangeKind
 
@@ -88,18 +88,18 @@ def describe_details(details: Details) -> str:
             return f"revision {revision}{where}{before_that}{f': {description}' if description else ''}"
         case audit.FailingEnvironment(environment):
             return environment
-        case audit.UserRoles(roles, disabled, by_provider, _, _):
+        case audit_of_users.UserRoles(roles, disabled, by_provider, _, _):
             provider = ", from the groups at the identity provider" if by_provider else ""
             return f"roles {_values(roles)}{', disabled' if disabled else ''}{provider}"
-        case audit.NewOrganization(organization):
+        case audit_of_users.NewOrganization(organization):
             return f"organization {organization}"
-        case audit.FailedSignIn():
+        case audit_of_users.FailedSignIn():
             return f"{details.way}: {details.reason}{_times(details)}"
-        case audit.NewToken(scopes, until):
+        case audit_of_users.NewToken(scopes, until):
             return f"{' '.join(scopes)}, expires {_minute(until)}"
-        case audit.TokenEnd(by_itself, _):
+        case audit_of_users.TokenEnd(by_itself, _):
             return "signed in with this token" if by_itself else ""
-        case audit.NewApplication(name, grants):
+        case audit_of_users.NewApplication(name, grants):
             return f"{name}: {' '.join(grants)}"
         case audit.CertificateFingerprint(certificate):
             return f"SHA-256 {certificate}" if certificate else "no certificate"
@@ -144,6 +144,6 @@ def _minute(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _times(failed: audit.FailedSignIn) -> str:
+def _times(failed: audit_of_users.FailedSignIn) -> str:
     several = ", from several addresses" if failed.several else ""
     return f" ({failed.count} times{several})" if failed.count > 1 or several else ""

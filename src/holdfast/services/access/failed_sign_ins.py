@@ -29,7 +29,8 @@ from holdfast.services.errors import (
     TooManyAttempts,
 )
 from holdfast.store.access import accounts
-from holdfast.store.audit import Action, FailedSignIn
+from holdfast.store.audit import Action
+from holdfast.store.audit_of_users import FailedSignIn
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 

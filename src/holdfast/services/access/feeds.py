@@ -15,7 +15,8 @@ from holdfast.services.access.users import account_of
 from holdfast.services.errors import NotFound
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
-from holdfast.store.audit import Action, NewToken, TokenEnd
+from holdfast.store.audit import Action
+from holdfast.store.audit_of_users import NewToken, TokenEnd
 from holdfast.store.database import Transactions
 
 FEEDS = "/calendar/"  # what the path of a feed begins with; the rest is its secret

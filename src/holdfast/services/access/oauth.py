@@ -27,7 +27,8 @@ from holdfast.services.errors import SignInRefused, TokenRefused
 from holdfast.store.access import tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Application, Kind, Token
-from holdfast.store.audit import Action, NewApplication
+from holdfast.store.audit import Action
+from holdfast.store.audit_of_users import NewApplication
 from holdfast.store.database import Store
 
 ACCESS_LASTS = timedelta(hours=1)

@@ -27,7 +27,8 @@ from holdfast.services.errors import ProviderSignInRefused
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import ConfirmedIdentity, User
 from holdfast.store.access.tokens import Kind
-from holdfast.store.audit import Action, UserRoles
+from holdfast.store.audit import Action
+from holdfast.store.audit_of_users import UserRoles
 from holdfast.store.database import Store
 
 if TYPE_CHECKING:  # loaded only with single sign-on, because the libraries take long

@@ -21,7 +21,8 @@ from holdfast.services.access.users import account_of
 from holdfast.services.errors import AlreadyExists, Conflict, NoPersonalToken, NotFound
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
-from holdfast.store.audit import Action, NewToken, TokenEnd
+from holdfast.store.audit import Action
+from holdfast.store.audit_of_users import NewToken, TokenEnd
 from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreFailure
 

@@ -22,7 +22,8 @@ from holdfast.services.errors import AlreadyExists, Conflict, NotFound, NotPermi
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
-from holdfast.store.audit import Action, Details, NewOrganization, UserRoles
+from holdfast.store.audit import Action, Details
+from holdfast.store.audit_of_users import NewOrganization, UserRoles
 
 LAST_ADMIN = "No admin with a password would be left. Make another user with a password an admin first."
 MAX_USERS = 10_000  # per organization
