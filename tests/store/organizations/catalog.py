@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from sqlalchemy.exc import NoResultFound
+
 from holdfast.apis.catalog.revision import RevisionContent
 from holdfast.apis.label import LabeledKind
 from holdfast.store import api_origins, labels
@@ -29,6 +31,13 @@ def _ids(both):
 
 def _names(both, ids):
     return [each.name for each in both if each.api.id in ids]
+
+
+def _content(session, revision):
+    try:
+        return revisions.content_of(session, revision)
+    except NoResultFound:
+        return None
 
 
 READS = {
@@ -116,6 +125,9 @@ READS = {
         revision for api_id in _ids(both) for revision in revisions.list_of(session, org, api_id)
     ],
     revisions.get: lambda session, org, both: [revisions.get(session, org, each.revision.id) for each in both],
+    revisions.content_of: lambda session, org, both: [
+        each.name for each in both if _content(session, replace(each.revision, organization=org))
+    ],
     revisions.count: lambda session, org, both: [
         each.name for each in both if revisions.count(session, replace(each.api, organization=org))
     ],
@@ -197,6 +209,4 @@ WRITES = {
 FOR_ALL = {
     deployments.count_by_group,
     endpoint_security.secrets,
-    # It is about a revision that was read before, and bound to its organization.
-    revisions.content_of,
 }
