@@ -7,7 +7,7 @@ force.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from holdfast.gateway.discovery.cache import Gateway
@@ -58,7 +58,8 @@ class RouteHold:
         unanswered, recent = self._list_clusters(now)
         for name in names:
             resource, held = current.get(name), before.get(name)
-            if resource is None or not any(each in resource.body for each in (unanswered if held else recent)):
+            clusters = unanswered if held else recent
+            if resource is None or not clusters or clusters.isdisjoint(_find_references(resource.body)):
                 continue
             held = held or _Held(resource.version, now + LONGEST)
             if held.version == resource.version and now < held.until:
@@ -80,15 +81,14 @@ class RouteHold:
             for name, nonce in unanswered.items()
         }
 
-    def _list_clusters(self, now: float) -> tuple[list[bytes], list[bytes]]:
-        """Return the unanswered clusters, and those of them that changed routes wait for, as routes name them."""
-        references = {name: _reference(name) for name in self._sent}
-        recent = [
-            references[name]
+    def _list_clusters(self, now: float) -> tuple[set[bytes], set[bytes]]:
+        """Return the unanswered clusters, and those of them that changed routes wait for."""
+        recent = {
+            name.encode()
             for name, (_, seen) in self._sent.items()
             if now - seen < TOGETHER or (CLUSTER, name) not in self._gateway.acknowledged
-        ]
-        return list(references.values()), recent
+        }
+        return {name.encode() for name in self._sent}, recent
 
     def _schedule(self) -> None:
         self.cancel()
@@ -98,10 +98,12 @@ class RouteHold:
             self._timer = asyncio.get_running_loop().call_at(due, self._wake)
 
 
-def _reference(cluster: str) -> bytes:
-    """Return the field of a serialized route that names *cluster*."""
-    name = cluster.encode()
-    size, length = len(name), b""
-    while size > 127:
-        size, length = size >> 7, length + bytes([size & 127 | 128])
-    return _CLUSTER_FIELD + length + bytes([size]) + name
+def _find_references(routes: bytes) -> Iterator[bytes]:
+    """Yield what may be the name of a cluster in serialized *routes*: each text at a field of that number and type."""
+    start = routes.find(_CLUSTER_FIELD)
+    while 0 <= start < len(routes) - 2:
+        size, begin = routes[start + 1], start + 2
+        if size > 127:  # a varint of two bytes
+            size, begin = size & 127 | routes[start + 2] << 7, start + 3
+        yield routes[begin : begin + size]
+        start = routes.find(_CLUSTER_FIELD, start + 1)
