@@ -242,11 +242,15 @@ def test_websockets_carry_the_credential(holdfast: Holdfast, protocol: str):
         thread.join()
 
 
-def test_only_preflights_that_backends_answer_carry_the_credential(
+def test_traces_are_refused_and_only_preflights_that_backends_answer_carry_the_credential(
     holdfast: Holdfast, backend: Backend, api: PublishedApi
 ):
     assert secure(holdfast, api, backend.url(), basic()).is_success
     wait_for(holdfast, api, "authorization", BASIC)
+    # A backend's response to TRACE is the request that it got, so the caller would learn the credential.
+    for method in ("TRACE", "trace"):
+        refused = holdfast.call(api.path, method)
+        assert (refused.status_code, refused.json()["code"]) == (501, "method_not_supported")
     preflight = {"origin": "https://shop.test", "access-control-request-method": "PUT"}
     # Without a policy, the backend answers, which may require the credential.
     assert holdfast.call(api.path, "OPTIONS", headers=preflight).json()["headers"]["authorization"] == BASIC

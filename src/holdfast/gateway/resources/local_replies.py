@@ -21,7 +21,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from holdfast.gateway.resources.constants import METADATA, SLOW_CONNECTION, SUSPENDS
 from holdfast.gateway.resources.forwarding import REQUEST_ID_HEADER
 from holdfast.gateway.resources.operations import METHOD_NOT_LISTED, NOT_LISTED
-from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TWO_HOSTS, name_refusal
+from holdfast.gateway.resources.refusals import ESCAPES, NOT_ASCII, TRACES, TWO_HOSTS, name_refusal
 from holdfast.gateway.resources.websockets import NO_WEBSOCKET
 
 _NEW_ID = "%UNIQUE_ID%"
@@ -77,6 +77,7 @@ REPLIES = (
     ),
     Reply(name_refusal(TWO_HOSTS), 400, "two_hosts", "The request has more than one Host header. Send only one."),
     Reply(name_refusal(NOT_ASCII), 400, "bad_request", "Percent-encode characters that aren't ASCII."),
+    Reply(name_refusal(TRACES), 501, "method_not_supported", "The gateway does not forward TRACE. Use another method."),
     Reply(
         _direct(403),  # see `routes.build_refusals`
         403,

@@ -16,7 +16,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from holdfast.gateway.resources.dot_segments import ESCAPING_HINTS, ESCAPING_PATH
 
 # The names of the rules.
-ESCAPES, TWO_HOSTS, NOT_ASCII = "escaping-path", "two-hosts", "not-ascii"
+ESCAPES, TWO_HOSTS, NOT_ASCII, TRACES = "escaping-path", "two-hosts", "not-ascii", "trace"
 
 
 def _path(**how: object) -> Permission:
@@ -44,11 +44,16 @@ _NOT_ASCII = _all(
     _header(":path", safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*"), invert=True),
 )
 
+# The response is the request that the backend got (RFC 9110, section 9.3.8), so the caller would learn what the gateway
+# added, such as a credential. Lenient backends ignore the case of methods.
+_TRACES = _header(":method", exact="TRACE", ignore_case=True)
+_RULES = {ESCAPES: _ESCAPES, TWO_HOSTS: _TWO_HOSTS, NOT_ASCII: _NOT_ASCII, TRACES: _TRACES}
+
 
 def build_refusal_filter() -> HttpFilter:
     """Build the filter that rejects requests by these rules (`envoy.extensions.filters.http.rbac.v3.RBAC`)."""
     rules = rbac_pb2.RBAC(action=rbac_pb2.RBAC.DENY)
-    for name, permission in ((ESCAPES, _ESCAPES), (TWO_HOSTS, _TWO_HOSTS), (NOT_ASCII, _NOT_ASCII)):
+    for name, permission in _RULES.items():
         rules.policies[name].CopyFrom(Policy(permissions=[permission], principals=[Principal(any=True)]))
     http_filter = HttpFilter(name="envoy.filters.http.rbac")
     http_filter.typed_config.Pack(RBAC(rules=rules), deterministic=True)
