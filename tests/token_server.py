@@ -1,5 +1,5 @@
 """
-A real OAuth 2.0 token endpoint (client credentials), and a backend that accepts only its tokens, both with TLS.
+A real OAuth 2.0 token endpoint (client credentials and password), and a backend that accepts only its tokens.
 
     with TokenServer(issue("127.0.0.1")) as tokens, protected_backend(SERVER, tokens) as url:
         ...
@@ -20,11 +20,12 @@ from issuing import Issued, server_context
 
 
 class TokenServer:
-    """Issues tokens for *lifetime* seconds to the client `shop` that has one of the *secrets*."""
+    """Issues tokens for *lifetime* seconds to the client `shop` that has one of the *secrets*, and for its *users*."""
 
     def __init__(self, presented: Issued, port: int = 0) -> None:
         self.lifetime: float = 3600
         self.secrets = {"s3cret & more"}
+        self.users = {"till:1": "pass wörd+%26"}  # the password by user name
         self.forms: list[dict[str, list[str]]] = []  # of accepted requests
         self.headers: list[dict[str, str]] = []  # of all requests
         self.answer: tuple[int, dict[str, str], bytes] | None = None  # instead of a token
@@ -97,6 +98,11 @@ class TokenServer:
         if unquote_plus(client) != "shop" or unquote_plus(secret) not in self.secrets:
             described = {"error": "invalid_client", "error_description": f"No client has the secret {secret}."}
             return 401, {}, json.dumps(described).encode()
+        grant, username, password = (form.get(name, []) for name in ("grant_type", "username", "password"))
+        of_users = [[["password"], [name], [word]] for name, word in self.users.items()]
+        if [grant, username, password] not in [[["client_credentials"], [], []], *of_users]:
+            described = {"error": "invalid_grant", "error_description": f"{username} has no password {password}."}
+            return 400, {}, json.dumps(described).encode()
         self.forms.append(form)
         token = secrets.token_urlsafe()
         self._valid[token] = time.monotonic() + self.lifetime

@@ -7,6 +7,7 @@ from holdfast.apis.errors import InvalidField
 
 BASIC = {"type": "BASIC", "username": "shop", "password": "geheim"}
 OAUTH = {"type": "OAUTH", "tokenUrl": "https://login.example/token", "clientId": "shop", "clientSecret": "geheim"}
+FOR_USER = OAUTH | {"grantType": "PASSWORD", "username": "till:1", "password": "geheim zwei"}
 KEY = {"type": "apikey", "apiKeyIdentifier": "X-API-Key", "apiKeyValue": "geheim"}
 
 
@@ -14,14 +15,14 @@ KEY = {"type": "apikey", "apiKeyIdentifier": "X-API-Key", "apiKeyValue": "geheim
     "members",
     [
         *(OAUTH, OAUTH | {"grantType": "client_credentials", "customParameters": {"scope": "read"}}),
-        *(BASIC, KEY),
+        *(BASIC, KEY, FOR_USER, FOR_USER | {"grantType": "password"}),
         KEY | {"type": "API_KEY"},
         BASIC | {"type": "basic", "enabled": True, "allowUnencrypted": True},
     ],
 )
 def test_written_security_reads_the_same_without_the_secret(members):
     draft = read_security(members, "")
-    assert draft.secret == "geheim"
+    assert (draft.secret, draft.password) == ("geheim", "geheim zwei" if draft.security.has_password else "")
     written = write_security(draft.security)
     assert "geheim" not in str(written)
     assert read_security(written, "").security == draft.security
@@ -40,8 +41,9 @@ def test_no_security_is_written_in_several_ways(members):
         (OAUTH | {"tokenUrl": "wss://login.example/token"}, "tokenUrl", "http or https"),
         (OAUTH | {"tokenUrl": "https://login.example/a/../token"}, "tokenUrl", "segment"),
         (OAUTH | {"clientId": " "}, "clientId", "client ID"),
-        (OAUTH | {"grantType": "PASSWORD"}, "grantType", "RFC 9700"),
-        (OAUTH | {"grantType": "IMPLICIT"}, "grantType", "CLIENT_CREDENTIALS"),
+        (OAUTH | {"grantType": "IMPLICIT"}, "grantType", "CLIENT_CREDENTIALS or PASSWORD"),
+        (OAUTH | {"grantType": "PASSWORD"}, "username", "user name"),
+        (FOR_USER | {"password": "geheim\n"}, "password", "line breaks"),
         (OAUTH | {"customParameters": "scope"}, "customParameters", "scope=read"),
         (OAUTH | {"customParameters": "scope=a&scope=b"}, "customParameters", "scope=read"),
         (OAUTH | {"customParameters": "{" * 5000}, "customParameters", "scope=read"),

@@ -49,6 +49,18 @@ def test_files_set_keep_rotate_and_export_it_and_secrets_come_by_reference(comma
     assert "oauth: shop at https://login.test/token (scope=read)" in said.output
     assert yaml.safe_load(command.done("export").output)["apis"][0]["productionSecurity"] == token
     command.done("diff", *write(file, token))
+
+    user = token | {"grantType": "password", "username": "till"}
+    assert "Set passwordFile or passwordVariable" in command.refused("diff", *write(file, user))
+    entered = user | {"passwordVariable": "KEY"}
+    said = command.done("apply", *write(file, entered), "--yes", "--var", f"KEY={SECRET}").output
+    assert "oauth: shop at https://login.test/token for till (scope=read)" in said
+    assert SECRET not in said
+    assert security(command)["grantType"] == "PASSWORD"
+    assert yaml.safe_load(command.done("export").output)["apis"][0]["productionSecurity"] == user
+    command.done("diff", *write(file, user))
+    said = command.refused("diff", *write(file, token | {"passwordVariable": "KEY"}), "--var", f"KEY={SECRET}")
+    assert "only for grantType: password" in said
     command.done("apply", *write(file, {"type": "none"}), "--yes")
     assert security(command) is None
 

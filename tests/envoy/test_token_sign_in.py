@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx2
 import pytest
@@ -13,7 +14,8 @@ from token_server import TokenServer, protected_backend
 
 pytestmark = pytest.mark.envoy
 SERVER, TOKENS = issue("127.0.0.1"), issue("127.0.0.1")
-SECRET = "s3cret & more"
+SECRET, PASSWORD = "s3cret & more", "pass wörd+%26"
+FOR_USER = {"grantType": "PASSWORD", "username": "till:1", "password": PASSWORD}
 
 
 def oauth(tokens: TokenServer, secret: str = SECRET, **more: Any) -> dict[str, Any]:
@@ -162,19 +164,36 @@ def _answers(holdfast: Holdfast, api: PublishedApi) -> bool:
         return False
 
 
-def test_a_rejected_client_is_explained_and_nothing_leaks(
-    holdfast: Holdfast, tokens: TokenServer, backend: str, api: PublishedApi
+@pytest.mark.parametrize(
+    ("wrong", "right", "why"),
+    [
+        ({"clientSecret": "wrong secret"}, {}, "status 401, invalid_client"),
+        (FOR_USER | {"password": "wrong secret"}, FOR_USER, "status 400, invalid_grant"),
+    ],
+)
+def test_rejected_secrets_are_explained_and_nothing_leaks(
+    holdfast: Holdfast,
+    tokens: TokenServer,
+    backend: str,
+    api: PublishedApi,
+    wrong: dict[str, str],
+    right: dict[str, str],
+    why: str,
 ):
-    changed = secure(holdfast, api, backend, oauth(tokens, "wrong secret"))
+    changed = secure(holdfast, api, backend, oauth(tokens) | wrong)
     holdfast.import_certificate(tokens.url, TOKENS.pem)
     wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=15)
     failed = holdfast.rest.get(f"/apis/{api.id}/failures")
-    assert "status 401, invalid_client" in failed.text
-    fixed = secure(holdfast, api, backend, oauth(tokens))
+    assert why in failed.text
+    # A secret that is left out stays.
+    kept = {"clientSecret": ""} if right else {}
+    fixed = secure(holdfast, api, backend, oauth(tokens) | right | kept)
     wait_until(lambda: holdfast.call(api.path).is_success, within=15)
+    user = {name: [right[name]] for name in ("username", "password") if right}
+    assert tokens.forms == [{"grant_type": ["password" if right else "client_credentials"], "scope": ["read"], **user}]
     described = holdfast.rest.get(f"/apis/{api.id}")
     security = described.json()["endpointConfig"]["endpoint_security"]["production"]
-    assert security == oauth(tokens, "")
+    assert security == oauth(tokens, "") | right | ({"password": ""} if right else {})
     assert holdfast.rest.put(f"/apis/{api.id}", json=described.json()).is_success
     audit = holdfast.rest.get("/audit-events", params={"limit": 20})
     assert "secretId" in audit.text
@@ -186,7 +205,7 @@ def test_a_rejected_client_is_explained_and_nothing_leaks(
     assert "token-request/" not in dumps[0].text
     parts = [answer.content for answer in (changed, failed, fixed, described, audit, export, *dumps)]
     parts += [file.read_bytes() for file in holdfast.data.parent.rglob("*") if file.is_file()]
-    for secret in (SECRET, "wrong secret", "wrong+secret", *tokens.issued()):
+    for secret in (SECRET, PASSWORD, quote_plus(PASSWORD), "wrong secret", "wrong+secret", *tokens.issued()):
         assert not [content for content in parts if secret.encode() in content]
 
 

@@ -79,23 +79,29 @@ def test_an_existing_api_is_changed_only_with_overwrite(client, archive, shared_
     assert client.get(APIS).json()["count"] == 1
 
 
-def test_a_client_secret_is_never_exported_and_comes_from_parameters_or_stays(client, stranger):
+@pytest.mark.parametrize("user", [{}, {"grantType": "PASSWORD", "username": "till", "password": ""}])
+def test_secrets_of_oauth_are_never_exported_and_come_from_parameters_or_stay(client, stranger, user):
     oauth = {"enabled": True, "type": "OAUTH", "grantType": "CLIENT_CREDENTIALS", "clientId": "shop"}
     oauth |= {"tokenUrl": "https://login.test/token", "customParameters": {"scope": "read"}}
-    security = {"production": oauth | {"clientSecret": "geheim"}}
+    oauth |= user
+    password = {"password": "geheim zwei"} if user else {}
+    security = {"production": oauth | {"clientSecret": "geheim"} | password}
     secured = {"production_endpoints": {"url": URL}, "endpoint_security": security}
     api = create_api(client, endpointConfig=secured)
     exported = client.get(f"{APIS}/export", params={"apiId": api["id"]}).content
     with zipfile.ZipFile(io.BytesIO(exported)) as packed:
         assert not [name for name in packed.namelist() if b"geheim" in packed.read(name)]
     field = "endpointConfig.endpoint_security.production.clientSecret"
-    assert_problem(take(stranger, exported), 400, field, says="Enter the secret")
+    fields = [field, field.replace("clientSecret", "password")] if user else [field]
+    assert_problem(take(stranger, exported), 400, *fields, says="Enter the secret")
     assert take(client, exported, overwrite="true").status_code == 200
 
     outer = io.BytesIO()
     with zipfile.ZipFile(outer, "w") as packed:
         packed.writestr("Pizza/SourceArchive.zip", exported)
-        security = {"production": oauth | {"clientSecret": "other", "customParameters": '{"scope": "write"}'}}
+        security = {
+            "production": oauth | {"clientSecret": "other", "customParameters": '{"scope": "write"}'} | password
+        }
         packed.writestr("Pizza/Deployment/intermediate_params.yaml", json.dumps({"security": security}))
     imported = take(stranger, outer.getvalue())
     assert imported.status_code == 200, imported.text

@@ -12,7 +12,7 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member
 from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SecurityDraft, SecurityKind
 from holdfast.apis.catalog.lifecycle import State
-from holdfast.apis.catalog.token_settings import TokenSettings
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings
 from holdfast.apis.errors import InvalidFields
 from holdfast.apis.notifications.channel import ChannelDraft, Secrets
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
@@ -93,6 +93,40 @@ def test_a_stored_secret_stays_with_its_origins(context, api, url, draft):
 
 KEY = EndpointSecurity(SecurityKind.API_KEY, header="X-API-Key")
 TOKEN = EndpointSecurity(SecurityKind.OAUTH, token=TokenSettings("https://login.test/token", "shop"))
+
+FOR_USER = replace(TOKEN, username="till", token=replace(TOKEN.token, grant=Grant.PASSWORD))
+
+
+def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_bound_one_by_one(
+    context, store, api, clock
+):
+    change(context, api, draft=SecurityDraft(FOR_USER, "geheim", "pass"))
+    before = get_api(context, api.id).production.security
+    # A publisher of an earlier version finds no secret, instead of one for another grant.
+    assert "secret" not in endpoint_security.column_of(get_api(context, api.id), "production")
+    after = change(context, api, draft=SecurityDraft(replace(FOR_USER, username="other"), password="new")).production
+    assert after.security.secret == before.secret
+    assert after.security.password.id != before.password.id
+    assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
+    opened = credential(context, api, WITHOUT_OLD)
+    assert (opened.value, opened.password) == ("geheim", "new")
+    assert "new" not in repr(opened)
+
+    elsewhere = replace(FOR_USER, token=replace(FOR_USER.token, url="https://backend.test/token"))
+    field = "endpointConfig.endpoint_security.production."
+    for entered, missing in (
+        (("", ""), ["clientSecret", "password"]),
+        (("geheim", ""), ["password"]),
+        (("", "new"), ["clientSecret"]),
+    ):
+        with pytest.raises(InvalidFields, match="Enter the secret again to send it to") as refused:
+            change(context, api, draft=SecurityDraft(elsewhere, *entered))
+        assert list(refused.value.fields()) == [field + name for name in missing]
+
+    change(context, api, draft=SecurityDraft(TOKEN))
+    with pytest.raises(InvalidFields, match="Enter the secret") as refused:
+        change(context, api, draft=SecurityDraft(FOR_USER))
+    assert list(refused.value.fields()) == [field + "password"]
 
 
 @pytest.mark.parametrize(
@@ -205,23 +239,24 @@ def chosen(context, api: Api) -> Credential | None:
 @pytest.mark.sqlite(reason="backups of PostgreSQL are read after they are restored")
 @pytest.mark.usefixtures("revision")
 def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
-    change(context, api, OTHER, basic("other"))
+    change(context, api, OTHER, SecurityDraft(FOR_USER, "other", "third"))
     hook = ChannelDraft(url="https://hook.test/path")
     create_channel(context, SEALING, "Hook", "slack", hook)
     opened_channel = Secrets("https://hook.test/path").to_bytes()
     with open_to_read(database) as connection:
         every = list(contents.sealed_secrets(connection))
     opened = {SEALING.open(each.sealed, each.organization, each.row) for each in every}
-    assert opened == {b"geheim", b"other", opened_channel}
+    assert opened == {b"geheim", b"other", b"third", opened_channel}
     with store.read() as session:
         every = list(inspection.sealed_secrets(session))
     listed = {(what, SEALING.open(sealed, owner, row)) for owner, row, what, sealed in every}
     assert listed == {
         ("https://backend.test", b"geheim"),
-        (OTHER, b"other"),
+        (f"{OTHER}, https://login.test", b"other"),
+        (f"{OTHER}, https://login.test", b"third"),
         ("the notification channel Hook", opened_channel),
     }
-    assert reseal_keys(store, NEW_KEY, context.now) == (3, 0)
+    assert reseal_keys(store, NEW_KEY, context.now) == (4, 0)
 
 
 def test_a_copy_has_the_same_secret(context, api):

@@ -55,3 +55,20 @@ def test_the_parameters_of_token_requests_are_one_line(client):
     wrong = client.post(path, data=form | {"production_security_tokenUrl": "login.test"})
     assert wrong.status_code == 422
     assert 'id="production-security-tokenUrl-error">' in wrong.text
+
+    form |= {"production_security_grantType": "PASSWORD", "production_security_username": "till"}
+    without = client.post(path, data=form)
+    assert without.status_code == 422
+    assert 'id="production-security-password-error">Enter the secret.' in without.text
+    for password in ("geheim zwei", ""):  # saved, then kept
+        assert client.post(path, data=form | {"production_security_password": password}).status_code == 303
+    assert security(client, made)["production"] == members | {
+        "grantType": "PASSWORD",
+        "username": "till",
+        "password": "",
+    }
+    page = client.get(path).text
+    assert '<option value="PASSWORD" selected>' in page
+    assert 'id="production-security-password-hint">Leave empty to keep the stored one.' in page
+    assert "RFC 9700 (section 2.4)</a> says not to use this grant" in page
+    assert "geheim" not in page

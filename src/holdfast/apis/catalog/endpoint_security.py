@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from holdfast.apis.catalog.token_settings import TokenSettings, check_token_settings
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings, check_token_settings
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 
@@ -32,7 +32,7 @@ class SecurityKind(StrEnum):
 
     BASIC = "BASIC"  # RFC 7617
     API_KEY = "apikey"  # in a header
-    OAUTH = "OAUTH"  # an access token that the gateway gets with a client's secret
+    OAUTH = "OAUTH"  # an access token that the gateway gets with a client's secret, or a user's password as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,17 @@ class EndpointSecurity:
     token: TokenSettings | None = None  # of OAUTH only
     secret_version: str = ""  # set by tools that can't read the secret, to know whether to send it again
     secret: SealedSecret | None = None
+    password: SealedSecret | None = None  # of the user, with the password grant; *secret* is the client's
+
+    @property
+    def has_password(self) -> bool:
+        """Whether gateways need the password of a user and the secret of a client."""
+        return self.token is not None and self.token.grant is Grant.PASSWORD
+
+    @property
+    def secrets(self) -> tuple[SealedSecret | None, ...]:
+        """The secrets that gateways need; None: it is missing."""
+        return (self.secret, self.password) if self.has_password else (self.secret,)
 
     @property
     def version(self) -> str:
@@ -64,28 +75,31 @@ class EndpointSecurity:
         return hashlib.sha256(json.dumps([secret, self.kind.value, self.username]).encode()).hexdigest()
 
     def is_for(self, origins: Collection[str]) -> bool:
-        """Return whether its secret was entered for all of *origins*."""
-        return self.secret is not None and self.secret.origins.issuperset(origins)
+        """Return whether each of its secrets was entered for all of *origins*."""
+        return all(secret is not None and secret.origins.issuperset(origins) for secret in self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityDraft:
-    """Endpoint security as entered; an empty *secret* keeps the stored one."""
+    """Endpoint security as entered; an empty *secret* or *password* keeps the stored one."""
 
     security: EndpointSecurity
     secret: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """
-    A header that gateways add to requests, or the client's secret with which they get it (OAUTH).
+    A header that gateways add to requests, or the secrets with which they get it (OAUTH).
 
-    *value* None: it can't be opened, so no request is sent.
+    *value* is the header or the client's secret, *password* the user's with the password grant. *value* None: one of
+    them can't be opened, so no request is sent.
     """
 
     security: EndpointSecurity
     value: str | None = field(repr=False)
+    password: str = field(default="", repr=False)
 
     def can_be_sent_to(self, origins: Collection[str], *, verified: bool) -> bool:
         """Return whether it may be sent to all of *origins*; *verified*: their certificates are verified."""
@@ -105,14 +119,13 @@ def check_security(security: EndpointSecurity, field: str) -> EndpointSecurity:
     if len(version) > MAX_VERSION:
         raise InvalidField(f"{field}secretVersion", f"Use at most {MAX_VERSION} characters.")
     if security.kind is SecurityKind.BASIC:
-        name = check_visible(security.username, f"{field}username", "The user name")
-        if not name or len(name) > MAX_TEXT or ":" in name:
-            message = f"Enter a user name of 1 to {MAX_TEXT} characters, without a colon."
-            raise InvalidField(f"{field}username", message)
+        if ":" in _check_username(security.username, field):
+            raise InvalidField(f"{field}username", "Enter a user name without a colon.")
         return replace(security, header="Authorization")
     if security.kind is SecurityKind.OAUTH:
         token = check_token_settings(security.token or TokenSettings("", ""), field)
-        return replace(security, username="", header="Authorization", token=token)
+        name = _check_username(security.username, field) if token.grant is Grant.PASSWORD else ""
+        return replace(security, username=name, header="Authorization", token=token)
     if not _HEADER.fullmatch(security.header) or security.header.count("-") > MAX_HYPHENS:
         message = "Enter the name of a header, such as X-API-Key."
         raise InvalidField(f"{field}apiKeyIdentifier", message)
@@ -121,6 +134,13 @@ def check_security(security: EndpointSecurity, field: str) -> EndpointSecurity:
         message = f"{security.header} can't contain an API key. Use a header such as X-API-Key."
         raise InvalidField(f"{field}apiKeyIdentifier", message)
     return replace(security, username="")
+
+
+def _check_username(username: str, field: str) -> str:
+    name = check_visible(username, f"{field}username", "The user name")
+    if not name or len(name) > MAX_TEXT:
+        raise InvalidField(f"{field}username", f"Enter a user name of 1 to {MAX_TEXT} characters.")
+    return name
 
 
 def check_secret(secret: str, field: str) -> str:

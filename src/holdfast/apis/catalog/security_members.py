@@ -16,12 +16,13 @@ from holdfast.apis.catalog.endpoint_security import (
     check_security,
     read_kind,
 )
-from holdfast.apis.catalog.token_settings import CLIENT_CREDENTIALS, TokenSettings, check_grant, read_parameters
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings, read_grant, read_parameters
 from holdfast.apis.errors import InvalidField
 
 SECURITY = "endpoint_security"  # of `endpointConfig`
+PASSWORD = "password"  # the member that contains the second secret, with the password grant  # noqa: S105
 # The member that contains the secret.
-SECRETS = {SecurityKind.BASIC: "password", SecurityKind.API_KEY: "apiKeyValue", SecurityKind.OAUTH: "clientSecret"}
+SECRETS = {SecurityKind.BASIC: PASSWORD, SecurityKind.API_KEY: "apiKeyValue", SecurityKind.OAUTH: "clientSecret"}
 _HEADER = "HEADER"
 
 
@@ -51,16 +52,18 @@ def read_security(members: Mapping[str, Any] | None, field: str) -> SecurityDraf
                 raise InvalidField(f"{field}apiKeyIdentifierType", message)
             security = replace(security, header=_text(members, "apiKeyIdentifier", field))
         case SecurityKind.OAUTH:
-            check_grant(_text(members, "grantType", field), field)
+            grant = read_grant(_text(members, "grantType", field), field)
             parameters = read_parameters(members.get("customParameters"), field)
             url, client = _text(members, "tokenUrl", field), _text(members, "clientId", field)
-            security = replace(security, token=TokenSettings(url, client, parameters))
-    secret = _text(members, SECRETS[kind], field)
-    return SecurityDraft(check_security(security, field), check_secret(secret, f"{field}{SECRETS[kind]}"))
+            username = _text(members, "username", field) if grant is Grant.PASSWORD else ""
+            security = replace(security, token=TokenSettings(url, client, parameters, grant), username=username)
+    checked = check_security(security, field)
+    secret = _read_secret(members, SECRETS[kind], field)
+    return SecurityDraft(checked, secret, _read_secret(members, PASSWORD, field) if checked.has_password else "")
 
 
 def write_security(security: EndpointSecurity) -> dict[str, Any]:
-    """Return the members of *security*, with an empty text as the secret."""
+    """Return the members of *security*, with an empty text as each secret."""
     members: dict[str, Any] = {"enabled": True, "type": security.kind.value}
     match security.kind:
         case SecurityKind.BASIC:
@@ -68,8 +71,10 @@ def write_security(security: EndpointSecurity) -> dict[str, Any]:
         case SecurityKind.API_KEY:
             members |= {"apiKeyIdentifier": security.header, "apiKeyIdentifierType": _HEADER}
     if token := security.token:
-        members |= {"grantType": CLIENT_CREDENTIALS, "tokenUrl": token.url, "clientId": token.client_id}
+        members |= {"grantType": token.grant.value, "tokenUrl": token.url, "clientId": token.client_id}
         members["customParameters"] = dict(token.parameters)
+        if security.has_password:
+            members |= {"username": security.username, PASSWORD: ""}
     if security.allow_unencrypted:
         members["allowUnencrypted"] = True
     if security.secret_version:
@@ -78,11 +83,18 @@ def write_security(security: EndpointSecurity) -> dict[str, Any]:
 
 
 def summarize_security(security: EndpointSecurity | None) -> dict[str, Any]:
-    """Return the member `security` for audit events and entity tags, with the secret's random id as its only trace."""
+    """Return the member `security` for audit events and entity tags; of secrets, it has only the random ids."""
     if security is None:
         return {}
     members = {name: value for name, value in write_security(security).items() if name not in SECRETS.values()}
-    return {"security": {**members, "secretId": security.secret.id if security.secret else ""}}
+    members["secretId"] = security.secret.id if security.secret else ""
+    if security.has_password:
+        members["passwordId"] = security.password.id if security.password else ""
+    return {"security": members}
+
+
+def _read_secret(members: Mapping[str, Any], name: str, field: str) -> str:
+    return check_secret(_text(members, name, field), f"{field}{name}")
 
 
 def _text(members: Mapping[str, Any], name: str, field: str) -> str:

@@ -1,11 +1,12 @@
 """
-Settings for access tokens of a backend (RFC 6749, section 4.4): the token endpoint, and the request to it.
+Settings for access tokens of a backend (RFC 6749, sections 4.3 and 4.4): the token endpoint, and the request to it.
 """
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from urllib.parse import parse_qsl, unquote
 
 from holdfast.apis.errors import InvalidField
@@ -13,13 +14,19 @@ from holdfast.apis.text import check_visible
 from holdfast.apis.url import BACKENDS, parse_url
 
 MAX_URL, MAX_ID, MAX_PARAMETERS, MAX_PARAMETER = 2048, 256, 20, 1024
-CLIENT_CREDENTIALS = "CLIENT_CREDENTIALS"  # the only grant type that gateways use
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 # Set by the gateway, or secrets: parameters are returned and written to the audit trail.
 _RESERVED = frozenset(
     {"grant_type", "client_id", "client_secret", "username", "password", "assertion", "client_assertion"}
     | {"client_assertion_type", "code", "refresh_token", "subject_token", "actor_token"}
 )
+
+
+class Grant(StrEnum):
+    """Grant types that gateways use, as in WSO2's REST; in lower case, the values of `grant_type` (RFC 6749)."""
+
+    CLIENT_CREDENTIALS = "CLIENT_CREDENTIALS"
+    PASSWORD = "PASSWORD"  # of a user, in addition to the client's secret  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class TokenSettings:
     url: str
     client_id: str
     parameters: tuple[tuple[str, str], ...] = ()
+    grant: Grant = Grant.CLIENT_CREDENTIALS
 
 
 def check_token_settings(settings: TokenSettings, field: str) -> TokenSettings:
@@ -58,20 +66,15 @@ def check_token_settings(settings: TokenSettings, field: str) -> TokenSettings:
             raise InvalidField(place, f"Leave {name} out: the gateway sets it, or it is secret.")
         if len(check_visible(value, place, "The parameter")) > MAX_PARAMETER:
             raise InvalidField(place, f"Use at most {MAX_PARAMETER} characters for a parameter.")
-    return TokenSettings(url, client, tuple(sorted(settings.parameters)))
+    return replace(settings, url=url, client_id=client, parameters=tuple(sorted(settings.parameters)))
 
 
-def check_grant(value: str, field: str) -> None:
-    """Accept the grant type that gateways use. Raises InvalidField for others, with the reason."""
-    grant = value.strip().upper() or CLIENT_CREDENTIALS
-    if grant == "PASSWORD":
-        message = (
-            "The password grant isn't supported: it gives a user's password to a client, and RFC 9700 forbids it. "
-            f"Register a client with the grant type {CLIENT_CREDENTIALS}."
-        )
-        raise InvalidField(f"{field}grantType", message)
-    if grant != CLIENT_CREDENTIALS:
-        raise InvalidField(f"{field}grantType", f"Use {CLIENT_CREDENTIALS}.")
+def read_grant(value: str, field: str) -> Grant:
+    """Read a grant type, client credentials if empty. Raises InvalidField for others than gateways use."""
+    try:
+        return Grant(value.strip().upper() or Grant.CLIENT_CREDENTIALS)
+    except ValueError:
+        raise InvalidField(f"{field}grantType", f"Use {' or '.join(Grant)}.") from None
 
 
 def read_parameters(value: object, field: str) -> tuple[tuple[str, str], ...]:

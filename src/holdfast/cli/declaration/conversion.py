@@ -12,7 +12,7 @@ from holdfast.apis.catalog.api import check_context, check_description, check_na
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
 from holdfast.apis.catalog.endpoint_security import SecurityDraft, read_kind
 from holdfast.apis.catalog.lifecycle import State
-from holdfast.apis.catalog.security_members import SECRETS, read_security
+from holdfast.apis.catalog.security_members import PASSWORD, SECRETS, read_security
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.identities.caller_certificate import BOTH, check_environments, check_tier
 from holdfast.apis.trust.endpoint_certificate import check_alias
@@ -155,21 +155,29 @@ class Conversion:
             "apiKeyIdentifier": fields.text("header"),
             "tokenUrl": fields.text("tokenUrl"),
             "clientId": fields.text("clientId"),
+            "grantType": fields.text("grantType"),
             "customParameters": fields.text("parameters"),
             "secretVersion": fields.text("secretVersion"),
             "allowUnencrypted": fields.flag("allowUnencrypted", otherwise=False),
         }
-        variable, file = fields.text("secretVariable"), self._content(fields, "secretFile", None)
-        text = (
-            self._variables.get(variable)
-            if variable
-            else file.data.decode(errors="replace")
-            if file and file.data
-            else None
-        )
-        draft = fields.checked("", lambda: _read_security(members, text), _SECURITY_FIELDS)
+        secret, password = (self._secret(fields, f"{name}File", f"{name}Variable") for name in ("secret", "password"))
+        draft = fields.checked("", lambda: _read_security(members, secret, password), _SECURITY_FIELDS)
+        if draft and password and not draft.security.has_password:
+            name = next(name for name in ("passwordFile", "passwordVariable") if name in fields.parts)
+            fields.wrong(name, "Use secretFile or secretVariable. This field is only for grantType: password.")
         fields.finish()
-        return WantedSecurity(fields.place, draft.security if draft else None, draft.secret or None if draft else None)
+        if draft is None:
+            return WantedSecurity(fields.place, None)
+        return WantedSecurity(fields.place, draft.security, draft.secret or None, draft.password or None)
+
+    def _secret(self, fields: Fields, file: str, variable: str) -> str | None:
+        """Read a secret from the file or the variable that a field names; None: there is none."""
+        name, content = fields.text(variable), self._content(fields, file, None)
+        text = self._variables.get(name) if name else None
+        if not name and content and content.data:
+            text = content.data.decode(errors="replace")
+        # Editors end files with a line break.
+        return text.removesuffix("\n").removesuffix("\r") if text else None
 
     def _callers(self, entries: list[Fields]) -> tuple[WantedCaller, ...]:
         callers: dict[str, WantedCaller] = {}
@@ -237,14 +245,15 @@ _SECURITY_FIELDS = {"apiKeyIdentifier": "header", "customParameters": "parameter
 _MISSING = "Set file to a certificate file, or pem to PEM text."
 
 
-def _read_security(members: dict[str, Any], secret: str | None) -> SecurityDraft | None:
+def _read_security(members: dict[str, Any], secret: str | None, password: str | None) -> SecurityDraft | None:
     kind = read_kind(members["type"], "")
-    # Editors end files with a line break.
-    filled = members | ({SECRETS[kind]: secret.removesuffix("\n").removesuffix("\r")} if kind and secret else {})
+    filled = {PASSWORD: password} | ({SECRETS[kind]: secret} if kind else {})
     try:
-        return read_security(filled, "")
+        return read_security(members | filled, "")
     except InvalidField as error:  # its field must not be lost
-        names = {**_SECURITY_FIELDS, **dict.fromkeys(SECRETS.values(), "secretVariable")}
+        names = {**_SECURITY_FIELDS, PASSWORD: "passwordVariable"}
+        if kind:
+            names[SECRETS[kind]] = "secretVariable"
         raise InvalidFields([InvalidField(names.get(error.field, error.field), str(error))]) from error
 
 

@@ -36,11 +36,12 @@ class WantedCaller:
 
 @dataclass(frozen=True, slots=True)
 class WantedSecurity:
-    """Endpoint security (None: none) and its secret; None if it isn't known and must stay."""
+    """Endpoint security (None: none) and its secrets; None if one isn't known and must stay."""
 
     place: Place
     security: EndpointSecurity | None
     secret: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)  # of the user, with OAuth 2.0's password grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SecurityKind
-from holdfast.apis.catalog.security_members import SECRETS, write_security
+from holdfast.apis.catalog.security_members import PASSWORD, SECRETS, write_security
+from holdfast.apis.catalog.token_settings import Grant
 from holdfast.cli.declaration.current_state import ExistingApi
 from holdfast.cli.declaration.desired_state import WantedApi, WantedSecurity
 from holdfast.cli.declaration.fields import Problems
@@ -33,10 +34,16 @@ def compare_securities(
         present = _members_of(before, environment)
         old, new = _show(present), _show(_describe(wanted.security))
         yield f"{environment}Security", old if before else None, new
-        if wanted.security is None or wanted.secret is not None:
+        if wanted.security is None:
             continue
-        if _needs_secret(present, _describe(wanted.security)):
+        after = _describe(wanted.security)
+        needs_secret = _needs_secret(present, after)
+        needs_password = wanted.security.has_password and (needs_secret or PASSWORD not in present)
+        if needs_secret and wanted.secret is None:
             problems.add(wanted.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
+        if needs_password and wanted.password is None:
+            text = "Set passwordFile or passwordVariable: the password must be sent, and it isn't known."
+            problems.add(wanted.place, text)
 
 
 def write_securities(api: WantedApi, present: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,6 +53,8 @@ def write_securities(api: WantedApi, present: Mapping[str, Any]) -> dict[str, An
         members[environment] = _describe(wanted.security)
         if wanted.security and wanted.secret is not None:
             members[environment][SECRETS[wanted.security.kind]] = wanted.secret
+        if wanted.security and wanted.password is not None:
+            members[environment][PASSWORD] = wanted.password
     return members
 
 
@@ -57,6 +66,8 @@ def export_security(api: ExistingApi, environment: str) -> dict[str, Any]:
     exported = {name: members[member] for member, name in names.items() if member in members}
     if parameters := members.get("customParameters"):
         exported["parameters"] = urlencode(parameters)
+    if members.get("grantType") == Grant.PASSWORD:
+        exported["grantType"] = Grant.PASSWORD.lower()
     return exported | {"type": exported["type"].lower()} if exported else {}
 
 
@@ -91,7 +102,9 @@ def _show(members: Mapping[str, Any]) -> str:
     name = members.get("username") or members.get("apiKeyIdentifier")
     if kind == SecurityKind.OAUTH:
         parameters = urlencode(members.get("customParameters") or {})
-        name = f"{members.get('clientId')} at {members.get('tokenUrl')}" + (f" ({parameters})" if parameters else "")
+        user = f" for {members['username']}" if members.get("username") else ""
+        name = f"{members.get('clientId')} at {members.get('tokenUrl')}{user}"
+        name += f" ({parameters})" if parameters else ""
     version = f", secretVersion: {_version(members)}" if _version(members) else ""
     allowed = ", allowUnencrypted: true" if members.get("allowUnencrypted") else ""
     return f"{kind.lower()}: {name}{version}{allowed}"

@@ -9,6 +9,7 @@ from holdfast.apis.catalog.api_types import SERVED_TYPES
 from holdfast.apis.catalog.connection_settings import SETTINGS, Protocol, Setting, SettingKind
 from holdfast.apis.catalog.endpoint_group import Algorithm, GroupKind
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.apis.catalog.token_settings import Grant
 from holdfast.apis.trust.trust_settings import AnchorMode
 
 FORMAT = "1"
@@ -83,17 +84,24 @@ _CONNECTION = Section(tuple(_connection_field(setting) for setting in SETTINGS.v
 _SECURITY = Section(
     (
         Field("type", "How gateways sign in.", is_required=True, choices=("basic", "apikey", "oauth", "none")),
-        Field("username", "User name, for basic.", longest=256),
+        Field("username", "User name, for basic and the grant type password.", longest=256),
         Field("header", "Header with the API key, such as X-API-Key.", longest=64),
         Field("tokenUrl", "URL of the token endpoint, for oauth.", longest=2048),
         Field("clientId", "ID of the client, for oauth.", longest=256),
+        Field(
+            "grantType",
+            "How gateways get tokens, for oauth. RFC 9700 (section 2.4) says not to use password.",
+            choices=tuple(grant.lower() for grant in Grant),
+        ),
         Field("parameters", "Parameters of token requests, such as scope=read&audience=shop."),
         Field("secretFile", "File with the password, the API key or the client's secret, relative to this file."),
         Field("secretVariable", "Environment variable with the secret, without the prefix HOLDFAST_VAR_."),
-        Field("secretVersion", "Change it whenever the secret changes, so that it is sent.", longest=64),
+        Field("passwordFile", "File with the user's password, for the grant type password, relative to this file."),
+        Field("passwordVariable", "Environment variable with that password, without the prefix HOLDFAST_VAR_."),
+        Field("secretVersion", "Change it whenever a secret changes, so that it is sent.", longest=64),
         Field("allowUnencrypted", "Send the secret over http, and while verification is off.", FieldKind.FLAG),
     ),
-    either=(("secretFile", "secretVariable"),),
+    either=(("secretFile", "secretVariable"), ("passwordFile", "passwordVariable")),
 )
 _MEMBER = Section(
     (

@@ -69,8 +69,8 @@ BACKEND_EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.TOKEN_REQUEST_REJECTED: Explanation(
         "The token endpoint rejects the gateway's request for a token.",
-        "Check the client ID, the secret and the parameters under Endpoint Security, and that the client may use the "
-        "grant type client credentials.",
+        "Check the client ID, the secret, the parameters and, with the password grant, the user name and the password "
+        "under Endpoint Security, and that the client may use this grant type.",
         SuggestedAction.CHANGE_ENDPOINT,
     ),
     Cause.TOKEN_ANSWER_INVALID: Explanation(

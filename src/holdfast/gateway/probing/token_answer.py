@@ -1,5 +1,5 @@
 """
-One request to a token endpoint through Envoy's probe listener (RFC 6749, sections 4.4 and 5). Blocks.
+One request to a token endpoint through Envoy's probe listener (RFC 6749, sections 4.3, 4.4 and 5). Blocks.
 
 Envoy verifies the endpoint like any backend. Uses the standard library: other clients take memory.
 """
@@ -52,7 +52,8 @@ def ask_for_token(
     probe_socket: Path, request: TokenRequest, opened: Callable[[socket.socket], None] = lambda _: None
 ) -> Token:
     """Return a new token; *opened* gets the socket, whose shutdown ends this early. Raises NoToken, EnvoyNotReady."""
-    form = urlencode({"grant_type": "client_credentials", **dict(request.parameters)})
+    user = {"username": request.username, "password": request.password} if request.has_password else {}
+    form = urlencode({"grant_type": request.grant_type, **user, **dict(request.parameters)})
     credential = f"{quote_plus(request.client_id)}:{quote_plus(request.secret)}"  # RFC 6749, section 2.3.1
     headers = {
         CLUSTER_HEADER: request.cluster,

@@ -145,9 +145,12 @@ def _build_token_resources(
         authority=endpoint.origin.authority,
         target=endpoint.target,
         client_id=security.token.client_id,
-        secret_id=security.secret.id,
+        secret_id=" ".join(secret.id for secret in security.secrets if secret),
         secret=credential.value,
         parameters=security.token.parameters,
+        grant_type=security.token.grant.lower(),
+        username=security.username,
+        password=credential.password,
     )
     clusters = build_clusters(request.cluster, endpoint, token.trust, token.identity, limits)
     return [*clusters, *_build_secrets(token), build_token_request(request)]

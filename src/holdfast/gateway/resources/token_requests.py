@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity
+from holdfast.apis.catalog.token_settings import Grant
 from holdfast.gateway.resources.resource import SECRET, Resource
 
 REQUEST_PREFIX, TOKEN_PREFIX, ENDPOINT_PREFIX = "token-request/", "token/", "token-endpoint/"
 _FORMAT = "1"  # of requests; another one is another version
+_OF_PASSWORD_GRANT = ("grant_type", "username", "password")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
     """
-    A request for tokens: through which *cluster*, from where, and as which client.
+    A request for tokens: through which *cluster*, from where, as which client, and (password grant) for which user.
 
     *backend* is the name of the cluster that they are for, without its revision: failures are reported with it.
     """
@@ -35,6 +37,14 @@ class TokenRequest:
     secret_id: str  # another one for each secret
     secret: str = field(repr=False)
     parameters: tuple[tuple[str, str], ...] = ()
+    grant_type: str = Grant.CLIENT_CREDENTIALS.lower()  # RFC 6749
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it is for a user, with the password grant."""
+        return self.grant_type == Grant.PASSWORD.lower()
 
     @property
     def cluster(self) -> str:
@@ -52,18 +62,25 @@ def name_request(backend: str, security: EndpointSecurity) -> str:
     Return the name of the request for tokens for *backend*, the same for each secret of a client.
 
     Another secret then changes no cluster, and the last token is used until there is a new one. It is never sent to
-    other origins than those that its secret was entered for: they are part of the name.
+    other origins than those that its secret was entered for, nor for another user: they are part of the name.
     """
     origins = sorted(security.secret.origins) if security.secret else []
     token = [security.token.url, security.token.client_id, security.token.parameters] if security.token else []
+    if security.has_password:
+        token += [security.username, sorted(security.password.origins) if security.password else []]
     return hashlib.sha256(json.dumps([backend, origins, token]).encode()).hexdigest()
 
 
 def build_token_request(request: TokenRequest) -> Resource:
-    """Return *request* as a resource. Its version isn't the hash of its content, which has a secret."""
+    """
+    Return *request* as a resource. Its version isn't the hash of its content, which has a secret.
+
+    Agents of earlier versions can't read one with the password grant, so their Envoy keeps its empty secret.
+    """
     name = REQUEST_PREFIX + request.name
     public = json.dumps([_FORMAT, name, request.authority, request.target, request.client_id, request.secret_id])
-    body = json.dumps(asdict(request)).encode()
+    left_out = () if request.has_password else _OF_PASSWORD_GRANT
+    body = json.dumps({key: value for key, value in asdict(request).items() if key not in left_out}).encode()
     return Resource(SECRET, name, hashlib.sha256(public.encode()).hexdigest()[:16], body)
 
 

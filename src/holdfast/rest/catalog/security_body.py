@@ -14,25 +14,25 @@ from holdfast.apis.check import Check
 
 OLDER_SECURITY = "endpointSecurity"
 _FIELD = "endpointConfig.endpoint_security."
+_GRANTS = "`CLIENT_CREDENTIALS`, or `PASSWORD`, which RFC 9700 (section 2.4) says not to use."
 
 
 class EnvironmentSecurityBody(BaseModel):
     """
-    Credential for the backend of one environment. The secret is write-only; empty, the stored one is kept.
+    Credential for the backend of one environment. Secrets are write-only; for an empty one, the stored one is kept.
 
-    Types: `NONE`, `BASIC`, `apikey` (in a header), and `OAUTH` (client credentials). Other members of
-    WSO2's are ignored.
+    Types: `NONE`, `BASIC`, `apikey` (in a header), and `OAUTH`. Other members of WSO2's are ignored.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
     enabled: bool | None = Field(None, description="False is the same as the type `NONE`.")
     type: str | None = None
-    username: str | None = None
-    password: str | None = None
+    username: str | None = Field(None, description="User name, for `BASIC` and the grant type `PASSWORD`.")
+    password: str | None = Field(None, description="Password of that user. Write-only.")
     api_key_identifier: str | None = Field(None, description="The header that contains the API key.")
     api_key_identifier_type: str | None = Field(None, description="`HEADER`; the query isn't supported.")
     api_key_value: str | None = Field(None, description="The API key.")
-    grant_type: str | None = Field(None, description="`CLIENT_CREDENTIALS`.")
+    grant_type: str | None = Field(None, description=_GRANTS)
     token_url: str | None = Field(None, description="The token endpoint; gateways verify it like a backend.")
     client_id: str | None = None
     client_secret: str | None = None

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, token_endpoint
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, are_https
-from holdfast.apis.catalog.security_members import SECRETS
+from holdfast.apis.catalog.security_members import PASSWORD, SECRETS
 from holdfast.apis.check import Check
 
 # By environment; None removes it, and an environment that isn't named keeps what it has. Without a secret, it keeps the
@@ -74,29 +74,53 @@ def _bind(
         return endpoint
     field = f"{SECURITY_FIELD}{environment}."
     same = [each for each in known if each.kind is security.kind]
-    kept = next((each for each in same if _explain_need(security, origins, each) is None), same[0] if same else None)
-    secret = security.secret
-    if secret is None:
-        secret = kept.secret if kept else None
-        if why := _explain_need(security, origins, kept):
-            check.add(field + SECRETS[security.kind], why)
-    elif kept and kept.secret and kept.secret.digest == secret.digest and kept.is_for(origins):
-        secret = kept.secret
-    elif not secret.origins:
-        secret = replace(secret, origins=origins)
-    elif why := _explain_origins(secret, origins):
-        check.add(field + SECRETS[security.kind], why)
+    stored: list[_Stored] = [(each, each.secret) for each in same]
+    secret = _bind_secret(check, field + SECRETS[security.kind], security, security.secret, stored, origins)
+    password = None
+    if security.has_password:
+        stored = [(each, each.password) for each in same if each.password]
+        password = _bind_secret(check, field + PASSWORD, security, security.password, stored, origins)
     if not (are_https(origins) or security.allow_unencrypted):
         message = "The secret would be sent unencrypted. Use an https endpoint, or set allowUnencrypted."
         check.add(f"{field}allowUnencrypted", message)
-    return replace(endpoint, security=replace(security, secret=secret))
+    return replace(endpoint, security=replace(security, secret=secret, password=password))
 
 
-def _explain_need(security: EndpointSecurity, origins: frozenset[str], stored: EndpointSecurity | None) -> str | None:
-    """Return why the secret must be entered for *security* although there is a *stored* one; None: it may be kept."""
-    if stored is None or stored.secret is None:
+# A stored secret, and the endpoint security that it is part of.
+_Stored = tuple[EndpointSecurity, SealedSecret | None]
+
+
+def _bind_secret(
+    check: Check,
+    field: str,
+    security: EndpointSecurity,
+    entered: SealedSecret | None,
+    stored: Sequence[_Stored],
+    origins: frozenset[str],
+) -> SealedSecret | None:
+    """Return one secret of *security*, the *entered* one or one of those *stored*; a problem is about *field*."""
+    first = stored[0] if stored else None
+    chosen = next((each for each in stored if _explain_need(security, origins, each) is None), first)
+    kept = chosen[1] if chosen else None
+    if entered is None:
+        if why := _explain_need(security, origins, chosen):
+            check.add(field, why)
+        return kept
+    if kept and kept.digest == entered.digest and kept.origins.issuperset(origins):
+        return kept
+    if not entered.origins:
+        return replace(entered, origins=origins)
+    if why := _explain_origins(entered, origins):
+        check.add(field, why)
+    return entered
+
+
+def _explain_need(security: EndpointSecurity, origins: frozenset[str], known: _Stored | None) -> str | None:
+    """Return why a secret must be entered for *security* although one is *known*; None: it may be kept."""
+    stored, secret = known or (None, None)
+    if stored is None or secret is None:
         return "Enter the secret."
-    if why := _explain_origins(stored.secret, origins):
+    if why := _explain_origins(secret, origins):
         return why
     before, after = (token_endpoint(each.token.url).origin if each.token else None for each in (stored, security))
     if before != after:

@@ -22,9 +22,13 @@ def seal_drafts(context: Context, sealing: Sealing, drafts: Drafts) -> Securitie
 
 
 def _seal(sealing: Sealing, organization: str, draft: SecurityDraft) -> EndpointSecurity:
-    if not draft.secret:
-        return draft.security
+    secret, password = (_seal_secret(sealing, organization, each) for each in (draft.secret, draft.password))
+    return replace(draft.security, secret=secret, password=password)
+
+
+def _seal_secret(sealing: Sealing, organization: str, secret: str) -> SealedSecret | None:
+    if not secret:
+        return None
     name = str(uuid.uuid4())
-    sealed = sealing.seal(draft.secret.encode(), organization, name)
-    digest = sealing.digest(f"endpoint security\n{organization}\n{draft.secret}")
-    return replace(draft.security, secret=SealedSecret(name, sealed, digest))
+    sealed = sealing.seal(secret.encode(), organization, name)
+    return SealedSecret(name, sealed, sealing.digest(f"endpoint security\n{organization}\n{secret}"))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, write_value
+from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SealedSecret, write_value
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.store.catalog import endpoint_security
 from holdfast.store.sealing import CannotUnseal, Sealing
@@ -31,9 +31,7 @@ def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -
         ids[api.organization].add(api.id)
     return {
         (organization, api_id): {
-            environment: tuple(
-                Credential(each, _open(sealing, organization, each)) if each else None for each in securities
-            )
+            environment: tuple(_open(sealing, organization, each) if each else None for each in securities)
             for environment, securities in by_environment.items()
         }
         for organization, wanted in ids.items()
@@ -54,13 +52,20 @@ def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, 
     return chosen
 
 
-def _open(sealing: Sealing, organization: str, security: EndpointSecurity) -> str | None:
-    if security.secret is None:
+def _open(sealing: Sealing, organization: str, security: EndpointSecurity) -> Credential:
+    secret = _open_secret(sealing, organization, security.secret)
+    password = _open_secret(sealing, organization, security.password) if security.has_password else ""
+    if secret is None or password is None:
+        return Credential(security, None)
+    return Credential(security, write_value(security, secret), password)
+
+
+def _open_secret(sealing: Sealing, organization: str, secret: SealedSecret | None) -> str | None:
+    if secret is None:
         return None
     try:
-        secret = sealing.open(security.secret.sealed, organization, security.secret.id).decode()
+        return sealing.open(secret.sealed, organization, secret.id).decode()
     except (CannotUnseal, UnusableSealingKey, ValueError) as error:
         why = "it isn't text" if isinstance(error, ValueError) else str(error)
         log.error("credential of an endpoint cannot be decrypted", organization=organization, why=why)
         return None
-    return write_value(security, secret)

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
-from holdfast.apis.catalog.token_settings import TokenSettings
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings
 from holdfast.store.tables import ApiRow
 
 _CHUNK = 500  # ids in one query
+_PASSWORD_GRANT = "password_grant"  # has the secrets of this grant; others have one, outside  # noqa: S105
+_SECRETS = ("secret", "password")
 
 
 def column_of(api: Api, environment: Environment) -> dict[str, Any] | None:
@@ -38,15 +40,20 @@ def _write(security: EndpointSecurity) -> dict[str, Any]:
     if security.token:
         token = security.token
         values["token"] = {"url": token.url, "client_id": token.client_id, "parameters": dict(token.parameters)}
-    if security.secret:
-        secret = security.secret
-        values["secret"] = {
-            "id": secret.id,
-            "sealed": b64encode(secret.sealed).decode(),
-            "digest": secret.digest,
-            "origins": sorted(secret.origins),
-        }
-    return values
+    secrets = {name: _write_secret(secret) for name, secret in zip(_SECRETS, security.secrets, strict=False) if secret}
+    if security.has_password:
+        # A publisher of an earlier version finds no secret, and locks the endpoint instead of using another grant.
+        return values | {_PASSWORD_GRANT: secrets}
+    return values | secrets
+
+
+def _write_secret(secret: SealedSecret) -> dict[str, Any]:
+    return {
+        "id": secret.id,
+        "sealed": b64encode(secret.sealed).decode(),
+        "digest": secret.digest,
+        "origins": sorted(secret.origins),
+    }
 
 
 def kept_in(row: ApiRow) -> tuple[tuple[Environment, EndpointSecurity], ...]:
@@ -63,18 +70,28 @@ def read(values: Mapping[str, Any] | None) -> EndpointSecurity | None:
     """Return the current endpoint security in a column."""
     if not values or "kind" not in values:
         return None
-    secret, token = values.get("secret"), values.get("token")
+    of_password_grant, token = values.get(_PASSWORD_GRANT), values.get("token")
+    grant = Grant.CLIENT_CREDENTIALS if of_password_grant is None else Grant.PASSWORD
+    secrets = values if of_password_grant is None else of_password_grant
+    secret, password = (_read_secret(secrets.get(name)) for name in _SECRETS)
     return EndpointSecurity(
         SecurityKind(values["kind"]),
         values["username"],
         values["header"],
         values["allow_unencrypted"],
-        TokenSettings(token["url"], token["client_id"], tuple(sorted(token["parameters"].items()))) if token else None,
-        values.get("secret_version", ""),
-        SealedSecret(secret["id"], b64decode(secret["sealed"]), secret["digest"], frozenset(secret["origins"]))
-        if secret
+        TokenSettings(token["url"], token["client_id"], tuple(sorted(token["parameters"].items())), grant)
+        if token
         else None,
+        values.get("secret_version", ""),
+        secret,
+        password,
     )
+
+
+def _read_secret(values: Mapping[str, Any] | None) -> SealedSecret | None:
+    if values is None:
+        return None
+    return SealedSecret(values["id"], b64decode(values["sealed"]), values["digest"], frozenset(values["origins"]))
 
 
 def of_apis(
@@ -106,8 +123,9 @@ def secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
     for organization, *both in session.execute(select(*columns).where(has_any)):
         for values in both:
             for security in (read(values), *_read_kept(values)):
-                if security and security.secret:
-                    yield organization, security.secret
+                for secret in security.secrets if security else ():
+                    if secret:
+                        yield organization, secret
 
 
 def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
@@ -124,8 +142,10 @@ def _resealed(values: dict[str, Any] | None, reseal: Callable[[bytes, str], byte
         return values
     if "earlier" in values:
         values = {**values, "earlier": [_resealed(each, reseal) for each in values["earlier"]]}
-    secret = values.get("secret")
-    if not secret:
-        return values
-    sealed = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()
-    return {**values, "secret": {**secret, "sealed": sealed}}
+    if _PASSWORD_GRANT in values:
+        values = {**values, _PASSWORD_GRANT: _resealed(values[_PASSWORD_GRANT], reseal)}
+    for name in _SECRETS:
+        if secret := values.get(name):
+            sealed = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()
+            values = {**values, name: {**secret, "sealed": sealed}}
+    return values

@@ -76,7 +76,8 @@ def sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
         for organization, values in connection.execute(query):
             security = json.loads(values)
             for each in (security, *security.get("earlier", ())):
-                if secret := each.get("secret"):
+                of_grant = each.get("password_grant") or {}
+                for secret in filter(None, (each.get("secret"), *of_grant.values())):
                     yield Sealed(organization, secret["id"], b64decode(secret["sealed"]))
 
 

@@ -161,7 +161,7 @@ def _show_page(
         connections=choose_connections(api, settings),
         connection_fields=SETTINGS,
         security=security_form.choose_security(api, security),
-        has_secret={name: bool((own := api.endpoint(name)) and own.security) for name in ENVIRONMENTS},
+        stored_secrets=security_form.list_stored(api),
         security_kinds=security_form.summarize(api),
         group=group_form.choose_groups(api, group),
         group_summary=group_form.summarize(api),

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.endpoint_security import SecurityDraft
-from holdfast.apis.catalog.security_members import SECRETS, read_security, write_security
+from holdfast.apis.catalog.security_members import PASSWORD, SECRETS, read_security, write_security
 from holdfast.apis.errors import InvalidField
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
 from holdfast.services.credentials.sealing import Drafts
@@ -21,7 +21,7 @@ MembersTyped = Mapping[Environment, dict[str, Any]]  # by member in REST
 NOTHING_TYPED: MembersTyped = MappingProxyType({})
 _TEXTS = (
     *("type", "username", "password", "apiKeyIdentifier", "apiKeyValue"),
-    *("tokenUrl", "clientId", "clientSecret", "customParameters"),
+    *("tokenUrl", "grantType", "clientId", "clientSecret", "customParameters"),
 )
 NONE = "NONE"
 
@@ -67,6 +67,16 @@ def choose_security(api: Api, typed: MembersTyped) -> MembersTyped:
             if name not in SECRETS.values()
         }
     return chosen
+
+
+def list_stored(api: Api) -> Mapping[Environment, list[str]]:
+    """Return the members whose secrets are stored, by environment."""
+    stored: dict[Environment, list[str]] = {}
+    for environment in ENVIRONMENTS:
+        endpoint = api.endpoint(environment)
+        if endpoint and (security := endpoint.security):
+            stored[environment] = [SECRETS[security.kind], *([PASSWORD] if security.has_password else [])]
+    return stored
 
 
 def summarize(api: Api) -> str:
