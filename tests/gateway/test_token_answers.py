@@ -1,13 +1,11 @@
 """Answers of token endpoints that gateways accept, and their reports about others."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.probing.token_answer import MAX_ANSWER, NoToken, Token, read_answer
-from holdfast.gateway.resources.token_requests import TokenRequest, build_token_request, read_token_request
 
 TOKEN = {"access_token": "abc.def", "token_type": "Bearer", "expires_in": 60}
 
@@ -63,14 +61,3 @@ def test_other_answers_have_a_cause_without_the_text_of_the_answer(status, body,
         read_answer(status, body)
     assert refused.value.cause is cause
     assert "geheim" not in refused.value.words
-
-
-def test_an_agent_of_an_earlier_version_cannot_read_a_request_with_the_password_grant():
-    known = {"name", "backend", "authority", "target", "client_id", "secret_id", "secret", "parameters"}
-    request = TokenRequest("n", "b", "login.test", "/token", "shop", "1", "geheim", (("scope", "read"),))
-    for_user = replace(request, grant_type="password", username="till", password="geheim zwei")
-    assert json.loads(build_token_request(request).body).keys() == known
-    assert json.loads(build_token_request(for_user).body).keys() > known
-    assert "geheim" not in repr(for_user)
-    for each in (request, for_user):
-        assert read_token_request(build_token_request(each)) == each

@@ -1,0 +1,39 @@
+"""Token requests that agents of other versions read, or don't."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+
+from holdfast.gateway.agent.tokens import Tokens
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.resources.resource import SECRET
+from holdfast.gateway.resources.token_requests import TokenRequest, build_token_request, read_token_request
+
+REQUEST = TokenRequest("n", "b", "login.test", "/token", "shop", "1", "geheim", (("scope", "read"),))
+FOR_USER = replace(REQUEST, grant_type="password", username="till", password="geheim zwei")
+# What agents read that know only client credentials.
+EARLIER = {"name", "backend", "authority", "target", "client_id", "secret_id", "secret", "parameters"}
+
+
+@pytest.mark.parametrize("request_", [REQUEST, FOR_USER])
+def test_a_token_request_is_read_as_it_was_built(request_):
+    assert read_token_request(build_token_request(request_)) == request_
+    assert "geheim" not in repr(request_)
+
+
+def test_earlier_agents_read_only_requests_with_the_grant_that_they_know():
+    assert json.loads(build_token_request(REQUEST).body).keys() == EARLIER
+    assert json.loads(build_token_request(FOR_USER).body).keys() - EARLIER == {"grant_type", "username", "password"}
+
+
+def test_a_request_that_an_agent_cannot_read_locks_the_backend(tmp_path):
+    built = build_token_request(FOR_USER)
+    later = replace(built, body=json.dumps(json.loads(built.body) | {"assertion": "x"}).encode())
+    tokens = Tokens(Cache(), tmp_path / "probe", lambda: datetime.now(UTC), lambda _, __: pytest.fail("saved"))
+    admitted, gone = tokens.admit([later], [])
+    (secret,) = (each for each in admitted if (each.type_url, each.name) == (SECRET, FOR_USER.token))
+    assert Secret.FromString(secret.body).generic_secret.secret.inline_string == ""
+    assert (gone, tokens.problems) == ([], [])
