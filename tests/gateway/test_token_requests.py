@@ -7,10 +7,17 @@ from datetime import UTC, datetime
 import pytest
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings
 from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.resource import SECRET
-from holdfast.gateway.resources.token_requests import TokenRequest, build_token_request, read_token_request
+from holdfast.gateway.resources.token_requests import (
+    TokenRequest,
+    build_token_request,
+    name_request,
+    read_token_request,
+)
 
 REQUEST = TokenRequest("n", "b", "login.test", "/token", "shop", "1", "geheim", (("scope", "read"),))
 FOR_USER = replace(REQUEST, grant_type="password", username="till", password="geheim zwei")
@@ -37,3 +44,14 @@ def test_a_request_that_an_agent_cannot_read_locks_the_backend(tmp_path):
     (secret,) = (each for each in admitted if (each.type_url, each.name) == (SECRET, FOR_USER.token))
     assert Secret.FromString(secret.body).generic_secret.secret.inline_string == ""
     assert (gone, tokens.problems) == ([], [])
+
+
+def test_tokens_of_one_user_or_grant_are_not_used_for_another():
+    client = EndpointSecurity(SecurityKind.OAUTH, token=TokenSettings("https://login.test/token", "shop"))
+    till = replace(client, username="till", token=replace(client.token, grant=Grant.PASSWORD))
+    entered = SealedSecret("1", b"", "", frozenset({"https://backend.test"}))
+    each = (client, till, replace(till, username="other"), replace(till, password=entered))
+    assert len({name_request("b", security) for security in each}) == len(each)
+    assert name_request("b", replace(till, password=entered)) == name_request(
+        "b", replace(till, password=replace(entered, id="2"))
+    )
