@@ -169,6 +169,13 @@ def test_the_request_id_is_always_the_gateways_own(holdfast, api, source: str):
         assert OWN_ID.fullmatch(json.loads(body)["request_id"]), line
 
 
+@pytest.mark.parametrize("source", [CALLER, PROXY])
+def test_an_original_path_that_callers_claim_does_not_select_the_routes(holdfast, api, source: str):
+    claim = "X-Envoy-Original-Path: /elsewhere"
+    answer = exchange(gateway(holdfast), f"GET {api.path} HTTP/1.1", "Host: x", claim, source=source)
+    assert answer.startswith("HTTP/1.1 200")
+
+
 @pytest.mark.parametrize("second", ["a", "b"])
 def test_two_hosts_are_refused(holdfast, api, second: str):
     answer = exchange(gateway(holdfast), f"GET {api.path} HTTP/1.1", "Host: a", f"Host: {second}")

@@ -161,6 +161,13 @@ def test_the_gateway_answers_preflights_and_tells_browsers_which_origins_may_rea
     empty = {"origin": "https://shop.test", "access-control-request-method": ""}
     assert refusal(holdfast.call(f"{api.path}/x", "OPTIONS", headers=empty)) == NO_METHOD
     assert refusal(holdfast.call(f"{api.path}/x", "OPTIONS", headers={"origin": "https://shop.test"})) == NO_METHOD
+    # A page can read that the API is blocked.
+    holdfast.rest.post("/apis/change-lifecycle", params={"apiId": api.id, "action": "Block"}).raise_for_status()
+    wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 503)
+    answered = holdfast.call(f"{short}/x", headers={"origin": "https://shop.test"})
+    assert (refusal(answered), cross_origin(answered)) == ("503 api_blocked", allowed)
+    answered = holdfast.call(f"{api.path}/x", "OPTIONS", headers=preflight("https://shop.test"))
+    assert (answered.status_code, cross_origin(answered)) == (200, allowed | answer)
 
 
 def test_without_a_policy_backends_answer_for_themselves(holdfast: Holdfast, backend: Backend):

@@ -63,7 +63,7 @@ def test_a_listener_replaces_holdfasts_headers_from_callers(environment, tls):
     said = [(each.append.header.key, each.append.header.value) for each in mutations if each.HasField("append")]
     removed = re.compile(mutations[0].remove_on_match.key_matcher.safe_regex.regex)
     assert all(removed.fullmatch(name) for name in (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, "x-request-id"))
-    own = {ENVIRONMENT_HEADER: f"{environment}%PATH(NQ):84%"}
+    own = {ENVIRONMENT_HEADER: f"{environment}%PATH(NQ:PATH):84%"}
     if tls:
         own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
     assert {name: value for name, value in said if name.startswith("x-holdfast")} == own

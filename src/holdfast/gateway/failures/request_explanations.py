@@ -50,8 +50,8 @@ REQUEST_EXPLANATIONS: dict[Cause, Explanation] = {
     ),
     Cause.REQUEST_REFUSED: Explanation(
         "The gateway does not allow this request.",
-        "Check what the caller sends: a path with an encoded '..' segment, two Host headers, or characters that aren't "
-        "ASCII.",
+        "Check what the caller sends: a path with an encoded '..' segment, two Host headers, characters that aren't "
+        "ASCII, or the method TRACE.",
     ),
     Cause.REQUEST_TOO_LARGE: Explanation(
         "The request's body is larger than the gateway allows.", "Ask the caller to send less at once."

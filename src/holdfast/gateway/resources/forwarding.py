@@ -32,8 +32,9 @@ NAMES = (
 # CEL returns all.
 _FORWARDED = "%CEL(request.headers['forwarded'])%, for=\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\""
 # Listeners find a request's routes by this: of `/pizza?size=1`, the header `:path` would also have the query. It is cut
-# after the longest first segment that an API can have.
-_PATH = f"%PATH(NQ):{MAX_CONTEXT + 2}%"
+# after the longest first segment that an API can have. By default, `X-Envoy-Original-Path` would count instead, which
+# callers can send, and which proxies in front do send.
+_PATH = f"%PATH(NQ:PATH):{MAX_CONTEXT + 2}%"
 
 
 def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bool, by_proxy: bool) -> None:

@@ -83,7 +83,7 @@ def build_routes(
     """
     Build the routes of one environment of *api*; none if it isn't live or has no backend there.
 
-    A blocked API answers 503 to everyone, and a prototype with its examples.
+    A blocked API answers 503 to everything except preflight requests, and a prototype with its examples.
 
     They begin with *public_path*, its path with the version unless given. If it requires a caller certificate,
     *callers* are accepted. Each has its own routes, because a regular expression of several exceeds Envoy's limit; the
@@ -95,8 +95,8 @@ def build_routes(
     callers = [caller for caller in callers if caller.environment in {"", environment}]
     name, cluster = cluster_name(api.organization, api.id, environment), target_name(api, environment)
     if api.state is State.BLOCKED:
-        return build_answers(name, path, 503)
-    if api.mocks is not None or endpoint is None:
+        routes = build_answers(name, path, 503)
+    elif api.mocks is not None or endpoint is None:
         # Before the operations: in the routes of each caller, all responses would take memory again.
         others = _refuse_others(name, path, callers) if api.requires_certificate else []
         routes = others + build_mock_routes(name, path, api.mocks or ())
