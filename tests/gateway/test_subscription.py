@@ -152,3 +152,27 @@ def test_two_types_and_two_streams_share_nothing():
     one, other = subscribe("*"), subscribe("*")
     told(one, resources(a="1"))
     assert told(other, resources(a="1")) == ({"a": "1"}, [])
+
+
+def test_a_late_answer_to_an_earlier_update_changes_nothing():
+    stream = subscribe("*")
+    gateway = stream.cache.gateways[0]
+
+    def send(current):
+        (update,) = updates(stream, current)
+        gateway.unanswered.update({(CLUSTER, each.name): update.nonce for each in update.resources})
+        return update.nonce
+
+    first, second = send(resources(a="1", b="1")), send(resources(a="2", b="1"))
+    stream.answer(gateway, second, None)
+    stream.answer(gateway, first, None)
+    assert gateway.acknowledged == {(CLUSTER, "a"): "2", (CLUSTER, "b"): "1"}
+    removal, again = send(resources(b="1")), send(resources(a="3", b="1"))
+    stream.answer(gateway, again, None)
+    stream.answer(gateway, removal, None)
+    assert gateway.acknowledged == {(CLUSTER, "a"): "3", (CLUSTER, "b"): "1"}
+    changed, removed = send(resources(a="4", b="1")), send(resources(b="1"))
+    stream.answer(gateway, removed, None)
+    stream.answer(gateway, changed, None)
+    assert gateway.acknowledged == {(CLUSTER, "b"): "1"}
+    assert gateway.unanswered == {}

@@ -48,14 +48,15 @@ class Acknowledgements:
         self._updates[type_url, response.nonce] = update
         saving.add_done_callback(lambda _: self._cache.tell_observers())
 
-    def take_due(self) -> Iterator[DeltaDiscoveryRequest]:
+    def take_due(self) -> list[DeltaDiscoveryRequest]:
         """Return the ACKs and NACKs that are due now, and requests for resources whose last answer became wrong."""
+        due = []
         for update in list(self._updates.values()):
             self._settle(update)
             if not update.waiting and update.saving.done():
                 del self._updates[update.type_url, update.nonce]
-                yield _answer(update)
-        yield from self._corrections()
+                due.append(_answer(update))
+        return [*due, *self._corrections()]
 
     def _settle(self, update: _Update) -> None:
         for key, version in list(update.waiting.items()):

@@ -9,7 +9,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xd
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.gateway.discovery.cache import Gateway, Rejection
 from holdfast.gateway.resources.resource import Resource
@@ -121,11 +121,13 @@ class Subscription:
         Record an ACK (*error* is None) or NACK; return whether the nonce is known.
 
         A NACK of several resources names the rejected ones in its text; the others are in force. A rejected version
-        counts as sent, so it is never sent again.
+        counts as sent, so it is never sent again. Agents answer when something is in force, so the answer to an update
+        can come after that to a later one, and then isn't about what the later one replaced.
         """
         update = self.pending.pop(nonce, None)
         if update is None:
             return False
+        self._supersede(gateway, update)
         every = {resource.name for resource in update.resources}
         bad = (_named(every, error) or every) if error is not None else set()
         reason = (error or "")[:MAX_REASON]
@@ -143,6 +145,20 @@ class Subscription:
             gateway.acknowledged.pop((self.type_url, name), None)
             gateway.rejected.pop((self.type_url, name), None)
         return True
+
+    def _supersede(self, gateway: Gateway, update: Update) -> None:
+        """Take what *update* is about out of earlier updates without an answer."""
+        names = {*update.removed, *(resource.name for resource in update.resources)}
+        for nonce, earlier in list(self.pending.items()):
+            if int(nonce) > int(update.nonce):
+                return
+            for resource in earlier.resources:
+                key = (self.type_url, resource.name)
+                if resource.name in names and gateway.unanswered.get(key) == nonce:  # it was removed
+                    del gateway.unanswered[key]
+            kept = tuple(resource for resource in earlier.resources if resource.name not in names)
+            removed = tuple(name for name in earlier.removed if name not in names)
+            self.pending[nonce] = replace(earlier, resources=kept, removed=removed)
 
 
 def _named(names: Iterable[str], text: str) -> set[str]:
