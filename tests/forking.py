@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -152,6 +153,7 @@ def _become(arguments: list[str], environment: dict[str, str], output: str, erro
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # the environment may name another one
     sys.argv = ["holdfast", *arguments]
 
 

@@ -188,7 +188,7 @@ def test_everything_except_drop_and_live_status_works_without_javascript(
         page.get_by_label("Name").fill("Scriptless")
         page.get_by_label("Context").fill("scriptless")
         page.get_by_label("Version").fill("1")
-        page.get_by_label("Endpoint").fill(backend.url(host="localhost"))
+        page.get_by_label("Endpoint", exact=True).fill(backend.url(host="localhost"))
         page.get_by_role("button", name="Create").click()
         page.get_by_role("navigation", name="API").get_by_role("link", name="Lifecycle").click()
         page.get_by_role("button", name="Publish").click()

@@ -46,7 +46,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     page.get_by_label("Name").fill("Described")
     page.get_by_label("Context").fill("/described")
     page.get_by_label("Version").fill("1.0.0")
-    page.get_by_label("Endpoint").fill(backend.url("/base", host="localhost"))
+    page.get_by_label("Endpoint", exact=True).fill(backend.url("/base", host="localhost"))
     page.get_by_role("button", name="Create").click()
     menu = page.get_by_role("navigation", name="API")
     menu.get_by_role("link", name="Lifecycle").click()

@@ -87,10 +87,9 @@ def test_an_envoy_is_not_visible_from_another_user_namespace():
 
 @pytest.mark.envoy
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("setpriv"), reason="needs namespaces of Linux")
-def test_holdfast_writes_only_to_its_data_directory_and_tmpdir(tmp_path):
-    data, sockets = tmp_path / "data", tmp_path / "run"
+def test_holdfast_writes_only_to_its_data_directory_and_tmpdir(tmp_path, tmp_path_factory):
+    data, sockets = tmp_path / "data", tmp_path_factory.mktemp("run")  # paths of sockets must be short
     data.mkdir(mode=0o700)
-    sockets.mkdir()
     addresses = dict(zip(("PUBLISHER", "GATEWAY", "SANDBOX"), free_addresses(3), strict=True))
     environment = {
         "PATH": os.environ["PATH"],

@@ -123,16 +123,16 @@ def test_a_token_that_the_backend_rejects_is_replaced_once(
 def test_a_valid_token_is_used_while_its_endpoint_is_down(
     holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi, backend: str
 ):
-    tokens.lifetime = 6
+    tokens.lifetime = 12
     tokens.secrets.add("rotated")
     assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
     count = len(tokens.issued())
     wait_until(lambda: len(tokens.issued()) > count, within=20)
     wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
+    wait_until(lambda: not missing_tokens(holdfast, signed_in))
     tokens.stop()
     # Before any request fails, the gateway says until when none does.
-    wait_until(lambda: missing_tokens(holdfast, signed_in), within=20)
-    (missing,) = missing_tokens(holdfast, signed_in)
+    (missing,) = wait_until(lambda: missing_tokens(holdfast, signed_in), within=20)
     assert (missing["cause"], bool(missing["validUntil"])) == ("token_endpoint_unreachable", True)
     attention = holdfast.rest.get("/attention").json()["list"]
     assert "missing-tokens" in [item["kind"] for item in attention]

@@ -132,8 +132,9 @@ def _explain_refusal(body: bytes, flags: str) -> NoToken:
         reason, timed_out=bool(found & {"UT", "SI"}), without_host=bool(found & {"UH", "DF"}), presents_identity=False
     )
     words = cause.value if cause is not Cause.OTHER else reason or details
-    about_tls = cause in CERTIFICATE_CAUSES or "TLS_error" in reason or "CERTIFICATE" in reason
-    final = Cause.TOKEN_ENDPOINT_NOT_TRUSTED if about_tls else Cause.TOKEN_ENDPOINT_UNREACHABLE
+    # Not each TLS error: a token endpoint that stops resets the handshake.
+    about_trust = cause in CERTIFICATE_CAUSES or "CERTIFICATE" in reason
+    final = Cause.TOKEN_ENDPOINT_NOT_TRUSTED if about_trust else Cause.TOKEN_ENDPOINT_UNREACHABLE
     return NoToken(final, words, is_passing=True)
 
 
