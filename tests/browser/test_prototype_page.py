@@ -34,6 +34,9 @@ def test_an_api_without_a_backend_is_answered_with_examples(signed_in: Page, hol
     expect(page.get_by_text("1 of 2 operations")).to_be_visible()
     assert violations_by_theme(page) == []
     take_pictures(page, f"endpoints-{width}")
+    page.goto(f"/apis/{api.id}")
+    expect(page.get_by_text("Gateways will answer with examples, and don't call a backend.")).to_be_visible()
+    take_pictures(page, f"overview-{width}")
     page.goto(f"/apis/{api.id}/lifecycle")
     page.get_by_role("button", name="Deploy as a Prototype").click()
     expect(page.locator("[aria-current=step]")).to_contain_text("Prototyped")

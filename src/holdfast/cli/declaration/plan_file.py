@@ -94,7 +94,9 @@ def read_plan(path: str) -> SavedPlan:
             dict(body["versions"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise WrongFile(f"{path} isn't a plan. Create one with `holdfast diff --out PLAN`.") from error
+        raise WrongFile(
+            f"{path} isn't a plan. Create one with `holdfast diff --out PLAN`, or apply the file itself: `-f {path}`."
+        ) from error
 
 
 def refuse_elsewhere(saved: SavedPlan, client: Client) -> None:
