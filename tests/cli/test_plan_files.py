@@ -65,7 +65,7 @@ def test_a_plan_with_prune_deletes_only_what_it_shows(command, plan):
     assert names == ["Burger", "Pizza"]
 
 
-def test_a_file_that_is_no_plan_is_refused_with_the_option_for_it(command, tmp_path):
+def test_a_file_that_is_not_a_plan_is_refused_with_the_option_for_it(command, tmp_path):
     (tmp_path / "a.yaml").write_text("holdfast: 1\n")
     said = command.refused("apply", tmp_path / "a.yaml")
     assert f"or apply the file itself: `-f {tmp_path / 'a.yaml'}`" in said

@@ -173,6 +173,6 @@ def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(hol
 
 
 def test_failures_caused_by_callers_offer_no_button():
-    # An idle timeout, which the endpoint sets, isn't caused by callers alone.
+    # An idle timeout, which the endpoint sets, isn't caused by callers only.
     caused = NOT_OF_BACKENDS - {Cause.WEBSOCKET_IDLE}
     assert {EXPLANATIONS[cause].action for cause in caused} == {None}
