@@ -21,6 +21,13 @@ def file(content: bytes, name: str = "backend.pem") -> FilePayload:
 
 
 @pytest.fixture(scope="module")
+def backend(presented: Issued) -> Iterator[Backend]:
+    """A backend of these tests only, because other tests leave certificates of theirs."""
+    with Backend(presented) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def api(holdfast: Holdfast, backend: Backend) -> PublishedApi:
     return holdfast.publish_api(
         backend.url(host="localhost"), sandbox=backend.url(host="localhost").replace("https", "http")

@@ -13,10 +13,10 @@ const serialize = () =>
     .map(([name, value]) => `${name}=${value instanceof File ? `${value.name} ${value.size}` : value}`)
     .join("\n");
 
-// A row of a table may contain lists.
-const rowOf = (element) => element?.closest("tr") ?? element?.closest("li");
+// A row of a table may contain lists, and a certificate may have several rows, for example with an offer to pin it.
+const rowOf = (element) => element?.closest(".certificate-row") ?? element?.closest("tr") ?? element?.closest("li");
 const rowsOf = (list) =>
-  [...(list?.querySelectorAll("li, tbody tr") ?? [])].filter(
+  [...(list?.querySelectorAll("li, tbody tr, .certificate-row") ?? [])].filter(
     (row) => rowOf(row) === row && row.querySelector("a[href], button"),
   );
 
