@@ -1,6 +1,7 @@
 """One rule for dialogs: changed input is discarded only after a question, and the focus never gets lost."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -12,6 +13,13 @@ from issuing import Issued
 from running import Holdfast, PublishedApi
 
 ALIASES = ("first", "second", "third")
+
+
+@pytest.fixture(scope="module")
+def backend(presented: Issued) -> Iterator[Backend]:
+    """A backend of these tests only, because the list also has what others import for theirs."""
+    with Backend(presented) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -292,6 +292,11 @@ def test_the_credential_is_not_sent_while_verification_is_off(holdfast: Holdfast
     assert granted.is_success, granted.text
     wait_until(lambda: not holdfast.call(api.path).is_success)
     assert refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed"
-    wait_until(lambda: [each["code"] for each in failures(holdfast, api)] == ["sign_in_failed"])
+
+    def is_explained() -> bool:
+        assert refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed"
+        return [each["code"] for each in failures(holdfast, api)] == ["sign_in_failed"]
+
+    wait_until(is_explained)
     assert holdfast.rest.delete("/endpoints/trust-exception", params=where).is_success
     wait_until(lambda: holdfast.call(api.path).is_success)
