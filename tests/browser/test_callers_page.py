@@ -63,6 +63,7 @@ def test_an_upload_chooses_the_environment_and_the_page_shows_it(
             assert violations_by_theme(signed_in) == []
         dialog.get_by_role("button", name="Save").click()
         row = signed_in.get_by_role("row").filter(has=signed_in.locator(".alias", has_text=environment))
+        expect(row).to_be_visible()
         shown = row.locator("[data-part=environment]")
         if environment == "both":
             expect(shown).to_have_count(0)
