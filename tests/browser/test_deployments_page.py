@@ -48,4 +48,10 @@ def test_a_revision_is_created_deployed_rolled_back_restored_and_deleted(signed_
     default.get_by_role("button", name="Deploy", exact=True).click()
     expect(default).to_have_attribute("data-serves", "1")
     default.get_by_role("button", name="Undeploy").click()
+    expect(dialog).to_contain_text(f"Calls to {api.path} will return 404 at once, on the gateways of Default.")
+    assert violations_by_theme(signed_in) == []
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(default).to_have_attribute("data-serves", "1")
+    default.get_by_role("button", name="Undeploy").click()
+    dialog.get_by_role("button", name="Undeploy").click()
     expect(default).to_have_attribute("data-serves", "nothing")

@@ -23,7 +23,22 @@ DEFINITION = {
 def test_an_api_without_a_backend_is_answered_with_examples(signed_in: Page, holdfast: Holdfast, width: int):
     page = signed_in
     page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/apis/new")
+    expect(page.get_by_label("Endpoint", exact=True)).to_be_visible()
+    page.get_by_label("Endpoint type").select_option("prototype")
+    expect(page.get_by_label("Endpoint", exact=True)).to_be_hidden()
+    assert violations_by_theme(page) == []
+    take_pictures(page, f"new-{width}")
     api = holdfast.create_api()
+    page.goto(f"/apis/{api.id}/endpoints")
+    answer = page.get_by_role("button", name="Answer with examples")
+    assert answer.evaluate("button => getComputedStyle(button).textDecorationLine") == "none"
+    answer.click()
+    page.get_by_role("dialog").get_by_role("button", name="Answer with examples").click()
+    expect(page.get_by_text("Every response will be empty")).to_be_visible()
+    take_pictures(page, f"empty-{width}")
+    page.get_by_role("button", name="Use the endpoints").click()
+    page.get_by_role("dialog").get_by_role("button", name="Use the endpoints").click()
     files = {"apiDefinition": (None, json.dumps(DEFINITION))}
     assert holdfast.rest.put(f"/apis/{api.id}/swagger", files=files).status_code == 200
     page.goto(f"/apis/{api.id}/endpoints")
@@ -31,7 +46,9 @@ def test_an_api_without_a_backend_is_answered_with_examples(signed_in: Page, hol
     dialog = page.get_by_role("dialog")
     assert violations_by_theme(page) == []
     dialog.get_by_role("button", name="Answer with examples").click()
-    expect(page.get_by_text("1 of 2 operations")).to_be_visible()
+    sentence = "1 of 2 operations have an example in the definition; 1 gets an empty body."
+    expect(page.get_by_text(sentence)).to_be_visible()
+    expect(page.get_by_text("Every response will be empty")).to_have_count(0)
     assert violations_by_theme(page) == []
     take_pictures(page, f"endpoints-{width}")
     page.goto(f"/apis/{api.id}")

@@ -148,10 +148,12 @@ def test_the_gateway_answers_preflights_and_tells_browsers_which_origins_may_rea
         requests = backend.requests
         answered = holdfast.call(path, "OPTIONS", headers=preflight("https://shop.test"))
         assert (answered.status_code, cross_origin(answered)) == (200, allowed | answer)
+        assert answered.headers.get_list("vary") == ["Origin"]
         for other in ("https://shop.test.evil", "null", "http://shop.test", "https://SHOP.test"):
             answered = holdfast.call(path, "OPTIONS", headers=preflight(other))
             assert (answered.status_code, answered.content) == (200, b"")
             assert "access-control-allow-origin" not in answered.headers
+            assert answered.headers.get_list("vary") == ["Origin"]
         assert backend.requests == requests
     for path, status in ((f"{api.path}/x", 200), (f"{api.path}/unlisted", 404)):
         answered = holdfast.call(path, headers={"origin": "https://shop.test"})

@@ -34,6 +34,7 @@ LINKED_NOWHERE = (
     "{api}/client-certificate/request/new?endpoint=https%3A%2F%2Fpizza.test%3A8443%2Fbase",
     "{api}/enforcement",
     "{api}/deployments/restore?revision={revision}",
+    "{api}/deployments/undeploy?revision={revision}&environment=Default",
     "{api}/certificates/alias?alias=x",
     "{api}/lifecycle/confirm?action=Retire",
     "{api}/trust/production/exception",

@@ -100,6 +100,8 @@ def test_a_revision_does_not_change_with_the_api(client, api):
     assert (url_of(kept), kept["description"], kept["tags"]) == (URL, "", [])
     assert (kept["id"], kept["revisionedApiId"]) == (first["id"], api["id"])
     assert (kept["isRevision"], kept["revisionId"]) == (True, 1)
+    assert client.put(path_of({"id": first["id"]}), json={"description": "other"}).status_code == 404
+    assert client.delete(path_of({"id": first["id"]})).status_code == 404
     current = client.get(path_of(api)).json()
     assert (current["isRevision"], current["revisionId"], url_of(current)) == (False, 0, OTHER)
 

@@ -114,13 +114,14 @@ TYPES = {
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_new_api_gets_what_its_endpoint_type_means(enlist, sign_in, kind):
     client = sign_in(enlist("default", f"new {kind}", Role.ADMIN))
-    url = {} if kind == "prototype" else {"endpoint": f"http://{kind}.test"}
+    url = {"endpoint": f"http://{kind}.test"}  # of a prototype, the page hides what was typed before
     form = {"name": f"New {kind}", "context": f"/new-{kind}", "version": "1", "endpoint_type": kind} | url
     answer = client.post("/apis/new", data=form)
     api = client.get(APIS + answer.headers["location"].removeprefix("/apis").partition("?")[0]).json()
     members, endpoint_type = TYPES[kind]
     config = api["endpointConfig"]
     assert ({name: api[name] for name in members}, config["endpoint_type"]) == (members, endpoint_type)
+    assert ("production_endpoints" in config) == (kind != "prototype")
     if kind == "grpc":
         assert config["production_endpoints"]["config"]["protocol"] == "http2"
     client.delete(f"{APIS}/{api['id']}")

@@ -44,6 +44,7 @@ _BODIES = {
     "change channel": '{"events": ["KIND"]}',
     "create revision": '{"description": "TEXT"}',
     "deploy": '[{"name": "ENVIRONMENT"}]',
+    "undeploy": '[{"name": "ENVIRONMENT"}]',
     "silence": '{"kind": "KIND", "about": "OBJECT", "reason": "REASON", "until": "TIME"}',
     "create token": '{"name": "NAME", "scopes": ["SCOPE"], "expiresTime": "TIME"}',
 }
@@ -88,6 +89,10 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "deploy": (
         "revision deploy {api} {revision} --environment ENVIRONMENT",
         "--json {body} '{rest}/apis/{api_id_url}/deploy-revision?revisionId={revision_id_url}'",
+    ),
+    "undeploy": (
+        "revision undeploy {api} {revision} --environment ENVIRONMENT",
+        "--json {body} '{rest}/apis/{api_id_url}/undeploy-revision?revisionId={revision_id_url}'",
     ),
     "restore revision": (
         "revision restore {api} {revision}",

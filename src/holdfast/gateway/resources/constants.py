@@ -40,3 +40,4 @@ MATCH_METADATA, MEMBER = "envoy.transport_socket_match", "member"
 MEMBER_EVENTS = "member-events"
 # In the metadata of routes: the backend can be suspended (see `suspension.py`).
 METADATA, SUSPENDS = "holdfast", "suspends"
+MUTATION_FILTER = "envoy.filters.http.header_mutation"

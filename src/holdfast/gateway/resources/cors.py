@@ -6,10 +6,12 @@ The filter is disabled except for routes of APIs with a policy.
 
 from collections.abc import Iterable
 
+from envoy.config.common.mutation_rules.v3.mutation_rules_pb2 import HeaderMutation
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, RouteMatch
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as EnvoyPolicy
+from envoy.extensions.filters.http.header_mutation.v3.header_mutation_pb2 import HeaderMutationPerRoute, Mutations
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
@@ -17,6 +19,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.apis.catalog.cors_policy import ANY, CorsPolicy
+from holdfast.gateway.resources.constants import MUTATION_FILTER
 
 _FILTER = "envoy.filters.http.cors"
 _ANYTHING = StringMatcher(safe_regex=RegexMatcher(regex=".+"))
@@ -39,6 +42,8 @@ _OF_BACKENDS = (
 )
 # Envoy repeats the request's origin, so a cache must not give one origin's response to another.
 _VARY = HeaderValueOption(header=HeaderValue(key="vary", value="Origin"))
+# The filter answers preflight requests before the router adds the fields of a route.
+_VARY_OF_PREFLIGHTS = HeaderMutationPerRoute(mutations=Mutations(response_mutations=[HeaderMutation(append=_VARY)]))
 
 
 def build_cors_filter() -> HttpFilter:
@@ -51,7 +56,9 @@ def build_cors_filter() -> HttpFilter:
 def build_preflight_routes(name: str, cluster: str, public_path: str) -> list[Route]:
     """Build the routes for preflight requests, which have no credentials; *cluster* is never used, but needed."""
     match = RouteMatch(path_separated_prefix=public_path, headers=_PREFLIGHT)
-    return [Route(name=name, match=match, route=RouteAction(cluster=cluster))]
+    route = Route(name=name, match=match, route=RouteAction(cluster=cluster))
+    route.typed_per_filter_config[MUTATION_FILTER].Pack(_VARY_OF_PREFLIGHTS, deterministic=True)
+    return [route]
 
 
 def apply_cors(policy: CorsPolicy, routes: Iterable[Route]) -> None:
@@ -59,7 +66,8 @@ def apply_cors(policy: CorsPolicy, routes: Iterable[Route]) -> None:
     packed = Any()
     packed.Pack(_policy(policy), deterministic=True)
     for route in routes:
-        route.response_headers_to_add.append(_VARY)
+        if MUTATION_FILTER not in route.typed_per_filter_config:
+            route.response_headers_to_add.append(_VARY)
         if route.HasField("direct_response"):
             route.response_headers_to_add.extend(_allowed_origin(policy))
         else:

@@ -10,6 +10,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
+from holdfast.gateway.resources.constants import MUTATION_FILTER
 from holdfast.gateway.resources.forwarding import NAMES
 
 # RFC 9110, section 6.5.1: framing, routing, modifiers, authentication, content. And the headers that gateways set.
@@ -30,7 +31,7 @@ def build_trailer_filter() -> HttpFilter:
     """
     matcher = StringMatcher(safe_regex=RegexMatcher(regex=_HEADER_ONLY))
     mutation = Mutation(remove_on_match=Mutation.RemoveOnMatch(key_matcher=matcher))
-    http_filter = HttpFilter(name="envoy.filters.http.header_mutation")
+    http_filter = HttpFilter(name=MUTATION_FILTER)
     http_filter.typed_config.Pack(
         HeaderMutation(mutations=Mutations(request_trailers_mutations=[mutation])), deterministic=True
     )

@@ -171,6 +171,8 @@ def _show_page(
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
         examples=sum(mock.is_example for mock in api.mocks or ()),
+        schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),
+        empty=sum(not mock.media_type for mock in api.mocks or ()),
         unused=unused_trust.find_unused(context, left) if left else [],
         rows=read_certificate_rows(runtime, context, api),
         removed=read_removed_rows(context, api),

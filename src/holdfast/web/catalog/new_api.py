@@ -59,7 +59,7 @@ _TYPES = {
     ),
     "prototype": EndpointType(
         wso2_wording.PROTOTYPE_ENDPOINT,
-        "No URL yet: gateways answer with the examples of the definition.",
+        "No URL yet: gateways answer with the examples of the definition, which you upload next.",
         {MEMBER: MOCKED},
         needs_endpoint=False,
     ),
@@ -87,13 +87,14 @@ def create_api(
 ) -> Response:
     """Create an API and show it."""
     chosen = _TYPES.get(endpoint_type, _TYPES[_USUAL])
-    production = endpoint if chosen.needs_endpoint else endpoint.strip() or None
+    # The page hides the fields of endpoints for types that need none, with what was typed into them before.
+    production, second = (endpoint, sandbox.strip() or None) if chosen.needs_endpoint else (None, None)
     draft = ApiDraft(
         name,
         path,
         version,
         production,
-        sandbox.strip() or None,
+        second,
         description,
         members=chosen.members,
         connections=chosen.connections,

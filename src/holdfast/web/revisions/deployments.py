@@ -20,6 +20,8 @@ from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
+from holdfast.services.catalog.default_versions import find_fallback
+from holdfast.services.errors import NotFound
 from holdfast.services.gateways.groups import list_groups
 from holdfast.services.revisions import deployments, revisions
 from holdfast.services.revisions.comparison import compare_revisions
@@ -110,6 +112,30 @@ def deploy(
         return environment
 
     return _change(request, runtime, context, api_id, "revision-deployed", change)
+
+
+@router.get("/undeploy")
+def ask_to_undeploy(
+    request: Request, context: RequestContext, api_id: str, revision: str = "", environment: str = ""
+) -> Response:
+    """Explain what callers get without the deployment, and ask for confirmation."""
+    api, deployed = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
+    group = next((group for group in list_groups(context) if group.name == environment), None)
+    if group is None:
+        raise NotFound("environment", environment)
+    fallback = find_fallback(context, api)
+    return dialog.show(
+        request,
+        context,
+        "api/_undeploy.html",
+        title=f"Undeploy {deployed.name}",
+        api=api,
+        page="deployments",
+        revision=deployed,
+        group=group,
+        fallback=fallback if fallback and environment in fallback.groups else None,
+        may_deploy=permission_to_choose(context, api),
+    )
 
 
 @router.post("/undeploy")
