@@ -13,7 +13,8 @@ GROUP = {
     "sessionHeader": "ClientID",
     "healthCheck": {"path": "/health", "interval": 5, "timeout": 2, "statuses": "200"},
     "productionWeight": 2,
-    "production": [{"url": SECOND, "weight": 3}, {"url": THIRD, "weight": 1}],
+    "productionPriority": 3,
+    "production": [{"url": SECOND, "weight": 3, "priority": 1}, {"url": THIRD, "weight": 1, "priority": 2}],
 }
 
 
@@ -41,7 +42,7 @@ def test_files_set_change_keep_export_and_remove_groups(command, tmp_path):
     command.done("apply", "-f", str(file), "--yes")
     assert exported(command)["endpointGroup"] == GROUP
     shown = command.done("api", "show", "Pizza").output
-    assert f"{SECOND} (weight 3)" in shown
+    assert f"{SECOND} (weight 3, priority 1)" in shown
     assert "/health" in shown
 
     failover = {"kind": "failover", "production": [{"url": THIRD}]}
@@ -58,6 +59,8 @@ def test_mistakes_in_groups_name_the_field(command, tmp_path):
         ({"kind": "failover", "production": [{"url": FIRST}]}, "twice"),
         ({"kind": "failover", "production": [{"url": "http://127.0.0.1:1/base"}]}, "https"),
         ({"kind": "load_balance", "production": [{"url": SECOND, "weight": "many"}]}, "weight"),
+        ({"kind": "load_balance", "production": [{"url": SECOND, "priority": "first"}]}, "priority"),
+        ({"kind": "failover", "production": [{"url": SECOND, "priority": 1}]}, "contradicts the order"),
         ({"kind": "load_balance", "sandbox": [{"url": SECOND}]}, "Set sandbox"),
         ({"kind": "load_balance", "session": "magic"}, "none, cookie, header"),
         ({"kind": "load_balance", "healthCheck": {"path": "health"}}, "/health"),

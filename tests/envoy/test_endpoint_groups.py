@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -29,9 +30,15 @@ def backends(*presented: Issued | None) -> Iterator[list[Backend]]:
         yield [stack.enter_context(Backend(each)) for each in presented]
 
 
-def publish(holdfast: Holdfast, urls: Sequence[str], kind: str = "load_balance", **settings: Any) -> PublishedApi:
+def publish(
+    holdfast: Holdfast,
+    urls: Sequence[str],
+    kind: str = "load_balance",
+    priorities: Sequence[int | None] = (),
+    **settings: Any,
+) -> PublishedApi:
     """Publish an API whose endpoints are *urls*, the first one first."""
-    first, *others = [{"url": url} for url in urls]
+    first, *others = [{"url": url, "priority": each} for url, each in zip_longest(urls, priorities)]
     own: dict[str, Any] = {"production_endpoints": [first, *others]}
     if kind == "failover":
         own = {"production_endpoints": first, "production_failovers": others}
@@ -124,6 +131,30 @@ def test_a_failover_member_takes_over_only_while_the_first_fails(holdfast: Holdf
         first.present(good)
         wait_until(lambda: host(first) in call(holdfast, api, 1), within=30)
     assert second.requests >= 12
+
+
+def test_members_of_a_later_priority_get_requests_only_while_those_before_them_fail(holdfast: Holdfast):
+    good, wrong = issue(V4), issue(V4)
+    with backends(good, good, good) as members:
+        last, *first = members
+        api = publish(holdfast, [member.url() for member in members], priorities=[7, 2, 2])
+        trust(holdfast, *((member.url(), good) for member in members))
+        wait_until(lambda: set(call(holdfast, api)) == {host(each) for each in first})
+        # One of two suffices, both before and after the other is suspended.
+        first[0].present(wrong)
+        first[0].hang_up()
+        down = first[0].url()
+        wait_until(lambda: call(holdfast, api) == {host(first[1]): 12} and health(holdfast, api)[down] == "suspended")
+        assert call(holdfast, api, 30) == {host(first[1]): 30}
+        assert last.requests == 0
+        first[1].present(wrong)
+        first[1].hang_up()
+        assert call(holdfast, api, 30) == {host(last): 30}
+        for member in first:
+            member.present(good)
+        served = [call(holdfast, api)]
+        wait_until(lambda: served.append(call(holdfast, api)) or host(last) not in served[-1], within=30)
+        assert set().union(*served) <= {host(each) for each in members}
 
 
 def except_from_verification(holdfast: Holdfast, url: str) -> None:

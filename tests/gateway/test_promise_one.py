@@ -75,7 +75,7 @@ def endpoints(draw: st.DrawFn) -> Endpoint:
 def groups(draw: st.DrawFn) -> EndpointGroup:
     further = draw(st.lists(endpoints(), max_size=3))
     check = draw(st.sampled_from([None, HealthCheck()]))
-    members = tuple(Member(endpoint, draw(st.integers(1, 100))) for endpoint in further)
+    members = tuple(Member(endpoint, draw(st.integers(1, 100)), draw(st.integers(1, 4))) for endpoint in further)
     kind, session = draw(st.sampled_from(GroupKind)), draw(st.sampled_from(SessionKind))
     return EndpointGroup(kind, members, session=session, health_check=check)
 

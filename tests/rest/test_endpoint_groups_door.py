@@ -14,9 +14,9 @@ BALANCED = {
     "sessionTimeOut": 60000,
     "production_endpoints": [
         {"url": ONE, "endpoint_type": "http", "template_not_supported": False},
-        {"url": TWO, "endpoint_type": "http", "template_not_supported": False, "weight": 3},
+        {"url": TWO, "endpoint_type": "http", "template_not_supported": False, "weight": 3, "priority": 2},
     ],
-    "sandbox_endpoints": [{"url": THREE}],
+    "sandbox_endpoints": [{"url": THREE, "priority": 5}],
     "failOver": "True",
     "healthCheck": {"path": "/health", "interval": 5, "timeout": 2, "statuses": "200-204"},
 }
@@ -85,6 +85,28 @@ def test_a_group_that_cannot_work_is_refused(client, case):
     response = client.post(APIS, json=api_body(endpointConfig=config))
     assert response.status_code == 400
     assert any(field in error["code"] and says in error["message"] for error in response.json()["error"]), response.text
+
+
+@pytest.mark.parametrize(
+    ("priorities", "wrong", "reason"),
+    [
+        ((1, 2, 3), None, ""),
+        ((None, 2, None), None, ""),
+        ((10, None, 20), None, ""),
+        ((None, 1, None), "members.0.", "the endpoint before has 1"),
+        ((2, None, 3), "members.1.", "the endpoint before has 3"),
+        ((1, 101, None), "members.0.", "from 1 to 100"),
+        ((0, None, None), "", "from 1 to 100"),
+    ],
+)
+def test_priorities_in_a_failover_group_must_follow_the_order_of_its_endpoints(client, priorities, wrong, reason):
+    first, *others = ({"url": url, "priority": each} for url, each in zip((ONE, TWO, THREE), priorities, strict=True))
+    config = {"endpoint_type": "failover", "production_endpoints": first, "production_failovers": others}
+    response = client.post(APIS, json=api_body(endpointConfig=config))
+    if wrong is None:
+        assert [each["url"] for each in config_of(client, response.json())["production_failovers"]] == [TWO, THREE]
+    else:
+        assert_problem(response, 400, f"endpointConfig.production.{wrong}priority", says=reason)
 
 
 def test_failover_has_neither_algorithm_nor_sessions_even_if_a_client_sends_them(client):

@@ -99,10 +99,10 @@ class Api:
         if group is None:
             return (Member(first),)
         further = (
-            Member(replace(member.endpoint, connection=first.connection, security=first.security), member.weight)
+            replace(member, endpoint=replace(member.endpoint, connection=first.connection, security=first.security))
             for member in group.members
         )
-        return (Member(first, group.weight), *further)
+        return (Member(first, group.weight, group.priority), *further)
 
     def find_member(self, environment: Environment, origin: str) -> Endpoint | None:
         """Return the endpoint of *environment* with this *origin*; without one, the first."""

@@ -59,7 +59,7 @@ def _complete_environment(config: dict[str, Any], kept: Mapping[str, Any], api: 
         config.setdefault(SECURITY, {})[environment] = write_security(security)
     stored = kept.get(name)
     if group and group.kind is GroupKind.LOAD_BALANCE:
-        config[name] = [_with_connection(own, member) for own, member in pair(stored, members)]
+        config[name] = [_with_priority(own, member) for own, member in pair(stored, members)]
     elif members:
         [(own, first)] = pair(stored, members[:1])
         config[name] = _with_connection(own, first)
@@ -67,9 +67,17 @@ def _complete_environment(config: dict[str, Any], kept: Mapping[str, Any], api: 
         config[failovers] = [_with_connection(own, member) for own, member in pair(kept.get(failovers), members[1:])]
 
 
+def _with_priority(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
+    described = _with_connection(kept, member)
+    if member.priority != 1:
+        described["priority"] = member.priority
+    return described
+
+
 def _with_connection(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
     endpoint = member.endpoint
     described = {**kept, "url": endpoint.url}
+    described.pop("priority", None)  # an earlier version stored it without applying it
     if member.weight != 1:
         described["weight"] = member.weight
     members, config = endpoint.connection.members, kept.get("config")

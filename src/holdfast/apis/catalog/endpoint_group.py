@@ -13,7 +13,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 
 MAX_MEMBERS = 32
-MAX_WEIGHT = 100
+MAX_WEIGHT, MAX_PRIORITY = 100, 100
 MAX_SESSION = 7 * 24 * 3600  # seconds
 DEFAULT_SESSION, DEFAULT_SESSION_HEADER = 300, "ClientID"
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -46,7 +46,8 @@ class Member:
     """A further member of a group."""
 
     endpoint: Endpoint
-    weight: int = 1  # its share of requests, compared with those of the other members
+    weight: int = 1  # its share of requests, compared with those of the other members with its priority
+    priority: int = 1  # 1 is first; the next ones get requests only while those before them fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class EndpointGroup:
 
     kind: GroupKind
     members: tuple[Member, ...] = ()
-    weight: int = 1  # of the first member
+    weight: int = 1  # of the first member, like its priority
+    priority: int = 1
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     session: SessionKind = SessionKind.NONE
     session_timeout: int = DEFAULT_SESSION  # seconds
@@ -67,8 +69,12 @@ class EndpointGroup:
         """The group as JSON, which `read_group` reads."""
         return {
             "kind": self.kind.value,
-            "members": [{"url": member.endpoint.url, "weight": member.weight} for member in self.members],
+            "members": [
+                {"url": member.endpoint.url, "weight": member.weight, "priority": member.priority}
+                for member in self.members
+            ],
             "weight": self.weight,
+            "priority": self.priority,
             "algorithm": self.algorithm.value,
             "session": self.session.value,
             "session_timeout": self.session_timeout,
@@ -88,10 +94,16 @@ def read_group(values: Mapping[str, Any], field: str = "") -> EndpointGroup:
     if len(members) >= MAX_MEMBERS:
         raise InvalidField(f"{field}members", f"A group can have at most {MAX_MEMBERS} endpoints.")
     checks = values.get("health_check")
+    kind = _choose(GroupKind, values.get("kind"), f"{field}kind")
+    priority, *priorities = _read_priorities(kind, values, field)
     return EndpointGroup(
-        _choose(GroupKind, values.get("kind"), f"{field}kind"),
-        tuple(_read_member(member, f"{field}members.{number}.") for number, member in enumerate(members)),
+        kind,
+        tuple(
+            _read_member(member, priority, f"{field}members.{number}.")
+            for number, (member, priority) in enumerate(zip(members, priorities, strict=True))
+        ),
         _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"),
+        priority,
         _choose(Algorithm, values.get("algorithm") or Algorithm.ROUND_ROBIN, f"{field}algorithm"),
         _choose(SessionKind, values.get("session") or "", f"{field}session"),
         _number(values.get("session_timeout"), DEFAULT_SESSION, MAX_SESSION, f"{field}session_timeout"),
@@ -129,9 +141,27 @@ def check_group(primary: Endpoint, group: EndpointGroup, field: str) -> None:
         raise InvalidField(field, text)
 
 
-def _read_member(values: Mapping[str, Any], field: str) -> Member:
+def _read_member(values: Mapping[str, Any], priority: int, field: str) -> Member:
     endpoint = parse_endpoint(values.get("url") or "", f"{field}url")
-    return Member(endpoint, _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"))
+    return Member(endpoint, _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"), priority)
+
+
+def _read_priorities(kind: GroupKind, values: Mapping[str, Any], field: str) -> list[int]:
+    """Return the priority of each endpoint, the first one first; in a failover group, it is the endpoint's place."""
+    fields = [field, *(f"{field}members.{number}." for number, _ in enumerate(values.get("members") or []))]
+    priorities, last = [], 0
+    for name, endpoint in zip(fields, [values, *(values.get("members") or [])], strict=True):
+        default = last + 1 if kind is GroupKind.FAILOVER else 1
+        priority = _number(endpoint.get("priority"), default, MAX_PRIORITY, f"{name}priority")
+        if kind is GroupKind.FAILOVER and priority <= last:
+            text = (
+                f"The priority {priority} contradicts the order of the endpoints, which decides in a failover group: "
+                f"the endpoint before has {last}. Change the order, omit the priorities, or use load_balance."
+            )
+            raise InvalidField(f"{name}priority", text)
+        priorities.append(priority)
+        last = priority
+    return [*range(1, len(priorities) + 1)] if kind is GroupKind.FAILOVER else priorities
 
 
 def _choose(kind: type[Choice], value: Any, field: str) -> Choice:

@@ -118,7 +118,7 @@ def read_groups(config: Mapping[str, Any]) -> dict[Environment, EndpointGroup]:
     for environment in ENVIRONMENTS:
         if endpoints := endpoints_of(config, environment):
             first, *others = endpoints
-            members = {"weight": first.get("weight"), "members": others}
+            members = {"weight": first.get("weight"), "priority": first.get("priority"), "members": others}
             groups[environment] = read_group({**read_settings(config), **members}, f"{_FIELD}{environment}.")
     return groups
 

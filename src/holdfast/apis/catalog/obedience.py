@@ -109,8 +109,13 @@ GROUP_MEMBERS: Mapping[str, MemberRule] = {
     ),
     **_rules(Obedience.OBEYED, "for `load_balance`: how long the cookie lives, in milliseconds", "sessionTimeOut"),
     **_rules(Obedience.OBEYED, "Holdfast's own members", "sessionHeader", "healthCheck", "weight"),
+    **_rules(
+        Obedience.OBEYED,
+        "for `load_balance`: the lowest number gets requests first; for `failover`, one that contradicts the order of "
+        "endpoints gets 400",
+        "priority",
+    ),
     FAILOVER_SWITCH: MemberRule(Obedience.KEPT, "other members always take the requests of one that fails"),
-    **_rules(Obedience.KEPT, "the order of endpoints decides", "priority"),
     **_rules(Obedience.KEPT, "belongs to WSO2's gateway", "template_not_supported"),
 }
 

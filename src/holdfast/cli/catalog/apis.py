@@ -254,15 +254,21 @@ def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
 
 def _describe_group(config: dict[str, Any], environment: str) -> Iterator[str]:
     """Yield the further endpoints of a group, and how they are used."""
-    _, *further = endpoints_of(config, environment) or [{}]
+    first, *further = endpoints_of(config, environment) or [{}]
     is_failover = config.get("endpoint_type") == GroupKind.FAILOVER
+    if further and not is_failover:
+        yield _describe_share(first)
     for endpoint in further:
-        yield f"then {endpoint['url']}" if is_failover else f"{endpoint['url']} (weight {endpoint.get('weight', 1)})"
+        yield f"then {endpoint['url']}" if is_failover else f"{endpoint['url']} ({_describe_share(endpoint)})"
     if further and not is_failover:
         yield f"algorithm: {str(config.get('algoCombo') or 'RoundRobin').rpartition('.')[2]}"
         yield f"sessions: {config.get('sessionManagement') or 'none'}"
     if further and (check := config.get("healthCheck")):
         yield f"health check: {check['path']} every {check['interval']} s, expects {check['statuses']}"
+
+
+def _describe_share(endpoint: dict[str, Any]) -> str:
+    return f"weight {endpoint.get('weight', 1)}, priority {endpoint.get('priority', 1)}"
 
 
 def _origins(api: dict[str, Any]) -> "set[Origin]":

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
-from holdfast.apis.catalog.endpoint_group import EndpointGroup, SessionKind, check_group, read_group
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, SessionKind, check_group, read_group
 from holdfast.apis.catalog.group_members import GROUP_SETTINGS, endpoints_of, read_groups, write_group
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.cli.declaration.fields import Fields
@@ -43,7 +43,10 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
         "session_header": fields.text("sessionHeader"),
         "health_check": _read_checks(checks) if checks else None,
     }
-    weights = {name: _number(fields.text(f"{name}Weight")) for name in ENVIRONMENTS}
+    own = {
+        name: {"weight": _number(fields.text(f"{name}Weight")), "priority": _number(fields.text(f"{name}Priority"))}
+        for name in ENVIRONMENTS
+    }
     members = {name: [_read_member(each) for each in fields.several(name) or []] for name in ENVIRONMENTS}
     fields.finish()
     if common["kind"] == _NONE:
@@ -54,7 +57,7 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
             if members[name]:
                 fields.wrong(name, f"Set {name} of the API, the first endpoint of this group.")
             continue
-        values = common | {"weight": weights[name], "members": members[name]}
+        values = common | own[name] | {"members": members[name]}
         checked = fields.checked(name, partial(_check, first, values), _FIELDS)
         if checked:
             groups[name] = checked
@@ -81,9 +84,9 @@ def apply_groups(config: dict[str, Any], wanted: WantedGroups) -> dict[str, Any]
         if group is None:
             kept[f"{name}_endpoints"] = first
             continue
-        further = [{"url": member.endpoint.url, "weight": member.weight} for member in group.members]
-        own = first | {"weight": group.weight}
-        if kept["endpoint_type"] == "failover":
+        further = _write_members(group)
+        own = first | {"weight": group.weight, "priority": group.priority}
+        if group.kind is GroupKind.FAILOVER:
             kept |= {f"{name}_endpoints": own, f"{name}_failovers": further}
         else:
             kept[f"{name}_endpoints"] = [own, *further]
@@ -103,9 +106,19 @@ def export_groups(config: Mapping[str, Any]) -> dict[str, Any]:
         exported["healthCheck"] = group.health_check.values
     for name, own in groups.items():
         exported[f"{name}Weight"] = own.weight
+        if own.kind is GroupKind.LOAD_BALANCE:
+            exported[f"{name}Priority"] = own.priority
         if own.members:
-            exported[name] = [{"url": member.endpoint.url, "weight": member.weight} for member in own.members]
+            exported[name] = _write_members(own)
     return exported
+
+
+def _write_members(group: EndpointGroup) -> list[dict[str, Any]]:
+    members: list[dict[str, Any]] = group.values["members"]
+    if group.kind is GroupKind.FAILOVER:  # their order is their priority
+        for member in members:
+            del member["priority"]
+    return members
 
 
 def _show(groups: Mapping[Environment, EndpointGroup]) -> str:
@@ -114,7 +127,10 @@ def _show(groups: Mapping[Environment, EndpointGroup]) -> str:
     parts = []
     for name, group in groups.items():
         values = group.values
-        members = [f"{member['url']} ({member['weight']})" for member in values.pop("members")]
+        members = [
+            f"{member['url']} (weight {member['weight']}, priority {member['priority']})"
+            for member in values.pop("members")
+        ]
         checks = values.pop("health_check")
         settings = ", ".join(f"{key}: {value or _NONE}" for key, value in values.items())
         checked = f", health check: {' '.join(str(value) for value in checks.values())}" if checks else ""
@@ -132,7 +148,8 @@ def _check(first: Endpoint, values: Mapping[str, Any]) -> EndpointGroup:
 
 
 def _read_member(fields: Fields) -> dict[str, Any]:
-    member = {"url": fields.text("url"), "weight": _number(fields.text("weight"))}
+    member: dict[str, Any] = {"url": fields.text("url")}
+    member |= {name: _number(fields.text(name)) for name in ("weight", "priority")}
     fields.finish()
     return member
 

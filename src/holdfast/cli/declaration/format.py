@@ -107,6 +107,7 @@ _MEMBER = Section(
     (
         Field("url", "URL of the backend.", is_required=True),
         Field("weight", "Share of requests, 1 to 100, compared with the others."),
+        Field("priority", "In a load-balanced group: 1 gets requests first, higher numbers while lower ones fail."),
     )
 )
 _HEALTH = Section(
@@ -129,6 +130,8 @@ _GROUP = Section(
         Field("sandbox", "Further endpoints in the sandbox.", FieldKind.MAPPINGS, section=_MEMBER),
         Field("productionWeight", "Weight of the first endpoint in production."),
         Field("sandboxWeight", "Weight of the first endpoint in the sandbox."),
+        Field("productionPriority", "Priority of the first endpoint in production."),
+        Field("sandboxPriority", "Priority of the first endpoint in the sandbox."),
         Field("algorithm", "How gateways choose an endpoint.", choices=tuple(each.value for each in Algorithm)),
         Field("session", "What keeps a client at one endpoint.", choices=("none", "cookie", "header")),
         Field("sessionTimeout", "Seconds until the cookie expires."),

@@ -135,8 +135,9 @@ def _cluster(
         cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
     members = [VerifiedMember(Member(endpoint), trust, identity)]
     if further:
-        members = [VerifiedMember(Member(endpoint, further.group.weight), trust, identity), *further.members]
-        use_members(cluster, further.group, members, _ALPN[protocol])
+        group = further.group
+        members = [VerifiedMember(Member(endpoint, group.weight, group.priority), trust, identity), *further.members]
+        use_members(cluster, group, members, _ALPN[protocol])
     ends = [member.trust.unverified_until for member in members if member.trust and member.trust.unverified_until]
     # A cluster without verification expires on its own, even if the gateway has lost the control plane.
     return make_resource(CLUSTER, name, cluster, min(ends, default=None))

@@ -84,6 +84,11 @@ class EndpointBody(BaseModel):
         None,
         description="Share of requests in a `load_balance` group, 1 to 100, compared with the others. Default: 1.",
     )
+    priority: int | None = Field(
+        None,
+        description="In a `load_balance` group, 1 to 100: endpoints with a higher number get requests only while those "
+        "with lower numbers fail. Default: 1. In a `failover` group, the order decides.",
+    )
     config: ConnectionBody | None = None
 
 
@@ -157,8 +162,8 @@ class EndpointConfigBody(BaseModel):
         sent = self.model_dump(by_alias=True)
         for environment in ENVIRONMENTS:
             if endpoints := self.endpoints(environment):
-                first, *others = ({"url": each.url, "weight": each.weight} for each in endpoints)
-                further = {"weight": first["weight"], "members": others}
+                first, *others = (each.model_dump(include={"url", "weight", "priority"}) for each in endpoints)
+                further = {"weight": first["weight"], "priority": first["priority"], "members": others}
                 read = partial(_read_group, sent, field=f"endpointConfig.{environment}.")
                 groups[environment] = check(read, further)
         check.finish()
@@ -194,7 +199,7 @@ def remove_known(config: dict[str, Any]) -> None:
         sent = config.get(f"{environment}_{part}")
         for endpoint in sent if isinstance(sent, list) else [sent]:
             if isinstance(endpoint, dict) and (part == "endpoints" or is_group):
-                for name in ("url", "weight", FALLBACK):
+                for name in ("url", "weight", "priority", FALLBACK):
                     endpoint.pop(name, None)
                 _remove_connection(endpoint)
 

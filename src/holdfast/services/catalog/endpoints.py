@@ -68,5 +68,9 @@ def describe_endpoints(api: Api) -> tuple[EndpointUse, ...]:
 def _describe_group(group: EndpointGroup | None) -> dict[str, Any]:
     if group is None:
         return {}
-    members = [{"url": member.endpoint.loggable_url, "weight": member.weight} for member in group.members]
-    return {"group": {**group.values, "members": members}}
+    values = group.values
+    members = [
+        described | {"url": member.endpoint.loggable_url}
+        for described, member in zip(values["members"], group.members, strict=True)
+    ]
+    return {"group": values | {"members": members}}
