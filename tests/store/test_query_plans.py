@@ -39,6 +39,7 @@ QUERIES = {
         session, ORG, ORIGINS[0], make_entry("b", issue("a.test")).trusted, "a"
     ),
     "whether facts are missing": facts.has_undescribed,
+    "whether facts are missing in an organization": lambda session: facts.has_undescribed(session, ORG),
     "certificates that expire": lambda session: expiring.find(session, ORG, NOW, NOW, 10),
     "users of origins": lambda session: inventory.users_of(session, ORG, ORIGINS),
     "unused origins among some": lambda session: unused_origins.find(session, ORG, ORIGINS),

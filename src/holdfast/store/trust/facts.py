@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.certificates.certificate import Certificate, read_certificate
@@ -91,7 +91,8 @@ def _undescribed(session: Session, organization: str | None, limit: int) -> Sequ
     # The condition of the index `endpoint_certificate_undescribed`, which contains only these rows.
     query = select(table.id).where(or_(table.described_at.is_(None), table.described_at != table.updated_at))
     if organization is not None:
-        query = query.where(table.organization_id == organization)
+        # So that SQLite doesn't choose an index with all rows of the organization.
+        query = query.where(func.coalesce(table.organization_id, null()) == organization)
     return session.scalars(query.limit(limit)).all()
 
 
