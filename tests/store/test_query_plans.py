@@ -15,7 +15,7 @@ from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways import join_tokens
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.old_rows import BATCH, find_old, find_old_rows
-from holdfast.store.trust import endpoint_certificates, expiring, facts, inventory, trust_settings, unused_origins
+from holdfast.store.trust import endpoint_certificates, expiring, facts, inventory, trust_settings, unused_origins, urgent
 from issuing import issue
 from store.plans import check_reads, fill
 from store.values import make_entry
@@ -40,6 +40,7 @@ QUERIES = {
     ),
     "whether facts are missing": facts.has_undescribed,
     "whether facts are missing in an organization": lambda session: facts.has_undescribed(session, ORG),
+    "previous certificates to retire": lambda session: urgent.find_retirable(session, ORG, NOW, NOW, NOW),
     "certificates that expire": lambda session: expiring.find(session, ORG, NOW, NOW, 10),
     "users of origins": lambda session: inventory.users_of(session, ORG, ORIGINS),
     "unused origins among some": lambda session: unused_origins.find(session, ORG, ORIGINS),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.trust.endpoint_certificate import Generation
@@ -75,7 +75,8 @@ def find_retirable(
     first, last = _TABLE.current_first_seen_at, _TABLE.previous_last_needed_at
     since = case((or_(last.is_(None), first > last), first), else_=last)
     conditions = [
-        _TABLE.organization_id == organization,
+        # So that SQLite begins with the few previous certificates, not with all of the organization.
+        func.coalesce(_TABLE.organization_id, null()) == organization,
         _TABLE.id.in_(previous),
         and_(_TABLE.observed.in_([Generation.CURRENT, Generation.BOTH]), _TABLE.observed_at >= seen_since),
         valid,
