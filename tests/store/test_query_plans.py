@@ -15,7 +15,15 @@ from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways import join_tokens
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.old_rows import BATCH, find_old, find_old_rows
-from holdfast.store.trust import endpoint_certificates, expiring, facts, inventory, trust_settings, unused_origins, urgent
+from holdfast.store.trust import (
+    endpoint_certificates,
+    expiring,
+    facts,
+    inventory,
+    trust_settings,
+    unused_origins,
+    urgent,
+)
 from issuing import issue
 from store.plans import check_reads, fill
 from store.values import make_entry
