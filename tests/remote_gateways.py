@@ -123,12 +123,16 @@ class RemoteGateway:
         """Everything that its Envoy has been sent."""
         return self._ask("config_dump")
 
-    def _ask(self, target: str) -> str:
+    def limit_expressions(self, size: int) -> None:
+        """Let its Envoy reject resources with a regular expression whose program is larger than *size*."""
+        self._ask(f"runtime_modify?re2.max_program_size.error_level={size}", "POST")
+
+    def _ask(self, target: str, method: str = "GET") -> str:
         """Ask the admin interface of its Envoy."""
         directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
         transport = httpx2.HTTPTransport(uds=f"{directory}/admin")
         with httpx2.Client(transport=transport, trust_env=False) as client:
-            return client.get(f"http://envoy/{target}").text
+            return client.request(method, f"http://envoy/{target}").raise_for_status().text
 
     def stop(self) -> None:
         """Stop it, and check that its Envoy stops, too."""

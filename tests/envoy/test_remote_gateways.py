@@ -89,6 +89,63 @@ def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
         holdfast.start()
 
 
+def test_a_resource_that_one_of_three_gateways_rejects_is_explained_and_applied_once_it_can_be(
+    holdfast: Holdfast, gateways: list[RemoteGateway]
+):
+    other, rejecting = gateways
+
+    def list_operation(api: PublishedApi, target: str) -> None:
+        members = {"operations": [{"verb": "GET", "target": target}], "onlyListedOperations": True}
+        holdfast.rest.put(f"/apis/{api.id}", json=members).raise_for_status()
+
+    with Backend(None) as backend, holdfast.browser() as browser:
+        browser.post("/sign-in", data={"name": "admin", "password": holdfast.admin_password})
+        api = holdfast.publish_api(backend.url())
+        for gateway in gateways:
+            wait_until(lambda gateway=gateway: gateway.status_of(api) == 200, STARTS_WITHIN)
+        rejecting.limit_expressions(1)
+        list_operation(api, "/menu")
+        state = wait_until(lambda: rejected_enforcement(holdfast, api), STARTS_WITHIN)
+        assert (state["gateways"], state["enforcedOn"], state["waitingFor"]) == (3, 2, ["eu-2"])
+        assert "regex" in state["reason"]
+        (resource,) = connection_of(holdfast, "eu-2")["rejected"]
+        assert (resource["type"], api.path.split("/")[1] in resource["name"]) == ("ScopedRouteConfiguration", True)
+        assert resource["message"] in state["reason"]
+        assert [connection_of(holdfast, name)["rejections"] for name in ("eu-1", "eu-2", "local")] == [0, 1, 0]
+        page = browser.get("/gateways").text
+        assert resource["name"] in page
+        assert "<strong>1 resource is rejected.</strong> The previous version stays in force." in page
+        # The others enforce it; this one keeps what it had.
+        wait_until(lambda: holdfast.call(api.path).status_code == 404)
+        assert [gateway.status_of(api) for gateway in (other, rejecting)] == [404, 200]
+
+        rejecting.limit_expressions(2**31 - 1)
+        list_operation(api, "/orders")
+        wait_until(lambda: enforcement_of(holdfast, api)["progress"] == "enforced", STARTS_WITHIN)
+        assert [gateway.status_of(api) for gateway in gateways] == [404, 404]
+        assert connection_of(holdfast, "eu-2")["rejections"] == 0
+
+
+def rejected_enforcement(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
+    """Return the enforcement of an API once a gateway has rejected it and all others have it; until then, nothing."""
+    state = enforcement_of(holdfast, api)
+    return state if state["progress"] == "refused" and state["enforcedOn"] == state["gateways"] - 1 else {}
+
+
+def enforcement_of(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
+    """Return whether the gateways serve an API in its current state."""
+    path, _, version = api.path.rpartition("/")
+    answer = holdfast.rest.get("/gateways/enforcement", params={"context": path, "version": version})
+    state: dict[str, Any] = answer.raise_for_status().json()["enforcement"]
+    return state
+
+
+def connection_of(holdfast: Holdfast, name: str) -> dict[str, Any]:
+    """Return the connection of a gateway."""
+    connection: dict[str, Any] = holdfast.rest.get(f"/gateways/{name}").raise_for_status().json()["connection"]
+    return connection
+
+
 def test_a_gateway_answers_health_checks_and_metrics(holdfast: Holdfast, gateways: list[RemoteGateway]):
     gateway, _ = gateways
     with Backend(None) as backend, httpx2.Client(base_url=f"http://{gateway.monitoring}", trust_env=False) as client:
