@@ -84,3 +84,27 @@ def test_a_gateway_is_enrolled_and_revoked_by_keyboard(signed_in: Page):
     dialog.get_by_role("button", name="Revoke", exact=True).press("Enter")
     expect(signed_in.get_by_role("status").filter(has_text="eu-1")).to_be_visible()
     expect(row).to_have_count(0)
+
+
+def test_a_group_is_created_and_deleted_by_keyboard(signed_in: Page):
+    signed_in.goto("/gateways")
+    signed_in.get_by_role("button", name="Create group").press("Enter")
+    dialog = signed_in.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_be_focused()
+    dialog.get_by_label("Name", exact=True).fill("asia")
+    listen = dialog.get_by_role("group", name="Production", exact=True).get_by_label("Gateways listen on")
+    listen.fill("asia.example:8280")
+    signed_in.keyboard.press("Enter")
+    expect(dialog.locator("#listen-production-error")).to_have_text(re.compile("Use IP:PORT"))
+    assert violations_by_theme(signed_in) == []
+    listen.fill("127.0.0.9:8280")
+    signed_in.keyboard.press("Enter")
+    group = signed_in.locator("[data-group=asia]")
+    expect(group).to_contain_text("Production listens on 127.0.0.9:8280")
+    for width in (1200, 320):
+        signed_in.set_viewport_size({"width": width, "height": 800})
+        assert violations_by_theme(signed_in) == []
+        assert signed_in.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    group.get_by_role("button", name="Delete asia").press("Enter")
+    dialog.get_by_role("button", name="Delete").press("Enter")
+    expect(group).to_have_count(0)

@@ -27,6 +27,7 @@ from web.crawling import crawl
 FOR_NOBODY = {"/sign-in", "/sign-in/callback", "/sign-in/provider"}
 FOR_NOBODY |= {"/apis/{api_id}/enforcement/live", "/apis/{api_id}/deployments/live"}
 # These are for admins of the default organization, or a stream, or need a secret.
+FOR_NOBODY |= {"/gateways/groups/new", "/gateways/groups/{name}/edit", "/gateways/groups/{name}/delete"}
 FOR_NOBODY |= {"/gateways/enroll", "/gateways/{name}/revoke", "/gateways/live", "/calendar/{secret}.ics"}
 LINKED_NOWHERE = (
     "/failures?request_id=x",

@@ -27,6 +27,7 @@ VALUES = (
     "token",
     "config",
     "gateway",
+    "group",
     "channel",
     "kind",
     "revision",

@@ -25,7 +25,7 @@ from holdfast.web.docs_site import mount_docs_site
 from holdfast.web.errors import fail as fail
 from holdfast.web.errors import refuse as refuse
 from holdfast.web.failures import failures
-from holdfast.web.gateways import gateways
+from holdfast.web.gateways import gateways, groups
 from holdfast.web.identities import gateway_identities
 from holdfast.web.inventory import certificates as all_certificates
 from holdfast.web.inventory import changes, details, views
@@ -73,6 +73,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         exceptions,
         failures,
         gateways,
+        groups,
         notifications,
         channels,
         silences,

@@ -39,6 +39,8 @@ _BODIES = {
     "trust": '{"names": ["NAME"]}',
     "exception": '{"reason": "REASON", "until": "TIME"}',
     "request": '{"subject": "NAME"}',
+    "create group": '{"name": "NAME", "urls": {"production": "URL"}, "listen": {"production": ["IP:PORT"]}}',
+    "change group": '{"urls": {"production": "URL"}, "listen": {"production": ["IP:PORT"]}}',
     "enroll": '{"name": "NAME", "group": "GROUP", "labels": {"KEY": "VALUE"}}',
     "change user": '{"roles": ["ROLE"], "disabled": false}',
     "change channel": '{"events": ["KIND"]}',
@@ -142,6 +144,15 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "discard": ("", "-X DELETE '{rest}/endpoints/client-certificate/request?endpoint={endpoint_url}'"),
     "enroll": ("gateway enroll NAME --group GROUP --label KEY=VALUE", "--json {body} {rest}/gateways"),
     "revoke gateway": ("gateway revoke {gateway}", "-X DELETE '{rest}/gateways/{gateway_url}'"),
+    "create group": (
+        "gateway-group create NAME --url production=URL --listen production=IP:PORT",
+        "--json {body} {rest}/gateways/groups",
+    ),
+    "change group": (
+        "gateway-group set {group} --url production=URL --listen production=IP:PORT",
+        "-X PUT --json {body} '{rest}/gateways/groups/{group_url}'",
+    ),
+    "delete group": ("gateway-group delete {group}", "-X DELETE '{rest}/gateways/groups/{group_url}'"),
     "create channel": (
         "notification create NAME --kind {kind} --url URL --secret-file FILE --recipient ADDRESS",
         "",

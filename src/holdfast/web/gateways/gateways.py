@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.gateways import enrollment, groups, statuses, token_problems
@@ -21,13 +21,13 @@ from holdfast.services.gateways.statuses import GatewayStatus
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.gateways.groups import LISTENER_TITLES, list_rows
 from holdfast.web.live_events import stream_state
 from holdfast.web.paging import limit_page
 from holdfast.web.rendering import render, wants_part
 
 router = APIRouter(prefix="/gateways")
 PAGE = 50
-_LISTENERS = {each.member: f"{each.environment.title()}{' over TLS' if each.tls else ''}" for each in LISTENERS}
 PAUSE = 0.5  # seconds between events: with many gateways, acknowledgements arrive all the time
 
 
@@ -56,10 +56,10 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
         revision=revision,
         operator=is_operator(context),
         has_others=runtime.store.is_shared,
-        groups=[] if wants_part(request) else groups.list_groups(context),
+        groups=[] if wants_part(request) else list_rows(context, every),
         control_planes=[] if wants_part(request) else _list_control_planes(runtime, context),
         urls_of=runtime.urls_of,
-        listeners=_LISTENERS,
+        listeners=LISTENER_TITLES,
         total=len(every),
         page=page,
         pages=max(1, -(-len(every) // PAGE)),

@@ -1,0 +1,186 @@
+"""
+Groups on the page of gateways, and the dialogs to create, change and delete one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group, write_address
+from holdfast.refusals import Refusal
+from holdfast.services.access.context import Context
+from holdfast.services.gateways import groups, statuses
+from holdfast.services.gateways.groups import GroupChange
+from holdfast.services.gateways.operators import is_operator, require_operator
+from holdfast.services.gateways.statuses import GatewayStatus
+from holdfast.web import dialog, notices
+from holdfast.web.access.session import CurrentRuntime, RequestContext
+
+router = APIRouter(prefix="/gateways/groups")
+PAGE = "/gateways"
+LISTENER_TITLES = {each.member: f"{each.environment.title()}{' over TLS' if each.tls else ''}" for each in LISTENERS}
+# An error about a listener is shown below its input, whose ID has no dot.
+_FIELDS = {each: each.replace(".", "-") for each in ("name", "displayName", "description")} | {
+    f"{kind}.{listener.member}": f"{kind}-{listener.member}" for kind in ("urls", "listen") for listener in LISTENERS
+}
+Text = Annotated[str, Form()]
+Texts = Annotated[list[str] | None, Form()]  # one for each of LISTENERS
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """
+    A group on the page. Only operators see the rest.
+
+    *listen* are addresses by listener, *apis* the number of APIs of all organizations, *gateways* the names of its
+    gateways.
+    """
+
+    group: Group
+    listen: Mapping[str, str] = field(default_factory=dict)
+    apis: int = 0
+    gateways: Sequence[str] = ()
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the group that always exists."""
+        return self.group.name == DEFAULT_GROUP
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """The content of the form; *urls* and *listen* are by listener, the addresses of a listener separated by spaces."""
+
+    name: str
+    display_name: str
+    description: str
+    urls: Mapping[str, str]
+    listen: Mapping[str, str]
+
+    @property
+    def values(self) -> GroupChange:
+        """The values that the service takes; a form without addresses leaves them unchanged."""
+        listen = {member: text.split() for member, text in self.listen.items()}
+        return GroupChange(self.display_name, self.description, self.urls, listen or None)
+
+
+def list_rows(context: Context, every: Iterable[GatewayStatus]) -> list[GroupRow]:
+    """Return all groups, ordered by name; *every* are the gateways."""
+    if not is_operator(context):
+        return [GroupRow(group) for group in groups.list_groups(context)]
+    names: dict[str, list[str]] = {}
+    for status in every:
+        names.setdefault(status.group, []).append(status.name)
+    return [
+        GroupRow(use.group, _write_listen(use.group, ", "), use.apis, names.get(use.group.name, ()))
+        for use in groups.list_uses(context)
+    ]
+
+
+@router.get("/new")
+def ask_for_group(request: Request, context: RequestContext) -> Response:
+    """Show the form for a new group."""
+    require_operator(context)
+    return _show_form(request, context, "", _Typed("", "", "", {}, {}), {})
+
+
+@router.post("/new")
+def create_group(
+    request: Request,
+    context: RequestContext,
+    name: Text = "",
+    display_name: Text = "",
+    description: Text = "",
+    urls: Texts = None,
+    listen: Texts = None,
+) -> Response:
+    """Create a group."""
+    typed = _Typed(name, display_name, description, _by_listener(urls), _by_listener(listen))
+    try:
+        group = groups.create_group(context, name, typed.values).group
+    except Refusal as error:
+        return _show_form(request, context, "", typed, error.fields("name"))
+    return notices.redirect(request, PAGE, "group-created", group.title)
+
+
+@router.get("/{name}/edit")
+def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
+    """Show the form for a change of a group."""
+    return _show_form(request, context, name, _read(groups.get_use(context, name).group), {})
+
+
+@router.post("/{name}/edit")
+def change_group(
+    request: Request,
+    context: RequestContext,
+    name: str,
+    display_name: Text = "",
+    description: Text = "",
+    urls: Texts = None,
+    listen: Texts = None,
+) -> Response:
+    """Change a group."""
+    typed = _Typed(name, display_name, description, _by_listener(urls), _by_listener(listen))
+    try:
+        group = groups.change_group(context, name, typed.values).group
+    except Refusal as error:
+        return _show_form(request, context, name, typed, error.fields("description"))
+    return notices.redirect(request, PAGE, "group-changed", group.title)
+
+
+@router.get("/{name}/delete")
+def ask_to_delete(request: Request, runtime: CurrentRuntime, context: RequestContext, name: str) -> Response:
+    """Ask for confirmation to delete a group, or say why it can't be deleted."""
+    use = groups.get_use(context, name)
+    every = statuses.list_statuses(context, runtime.gateway_sources)
+    return dialog.show(
+        request,
+        context,
+        "gateways/_delete_group.html",
+        title=f"Delete group {use.group.title}",
+        section="gateways",
+        group=use.group,
+        apis=use.apis,
+        gateways=[each.name for each in every if each.group == name],
+        is_default=name == DEFAULT_GROUP,
+    )
+
+
+@router.post("/{name}/delete")
+def delete_group(request: Request, context: RequestContext, name: str) -> Response:
+    """Delete a group."""
+    title = groups.get_use(context, name).group.title
+    groups.delete_group(context, name)
+    return notices.redirect(request, PAGE, "group-deleted", title)
+
+
+def _read(group: Group) -> _Typed:
+    return _Typed(group.name, group.display_name, group.description, group.urls, _write_listen(group, " "))
+
+
+def _write_listen(group: Group, separator: str) -> dict[str, str]:
+    return {member: separator.join(map(write_address, addresses)) for member, addresses in group.listen.items()}
+
+
+def _by_listener(texts: Sequence[str] | None) -> dict[str, str]:
+    return {listener.member: text.strip() for listener, text in zip(LISTENERS, texts or (), strict=False)}
+
+
+def _show_form(request: Request, context: Context, existing: str, typed: _Typed, errors: Mapping[str, str]) -> Response:
+    """Show the form of a group; *existing* is the name of one, or empty for a new one."""
+    return dialog.show(
+        request,
+        context,
+        "gateways/_group.html",
+        title=f"Change {existing}" if existing else "Create a group",
+        fields=tuple(_FIELDS.values()),
+        errors={_FIELDS.get(field, "description"): text for field, text in errors.items()},
+        section="gateways",
+        existing=existing,
+        typed=typed,
+        listeners=LISTENER_TITLES,
+        takes_addresses=existing != DEFAULT_GROUP,
+    )
