@@ -44,7 +44,7 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
             watched_endpoints.add(session, sorted(missing))
             watched_endpoints.remove(session, unused)
     first, regular = [], []
-    for place in used:
+    for place in sorted(used, key=lambda each: each not in missing):  # those of new APIs before those of a long round
         is_known, retry_at = watched.get(place, (False, None))
         if not is_known or (retry_at and retry_at <= now):
             first.append(Due(place, None))

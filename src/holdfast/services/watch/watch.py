@@ -28,9 +28,15 @@ SETTLED = 1.0  # seconds after a change until it is taken into account, together
 PAUSES = 360  # in an interval: times at which backends that are due are checked
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds
 WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
-LONGEST_REST = 0.5  # seconds between groups of checks, in which requests have the processor for themselves
+RESTS = 3.0  # times as long as a group of checks took, in which requests have the processor for themselves
+SHORTEST_REST, LONGEST_REST = 0.2, 1.0  # seconds
 UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can look at
 AT_ONCE = 50  # origins whose trust has changed that are compared in one step
+
+
+def find_rest(seconds: float) -> float:
+    """Return how many seconds to rest after work of *seconds*: most of the time, up to the longest rest."""
+    return min(max(RESTS * seconds, SHORTEST_REST), LONGEST_REST)
 
 
 class Watch:
@@ -67,26 +73,29 @@ class Watch:
 
     async def check_due(self) -> bool:
         """
-        Check the backends that are due, in small groups.
+        Check the backends that are due, in groups of as many as are looked at at once, with rests in between.
 
         Return True if something changed in the meantime: trust that has changed is taken into account, and new
         endpoints are first among those that are left.
         """
-        reached, now = await self._begin(), self._now()
+        clock = asyncio.get_running_loop().time
+        began, reached, now = clock(), await self._begin(), self._now()
         if not self._looks.can_look:
             return False
         due = await self._looks.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
         due = [each for each in due if self._unseen.get(each.place, now) <= now]
-        size, clock = 4 * self._looks.at_once, asyncio.get_running_loop().time
+        size = self._looks.at_once
         for start in range(0, len(due), size):
-            began, group = clock(), due[start : start + size]
+            group, is_last = due[start : start + size], start + size >= len(due)
             observations = await asyncio.gather(*(self._check(each.place) for each in group))
-            await self._save([each for each in observations if each], group, now, is_last=start + size >= len(due))
-            if self._wake.is_set():
+            await self._save([each for each in observations if each], group, now, is_last=is_last)
+            if has_changed := self._wake.is_set():
                 await self.follow_trust()
+            if has_changed or not is_last:
+                await asyncio.sleep(find_rest(clock() - began))
+            if has_changed:
                 return True
-            if start + size < len(due):
-                await asyncio.sleep(min(clock() - began, LONGEST_REST))
+            began = clock()
         return False
 
     async def follow_trust(self) -> None:

@@ -1,0 +1,53 @@
+"""A round of checks leaves most of the time to requests, and begins with the endpoints of new APIs."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from acting import context_of
+from backends import V4, closed_port
+from following import GATEWAY, PATIENCE, following
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.services.catalog import apis
+from holdfast.services.watch import rounds
+from holdfast.services.watch.looks import Looks
+from holdfast.services.watch.watch import SHORTEST_REST, Watch, find_rest
+from services.control_plane import SEALING, play
+
+INTERVAL = timedelta(hours=6)
+MANY = 9
+
+
+@pytest.mark.parametrize(("work", "rest"), [(0.001, 0.2), (0.1, 0.3), (0.3, 0.9), (8.0, 1.0)])
+def test_rests_last_longer_than_the_work_before_them(work, rest):
+    assert find_rest(work) == pytest.approx(rest)
+
+
+def create(store, clock, who, number, url):
+    draft = apis.ApiDraft(f"Pizza{number}", f"/pizza{number}", "1", url)
+    apis.create_api(context_of(store, who, clock()), draft)
+
+
+def test_a_round_rests_after_each_group(store, anna, clock, tmp_path):
+    async def story():
+        async with following(Cache(), tmp_path) as control:
+            looks = Looks(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE, at_once=3)
+            began = time.monotonic()
+            await Watch(store, SEALING, looks, clock, INTERVAL).check_due()
+            return time.monotonic() - began
+
+    with closed_port() as nowhere:
+        for number in range(MANY):
+            create(store, clock, anna, number, nowhere.replace(V4, f"h{number}.test"))
+        assert play(story()) > 2 * SHORTEST_REST
+
+
+def test_the_endpoint_of_a_new_api_is_checked_before_those_of_a_round_that_has_begun(store, anna, clock):
+    for number in range(MANY):
+        create(store, clock, anna, number, f"https://h{number}.test")
+    assert len(rounds.find_due(store, clock(), INTERVAL, clock())) == MANY
+    create(store, clock, anna, MANY, "https://new.test")
+    first, *others = rounds.find_due(store, clock(), INTERVAL, clock())
+    assert first.place == (anna.organization, "https://new.test")
+    assert len(others) == MANY
