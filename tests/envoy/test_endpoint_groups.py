@@ -335,3 +335,20 @@ def test_a_member_that_does_not_answer_in_time_is_reported_although_another_answ
             assert wait_until(lambda: failures(holdfast, api).get(urls[0]))["code"] == "timeout"
         finally:
             done.set()
+
+
+def test_a_member_that_is_silent_for_the_idle_timeout_gets_no_more_requests(holdfast: Holdfast):
+    good, done = issue(V4), threading.Event()
+    with backends(good) as (fast,), ScriptedBackend(lambda *_: done.wait(20) and None, good) as silent:
+        urls = [fast.url("/base"), f"{silent.url}/base"]
+        first = {"url": urls[0], "config": {"actionDuration": 400}}
+        api = publish(holdfast, urls, production_endpoints=[first, {"url": urls[1]}])
+        trust(holdfast, *((url, good) for url in urls))
+        try:
+            wait_until(lambda: holdfast.answers(api))
+            # Callers of idempotent methods get the other member's response; one of a POST gets 504.
+            assert call(holdfast, api, 12) == {host(fast): 12}
+            assert call(holdfast, api, 6, method="POST").keys() <= {host(fast), "504"}
+            wait_until(lambda: call(holdfast, api, 8, method="POST") == {host(fast): 8})
+        finally:
+            done.set()

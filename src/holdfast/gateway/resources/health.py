@@ -33,9 +33,9 @@ def watch_members(cluster: Cluster, group: EndpointGroup) -> None:
 
 def _detect_failures() -> OutlierDetection:
     """
-    Return what pauses members that can't be connected to, reset connections or exceed the timeout of a try or request.
+    Return what pauses members that can't be connected to, reset connections or exceed a timeout.
 
-    The idle timeout doesn't count (see `timeouts`), and the cluster's options let no response count as a failure.
+    The cluster's options let no response count as a failure.
     """
     return OutlierDetection(
         consecutive_5xx=UInt32Value(value=FAILURES_IN_A_ROW),

@@ -10,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from holdfast.apis.catalog.connection_settings import DEFAULT_RETRIES, ConnectionSettings
-from holdfast.gateway.resources.timeouts import build_backend_idle_timeout
 
 # The idempotent methods (RFC 9110, section 9.2.2) and QUERY: such a request may be sent twice.
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY")
@@ -38,7 +37,6 @@ def build_retry_policy(connection: ConnectionSettings, *, idempotent: bool) -> R
         retry_on=_NOT_BEGUN,
         num_retries=UInt32Value(value=retries),
         retry_back_off=RetryPolicy.RetryBackOff(base_interval=_PAUSE),
-        per_try_idle_timeout=build_backend_idle_timeout(connection),
     )
     if idempotent or connection.retry_all_methods:
         policy.retry_on += ",reset"

@@ -42,7 +42,7 @@ from holdfast.gateway.resources.request_kinds import RequestKind, kinds_of_metho
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import add_mapping, build_mapping, set_public_path
 from holdfast.gateway.resources.suspension import mark_suspension
-from holdfast.gateway.resources.timeouts import build_idle_timeout
+from holdfast.gateway.resources.timeouts import build_idle_timeout, count_silence
 from holdfast.gateway.resources.websockets import NO_WEBSOCKET, share_connections
 
 # Every listener receives all scopes, and finds its own by this header, which it sets itself.
@@ -186,6 +186,8 @@ def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[Re
             route = Route(match=match, route=action)
             route.MergeFrom(common)
             adapt_action(route.route, api, environment)
+            if endpoint.connection.suspend_ms or len(api.members(environment)) > 1:
+                count_silence(route.route)
             routes.append(route)
     return routes
 

@@ -2,6 +2,7 @@
 Timeouts of requests to a backend.
 """
 
+from envoy.config.route.v3.route_components_pb2 import RouteAction
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.catalog.connection_settings import DEFAULT_CONNECT_MS, DEFAULT_IDLE_MS, ConnectionSettings
@@ -16,18 +17,20 @@ def build_connect_timeout(connection: ConnectionSettings) -> Duration:
 
 def build_idle_timeout(connection: ConnectionSettings) -> Duration:
     """Return the longest time in which neither caller nor backend sends anything."""
-    later = _LATER_MS if connection.suspend_ms else 0
-    return _milliseconds((connection.idle_timeout_ms or DEFAULT_IDLE_MS) + later)
+    return _milliseconds(connection.idle_timeout_ms or DEFAULT_IDLE_MS)
 
 
-def build_backend_idle_timeout(connection: ConnectionSettings) -> Duration | None:
+def count_silence(action: RouteAction) -> None:
     """
-    Return the longest time in which the backend sends nothing, None if the idle timeout of both sides does.
+    Let the idle timeout of *action* count as a failure of the backend, which can then be suspended.
 
-    Only this timeout counts as a failure of the backend (measured), so backends that can be suspended have it. Because
-    it may be followed by another try, the other one ends the request soon afterwards.
+    Only the timeout of a try counts (measured). Because it may be followed by another try, the timeout of the request
+    ends it soon afterwards. Websockets have no tries, and may be silent.
     """
-    return _milliseconds(connection.idle_timeout_ms or DEFAULT_IDLE_MS) if connection.suspend_ms else None
+    if action.HasField("retry_policy"):
+        silence = action.idle_timeout.ToMilliseconds()
+        action.retry_policy.per_try_idle_timeout.FromMilliseconds(silence)
+        action.idle_timeout.FromMilliseconds(silence + _LATER_MS)
 
 
 def build_response_timeout(connection: ConnectionSettings) -> Duration:
