@@ -73,7 +73,7 @@ class Watch:
 
     async def check_due(self) -> bool:
         """
-        Check the backends that are due, in groups of as many as are looked at at once, with rests in between.
+        Check the backends that are due, in groups, with rests in between.
 
         Return True if something changed in the meantime: trust that has changed is taken into account, and new
         endpoints are first among those that are left.
