@@ -1,14 +1,14 @@
 """Load balancing and failover on the Endpoints page, in WSO2's words."""
 
 import os
-from itertools import product
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from backends import Backend
-from browser.conftest import violations_by_theme
+from browser.conftest import THEMES, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
 from issuing import Issued
 from running import Holdfast, wait_until
@@ -24,28 +24,52 @@ def test_a_group_is_configured_and_its_summary_shown(signed_in: Page, holdfast: 
     expect(summary).to_contain_text("Not Configured")
     summary.click()
     group = page.get_by_label("Group", exact=True)
-    parts = [
-        page.get_by_label(label) for label in ("Algorithm", "Session Management", "Further production", "Interval")
-    ]
-    for choice, visible in (("Load Balanced", 4), ("Not configured", 0), ("Failover", 2)):
+    add = page.get_by_role("button", name="Add production endpoint")
+    shares = [endpoint(page, 1).get_by_label(label) for label in ("Weight", "Priority")]
+    parts = [*shares, page.get_by_label("Algorithm"), page.get_by_label("Session Management"), add]
+    parts.append(page.get_by_label("Interval"))
+    for choice, visible in (("Load Balanced", 6), ("Not configured", 0), ("Failover", 2)):
         group.select_option(choice)
         for number, part in enumerate(parts):
             expect(part).to_be_visible(visible=number >= len(parts) - visible)
-    further = page.get_by_label("Further production endpoints")
-    further.fill("http://two.test")
+    group.select_option("Load Balanced")
+    for session, shown in (("", ()), ("transport", ("Session Timeout",)), ("simpleClientSession", ("Client ID name",))):
+        page.get_by_label("Session Management").select_option(session)
+        for label in ("Session Timeout", "Client ID name"):
+            expect(page.get_by_label(label)).to_be_visible(visible=label in shown)
+    group.select_option("Failover")
+    # With the keyboard: add three, move the last one up, remove the one in the middle.
+    for number, url in enumerate(("http://two.test", "https://three.test", "https://four.test"), 2):
+        add.press("Enter")
+        expect(endpoint(page, number).get_by_label("URL")).to_be_focused()
+        page.keyboard.type(url)
+    endpoint(page, 4).get_by_role("button", name="Move up").press("Enter")
+    expect(endpoint(page, 3).get_by_label("URL")).to_have_value("https://four.test")
+    endpoint(page, 3).get_by_role("button", name="Remove").press("Enter")
+    expect(endpoint(page, 4)).to_have_count(0)
     page.get_by_role("button", name="Save", exact=True).last.click()
-    expect(page.get_by_text("A group can't mix http and https endpoints.")).to_be_visible()
-    page.locator("summary", has_text="Load balance and Failover Configurations").click()
-    further.fill("https://two.test")
-    page.get_by_role("button", name="Save", exact=True).last.click()
-    expect(summary).to_contain_text("Failover | Production: 2")
-    summary.click()
-    expect(further).to_have_value("https://two.test")
+    # What was typed is still there, with the error at its field.
+    wrong = endpoint(page, 2).get_by_label("URL")
+    expect(wrong).to_be_focused()
+    expect(wrong).to_have_accessible_description(re.compile("mix http and https"))
+    expect(endpoint(page, 3).get_by_label("URL")).to_have_value("https://three.test")
     assert violations_by_theme(page) == []
-    if folder := os.environ.get("PICTURES"):
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            page.screenshot(path=Path(folder) / f"group-{theme}-{width}.png", full_page=True)
+    take_picture(page, f"group-wrong-{width}")
+    wrong.fill("https://two.test")
+    group.select_option("Load Balanced")
+    endpoint(page, 2).get_by_label("Weight").fill("3")
+    endpoint(page, 3).get_by_label("Priority").fill("2")
+    page.get_by_role("button", name="Save", exact=True).last.click()
+    expect(summary).to_contain_text("Load Balanced | Production: 3")
+    summary.click()
+    expect(endpoint(page, 2).get_by_label("Weight")).to_have_value("3")
+    expect(endpoint(page, 3).get_by_label("Priority")).to_have_value("2")
+    assert violations_by_theme(page) == []
+    take_picture(page, f"group-{width}")
+
+
+def endpoint(page: Page, number: int) -> Locator:
+    return page.get_by_role("group", name=f"Production endpoint {number}")
 
 
 def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, holdfast: Holdfast, presented: Issued):
@@ -92,8 +116,13 @@ def show_until(page: Page, path: str, part: Locator, text: str) -> None:
 
 
 def take_pictures(page: Page, name: str) -> None:
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        take_picture(page, f"{name}-{width}")
+
+
+def take_picture(page: Page, name: str) -> None:
     if folder := os.environ.get("PICTURES"):
-        for theme, width in product(("light", "dark"), (390, 1280)):
-            page.set_viewport_size({"width": width, "height": 900})
+        for theme in THEMES:
             page.emulate_media(color_scheme=theme)
-            page.screenshot(path=Path(folder) / f"{name}-{theme}-{width}.png", full_page=True)
+            page.screenshot(path=Path(folder) / f"{name}-{theme}.png", full_page=True)

@@ -1,5 +1,6 @@
 """Load-balanced and failover groups in the form of the Endpoints page."""
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +14,9 @@ GROUP = {
     "group_algorithm": "least_request",
     "group_session": "transport",
     "group_session_timeout": "60",
-    "group_production": f"{TWO}\r\n\r\n  {THREE} 3 \r\n",
+    "group_production_url": ["", TWO, "", f" {THREE} "],
+    "group_production_weight": ["2", "", "", "3"],
+    "group_production_priority": ["4", "", "", "5"],
     "group_path": "/health",
     "group_interval": "5",
 }
@@ -31,14 +34,22 @@ def test_a_group_is_saved_kept_and_removed(client):
     assert client.post(path, data=FORM | GROUP).status_code == 303
     for _ in range(2):
         config = config_of(client, api)
-        assert config["production_endpoints"] == [{"url": ONE}, {"url": TWO}, {"url": THREE, "weight": 3}]
+        first, *others = config["production_endpoints"]
+        assert first == {"url": ONE, "weight": 2, "priority": 4}
+        assert others == [{"url": TWO}, {"url": THREE, "weight": 3, "priority": 5}]
         assert config["algoCombo"].endswith("LeastRequest")
         assert (config["sessionManagement"], config["sessionTimeOut"]) == ("transport", 60_000)
         assert config["healthCheck"] == {"path": "/health", "interval": 5, "timeout": 3, "statuses": "200-299"}
         assert client.post(path, data=FORM).status_code == 303  # a form without a group keeps it
     page = client.get(path).text
     assert "Load Balanced | Production: 3" in page
-    assert f"{TWO}\n{THREE} 3</textarea>" in page
+    fields = [f'name="group_production_{name}"' for name in ("url", "weight", "priority")]
+    rows = list(zip(*(re.findall(rf'{field}[^>]*? value="(.*?)"', page) for field in fields), strict=True))
+    # Without JavaScript, there is an empty row.
+    assert rows[:4] == [("", "2", "4"), (TWO, "1", "1"), (THREE, "3", "5"), ("", "", "")]
+    failover = GROUP | {"group_kind": "failover", "group_production_weight": "heavy"}
+    assert client.post(path, data=FORM | failover).status_code == 303
+    assert config_of(client, api)["production_failovers"] == [{"url": TWO}, {"url": THREE}]
     assert client.post(path, data=FORM | {"group_kind": ""}).status_code == 303
     assert config_of(client, api) == {"endpoint_type": "http", "production_endpoints": {"url": ONE}}
 
@@ -46,19 +57,23 @@ def test_a_group_is_saved_kept_and_removed(client):
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"group_production": "nowhere"}, "group-production-error"),
-        ({"group_production": f"{TWO} heavy"}, "group-production-error"),
+        ({"group_production_url": ["", TWO, "nowhere"]}, "group-production-2-url-error"),
+        ({"group_production_url": ["", TWO, TWO]}, "group-production-2-url-error"),
+        ({"group_production_url": ["", "http://two.test"]}, "group-production-1-url-error"),
+        ({"group_production_weight": ["heavy"]}, "group-production-0-weight-error"),
+        ({"group_production_priority": ["1", "", "", "101"]}, "group-production-2-priority-error"),
         ({"group_session_timeout": "soon"}, "group-session_timeout-error"),
         ({"group_statuses": "2xx"}, "group-statuses-error"),
-        ({"group_production": "http://two.test"}, "production-error"),
     ],
 )
 def test_mistakes_are_shown_next_to_their_fields_and_what_was_typed_stays(client, values, field):
     api = create_api(client)
     response = client.post(f"/apis/{api['id']}/endpoints", data=FORM | GROUP | values)
     assert response.status_code == 422
+    assert f'id="{field}"' in response.text
     assert f'id="{field}"></div>' not in response.text
-    assert next(iter(values.values())) in response.text
+    [typed] = values.values()
+    assert f'value="{typed if isinstance(typed, str) else typed[-1]}"' in response.text
     assert config_of(client, api)["endpoint_type"] == "http"
 
 

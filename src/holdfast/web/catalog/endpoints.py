@@ -13,7 +13,7 @@ from starlette.responses import Response
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import SETTINGS
 from holdfast.apis.catalog.description import complete_endpoint_config
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
 from holdfast.apis.errors import InvalidFields
 from holdfast.services.access.context import Context
@@ -78,7 +78,8 @@ def save(
     connections, errors = read_typed({name: values for name, values in settings.items() if name in with_endpoint})
     kept = {name: members for name, members in security.items() if name in with_endpoint}
     drafts, mistakes = security_form.read_typed(kept)
-    groups, wrong = group_form.read_typed(group, apis.get_api(context, api_id))
+    typed = {"production": production, "sandbox": sandbox}
+    groups, wrong = group_form.read_typed(group, {name: typed[name] for name in ENVIRONMENTS if name in with_endpoint})
     errors |= mistakes | wrong
     left: tuple[UnusedTrust, ...] = ()
     try:
@@ -89,7 +90,6 @@ def save(
         errors = error.fields()
     api = apis.get_api(context, api_id)
     if errors:
-        typed = {"production": production, "sandbox": sandbox}
         checked = {"production": with_production, "sandbox": with_sandbox}
         show = partial(_show_page, settings=settings, security=security, group=group)
         return show(request, runtime, context, api, 422, typed, checked, errors)
@@ -105,6 +105,7 @@ async def check(
     api_id: str,
     environment: Environment,
     settings: TypedConnections,
+    group: TypedGroups,
     member: Annotated[int, Query(ge=0, lt=MAX_MEMBERS)] = 0,
     gateway: Gateway = "",
     production: Annotated[str, Form()] = "",
@@ -122,9 +123,8 @@ async def check(
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
-    show = partial(
-        _show_page, answers={f"{environment}-{member}" if member else environment: answer}, settings=settings
-    )
+    answers = {f"{environment}-{member}" if member else environment: answer}
+    show = partial(_show_page, answers=answers, settings=settings, group=group)
     return await run_in_threadpool(show, request, runtime, context, api, 200, typed, checked)
 
 
@@ -165,6 +165,7 @@ def _show_page(
         security_kinds=security_form.summarize(api),
         group=group_form.choose_groups(api, group),
         group_summary=group_form.summarize(api),
+        blank_row=group_form.MemberRow(),
         group_members=_list_members(api),
         group_health=read_health(runtime, context, api),
         group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
@@ -185,10 +186,16 @@ def _show_page(
     )
 
 
-def _list_members(api: Api) -> dict[str, list[tuple[str, str]]]:
-    """Return the URLs and origins of the further endpoints of groups, by environment."""
-    further = {name: [member.endpoint for member in api.members(name)[1:]] for name in ENVIRONMENTS}
-    return {name: [(each.loggable_url, str(each.origin)) for each in own] for name, own in further.items()}
+def _list_members(api: Api) -> dict[str, dict[str, tuple[int, Endpoint]]]:
+    """Return the saved endpoints of groups, with their numbers from 0, by environment and by the URL in their row."""
+    return {
+        name: {
+            member.endpoint.url if number else "": (number, member.endpoint)
+            for number, member in enumerate(api.members(name))
+        }
+        for name in ENVIRONMENTS
+        if api.group(name)
+    }
 
 
 def _write_json(context: Context, api: Api) -> str:

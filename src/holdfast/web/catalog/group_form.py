@@ -2,46 +2,71 @@
 Load-balanced and failover groups in the form of the Endpoints page.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.datastructures import FormData
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
-from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, read_group
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, check_group, read_group
 from holdfast.apis.errors import InvalidField
 
 PREFIX = "group_"
 _CHECKS = ("path", "interval", "timeout", "statuses")
 _TEXTS = ("kind", "algorithm", "session", "session_timeout", "session_header", *_CHECKS)
+_COLUMNS = ("url", "weight", "priority")
 _WORDS = {GroupKind.LOAD_BALANCE: "Load Balanced", GroupKind.FAILOVER: "Failover"}  # WSO2's
 
 
 @dataclass(frozen=True, slots=True)
+class MemberRow:
+    """The fields of an endpoint; the first row of an environment has no *url*, because it is that of its endpoint."""
+
+    url: str = ""
+    weight: str = ""
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupValues:
-    """The values of the form: *settings* by name, and the further *members* of each environment, one per line."""
+    """The values of the form: *settings* by name, and the *rows* of each environment, the first endpoint's first."""
 
     settings: Mapping[str, str]
-    members: Mapping[Environment, str]
+    rows: Mapping[Environment, Sequence[MemberRow]]
 
 
 async def _read_form(request: Request) -> GroupValues | None:
-    """Read the fields `group_kind`, `group_production` and so on; None if the form has none."""
+    """Read the fields `group_kind`, `group_production_url` and so on; None if the form has none."""
     form = await request.form()
-    texts = {name: value for name in (*_TEXTS, *ENVIRONMENTS) if isinstance(value := form.get(PREFIX + name), str)}
+    texts = {name: value for name in _TEXTS if isinstance(value := form.get(PREFIX + name), str)}
     if "kind" not in texts:
         return None
     settings = {name: texts.get(name, "").strip() for name in _TEXTS}
-    return GroupValues(settings, {environment: texts.get(environment, "") for environment in ENVIRONMENTS})
+    return GroupValues(settings, {environment: _read_rows(form, environment) for environment in ENVIRONMENTS})
+
+
+def _read_rows(form: FormData, environment: Environment) -> list[MemberRow]:
+    columns = (form.getlist(f"{PREFIX}{environment}_{name}") for name in _COLUMNS)
+    texts = ([each.strip() if isinstance(each, str) else "" for each in column] for column in columns)
+    first, *further = [MemberRow(*row) for row in zip_longest(*texts, fillvalue="")] or [MemberRow()]
+    return [first, *(row for row in further if row.url)]
 
 
 TypedGroups = Annotated[GroupValues | None, Depends(_read_form)]
 
 
-def read_typed(typed: GroupValues | None, api: Api) -> tuple[dict[Environment, EndpointGroup | None], dict[str, str]]:
-    """Return the groups by environment, and the errors by field; nothing if the form had no groups."""
+def read_typed(
+    typed: GroupValues | None, urls: Mapping[Environment, str]
+) -> tuple[dict[Environment, EndpointGroup | None], dict[str, str]]:
+    """
+    Return the groups by environment, and the errors by field; nothing if the form had no groups.
+
+    *urls* are those of the first endpoints.
+    """
     if typed is None:
         return {}, {}
     if not typed.settings["kind"]:
@@ -49,13 +74,13 @@ def read_typed(typed: GroupValues | None, api: Api) -> tuple[dict[Environment, E
     groups: dict[Environment, EndpointGroup | None] = {}
     errors: dict[str, str] = {}
     for environment in ENVIRONMENTS:
-        saved = api.group(environment)
-        values = _settings(typed) | {"members": _members(typed.members[environment])}
+        first, *further = [_share(typed, row) for row in typed.rows[environment]]
         try:
-            groups[environment] = read_group(values | {"weight": saved.weight if saved else None})
+            groups[environment] = group = read_group(_settings(typed) | first | {"members": further})
+            if first_endpoint := _parse(urls.get(environment, "")):
+                _check_members(first_endpoint, group)
         except InvalidField as error:
-            name = environment if error.field.startswith("members") else error.field
-            errors[f"{PREFIX}{name}"] = str(error)
+            errors[PREFIX + _name_field(environment, error.field)] = str(error)
     return groups, errors
 
 
@@ -70,7 +95,7 @@ def choose_groups(api: Api, typed: GroupValues | None) -> GroupValues:
     settings["kind"] = group.kind.value if saved else ""
     checks = group.health_check.values if group.health_check else {}
     settings |= {name: str(checks.get(name, "")) for name in _CHECKS}
-    return GroupValues(settings, {environment: _write_members(api, environment) for environment in ENVIRONMENTS})
+    return GroupValues(settings, {environment: _write_rows(api, environment) for environment in ENVIRONMENTS})
 
 
 def summarize(api: Api) -> str:
@@ -98,20 +123,50 @@ def _settings(typed: GroupValues) -> dict[str, Any]:
     return values
 
 
-def _members(text: str) -> list[dict[str, Any]]:
-    """Read a member from each line: its URL and, after a space, its weight."""
-    members = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        url, _, weight = line.partition(" ")
-        members.append({"url": url, "weight": _number(weight.strip())})
-    return members
+def _share(typed: GroupValues, row: MemberRow) -> dict[str, Any]:
+    """Return the values of an endpoint as `read_group` reads them."""
+    if typed.settings["kind"] == GroupKind.FAILOVER:  # the form hides weight and priority
+        return {"url": row.url}
+    return {"url": row.url, "weight": _number(row.weight), "priority": _number(row.priority)}
 
 
-def _write_members(api: Api, environment: Environment) -> str:
+def _parse(url: str) -> Endpoint | None:
+    try:
+        return parse_endpoint(url, "")
+    except InvalidField:  # the field of the first endpoint shows it
+        return None
+
+
+def _check_members(first: Endpoint, group: EndpointGroup) -> None:
+    """Raise InvalidField for the first member that can't share requests with those before it."""
+    for number in range(len(group.members)):
+        try:
+            check_group(first, replace(group, members=group.members[: number + 1]), "")
+        except InvalidField as error:
+            raise InvalidField(f"members.{number}.url", str(error)) from error
+
+
+def _name_field(environment: Environment, field: str) -> str:
+    """Return the form's name for a *field* of `read_group`: `production_2_url` for `members.1.url`."""
+    of_member, _, name = field.rpartition(".")
+    if of_member.startswith("members."):
+        return f"{environment}_{int(of_member.removeprefix('members.')) + 1}_{name}"
+    if field in _COLUMNS:
+        return f"{environment}_0_{field}"
+    return environment if field == "members" else field
+
+
+def _write_rows(api: Api, environment: Environment) -> list[MemberRow]:
     group = api.group(environment)
-    further = group.members if group else ()
-    weights = {each.endpoint.url: f" {each.weight}" if each.weight != 1 else "" for each in further}
-    return "\n".join(f"{url}{weight}" for url, weight in weights.items())
+    if group is None:
+        return [MemberRow()]
+    is_balanced = group.kind is GroupKind.LOAD_BALANCE
+    return [
+        MemberRow(
+            member.endpoint.url if number else "", str(member.weight), str(member.priority) if is_balanced else "1"
+        )
+        for number, member in enumerate(api.members(environment))
+    ]
 
 
 def _number(text: str) -> int | str | None:

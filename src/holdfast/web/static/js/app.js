@@ -5,6 +5,7 @@ import "./dialog.js";
 import "./live-list.js";
 import "./live-status.js";
 import "./local-time.js";
+import "./member-rows.js";
 import "./search.js";
 import "./unsaved-input.js";
 import "./upload-form.js";
