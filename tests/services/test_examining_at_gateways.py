@@ -57,6 +57,8 @@ def test_a_failing_backend_is_examined_from_where_it_failed(store, anna, publish
             assert tests["local"] is None
             assert [each.fingerprint for each in tests[GATEWAY].presented] == [read(PRESENTED).fingerprint]
             advance(AGAIN_AFTER)
+            report(failures, first, GATEWAY)
+            failures.forget(first.organization, first.id, utc_now())  # a change is in force before the test
             report(failures, second, GATEWAY)
             assert (await examined(failures, second, GATEWAY))[GATEWAY]
             following_failures.cancel()

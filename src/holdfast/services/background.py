@@ -21,6 +21,8 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.1  # seconds before a failed task is restarted; doubled each time
 LONGEST_PAUSE = 10.0
 UNTIL_REACHABLE = 1.0  # seconds before a task is restarted that couldn't reach the database
+# Seconds after a change until tasks that aren't urgent read it, because it is sent to the gateways first.
+AFTER_PUBLISHING = 0.2
 CALM_AFTER = 30.0  # seconds of running after which earlier failures no longer count
 
 Work = Callable[[], Awaitable[object]]

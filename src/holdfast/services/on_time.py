@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
-from holdfast.services.background import wake_on_write
+from holdfast.services.background import AFTER_PUBLISHING, wake_on_write
 from holdfast.store.database import Store, Transactions
 
 LONGEST_SLEEP = 60.0  # seconds: clocks are adjusted, and machines are suspended
@@ -37,6 +37,7 @@ class OnTime:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(max(left, 0.0), LONGEST_SLEEP)):
                     await self._wake.wait()
+                    await asyncio.sleep(AFTER_PUBLISHING)
 
 
 async def repeat(

@@ -31,6 +31,7 @@ from holdfast.store.sealing import Sealing
 log = structlog.get_logger()
 Backend = tuple[str, str, Environment, str]  # organization, API, environment, place
 AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
+SETTLED = 0.5  # seconds after a failure: gateways get the next change first, and the test explains what lasts
 AT_MOST = 1000  # backends at gateways in the queue, or remembered
 # A test explains nothing here: there was no handshake, or the failure came after it for another reason.
 _NOTHING_TO_SEE = {
@@ -71,7 +72,7 @@ class FailureProbes:
         self._probes = probes
         self._failures = failures
         self._now = now
-        self._waiting: asyncio.Queue[FailedCall] = asyncio.Queue(AT_MOST)
+        self._waiting: asyncio.Queue[tuple[Backend, float, FailedCall]] = asyncio.Queue(AT_MOST)
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last queued
         self._silent_until: dict[str, float] = {}  # by gateway, of which there is a limited number
         failures.observe(self.notice, self.forget)
@@ -93,7 +94,7 @@ class FailureProbes:
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait(call)
+        self._waiting.put_nowait((backend, now, call))
 
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
@@ -104,8 +105,10 @@ class FailureProbes:
         """Test failing backends, one after the other, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            call = await self._waiting.get()
-            if clock() < self._silent_until.get(call.gateway, 0.0):
+            backend, queued, call = await self._waiting.get()
+            await asyncio.sleep(queued + SETTLED - clock())
+            is_outdated = self._turns.get(backend) != queued  # a later change is in force
+            if is_outdated or clock() < self._silent_until.get(call.gateway, 0.0):
                 continue
             began = self._now()
             try:

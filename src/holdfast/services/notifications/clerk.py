@@ -13,7 +13,7 @@ import structlog
 from holdfast.apis.notifications.channel import Channel
 from holdfast.apis.notifications.message import MAX_LISTED, Message
 from holdfast.network.delivery import NotDelivered
-from holdfast.services.background import wake_on_write
+from holdfast.services.background import AFTER_PUBLISHING, wake_on_write
 from holdfast.services.notifications.channels import open_secrets
 from holdfast.services.notifications.evaluation import Evaluation, Observed
 from holdfast.services.notifications.sending import Sender
@@ -26,7 +26,6 @@ from holdfast.store.topics import Topic
 
 log = structlog.get_logger()
 PAUSE = 2.0  # seconds between evaluations, unless something changes
-LEAST_PAUSE = 0.2
 AT_ONCE = 8  # channels that are sent to at once
 FIRST_RETRY = timedelta(seconds=10)  # doubled with each attempt
 LONGEST_RETRY = timedelta(hours=1)
@@ -61,10 +60,10 @@ class Clerk:
                 wake.clear()
                 await asyncio.to_thread(self.evaluate, store, self._now())
                 await self.begin_sending(store, wake.set)
-                await asyncio.sleep(LEAST_PAUSE)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PAUSE):
                         await wake.wait()
+                await asyncio.sleep(AFTER_PUBLISHING)
         finally:
             sending = list(self._sending.values())
             for task in sending:
