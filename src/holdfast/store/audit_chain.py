@@ -40,9 +40,9 @@ def append(session: Session, row: AuditEventRow) -> None:
     if len(waiting) > _FEW:
         return
     _chain_later(head, waiting)
-    _chain(head, row)
+    number, digest = _link(head, row)
     session.flush()  # numbers the row
-    head.event_id = row.id
+    head.number, head.hash, head.event_id = number, digest, row.id
 
 
 def chain_waiting(session: Session, organization: str) -> int:
@@ -131,14 +131,16 @@ def _waiting(session: Session, head: AuditChainRow, limit: int) -> Sequence[Audi
 def _chain_later(head: AuditChainRow, rows: Sequence[AuditEventRow]) -> None:
     for row in rows:
         row.chained_later = True
-        _chain(head, row)
-        head.event_id = row.id
+        number, digest = _link(head, row)
+        head.number, head.hash, head.event_id = number, digest, row.id
 
 
-def _chain(head: AuditChainRow, row: AuditEventRow) -> None:
-    row.number, row.previous_hash = head.number + 1, head.hash
-    row.hash = bytes.fromhex(hash_event(members_of(row)))
-    head.number, head.hash = row.number, row.hash
+def _link(head: AuditChainRow, row: AuditEventRow) -> tuple[int, bytes]:
+    """Chain *row* to *head*; return the number and hash that are the next head."""
+    number = head.number + 1
+    row.number, row.previous_hash = number, head.hash
+    row.hash = digest = bytes.fromhex(hash_event(members_of(row)))
+    return number, digest
 
 
 def _forgettable(session: Session, head: AuditChainRow, end: datetime, limit: int) -> list[Any]:

@@ -160,7 +160,8 @@ class _Stream:
             for name, version in has.items():
                 self.gateway.acknowledged[request.type_url, name] = version
             named = {(request.type_url, name) for name in request.resource_names_subscribe if name != WILDCARD}
-            self.gateway.awaited |= named - self.gateway.acknowledged.keys()
+            # `named - acknowledged.keys()` would go through all resources.
+            self.gateway.awaited |= {key for key in named if key not in self.gateway.acknowledged}
             for name in request.resource_names_unsubscribe:  # the gateway drops them
                 self.gateway.acknowledged.pop((request.type_url, name), None)
                 self.gateway.rejected.pop((request.type_url, name), None)

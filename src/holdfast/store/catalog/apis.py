@@ -179,6 +179,8 @@ def has_origin(session: Session, organization: str, origin: str) -> bool:
 
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
+    if not ids:
+        return []  # SQLite would read all APIs to find none
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
     return _apis(session, organization, session.scalars(query))
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow
+from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow, ApiRow
 
 _CHUNK = 500  # ids in one query
 
@@ -41,7 +41,9 @@ class RevisionDeployment:
 def places_of(session: Session, organization: str, ids: Sequence[str]) -> dict[str, Places]:
     """Return where the APIs with these ids are deployed, without those that are deployed nowhere."""
     table = ApiDeploymentRow
-    query = select(table.api_id, table.group_name, table.revision_id).where(table.organization_id == organization)
+    # By way of the API, because SQLite would read the deployments of the whole organization.
+    query = select(table.api_id, table.group_name, table.revision_id).join(ApiRow, ApiRow.id == table.api_id)
+    query = query.where(ApiRow.organization_id == organization)
     groups: dict[str, set[str]] = defaultdict(set)
     pinned: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for api_id, group, revision_id in _in_chunks(session, query, ids):
@@ -60,7 +62,7 @@ def _in_chunks(
     session: Session, query: Select[str, str, str | None], ids: Sequence[str]
 ) -> Iterable[Row[str, str, str | None]]:
     for start in range(0, len(ids), _CHUNK):
-        yield from session.execute(query.where(ApiDeploymentRow.api_id.in_(ids[start : start + _CHUNK])))
+        yield from session.execute(query.where(ApiRow.id.in_(ids[start : start + _CHUNK])))
 
 
 def replace(session: Session, api: Api) -> None:

@@ -4,7 +4,7 @@ Queries for removed certificates, which are no longer trusted and can be restore
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.trust.endpoint_certificate import Removal, RemovedCertificate
@@ -23,11 +23,17 @@ def insert(session: Session, removed: RemovedCertificate) -> None:
     session.flush()
     table = RemovedCertificateRow
     own = table.organization_id == removed.organization
-    of_entry = (own, table.endpoint_certificate_id == removed.entry_id, table.why != Removal.DELETED)
-    for where, limit in ((of_entry, MAX_OF_ALIAS), ((own,), MAX_OF_ORGANIZATION)):
-        kept = select(table.id).where(*where).order_by(table.removed_at.desc(), table.id).offset(limit)
-        surplus = list(session.scalars(kept))
-        session.execute(delete(table).where(own, table.id.in_(surplus)))
+    _limit(session, MAX_OF_ORGANIZATION, own)
+    if removed.why is not Removal.DELETED:
+        of_entry = table.endpoint_certificate_id == removed.entry_id
+        _limit(session, MAX_OF_ALIAS, own, of_entry, table.why != Removal.DELETED)
+
+
+def _limit(session: Session, limit: int, *where: ColumnElement[bool]) -> None:
+    table = RemovedCertificateRow
+    kept = select(table.id).where(*where).order_by(table.removed_at.desc(), table.id).offset(limit)
+    if surplus := list(session.scalars(kept)):
+        session.execute(delete(table).where(*where, table.id.in_(surplus)))
 
 
 def remove(session: Session, removed: RemovedCertificate) -> None:
