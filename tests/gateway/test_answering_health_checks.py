@@ -1,16 +1,25 @@
-"""A gateway answers health checks even while others hold many connections."""
+"""A gateway's health checks: when it is ready, and answers even while others hold many connections."""
 
 import asyncio
 import socket
+from datetime import timedelta
+from types import SimpleNamespace
 
-from holdfast.gateway.agent.monitoring import MAX_CONNECTIONS, Monitoring
+import pytest
+
+from gateway.agents import make
+from holdfast.gateway.agent.in_force import EnvoyProgress
+from holdfast.gateway.agent.monitoring import INITIALIZED_WITHIN, MAX_CONNECTIONS, Monitoring
+from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES
+from holdfast.server.clock import utc_now
 
 CHECK = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
 
 
 def test_a_health_check_takes_the_place_of_the_connection_that_was_opened_first():
     async def check():
-        monitoring = Monitoring(None, None, None, None)  # which /livez doesn't need
+        monitoring = Monitoring(None, None, None, None, None)  # which /livez doesn't need
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
             async with monitoring.serve([listening]), asyncio.timeout(3):
@@ -27,3 +36,64 @@ def test_a_health_check_takes_the_place_of_the_connection_that_was_opened_first(
                     each.close()
 
     asyncio.run(check())
+
+
+@pytest.fixture
+def cache():
+    """An API's resources, and the listener."""
+    cache = Cache()
+    cache.apply([make("c"), make("r", type_url=ROUTES), make("l", type_url=LISTENER)])
+    return cache
+
+
+def monitor(cache, is_complete=lambda: True, now=utc_now):
+    """Monitor a gateway whose Envoy accepts connections on every listener that it acknowledges."""
+    is_open = SimpleNamespace(has=lambda *_: True)
+    return Monitoring(cache, EnvoyProgress(cache, is_open), None, now, is_complete)
+
+
+def connect(cache):
+    """Connect an Envoy that requests listeners."""
+    envoy, watch = cache.connect("eu-1")
+    envoy.started = True
+    return envoy, watch
+
+
+def test_a_gateway_is_ready_once_its_envoy_has_each_route():
+    cache = Cache()
+    routes = [make(f"r{number}", type_url=ROUTES) for number in range(2)]
+    cache.apply([make("c"), *routes, make("l", type_url=LISTENER)])
+    received = []
+    monitoring = monitor(cache, lambda: bool(received))
+    assert monitoring.failing() == ["Envoy"]
+    envoy, _ = connect(cache)
+    assert monitoring.failing() == ["configuration"]
+    received.append("everything")
+    assert monitoring.failing() == ["listeners"]
+    envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1", (ROUTES, "r0"): "1"}
+    assert monitoring.failing() == ["configuration"]
+    envoy.acknowledged[ROUTES, "r1"] = "1"
+    assert monitoring.failing() == []
+    cache.apply([make("r2", type_url=ROUTES)])  # a change takes nobody out of service
+    assert monitoring.failing() == []
+
+
+def test_an_envoy_that_was_restarted_is_ready_once_it_has_everything_again(cache):
+    monitoring = monitor(cache)
+    for _ in range(2):
+        envoy, watch = connect(cache)
+        envoy.acknowledged[LISTENER, "l"] = "1"
+        assert monitoring.failing() == ["configuration"]
+        envoy.acknowledged |= {(CLUSTER, "c"): "1", (ROUTES, "r"): "1"}
+        assert monitoring.failing() == []
+        cache.disconnect(envoy, watch)
+
+
+def test_a_resource_without_an_answer_keeps_no_gateway_out_of_service_for_long(cache):
+    clock = [utc_now()]
+    monitoring = monitor(cache, now=lambda: clock[0])
+    envoy, _ = connect(cache)
+    envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1"}
+    assert monitoring.failing() == ["configuration"]
+    clock[0] += timedelta(seconds=INITIALIZED_WITHIN + 1)
+    assert monitoring.failing() == []

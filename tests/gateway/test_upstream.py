@@ -229,6 +229,20 @@ def test_a_clock_that_jumps_ends_what_has_expired_and_nothing_else(monkeypatch):
     asyncio.run(story())
 
 
+def test_a_clock_that_is_set_back_lets_nothing_last_longer_in_a_running_agent():
+    async def story():
+        clock, cache = [utc_now()], Cache()
+        expiries = Expiries(cache, lambda: clock[0])
+        cache.apply([make("soon", expires_at=clock[0] + timedelta(seconds=0.2)), make("endless")])
+        expiries.watch(cache.resources(CLUSTER).values())
+        following = asyncio.create_task(expiries.follow())
+        clock[0] -= timedelta(days=1)
+        await until(lambda: list(cache.resources(CLUSTER)) == ["endless"])
+        following.cancel()
+
+    asyncio.run(story())
+
+
 def test_the_resources_of_a_probe_stay_when_the_agent_connects_again(tmp_path):
     """The control plane doesn't know them, so it would remove them if the agent named them."""
     name = new_name()

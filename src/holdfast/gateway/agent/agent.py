@@ -139,7 +139,8 @@ async def run_agent(
         )
         stack.push_async_callback(server.stop, 0)
         await process.start()
-        await stack.enter_async_context(Monitoring(cache, in_force, reporter, now).serve(monitored))
+        monitoring = Monitoring(cache, in_force, reporter, now, lambda: upstream.is_complete)
+        await stack.enter_async_context(monitoring.serve(monitored))
         async with asyncio.TaskGroup() as tasks:
             following = keep_connected(control_plane, upstream.follow, control.keep, forwarder.follow)
             work = (

@@ -17,19 +17,25 @@ LONGEST_SLEEP = 60.0  # seconds: clocks are adjusted, and machines are suspended
 
 
 class Expiries:
-    """Removes resources from the cache when they expire, so that a new Envoy doesn't get them. Lives on one loop."""
+    """
+    Removes resources from the cache when they expire, so that a new Envoy doesn't get them. Lives on one loop.
+
+    What was left of their time when they arrived counts, too: a clock that is set back lets nothing last longer.
+    """
 
     def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:
         self._cache = cache
         self._now = now
-        self._expiring: dict[ResourceKey, Resource] = {}
+        self._expiring: dict[ResourceKey, tuple[Resource, float]] = {}  # with the time of the event loop
         self._changed = asyncio.Event()
 
     def watch(self, resources: Iterable[Resource]) -> None:
         """Remove those of *resources* that expire at their time, unless another version replaces them before."""
+        clock = asyncio.get_running_loop().time
         for resource in resources:
             if resource.expires_at is not None:
-                self._expiring[resource.type_url, resource.name] = resource
+                left = (resource.expires_at - self._now()).total_seconds()
+                self._expiring[resource.type_url, resource.name] = resource, clock() + left
                 self._changed.set()
 
     async def follow(self) -> None:
@@ -43,15 +49,24 @@ class Expiries:
 
     def _remove_expired(self) -> float | None:
         """Remove what has expired; return the seconds until it must be called again, None: only after a change."""
-        now, expired = self._now(), []
-        for key, resource in list(self._expiring.items()):
+        expired: list[ResourceKey] = []
+        remaining: list[float] = []
+        for key, (resource, due) in list(self._expiring.items()):
+            left = self._left(resource, due)
             if self._cache.get(*key) is not resource:
                 del self._expiring[key]
-            elif resource.expires_at and resource.expires_at <= now:
+            elif left <= 0:
                 del self._expiring[key]
                 expired.append(key)
+            else:
+                remaining.append(left)
         if expired:
             log.warning("expired without a control plane", resources=sorted(name for _, name in expired))
             self._cache.apply([], expired)
-        times = [resource.expires_at for resource in self._expiring.values() if resource.expires_at]
-        return min(max((min(times) - now).total_seconds(), 0.0), LONGEST_SLEEP) if times else None
+        return min(*remaining, LONGEST_SLEEP) if remaining else None
+
+    def _left(self, resource: Resource, due: float) -> float:
+        """Return the seconds that are left of a resource, by the clock or by the event loop, whichever is less."""
+        assert resource.expires_at  # noqa: S101 - only such resources are watched
+        by_clock = (resource.expires_at - self._now()).total_seconds()
+        return min(by_clock, due - asyncio.get_running_loop().time())

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.control.reports import Report
-from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.resources.resource import LISTENER
+from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, Resource
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -26,6 +27,7 @@ LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
 MAX_REQUEST = 8192  # bytes of a request's line and headers
 MAX_CONNECTIONS = 20  # at the same time; the next one closes the one that was opened first
 WITHIN = 5.0  # seconds for a request and its response
+INITIALIZED_WITHIN = 60.0  # seconds after which a resource that Envoy doesn't answer keeps no one out of service
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 
@@ -42,11 +44,21 @@ class Answer:
 class Monitoring:
     """Answers requests about one gateway. Lives on one event loop."""
 
-    def __init__(self, cache: Cache, in_force: EnvoyProgress, reporter: Reporter, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        in_force: EnvoyProgress,
+        reporter: Reporter,
+        now: Callable[[], datetime],
+        is_complete: Callable[[], bool],
+    ) -> None:
+        """*is_complete* returns whether *cache* has everything that the gateway serves at first."""
         self._cache = cache
         self._in_force = in_force
         self._reporter = reporter
         self._now = now
+        self._is_complete = is_complete
+        self._initialized: set[tuple[int, float]] = set()  # Envoys, see `_serves_everything`
         self._open: dict[asyncio.Timeout, None] = {}  # the deadline of each connection, the first to be opened first
         self._one_report = asyncio.Lock()  # reading Envoy's counters stops its main thread for a moment
 
@@ -65,10 +77,30 @@ class Monitoring:
         if not self._in_force.envoys:
             return ["Envoy"]
         listeners = self._cache.resources(LISTENER)
-        if not listeners:
+        if not listeners or not self._is_complete():
             return ["configuration"]
         states = (self._in_force.progress_of((LISTENER, name), each.version).state for name, each in listeners.items())
-        return [] if all(state is State.IN_FORCE for state in states) else ["listeners"]
+        if not all(state is State.IN_FORCE for state in states):
+            return ["listeners"]
+        return [] if self._serves_everything() else ["configuration"]
+
+    def _serves_everything(self) -> bool:
+        """
+        Return whether each Envoy has answered for all of its initial state, or had a minute for it.
+
+        It accepts connections before: with thousands of APIs, routes arrive in pieces after the listeners.
+        """
+        envoys = {(id(each), each.connected_at): each for each in self._in_force.envoys}
+        self._initialized &= envoys.keys()
+        for key in envoys.keys() - self._initialized:
+            is_late = self._now().timestamp() - envoys[key].connected_at > INITIALIZED_WITHIN
+            if is_late or self._has_answered(envoys[key]):
+                self._initialized.add(key)
+        return self._initialized == envoys.keys()
+
+    def _has_answered(self, envoy: Gateway) -> bool:
+        resources = chain.from_iterable(self._cache.resources(each).values() for each in (CLUSTER, ROUTES))
+        return not envoy.behind and all(_is_answered(envoy, each) for each in resources)
 
     async def answer(self, method: str, path: str) -> Answer:
         """Return the response to a request."""
@@ -131,6 +163,11 @@ class Monitoring:
         ).encode()
         writer.write(head if method == "HEAD" else head + answer.content)
         await writer.drain()
+
+
+def _is_answered(envoy: Gateway, resource: Resource) -> bool:
+    key = resource.type_url, resource.name
+    return envoy.has(key, resource.version) or key in envoy.rejected
 
 
 def _metrics(report: Report, is_ready: bool, now: datetime) -> "Iterator[Metric]":
