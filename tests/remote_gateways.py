@@ -84,6 +84,12 @@ class RemoteGateway:
                 stderr=output,
             )
 
+    def is_ready(self) -> bool:
+        """Return whether its health check succeeds."""
+        with suppress(httpx2.TransportError):
+            return httpx2.get(f"http://{self.monitoring}/readyz", trust_env=False, timeout=10).is_success
+        return False
+
     def status_of(self, api: PublishedApi) -> int:
         """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
         with suppress(httpx2.TransportError):

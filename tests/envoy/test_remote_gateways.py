@@ -40,6 +40,8 @@ def gateways(holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory) -> It
     try:
         for gateway in several:
             gateway.join()
+        for gateway in several:
+            wait_until(gateway.is_ready, STARTS_WITHIN)
         yield several
     finally:
         for gateway in several:
