@@ -41,6 +41,8 @@ def test_a_revision_is_created_deployed_rolled_back_restored_and_deleted(signed_
     expect(signed_in.get_by_role("status").get_by_text("Working copy replaced with Revision 1")).to_be_visible()
     expect(first.get_by_role("button", name="Restore")).to_have_count(0)
     second.get_by_role("button", name="Delete").click()
+    expect(dialog).to_contain_text("You can't deploy or restore it afterwards.")
+    dialog.get_by_role("button", name="Delete").click()
     expect(second).to_have_count(0)
     path, where = f"/apis/{api.id}/undeploy-revision?revisionNumber=1", [{"name": "Default"}]
     holdfast.rest.post(path, json=where).raise_for_status()

@@ -36,6 +36,7 @@ LINKED_NOWHERE = (
     "{api}/enforcement",
     "{api}/deployments/restore?revision={revision}",
     "{api}/deployments/undeploy?revision={revision}&environment=Default",
+    "{api}/deployments/delete?revision={revision}",
     "{api}/certificates/alias?alias=x",
     "{api}/lifecycle/confirm?action=Retire",
     "{api}/trust/production/exception",

@@ -79,6 +79,10 @@ def test_a_copy_is_a_new_version(client):
     answer = client.post(f"/apis/{api['id']}/copy", data={"version": "2.0.0"})
     copy = client.get(APIS + answer.headers["location"].removeprefix("/apis").partition("?")[0]).json()
     assert (copy["name"], copy["version"], copy["endpointConfig"]) == ("Pizza", "2.0.0", api["endpointConfig"])
+    assert copy["isDefaultVersion"] is False
+    answer = client.post(f"/apis/{api['id']}/copy", data={"version": "3.0.0", "default": "true"})
+    copy = client.get(APIS + answer.headers["location"].removeprefix("/apis").partition("?")[0]).json()
+    assert copy["isDefaultVersion"] is True
     for version in ("2.0.0", "a version"):
         answer = client.post(f"/apis/{api['id']}/copy", data={"version": version}, headers=HTMX)
         assert (answer.status_code, "version-error" in answer.text) == (422, True)

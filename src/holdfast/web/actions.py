@@ -16,12 +16,22 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
         "Import the certificate",
         "certificates/new?endpoint={endpoint}",
     ),
+    SuggestedAction.IMPORT_TOKEN_CERTIFICATE: (
+        Permission.ADD_ENDPOINT_CERTIFICATES,
+        "Import the certificate",
+        "certificates/new?tokens_of={environment}",
+    ),
     SuggestedAction.REPLACE_CERTIFICATE: (
         Permission.CHANGE_ENDPOINT_CERTIFICATES,
         "Replace the certificate",
         "endpoints?certificates",
     ),
     SuggestedAction.CHANGE_ENDPOINT: (Permission.CHANGE_APIS, "Change the endpoint", "endpoints"),
+    SuggestedAction.CHANGE_ENDPOINT_SECURITY: (
+        Permission.CHANGE_APIS,
+        "Change endpoint security",
+        "endpoints?certificates#endpoint-security",
+    ),
     SuggestedAction.ADD_GATEWAY_IDENTITY: (
         Permission.MANAGE_GATEWAY_IDENTITIES,
         "Add a gateway identity",
@@ -38,6 +48,7 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
         "trust/{environment}/test?endpoint={endpoint}",
     ),
 }
+_DIALOGS = frozenset({SuggestedAction.IMPORT_CERTIFICATE, SuggestedAction.IMPORT_TOKEN_CERTIFICATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +69,4 @@ def find_button(call: FailedCall, endpoint: str, user: Principal) -> Button | No
     if not user.may(permission):
         return None
     path = path.format(environment=call.environment, endpoint=quote(endpoint, safe=""))
-    return Button(label, f"/apis/{call.api_id}/{path}", action is SuggestedAction.IMPORT_CERTIFICATE)
+    return Button(label, f"/apis/{call.api_id}/{path}", action in _DIALOGS)

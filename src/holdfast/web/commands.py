@@ -96,6 +96,10 @@ _ACTIONS: dict[str, tuple[str, str]] = {
         "revision undeploy {api} {revision} --environment ENVIRONMENT",
         "--json {body} '{rest}/apis/{api_id_url}/undeploy-revision?revisionId={revision_id_url}'",
     ),
+    "delete revision": (
+        "revision delete {api} {revision}",
+        "-X DELETE '{rest}/apis/{api_id_url}/revisions/{revision_id_url}'",
+    ),
     "restore revision": (
         "revision restore {api} {revision}",
         "-X POST '{rest}/apis/{api_id_url}/restore-revision?revisionId={revision_id_url}'",

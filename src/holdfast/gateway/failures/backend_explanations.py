@@ -53,30 +53,30 @@ BACKEND_EXPLANATIONS: dict[Cause, Explanation] = {
         "The gateway has no secret that it can send to this backend, so it rejects requests.",
         "Enter the secret again under Endpoint Security. The gateway doesn't send it if the endpoint's host has "
         "changed since, if verification is off, or if Holdfast can't decrypt it (see the publisher's log).",
-        SuggestedAction.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT_SECURITY,
     ),
     Cause.TOKEN_ENDPOINT_NOT_TRUSTED: Explanation(
         "The gateway gets no token for this backend, because it doesn't trust the token endpoint.",
         "Test the token endpoint under Trust settings of the API's Endpoints page to see what it presents. Then import "
         "its certificate, or that of the CA that issued it.",
-        SuggestedAction.CHANGE_ENDPOINT,
+        SuggestedAction.IMPORT_TOKEN_CERTIFICATE,
     ),
     Cause.TOKEN_ENDPOINT_UNREACHABLE: Explanation(
         "The gateway gets no token for this backend, because it can't reach the token endpoint.",
         "Check the token URL under Endpoint Security, that the token endpoint is running, and that the gateway can "
         "connect to it.",
-        SuggestedAction.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT_SECURITY,
     ),
     Cause.TOKEN_REQUEST_REJECTED: Explanation(
         "The token endpoint rejects the gateway's request for a token.",
         "Check the client ID, the secret, the parameters and, with the password grant, the user name and the password "
         "under Endpoint Security, and that the client may use this grant type.",
-        SuggestedAction.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT_SECURITY,
     ),
     Cause.TOKEN_ANSWER_INVALID: Explanation(
         "The token endpoint's answer contains no token that the gateway can use.",
         "Check the token URL. The answer must be JSON with access_token, and redirects aren't followed.",
-        SuggestedAction.CHANGE_ENDPOINT,
+        SuggestedAction.CHANGE_ENDPOINT_SECURITY,
     ),
     Cause.TOKENS_NOT_SUPPORTED: Explanation(
         "The gateway's agent is of a version that can't get access tokens, so it rejects requests.",

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from holdfast.apis.catalog.api import MAX_DESCRIPTION, Api
+from holdfast.apis.catalog.api import MAX_DESCRIPTION, Api, short_path_of
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -43,13 +43,19 @@ def ask_for_version(request: Request, context: RequestContext, api_id: str) -> R
 
 
 @router.post("/copy")
-def copy(request: Request, context: RequestContext, api_id: str, version: Annotated[str, Form()] = "") -> Response:
+def copy(
+    request: Request,
+    context: RequestContext,
+    api_id: str,
+    version: Annotated[str, Form()] = "",
+    default: Annotated[bool, Form()] = False,
+) -> Response:
     """Create a new version of an API."""
     api = apis.get_api(context, api_id)
     try:
-        new = copies.copy_api(context, api_id, version).api
+        new = copies.copy_api(context, api_id, version, is_default=default).api
     except Refusal as error:
-        return _ask_for_version(request, context, api, version, error.fields("version"))
+        return _ask_for_version(request, context, api, version, error.fields("version"), is_default=default)
     return notices.redirect(request, f"/apis/{new.id}", "api-created", f"{new.name} {new.version}")
 
 
@@ -73,7 +79,13 @@ def _ask_for_description(
 
 
 def _ask_for_version(
-    request: Request, context: Context, api: Api, version: str = "", errors: dict[str, str] | None = None
+    request: Request,
+    context: Context,
+    api: Api,
+    version: str = "",
+    errors: dict[str, str] | None = None,
+    *,
+    is_default: bool = False,
 ) -> Response:
     return dialog.show(
         request,
@@ -85,4 +97,6 @@ def _ask_for_version(
         api=api,
         page="overview",
         version=version,
+        is_default=is_default,
+        short_path=short_path_of(api.organization, api.context),
     )

@@ -188,6 +188,22 @@ def restore(
     return _change(request, runtime, context, api_id, "revision-restored", change)
 
 
+@router.get("/delete")
+def ask_to_delete(request: Request, context: RequestContext, api_id: str, revision: str = "") -> Response:
+    """Explain what is lost, and ask for confirmation."""
+    api, deleted = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
+    return dialog.show(
+        request,
+        context,
+        "api/_delete_revision.html",
+        title=f"Delete {deleted.name}",
+        api=api,
+        page="deployments",
+        revision=deleted,
+        may_create=_permission_to_create(context),
+    )
+
+
 @router.post("/delete")
 def delete(
     runtime: CurrentRuntime, request: Request, context: RequestContext, api_id: str, revision: RevisionId = ""
@@ -229,10 +245,14 @@ def _show(request: Request, runtime: Runtime, context: Context, api_id: str, err
         deployed_to={each.id: [place.group.title for place in places if place.revision == each] for each in every},
         differences=compare_revisions(context, api_id),
         is_full=len(every) >= MAX_REVISIONS,
-        may_create=Permission.PUBLISH_APIS if context.user.may(Permission.PUBLISH_APIS) else Permission.CHANGE_APIS,
+        may_create=_permission_to_create(context),
         may_deploy=permission_to_choose(context, api),
         error=error,
     )
+
+
+def _permission_to_create(context: Context) -> Permission:
+    return Permission.PUBLISH_APIS if context.user.may(Permission.PUBLISH_APIS) else Permission.CHANGE_APIS
 
 
 def _find_places(runtime: Runtime, context: Context, api: Api, every: Sequence[Revision]) -> list[Place]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
@@ -36,15 +37,22 @@ router = APIRouter(prefix="/apis/{api_id}/certificates")
 
 @router.get("/new")
 def ask_to_upload(
-    request: Request, context: RequestContext, api_id: str, unsaved: UnsavedInQuery, endpoint: str = ""
+    request: Request,
+    context: RequestContext,
+    api_id: str,
+    unsaved: UnsavedInQuery,
+    endpoint: str = "",
+    tokens_of: Environment | None = None,
 ) -> Response:
     """
     Show the form for a new certificate.
 
     For an *endpoint* that the user comes from, such as a failing one, the form suggests an alias and fetches what the
-    backend presents.
+    backend presents. *tokens_of* stands for the token endpoint of an environment.
     """
     api = apis.get_api(context, api_id)
+    if tokens_of and (token := api.token_endpoint(tokens_of)):
+        endpoint = token.url
     known = endpoint in {each.url for each in api.endpoints}
     typed = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if known else {}
     return show_upload_form(request, context, api, "upload", typed, {}, unsaved=unsaved, fetch=known)
