@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from holdfast.apis.catalog.api_types import type_of
 from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.services.attention.api_overviews import list_overviews
 from holdfast.services.catalog import apis, deletion, documents
@@ -15,7 +16,8 @@ from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.api_overviews import Show, Sort
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.catalog.environments import build_call_commands, find_deployments, permission_to_choose
+from holdfast.web.catalog.call_commands import build_call_commands
+from holdfast.web.catalog.environments import find_deployments, permission_to_choose
 from holdfast.web.identities.caller_certificates import find_callers
 from holdfast.web.paging import limit_page, number_pages
 from holdfast.web.rendering import render, wants_part
@@ -83,6 +85,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     deployments = find_deployments(runtime, context, api)
+    urls = next((each.urls for each in deployments if each.urls), ())
     return render(
         request,
         "api/overview.html",
@@ -98,7 +101,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),
         documents=documents.list_documents(context, api.id),
-        commands=build_call_commands(deployments, api, described.operations),
+        commands=build_call_commands(urls, api, type_of(described.members), described.operations),
         deployments=deployments,
         unobeyed=list_unobeyed(described.members),
         choose=permission_to_choose(context, api),

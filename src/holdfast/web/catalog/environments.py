@@ -2,10 +2,8 @@
 The gateway environments of an API: the section of its overview, and the dialog that chooses them.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from shlex import quote
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -13,7 +11,6 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.apis.definitions.openapi import Operation
 from holdfast.apis.gateways.group import LISTENERS, Group
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
@@ -46,31 +43,15 @@ def _urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, str]]:
     return [
         (listener.environment, f"{of_group[listener.member]}{api.path}")
         for listener in LISTENERS
-        if listener.member in of_group and api.endpoint(listener.environment) and _is_open(api, tls=listener.tls)
+        if listener.member in of_group
+        and (api.endpoint(listener.environment) or api.mocks is not None)
+        and _is_open(api, tls=listener.tls)
     ]
 
 
 def _is_open(api: Api, *, tls: bool) -> bool:
     """Return whether callers can use http or https: only https can ask for a certificate."""
     return tls or not api.requires_certificate
-
-
-def build_call_commands(
-    deployments: Sequence[Deployment], api: Api, operations: Sequence[Operation]
-) -> list[tuple[str, str]]:
-    """
-    Return labels and `curl` commands that call *api* in the first of its environments with an address.
-
-    They call the first of its *operations* that works without a body or parameters, or else its root.
-    """
-    path = next((each.target for each in operations if each.verb == "GET" and not re.search("[{*]", each.target)), "/")
-    deployment = next((each for each in deployments if each.urls), None)
-    commands = []
-    for environment, url in deployment.urls if deployment else ():
-        presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
-        label = environment.title() + (" over TLS" if url.startswith("https:") else "")
-        commands.append((label, f"curl {presented}{quote(url + path)}"))
-    return commands
 
 
 def permission_to_choose(context: Context, api: Api) -> Permission:
