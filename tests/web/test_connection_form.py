@@ -39,6 +39,7 @@ def test_timeouts_retries_and_limits_are_saved_shown_and_reset(client):
     assert client.post(path, data=FORM | typed).status_code == 303
     assert saved(client, made) == {"actionDuration": 90_000, "retries": 0, "retryStatusCodes": [502, 503]}
     page = client.get(path).text
+    assert "3 changed</span>" in page
     for name, value in {
         "idle_timeout_ms": "90000",
         "retries": "0",
