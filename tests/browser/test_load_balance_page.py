@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -10,7 +11,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from backends import Backend
 from browser.conftest import THEMES, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
-from issuing import Issued
+from issuing import Issued, issue
 from running import Holdfast, wait_until
 
 
@@ -78,14 +79,32 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         urls = [backend.url("/status/200", host="localhost") for backend in (first, second)]
         api = holdfast.publish_trusted_api(urls[0], presented.pem)
         members = {"production_endpoints": [{"url": url} for url in urls]}
-        checks = {"path": "/status/200", "interval": 1, "timeout": 1}
-        config = {"endpoint_type": "load_balance", "healthCheck": checks, **members}
+        config: dict[str, Any] = {"endpoint_type": "load_balance", **members}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
-        group = page.locator("summary", has_text="Load balance and Failover Configurations")
+        path = f"/apis/{api.id}/endpoints?certificates"
         health = [page.get_by_label(f"Health of {url.removesuffix('/status/200')}") for url in urls]
-        show_until(page, f"/apis/{api.id}/endpoints?certificates", health[1], "Unhealthy at local since")
+        failure = [page.locator(f"[data-failure={name}]") for name in ("production", "production-1")]
+        available = [part.get_by_text("Available at local") for part in health]
+        show_until(page, path, health[1], "Available at local")
+        # A failure appears in the row of its endpoint, and opens the panel.
+        wait_until(lambda: holdfast.call(api.path).is_success and failure[1].is_visible())
+        expect(failure[1]).to_contain_text("isn't trusted for this endpoint")
+        expect(failure[0]).to_be_hidden()
+        expect(health[1].get_by_text("Not suspended at local")).to_be_visible()
+        expect(available[1]).to_be_hidden()
+        expect(available[0]).to_be_visible()
+        # A failed check of the first one takes the word back, too.
+        first.present(issue("localhost"))
+        first.hang_up()
+        page.get_by_role("button", name="Check the Production Endpoint").click()
+        expect(health[0].get_by_text("Not suspended at local")).to_be_visible()
+        expect(available[0]).to_be_hidden()
+        first.present(presented)
+        config["healthCheck"] = {"path": "/status/200", "interval": 1, "timeout": 1}
+        assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
+        show_until(page, path, health[1], "Unhealthy at local since")
         expect(health[0]).to_contain_text("Available at local")
-        group.click()
+        page.locator("summary", has_text="Load balance and Failover Configurations").click()
         button = page.get_by_role("button", name=f"Check {urls[1]}")
         answer = page.locator("#production-1-answer")
         button.click()

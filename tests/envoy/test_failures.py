@@ -378,7 +378,7 @@ async def failure_at_edge(
         finally:
             await process.stop()
             await server.stop(0)
-    return failures.of(api)["production"]
+    return failures.of(api)["production", ""]
 
 
 def test_callers_cannot_choose_the_id_that_a_failure_is_found_by(holdfast: Holdfast):

@@ -55,7 +55,7 @@ def test_a_failure_counts_from_the_first_time_of_its_cause():
 def test_an_api_shows_the_gateway_that_failed_last(served):
     api = f"{served.organization}/{served.id}"
     failures = recorded(request("r1", api, gateway="edge-2", second=5), request("r2", api, gateway="edge-1"))
-    assert failures.of(served)["production"].request_id == "r1"
+    assert failures.of(served)["production", ""].request_id == "r1"
     assert {each.latest.gateway for each in failures.of_api(served)["production"]} == {"edge-1", "edge-2"}
 
 
@@ -118,7 +118,7 @@ def test_an_enforced_change_clears_failures_and_keeps_requests(served):
     assert failures.of(served) == {}
     assert all(failures.request(served.organization, each) for each in ("r1", "r2", "r3"))
     failures.record(request("r4", api, second=6))
-    assert failures.of(served)["production"].request_id == "r4"
+    assert failures.of(served)["production", ""].request_id == "r4"
 
 
 def test_requests_of_unknown_clusters_are_not_recorded():

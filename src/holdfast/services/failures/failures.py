@@ -236,10 +236,15 @@ class Failures:
             self._notice_change(organization, api_id)
         self._tell()
 
-    def of(self, api: Api) -> dict[Environment, Failure]:
-        """Return the last failure of each backend of *api* that has one, over all gateways."""
-        failures = self.of_api(api)
-        return {environment: max(latest, key=lambda failure: failure.last) for environment, latest in failures.items()}
+    def of(self, api: Api) -> dict[tuple[Environment, str], Failure]:
+        """
+        Return the last failure of each endpoint of *api* that has one, over all gateways.
+
+        Keys are the environment and the origin of the member, which is empty if there is no group.
+        """
+        failures = [(environment, each) for environment, every in self.of_api(api).items() for each in every]
+        failures.sort(key=lambda pair: pair[1].last)
+        return {(environment, failure.latest.member): failure for environment, failure in failures}
 
     def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
         """Return the last failures of each backend of *api* that has any, one for each gateway and member."""

@@ -19,6 +19,7 @@ from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog.call_commands import build_call_commands
 from holdfast.web.catalog.environments import find_deployments, permission_to_choose
 from holdfast.web.identities.caller_certificates import find_callers
+from holdfast.web.members import list_members, read_failures
 from holdfast.web.paging import limit_page, number_pages
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.trust_settings import read_trust_rows
@@ -96,7 +97,8 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         owners=list_owners(context, "api", api.id),
         trust_rows=read_trust_rows(runtime, context, api),
         enforcements=runtime.enforcements.of_origins(context, origins),
-        failures=runtime.failures.of(api),
+        failures=read_failures(runtime, api),
+        members=list_members(api),
         gateways=runtime.gateways,
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),

@@ -33,13 +33,14 @@ from holdfast.web.catalog.connection_form import (
     choose_connections,
     read_typed,
 )
-from holdfast.web.catalog.endpoint_health import read_health
 from holdfast.web.catalog.group_form import TypedGroups
 from holdfast.web.catalog.security_form import TypedSecurity
 from holdfast.web.identities.gateway_identities import read_identity_rows
+from holdfast.web.members import list_members, read_failures
 from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
+from holdfast.web.trust.endpoint_health import read_health
 from holdfast.web.trust.presented import read_presented
 from holdfast.web.trust.trust_settings import read_trust_rows
 
@@ -143,6 +144,7 @@ def _show_page(
     group: group_form.GroupValues | None = None,
     left: list[str] | None = None,
 ) -> Response:
+    presented = read_presented(context, api)
     saved = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
@@ -167,7 +169,7 @@ def _show_page(
         group_summary=group_form.summarize(api),
         blank_row=group_form.MemberRow(),
         group_members=_list_members(api),
-        group_health=read_health(runtime, context, api),
+        group_health=read_health(runtime, context, api, presented),
         group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
@@ -179,23 +181,20 @@ def _show_page(
         removed=read_removed_rows(context, api),
         trust_rows=read_trust_rows(runtime, context, api),
         identity_rows=read_identity_rows(runtime, context, api),
-        failures=runtime.failures.of(api),
-        presented=read_presented(context, api),
+        failures=read_failures(runtime, api),
+        presented=presented,
         gateways=runtime.probes.gateways,
         expanded=_is_about_certificates(request) or any(name.startswith(SECURITY_FIELD) for name in errors or {}),
     )
 
 
-def _list_members(api: Api) -> dict[str, dict[str, tuple[int, Endpoint]]]:
-    """Return the saved endpoints of groups, with their numbers from 0, by environment and by the URL in their row."""
-    return {
-        name: {
-            member.endpoint.url if number else "": (number, member.endpoint)
-            for number, member in enumerate(api.members(name))
-        }
-        for name in ENVIRONMENTS
-        if api.group(name)
-    }
+def _list_members(api: Api) -> dict[str, dict[str, tuple[str, Endpoint]]]:
+    """Return the saved endpoints of groups, with their names, by environment and by the URL in their row."""
+    rows: dict[str, dict[str, tuple[str, Endpoint]]] = {name: {} for name in ENVIRONMENTS if api.group(name)}
+    for name, (environment, endpoint) in list_members(api).items():
+        if environment in rows:
+            rows[environment]["" if name == environment else endpoint.url] = name, endpoint
+    return rows
 
 
 def _write_json(context: Context, api: Api) -> str:

@@ -19,6 +19,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.actions import find_button
 from holdfast.web.live_events import stream_state
+from holdfast.web.members import read_failures
 from holdfast.web.rendering import describe_difference, describe_sightings
 
 router = APIRouter(prefix="/apis/{api_id}")
@@ -40,7 +41,7 @@ async def stream_enforcement(
 
 
 def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, dict[str, dict[str, str]]]:
-    """Return the enforcement by origin and the failures by environment, as texts. Raises NotFound."""
+    """Return the enforcement by origin and the failures by the endpoint's name, as texts. Raises NotFound."""
     api = apis.get_api(context, api_id)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | list_revision_origins(context, api).keys()
     enforcements = runtime.enforcements.of_origins(context, origins)
@@ -52,8 +53,7 @@ def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, 
             for origin, enforcement in enforcements.items()
         },
         "failures": {
-            environment: _write_failure(failure, api, context)
-            for environment, failure in runtime.failures.of(api).items()
+            name: _write_failure(failure, api, context) for name, failure in read_failures(runtime, api).items()
         },
     }
 

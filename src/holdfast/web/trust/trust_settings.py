@@ -27,7 +27,9 @@ from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import find_endpoint_of
 from holdfast.web.dialog import Section
+from holdfast.web.members import list_members
 from holdfast.web.rendering import render
+from holdfast.web.trust.endpoint_health import read_health
 from holdfast.web.trust.presented import read_presented
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
@@ -72,7 +74,13 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"trust_rows": read_trust_rows(runtime, context, api), "presented": read_presented(context, api)}
+    presented = read_presented(context, api)
+    return {
+        "trust_rows": read_trust_rows(runtime, context, api),
+        "presented": presented,
+        "members": list_members(api),
+        "group_health": read_health(runtime, context, api, presented),
+    }
 
 
 TRUST = Section("trust/_changed.html", _read_section)

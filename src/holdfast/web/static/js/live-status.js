@@ -73,6 +73,7 @@ customElements.define("live-status", class extends HTMLElement {
     }
     for (const element of this.state.failures ? this.querySelectorAll("[data-failure]") : []) {
       const failure = this.state.failures[element.dataset.failure];
+      if (failure && element.hidden) element.closest("details")?.setAttribute("open", "");
       element.hidden = !failure;
       for (const part of failure ? element.querySelectorAll("[data-part]") : []) {
         writeText(part, failure[part.dataset.part]);

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
 from holdfast.services.access.context import Context
 from holdfast.services.failures.endpoint_health import HealthAtGateway, HealthState, list_endpoint_health
 from holdfast.services.runtime import Runtime
+from holdfast.web.members import list_members
 
 MAX_LISTED = 3  # names of gateways
 _SUMMED_UP = (HealthState.NOT_REPORTED, HealthState.AVAILABLE)
@@ -37,6 +38,7 @@ class HealthLine:
     since: datetime | None = None
     sentence: str = ""
     address: str = ""
+    doubt: str = ""  # why requests fail although it is available
 
     @property
     def word(self) -> str:
@@ -56,15 +58,31 @@ class HealthLine:
         return f"{by} {names}" + (f" and {more} more" if more > 0 else "")
 
 
-def read_health(runtime: Runtime, context: Context, api: Api) -> Mapping[tuple[Environment, str], list[HealthLine]]:
-    """Return lines by environment and origin, for an API with groups."""
+def read_health(
+    runtime: Runtime, context: Context, api: Api, presented: Mapping[str, WatchedEndpoint]
+) -> Mapping[str, list[HealthLine]]:
+    """Return lines by the endpoint's name, for an API with groups; *presented* is what their backends present."""
     if not (api.production_group or api.sandbox_group):
         return {}
     every = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api.id)
-    return {(each.environment, str(each.endpoint.origin)): _write(each.gateways) for each in every if each.gateways}
+    places = {(each.environment, each.endpoint.origin): each.gateways for each in every if each.gateways}
+    return {
+        name: _write(places[environment, endpoint.origin], _doubt(presented.get(name), context.now))
+        for name, (environment, endpoint) in list_members(api).items()
+        if (environment, endpoint.origin) in places
+    }
 
 
-def _write(places: Iterable[HealthAtGateway]) -> list[HealthLine]:
+def _doubt(watched: WatchedEndpoint | None, now: datetime) -> str:
+    """Return why requests to an endpoint that isn't suspended fail; empty if nothing is known against it."""
+    if watched and watched.silence:
+        return "the backend didn't answer the last check"
+    if watched and watched.rejection(now):
+        return "they don't trust its certificate"
+    return ""
+
+
+def _write(places: Iterable[HealthAtGateway], doubt: str) -> list[HealthLine]:
     """Return the lines about *places*, those that need attention first."""
     every = list(places)
     lines = [
@@ -72,5 +90,7 @@ def _write(places: Iterable[HealthAtGateway]) -> list[HealthLine]:
         for each in every
         if each.state not in _SUMMED_UP
     ]
-    summed_up = (HealthLine(state, [each.gateway for each in every if each.state is state]) for state in _SUMMED_UP)
+    summed_up = (
+        HealthLine(state, [each.gateway for each in every if each.state is state], doubt=doubt) for state in _SUMMED_UP
+    )
     return lines + [line for line in summed_up if line.gateways]

@@ -1,0 +1,34 @@
+"""
+The endpoints of an API by the names that pages have for them, and what is wrong with each.
+"""
+
+from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.services.failures.failure import Failure
+from holdfast.services.runtime import Runtime
+
+
+def list_members(api: Api) -> dict[str, tuple[Environment, Endpoint]]:
+    """Return the endpoints of *api* by name: `sandbox` for the first one, `sandbox-1` for the next one of its group."""
+    return {
+        f"{environment}-{number}" if number else environment: (environment, member.endpoint)
+        for environment in ENVIRONMENTS
+        for number, member in enumerate(api.members(environment))
+    }
+
+
+def read_failures(runtime: Runtime, api: Api) -> dict[str, Failure]:
+    """
+    Return the last failure of each endpoint of *api* that has one, by name.
+
+    One of an endpoint that only a deployed revision has is at the first, if that has none.
+    """
+    names = {(environment, str(endpoint.origin)): name for name, (environment, endpoint) in list_members(api).items()}
+    failures: dict[str, Failure] = {}
+    others: dict[str, Failure] = {}
+    for (environment, origin), failure in runtime.failures.of(api).items():
+        if name := names.get((environment, origin)):
+            failures[name] = failure
+        else:
+            others[environment] = failure
+    return others | failures
