@@ -1,19 +1,21 @@
 """
 Time from importing a certificate until gateways enforce it, with up to 200 gateways.
 
-One gateway is real, with its Envoy. The others are simulated: streams of incremental xDS that acknowledge everything at
-once, all in one process. With more than one gateway, the time of the last one counts, too. `make bench` runs it and
+Up to three gateways are real, each with its Envoy. The others are simulated: streams of incremental xDS that
+acknowledge everything at once, all in one process. The time of the last gateway counts, too. `make bench` runs it and
 writes the table to docs/reference/benchmarks.md.
 """
 
 import argparse
 import asyncio
 import multiprocessing
+import subprocess
+import sys
 import time
 from bisect import bisect
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,18 +25,20 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
-from measuring import Noise, machine, percentile, write
-from time_to_trust import WITHIN, measure, started
+from measuring import Noise, free_ports, machine, percentile, write
+from time_to_trust import PAUSE, WITHIN, Target, measure, read_status, started
 
 COUNTS = (1, 10, 100, 200)
+REAL = 3  # of them have an Envoy
 ROUNDS = 50
+PATH = "/bench-127.0.0.1/1/menu"  # of the API that `measure` creates
 AIMS = {1: 50.0, 200: 300.0}  # milliseconds, p99, by number of gateways
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds of imports and deletions until the real gateway, and until all simulated ones, have the change."""
+    """Milliseconds of imports and deletions until the last real gateway, and the last simulated one, has the change."""
 
     real: list[float]
     simulated: list[float]
@@ -43,6 +47,62 @@ class Times:
     def everywhere(self) -> list[float]:
         """The time of the last gateway."""
         return [max(pair) for pair in zip(self.real, self.simulated, strict=True)] if self.simulated else self.real
+
+
+@dataclass(slots=True)
+class Watch:
+    """Calls a gateway continuously, and records when the API begins and ceases to answer with 200."""
+
+    address: tuple[str, int]
+    changes: list[tuple[float, bool]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Call until the block ends."""
+        calling = asyncio.create_task(self._call())
+        try:
+            yield
+        finally:
+            calling.cancel()
+            await asyncio.wait([calling])
+
+    async def _call(self) -> None:
+        while True:
+            reader, writer = await asyncio.open_connection(*self.address)
+            try:
+                while True:
+                    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+                    serves = await read_status(reader) == 200
+                    if not self.changes or self.changes[-1][1] != serves:
+                        self.changes.append((time.perf_counter(), serves))
+                    await asyncio.sleep(PAUSE)
+            except asyncio.IncompleteReadError:
+                continue
+            finally:
+                writer.close()
+
+    def took(self, sent: float, serves: bool) -> float:
+        """Return the milliseconds from *sent* until the API's state was *serves*."""
+        return next(moment - sent for moment, state in self.changes if moment > sent and state == serves) * 1000
+
+
+@contextmanager
+def more_gateways(target: Target, count: int) -> Iterator[list[Watch]]:
+    """Run *count* more real gateways until the block ends; yield a watch of each."""
+    program = str(Path(sys.executable).with_name("holdfast"))
+    with ExitStack() as stack:
+        watches = []
+        for number in range(count):
+            production, sandbox = free_ports(2)
+            command = [program, "gateway", "run", f"--data={target.data.parent / f'real-{number}'}"]
+            command += [f"--name=real-{number}", f"--control-plane=unix:{target.data / DISCOVERY_SOCKET}"]
+            command += [f"--production=127.0.0.1:{production}", f"--sandbox=127.0.0.1:{sandbox}"]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            if not any("is ready" in line for line in process.stdout or ()):
+                raise RuntimeError("A gateway did not start. See its messages above.")
+            watches.append(Watch(("127.0.0.1", production)))
+        yield watches
 
 
 async def _follow(socket: Path, arrivals: list[float], ready: asyncio.Queue[None]) -> None:
@@ -127,12 +187,23 @@ def last_arrivals(sent: Sequence[float], arrivals: Sequence[Sequence[float]]) ->
 
 async def measure_with(count: int, rounds: int) -> Times:
     """Start Holdfast, connect *count* gateways, and import and delete a certificate *rounds* times."""
-    with started() as target:
-        with simulated(target.data / DISCOVERY_SOCKET, count - 1) as collect:
-            imports, deletions, _ = await measure(target, "127.0.0.1", rounds)
+    real = min(count, REAL)
+    with started() as target, more_gateways(target, real - 1) as watches:
+        with simulated(target.data / DISCOVERY_SOCKET, count - real) as collect:
+            async with AsyncExitStack() as stack:
+                for watch in watches:
+                    await stack.enter_async_context(watch.running())
+                imports, deletions, _ = await measure(target, "127.0.0.1", rounds)
+                async with asyncio.timeout(WITHIN):
+                    while any(watch.changes[-1][1] for watch in watches):  # noqa: ASYNC110 - nothing sets an event
+                        await asyncio.sleep(PAUSE)
             sent = imports.sent + deletions.sent
-            arrivals = await asyncio.to_thread(collect, max(sent)) if count > 1 else []
-        return Times(imports.enforced + deletions.enforced, last_arrivals(sent, arrivals) if arrivals else [])
+            arrivals = await asyncio.to_thread(collect, max(sent)) if count > real else []
+        first = imports.enforced + deletions.enforced
+        states = [True] * len(imports.sent) + [False] * len(deletions.sent)
+        others = [[watch.took(*each) for each in zip(sent, states, strict=True)] for watch in watches]
+        last = [max(times) for times in zip(first, *others, strict=True)]
+        return Times(last, last_arrivals(sent, arrivals) if arrivals else [])
 
 
 def report(times: dict[int, Times], others: float, rounds: int) -> str:
@@ -140,11 +211,11 @@ def report(times: dict[int, Times], others: float, rounds: int) -> str:
     lines = [
         "## Number of gateways",
         "",
-        f"{rounds} imports and {rounds} deletions of a certificate, one after the other. One gateway is real; the",
-        "others are simulated streams that acknowledge everything at once, in one process on the same machine.",
-        "Times are from sending the request until the real gateway enforces it, and until the last one has the change.",
+        f"{rounds} imports and {rounds} deletions of a certificate, one after the other. Up to {REAL} gateways",
+        "are real; the others are simulated streams that acknowledge everything at once, in one process on the same",
+        "machine. Times are from sending the request until the last real gateway enforces it, and until all have it.",
         "",
-        "| gateways | real one, p50 | real one, p99 | last one, p50 | last one, p99 |",
+        "| gateways | real ones, p50 | real ones, p99 | all, p50 | all, p99 |",
         "|---:|---:|---:|---:|---:|",
     ]
     for count, each in times.items():

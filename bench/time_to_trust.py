@@ -77,7 +77,7 @@ class Caller:
             try:
                 while True:
                     writer.write(self._request)
-                    self._take(await _status(reader))
+                    self._take(await read_status(reader))
                     await asyncio.sleep(PAUSE)
             except asyncio.IncompleteReadError:
                 continue
@@ -113,7 +113,8 @@ class Caller:
             self._in_a_row = 0
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def read_status(reader: asyncio.StreamReader) -> int:
+    """Read a response, and return its status."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     if length is None:
