@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,9 @@ def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
     holdfast: Holdfast, gateways: list[RemoteGateway]
 ):
     presented = issue(V4)
-    with Backend(presented) as backend, Backend(presented) as other:
+    with Backend(presented) as backend, Backend(presented) as other, Backend(presented) as third:
         trusted, distrusted = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
+        unverified = holdfast.publish_api(third.url())
         for gateway in gateways:
             wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503, STARTS_WITHIN)
         holdfast.import_certificate(backend.url(), presented.pem)
@@ -82,12 +84,20 @@ def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
             wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503)
 
         first, second = gateways
+        exception = {
+            "reason": "It ends while the publisher is away.",
+            "until": (datetime.now(UTC) + timedelta(seconds=8)).isoformat(),
+        }
+        where = {"endpoint": third.url()}
+        holdfast.rest.put("/endpoints/trust-exception", params=where, json=exception).raise_for_status()
+        wait_until(lambda: first.status_of(unverified) == 200)
         holdfast.stop()
+        wait_until(lambda: first.status_of(unverified) == 503)
         first.kill()
         assert second.status_of(trusted) == 200
         first.run()
         wait_until(lambda: first.status_of(trusted) == 200, STARTS_WITHIN)
-        assert first.status_of(distrusted) == 503
+        assert [first.status_of(each) for each in (distrusted, unverified)] == [503, 503]
         holdfast.start()
 
 

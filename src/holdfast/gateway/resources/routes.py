@@ -289,6 +289,8 @@ def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[b
         _merge_metadata(entry, host)
     merge_limits(host, entries)
     configuration = RouteConfiguration(name=name, virtual_hosts=[host], request_headers_to_remove=_OWN_HEADERS)
+    # A cluster with a trust exception expires without its routes. A new Envoy would then reject the routes of all APIs.
+    configuration.validate_clusters.value = False
     if any(route.direct_response.body.inline_string for route in host.routes):
         configuration.max_direct_response_body_size_bytes.value = MAX_RESPONSE
     fragments = [ScopedRouteConfiguration.Key.Fragment(string_key=part) for part in (environment, scope)]
