@@ -14,8 +14,11 @@ from holdfast.server.local_gateway import AGENT_MODULE
 ADDRESSES = {"production": (("127.0.0.1", 8280), ("::1", 8280)), "sandbox/tls": (("127.0.0.1", 8444),)}
 LARGE = {
     "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
+    "colorama",
     "cryptography.x509",
+    "greenlet",
     "httpx2",
+    "importlib.metadata",
     "pydantic",
     "rich.console",
     "sqlalchemy",

@@ -323,6 +323,19 @@ def test_a_binary_that_disappears_is_an_error_of_the_system(place: Path):
     asyncio.run(story())
 
 
+def test_a_launcher_that_ends_without_an_answer_is_an_error_of_the_system(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+
+    async def story() -> None:
+        with gateway(place) as process:
+            with pytest.raises(ChildProcessError, match="ended without an answer"):
+                await process.start()
+            await process.stop()
+        assert running(place) == []
+
+    asyncio.run(story())
+
+
 def test_a_start_that_is_cancelled_is_stopped_too(place: Path):
     async def story() -> None:
         with gateway(place) as process:

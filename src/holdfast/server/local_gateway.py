@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from holdfast.files.locks import LOCK_FILE, is_locked
+from holdfast.gateway.agent.environment import ENVIRONMENT
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.log_file import ENVOY_LOG, open_log
@@ -165,4 +166,7 @@ class LocalGateway:
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_") or name in _PASSED_ON}
+    passed = {
+        name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_") or name in _PASSED_ON
+    }
+    return ENVIRONMENT | passed

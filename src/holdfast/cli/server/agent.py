@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.agent_options import MONITORING, AgentOptions
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.signals import run_until_stopped, tell
+from holdfast.files.distributions import find_version
 from holdfast.files.private_directories import is_writable_for_others
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET, run_agent
 from holdfast.gateway.agent.callers_tls import OWN_OPTIONS
@@ -75,7 +75,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
         record = RecordFile(options.data)
-        record.write(name, version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
+        record.write(name, find_version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
         telemetry = _open_telemetry(options, name)
         process = EnvoyProcess(
             find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain, telemetry

@@ -15,20 +15,25 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.preparation import loading, prepare_process
 from holdfast.cli.terminal.streams import repair_streams
 from holdfast.cli.terminal.text import make_plain
+from holdfast.gateway.agent.environment import ENVIRONMENT
+
+# structlog imports these if they are there: for tracebacks on a terminal, Windows, and threads that aren't. An agent's
+# log is JSON. Together, they take 7 MB.
+UNUSED = ("rich", "colorama", "greenlet")
 
 
 def become_agent(arguments: Iterable[str]) -> NoReturn:
     """Replace this process by an agent with *arguments*, see `AgentOptions`. The process ID stays."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", __name__, *arguments])  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", __name__, *arguments], ENVIRONMENT | os.environ)  # noqa: S606
 
 
 def main() -> int:
     """Run an agent with the arguments of this process; return the exit code."""
     warnings.filterwarnings("ignore", module=r"holdfast\.")  # as `holdfast.cli.main`
     prepare_process()
-    # structlog imports rich, if there is one, for tracebacks on a terminal; an agent's are JSON. It takes 5 MB.
-    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    for each in UNUSED:
+        sys.modules[each] = None  # type: ignore[assignment]  # Python's way to say that there is none
     with loading():
         from holdfast.cli.server.agent import serve
         from holdfast.cli.server.agent_options import read_options

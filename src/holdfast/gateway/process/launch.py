@@ -3,6 +3,7 @@ Starts Envoy detached, by the program in `launcher.py`, and cleans up the memory
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -88,6 +89,8 @@ class Launch:
                 env=_without_ours(),
             )
             answer, _ = await helper.communicate(json.dumps(wish).encode())
+        if not answer:  # it was killed, for example because there was no memory
+            raise ChildProcessError(errno.ECHILD, "The process that starts Envoy ended without an answer", str(binary))
         identity, *failure = map(json.loads, answer.splitlines())
         if failure:
             error = failure[0]["error"]
