@@ -53,6 +53,7 @@ class OtlpReceiver:
         self.spans: list[Span] = []
         self.records: list[Any] = []  # LogRecord
         self.metrics: dict[str, Any] = {}  # the last Metric, by name
+        self.metric_services: set[str] = set()  # names and instances of the services that sent metrics
         self.port = port
         self.start()
 
@@ -102,6 +103,8 @@ class OtlpReceiver:
 
     def _take_metrics(self, request: Any, _context: grpc.ServicerContext) -> Any:
         for group in request.resource_metrics:
+            resource = _read(group.resource.attributes)
+            self.metric_services.add(f"{resource['service.name']}/{resource['service.instance.id']}")
             for scope in group.instrumentation_library_metrics:
                 self.metrics |= {each.name: each for each in scope.metrics}
         return ExportMetricsServiceResponse()

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.server.agent_options import AgentOptions, read_options
+from holdfast.gateway.telemetry.metrics_options import MetricsOptions
 from holdfast.server.local_gateway import AGENT_MODULE
 
 ADDRESSES = {"production": (("127.0.0.1", 8280), ("::1", 8280)), "sandbox/tls": (("127.0.0.1", 8444),)}
 LARGE = {
+    "holdfast.gateway.telemetry.delivery",
     "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
     "colorama",
     "cryptography.x509",
@@ -32,7 +34,9 @@ LARGE = {
         AgentOptions(
             Path("/data"), "local", "unix:/discovery", 2.5, Path("/envoy"), "debug", ADDRESSES, (Path("/c"), Path("/k"))
         ),
-        AgentOptions(Path("relative -- data"), "", None, 30.0, None, "warning", {}),
+        AgentOptions(
+            Path("relative -- data"), "", None, 30.0, None, "warning", {}, metrics=MetricsOptions("http://collector:1")
+        ),
     ],
 )
 def test_an_agent_gets_the_options_of_the_command(options: AgentOptions, monkeypatch: pytest.MonkeyPatch):

@@ -27,10 +27,11 @@ from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
 from holdfast.server.clock import utc_now
 from holdfast.services.failures.failure import Failure
 from holdfast.services.failures.failures import Failures

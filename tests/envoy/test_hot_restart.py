@@ -19,10 +19,11 @@ from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.record import read_record
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER
-from holdfast.gateway.resources.routes import build_scoped_routes, cluster_name, pack_routes, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
 from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import Issued, issue
 from load import Load

@@ -1,4 +1,4 @@
-"""Traces of requests through a gateway reach a collector that it verifies, and never cost a request."""
+"""Traces of requests and metrics of a gateway reach a collector that it verifies, and never cost a request."""
 
 import json
 from collections.abc import Iterator
@@ -37,6 +37,8 @@ def tracing(directory: Path, receiver: OtlpReceiver, server_environment: dict[st
         "HOLDFAST_GATEWAY_TRACES": receiver.url,
         "HOLDFAST_GATEWAY_TRACES_CA_FILE": str(directory / "ca.pem"),
         "HOLDFAST_GATEWAY_TRACES_SAMPLE": "1",
+        "HOLDFAST_GATEWAY_METRICS": receiver.url,
+        "HOLDFAST_GATEWAY_METRICS_CA_FILE": str(directory / "ca.pem"),
         "HOLDFAST_GATEWAY_ACCESS_LOG": str(directory / "access.log"),
     }
     with Holdfast(directory, **server_environment, **settings) as running:
@@ -164,6 +166,32 @@ def test_over_http_from_the_next_start_on(tracing: Holdfast, api: PublishedApi) 
         tracing.start()
         tracing.call(f"{api.path}/http")
         wait_until(lambda: f"{api.path}/http" in {each.attributes["http.url"] for each in spans}, EXPORTED_WITHIN)
+
+
+def test_metrics_of_the_gateway_have_the_requests_of_each_api(
+    tracing: Holdfast, api: PublishedApi, receiver: OtlpReceiver
+) -> None:
+    def values(name: str, **attributes: str | int) -> list[int]:
+        metric = receiver.metrics.get(name)
+        points = [*metric.gauge.data_points, *metric.sum.data_points] if metric else []
+        named = [
+            (each.as_int, {one.key: one.value.string_value or one.value.int_value for one in each.attributes})
+            for each in points
+        ]
+        return [value for value, known in named if known.items() >= attributes.items()]
+
+    def answered(status: int) -> int:
+        wanted = {"holdfast.api.id": api.id, "holdfast.environment": "production", "http.response.status_code": status}
+        return sum(values("holdfast.gateway.api.requests", **wanted))
+
+    before = answered(200)
+    for path in ("/", "/", "/", "/status/404"):
+        tracing.call(f"{api.path}{path}")
+    wait_until(lambda: answered(200) >= before + 3 and answered(404) >= 1, EXPORTED_WITHIN * 2)
+    assert values("holdfast.gateway.ready") == [1]
+    assert sum(values("holdfast.gateway.requests", environment="production")) >= 4
+    assert receiver.metrics["holdfast.gateway.api.requests"].sum.is_monotonic
+    assert receiver.metric_services == {"holdfast-gateway/local"}
 
 
 def _failed_handshakes(holdfast: Holdfast) -> int:

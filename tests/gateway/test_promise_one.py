@@ -34,8 +34,8 @@ from holdfast.certificates.identity import ReferenceIdentifier, reference_identi
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.apis import ApiResources, build_api
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, make_resource
-from holdfast.gateway.resources.routes import cluster_name
 from issuing import DAY, ed25519_key, issue, revoke
 from trusting import trust_set
 

@@ -23,6 +23,8 @@ OWN_SETTINGS = {
     "gateway_access_log_files",
     "gateway_access_log_format",
     "gateway_access_log_size",
+    "gateway_metrics",
+    "gateway_metrics_ca_file",
     "gateway_traces",
     "gateway_traces_ca_file",
     "gateway_traces_sample",

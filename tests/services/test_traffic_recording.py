@@ -14,7 +14,7 @@ from holdfast.apis.traffic.measures import Measures
 from holdfast.apis.traffic.periods import RANGES
 from holdfast.gateway.control.traffic import TrafficReport
 from holdfast.gateway.peer import Peer
-from holdfast.gateway.resources.routes import cluster_name
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.traffic.backlog import Part
 from holdfast.services.failures.failures import Failures
 from holdfast.services.traffic.causes import CauseCounts

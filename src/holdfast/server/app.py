@@ -21,6 +21,7 @@ from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.gateway.telemetry.access_log_options import AccessLogOptions
 from holdfast.gateway.telemetry.collector import CollectorOptions
+from holdfast.gateway.telemetry.metrics_options import MetricsOptions
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
@@ -205,7 +206,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
 
 
 def _telemetry_options(settings: Settings) -> Iterable[str]:
-    """Return the arguments of the gateway on this machine about its access log and traces."""
+    """Return the arguments of the gateway on this machine about its access log, traces and metrics."""
     log = AccessLogOptions(
         settings.gateway_access_log,
         settings.gateway_access_log_format,
@@ -213,7 +214,8 @@ def _telemetry_options(settings: Settings) -> Iterable[str]:
         settings.gateway_access_log_files,
     )
     traces = CollectorOptions(settings.gateway_traces, settings.gateway_traces_ca_file, settings.gateway_traces_sample)
-    return (*log.arguments(), *traces.arguments())
+    metrics = MetricsOptions(settings.gateway_metrics, settings.gateway_metrics_ca_file)
+    return (*log.arguments(), *traces.arguments(), *metrics.arguments())
 
 
 def _reach(data: Path, sockets: Path) -> Path:

@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     gateway_traces: str = ""  # URL of an OpenTelemetry collector; empty: no traces
     gateway_traces_ca_file: Path | None = None  # None: the public CAs
     gateway_traces_sample: float = Field(default=DEFAULT_SAMPLE, ge=0, le=1)  # share of requests
+    gateway_metrics: str = ""  # URL of a collector
+    gateway_metrics_ca_file: Path | None = None
     traces: str = ""  # of the publisher: URL of a collector; empty: none
     traces_sample: float = Field(default=DEFAULT_SAMPLE, ge=0, le=1)
     metrics: str = ""  # URL of a collector

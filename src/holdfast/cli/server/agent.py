@@ -140,9 +140,14 @@ async def _replace(process: EnvoyProcess, record: RecordFile) -> None:
 
 def _open_telemetry(options: AgentOptions, name: str) -> Telemetry:
     try:
-        return Telemetry(options.access_log.read(options.data), options.collector.read(options.data), name)
+        collector = options.collector.read(options.data)
     except CollectorUnusable as error:
         raise CommandFailed(f"--traces: {error}.") from error
+    try:
+        metrics = options.metrics.open()
+    except CollectorUnusable as error:
+        raise CommandFailed(f"--metrics: {error}.") from error
+    return Telemetry(options.access_log.read(options.data), collector, metrics, name)
 
 
 def _open_certificate(options: AgentOptions) -> "GatewayCertificate | None":

@@ -15,6 +15,7 @@ from holdfast.gateway.agent.own_addresses import OwnAddresses
 from holdfast.gateway.telemetry.access_log_format import JSON, FormatUnusable
 from holdfast.gateway.telemetry.access_log_options import DEFAULT_FILES, DEFAULT_SIZE, NO_ACCESS_LOG, AccessLogOptions
 from holdfast.gateway.telemetry.collector import DEFAULT_SAMPLE, NO_COLLECTOR, CollectorOptions, CollectorUnusable
+from holdfast.gateway.telemetry.metrics_options import NO_METRICS, MetricsOptions
 from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses, resolve_addresses
 from holdfast.network.sockets import format_address
@@ -44,6 +45,7 @@ class AgentOptions:
     monitoring: Addresses = ()
     access_log: AccessLogOptions = NO_ACCESS_LOG
     collector: CollectorOptions = NO_COLLECTOR
+    metrics: MetricsOptions = NO_METRICS
 
     def arguments(self) -> Iterator[str]:
         """Return the arguments of the process, which `read_options` reads."""
@@ -60,6 +62,7 @@ class AgentOptions:
             yield from (f"{option}={path}" for option, path in zip(OWN_OPTIONS, self.certificate, strict=True))
         yield from self.access_log.arguments()
         yield from self.collector.arguments()
+        yield from self.metrics.arguments()
         for address in self.monitoring:
             yield f"--{MONITORING}={format_address(address)}"
         for listener, addresses in self.addresses.items():
@@ -80,12 +83,14 @@ def check_options(
     monitoring: Texts,
     access_log: tuple[str, str, int, int],
     collector: tuple[str, Path | None, float],
+    metrics: tuple[str, Path | None],
 ) -> AgentOptions:
     """
     Return the options with these values, which are as entered.
 
     *addresses* are those for production, sandbox, and both over TLS. *certificate* is a file and its key. *access_log*
-    is the target, the format, the size and number of files; *collector* its URL, its CA and the share of requests.
+    is the target, the format, the size and number of files; *collector* its URL, its CA and the share of requests, and
+    *metrics* the URL and the CA of that for metrics.
 
     Raises:
         Misused: An address isn't HOST:PORT, only one file of the certificate is set, the format of the access log or
@@ -104,6 +109,7 @@ def check_options(
         _resolve(MONITORING, monitoring) if monitoring else (),
         _read_access_log(*access_log),
         _read_collector(*collector),
+        _read_metrics(*metrics),
     )
 
 
@@ -161,6 +167,16 @@ def _read_collector(url: str, ca_file: Path | None, sample: float) -> CollectorO
     return options
 
 
+def _read_metrics(url: str, ca_file: Path | None) -> MetricsOptions:
+    """Return the options of the collector of metrics. Raises Misused if they can't be used."""
+    options = MetricsOptions(url, ca_file)
+    try:
+        options.check()
+    except CollectorUnusable as error:
+        raise Misused(f"--metrics: {error}.") from error
+    return options
+
+
 def read_options(arguments: Sequence[str]) -> AgentOptions:
     """
     Return the options in the arguments of a process.
@@ -179,6 +195,8 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
     parser.add_argument("--traces", default="")
     parser.add_argument("--traces-ca-file", type=Path)
     parser.add_argument("--traces-sample", type=float, default=DEFAULT_SAMPLE)
+    parser.add_argument("--metrics", default="")
+    parser.add_argument("--metrics-ca-file", type=Path)
     parser.add_argument("--access-log", default="")
     parser.add_argument("--access-log-format", default=JSON)
     parser.add_argument("--access-log-size", type=int, default=DEFAULT_SIZE)
@@ -198,6 +216,7 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
         monitoring=given.monitoring,
         access_log=(given.access_log, given.access_log_format, given.access_log_size, given.access_log_files),
         collector=(given.traces, given.traces_ca_file, given.traces_sample),
+        metrics=(given.metrics, given.metrics_ca_file),
     )
 
 

@@ -23,6 +23,8 @@ from holdfast.cli.server.gateway_options import (
     JoinName,
     JoinTokenFile,
     LogLevel,
+    Metrics,
+    MetricsCaFile,
     MonitoringAddress,
     Name,
     Production,
@@ -71,6 +73,8 @@ def run(
     traces: Traces = "",
     traces_ca_file: TracesCaFile = None,
     traces_sample: TracesSample = 0.1,
+    metrics: Metrics = "",
+    metrics_ca_file: MetricsCaFile = None,
     drain_timeout: DrainTimeout = 30.0,
     join: Join = None,
     join_token_file: JoinTokenFile = None,
@@ -106,6 +110,7 @@ def run(
         monitoring=monitoring,
         access_log=(access_log, access_log_format, access_log_size, access_log_files),
         collector=(traces, traces_ca_file, traces_sample),
+        metrics=(metrics, metrics_ca_file),
     )
     if join:
         if join_token_file is None:
@@ -141,6 +146,8 @@ def join(
     traces: Traces = "",
     traces_ca_file: TracesCaFile = None,
     traces_sample: TracesSample = 0.1,
+    metrics: Metrics = "",
+    metrics_ca_file: MetricsCaFile = None,
     drain_timeout: DrainTimeout = 30.0,
     envoy: Envoy = None,
     log_level: LogLevel = "warning",
@@ -168,6 +175,7 @@ def join(
         monitoring=monitoring,
         access_log=(access_log, access_log_format, access_log_size, access_log_files),
         collector=(traces, traces_ca_file, traces_sample),
+        metrics=(metrics, metrics_ca_file),
     )
     join_and_run(url, token, options)
 

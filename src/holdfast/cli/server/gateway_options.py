@@ -158,6 +158,23 @@ TracesSample = Annotated[
         help="Share of requests that begin a trace, from 0 to 1.",
     ),
 ]
+Metrics = Annotated[
+    str,
+    Option(
+        metavar="URL",
+        envvar="HOLDFAST_GATEWAY_METRICS",
+        help="OpenTelemetry collector for metrics, such as https://collector.example:4317 [default: none].",
+        show_default=False,
+    ),
+]
+MetricsCaFile = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE",
+        envvar="HOLDFAST_GATEWAY_METRICS_CA_FILE",
+        help="CA of that collector's certificate (PEM) [default: public CAs].",
+    ),
+]
 Url = Annotated[str, Argument(metavar="URL", help="The publisher, such as https://publisher.example:9443.")]
 Token = Annotated[str, Argument(metavar="TOKEN", help="Join token, from `holdfast gateway enroll`.")]
 Envoy = Annotated[Path | None, Option(envvar="HOLDFAST_ENVOY", hidden=True)]

@@ -39,6 +39,7 @@ from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.telemetry.access_log_file import AccessLogFile
 from holdfast.gateway.traffic.metrics_service import MetricsService
 from holdfast.gateway.traffic.recorder import TrafficRecorder
+from holdfast.gateway.traffic.totals import Totals
 
 if TYPE_CHECKING:
     from holdfast.network.presented_files import GatewayCertificate
@@ -111,7 +112,10 @@ async def run_agent(
         stack.push_async_callback(tokens.close)
         # An Envoy that is running has counted before, and an agent without a file doesn't know what.
         is_new = process.left_running is None
-        traffic = await asyncio.to_thread(partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new))
+        totals = Totals() if telemetry.metrics else None
+        traffic = await asyncio.to_thread(
+            partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new, totals=totals)
+        )
         stack.push_async_callback(traffic.close)
         events = stack.enter_context(closing(EventFile(process.sockets / MEMBER_EVENTS, reopen)))
         member_watch = MemberWatch(events, process, cache, in_force)
@@ -141,6 +145,13 @@ async def run_agent(
         await process.start()
         monitoring = Monitoring(cache, in_force, reporter, now, lambda: upstream.is_complete)
         await stack.enter_async_context(monitoring.serve(monitored))
+        export = None
+        if telemetry.metrics and totals:
+            # Most gateways export nothing, and this loads the messages of OTLP.
+            from holdfast.gateway.agent.metrics_export import MetricsExport
+
+            export = MetricsExport(telemetry.metrics, name, totals, monitoring)
+            stack.push_async_callback(export.close)
         async with asyncio.TaskGroup() as tasks:
             following = keep_connected(control_plane, upstream.follow, control.keep, forwarder.follow)
             work = (
@@ -152,6 +163,7 @@ async def run_agent(
                 traffic.follow(),
                 member_watch.follow(),
                 *((access_log.follow(),) if access_log else ()),
+                *((export.follow(),) if export else ()),
             )
             running = [tasks.create_task(each) for each in work]
             yield partial(_until_ready, cache, in_force, upstream)

@@ -7,21 +7,18 @@ They answer anyone who can connect, without sign-in, and contain neither names o
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
+from holdfast.gateway.agent.metrics import Metric, MetricKind, read_metrics
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.control.reports import Report
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, Resource
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
 
 LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
 MAX_REQUEST = 8192  # bytes of a request's line and headers
@@ -29,6 +26,12 @@ MAX_CONNECTIONS = 20  # at the same time; the next one closes the one that was o
 WITHIN = 5.0  # seconds for a request and its response
 INITIALIZED_WITHIN = 60.0  # seconds after which a resource that Envoy doesn't answer keeps no one out of service
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_KINDS = {
+    MetricKind.GAUGE: "gauge",
+    MetricKind.AGENT_COUNTER: "counter",
+    MetricKind.ENVOY_COUNTER: "counter",
+    MetricKind.INFO: "info",
+}  # as Prometheus names them
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 
 
@@ -116,9 +119,14 @@ class Monitoring:
             if degraded := self._degraded():
                 body["degraded"] = degraded
             return Answer(503 if failing else 200, _JSON, json.dumps(body).encode())
+        _, metrics = await self.read()
+        return _expose(metrics)
+
+    async def read(self) -> tuple[Report, Sequence[Metric]]:
+        """Return a report of the gateway, and the metrics in it."""
         async with self._one_report:
             report = await self._reporter.build()
-        return _expose(_metrics(report, not failing, self._now()))
+        return report, list(read_metrics(report, self._now(), is_ready=not self.failing()))
 
     def _degraded(self) -> list[str]:
         """Return what needs attention although callers are served."""
@@ -170,48 +178,19 @@ def _is_answered(envoy: Gateway, resource: Resource) -> bool:
     return envoy.has(key, resource.version) or key in envoy.rejected
 
 
-def _metrics(report: Report, is_ready: bool, now: datetime) -> "Iterator[Metric]":
+def _expose(metrics: Iterable[Metric]) -> Answer:
     # Loaded only by gateways that are asked for metrics, because an agent should stay small.
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-
-    versions = {"version": report.version, "envoy_version": report.envoy_version}
-    yield InfoMetricFamily("holdfast_gateway", "Versions of the agent and its Envoy.", value=versions)
-    yield GaugeMetricFamily("holdfast_gateway_ready", "1 if the gateway serves callers, otherwise 0.", int(is_ready))
-    yield GaugeMetricFamily(
-        "holdfast_gateway_envoy_up", "1 if Envoy answers, otherwise 0.", int(bool(report.envoy_version))
-    )
-    stale = (now - report.stale_since).total_seconds() if report.stale_since else 0.0
-    yield GaugeMetricFamily(
-        "holdfast_gateway_stale_seconds", "Seconds without a control plane; 0 while it is connected.", stale
-    )
-    yield CounterMetricFamily(
-        "holdfast_gateway_envoy_restarts", "Restarts of Envoy because it had ended.", report.envoy_restarts
-    )
-    yield CounterMetricFamily(
-        "holdfast_gateway_lost_reports",
-        "Reports of failed requests that were dropped, because no control plane was connected.",
-        report.lost_reports,
-    )
-    problems = GaugeMetricFamily("holdfast_gateway_problems", "Problems by kind.", labels=["kind"])
-    for kind in sorted({each.kind.value for each in report.problems}):
-        problems.add_metric([kind], sum(each.kind.value == kind for each in report.problems))
-    yield problems
-    requests = CounterMetricFamily("holdfast_gateway_requests", "Requests of callers.", labels=["environment"])
-    failures = CounterMetricFamily("holdfast_gateway_failures", "Responses with 5xx.", labels=["environment"])
-    for traffic in report.traffic:
-        requests.add_metric([traffic.environment], traffic.requests)
-        failures.add_metric([traffic.environment], traffic.failures)
-    yield requests
-    yield failures
-
-
-def _expose(metrics: "Iterable[Metric]") -> Answer:
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+    from prometheus_client.core import Metric as Family
     from prometheus_client.registry import Collector
 
     class Metrics(Collector):
-        def collect(self) -> "Iterable[Metric]":
-            return metrics
+        def collect(self) -> Iterator[Family]:
+            for metric in metrics:
+                family = Family(metric.prometheus_name, metric.description, _KINDS[metric.kind])
+                for labels, value in metric.values:
+                    family.add_sample(metric.sample_name, dict(labels), value)
+                yield family
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Metrics())

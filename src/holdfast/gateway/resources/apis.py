@@ -15,11 +15,12 @@ from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.credentials import Injection, build_credential_secret, choose_injection
 from holdfast.gateway.resources.members import FurtherMembers, VerifiedMember
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, Resource
-from holdfast.gateway.resources.routes import cluster_name, pack_routes, scope_name, scope_of, target_name
+from holdfast.gateway.resources.routes import pack_routes, scope_name, scope_of, target_name
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX, TokenRequest, build_token_request, name_request
 

@@ -21,9 +21,10 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoy.type.v3.range_pb2 import Int64Range
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
+from holdfast.apis.catalog.endpoint import Endpoint, Environment
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.constants import API_METADATA
 from holdfast.gateway.resources.cors import apply_cors, build_preflight_routes
@@ -55,11 +56,6 @@ TIME_HEADER = "x-holdfast-time"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER)
 
 
-def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
-    """Return the name of the cluster of one environment of an API."""
-    return f"{organization}/{api_id}/{environment}"
-
-
 def target_name(api: Api, environment: Environment) -> str:
     """
     Return the name of the cluster that routes to one environment of *api* use: a separate one for each revision.
@@ -68,13 +64,6 @@ def target_name(api: Api, environment: Environment) -> str:
     """
     name = cluster_name(api.organization, api.id, environment)
     return f"{name}/r{api.revision}" if api.revision else name
-
-
-def read_cluster_name(name: str) -> tuple[str, str, Environment] | None:
-    """Return the organization, API id and environment in a cluster's name; None if it isn't such a name."""
-    organization, _, rest = name.rpartition("/")[0].rpartition("/")
-    environment = next((candidate for candidate in ENVIRONMENTS if name == f"{organization}/{rest}/{candidate}"), None)
-    return (organization, rest, environment) if organization and rest and environment else None
 
 
 def build_routes(

@@ -1,5 +1,5 @@
 """
-The collector that a gateway sends traces to, over OTLP.
+The collector that a gateway sends traces to, over OTLP, and what all settings of collectors have in common.
 """
 
 import ipaddress
@@ -15,15 +15,20 @@ import certifi
 from holdfast.files.replacement import replace_file
 
 CLUSTER = "collector"
+SERVICE = "holdfast-gateway"  # as collectors see gateways
 CA_FILE = "collector-ca.pem"  # in the data directory of a gateway
 DEFAULT_SAMPLE = 0.1
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 
 
 class CollectorUnusable(ValueError):
     """The settings of the collector can't be used; the message says why."""
+
+
+class UnusableCaFile(CollectorUnusable):
+    """The file with the CAs of the collector can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +111,45 @@ class CollectorOptions:
         url = urlsplit(self.url)
         path = url.path.rstrip("/")
         roots = self._copy_roots(data.absolute() / CA_FILE) if url.scheme == "https" else None
-        return Collector(str(url.hostname), url.port or _PORTS[url.scheme], path, roots, self.sample)
+        return Collector(str(url.hostname), url.port or PORTS[url.scheme], path, roots, self.sample)
 
     def check(self) -> None:
         """Raise CollectorUnusable if the URL or the share can't be used."""
-        try:
-            url = urlsplit(self.url)
-            is_usable = url.scheme in _PORTS and url.hostname and url.port != 0 and not (url.username or url.query)
-        except ValueError:
-            is_usable = False
-        if self.url and not is_usable:
-            raise CollectorUnusable(
-                f"{self.url!r} isn't the URL of a collector, such as https://collector.example:4317"
-            )
+        if self.url:
+            check_url(self.url)
         if not 0 <= self.sample <= 1:
             raise CollectorUnusable(f"{self.sample} isn't a share between 0 and 1")
 
     def _copy_roots(self, copy: Path) -> Path:
         """Copy the CAs, because Envoy doesn't start if it can't read them."""
-        file = self.ca_file or Path(certifi.where())
-        try:
-            content = file.read_bytes()
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(cadata=content.decode("ascii"))
-        except (OSError, ValueError) as error:  # the latter includes ssl.SSLError
-            raise CollectorUnusable(f"{file} has no certificates in PEM ({error})") from error
-        replace_file(copy, content)
+        replace_file(copy, read_roots(self.ca_file))
         return copy
 
 
 NO_COLLECTOR = CollectorOptions()
+
+
+def check_url(url: str) -> None:
+    """Raise CollectorUnusable if *url* can't be that of a collector: it contains no secrets."""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in PORTS and parts.hostname and parts.port != 0 and not (parts.username or parts.query)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise CollectorUnusable(f"{url!r} isn't the URL of a collector, such as https://collector.example:4317")
+
+
+def read_roots(ca_file: Path | None) -> bytes:
+    """Return the CAs in *ca_file* (PEM); None: the public ones. Raises UnusableCaFile."""
+    file = ca_file.expanduser() if ca_file else Path(certifi.where())
+    try:
+        content = file.read_bytes()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=content.decode("ascii"))
+    except (OSError, ValueError) as error:  # the latter includes ssl.SSLError
+        raise UnusableCaFile(f"{file} has no certificates in PEM ({error})") from error
+    return content
 
 
 def _is_address(host: str) -> bool:

@@ -5,10 +5,14 @@ The telemetry of a gateway, which is configured on its machine, not by the contr
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.gateway.telemetry.access_log_file import LINK, AccessLogSettings
 from holdfast.gateway.telemetry.collector import Collector
+
+if TYPE_CHECKING:
+    from holdfast.gateway.telemetry.delivery import Delivery
 
 _FORM = 2  # of what listeners get; increase it with each change, so that running Envoys get them again
 
@@ -19,6 +23,7 @@ class Telemetry:
 
     access_log: AccessLogSettings | None = None
     collector: Collector | None = None
+    metrics: "Delivery | None" = None
     gateway: str = ""  # its name, for traces
 
     @property

@@ -26,9 +26,8 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from holdfast.gateway.resources.constants import API_NAME, API_VERSION, ERROR_HEADER
 from holdfast.gateway.telemetry.access_log_format import FIELDS
-from holdfast.gateway.telemetry.collector import CLUSTER, Collector
+from holdfast.gateway.telemetry.collector import CLUSTER, SERVICE, Collector
 
-SERVICE = "holdfast-gateway"
 _EXPORT_WITHIN = Duration(seconds=5)
 
 

@@ -15,6 +15,7 @@ from holdfast.gateway.traffic.counting import Counting
 from holdfast.gateway.traffic.memory import Kept, Memory
 from holdfast.gateway.traffic.metrics_service import Flush
 from holdfast.gateway.traffic.sampling import ENOUGH, Sampling
+from holdfast.gateway.traffic.totals import Totals
 
 EVERY = timedelta(seconds=10)  # between parts, if they are small
 GAP = timedelta(seconds=90)  # between flushes; after more, requests of several minutes are counted together
@@ -27,12 +28,25 @@ class TrafficRecorder:
     A part is handed out once it is in the file, so that it is the same after a restart.
     """
 
-    def __init__(self, directory: Path, admin: Path, now: Callable[[], datetime], *, is_new: bool) -> None:
-        """*admin* is the socket of Envoy's admin interface; *is_new*: Envoy starts with this agent. Reads the file."""
+    def __init__(
+        self,
+        directory: Path,
+        admin: Path,
+        now: Callable[[], datetime],
+        *,
+        is_new: bool,
+        totals: Totals | None = None,
+    ) -> None:
+        """
+        *admin* is the socket of Envoy's admin interface; *is_new*: Envoy starts with this agent. Reads the file.
+
+        *totals* gets what each flush adds.
+        """
         self._memory = Memory(directory)
         kept = self._memory.read()
         self.source = kept.source
         self._now = now
+        self._totals = totals
         self._sampling = Sampling(admin, SAMPLE_KEY, ENOUGH)
         self.certificates = PresentedCertificates()
         self._certificate_sampling = Sampling(admin, CERTIFICATE_SAMPLE_KEY, certificates.ENOUGH)
@@ -57,6 +71,8 @@ class TrafficRecorder:
         if self._backlog.open not in {None, minute}:
             self._cut(before)
         clusters = self.certificates.add_to(self._counting.compare(flush))
+        if self._totals is not None:
+            self._totals.add(clusters)
         self._last_flush, self.latest = now, flush.counters
         seconds = min(passed, now - minute) if is_late else passed
         self._backlog.add(

@@ -16,11 +16,11 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from holdfast.gateway.telemetry.delivery import LOGS, METRICS, TRACES, Delivery, Signal
+from holdfast.gateway.telemetry.otlp import build_gauge, export_metrics
 from holdfast.server.telemetry import otlp
-from holdfast.server.telemetry.delivery import LOGS, METRICS, TRACES, Delivery, Signal, Undelivered
 from holdfast.server.telemetry.trace_context import TraceContext, continue_trace
 
-log = structlog.get_logger()
 EVERY = 5.0  # seconds between deliveries
 AT_LAST = 2.0  # seconds for the last one
 MAX_WAITING = 2048  # spans, and log events; then the oldest are dropped
@@ -28,7 +28,7 @@ MAX_SERIES = 2000  # of durations: combinations of method, route and status
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 State = Callable[[], Mapping[str, tuple[str, int]]]
 T = TypeVar("T")
-_Series = tuple[tuple[str, str | int], ...]
+_Series = tuple[tuple[str, str | int | bool], ...]
 
 
 class Observer:
@@ -45,7 +45,6 @@ class Observer:
         self._spans: deque[Span] = deque(maxlen=MAX_WAITING)
         self._records: deque[LogRecord] = deque(maxlen=MAX_WAITING)
         self._durations: dict[_Series, otlp.Durations] = {}
-        self._failing: set[Signal] = set()
 
     def observe(self, app: ASGIApp) -> ASGIApp:
         """Return *app*, with its requests observed."""
@@ -99,7 +98,7 @@ class Observer:
         # Neither path nor query: both can contain secrets and names. Routes have placeholders.
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         route = getattr(scope.get("route"), "path", "")
-        attributes: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
+        attributes: dict[str, str | int | bool] = {"http.request.method": method, "http.response.status_code": status}
         attributes |= {"http.route": route} if route else {}
         now = time.time_ns()
         if METRICS in self._deliveries:
@@ -120,25 +119,13 @@ class Observer:
             messages[LOGS] = lambda: otlp.export_logs(self._resource, records)
         if METRICS in self._deliveries:
             messages[METRICS] = self._export_metrics
-        await asyncio.gather(*(self._send(signal, build()) for signal, build in messages.items()))
+        await asyncio.gather(*(self._deliveries[signal].deliver(build()) for signal, build in messages.items()))
 
     def _export_metrics(self) -> bytes:
         now = time.time_ns()
-        metrics = [otlp.build_gauge(name, said, value, now) for name, (said, value) in self._state().items()]
+        metrics = [build_gauge(name, said, [({}, value)], now) for name, (said, value) in self._state().items()]
         durations = ((dict(series), each) for series, each in self._durations.items())
-        return otlp.export_metrics(
-            self._resource, [*metrics, otlp.build_durations(durations, since=self._began, now=now)]
-        )
-
-    async def _send(self, signal: Signal, message: bytes) -> None:
-        delivery = self._deliveries[signal]
-        try:
-            await delivery.send(message)
-            self._failing.discard(signal)
-        except Undelivered as error:
-            if signal not in self._failing:
-                log.warning("telemetry can't be delivered", signal=signal.name, collector=delivery.url, why=str(error))
-            self._failing.add(signal)
+        return export_metrics(self._resource, [*metrics, otlp.build_durations(durations, since=self._began, now=now)])
 
 
 def _add(before: otlp.Durations, seconds: float) -> otlp.Durations:

@@ -5,13 +5,16 @@ The telemetry of a publisher, as its settings describe it.
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import structlog
 from starlette.types import ASGIApp
 
+from holdfast.gateway.telemetry.collector import CollectorUnusable, UnusableCaFile
+from holdfast.gateway.telemetry.delivery import LOGS, METRICS, TRACES, Delivery, Signal
+from holdfast.gateway.telemetry.otlp import describe_service
+from holdfast.network.sockets import CannotStart
 from holdfast.server.settings import Settings
-from holdfast.server.telemetry import otlp
-from holdfast.server.telemetry.delivery import LOGS, METRICS, TRACES, Delivery
 from holdfast.server.telemetry.observer import Observer
 from holdfast.services.runtime import Runtime
 
@@ -20,9 +23,9 @@ from holdfast.services.runtime import Runtime
 async def send_telemetry(settings: Settings, runtime: Runtime) -> AsyncIterator[Callable[[ASGIApp], ASGIApp]]:
     """Send telemetry until the block ends; yields a function that observes an application. Raises CannotStart."""
     urls = {TRACES: settings.traces, METRICS: settings.metrics, LOGS: settings.logs}
-    ca_file = settings.collector_ca_file
-    deliveries = [Delivery(signal, url, ca_file) for signal, url in urls.items() if url]
-    resource = otlp.describe_publisher(runtime.presence.own.name, importlib.metadata.version("holdfast-gateway"))
+    deliveries = [_open(signal, url, settings.collector_ca_file) for signal, url in urls.items() if url]
+    version = importlib.metadata.version("holdfast-gateway")
+    resource = describe_service("holdfast", runtime.presence.own.name, version)
     observer = Observer(deliveries, resource, settings.traces_sample, lambda: _read_state(runtime))
     processors = structlog.get_config()["processors"]
     structlog.configure(processors=[*processors[:-1], observer.take_log, processors[-1]])
@@ -32,6 +35,15 @@ async def send_telemetry(settings: Settings, runtime: Runtime) -> AsyncIterator[
     finally:
         await observer.close()
         structlog.configure(processors=processors)
+
+
+def _open(signal: Signal, url: str, ca_file: Path | None) -> Delivery:
+    try:
+        return Delivery(signal, url, ca_file)
+    except UnusableCaFile as error:
+        raise CannotStart(f"HOLDFAST_COLLECTOR_CA_FILE: {error}.") from error
+    except CollectorUnusable as error:
+        raise CannotStart(f"HOLDFAST_{signal.name.upper()}: {error}.") from error
 
 
 def _read_state(runtime: Runtime) -> Mapping[str, tuple[str, int]]:

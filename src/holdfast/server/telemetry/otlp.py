@@ -1,8 +1,5 @@
 """
-The messages of OTLP.
-
-Those of `xds-protos`, from before `InstrumentationLibrary` was renamed to `Scope`: the numbers of the fields, and so
-what is sent, are the same.
+The messages of OTLP for spans, log events and durations of requests.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,24 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AGGREGATION_TEMPORALITY_CUMULATIVE,
-    Gauge,
     Histogram,
     HistogramDataPoint,
     Metric,
-    NumberDataPoint,
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from holdfast.gateway.telemetry.otlp import Attributes, build_attributes
 from holdfast.server.telemetry.trace_context import TraceContext
 
-Attributes = Mapping[str, str | int]
 BOUNDS = (
     0.005,
     0.01,
@@ -66,7 +60,7 @@ def build_span(context: TraceContext, name: str, started: int, ended: int, attri
         kind=Span.SPAN_KIND_SERVER,
         start_time_unix_nano=started,
         end_time_unix_nano=ended,
-        attributes=_attributes(attributes),
+        attributes=build_attributes(attributes),
         status=Status(code=Status.STATUS_CODE_ERROR) if status >= 500 else None,
     )
 
@@ -79,23 +73,17 @@ def build_log(event: Mapping[str, Any], now: int) -> LogRecord:
         severity_number=_SEVERITIES.get(event.get("level", ""), 0),
         severity_text=str(event.get("level", "")),
         body=AnyValue(string_value=str(event.get("event", ""))),
-        attributes=_attributes({name: str(value) for name, value in event.items() if name not in known}),
+        attributes=build_attributes({name: str(value) for name, value in event.items() if name not in known}),
         trace_id=bytes.fromhex(event.get("trace_id", "")),
         span_id=bytes.fromhex(event.get("span_id", "")),
     )
-
-
-def build_gauge(name: str, description: str, value: int, now: int) -> Metric:
-    """Return a metric with the current value."""
-    point = NumberDataPoint(time_unix_nano=now, as_int=value)
-    return Metric(name=name, description=description, gauge=Gauge(data_points=[point]))
 
 
 def build_durations(durations: Iterable[tuple[Attributes, Durations]], since: int, now: int) -> Metric:
     """Return the durations of requests since the start, by attributes."""
     points = [
         HistogramDataPoint(
-            attributes=_attributes(attributes),
+            attributes=build_attributes(attributes),
             start_time_unix_nano=since,
             time_unix_nano=now,
             count=sum(each.counts),
@@ -120,28 +108,8 @@ def export_spans(resource: Resource, spans: Iterable[Span]) -> bytes:
     return bytes(request.SerializeToString())
 
 
-def export_metrics(resource: Resource, metrics: Iterable[Metric]) -> bytes:
-    """Return the request that exports *metrics*."""
-    request = ExportMetricsServiceRequest()
-    request.resource_metrics.add(resource=resource).instrumentation_library_metrics.add(metrics=metrics)
-    return bytes(request.SerializeToString())
-
-
 def export_logs(resource: Resource, records: Iterable[LogRecord]) -> bytes:
     """Return the request that exports *records*."""
     request = ExportLogsServiceRequest()
     request.resource_logs.add(resource=resource).instrumentation_library_logs.add(logs=records)
     return bytes(request.SerializeToString())
-
-
-def describe_publisher(instance: str, version: str) -> Resource:
-    """Return the resource of the control plane *instance*."""
-    names = {"service.name": "holdfast", "service.instance.id": instance, "service.version": version}
-    return Resource(attributes=_attributes(names))
-
-
-def _attributes(values: Attributes) -> list[KeyValue]:
-    return [
-        KeyValue(key=key, value=AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value))
-        for key, value in values.items()
-    ]

@@ -16,7 +16,7 @@ from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.http_causes import find_cause, is_attempt_reported
 from holdfast.gateway.failures.token_problem import TokenProblem, name_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.routes import cluster_name, read_cluster_name
+from holdfast.gateway.resources.cluster_names import cluster_name, read_cluster_name
 from holdfast.services.failures.backend_probe import BackendProbe
 from holdfast.services.failures.failed_calls import (
     MAX_REJECTIONS_WITHOUT_API,

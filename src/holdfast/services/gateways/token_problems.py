@@ -13,7 +13,7 @@ from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
 from holdfast.gateway.failures.explanation import Explanation
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.failures.token_problem import TokenProblem
-from holdfast.gateway.resources.routes import read_cluster_name
+from holdfast.gateway.resources.cluster_names import read_cluster_name
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.gateways.statuses import GatewayStatus, Sources, read_state

@@ -14,9 +14,9 @@ from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources, build_api
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
+from holdfast.gateway.resources.cluster_names import read_cluster_name
 from holdfast.gateway.resources.clusters import carries_token
 from holdfast.gateway.resources.resource import Resource
-from holdfast.gateway.resources.routes import read_cluster_name
 from holdfast.gateway.resources.scopes import BuiltScopes
 from holdfast.gateway.resources.tls import presents_identity
 from holdfast.services.background import wake_on_write

@@ -16,7 +16,7 @@ from holdfast.apis.traffic.measures import Measures
 from holdfast.apis.traffic.periods import DAY, HOUR, MINUTE
 from holdfast.gateway.control.traffic import TrafficReport
 from holdfast.gateway.peer import Peer
-from holdfast.gateway.resources.routes import read_cluster_name
+from holdfast.gateway.resources.cluster_names import read_cluster_name
 from holdfast.services.background import run_to_end
 from holdfast.store.database import Store
 from holdfast.store.topics import Topic

@@ -1,0 +1,105 @@
+"""
+Delivery of telemetry to a collector, over gRPC or HTTP. TLS is always verified.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import grpc.aio
+import structlog
+
+from holdfast.gateway.telemetry.collector import PORTS, check_url, read_roots
+
+log = structlog.get_logger()
+WITHIN = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A kind of telemetry, with the method of its service."""
+
+    name: str
+    method: str
+
+
+TRACES = Signal("traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+METRICS = Signal("metrics", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
+LOGS = Signal("logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+
+
+class Undelivered(Exception):
+    """The collector didn't accept a message; the text says why."""
+
+
+class Delivery:
+    """Sends messages to one collector; lives on one event loop. It connects when it has something to send."""
+
+    def __init__(self, signal: Signal, url: str, ca_file: Path | None) -> None:
+        """Prepare to send to *url*. Raises CollectorUnusable."""
+        check_url(url)
+        self.signal, self.url = signal, url
+        self._roots = read_roots(ca_file)
+        self._channel: grpc.aio.Channel | None = None
+        self._is_failing = False
+
+    async def send(self, message: bytes) -> None:
+        """Send a message. Raises Undelivered."""
+        if urlsplit(self.url).path.rstrip("/"):
+            await asyncio.to_thread(self._post, message)
+            return
+        if self._channel is None:
+            self._channel = self._connect()
+        call: Callable[..., grpc.aio.UnaryUnaryCall[bytes, bytes]] = self._channel.unary_unary(
+            self.signal.method, None, None
+        )
+        try:
+            await call(message, timeout=WITHIN)
+        except grpc.aio.AioRpcError as error:
+            raise Undelivered(error.details() or error.code().name) from error
+
+    async def deliver(self, message: bytes) -> None:
+        """Send a message; the log says why if the collector doesn't accept it, once until it does."""
+        try:
+            await self.send(message)
+            self._is_failing = False
+        except Undelivered as error:
+            if not self._is_failing:
+                log.warning("telemetry can't be delivered", signal=self.signal.name, collector=self.url, why=str(error))
+            self._is_failing = True
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._channel:
+            await self._channel.close(None)
+
+    def _connect(self) -> grpc.aio.Channel:
+        url = urlsplit(self.url)
+        target = url.netloc if url.port else f"{url.netloc}:{PORTS[url.scheme]}"
+        options = (("grpc.enable_http_proxy", 0),)
+        if url.scheme == "http":
+            return grpc.aio.insecure_channel(target, options=options)
+        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(self._roots), options=options)
+
+    def _post(self, message: bytes) -> None:
+        """Send a message over HTTP, on a new connection. Blocks. Raises Undelivered."""
+        url = urlsplit(self.url)
+        host, port = str(url.hostname), url.port or PORTS[url.scheme]
+        if url.scheme == "http":
+            connection = HTTPConnection(host, port, timeout=WITHIN)
+        else:
+            context = ssl.create_default_context(cadata=self._roots.decode("ascii"))
+            connection = HTTPSConnection(host, port, timeout=WITHIN, context=context)
+        try:
+            connection.request("POST", url.path, message, {"content-type": "application/x-protobuf"})
+            status = connection.getresponse().status
+        except (OSError, HTTPException) as error:  # the former includes ssl.SSLError
+            raise Undelivered(str(error) or type(error).__name__) from error
+        finally:
+            connection.close()
+        if status // 100 != 2:
+            raise Undelivered(f"HTTP status {status}")
