@@ -34,6 +34,6 @@ def test_another_certificate_is_rejected(send, presented):
         send(collector.url("/v1/metrics"))
 
 
-def test_a_response_that_is_no_success_is_a_failure(send):
+def test_any_status_except_a_success_is_a_failure(send):
     with Backend(issue(V4, by=ROOT)) as collector, pytest.raises(Undelivered, match="503"):
         send(collector.url("/status/503"))

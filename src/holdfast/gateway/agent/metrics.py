@@ -13,7 +13,7 @@ Values = Sequence[tuple[Mapping[str, str], int]]
 
 
 class MetricKind(Enum):
-    """How a metric's values change."""
+    """The ways in which values change."""
 
     GAUGE = auto()
     AGENT_COUNTER = auto()  # since the agent started
