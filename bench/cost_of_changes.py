@@ -25,6 +25,7 @@ from sqlalchemy import insert
 from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.server.directories import DATABASE_FILE
+from holdfast.services.inventory.completion import complete_facts
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.tables import ApiDeploymentRow, ApiRow, EndpointCertificateRow, TrustedCertificateRow
@@ -71,6 +72,7 @@ def fill(path: Path, count: int) -> None:
         session.execute(insert(ApiDeploymentRow), deployments)
         session.execute(insert(EndpointCertificateRow), entries)
         session.execute(insert(TrustedCertificateRow), certificates)
+    complete_facts(store)
     store.close()
 
 

@@ -37,6 +37,7 @@ from holdfast.network.sockets import CannotStart, listen
 from holdfast.server.clock import utc_now
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
+from holdfast.work.garbage import retain
 
 if TYPE_CHECKING:
     from holdfast.network.presented_files import GatewayCertificate
@@ -123,6 +124,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
 async def _announce(name: str, until_ready: Callable[[], Awaitable[bool]]) -> None:
     """Print one line once callers are served."""
     is_connected = await until_ready()
+    retain()
     tell(f"Gateway {name} is ready{'' if is_connected else ', without its publisher: it serves what it served last'}.")
 
 

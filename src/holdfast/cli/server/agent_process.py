@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.failures import CommandFailed
-from holdfast.cli.server.preparation import loading, prepare_process
+from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.terminal.streams import repair_streams
 from holdfast.cli.terminal.text import make_plain
 from holdfast.gateway.agent.environment import ENVIRONMENT
+from holdfast.work.garbage import retaining
 
 # structlog imports these if they are there: for tracebacks on a terminal, Windows, and threads that aren't. An agent's
 # log is JSON. Together, they take 7 MB.
@@ -34,7 +35,7 @@ def main() -> int:
     prepare_process()
     for each in UNUSED:
         sys.modules[each] = None  # type: ignore[assignment]  # Python's way to say that there is none
-    with loading():
+    with retaining():
         from holdfast.cli.server.agent import serve
         from holdfast.cli.server.agent_options import read_options
     try:

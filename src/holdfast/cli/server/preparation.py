@@ -1,12 +1,9 @@
 """
-Preparations of a server's process, before and while its modules are imported.
+Preparations of a server's process, before its modules are imported.
 """
 
-import gc
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 def prepare_process() -> None:
@@ -18,14 +15,3 @@ def prepare_process() -> None:
     os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES128-GCM-SHA256"
     # Ignore it until the server handles it; the default would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Disable garbage collection during imports: there is little to collect, and it takes a sixth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # otherwise, the next collections scan all modules, which never become garbage
-        gc.enable()

@@ -4,7 +4,6 @@ server.
 """
 
 import asyncio
-import gc
 import os
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
@@ -28,6 +27,7 @@ from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.principal import Principal
+from holdfast.work.garbage import retain
 
 if TYPE_CHECKING:
     from holdfast.doctor.check import Check
@@ -91,9 +91,7 @@ async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
         reloading = partial(_reload_at, hangup, holdfast.reload)
         holdfast.runtime.background.start("reading files again", reloading)
         async with _begin_tour(holdfast, data) if demo else nullcontext():
-            # Everything allocated so far stays; scanning it at each collection would pause the process for 0.1 s.
-            gc.collect()
-            gc.freeze()
+            retain()
             await asyncio.Event().wait()
 
 

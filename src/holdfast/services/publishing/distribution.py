@@ -28,6 +28,7 @@ from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.sealing import Sealing
+from holdfast.work.garbage import retaining
 
 log = structlog.get_logger()
 WELCOME = 2.0  # seconds that a gateway waits for the latest changes
@@ -67,8 +68,9 @@ class Distributor:
 
     async def begin(self) -> None:
         """Publish everything once."""
-        everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
-        self.take(everything)
+        with retaining():
+            everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
+            self.take(everything)
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on new connections."""
