@@ -14,7 +14,8 @@ from holdfast.network.addresses import Address
 from holdfast.network.sockets import format_address
 
 CONNECTS_WITHIN = 10_000  # milliseconds
-LONGEST_RECONNECT = 1000  # milliseconds until gRPC tries to connect again; `Upstream` waits between streams
+# Milliseconds until gRPC tries to connect again, elsewhere and over a unix socket; `Upstream` waits between streams.
+LONGEST_RECONNECT, LONGEST_LOCAL_RECONNECT = 1000, 250
 SILENT_AFTER, ANSWERS_WITHIN = 3000, 3000  # milliseconds until a silent control plane is pinged; for its answer
 NEXT_AFTER = 0.25  # seconds until the next address is tried, too: "Connection Attempt Delay" in RFC 8305, section 5
 OPTIONS: list[tuple[str, int | str]] = [
@@ -32,7 +33,8 @@ OPTIONS: list[tuple[str, int | str]] = [
 
 def open_local_channel(address: str) -> grpc.aio.Channel:
     """Return a channel to `unix:PATH`."""
-    return grpc.aio.insecure_channel(address, options=OPTIONS)
+    options = dict(OPTIONS) | {"grpc.max_reconnect_backoff_ms": LONGEST_LOCAL_RECONNECT}
+    return grpc.aio.insecure_channel(address, options=list(options.items()))
 
 
 def open_remote_channel(membership: Membership, address: Address | None = None) -> grpc.aio.Channel:

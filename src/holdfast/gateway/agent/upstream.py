@@ -29,7 +29,9 @@ from holdfast.gateway.resources.resource import Resource
 
 log = structlog.get_logger()
 Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to connect
+# Seconds between attempts to connect. Longer pauses would delay the start of a publisher with thousands of APIs; if the
+# control plane is elsewhere, `RemoteControlPlane` waits, too.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 # A publisher that is starting isn't a problem yet. Refusals, such as of a revoked certificate, are logged at once.
 REJECTIONS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED}
 PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)

@@ -108,6 +108,8 @@ def build_api(
 
 def _with_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:
     """Return *api* with the endpoint security of *credentials*; an earlier revision of it may have another."""
+    if not credentials and not any(endpoint and endpoint.security for endpoint in map(api.endpoint, ENVIRONMENTS)):
+        return api
     current = {
         environment: endpoint and replace(endpoint, security=credential.security if credential else None)
         for environment in ENVIRONMENTS

@@ -79,13 +79,13 @@ def use_members(cluster: Cluster, group: EndpointGroup, members: Sequence[Verifi
 
 def adapt_action(action: RouteAction, api: Api, environment: Environment) -> None:
     """Let *action* use the Host header of the chosen member, retry on other members, and keep sessions."""
-    group, members = api.group(environment), api.members(environment)
-    if group is None or len(members) == 1:
+    group = api.group(environment)
+    if group is None or not group.members:
         return
     action.ClearField("host_rewrite_literal")
     action.auto_host_rewrite.value = True
     if action.HasField("retry_policy"):
-        _retry_elsewhere(action.retry_policy, members)
+        _retry_elsewhere(action.retry_policy, api.members(environment))
     if group.session is SessionKind.COOKIE:
         cookie = action.hash_policy.add().cookie
         cookie.name, cookie.path = f"holdfast-{environment}-session", api.path

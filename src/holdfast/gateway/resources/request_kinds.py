@@ -33,7 +33,8 @@ def list_kinds(cluster: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = 
     priority = usual if connection.connection_per_caller else WEBSOCKET_PRIORITY
     timeout = build_response_timeout(connection)
     careful, free = (build_retry_policy(connection, idempotent=idempotent) for idempotent in (False, True))
-    opening = build_retry_policy(replace(connection, retry_all_methods=False), idempotent=False)
+    few = replace(connection, retry_all_methods=False) if connection.retry_all_methods else connection
+    opening = build_retry_policy(few, idempotent=False)
     return [
         # A websocket has no end that a timeout could wait for.
         RequestKind([*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, opening, Duration()),

@@ -2,6 +2,8 @@
 Retries: gateways send a failed request again only if the backend can't act on it twice.
 """
 
+from functools import lru_cache
+
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, RetryPolicy
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
@@ -21,16 +23,18 @@ OTHER_METHODS = tuple(
 _NOT_BEGUN = "connect-failure,refused-stream,reset-before-request"
 _PAUSE = Duration(nanos=5_000_000)  # by then, other connections that the backend closed at the same time are gone
 SHARE = 20.0  # percent of the requests to a backend that may be retries, so that retries don't overload it
+_CONNECTIONS = 256  # different settings whose policies are kept, because most endpoints have the same
 ALWAYS_ALLOWED = 16  # simultaneous retries, however few requests there are
 
 
+@lru_cache(_CONNECTIONS)
 def build_retry_policy(connection: ConnectionSettings, *, idempotent: bool) -> RetryPolicy:
     """
     Return the policy for requests with idempotent methods, or for all others, with the timeout of each try.
 
     By default, gateways retry once, on another connection, and only before the backend's response has begun. A request
     that the backend may have processed is sent again only if its method is idempotent, or if the API asks for it.
-    Source: `envoy.config.route.v3.RetryPolicy`.
+    Don't modify the result, which others share. Source: `envoy.config.route.v3.RetryPolicy`.
     """
     retries = DEFAULT_RETRIES if connection.retries is None else connection.retries
     policy = RetryPolicy(

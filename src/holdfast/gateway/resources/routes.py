@@ -166,6 +166,7 @@ def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[Re
     if endpoint is None:
         return []
     common, routes = _common(name, path, endpoint), []
+    can_suspend = bool(endpoint.connection.suspend_ms) or len(api.members(environment)) > 1
     for kind in kinds:
         for match, rewrite in _match_and_rewrite(path, endpoint.base_path, kind.headers):
             action = RouteAction(
@@ -175,7 +176,7 @@ def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[Re
             route = Route(match=match, route=action)
             route.MergeFrom(common)
             adapt_action(route.route, api, environment)
-            if endpoint.connection.suspend_ms or len(api.members(environment)) > 1:
+            if can_suspend:
                 count_silence(route.route)
             routes.append(route)
     return routes
