@@ -77,8 +77,12 @@ def use_members(cluster: Cluster, group: EndpointGroup, members: Sequence[Verifi
     watch_members(cluster, group)
 
 
-def adapt_action(action: RouteAction, api: Api, environment: Environment) -> None:
-    """Let *action* use the Host header of the chosen member, retry on other members, and keep sessions."""
+def adapt_action(action: RouteAction, api: Api, environment: Environment, public_path: str) -> None:
+    """
+    Let *action* use the Host header of the chosen member, retry on other members, and keep sessions.
+
+    Callers use *public_path*, so it is the path of the session's cookie.
+    """
     group = api.group(environment)
     if group is None or not group.members:
         return
@@ -88,9 +92,8 @@ def adapt_action(action: RouteAction, api: Api, environment: Environment) -> Non
         _retry_elsewhere(action.retry_policy, api.members(environment))
     if group.session is SessionKind.COOKIE:
         cookie = action.hash_policy.add().cookie
-        cookie.name, cookie.path = f"holdfast-{environment}-session", api.path
+        cookie.name, cookie.path = f"holdfast-{environment}-session", public_path
         cookie.ttl.seconds = group.session_timeout
-        cookie.attributes.add(name="HttpOnly")
     elif group.session is SessionKind.HEADER:
         action.hash_policy.add().header.header_name = group.session_header
 

@@ -175,7 +175,7 @@ def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[Re
             action.timeout.CopyFrom(kind.timeout)
             route = Route(match=match, route=action)
             route.MergeFrom(common)
-            adapt_action(route.route, api, environment)
+            adapt_action(route.route, api, environment, path)
             if can_suspend:
                 count_silence(route.route)
             routes.append(route)
