@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from browser.conftest import violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
@@ -167,3 +167,21 @@ def test_a_certificate_is_added_examined_and_deleted_as_the_described_page_says_
     keys.press("Enter")
     expect(row).to_have_count(0)
     expect(page.locator("body")).not_to_be_focused()
+
+
+def test_a_new_certificate_is_in_view_at_the_end_of_a_long_list(signed_in: Page, many: PublishedApi):
+    signed_in.set_viewport_size({"width": 1280, "height": 800})
+    signed_in.goto(f"/apis/{many.id}/endpoints")
+    signed_in.locator("summary", has_text="General Endpoint Configurations").click()
+    signed_in.get_by_role("button", name=ADD_CERTIFICATE).click()
+    dialog = signed_in.get_by_role("dialog", name=UPLOAD_CERTIFICATE)
+    pem = issue("many-3.example", end=900 * DAY).pem
+    dialog.get_by_label("Certificate", exact=True).set_input_files(
+        FilePayload(name="backend.pem", mimeType="application/x-pem-file", buffer=pem)
+    )
+    expect(dialog.locator("#inspection")).to_contain_text("CN=many-3.example")
+    dialog.get_by_label("Alias").fill(f"{PREFIX}last")
+    dialog.get_by_role("button", name="Save").click()
+    row = signed_in.locator(".certificate-row").filter(has_text=f"{PREFIX}last")
+    expect(row.locator(".enforcement")).to_have_text("Takes effect when the API is published")
+    expect(row).to_be_in_viewport(ratio=1)

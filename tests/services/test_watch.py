@@ -103,6 +103,17 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
     assert endpoint.status(clock.advance(days=8)) is WatchStatus.NOT_TRUSTED
 
 
+def test_a_certificate_that_has_expired_is_not_one_to_import(anna, publish, watching, seen):
+    async def story():
+        async with watching() as watch:
+            await watch.check_due()
+
+    with Backend(issue(HOST, start=-9 * DAY, end=-DAY)) as backend:
+        publish(anna, "Pizza", url(backend))
+        play(story())
+        assert seen(anna, backend).coverage.cause == "expired"
+
+
 def test_trust_that_changes_is_compared_without_another_look(store, anna, clock, publish, import_pem, watching, seen):
     backend_identity = issue(HOST)
 

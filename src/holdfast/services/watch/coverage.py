@@ -12,7 +12,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import compare, find_path
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet, deduplicate
-from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.services.probing.verdicts import Verdict
 
@@ -35,7 +35,9 @@ def predict(chain: Sequence[Certificate], trust: TrustSet, now: datetime) -> Cov
     with_roots, roots = _with_public_roots(trust)
     mismatches = compare(chain, with_roots, now, roots)
     if mismatches:
-        return Coverage(hash_trust(trust), accepted=False, cause=mismatches[0].code)
+        # The same as of a failed request: what has expired can't be trusted by importing it.
+        cause = min((Cause(mismatch.code) for mismatch in mismatches), key=CERTIFICATE_CAUSES.index)
+        return Coverage(hash_trust(trust), accepted=False, cause=cause.value)
     return Coverage(hash_trust(trust), accepted=True, until=find_end(chain, trust))
 
 

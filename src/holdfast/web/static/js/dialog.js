@@ -71,6 +71,13 @@ const restoreFocus = () => {
   (next ?? document.getElementById("main")).focus();
 };
 
+// What gateways say about the rows arrives a moment later, and can make all of them higher.
+const showNewRow = () => {
+  const resizes = new ResizeObserver(() => document.querySelector("[data-new]")?.scrollIntoView({ block: "center" }));
+  resizes.observe(document.getElementById("main"));
+  setTimeout(() => resizes.disconnect(), 1000);
+};
+
 if (dialog) {
   new MutationObserver(open).observe(dialog, { childList: true });
   new MutationObserver(reveal).observe(dialog, { childList: true, subtree: true });
@@ -94,7 +101,7 @@ if (dialog) {
   document.addEventListener("dialog-done", () => {
     if (dialog.open) {
       dialog.close(); // it returns the focus first
-      return document.querySelector("[data-new]")?.scrollIntoView({ block: "center" });
+      return showNewRow();
     }
     // The form is a separate page, opened in a tab: follow its link back.
     document.querySelector("main [data-dialog-close]")?.click();

@@ -10,6 +10,9 @@ const format = {
   },
 };
 const HEIGHT = 160; // that .chart-plot reserves
+// Where values are missing on both sides, there is no line to see.
+const findSinglePoints = (values) =>
+  values.flatMap((value, at) => (value != null && values[at - 1] == null && values[at + 1] == null ? [at] : []));
 
 customElements.define("line-chart", class extends HTMLElement {
   connectedCallback() {
@@ -57,7 +60,11 @@ customElements.define("line-chart", class extends HTMLElement {
       ],
       series: [
         {},
-        ...this.legend.map((item) => ({ stroke: getComputedStyle(item, "::before").backgroundColor, width: 1.5, points: { show: false } })),
+        ...this.legend.map((item) => {
+          const color = getComputedStyle(item, "::before").backgroundColor;
+          const points = { show: true, size: 5, fill: color, filter: (_, line) => findSinglePoints(this.data[line]) };
+          return { stroke: color, width: 1.5, points };
+        }),
       ],
       hooks: { setCursor: [(chart) => this.tell(chart.cursor.idx)] },
     }, this.data, this.plot);
