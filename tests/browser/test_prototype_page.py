@@ -39,6 +39,7 @@ def test_an_api_without_a_backend_is_answered_with_examples(signed_in: Page, hol
     take_pictures(page, f"empty-{width}")
     page.get_by_role("button", name="Use the endpoints").click()
     page.get_by_role("dialog").get_by_role("button", name="Use the endpoints").click()
+    expect(answer).to_be_visible()
     files = {"apiDefinition": (None, json.dumps(DEFINITION))}
     assert holdfast.rest.put(f"/apis/{api.id}/swagger", files=files).status_code == 200
     page.goto(f"/apis/{api.id}/endpoints")

@@ -58,8 +58,10 @@ def test_a_command_presents_the_certificate_that_the_api_requires(kind, command)
     assert build_call_commands([("sandbox", TLS)], api, kind, []) == [("Sandbox over TLS", command)]
 
 
-def test_a_prototype_without_endpoints_can_be_tried(client):
+def test_pages_say_what_callers_of_a_prototype_get(client):
     api = create_api(client, endpointImplementationType="MOCKED_OAS", endpointConfig={})
     client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"})
     page = client.get(f"/apis/{api['id']}").text
     assert ("curl http://" in page, "This API has no endpoint yet" in page) == (True, False)
+    assert ("Every response will be empty" in page, "Those of the definition (5)" in page) == (True, True)
+    assert "get 404 or 405" in client.get(f"/apis/{api['id']}/definition").text
