@@ -84,6 +84,9 @@ def test_each_member_of_a_group_has_its_own_trust_settings(client):
     page = client.get(f"{path}/endpoints?certificates").text
     for url in (ONE, TWO, THREE):
         assert f'"{path}/trust/production?endpoint={quote(url)}"' in page
+    # One line for each of three, with its sentences behind it.
+    assert page.count("trust-settings is-folded") == page.count("gateway-identity is-folded") == 3
+    assert page.count("identity-actions") == 0
     dialog = client.get(f"{path}/trust/production", params={"endpoint": TWO}).text
     assert f'action="{path}/trust/production?endpoint={quote(TWO)}"' in dialog
     saved = client.post(f"{path}/trust/production", params={"endpoint": TWO}, data={"names": "two.example"})
@@ -99,6 +102,9 @@ def test_each_member_of_a_group_has_its_own_trust_settings(client):
     )
     assert granted.status_code == 303
     assert THREE in client.get("/exceptions").text
+    page = client.get(f"{path}/endpoints?certificates").text
+    assert "its certificate is on the way" in page
+    assert page.count("<details><summary><span class=\"alias\">Production") == 2  # not of the one that needs attention
     client.post(f"{path}/trust/production/exception/end", params={"endpoint": THREE})
     elsewhere = client.get(f"{path}/trust/production", params={"endpoint": "https://elsewhere.test"})
     assert elsewhere.status_code == 404

@@ -144,7 +144,8 @@ def _show_page(
     group: group_form.GroupValues | None = None,
     left: list[str] | None = None,
 ) -> Response:
-    presented = read_presented(context, api)
+    presented, failures = read_presented(context, api), read_failures(runtime, api)
+    health = read_health(runtime, context, api, presented)
     saved = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
@@ -169,8 +170,10 @@ def _show_page(
         group_summary=group_form.summarize(api),
         blank_row=group_form.MemberRow(),
         group_members=_list_members(api),
-        group_health=read_health(runtime, context, api, presented),
-        group_open=any(name.startswith(group_form.PREFIX) for name in errors or {}),
+        group_health=health,
+        group_open=any(name.startswith(group_form.PREFIX) for name in errors or {})
+        or any(line.needs_attention for lines in health.values() for line in lines)
+        or bool(failures.keys() - ENVIRONMENTS),  # those of the first endpoints are above
         fallback=fallback_since(context, api),
         as_json=_write_json(context, api),
         examples=sum(mock.is_example for mock in api.mocks or ()),
@@ -181,7 +184,7 @@ def _show_page(
         removed=read_removed_rows(context, api),
         trust_rows=read_trust_rows(runtime, context, api),
         identity_rows=read_identity_rows(runtime, context, api),
-        failures=read_failures(runtime, api),
+        failures=failures,
         presented=presented,
         gateways=runtime.probes.gateways,
         expanded=_is_about_certificates(request) or any(name.startswith(SECURITY_FIELD) for name in errors or {}),

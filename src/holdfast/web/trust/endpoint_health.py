@@ -41,6 +41,11 @@ class HealthLine:
     doubt: str = ""  # why requests fail although it is available
 
     @property
+    def needs_attention(self) -> bool:
+        """Whether the endpoint gets no requests, or they fail."""
+        return self.state not in _SUMMED_UP or (self.state is HealthState.AVAILABLE and bool(self.doubt))
+
+    @property
     def word(self) -> str:
         """The state as pages name it."""
         return _WORDS[self.state]
