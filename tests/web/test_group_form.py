@@ -104,7 +104,7 @@ def test_each_member_of_a_group_has_its_own_trust_settings(client):
     assert THREE in client.get("/exceptions").text
     page = client.get(f"{path}/endpoints?certificates").text
     assert "its certificate is on the way" in page
-    assert page.count("<details><summary><span class=\"alias\">Production") == 2  # not of the one that needs attention
+    assert page.count('<details><summary><span class="alias">Production') == 2  # not of the one that needs attention
     client.post(f"{path}/trust/production/exception/end", params={"endpoint": THREE})
     elsewhere = client.get(f"{path}/trust/production", params={"endpoint": "https://elsewhere.test"})
     assert elsewhere.status_code == 404

@@ -3,7 +3,7 @@ customElements.define("member-rows", class extends HTMLElement {
   connectedCallback() {
     this.rows = this.querySelector(".members");
     this.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-row]");
+      const button = event.target.closest("[data-row]:not([aria-disabled])");
       if (button) this[button.dataset.row](button.closest(".member"));
     });
     // Health and checks are those of the saved URL.
