@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from holdfast.files.locks import is_locked
 from holdfast.gateway.process import detached, envoy
+from holdfast.gateway.process.binary import EnvoyMissing
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import _holders, gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
@@ -323,12 +324,12 @@ def test_a_binary_that_disappears_is_an_error_of_the_system(place: Path):
     asyncio.run(story())
 
 
-def test_a_launcher_that_ends_without_an_answer_is_an_error_of_the_system(place: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_launcher_that_ends_without_an_answer_is_explained(place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "executable", "/bin/true")
 
     async def story() -> None:
         with gateway(place) as process:
-            with pytest.raises(ChildProcessError, match="ended without an answer"):
+            with pytest.raises(EnvoyMissing, match="the process that starts it has ended"):
                 await process.start()
             await process.stop()
         assert running(place) == []

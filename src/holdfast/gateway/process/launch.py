@@ -3,7 +3,6 @@ Starts Envoy detached, by the program in `launcher.py`, and cleans up the memory
 """
 
 import asyncio
-import errno
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ import structlog
 
 from holdfast.files.locks import shared_lock
 from holdfast.gateway.process import launcher
-from holdfast.gateway.process.binary import identify, read_version
+from holdfast.gateway.process.binary import EnvoyMissing, identify, read_version
 from holdfast.gateway.process.directory import GatewayDirectory
 from holdfast.gateway.process.record import EnvoyRecord
 
@@ -90,7 +89,7 @@ class Launch:
             )
             answer, _ = await helper.communicate(json.dumps(wish).encode())
         if not answer:  # it was killed, for example because there was no memory
-            raise ChildProcessError(errno.ECHILD, "The process that starts Envoy ended without an answer", str(binary))
+            raise EnvoyMissing(f"Can't start {binary}: the process that starts it has ended. Its log may say why.")
         identity, *failure = map(json.loads, answer.splitlines())
         if failure:
             error = failure[0]["error"]
