@@ -176,3 +176,15 @@ def test_a_late_answer_to_an_earlier_update_changes_nothing():
     stream.answer(gateway, changed, None)
     assert gateway.acknowledged == {(CLUSTER, "b"): "1"}
     assert gateway.unanswered == {}
+
+
+def test_an_answer_about_what_the_gateway_unsubscribed_from_meanwhile_does_not_say_that_it_has_it():
+    """Envoy does so when a cluster that names a secret is replaced before the secret arrives."""
+    stream = subscribe("a", "b")
+    gateway = stream.cache.gateways[0]
+    (update,) = updates(stream, resources(a="1", b="1"))
+    gateway.unanswered.update({(CLUSTER, each.name): update.nonce for each in update.resources})
+    stream.request((), ["a"], {}, first=False)
+    stream.answer(gateway, update.nonce, None)
+    assert gateway.acknowledged == {(CLUSTER, "b"): "1"}
+    assert gateway.unanswered == {}

@@ -136,6 +136,8 @@ class Subscription:
             if gateway.unanswered.get(key) == nonce:
                 del gateway.unanswered[key]
             gateway.awaited.discard(key)
+            if not (self.wildcard or resource.name in self.names):
+                continue  # the gateway unsubscribed before it got this, and has dropped it
             if resource.name in bad:
                 gateway.rejected[key] = Rejection(resource.version, reason)
             else:
