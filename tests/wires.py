@@ -9,6 +9,7 @@ A network between a gateway and its control plane that can lose everything, sile
 import select
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 PIECE = 65536
@@ -18,8 +19,9 @@ LOOKS_EVERY = 0.05  # seconds
 class Wire:
     """Forwards connections to *target*; while it is cut, packets are lost without an error."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
+    def __init__(self, target: tuple[str, int], change: Callable[[bytes], bytes] = bytes) -> None:
+        """*change* returns what arrives instead of what the target sends."""
+        self._target, self._change = target, change
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = "{}:{}".format(*self._listening.getsockname())
         self._whole = threading.Event()
@@ -70,4 +72,5 @@ class Wire:
                         self.received += len(piece) if end is far else 0
                         if end is far:
                             self._ended.wait(self.delay)
+                            piece = self._change(piece)
                         ends[end].sendall(piece)

@@ -1,18 +1,22 @@
 """Control planes wake each other through the database, even after it was gone, and without LISTEN."""
 
 import queue
+import re
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 
 from holdfast.store.database import Store
 from holdfast.store.postgresql import notifications
+from holdfast.store.postgresql.connecting import ServerConnection, connect
 from holdfast.store.postgresql.location import parse_location
 from holdfast.store.topics import Topic
 from postgresql import PostgresServer, shared_server
 from running import wait_until
+from wires import Wire
 
 WITHIN = 10  # seconds
 
@@ -72,13 +76,27 @@ def test_a_change_wakes_the_other_control_plane_within_50_milliseconds(stores):
     assert sorted(times)[10] < 0.05, times
 
 
-def test_a_note_wakes_only_those_who_wait_for_its_topic(stores):
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_a_note_wakes_only_those_who_wait_for_its_topic(stores, monkeypatch, is_pooled):
+    monkeypatch.setattr(notifications, "POLL", 60)
+    monkeypatch.setattr(ServerConnection, "is_pooled", is_pooled)
     one, other = stores
     woken = follow(one, Topic.GATEWAYS, Topic.MESSAGES, Topic.CHANGES)
     with other.note(Topic.MESSAGES):
         pass
     assert woken.get(timeout=WITHIN)[0] == Topic.MESSAGES
     assert woken.empty()
+
+
+def test_behind_a_connection_pooler_statements_are_not_prepared(database):
+    """It gives the client a key for canceling statements in which the process is not that of the server."""
+    another = partial(re.compile(rb"K\x00\x00\x00\x0c.", re.DOTALL).sub, b"K\x00\x00\x00\x0c\x7f")
+    with Wire(("127.0.0.1", database.port), another) as wire:
+        url = database.tcp_url.replace(f"127.0.0.1:{database.port}", wire.address)
+        with connect(parse_location(url, password=database.password)) as pooled:
+            assert (pooled.is_pooled, pooled.prepare_threshold) == (True, None)
+        with connect(parse_location(database.url)) as direct:
+            assert (direct.is_pooled, direct.prepare_threshold) == (False, 5)
 
 
 def test_a_transaction_that_fails_wakes_nobody(stores):

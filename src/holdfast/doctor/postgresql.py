@@ -103,7 +103,7 @@ def _notifications(location: PostgresqlLocation) -> Check:
     if inspection.hears_notifications(location, HEARD_WITHIN):
         return Check.ok("notifications", "Control planes are notified of each other's changes (LISTEN and NOTIFY).")
     text = "Notifications don't arrive, so control planes notice each other's changes within a second, by polling."
-    advice = "Connect directly, or set PgBouncer to pool_mode=session."
+    advice = "To notice them at once, connect directly, or set PgBouncer to pool_mode=session."
     return Check.warning("notifications", text, advice)
 
 

@@ -128,7 +128,8 @@ class Distributor:
         built: BuiltScopes = {}
         resources = sum(self._served[group].apply(built) for group in concerned)
         self._groups.tell_observers()
-        log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
+        if concerned or snapshot.apis:
+            log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
 
     def presents_identity(self, name: str, member: str = "") -> bool:
         """

@@ -28,6 +28,7 @@ class ServerConnection(psycopg.Connection[Row]):
     """A connection that closes if the server doesn't answer within *patience* seconds (None: it waits forever)."""
 
     patience: float | None = ANSWER
+    is_pooled = False  # by a connection pooler, such as PgBouncer, which passes statements on to the server
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server's answer. Raises psycopg.OperationalError."""
@@ -47,4 +48,10 @@ def connect(location: PostgresqlLocation) -> ServerConnection:
     parameters = {**_DEFAULTS, **location.parameters, "client_encoding": "utf8"}
     if location.password:
         parameters["password"] = location.password
-    return ServerConnection.connect(**parameters, autocommit=True)
+    connection = ServerConnection.connect(**parameters, autocommit=True)
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if row != (connection.info.backend_pid,):
+        connection.is_pooled = True
+        # Transactions may reach different connections of the server, where a name means another prepared statement.
+        connection.prepare_threshold = None
+    return connection

@@ -205,6 +205,8 @@ def _begin(connection: Connection) -> None:
 def _configure(connection: ServerConnection, entry: ConnectionPoolEntry) -> None:
     """Limit what a connection can wait for; a transaction that begins may set lower limits."""
     del entry
+    # A connection pooler may pass on what another connection listens to; without a handler, psycopg collects it.
+    connection.add_notify_handler(lambda _: None)
     connection.execute(
         f"SET statement_timeout = {_milliseconds(STATEMENT)}; SET lock_timeout = {_milliseconds(PATIENCE)}; "
         f"SET idle_in_transaction_session_timeout = {_milliseconds(READER_IDLE)}; SET timezone = 'UTC'"

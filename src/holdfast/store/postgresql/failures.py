@@ -34,7 +34,7 @@ _SLOW = ("53", "57014", "25P03", "25P04")  # no memory; a statement or transacti
 _REFUSALS = (
     ("authentication failed", "Check the user, HOLDFAST_DATABASE_PASSWORD and the server's pg_hba.conf."),
     ("no password supplied", "Set HOLDFAST_DATABASE_PASSWORD or HOLDFAST_DATABASE_PASSWORD_FILE."),
-    ("no pg_hba.conf entry|pg_hba.conf rejects", "Allow this machine in the server's pg_hba.conf."),
+    ("no pg_hba.conf entry|pg_hba.conf rejects", "Allow this machine, user and database in the server's pg_hba.conf."),
     ("FATAL: +role .* does not exist", "Create the user, or correct the URL."),
     ("FATAL: +database .* does not exist", "Create the database, or correct the URL."),
     ("permission denied for database", "Make the user the owner of the database."),

@@ -8,14 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 import psycopg
 import structlog
 
 from holdfast.store.errors import StoreCrowded, StoreUnreachable
 from holdfast.store.location import PostgresqlLocation
-from holdfast.store.postgresql.connecting import connect
+from holdfast.store.postgresql.connecting import ServerConnection, connect
 from holdfast.store.postgresql.failures import explain
 from holdfast.store.topics import Topic
 
@@ -38,7 +37,7 @@ class Notifications:
     A thread that calls *tell* after transactions of other processes; notifications from *own_name* are ignored.
 
     When it may have missed some, such as after a reconnection, it calls *tell* with each topic. Connection poolers may
-    drop notifications, so behind one it does that each second.
+    drop notifications, so behind one it also does that each second.
     """
 
     def __init__(self, location: PostgresqlLocation, own_name: str, tell: Tell) -> None:
@@ -78,28 +77,32 @@ class Notifications:
                     self._tell_of(Topic)
             self._ended.wait(POLL - (time.monotonic() - began))
 
-    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+    def _listen(self, connection: ServerConnection) -> None:
         """Call listeners until this object is closed. Raises psycopg.Error."""
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        is_pooled = row is None or row[0] != connection.info.backend_pid
+        is_pooled = connection.is_pooled
         if is_pooled:
             log.warning("a connection pooler may drop notifications of other control planes", seconds=POLL)
         self._tell_of(Topic)
         tests_at, answered = time.monotonic() + TEST, True
+        polls_at = time.monotonic() + POLL
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._ended.is_set():
-                selector.select(POLL if is_pooled else max(tests_at - time.monotonic(), 0))
+                selector.select(max((polls_at if is_pooled else tests_at) - time.monotonic(), 0))
                 topics = self._receive(connection)
                 answered |= _TEST in topics
-                self._tell_of(Topic if is_pooled else topics)
+                # Not whenever one arrives: what listeners do may send the next one.
+                if is_pooled and time.monotonic() >= polls_at:
+                    topics |= set(Topic)
+                    polls_at = time.monotonic() + POLL
+                self._tell_of(topics)
                 if time.monotonic() >= tests_at:
                     is_pooled |= not answered
                     connection.execute(notify(_TEST, self._own_name))
                     tests_at, answered = time.monotonic() + TEST, False
 
-    def _receive(self, connection: psycopg.Connection[Any]) -> set[str]:
+    def _receive(self, connection: ServerConnection) -> set[str]:
         """Return the topics of waiting notifications, without waiting for any."""
         topics = set()
         for notification in connection.notifies(timeout=0):
