@@ -113,6 +113,16 @@ def test_failures_are_forgotten_after_a_while(attempts, wait):
     assert wait(attempts, later) == 0
 
 
+def test_a_clock_that_was_a_day_ahead_locks_nobody_out(attempts, others, wait):
+    ahead = NOW + timedelta(days=1)
+    for each in (attempts, others):
+        fail(each, FREE + 4, ahead)
+        assert wait(each, ahead) > 0
+        assert wait(each, NOW) == 0
+    fail(attempts, FREE + 1)
+    assert wait(others, NOW) == 1
+
+
 def test_success_forgets_the_failures_at_every_control_plane(attempts, others, wait):
     fail(attempts, FREE)
     succeed(others)

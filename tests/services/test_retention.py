@@ -3,7 +3,7 @@
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +14,7 @@ from holdfast.apis.notifications.event import EventKind, EventSeverity, Notifica
 from holdfast.apis.notifications.silence import Silence
 from holdfast.server.settings import Settings
 from holdfast.services import retention
-from holdfast.services.retention import forget_old_rows
+from holdfast.services.retention import forget_by_the_earlier_clock, forget_old_rows
 from holdfast.store import audit_chain, journal
 from holdfast.store import old_rows as old_rows_module
 from holdfast.store.access import accounts, tokens
@@ -170,3 +170,21 @@ def test_a_round_that_finds_nothing_writes_nothing(store, fill):
     recorded = RecordedWrites(store, lambda: 1)
     forget_old_rows(recorded, NOW, audit_days=400)
     assert recorded.after == []
+
+
+def test_a_machine_whose_clock_is_ahead_deletes_nothing_early(store):
+    now, times = datetime.now(UTC), []
+    for wrong in (now + 365 * DAY, now - 365 * DAY):
+        forget_by_the_earlier_clock(lambda _, at: times.append(at), store, wrong)
+    assert times[0] < now + DAY
+    assert times[1] == now - 365 * DAY
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_message_whose_next_attempt_a_wrong_clock_has_set_is_sent_at_once(store):
+    with store.write() as session:
+        send_message(session, NOW)
+        (message,) = outbox.due(session, NOW)
+        for days, expected in ((0.04, []), (365, [message])):
+            outbox.mark_failed(session, message, NOW, "Refused.", NOW + days * DAY)
+            assert outbox.due(session, NOW) == expected

@@ -191,6 +191,28 @@ def test_a_successor_checks_nothing_again_that_was_checked_before(anna, publish,
         assert play(story()) == (1, 2)  # once after three days, not once for each interval in them
 
 
+def test_a_clock_that_was_a_year_ahead_delays_no_check(anna, clock, publish, watching, seen):
+    async def story():
+        async with watching() as watch:
+            clock.advance(days=365)
+            await watch.check_due()
+            clock.advance(days=-365)
+            await watch.check_due()
+            clock.advance(hours=7)
+            await watch.check_due()
+        async with watching() as successor:
+            checked = backend.connections
+            await successor.check_due()
+            assert backend.connections == checked
+        return checked
+
+    with Backend(issue(HOST)) as backend, closed_port() as nowhere:
+        publish(anna, "Pizza", url(backend))
+        publish(anna, "Pasta", nowhere)
+        assert play(story()) == 2
+    assert seen(anna, nowhere).silence.retry_at < clock() + timedelta(hours=1)
+
+
 def test_a_silent_backend_is_tried_again_after_growing_intervals(anna, clock, publish, watching, seen):
     async def story():
         attempts = []

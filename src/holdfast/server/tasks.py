@@ -15,7 +15,7 @@ from holdfast.services.notifications.evaluation import Observed
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
 from holdfast.services.publishing.distribution import Distributor
-from holdfast.services.retention import chain_events, forget_old_rows
+from holdfast.services.retention import chain_events, forget_by_the_earlier_clock, forget_old_rows
 from holdfast.services.runtime import Runtime
 from holdfast.services.traffic.recording import Lifetimes
 from holdfast.services.traffic.retention import forget_old_traffic
@@ -64,12 +64,14 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int, traffi
     def control_planes() -> int:
         return 1 + len(runtime.presence.others)
 
-    forget = partial(forget_old_rows, audit_days=audit_days)
+    forget = partial(forget_by_the_earlier_clock, partial(forget_old_rows, audit_days=audit_days))
     forget_regularly = partial(repeat, forget, utc_now, FORGET_EVERY)
     background.start("old rows", partial(runtime.presence.lease.run, forget_regularly))
     chain_regularly = partial(repeat, chain_events, utc_now, CHAIN_EVERY)
     background.start("chain of audit events", partial(runtime.presence.lease.run, chain_regularly))
-    forget_traffic = partial(forget_old_traffic, lifetimes=traffic.by_resolution())
+    forget_traffic = partial(
+        forget_by_the_earlier_clock, partial(forget_old_traffic, lifetimes=traffic.by_resolution())
+    )
     forget_traffic_regularly = partial(repeat, forget_traffic, utc_now, FORGET_EVERY)
     background.start("old traffic", partial(runtime.presence.lease.run, forget_traffic_regularly))
     background.start("failed sign-ins", partial(follow, runtime.store, utc_now, control_planes))

@@ -2,6 +2,7 @@
 Deletes old rows, and chains audit events of the previous version.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -9,11 +10,25 @@ import structlog
 
 from holdfast.store import audit_chain
 from holdfast.store.access import accounts
+from holdfast.store.clock import database_time
 from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy
 from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, find_old_rows
 
 log = structlog.get_logger()
+
+
+def forget_by_the_earlier_clock(
+    forget: Callable[[Transactions, datetime], object], store: Transactions, now: datetime
+) -> None:
+    """
+    Call *forget* with *now* or the database server's time, whichever is earlier.
+
+    A machine whose clock is wrong, even by years, then deletes nothing early.
+    """
+    with store.read() as session:
+        earlier = min(now, database_time(session))
+    forget(store, earlier)
 
 
 def forget_old_rows(store: Transactions, now: datetime, *, audit_days: int = 0) -> None:

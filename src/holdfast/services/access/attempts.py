@@ -166,7 +166,7 @@ class Attempts:
         """Return the failures of *keys* that aren't stored."""
         with self._lock:
             counted = {key: failures for key in keys if (failures := self._unstored.get(key))}
-        return {key: failures for key, failures in counted.items() if now - failures.last <= FORGOTTEN_AFTER}
+        return {key: failures for key, failures in counted.items() if abs(now - failures.last) <= FORGOTTEN_AFTER}
 
     def _remember(self, keys: Sequence[str], now: datetime) -> Mapping[str, FailureCount]:
         """Count an attempt that isn't stored, and return those before."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.services.watch.observation import Observation
-from holdfast.services.watch.schedule import last_slot
+from holdfast.services.watch.schedule import LONGEST_RETRY, last_slot
 from holdfast.store import journal
 from holdfast.store.database import Notes
 from holdfast.store.topics import Topic
@@ -46,7 +46,8 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
     first, regular = [], []
     for place in sorted(used, key=lambda each: each not in missing):  # those of new APIs before those of a long round
         is_known, retry_at = watched.get(place, (False, None))
-        if not is_known or (retry_at and retry_at <= now):
+        # A later time was set while the clock was wrong.
+        if not is_known or (retry_at and not now < retry_at <= now + LONGEST_RETRY):
             first.append(Due(place, None))
         elif retry_at is None and (slot := last_slot(place, interval, now)) > checked_until:
             regular.append((slot, place))

@@ -31,6 +31,7 @@ WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
 RESTS = 3.0  # times as long as a group of checks took, in which requests have the processor for themselves
 SHORTEST_REST, LONGEST_REST = 0.2, 1.0  # seconds
 UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can look at
+CLOCKS = timedelta(minutes=5)  # by which the clocks of control planes may differ
 AT_ONCE = 50  # origins whose trust has changed that are compared in one step
 
 
@@ -80,6 +81,10 @@ class Watch:
         """
         clock = asyncio.get_running_loop().time
         began, reached, now = clock(), await self._begin(), self._now()
+        if reached.checked_until > now + CLOCKS:
+            # It was written while a clock was wrong; otherwise, nothing would be checked until then.
+            self._progress = reached = replace(reached, checked_until=now)
+            self._unseen.clear()
         if not self._looks.can_look:
             return False
         due = await self._looks.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))

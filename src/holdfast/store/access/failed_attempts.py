@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import ColumnElement, case, delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import FailedAttemptRow
@@ -34,10 +34,12 @@ def find(
     """
     Return the failures that were counted for *keys*, except forgotten ones.
 
+    Those with a time far in the future were counted while a clock was wrong, and are forgotten, too.
+
     With *to_change*, the rows stay locked until the transaction ends, so that other control planes wait.
     """
     row = FailedAttemptRow
-    query = select(row.key, row.count, row.last_at).where(row.key.in_(keys), row.last_at >= now - FORGOTTEN_AFTER)
+    query = select(row.key, row.count, row.last_at).where(row.key.in_(keys), ~_is_forgotten(now))
     if to_change:
         query = query.order_by(row.key).with_for_update()
     return {key: FailureCount(count, last) for key, count, last in session.execute(query)}
@@ -49,8 +51,8 @@ def add(session: Session, keys: Iterable[str], now: datetime) -> None:
     # In one order, so that two control planes don't wait for each other.
     new = [{"key": key, "count": 1, "last_at": now} for key in sorted(keys)]
     insert = insert_into(session, row).values(new)
-    forgotten = row.last_at < now - FORGOTTEN_AFTER
-    later = case((row.last_at > insert.excluded.last_at, row.last_at), else_=insert.excluded.last_at)
+    forgotten = _is_forgotten(now)
+    later = case((~forgotten & (row.last_at > insert.excluded.last_at), row.last_at), else_=insert.excluded.last_at)
     changed = {"count": case((forgotten, 1), else_=row.count + 1), "last_at": later}
     session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=changed))
     oldest = select(row.key).where(forgotten).order_by(row.last_at).limit(_SWEPT).with_for_update(skip_locked=True)
@@ -62,3 +64,8 @@ def remove(session: Session, keys: Collection[str]) -> None:
     row = FailedAttemptRow
     there = session.scalars(select(row.key).where(row.key.in_(keys)).order_by(row.key).with_for_update()).all()
     session.execute(delete(row).where(row.key.in_(there)))
+
+
+def _is_forgotten(now: datetime) -> ColumnElement[bool]:
+    last = FailedAttemptRow.last_at
+    return (last < now - FORGOTTEN_AFTER) | (last > now + FORGOTTEN_AFTER)

@@ -6,9 +6,9 @@ A channel has at most one open message. What is added meanwhile waits, and becom
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import case, exists, func, insert, select, update
+from sqlalchemy import case, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.notifications.event import EventSeverity, Notification
@@ -20,6 +20,8 @@ from holdfast.store.tables import (
     NotificationMessageRow,
     NotificationRow,
 )
+
+LONGEST_WAIT = timedelta(hours=2)  # for the next attempt, which is made within an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,16 @@ def begin_message(
 
 
 def due(session: Session, now: datetime) -> list[OpenMessage]:
-    """Return the open messages whose next attempt is due, the oldest first."""
+    """
+    Return the open messages whose next attempt is due, the oldest first.
+
+    A time that is too far in the future was set while a clock was wrong, so it is due, too.
+    """
     message, channel = NotificationMessageRow, NotificationChannelRow
     query = (
         select(message, channel.name)
         .join(channel, channel.id == message.channel_id)
-        .where(message.next_attempt_at <= now)
+        .where(or_(message.next_attempt_at <= now, message.next_attempt_at > now + LONGEST_WAIT))
         .order_by(message.created_at, message.id)
     )
     return [
