@@ -8,6 +8,7 @@ import itertools
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,14 @@ def write(own: Holdfast) -> str:
     return refusal_of(own, "POST", "/apis", json={"name": name, "context": f"/{name}", "version": "1"})
 
 
+def assert_nothing_was_lost(own: Holdfast, rotation: Rotation) -> None:
+    """Check that each rejected upload has a sentence, and that what was acknowledged is stored and enforced."""
+    assert {text.partition(" ")[2] for text in rotation.refusals} <= UNREACHABLE
+    wait_until(rotation.is_kept, within=SOON)
+    stored = own.rest.get("/endpoint-certificates", params={"endpoint": rotation.endpoint, "limit": 100}).json()
+    assert {each["alias"] for each in stored["certificates"]} - rotation.uncertain == {rotation.last}
+
+
 @contextmanager
 def killed(place: Place) -> Iterator[None]:
     place.server.kill()
@@ -180,10 +189,7 @@ def test_without_the_database_gateways_serve_and_the_publisher_says_why_it_does_
             rotation.go_on()
             load.go_on()
         assert set(load.answers) == {"200"}
-        assert {text.partition(" ")[2] for text in rotation.refusals} <= UNREACHABLE
-        wait_until(rotation.is_kept, within=SOON)
-        stored = own.rest.get("/endpoint-certificates", params={"endpoint": backend.url(), "limit": 100}).json()
-        assert {each["alias"] for each in stored["certificates"]} - rotation.uncertain == {rotation.last}
+        assert_nothing_was_lost(own, rotation)
         assert published.path
         wait_until(lambda: httpx2.get(f"{own.publisher_url}/readyz", trust_env=False).status_code == 200, within=SOON)
 
@@ -220,13 +226,28 @@ def test_a_full_disk_of_the_server_is_reported_until_there_is_space(
     assert set(load.answers) == {"200"}
 
 
-def test_a_slow_server_slows_down_only_the_publisher(own: Holdfast, api: PublishedApi, wire: Wire):
-    with Load(own, api.path) as load, Backend(PRESENTED) as backend:
-        wire.delay = 0.5
-        try:
-            assert refusal_of(own) in {"", BUSY}
-            load.go_on()
-        finally:
-            wire.delay = 0.0
-        own.publish_trusted_api(backend.url(), PRESENTED.pem)
-    assert set(load.answers) == {"200"}
+def test_a_server_that_takes_half_a_second_for_each_statement_slows_down_only_the_publisher(
+    own: Holdfast, api: PublishedApi, wire: Wire
+):
+    with Backend(PRESENTED) as backend, own.browser() as browser, ThreadPoolExecutor() as threads:
+        browser.post("/sign-in", data={"name": "admin", "password": own.admin_password})
+        published, where = own.publish_api(backend.url()), {"endpoint": backend.url()}
+        form, files = where | {"alias": "slow"}, {"certificate": ("certificate.pem", PRESENTED.pem)}
+        with Load(own, api.path) as load:
+            wire.delay = 0.5
+            try:
+                uploading = threads.submit(refusal_of, own, "POST", "/endpoint-certificates", data=form, files=files)
+                opening = threads.submit(browser.get, f"/apis/{published.id}", timeout=REFUSED_WITHIN)
+                assert refusal_of(own) in {"", *UNREADABLE}
+                page, refusal = opening.result().text, uploading.result()
+                load.go_on()
+            finally:
+                wire.delay = 0.0
+        assert set(load.answers) == {"200"}
+        assert published.name in page or any(text in page for text in UNREADABLE)
+        assert refusal in {"", *UNREACHABLE} - {StoreUncertain.public}
+        stored = own.rest.get("/endpoint-certificates", params=where).json()["certificates"]
+        assert [each["alias"] for each in stored] == ([] if refusal else ["slow"])
+        if stored:
+            own.wait_until_enforced("slow")
+            assert own.call(published.path).status_code == 200

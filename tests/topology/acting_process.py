@@ -19,8 +19,8 @@ from holdfast.store.database import Store, Transactions
 from holdfast.store.postgresql import engine
 from holdfast.store.postgresql.location import parse_location
 
-engine.WRITER_IDLE = 0.5  # seconds
-LASTS = timedelta(seconds=1)
+LASTS = timedelta(seconds=0.5)
+engine.WRITER_IDLE = LASTS.total_seconds()  # as in production, where both are 10 s
 
 
 def act(store: LeasedStore) -> None:

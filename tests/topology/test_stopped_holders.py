@@ -1,10 +1,15 @@
-"""A process that is stopped while it holds the lease does nothing once another one has taken over."""
+"""
+A process that is stopped while it holds the lease does nothing once another one has taken over.
+
+In production, a lease lasts 10 seconds; here, 0.5. A process that is stopped for a minute is stopped for six leases.
+"""
 
 import os
 import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +20,8 @@ from postgresql import shared_server
 from running import wait_until
 
 PROGRAM = Path(__file__).with_name("acting_process.py")
-TIMES = 3
+STOPPED_FOR = 6 * timedelta(seconds=0.5)  # six leases of the process
+TIMES = 2
 
 
 @pytest.fixture
@@ -23,7 +29,10 @@ def database():
     made = shared_server().create_database()
     Store(parse_location(made.url)).close()  # with its tables
     with made.connect() as connection:
-        connection.execute("CREATE TABLE act (number bigserial PRIMARY KEY, holder text, term integer)")
+        connection.execute(
+            "CREATE TABLE act (number bigserial PRIMARY KEY, holder text, term integer, "
+            "at timestamptz DEFAULT clock_timestamp())"
+        )
         yield made, connection
 
 
@@ -35,11 +44,11 @@ def test_a_holder_that_was_stopped_never_acts_after_its_successor(database):
         return row and row[0]
 
     def replace_holder(before, after):
-        """Stop the process that acts, and let it continue once another process acts."""
+        """Stop the process that acts, and let it continue after STOPPED_FOR, when another process acts."""
         os.kill(processes[before].pid, signal.SIGSTOP)
-        (last,) = connection.execute("SELECT max(number) FROM act").fetchone()
-        query = "SELECT 1 FROM act WHERE holder = %s AND number > %s LIMIT 1"
-        wait_until(lambda: connection.execute(query, (after, last)).fetchone(), 30)
+        (stopped_at,) = connection.execute("SELECT clock_timestamp()").fetchone()
+        query = "SELECT 1 FROM act WHERE holder = %s AND at > %s LIMIT 1"
+        wait_until(lambda: connection.execute(query, (after, stopped_at + STOPPED_FOR)).fetchone(), 30)
         os.kill(processes[before].pid, signal.SIGCONT)
 
     with ExitStack() as stack:
