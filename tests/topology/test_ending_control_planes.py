@@ -10,6 +10,10 @@ import httpx2
 import pytest
 
 from backends import V4, Backend
+from deploying import Deployments
+from holdfast.store.postgresql.engine import BEGIN
+from holdfast.store.postgresql.opening import begin_alone
+from holdfast.store.revisions import newest_revision
 from issuing import issue
 from load import Load
 from running import wait_until
@@ -99,6 +103,7 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
             Load(gateway, api.path) as load,
             Load(installation.gateways[1], api.path) as elsewhere,
             rotating(installation, backend, presented.pem) as rotation,
+            Deployments([killed, other], backend.url()) as deployments,
         ):
             wait_until(lambda: rotation.rotated > 2, 20)
             killed.kill_publisher()
@@ -109,6 +114,7 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
                 second = other.publish_api(another.url())
                 alias = other.import_certificate(another.url(), theirs.pem)
                 wait_until(lambda: rotation.rotated > after + 2, 20)
+                deployments.go_on()
                 assert [each.status_of(second) for each in installation.gateways] == [200, 200]
             load.go_on()
             elsewhere.go_on()
@@ -117,6 +123,7 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
         listed = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
         assert {mine, alias, *rotation.uploaded} <= {each["alias"] for each in listed}
         killed.start()
+        assert (deployments.lost(killed), deployments.lost(other), deployments.refusals) == ([], [], set())
         for each in (killed, other):
             wait_until(lambda each=each: progress_of(each, rotation.uploaded[-1]) == ("enforced", 2), 20)
 
@@ -127,13 +134,32 @@ def progress_of(control_plane: ControlPlane, alias: str) -> tuple[str, int]:
     return progress["progress"], progress["enforcedOn"]
 
 
-def test_a_rolling_restart_fails_no_request_and_gateways_move_before_they_lose_anything(installation: Installation):
+@contextmanager
+def later_tables(installation: Installation) -> Iterator[None]:
+    """Change the tables as a later version does, while this one uses them, and back at the end."""
+    with installation.database.connect() as connection:
+        connection.execute(begin_alone(60)[BEGIN])
+        connection.execute("SET LOCAL lock_timeout = '30s'")
+        connection.execute("ALTER TABLE api ADD COLUMN later varchar; CREATE TABLE later (api_id varchar)")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'; COMMIT")
+        yield
+        connection.execute("ALTER TABLE api DROP COLUMN later; DROP TABLE later")
+        connection.execute("UPDATE alembic_version SET version_num = %s", [newest_revision()])
+
+
+def test_a_rolling_restart_after_a_migration_fails_no_request_and_gateways_move_before_they_lose_anything(
+    installation: Installation,
+):
     with Backend(None) as backend:
         api = installation.control_planes[0].publish_api(backend.url())
         for each in installation.gateways:
             wait_until(lambda each=each: each.status_of(api) == 200, 10)
         losses = [event_count(each, "lost the control plane") for each in installation.gateways]
-        with Load(installation.gateways[0], api.path) as load, Load(installation.gateways[1], api.path) as elsewhere:
+        with (
+            Load(installation.gateways[0], api.path) as load,
+            Load(installation.gateways[1], api.path) as elsewhere,
+            later_tables(installation),
+        ):
             for control_plane in installation.control_planes:
                 other = installation.other(control_plane)
                 control_plane.stop()

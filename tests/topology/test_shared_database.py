@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from backends import V4, Backend
+from deploying import Deployments
 from issuing import issue
 from load import Load
 from rotating import SOON, Rotation
@@ -63,6 +64,7 @@ def test_kill_9_of_the_database_loses_nothing_that_either_control_plane_acknowle
             stack.enter_context(Rotation(control_plane, backend.url()))
             for control_plane, backend in zip((one, other), backends[1:], strict=True)
         ]
+        deployments = stack.enter_context(Deployments([one], backends[0].url()))
         for _ in range(2):
             installation.postgres.kill()
             for load in loads:
@@ -70,11 +72,13 @@ def test_kill_9_of_the_database_loses_nothing_that_either_control_plane_acknowle
             installation.postgres.start()
             for rotation in rotations:
                 rotation.go_on()
+            deployments.go_on()
         for load in loads:
             load.go_on()
         ends = [rotation.last for rotation in rotations]
         assert all(ends)
     assert [set(load.answers) for load in loads] == [{"200"}] * 2
+    assert (deployments.lost(one), deployments.lost(other)) == ([], [])
     for rotation, backend in zip(rotations, backends[1:], strict=True):
         for control_plane in (one, other):
             query = {"endpoint": backend.url(), "limit": 100}
