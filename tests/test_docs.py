@@ -107,6 +107,7 @@ def test_every_option_in_the_documentation_is_there():
             "--role",
         ),  # pg_dump
         *("--single-transaction",),  # pg_restore
+        *("--checkpoint", "--pgdata"),  # pg_basebackup
         *("--pwprompt", "--template"),  # createuser and createdb
         *("--now",),  # systemctl
         *("--apim", "--params", "--rotate-revision", "--skip-deployments", "--update", "--verbose"),  # apictl
