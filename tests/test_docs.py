@@ -112,6 +112,7 @@ def test_every_option_in_the_documentation_is_there():
         *("--now",),  # systemctl
         *("--apim", "--params", "--rotate-revision", "--skip-deployments", "--update", "--verbose"),  # apictl
         *("--all", "--dry-run", "--force", "--latest", "--preserve-credentials", "--rev"),  # apictl
+        *("--vcs-source-repo-path", "--vcs-deployment-repo-path"),  # apictl
     }
     named = {name for each in DOCUMENTS for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", each.read_text())}
     assert named - options - common - others == set()

@@ -20,7 +20,7 @@ NOTICES = {
     "unused-deleted": "Unused certificates of {name} deleted",
     "environments-saved": "Environments of {name} saved",
     "endpoints-saved": "Endpoints of {name} saved",
-    "examples-chosen": "Gateways answer for {name} with examples",
+    "examples-chosen": "{name} set to answer with examples",
     "endpoints-chosen": "Gateways forward requests for {name} to its endpoints",
     "description-saved": "Description of {name} saved",
     "rules-saved": "Request rules of {name} saved",
