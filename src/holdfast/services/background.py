@@ -95,8 +95,12 @@ def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:
     return event
 
 
-async def run_to_end(thread: Executor, work: Callable[[], T]) -> T:
-    """Run *work* in *thread*, to its end even if the task is cancelled, so that it doesn't outlive the store."""
+async def run_to_end(thread: Executor | None, work: Callable[[], T]) -> T:
+    """
+    Run *work* in *thread* (None: a shared one), to its end even if the task is cancelled.
+
+    Otherwise, it could outlive the store, or run next to its successor.
+    """
     running = asyncio.get_running_loop().run_in_executor(thread, work)
     try:
         return await asyncio.shield(running)

@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from holdfast.apis.notifications.channel import Channel
 from holdfast.apis.notifications.message import MAX_LISTED, Message
 from holdfast.network.delivery import NotDelivered
-from holdfast.services.background import AFTER_PUBLISHING, wake_on_write
+from holdfast.services.background import AFTER_PUBLISHING, run_to_end, wake_on_write
 from holdfast.services.notifications.channels import open_secrets
 from holdfast.services.notifications.evaluation import Evaluation, Observed
 from holdfast.services.notifications.sending import Sender
@@ -58,7 +59,8 @@ class Clerk:
         try:
             while True:
                 wake.clear()
-                await asyncio.to_thread(self.evaluate, store, self._now())
+                # To its end: if this control plane takes the lease again, two would add the same notifications.
+                await run_to_end(None, partial(self.evaluate, store, self._now()))
                 await self.begin_sending(store, wake.set)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PAUSE):
