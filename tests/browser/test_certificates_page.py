@@ -169,7 +169,9 @@ def test_a_certificate_is_added_examined_and_deleted_as_the_described_page_says_
     expect(page.locator("body")).not_to_be_focused()
 
 
-def test_a_new_certificate_is_in_view_at_the_end_of_a_long_list(signed_in: Page, many: PublishedApi):
+def test_a_new_certificate_is_in_view_at_the_end_of_a_long_list(
+    signed_in: Page, holdfast: Holdfast, many: PublishedApi
+):
     signed_in.set_viewport_size({"width": 1280, "height": 800})
     signed_in.goto(f"/apis/{many.id}/endpoints")
     signed_in.locator("summary", has_text="General Endpoint Configurations").click()
@@ -180,8 +182,9 @@ def test_a_new_certificate_is_in_view_at_the_end_of_a_long_list(signed_in: Page,
         FilePayload(name="backend.pem", mimeType="application/x-pem-file", buffer=pem)
     )
     expect(dialog.locator("#inspection")).to_contain_text("CN=many-3.example")
-    dialog.get_by_label("Alias").fill(f"{PREFIX}last")
+    dialog.get_by_label("Alias").fill("last-one")
     dialog.get_by_role("button", name="Save").click()
-    row = signed_in.locator(".certificate-row").filter(has_text=f"{PREFIX}last")
+    row = signed_in.locator(".certificate-row").filter(has_text="last-one")
     expect(row.locator(".enforcement")).to_have_text("Takes effect when the API is published")
     expect(row).to_be_in_viewport(ratio=1)
+    holdfast.rest.delete("/endpoint-certificates/last-one").raise_for_status()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from backends import Backend, closed_port
 from browser.conftest import sign_in, violations_by_theme
 from issuing import Issued
-from running import Holdfast, PublishedApi
+from running import Holdfast, PublishedApi, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,16 @@ def test_the_settings_of_an_endpoint_are_shown_while_its_box_is_checked(signed_i
     expect(settings).to_be_hidden()
     signed_in.get_by_label("Sandbox Endpoint", exact=True).check()
     expect(settings).to_be_visible()
+
+
+def test_the_reason_of_a_failure_that_the_page_shows_is_not_repeated(signed_in: Page, holdfast: Holdfast):
+    with closed_port() as closed:
+        api = holdfast.publish_api(closed)
+        wait_until(lambda: holdfast.call(api.path).status_code == 503)
+        signed_in.goto(f"/apis/{api.id}/endpoints")
+        expect(signed_in.locator("[data-failure=production]")).to_contain_text("connection_refused")
+        check(signed_in, closed)
+        expect(signed_in.locator("#production-answer")).to_have_text(
+            f"No answer from {closed}. It still fails for the same reason: connection_refused"
+        )
+    holdfast.delete_api(api)

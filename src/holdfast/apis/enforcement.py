@@ -3,7 +3,7 @@ The progress of a change at the gateways, and its texts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MAX_LISTED = 3  # names of gateways in a text
@@ -61,11 +61,15 @@ class Enforcement:
     waiting_for: tuple[str, ...] = field(default=(), compare=False)
     disconnected: tuple[str, ...] = field(default=(), compare=False)
 
-    def describe(self, *, is_undeployed: bool) -> str:
-        """Return the text for an API; *is_undeployed*: it is published, but only as revisions."""
+    def describe(self, *, is_undeployed: bool, with_time: bool = False) -> str:
+        """
+        Return the text for an API; *is_undeployed*: it is published, but only as revisions.
+
+        *with_time*: also how long it took, which says nothing about whether requests work.
+        """
         if is_undeployed and self.progress is Progress.NOT_SERVED:
             return "Takes effect when the working copy is deployed"
-        return str(self)
+        return str(self if with_time else replace(self, milliseconds=None))
 
     def __str__(self) -> str:
         gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"

@@ -3,6 +3,7 @@ The Endpoints page of an API, with its certificates.
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -121,10 +122,13 @@ async def check(
     saved = api.members(environment)[member:]
     url = typed[environment] if not member else saved[0].endpoint.url if saved else ""
     answer = await check_endpoint(runtime, context, url, connections.get(environment), gateway)
+    name = f"{environment}-{member}" if member else environment
+    if saved and saved[0].endpoint.url == url and (listed := read_failures(runtime, api).get(name)):
+        answer = replace(answer, listed_cause=listed.cause)
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
-    answers = {f"{environment}-{member}" if member else environment: answer}
+    answers = {name: answer}
     show = partial(_show_page, answers=answers, settings=settings, group=group)
     return await run_in_threadpool(show, request, runtime, context, api, 200, typed, checked)
 

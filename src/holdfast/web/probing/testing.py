@@ -50,6 +50,7 @@ class HeadAnswer:
 
     checked: CheckOutcome | None = None
     error: str = ""
+    listed_cause: str = ""  # of the failure that the page shows for the same endpoint, empty: none
 
 
 async def check_endpoint(
