@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.apis.catalog.endpoint_group import read_group
 from rest.calls import APIS, api_body, assert_problem, create_api
 
 ONE, TWO, THREE = (f"https://{name}.test/base" for name in ("one", "two", "three"))
@@ -107,6 +108,13 @@ def test_priorities_in_a_failover_group_must_follow_the_order_of_its_endpoints(c
         assert [each["url"] for each in config_of(client, response.json())["production_failovers"]] == [TWO, THREE]
     else:
         assert_problem(response, 400, f"endpointConfig.production.{wrong}priority", says=reason)
+
+
+@pytest.mark.parametrize(("kind", "priorities"), [("load_balance", [1, 1]), ("failover", [1, 2])])
+def test_a_group_that_was_stored_without_priorities_is_read(kind, priorities):
+    group = read_group({"kind": kind, "members": [{"url": TWO, "weight": 3}], "weight": 2})
+    assert [group.priority, *(member.priority for member in group.members)] == priorities
+    assert read_group(group.values) == group
 
 
 def test_failover_has_neither_algorithm_nor_sessions_even_if_a_client_sends_them(client):
