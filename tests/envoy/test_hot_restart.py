@@ -14,6 +14,7 @@ from backends import V4, Backend
 from gateway.edge import serve_cache
 from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.subscription import MAX_RESPONSE_BYTES
 from holdfast.gateway.process import envoy
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
@@ -35,6 +36,7 @@ from trusting import trust_set
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue(V4)
 DRAINS_LONG = 30  # seconds
+OTHERS = ("/a", "/b", "/c")  # scopes
 
 
 class Gateway:
@@ -49,7 +51,10 @@ class Gateway:
         routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
         self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
         self.trust(PRESENTED)
-        self.cache.apply([build_listener("production", [(V4, self._port)]), routes])
+        # Before its own routes, those of many APIs, which are larger than one message usually is.
+        others = [build_scoped_routes("production", each, pack_routes(api, "production") * 600) for each in OTHERS]
+        assert min(len(each.body) for each in others) > MAX_RESPONSE_BYTES / 2
+        self.cache.apply([build_listener("production", [(V4, self._port)]), *others, routes])
 
     def trust(self, issued: Issued) -> None:
         """Trust only this certificate."""
@@ -84,7 +89,7 @@ class Gateway:
 
     async def serve(self, process: EnvoyProcess) -> None:
         """Serve its configuration."""
-        self.server = await serve_cache(self.cache, f"unix:{process.sockets / 'ads'}")
+        self.server = await serve_cache(self.cache, f"unix:{process.sockets / 'ads'}", serves_envoys=True)
 
     async def until_it_serves(self, within: float) -> None:
         """Call over new connections until one call succeeds."""

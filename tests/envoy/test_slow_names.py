@@ -101,7 +101,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
         own = stack.enter_context(gateway_directory(directory))
         process = EnvoyProcess(find_envoy, "local", own, directory / "log", 1000)
         if serves:
-            server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", holds_routes=True)
+            server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", serves_envoys=True)
             stack.push_async_callback(server.stop, 0)
         stack.push_async_callback(process.stop)
         await process.start()

@@ -113,11 +113,11 @@ def identify(context: grpc.aio.ServicerContext[Any, Any]) -> Peer | None:
 
 
 async def serve_cache(
-    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None, *, holds_routes: bool = False
+    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None, *, serves_envoys: bool = False
 ) -> grpc.aio.Server:
     """Serve one cache to every gateway, and pass failed requests to *take*."""
     access_log = AccessLog(identify, lambda _, request: take(request), utc_now)
-    service = DiscoveryService(identify, lambda _: cache, utc_now, holds_routes=holds_routes)
+    service = DiscoveryService(identify, lambda _: cache, utc_now, serves_envoys=serves_envoys)
     return await serve(address, service.register, access_log.register)
 
 

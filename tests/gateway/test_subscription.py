@@ -141,6 +141,14 @@ def test_large_updates_are_split():
     assert {resource.name for update in sent for resource in update.resources} == set(current)
 
 
+def test_only_the_first_update_of_a_stream_that_begins_whole_is_not_split():
+    third, stream = bytes(MAX_RESPONSE_BYTES // 3), subscribe("*")
+    stream.begins_whole = True
+    for version, number in (("1", 1), ("2", 3)):
+        current = {name: Resource(CLUSTER, name, version, third) for name in "abcdefg"}
+        assert len(updates(stream, current)) == number
+
+
 def test_a_resource_larger_than_the_limit_gets_its_own_update():
     sizes = {"a": 10, "b": MAX_RESPONSE_BYTES * 2, "c": 10}
     current = {name: Resource(CLUSTER, name, "1", bytes(size)) for name, size in sizes.items()}

@@ -136,7 +136,7 @@ async def run_agent(
         probes = EnvoyProbes(cache, process.probe_socket)
         control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic, report_soon)
         peer = Peer(name, is_on_this_machine=True)
-        discovery = DiscoveryService(lambda _: peer, lambda _: cache, now, holds_routes=True)
+        discovery = DiscoveryService(lambda _: peer, lambda _: cache, now, serves_envoys=True)
         metrics = MetricsService(traffic.take)
         server = await serve(
             f"unix:{process.sockets / 'ads'}", discovery.register, forwarder.register, metrics.register

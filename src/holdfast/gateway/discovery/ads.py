@@ -68,18 +68,19 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         now: Callable[[], datetime],
         welcome: Callable[[], Awaitable[object]] | None = None,
         *,
-        holds_routes: bool = False,
+        serves_envoys: bool = False,
     ) -> None:
         """
         *welcome* is awaited before a gateway is sent anything.
 
-        With *holds_routes*, as gateways are Envoys and not agents, routes to a new cluster wait until it is ready.
+        With *serves_envoys*, gateways are Envoys and not agents: routes to a new cluster wait until it is ready, and
+        the first routes are one message, because an Envoy accepts connections after the first one.
         """
         self._identify = identify
         self._welcome = welcome
         self._find_cache = find_cache
         self._now = now
-        self._holds_routes = holds_routes
+        self._serves_envoys = serves_envoys
 
     def register(self, server: grpc.aio.Server) -> None:
         """Register the service with *server*."""
@@ -97,7 +98,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         cache = self._find_cache(peer) if peer else None
         if peer is None or cache is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        stream = _Stream(cache, peer, self._now, holds_routes=self._holds_routes)
+        stream = _Stream(cache, peer, self._now, serves_envoys=self._serves_envoys)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -115,7 +116,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
 
 
 class _Stream:
-    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime], *, holds_routes: bool) -> None:
+    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime], *, serves_envoys: bool) -> None:
         self._peer = peer
         self._now = now
         self._cache = cache
@@ -125,7 +126,7 @@ class _Stream:
         self.fault = ""  # why the stream is ended
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
-        self._hold = RouteHold(self.gateway, self.watch.set) if holds_routes else None
+        self._hold = RouteHold(self.gateway, self.watch.set) if serves_envoys else None
 
     async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
         try:
@@ -149,7 +150,10 @@ class _Stream:
             self._cache.tell_observers()
         if first:
             withheld = frozenset() if self._peer.is_on_this_machine else _WITHHELD.get(request.type_url, frozenset())
-            self._subscriptions[request.type_url] = Subscription(request.type_url, withheld=withheld)
+            begins_whole = self._hold is not None and request.type_url == ROUTES
+            self._subscriptions[request.type_url] = Subscription(
+                request.type_url, withheld=withheld, begins_whole=begins_whole
+            )
         subscription = self._subscriptions[request.type_url]
         if request.response_nonce:
             self._answer(subscription, request)

@@ -37,6 +37,7 @@ class Subscription:
     type_url: str
     wildcard: bool = False
     withheld: frozenset[str] = frozenset()  # names that don't exist for this gateway
+    begins_whole: bool = False  # the first update has everything, whatever its size
     names: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
@@ -77,7 +78,9 @@ class Subscription:
 
     def updates(self, current: Mapping[str, Resource], changed: Iterable[str]) -> list[Update]:
         """
-        Return the updates, of limited size, that bring the gateway from what it was sent to *current*.
+        Return the updates that bring the gateway from what it was sent to *current*.
+
+        Their size is limited, except that of the first update if it must be whole.
 
         *changed* are the names of all resources that were added, changed or removed since the last call.
         """
@@ -89,7 +92,10 @@ class Subscription:
                     gone.append(name)
             elif version != resource.version and (self.wildcard or name in self.names):
                 upserts.append(resource)
-        responses = [self._send(tuple(piece), ()) for piece in _pieces(upserts)]
+        is_whole = self.begins_whole and not self._answered
+        responses = [
+            self._send(tuple(piece), ()) for piece in _pieces(upserts, None if is_whole else MAX_RESPONSE_BYTES)
+        ]
         # A wildcard subscriber needs a response even if there are no resources: a starting Envoy waits two seconds.
         if gone or (self.wildcard and not responses and not self._answered):
             responses.append(self._send((), tuple(gone)))
@@ -175,11 +181,12 @@ def _named(names: Iterable[str], text: str) -> set[str]:
     return matches
 
 
-def _pieces(resources: list[Resource]) -> Iterable[list[Resource]]:
+def _pieces(resources: list[Resource], most: int | None) -> Iterable[list[Resource]]:
+    """Yield *resources* in pieces of at most *most* bytes, or in one."""
     piece: list[Resource] = []
     size = 0
     for resource in resources:
-        if piece and size + len(resource.body) > MAX_RESPONSE_BYTES:
+        if piece and most is not None and size + len(resource.body) > most:
             yield piece
             piece, size = [], 0
         piece.append(resource)
