@@ -33,8 +33,9 @@ def test_a_round_rests_after_each_group(store, anna, clock, tmp_path):
     async def story():
         async with following(Cache(), tmp_path) as control:
             looks = Looks(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE, at_once=3)
-            began = time.monotonic()
-            await Watch(store, SEALING, looks, clock, INTERVAL).check_due()
+            began, watch = time.monotonic(), Watch(store, SEALING, looks, clock, INTERVAL)
+            while await watch.check_due():  # PostgreSQL wakes everyone when it begins to listen
+                pass
             return time.monotonic() - began
 
     with closed_port() as nowhere:
