@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
 from backends import V4, Backend
 from gateway.edge import serve_cache
@@ -23,7 +24,7 @@ from holdfast.gateway.process.record import read_record
 from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
-from holdfast.gateway.resources.resource import CLUSTER
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
 from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
 from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import Issued, issue
@@ -130,6 +131,27 @@ def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path
             assert await process.warming() == set()  # the admin interface is the new one's
             assert shared_memory(record.base_id)
         assert not shared_memory(record.base_id)
+
+    run(tmp_path, story)
+
+
+def test_an_envoy_that_rejects_the_routes_of_one_scope_serves_all_others(tmp_path: Path):
+    async def story(gateway: Gateway) -> None:
+        scope = ScopedRouteConfiguration(name="bad")
+        scope.route_configuration.virtual_hosts.add(name="same", domains=["*"])
+        scope.route_configuration.virtual_hosts.add(name="same", domains=["a.example"])
+        gateway.cache.apply([make_resource(ROUTES, "bad", scope)])
+        async with gateway.supervised():
+            (envoy,) = gateway.cache.gateways
+            async with asyncio.timeout(20):
+                while envoy.behind:  # noqa: ASYNC110 - it is another process
+                    await asyncio.sleep(0.01)
+            assert envoy.rejected.keys() == {(ROUTES, "bad")}
+            assert all(
+                envoy.has((ROUTES, name), each.version)
+                for name, each in gateway.cache.resources(ROUTES).items()
+                if name != "bad"
+            )
 
     run(tmp_path, story)
 

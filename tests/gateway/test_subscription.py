@@ -141,9 +141,9 @@ def test_large_updates_are_split():
     assert {resource.name for update in sent for resource in update.resources} == set(current)
 
 
-def test_only_the_first_update_of_a_stream_that_begins_whole_is_not_split():
+def test_only_the_first_update_of_a_stream_that_applied_as_one_is_not_split():
     third, stream = bytes(MAX_RESPONSE_BYTES // 3), subscribe("*")
-    stream.begins_whole = True
+    stream.applied_as_one = True
     for version, number in (("1", 1), ("2", 3)):
         current = {name: Resource(CLUSTER, name, version, third) for name in "abcdefg"}
         assert len(updates(stream, current)) == number
@@ -196,3 +196,32 @@ def test_an_answer_about_what_the_gateway_unsubscribed_from_meanwhile_does_not_s
     stream.answer(gateway, update.nonce, None)
     assert gateway.acknowledged == {(CLUSTER, "b"): "1"}
     assert gateway.unanswered == {}
+
+
+def test_of_resources_that_are_applied_as_one_only_the_rejected_ones_are_missing():
+    stream, current = subscribe("*"), resources(**dict.fromkeys("abcdefgh", "2"))
+    stream.applied_as_one = True
+    gateway = stream.cache.gateways[0]
+    gateway.acknowledged[CLUSTER, "c"] = "1"
+    sent = updates(stream, current)
+    while sent:
+        for update in sent:
+            gateway.unanswered.update({(CLUSTER, each.name): update.nonce for each in update.resources})
+            is_bad = not {"c", "f"}.isdisjoint(each.name for each in update.resources)
+            stream.answer(gateway, update.nonce, "c and f are bad" if is_bad else None)
+        sent = updates(stream, current)
+    assert {name for _, name in gateway.rejected} == {"c", "f"}
+    assert gateway.acknowledged == {(CLUSTER, name): "1" if name == "c" else "2" for name in "abcdegh"}
+    assert gateway.unanswered == {}
+    assert told(stream, {}) == ({}, sorted(current))
+
+
+def test_a_resource_that_changes_or_is_removed_while_its_update_is_divided_is_sent_as_it_is_then():
+    stream = subscribe("*")
+    stream.applied_as_one = True
+    gateway = stream.cache.gateways[0]
+    gateway.acknowledged = {(CLUSTER, name): "0" for name in "ab"}
+    (update,) = updates(stream, resources(a="1", b="1", c="1"))
+    gateway.unanswered.update({(CLUSTER, each.name): update.nonce for each in update.resources})
+    stream.answer(gateway, update.nonce, "bad")
+    assert told(stream, resources(a="0", c="2")) == ({"c": "2"}, ["b"])

@@ -74,7 +74,8 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         *welcome* is awaited before a gateway is sent anything.
 
         With *serves_envoys*, gateways are Envoys and not agents: routes to a new cluster wait until it is ready, and
-        the first routes are one message, because an Envoy accepts connections after the first one.
+        the first routes are one message, because an Envoy accepts connections after the first one. It rejects all
+        routes of a message if it rejects one (measured).
         """
         self._identify = identify
         self._welcome = welcome
@@ -150,9 +151,9 @@ class _Stream:
             self._cache.tell_observers()
         if first:
             withheld = frozenset() if self._peer.is_on_this_machine else _WITHHELD.get(request.type_url, frozenset())
-            begins_whole = self._hold is not None and request.type_url == ROUTES
+            applied_as_one = self._hold is not None and request.type_url == ROUTES
             self._subscriptions[request.type_url] = Subscription(
-                request.type_url, withheld=withheld, begins_whole=begins_whole
+                request.type_url, withheld=withheld, applied_as_one=applied_as_one
             )
         subscription = self._subscriptions[request.type_url]
         if request.response_nonce:
@@ -183,6 +184,7 @@ class _Stream:
             if error is not None and request.type_url != LISTENER:
                 text = error[:MAX_LOGGED]
                 log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=text)
+                self.watch.set()  # something may be sent again
             if request.type_url == LISTENER:
                 self._retry.answered()
             if request.type_url == CLUSTER and self._hold:

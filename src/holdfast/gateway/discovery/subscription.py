@@ -37,11 +37,13 @@ class Subscription:
     type_url: str
     wildcard: bool = False
     withheld: frozenset[str] = frozenset()  # names that don't exist for this gateway
-    begins_whole: bool = False  # the first update has everything, whatever its size
+    # The gateway applies all resources of an update or none, and takes the first update for its initial state.
+    applied_as_one: bool = False
     names: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
     _due: dict[str, None] = field(default_factory=dict)  # names to compare with the next updates
+    _divided: list[list[str]] = field(default_factory=list)  # names of rejected updates, by the next update with them
     _compare_all: bool = True
     _nonces: "itertools.count[int]" = field(default_factory=itertools.count)
     _answered: bool = False
@@ -80,7 +82,7 @@ class Subscription:
         """
         Return the updates that bring the gateway from what it was sent to *current*.
 
-        Their size is limited, except that of the first update if it must be whole.
+        Their size is limited, except that of an initial state that is applied as one.
 
         *changed* are the names of all resources that were added, changed or removed since the last call.
         """
@@ -92,10 +94,9 @@ class Subscription:
                     gone.append(name)
             elif version != resource.version and (self.wildcard or name in self.names):
                 upserts.append(resource)
-        is_whole = self.begins_whole and not self._answered
-        responses = [
-            self._send(tuple(piece), ()) for piece in _pieces(upserts, None if is_whole else MAX_RESPONSE_BYTES)
-        ]
+        limit = None if self.applied_as_one and not self._answered else MAX_RESPONSE_BYTES
+        groups = self._take_divided(upserts)
+        responses = [self._send(tuple(piece), ()) for group in groups for piece in _pieces(group, limit)]
         # A wildcard subscriber needs a response even if there are no resources: a starting Envoy waits two seconds.
         if gone or (self.wildcard and not responses and not self._answered):
             responses.append(self._send((), tuple(gone)))
@@ -126,14 +127,18 @@ class Subscription:
         """
         Record an ACK (*error* is None) or NACK; return whether the nonce is known.
 
-        A NACK of several resources names the rejected ones in its text; the others are in force. A rejected version
-        counts as sent, so it is never sent again. Agents answer when something is in force, so the answer to an update
-        can come after that to a later one, and then isn't about what the later one replaced.
+        A NACK of several resources names the rejected ones in its text; the others are in force. If they are applied as
+        one, none is, and each half is sent again. A rejected version counts as sent, so it is never sent again. Agents
+        answer when something is in force, so the answer to an update can come after that to a later one, and then isn't
+        about what the later one replaced.
         """
         update = self.pending.pop(nonce, None)
         if update is None:
             return False
         self._supersede(gateway, update)
+        if error is not None and self.applied_as_one and len(update.resources) > 1:
+            self._divide(gateway, update)
+            return True
         every = {resource.name for resource in update.resources}
         bad = (_named(every, error) or every) if error is not None else set()
         reason = (error or "")[:MAX_REASON]
@@ -153,6 +158,30 @@ class Subscription:
             gateway.acknowledged.pop((self.type_url, name), None)
             gateway.rejected.pop((self.type_url, name), None)
         return True
+
+    def _divide(self, gateway: Gateway, update: Update) -> None:
+        """Let the next updates bring each half of a rejected update, until the resource is alone that is rejected."""
+        names = [resource.name for resource in update.resources]
+        self._divided += [names[: len(names) // 2], names[len(names) // 2 :]]
+        for name in names:
+            key = (self.type_url, name)
+            if gateway.unanswered.get(key) != update.nonce:
+                continue  # a later update replaces it
+            del gateway.unanswered[key]
+            self._due[name] = None
+            if kept := gateway.acknowledged.get(key):
+                self.sent[name] = kept
+            else:
+                self.sent.pop(name, None)
+
+    def _take_divided(self, upserts: list[Resource]) -> list[list[Resource]]:
+        """Return *upserts* in groups that are sent separately: each half of a rejected update, and all others."""
+        if not self._divided:
+            return [upserts]
+        divided, self._divided = self._divided, []
+        others = {resource.name: resource for resource in upserts}
+        groups = [[others.pop(name) for name in names if name in others] for names in divided]
+        return [*groups, list(others.values())]
 
     def _supersede(self, gateway: Gateway, update: Update) -> None:
         """Take what *update* is about out of earlier updates without an answer."""
