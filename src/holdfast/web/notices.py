@@ -21,7 +21,7 @@ NOTICES = {
     "environments-saved": "Environments of {name} saved",
     "endpoints-saved": "Endpoints of {name} saved",
     "examples-chosen": "{name} set to answer with examples",
-    "endpoints-chosen": "Gateways forward requests for {name} to its endpoints",
+    "endpoints-chosen": "{name} set to forward requests to its endpoints",
     "description-saved": "Description of {name} saved",
     "rules-saved": "Request rules of {name} saved",
     "definition-saved": "Definition of {name} replaced",

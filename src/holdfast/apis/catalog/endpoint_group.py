@@ -156,7 +156,7 @@ def _read_priorities(kind: GroupKind, values: Mapping[str, Any], field: str) -> 
         if kind is GroupKind.FAILOVER and priority <= last:
             text = (
                 f"The priority {priority} contradicts the order of the endpoints, which decides in a failover group: "
-                f"the endpoint before has {last}. Change the order, omit the priorities, or use load_balance."
+                f"the previous endpoint has {last}. Change the order, omit the priorities, or use load_balance."
             )
             raise InvalidField(f"{name}priority", text)
         priorities.append(priority)

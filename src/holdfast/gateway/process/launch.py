@@ -18,6 +18,7 @@ from holdfast.files.locks import shared_lock
 from holdfast.gateway.process import launcher
 from holdfast.gateway.process.binary import EnvoyMissing, identify, read_version
 from holdfast.gateway.process.directory import GatewayDirectory
+from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.process.record import EnvoyRecord
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ class Launch:
         It writes to the descriptor *output*, which this closes. It takes over the listeners of its *predecessor*.
 
         Raises:
-            EnvoyMissing: There is no binary.
+            EnvoyMissing: There is no binary, or the process that starts it ended early.
             OSError: It can't be executed.
         """
         with os.fdopen(output, "ab") as standard_error:
@@ -89,7 +90,8 @@ class Launch:
             )
             answer, _ = await helper.communicate(json.dumps(wish).encode())
         if not answer:  # it was killed, for example because there was no memory
-            raise EnvoyMissing(f"Can't start {binary}: the process that starts it has ended. Its log may say why.")
+            text = f"Can't start {binary}: the process that starts it has ended."
+            raise EnvoyMissing(f"{text} See {ENVOY_LOG} in the gateway's data directory, and check the free memory.")
         identity, *failure = map(json.loads, answer.splitlines())
         if failure:
             error = failure[0]["error"]
