@@ -97,9 +97,9 @@ def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:
 
 async def run_to_end(thread: Executor | None, work: Callable[[], T]) -> T:
     """
-    Run *work* in *thread* (None: a shared one), to its end even if the task is cancelled.
+    Run *work* in *thread* (None: a shared one), and wait for its end even if the task is cancelled.
 
-    Otherwise, it could outlive the store, or run next to its successor.
+    So it neither outlives the store nor runs next to its successor.
     """
     running = asyncio.get_running_loop().run_in_executor(thread, work)
     try:

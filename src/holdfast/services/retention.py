@@ -24,7 +24,7 @@ def forget_by_the_earlier_clock(
     """
     Call *forget* with *now* or the database server's time, whichever is earlier.
 
-    A machine whose clock is wrong, even by years, then deletes nothing early.
+    A machine whose clock is wrong, even by years, then deletes nothing early. With SQLite, both are the same clock.
     """
     with store.read() as session:
         earlier = min(now, database_time(session))

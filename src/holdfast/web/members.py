@@ -1,5 +1,5 @@
 """
-The endpoints of an API by the names that pages have for them, and what is wrong with each.
+The endpoints of an API, and their failures, by the names that pages use for them.
 """
 
 from holdfast.apis.catalog.api import Api
@@ -21,7 +21,7 @@ def read_failures(runtime: Runtime, api: Api) -> dict[str, Failure]:
     """
     Return the last failure of each endpoint of *api* that has one, by name.
 
-    One of an endpoint that only a deployed revision has is at the first, if that has none.
+    A failure of an endpoint that only a deployed revision has is listed at the first endpoint, unless that has one.
     """
     names = {(environment, str(endpoint.origin)): name for name, (environment, endpoint) in list_members(api).items()}
     failures: dict[str, Failure] = {}

@@ -18,8 +18,8 @@ from holdfast.cli.terminal.text import make_plain
 from holdfast.gateway.agent.environment import ENVIRONMENT
 from holdfast.work.garbage import retaining
 
-# structlog imports these if they are there: for tracebacks on a terminal, Windows, and threads that aren't. An agent's
-# log is JSON. Together, they take 7 MB.
+# structlog imports these if they are installed: for tracebacks on a terminal, for Windows, and for greenlets. An agent
+# needs none of them, and together they take 7 MB.
 UNUSED = ("rich", "colorama", "greenlet")
 
 

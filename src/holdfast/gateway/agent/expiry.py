@@ -20,7 +20,7 @@ class Expiries:
     """
     Removes resources from the cache when they expire, so that a new Envoy doesn't get them. Lives on one loop.
 
-    What was left of their time when they arrived counts, too: a clock that is set back lets nothing last longer.
+    The time that was left when they arrived counts, too, so that nothing lasts longer if the clock is set back.
     """
 
     def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:

@@ -18,7 +18,7 @@ class MetricKind(Enum):
     GAUGE = auto()
     AGENT_COUNTER = auto()  # since the agent started
     ENVOY_COUNTER = auto()  # since Envoy started
-    INFO = auto()  # 1, with what is to be known as labels
+    INFO = auto()  # always 1; the labels contain the information
 
 
 _ENDINGS = {

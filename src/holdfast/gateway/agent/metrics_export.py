@@ -22,8 +22,8 @@ from holdfast.gateway.traffic.totals import Totals
 log = structlog.get_logger()
 EVERY = 10.0  # seconds between deliveries
 AT_LAST = 2.0  # seconds for the last one
-IN_ONE = 2_000  # numbers of requests in one message, so that collectors accept its size
-_OF_APIS = "holdfast.gateway.api.requests", "Requests of callers by API, environment and status; 0: no response."
+BATCH = 2_000  # numbers of requests in one message, because collectors limit its size
+_API_REQUESTS = "holdfast.gateway.api.requests", "Requests of callers by API, environment and status; 0: no response."
 
 
 class MetricsExport:
@@ -61,18 +61,18 @@ class MetricsExport:
 
     async def _send_all(self) -> None:
         report, metrics = await self._monitoring.read()
-        counted: list[tuple[Attributes, int]] = list(self._totals.read())
-        for message in await asyncio.to_thread(lambda: list(self._build(report, metrics, counted))):
+        counts: list[tuple[Attributes, int]] = list(self._totals.read())
+        for message in await asyncio.to_thread(lambda: list(self._build(report, metrics, counts))):
             await self._delivery.deliver(message)
 
     def _build(
-        self, report: Report, metrics: Sequence[Metric], counted: Sequence[tuple[Attributes, int]]
+        self, report: Report, metrics: Sequence[Metric], counts: Sequence[tuple[Attributes, int]]
     ) -> Iterator[bytes]:
         resource, now = describe_service(SERVICE, self._name, report.version), time.time_ns()
         yield export_metrics(resource, [_describe(metric, report, now) for metric in metrics if metric.values])
         since = _nanoseconds(report.started_at)
-        for start in range(0, len(counted), IN_ONE):
-            yield export_metrics(resource, [build_sum(*_OF_APIS, counted[start : start + IN_ONE], since, now)])
+        for start in range(0, len(counts), BATCH):
+            yield export_metrics(resource, [build_sum(*_API_REQUESTS, counts[start : start + BATCH], since, now)])
 
 
 def _describe(metric: Metric, report: Report, now: int) -> Message:

@@ -1,5 +1,5 @@
 """
-Names of clusters and routes, which say whose requests they are about.
+Names of clusters, which contain the organization, the API and the environment.
 """
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment

@@ -29,7 +29,7 @@ from holdfast.gateway.resources.health import watch_members
 from holdfast.gateway.resources.tls import build_refusing_tls, build_upstream_tls
 
 _MAX_RETRIES = 3  # on other members
-# Percent. Envoy multiplies the share of healthy hosts of a priority with it, and the next priority gets what is missing
+# Percent. Envoy multiplies the share of healthy hosts of a priority by it, and the next priority gets what is missing
 # to 100 %: with Envoy's 140, 30 % of the requests if one of two hosts is down. With this, one healthy host of 1,000 is
 # enough (a host is an address, and a name can have many).
 _NO_SPILL = 100_000
@@ -106,8 +106,8 @@ def _group_by_priority(members: Sequence[Member]) -> list[list[Member]]:
 
 def _retry_elsewhere(policy: RetryPolicy, members: Sequence[Member]) -> None:
     levels = _group_by_priority(members)
-    # A level that was left isn't tried again before all others were, so that the second member of a later level can
-    # need more tries than there are members.
+    # Envoy tries a level again only after all others, so reaching the second member of a later level can take more
+    # tries than there are members.
     retries = len(members) - 1 if len(levels) in {1, len(members)} else _MAX_RETRIES
     policy.num_retries.value = max(policy.num_retries.value, min(retries, _MAX_RETRIES))
     predicate = policy.retry_host_predicate.add(name=_HOSTS)

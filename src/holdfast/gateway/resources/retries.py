@@ -23,11 +23,11 @@ OTHER_METHODS = tuple(
 _NOT_BEGUN = "connect-failure,refused-stream,reset-before-request"
 _PAUSE = Duration(nanos=5_000_000)  # by then, other connections that the backend closed at the same time are gone
 SHARE = 20.0  # percent of the requests to a backend that may be retries, so that retries don't overload it
-_CONNECTIONS = 256  # different settings whose policies are kept, because most endpoints have the same
+_CACHE_SIZE = 256  # policies of different settings; most endpoints have the same
 ALWAYS_ALLOWED = 16  # simultaneous retries, however few requests there are
 
 
-@lru_cache(_CONNECTIONS)
+@lru_cache(_CACHE_SIZE)
 def build_retry_policy(connection: ConnectionSettings, *, idempotent: bool) -> RetryPolicy:
     """
     Return the policy for requests with idempotent methods, or for all others, with the timeout of each try.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricsOptions:
-    """The URL of a collector, empty: none is sent metrics; and the file with its CAs, None: the public ones."""
+    """A collector's URL (empty: metrics aren't sent), and the file with its CAs (None: the public ones)."""
 
     url: str = ""
     ca_file: Path | None = None

@@ -1,5 +1,5 @@
 """
-Requests by API, environment and status since the agent started, for a collector that adds nothing up.
+Requests by API, environment and status since the agent started, because metrics are cumulative.
 """
 
 from collections import Counter

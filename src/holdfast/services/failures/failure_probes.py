@@ -31,7 +31,7 @@ from holdfast.store.sealing import Sealing
 log = structlog.get_logger()
 Backend = tuple[str, str, Environment, str]  # organization, API, environment, place
 AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
-SETTLED = 0.5  # seconds after a failure: gateways get the next change first, and the test explains what lasts
+SETTLED = 0.5  # seconds from a failure to its test: gateways get changes first, and one may already mend the backend
 AT_MOST = 1000  # backends at gateways in the queue, or remembered
 # A test explains nothing here: there was no handshake, or the failure came after it for another reason.
 _NOTHING_TO_SEE = {

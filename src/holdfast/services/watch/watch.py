@@ -28,16 +28,16 @@ SETTLED = 1.0  # seconds after a change until it is taken into account, together
 PAUSES = 360  # in an interval: times at which backends that are due are checked
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds
 WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
-RESTS = 3.0  # times as long as a group of checks took, in which requests have the processor for themselves
+REST_FACTOR = 3.0  # a rest compared with the group of checks before it; requests then have the processor
 SHORTEST_REST, LONGEST_REST = 0.2, 1.0  # seconds
 UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can look at
-CLOCKS = timedelta(minutes=5)  # by which the clocks of control planes may differ
+MAX_CLOCK_SKEW = timedelta(minutes=5)  # between control planes
 AT_ONCE = 50  # origins whose trust has changed that are compared in one step
 
 
 def find_rest(seconds: float) -> float:
-    """Return how many seconds to rest after work of *seconds*: most of the time, up to the longest rest."""
-    return min(max(RESTS * seconds, SHORTEST_REST), LONGEST_REST)
+    """Return how many seconds to rest after checks that took *seconds*."""
+    return min(max(REST_FACTOR * seconds, SHORTEST_REST), LONGEST_REST)
 
 
 class Watch:
@@ -81,7 +81,7 @@ class Watch:
         """
         clock = asyncio.get_running_loop().time
         began, reached, now = clock(), await self._begin(), self._now()
-        if reached.checked_until > now + CLOCKS:
+        if reached.checked_until > now + MAX_CLOCK_SKEW:
             # It was written while a clock was wrong; otherwise, nothing would be checked until then.
             self._progress = reached = replace(reached, checked_until=now)
             self._unseen.clear()

@@ -24,7 +24,7 @@ _WORDS = {GroupKind.LOAD_BALANCE: "Load Balanced", GroupKind.FAILOVER: "Failover
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """The fields of an endpoint; the first row of an environment has no *url*, because it is that of its endpoint."""
+    """The fields of an endpoint; *url* is empty in the first row, because that URL has a separate field."""
 
     url: str = ""
     weight: str = ""

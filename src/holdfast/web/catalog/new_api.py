@@ -87,14 +87,14 @@ def create_api(
 ) -> Response:
     """Create an API and show it."""
     chosen = _TYPES.get(endpoint_type, _TYPES[_USUAL])
-    # The page hides the fields of endpoints for types that need none, with what was typed into them before.
-    production, second = (endpoint, sandbox.strip() or None) if chosen.needs_endpoint else (None, None)
+    # For types that need no endpoint, the page hides these fields, but sends what was typed into them before.
+    production, sandbox_url = (endpoint, sandbox.strip() or None) if chosen.needs_endpoint else (None, None)
     draft = ApiDraft(
         name,
         path,
         version,
         production,
-        second,
+        sandbox_url,
         description,
         members=chosen.members,
         connections=chosen.connections,
