@@ -59,7 +59,7 @@ class Clerk:
         try:
             while True:
                 wake.clear()
-                # Until its end: if this control plane takes the lease again, two evaluations could add the same messages.
+                # Until its end: if this control plane takes the lease again, two evaluations could add the same.
                 await run_to_end(None, partial(self.evaluate, store, self._now()))
                 await self.begin_sending(store, wake.set)
                 with suppress(TimeoutError):

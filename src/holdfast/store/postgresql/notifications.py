@@ -92,7 +92,7 @@ class Notifications:
                 selector.select(max((polls_at if is_pooled else tests_at) - time.monotonic(), 0))
                 topics = self._receive(connection)
                 answered |= _TEST in topics
-                # Not whenever one arrives: what listeners do may send the next one.
+                # Only then, and not whenever one arrives: listeners may write something, which sends the next one.
                 if is_pooled and time.monotonic() >= polls_at:
                     topics |= set(Topic)
                     polls_at = time.monotonic() + POLL
