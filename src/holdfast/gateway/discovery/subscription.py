@@ -160,7 +160,7 @@ class Subscription:
         return True
 
     def _divide(self, gateway: Gateway, update: Update) -> None:
-        """Let the next updates bring each half of a rejected update, until the resource is alone that is rejected."""
+        """Let the next updates bring each half of a rejected update, until one has only what the gateway rejects."""
         names = [resource.name for resource in update.resources]
         self._divided += [names[: len(names) // 2], names[len(names) // 2 :]]
         for name in names:
