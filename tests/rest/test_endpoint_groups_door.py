@@ -1,8 +1,15 @@
 """Load-balanced and failover groups in `endpointConfig`, as WSO2's clients send and expect them."""
 
+from datetime import timedelta
+
 import pytest
 
 from holdfast.apis.catalog.endpoint_group import read_group
+from holdfast.apis.gateways.control_plane import ControlPlane
+from holdfast.store.clock import database_time
+from holdfast.store.control_planes import control_planes
+from holdfast.store.revisions import newest_revision
+from holdfast.store.tables import ControlPlaneRow, SchemaCompatibilityRow
 from rest.calls import APIS, api_body, assert_problem, create_api
 
 ONE, TWO, THREE = (f"https://{name}.test/base" for name in ("one", "two", "three"))
@@ -108,6 +115,46 @@ def test_priorities_in_a_failover_group_must_follow_the_order_of_its_endpoints(c
         assert [each["url"] for each in config_of(client, response.json())["production_failovers"]] == [TWO, THREE]
     else:
         assert_problem(response, 400, f"endpointConfig.production.{wrong}priority", says=reason)
+
+
+def test_priorities_are_refused_while_a_control_plane_of_an_earlier_version_would_ignore_them(own_client, runtime):
+    def required():
+        with runtime.store.read() as session:
+            return session.query(SchemaCompatibilityRow).one().oldest_revision
+
+    with runtime.store.write() as session:
+        now = database_time(session)
+        control_planes.save(session, ControlPlane("a", "old", "0.1", now, now), "home", now + timedelta(minutes=1))
+        session.get(ControlPlaneRow, "a").schema_revision = "0045"
+    plain = BALANCED | {"production_endpoints": [{"url": ONE, "priority": 1}, {"url": TWO, "weight": 3}]}
+    del plain["sandbox_endpoints"]
+    api = own_client.post(APIS, json=api_body(endpointConfig=plain)).json()
+    path = f"{APIS}/{api['id']}"
+    for config in (FAILOVER, plain):
+        assert own_client.put(path, json={"endpointConfig": config}).status_code == 200
+    first, further, sandbox = (
+        plain | {"production_endpoints": [{"url": ONE, "priority": 2}, {"url": TWO}]},
+        plain | {"production_endpoints": [{"url": ONE}, {"url": TWO, "priority": 2}]},
+        plain | {"sandbox_endpoints": [{"url": THREE, "priority": 2}]},
+    )
+    says = "Endpoints can't have a priority other than 1 while a control plane of an earlier version runs"
+    for config in (first, further, sandbox):
+        for response in (
+            own_client.put(path, json={"endpointConfig": config}),
+            own_client.post(APIS, json=api_body("Another", endpointConfig=config)),
+        ):
+            assert assert_problem(response, 409, says=says)["type"] == "/problems/control-planes-too-old"
+    form = {"with_production": "true", "production": ONE, "group_kind": "load_balance"}
+    rows = {"group_production_url": ["", TWO], "group_production_weight": ["", ""]}
+    page = own_client.post(f"/apis/{api['id']}/endpoints", data=form | rows | {"group_production_priority": ["", "2"]})
+    assert page.status_code == 422
+    assert "Upgrade old first." in page.text
+    assert config_of(own_client, api) == {**plain, "production_endpoints": [{"url": ONE}, {"url": TWO, "weight": 3}]}
+    assert required() < "0046"
+    with runtime.store.write() as session:
+        session.get(ControlPlaneRow, "a").schema_revision = newest_revision()
+    assert own_client.put(path, json={"endpointConfig": further}).status_code == 200
+    assert required() == "0046"
 
 
 @pytest.mark.parametrize(("kind", "priorities"), [("load_balance", [1, 1]), ("failover", [1, 2])])

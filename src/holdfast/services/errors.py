@@ -68,13 +68,16 @@ class TooManyRevisions(Refusal):
 
 
 class OldControlPlanes(Refusal):
-    """Control planes of an earlier version run, which don't know what the change needs."""
+    """
+    Control planes of an earlier version run, which don't know what the change needs.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    *refused* says what can't be done, and *effect* what they would do, such as "it would ignore them".
+    """
+
+    def __init__(self, names: Sequence[str], refused: str, effect: str) -> None:
         self.names = tuple(names)
         super().__init__(
-            "Revisions can't be deployed while a control plane of an earlier version runs: it would let its gateways "
-            f"serve the working copy. Upgrade {', '.join(names)} first."
+            f"{refused} while a control plane of an earlier version runs: {effect}. Upgrade {', '.join(names)} first."
         )
 
 

@@ -65,6 +65,12 @@ class EndpointGroup:
     health_check: HealthCheck | None = None
 
     @property
+    def has_priorities(self) -> bool:
+        """Whether priorities, rather than the order of the members, decide which of them get requests."""
+        priorities = (self.priority, *(member.priority for member in self.members))
+        return self.kind is GroupKind.LOAD_BALANCE and any(priority != 1 for priority in priorities)
+
+    @property
     def values(self) -> dict[str, Any]:
         """The group as JSON, which `read_group` reads."""
         return {

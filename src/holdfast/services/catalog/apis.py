@@ -79,6 +79,7 @@ def create_described(context: Context, draft: ApiDraft) -> Described:
         Conflict: The context or the name is taken.
         InvalidField: It is to be deployed to a group that doesn't exist.
         MutualTlsMissing: It requires caller certificates, but no gateway requests them.
+        OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
     context.user.require(Permission.CHANGE_APIS)
     described = check_draft(context, draft)
@@ -151,7 +152,7 @@ def change_endpoints(
     securities: Securities = NO_SECURITIES,
     groups: EndpointGroups = NO_GROUPS,
 ) -> ChangeOutcome:
-    """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound."""
+    """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound, OldControlPlanes."""
     context.user.require(Permission.CHANGE_APIS)
     return change_api(
         context,
@@ -190,6 +191,7 @@ def change_api(
         NotFound: The API doesn't exist.
         ContentChanged: The API isn't as *expected*.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
+        OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()

@@ -27,6 +27,7 @@ from holdfast.services.catalog.endpoints import (
     describe_endpoints,
 )
 from holdfast.services.catalog.http1_fallback import forget_http1
+from holdfast.services.catalog.old_control_planes import refuse_ignored_priorities
 from holdfast.services.catalog.prototypes import settle_mocks
 from holdfast.store.audit import Action, ApiEndpoints
 from holdfast.store.catalog import api_documents, apis, revisions
@@ -42,7 +43,7 @@ def add_api(
     """
     Add a checked API, which may be a copy of *original*, in the caller's transaction; return it as stored.
 
-    Raises Conflict, InvalidField, MutualTlsMissing.
+    Raises Conflict, InvalidField, MutualTlsMissing, OldControlPlanes.
     """
     refuse_conflict(session, checked.api)
     described = _apply_members(session, context, original, checked)
@@ -70,6 +71,7 @@ def save_described(
             would get a type that no gateway serves.
         NotPermitted: It is served, and the user can't change where it is deployed.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
+        OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
     after = _apply_members(session, context, before, checked)
     if after.api.state.is_live and (api_type := type_of(after.members)) != type_of(before.members):
@@ -89,6 +91,7 @@ def _apply_members(session: Session, context: Context, before: Described | None,
     """Return *after* with the values of the API that its members decide."""
     check_implementation(before.members if before else {}, after.members)
     refuse_unreachable_type(type_of(after.members), short_path_of(after.api.organization, ""))
+    refuse_ignored_priorities(session, after.api)
     after = replace(after, api=bind_secrets(after.api, before.api if before else None, _uses(session, before, after)))
     after = apply_deployment(session, context, before, apply_requirements(session, context, before, after))
     is_default = after.members.get(DEFAULT_MEMBER) is True

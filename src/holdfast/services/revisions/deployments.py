@@ -17,15 +17,14 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api, find_described
 from holdfast.services.catalog.change_records import record
 from holdfast.services.catalog.deployments import MEMBER, read_groups
-from holdfast.services.errors import NotFound, OldControlPlanes
+from holdfast.services.catalog.old_control_planes import refuse_old_control_planes
+from holdfast.services.errors import NotFound
 from holdfast.services.revisions.revisions import describe_revision, find_number, find_revision
-from holdfast.store import api_origins, compatibility
+from holdfast.store import api_origins
 from holdfast.store.api_origins import OriginSource
 from holdfast.store.audit import Action, RevisionOf
 from holdfast.store.catalog import api_documents, apis, deployments, revisions
 from holdfast.store.catalog.deployments import RevisionDeployment
-from holdfast.store.clock import database_time
-from holdfast.store.control_planes import control_planes
 from holdfast.store.gateways import groups
 
 KNOWS_REVISIONS = "0041"  # the first revision of the tables whose code serves revisions of APIs
@@ -93,7 +92,12 @@ def deploy(
 ) -> list[RevisionDeployment]:
     """Deploy a revision, in the caller's transaction. Raises InvalidField, OldControlPlanes."""
     chosen = read_groups(list(wanted), groups.names(session))
-    _refuse_old_control_planes(session)
+    refuse_old_control_planes(
+        session,
+        KNOWS_REVISIONS,
+        refused="Revisions can't be deployed",
+        effect="it would let its gateways serve the working copy",
+    )
     api = before.api
     pinned = frozenset(group for group, _ in api.pinned)
     kept = api.groups if api.state.is_live else pinned
@@ -195,11 +199,3 @@ def _number_by_group(session: Session, before: Described) -> dict[str, int]:
     known: Sequence[Revision] = revisions.list_of(session, before.api.organization, before.api.id)
     numbers = {revision.id: revision.number for revision in known}
     return {group: numbers[pinned] for group, pinned in before.api.pinned if pinned in numbers}
-
-
-def _refuse_old_control_planes(session: Session) -> None:
-    """Raise OldControlPlanes if one is live; afterwards, none can start."""
-    names = control_planes.older_than(session, KNOWS_REVISIONS, database_time(session))
-    if names:
-        raise OldControlPlanes(names)
-    compatibility.require_revision(session, KNOWS_REVISIONS)

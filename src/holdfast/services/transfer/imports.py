@@ -108,7 +108,8 @@ def import_api(
         InvalidField, InvalidFields: Some values are invalid.
         CertificateError, CertificateExpired: A certificate can't be used.
         Conflict: The API exists and *overwrite* isn't set, or an alias already has other certificates.
-        TooManyRevisions, OldControlPlanes: It can't be deployed as a revision.
+        TooManyRevisions: It can't be deployed as a revision.
+        OldControlPlanes: It has deployments or priorities, which a control plane of an earlier version would ignore.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)

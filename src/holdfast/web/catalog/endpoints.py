@@ -22,6 +22,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
 from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.credentials.sealing import seal_drafts
+from holdfast.services.errors import OldControlPlanes
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
 from holdfast.web import notices
@@ -90,6 +91,8 @@ def save(
             left = apis.change_endpoints(context, api_id, *chosen, connections, securities, groups).left.kept
     except InvalidFields as error:
         errors = error.fields()
+    except OldControlPlanes as error:
+        errors = error.fields(f"{group_form.PREFIX}kind")
     api = apis.get_api(context, api_id)
     if errors:
         checked = {"production": with_production, "sandbox": with_sandbox}
