@@ -91,6 +91,7 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         expect(failure[1]).to_contain_text("isn't trusted for this endpoint")
         expect(failure[0]).to_be_hidden()
         expect(health[1].get_by_text("Not suspended at local")).to_be_visible()
+        expect(health[1]).to_contain_text("Gateways would send requests to it, although a request or check failed.")
         expect(available[1]).to_be_hidden()
         expect(available[0]).to_be_visible()
         # A failed check of the first one takes the word back, too.

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from running import Holdfast, PublishedApi, refusal, wait_until
-from scripted import V4, Message, ScriptedBackend, answer
+from scripted import V4, Message, ScriptedBackend, answer, dial, read_message
 
 pytestmark = pytest.mark.envoy
 EARLY = 0.01  # seconds by which Envoy's timers may fire too early
@@ -157,6 +157,30 @@ def test_failures_in_a_row_suspend_a_backend_for_a_while(holdfast: Holdfast, fai
         assert said["code"] == "backend_suspended"
         backend.then = answer()
         wait_until(lambda: timed(holdfast, api)[0] == "200", within=10)
+
+
+def begin(connection: socket.socket, message: Message) -> None:
+    """Open a websocket, or begin a stream of events, and stay silent."""
+    upgrade = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    connection.sendall((upgrade if message.all("upgrade") else stream).encode())
+    never(connection, message)
+
+
+def test_a_silent_stream_counts_as_a_failure_and_a_silent_websocket_does_not(holdfast: Holdfast):
+    settings = {"actionDuration": 200, "suspendDuration": 60_000, "retryTimeOut": 1, "retries": 0}
+    with Backend(begin) as backend, published(holdfast, backend.url, **settings) as api:
+        url = httpx2.URL(holdfast.gateway_url)
+        for _ in range(2):
+            with dial((url.host, url.port or 80)) as caller:
+                head = f"GET {api.path}/x HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                caller.sendall(head.encode())
+                assert read_message(caller).status == 101
+                assert caller.recv(1) == b""  # the idle timeout ends it
+        with pytest.raises(httpx2.RemoteProtocolError):
+            holdfast.call(f"{api.path}/x")
+        wait_until(lambda: timed(holdfast, api)[0] == SUSPENDED)
+        assert len(backend.seen) == 3
 
 
 def test_other_responses_and_a_success_in_between_do_not_suspend(holdfast: Holdfast):

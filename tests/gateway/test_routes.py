@@ -92,6 +92,14 @@ def test_a_long_response_is_not_cut_off_but_a_silent_one_is():
         assert route.route.idle_timeout.ToTimedelta().total_seconds() == 60
 
 
+def test_silence_counts_as_a_failure_of_a_backend_that_can_be_suspended_except_on_a_websocket():
+    endpoint = replace(parse_endpoint("https://pizza.test/base"), connection=ConnectionSettings(suspend_ms=1_000))
+    actions = [route.route for route in build_routes(replace(make_api(), production=endpoint), "production")]
+    silence = [action.retry_policy.per_try_idle_timeout.ToMilliseconds() for action in actions]
+    whole = [action.idle_timeout.ToMilliseconds() for action in actions]
+    assert (silence, whole) == ([0, 60_000, 60_000], [60_000, 60_500, 60_500])
+
+
 def test_the_longest_context_comes_first():
     contexts = ["/a", "/a/1/b", "/a/1", "/a-c"]
     apis = [make_api(f"Api{n}", context=context, version="1") for n, context in enumerate(contexts)]

@@ -42,6 +42,26 @@ async def examined(failures, api, gateway):
             await asyncio.sleep(0.005)
 
 
+def test_a_backend_that_waits_for_its_test_keeps_its_turn(store, anna, publish, tmp_path):
+    async def story():
+        failures = Failures(lambda: None, utc_now)
+        async with following(Cache(), tmp_path) as control:
+            probes = Probes(control, "local", now=utc_now, resolver=lambda _: [])
+            examination = FailureProbes(store, SEALING, probes, failures, utc_now)
+            report(failures, first, GATEWAY)
+            report(failures, second, GATEWAY)
+            advance(AGAIN_AFTER)
+            report(failures, first, GATEWAY)
+            following_failures = asyncio.create_task(examination.follow())
+            # This gateway has no Envoy, so it isn't asked about the second one at once.
+            assert (await examined(failures, first, GATEWAY))[GATEWAY]
+            following_failures.cancel()
+
+    with Backend(PRESENTED) as backend:
+        first, second = (publish(anna, name, f"https://localhost:{backend.port}") for name in ("Pizza", "Pasta"))
+        play(story())
+
+
 def test_a_failing_backend_is_examined_from_where_it_failed(store, anna, publish, tmp_path):
     async def story():
         failures = Failures(lambda: None, utc_now)

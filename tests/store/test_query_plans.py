@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.server.clock import utc_now
 from holdfast.store import journal
-from holdfast.store.access import accounts
+from holdfast.store.access import accounts, failed_attempts
 from holdfast.store.access.accounts import User
 from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.database import Store
@@ -15,6 +15,7 @@ from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways import join_tokens
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.old_rows import BATCH, find_old, find_old_rows
+from holdfast.store.topics import Topic
 from holdfast.store.trust import (
     endpoint_certificates,
     expiring,
@@ -24,6 +25,7 @@ from holdfast.store.trust import (
     unused_origins,
     urgent,
 )
+from holdfast.store.watch import watched_endpoints
 from issuing import issue
 from store.plans import check_reads, fill
 from store.values import make_entry
@@ -58,6 +60,7 @@ QUERIES = {
     "the holder of a certificate": lambda session: gateway_certificates.holder(session, ORG, "aa", NOW),
     "certificates of open streams": lambda session: gateway_certificates.expiries(session, ORG, ["aa", "bb"]),
     "a join token": lambda session: join_tokens.get(session, ORG, "aa"),
+    "whether APIs have endpoints that aren't watched": lambda session: watched_endpoints.has_new(session, ORG, ["a"]),
     "sessions of a user": lambda session: accounts.sessions_of(session, User("1", ORG, "anna", ""), NOW),
     "callers of changed APIs": lambda session: caller_certificates.accepted_callers(session, ORG, ["1"]),
 }
@@ -75,6 +78,11 @@ def store(databases, tmp_path_factory):
 def test_no_table_or_organization_is_read_as_a_whole(store, query):
     with store.read() as session:
         check_reads(session, query)
+
+
+def test_counting_failed_attempts_to_sign_in_does_not_read_all_of_them(store):
+    with store.note(Topic.SIGN_INS) as session:
+        check_reads(session, lambda session: failed_attempts.add(session, ["a"], NOW))
 
 
 def test_no_table_is_read_as_a_whole_to_find_old_rows(store):

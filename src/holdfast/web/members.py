@@ -21,14 +21,11 @@ def read_failures(runtime: Runtime, api: Api) -> dict[str, Failure]:
     """
     Return the last failure of each endpoint of *api* that has one, by name.
 
-    A failure of an endpoint that only a deployed revision has is listed at the first endpoint, unless that has one.
+    A failure of the whole group, or of an endpoint that only a deployed revision has, is listed at the first endpoint,
+    unless that has failed since.
     """
     names = {(environment, str(endpoint.origin)): name for name, (environment, endpoint) in list_members(api).items()}
     failures: dict[str, Failure] = {}
-    others: dict[str, Failure] = {}
-    for (environment, origin), failure in runtime.failures.of(api).items():
-        if name := names.get((environment, origin)):
-            failures[name] = failure
-        else:
-            others[environment] = failure
-    return others | failures
+    for (environment, origin), failure in sorted(runtime.failures.of(api).items(), key=lambda pair: pair[1].last):
+        failures[names.get((environment, origin), environment)] = failure
+    return failures

@@ -100,6 +100,9 @@ READS = {
         watched_endpoints.get(session, org, each.watched.id) for each in both
     ],
     watched_endpoints.of_origins: lambda session, org, _: watched_endpoints.of_origins(session, org, [ORIGIN]).values(),
+    watched_endpoints.has_new: lambda session, org, both: (
+        [org] * watched_endpoints.has_new(session, org, [each.api.id for each in both])
+    ),
     watched_endpoints.find: lambda session, org, _: watched_endpoints.find(session, org, WatchFilter(), NOW)[0],
     watched_endpoints.count_by_status: lambda session, org, _: (
         [org] * sum(watched_endpoints.count_by_status(session, org, NOW).values())

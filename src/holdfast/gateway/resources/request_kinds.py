@@ -25,6 +25,7 @@ class RequestKind:
     priority: int  # an `envoy.config.core.v3.RoutingPriority`
     retry: RetryPolicy
     timeout: Duration
+    is_websocket: bool = False
 
 
 def list_kinds(cluster: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = ()) -> list[RequestKind]:
@@ -37,7 +38,9 @@ def list_kinds(cluster: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = 
     opening = build_retry_policy(few, idempotent=False)
     return [
         # A websocket has no end that a timeout could wait for.
-        RequestKind([*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, opening, Duration()),
+        RequestKind(
+            [*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, opening, Duration(), is_websocket=True
+        ),
         RequestKind([*who, *OTHER_METHODS], cluster, usual, careful, timeout),
         RequestKind(who, cluster, usual, free, timeout),
     ]

@@ -176,7 +176,7 @@ def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[Re
             route = Route(match=match, route=action)
             route.MergeFrom(common)
             adapt_action(route.route, api, environment, path)
-            if can_suspend:
+            if can_suspend and not kind.is_websocket:  # which may be silent
                 count_silence(route.route)
             routes.append(route)
     return routes

@@ -25,12 +25,11 @@ def count_silence(action: RouteAction) -> None:
     Let the idle timeout of *action* count as a failure of the backend, which can then be suspended.
 
     Only the timeout of a try counts (measured). Because it may be followed by another try, the timeout of the request
-    ends it soon afterwards. Websockets have no tries, and may be silent.
+    ends it soon afterwards. It wouldn't count on a websocket, whose request doesn't end (measured).
     """
-    if action.HasField("retry_policy"):
-        silence = action.idle_timeout.ToMilliseconds()
-        action.retry_policy.per_try_idle_timeout.FromMilliseconds(silence)
-        action.idle_timeout.FromMilliseconds(silence + _LATER_MS)
+    silence = action.idle_timeout.ToMilliseconds()
+    action.retry_policy.per_try_idle_timeout.FromMilliseconds(silence)
+    action.idle_timeout.FromMilliseconds(silence + _LATER_MS)
 
 
 def build_response_timeout(connection: ConnectionSettings) -> Duration:

@@ -72,13 +72,14 @@ class FailureProbes:
         self._probes = probes
         self._failures = failures
         self._now = now
-        self._waiting: asyncio.Queue[tuple[Backend, float, FailedCall]] = asyncio.Queue(AT_MOST)
+        self._queue: asyncio.Queue[tuple[Backend, float, FailedCall]] = asyncio.Queue(AT_MOST)
+        self._waiting: dict[Backend, float] = {}  # in the queue, and since when
         self._turns: OrderedDict[Backend, float] = OrderedDict()  # when each was last queued
         self._silent_until: dict[str, float] = {}  # by gateway, of which there is a limited number
         failures.observe(self.notice, self.forget)
 
     def notice(self, call: FailedCall) -> None:
-        """Queue the backend of *call*, unless it was queued within the last 30 seconds."""
+        """Queue the backend of *call*, unless it waits, or was queued within the last 30 seconds."""
         if call.environment is None:
             return
         backend = call.organization, call.api_id, call.environment, call.place
@@ -86,29 +87,34 @@ class FailureProbes:
         last = self._turns.get(backend)
         if (
             call.reported_cause in _NOTHING_TO_SEE
+            or backend in self._waiting
             or (last is not None and now - last < AGAIN_AFTER)
-            or self._waiting.full()
+            or self._queue.full()
         ):
             return
         self._turns[backend] = now
         self._turns.move_to_end(backend)
         if len(self._turns) > AT_MOST:
             self._turns.popitem(last=False)
-        self._waiting.put_nowait((backend, now, call))
+        self._waiting[backend] = now
+        self._queue.put_nowait((backend, now, call))
 
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
-        for backend in [each for each in self._turns if each[:2] == (organization, api_id)]:
-            del self._turns[backend]
+        for known in (self._turns, self._waiting):
+            for backend in [each for each in known if each[:2] == (organization, api_id)]:
+                del known[backend]
 
     async def follow(self) -> None:
         """Test failing backends, one after the other, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            backend, queued, call = await self._waiting.get()
+            backend, queued, call = await self._queue.get()
             await asyncio.sleep(queued + SETTLED - clock())
-            is_outdated = self._turns.get(backend) != queued  # a later change is in force
-            if is_outdated or clock() < self._silent_until.get(call.gateway, 0.0):
+            if self._waiting.get(backend) != queued:  # a later change is in force
+                continue
+            del self._waiting[backend]
+            if clock() < self._silent_until.get(call.gateway, 0.0):
                 continue
             began = self._now()
             try:

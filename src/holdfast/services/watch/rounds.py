@@ -24,6 +24,19 @@ class Due:
     slot: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """
+    The changes up to *change* that concern the watch: *places* are origins whose trust has changed.
+
+    With *has_new_endpoint*, an API has an endpoint that isn't watched yet.
+    """
+
+    places: Sequence[Place]
+    has_new_endpoint: bool
+    change: int
+
+
 def begin(store: Notes, now: datetime) -> Progress:
     """Return how far the watch has come, perhaps at another control plane."""
     with store.read() as session:
@@ -63,9 +76,14 @@ def save(store: Notes, observations: Iterable[Observation], reached: Progress) -
         progress.save(session, reached)
 
 
-def find_changed_trust(store: Notes, change: int) -> tuple[list[Place], int]:
-    """Return the origins whose trust has changed since *change*, and the number of the last change."""
+def find_news(store: Notes, change: int) -> News:
+    """Return the changes since *change* that concern the watch."""
     with store.read() as session:
         changes: Sequence[journal.Change] = journal.changes_after(session, change)
+        apis: dict[str, set[str]] = {}
+        for each in changes:
+            if each.kind == "api":
+                apis.setdefault(each.organization, set()).add(each.key)
+        has_new = any(watched_endpoints.has_new(session, *changed) for changed in apis.items())
     places = dict.fromkeys((each.organization, each.key) for each in changes if each.kind == "origin")
-    return list(places), max((each.sequence for each in changes), default=change)
+    return News(list(places), has_new, max((each.sequence for each in changes), default=change))

@@ -61,8 +61,7 @@ class Watch:
         """Check backends when they are due, until cancelled; *store* is for what was seen."""
         self._store, self._progress = store, None  # another control plane may have done it in the meantime
         while True:
-            while await self.check_due():
-                pass
+            await self.check_all_due()
             pause = self._pause if self._looks.can_look else min(self._pause, WITHOUT_GATEWAY)
             try:
                 async with asyncio.timeout(pause):
@@ -72,12 +71,25 @@ class Watch:
             await asyncio.sleep(SETTLED)
             await self.follow_trust()
 
+    async def check_all_due(self) -> None:
+        """Check backends until none is due, and warn if that takes longer than the interval."""
+        clock = asyncio.get_running_loop().time
+        began, is_done = clock(), False
+        while not is_done:
+            is_done = not await self.check_due()
+            if clock() - began > self._interval.total_seconds():
+                log.warning(
+                    "backends are checked late",
+                    reason="A round takes longer than the interval. Increase it or HOLDFAST_WATCH_CONCURRENCY.",
+                )
+                began = clock()
+
     async def check_due(self) -> bool:
         """
         Check the backends that are due, in groups, with rests in between.
 
-        Return True if something changed in the meantime: trust that has changed is taken into account, and new
-        endpoints are first among those that are left.
+        Return True if there are new endpoints in the meantime: they are first among those that are left. Trust that
+        has changed is taken into account.
         """
         clock = asyncio.get_running_loop().time
         began, reached, now = clock(), await self._begin(), self._now()
@@ -94,26 +106,31 @@ class Watch:
             group, is_last = due[start : start + size], start + size >= len(due)
             observations = await asyncio.gather(*(self._check(each.place) for each in group))
             await self._save([each for each in observations if each], group, now, is_last=is_last)
-            if has_changed := self._wake.is_set():
-                await self.follow_trust()
-            if has_changed or not is_last:
+            # Other changes must not begin the round again: reading all endpoints after each group takes long.
+            has_new = self._wake.is_set() and await self.follow_trust()
+            if has_new or not is_last:
                 await asyncio.sleep(find_rest(clock() - began))
-            if has_changed:
+            if has_new:
                 return True
             began = clock()
         return False
 
-    async def follow_trust(self) -> None:
-        """Compare what backends present with trust that has changed, without looking at them again."""
+    async def follow_trust(self) -> bool:
+        """
+        Compare what backends present with trust that has changed, without looking at them again.
+
+        Return whether a changed API has an endpoint that isn't watched yet.
+        """
         self._wake.clear()
         reached = await self._begin()
-        places, change = await self._looks.run(lambda: rounds.find_changed_trust(self._store, reached.change))
-        for start in range(0, len(places), AT_ONCE):
-            group = places[start : start + AT_ONCE]
+        news = await self._looks.run(lambda: rounds.find_news(self._store, reached.change))
+        for start in range(0, len(news.places), AT_ONCE):
+            group = news.places[start : start + AT_ONCE]
             observations = await self._looks.run(partial(self._reassess, group))
             if observations:
                 await self._write(observations, reached)
-        self._progress = replace(await self._begin(), change=change)
+        self._progress = replace(await self._begin(), change=news.change)
+        return news.has_new_endpoint
 
     async def _begin(self) -> Progress:
         if self._progress is None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, select
+from sqlalchemy import ColumnElement, case, delete, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import FailedAttemptRow
@@ -55,8 +55,7 @@ def add(session: Session, keys: Iterable[str], now: datetime) -> None:
     later = case((~forgotten & (row.last_at > insert.excluded.last_at), row.last_at), else_=insert.excluded.last_at)
     changed = {"count": case((forgotten, 1), else_=row.count + 1), "last_at": later}
     session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=changed))
-    oldest = select(row.key).where(forgotten).order_by(row.last_at).limit(_SWEPT).with_for_update(skip_locked=True)
-    session.execute(delete(row).where(row.key.in_(oldest)))
+    _sweep(session, now)
 
 
 def remove(session: Session, keys: Collection[str]) -> None:
@@ -66,6 +65,20 @@ def remove(session: Session, keys: Collection[str]) -> None:
     session.execute(delete(row).where(row.key.in_(there)))
 
 
+def _sweep(session: Session, now: datetime) -> None:
+    """Delete some forgotten rows."""
+    row = FailedAttemptRow
+    for forgotten in _list_forgotten(now):  # separate queries: one for both ranges would read the whole index
+        oldest = select(row.key).where(forgotten).order_by(row.last_at).limit(_SWEPT)
+        if keys := session.scalars(oldest.with_for_update(skip_locked=True)).all():
+            session.execute(delete(row).where(row.key.in_(keys)))
+
+
 def _is_forgotten(now: datetime) -> ColumnElement[bool]:
+    return or_(*_list_forgotten(now))
+
+
+def _list_forgotten(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions for rows that are too old, and for those from a clock that was wrong."""
     last = FailedAttemptRow.last_at
-    return (last < now - FORGOTTEN_AFTER) | (last > now + FORGOTTEN_AFTER)
+    return last < now - FORGOTTEN_AFTER, last > now + FORGOTTEN_AFTER

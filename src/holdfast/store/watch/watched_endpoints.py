@@ -41,10 +41,18 @@ class WatchFilter:
 
 def list_used(session: Session) -> set[Place]:
     """Return the https origins that APIs of all organizations use, except those of retired APIs."""
-    places: set[Place] = set()
-    for query in api_origins.select_places(ApiRow.state != State.RETIRED.value, origin_prefix="https://"):
-        places.update((row[0], row[1]) for row in session.execute(query))
-    return places
+    return _find_used(session)
+
+
+def has_new(session: Session, organization: str, api_ids: Collection[str]) -> bool:
+    """Return whether one of these APIs uses an https origin that isn't watched yet."""
+    every = sorted(api_ids)
+    for start in range(0, len(every), _CHUNK):
+        these = (ApiRow.organization_id == organization, ApiRow.id.in_(every[start : start + _CHUNK]))
+        used = {origin for _, origin in _find_used(session, *these)}
+        if used - of_origins(session, organization, used).keys():
+            return True
+    return False
 
 
 def list_watched(session: Session) -> dict[Place, tuple[bool, datetime | None]]:
@@ -157,6 +165,14 @@ def _matching(organization: str, wanted: WatchFilter, now: datetime) -> Select[W
     if wanted.expires_after:
         query = query.where(_table.expires_at >= wanted.expires_after)
     return query
+
+
+def _find_used(session: Session, *conditions: ColumnElement[bool]) -> set[Place]:
+    """Return the https origins of APIs with *conditions* that aren't retired."""
+    places: set[Place] = set()
+    for query in api_origins.select_places(ApiRow.state != State.RETIRED.value, *conditions, origin_prefix="https://"):
+        places.update((row[0], row[1]) for row in session.execute(query))
+    return places
 
 
 def _values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool | None]:

@@ -38,7 +38,7 @@ class HealthLine:
     since: datetime | None = None
     sentence: str = ""
     address: str = ""
-    doubt: str = ""  # why requests fail although it is available
+    doubt: str = ""  # why requests would fail although it is available
 
     @property
     def needs_attention(self) -> bool:
@@ -79,7 +79,7 @@ def read_health(
 
 
 def _doubt(watched: WatchedEndpoint | None, now: datetime) -> str:
-    """Return why requests to an endpoint that isn't suspended fail; empty if nothing is known against it."""
+    """Return why requests to an endpoint that isn't suspended would fail; empty if nothing is known against it."""
     if watched and watched.silence:
         return "the backend didn't answer the last check"
     if watched and watched.rejection(now):
