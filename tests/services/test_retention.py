@@ -20,6 +20,7 @@ from holdfast.store import old_rows as old_rows_module
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind, Token
+from holdfast.store.errors import StoreBusy
 from holdfast.store.gateways import gateways, join_tokens
 from holdfast.store.journal import AuditEvent
 from holdfast.store.notifications import channels, outbox, silences
@@ -178,6 +179,14 @@ def test_a_machine_whose_clock_is_ahead_deletes_nothing_early(store):
         forget_by_the_earlier_clock(lambda _, at: times.append(at), store, wrong)
     assert times[0] < now + DAY
     assert times[1] == now - 365 * DAY
+
+
+def test_a_busy_database_delays_a_round_and_ends_no_task(store, monkeypatch):
+    def read():
+        raise StoreBusy
+
+    monkeypatch.setattr(store, "read", read)
+    forget_by_the_earlier_clock(lambda *_: pytest.fail("the time isn't known"), store, NOW)
 
 
 @pytest.mark.usefixtures("anna")
