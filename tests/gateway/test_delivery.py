@@ -1,12 +1,17 @@
-"""Telemetry is delivered over HTTP only to a collector that is verified, and only a success is one."""
+"""Telemetry is delivered over HTTP only to a collector that is verified, and nothing waits for one."""
 
 import asyncio
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from backends import V4, Backend
-from holdfast.gateway.telemetry.delivery import METRICS, Delivery, Undelivered
+from holdfast.gateway.telemetry.delivery import METRICS, WITHIN, Delivery, Undelivered
 from issuing import issue
+from running import wait_until
 
 ROOT = issue(ca=True)
 
@@ -37,3 +42,21 @@ def test_another_certificate_is_rejected(send, presented):
 def test_any_status_except_a_success_is_a_failure(send):
     with Backend(issue(V4, by=ROOT)) as collector, pytest.raises(Undelivered, match="503"):
         send(collector.url("/status/503"))
+
+
+def test_a_collector_that_does_not_respond_delays_neither_other_threads_nor_the_end():
+    async def run(listening):
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        sending = asyncio.create_task(Delivery(METRICS, url, None).send(b"metrics"))
+        connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+        await asyncio.to_thread(threading.active_count)
+        sending.cancel()
+        return connection
+
+    began = time.monotonic()
+    with socket.create_server((V4, 0)) as listening:
+        listening.setblocking(False)
+        url = f"http://{V4}:{listening.getsockname()[1]}/v1/metrics"
+        with asyncio.run(run(listening)):
+            wait_until(lambda: "telemetry" not in {each.name for each in threading.enumerate()}, WITHIN / 2)
+    assert time.monotonic() - began < WITHIN

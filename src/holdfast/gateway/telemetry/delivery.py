@@ -2,11 +2,9 @@
 Delivery of telemetry to a collector, over gRPC or HTTP. TLS is always verified.
 """
 
-import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,9 +12,9 @@ import grpc.aio
 import structlog
 
 from holdfast.gateway.telemetry.collector import PORTS, check_url, read_roots
+from holdfast.gateway.telemetry.http_delivery import WITHIN, HttpDelivery
 
 log = structlog.get_logger()
-WITHIN = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +42,16 @@ class Delivery:
         check_url(url)
         self.signal, self.url = signal, url
         self._roots = read_roots(ca_file)
+        self._http = HttpDelivery(url, self._roots)
         self._channel: grpc.aio.Channel | None = None
         self._is_failing = False
 
     async def send(self, message: bytes) -> None:
         """Send a message. Raises Undelivered."""
         if urlsplit(self.url).path.rstrip("/"):
-            await asyncio.to_thread(self._post, message)
-            return
-        if self._channel is None:
-            self._channel = self._connect()
-        call: Callable[..., grpc.aio.UnaryUnaryCall[bytes, bytes]] = self._channel.unary_unary(
-            self.signal.method, None, None
-        )
-        try:
-            await call(message, timeout=WITHIN)
-        except grpc.aio.AioRpcError as error:
-            raise Undelivered(error.details() or error.code().name) from error
+            await self._post(message)
+        else:
+            await self._call(message)
 
     async def deliver(self, message: bytes) -> None:
         """Send a message; the log says why if the collector doesn't accept it, once until it does."""
@@ -77,6 +68,25 @@ class Delivery:
         if self._channel:
             await self._channel.close(None)
 
+    async def _post(self, message: bytes) -> None:
+        try:
+            status = await self._http.send(message)
+        except (OSError, HTTPException, ValueError) as error:  # the first includes ssl.SSLError
+            raise Undelivered(str(error) or type(error).__name__) from error
+        if status // 100 != 2:
+            raise Undelivered(f"HTTP status {status}")
+
+    async def _call(self, message: bytes) -> None:
+        if self._channel is None:
+            self._channel = self._connect()
+        call: Callable[..., grpc.aio.UnaryUnaryCall[bytes, bytes]] = self._channel.unary_unary(
+            self.signal.method, None, None
+        )
+        try:
+            await call(message, timeout=WITHIN)
+        except grpc.aio.AioRpcError as error:
+            raise Undelivered(error.details() or error.code().name) from error
+
     def _connect(self) -> grpc.aio.Channel:
         url = urlsplit(self.url)
         target = url.netloc if url.port else f"{url.netloc}:{PORTS[url.scheme]}"
@@ -84,22 +94,3 @@ class Delivery:
         if url.scheme == "http":
             return grpc.aio.insecure_channel(target, options=options)
         return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(self._roots), options=options)
-
-    def _post(self, message: bytes) -> None:
-        """Send a message over HTTP, on a new connection. Blocks. Raises Undelivered."""
-        url = urlsplit(self.url)
-        host, port = str(url.hostname), url.port or PORTS[url.scheme]
-        if url.scheme == "http":
-            connection = HTTPConnection(host, port, timeout=WITHIN)
-        else:
-            context = ssl.create_default_context(cadata=self._roots.decode("ascii"))
-            connection = HTTPSConnection(host, port, timeout=WITHIN, context=context)
-        try:
-            connection.request("POST", url.path, message, {"content-type": "application/x-protobuf"})
-            status = connection.getresponse().status
-        except (OSError, HTTPException) as error:  # the former includes ssl.SSLError
-            raise Undelivered(str(error) or type(error).__name__) from error
-        finally:
-            connection.close()
-        if status // 100 != 2:
-            raise Undelivered(f"HTTP status {status}")
