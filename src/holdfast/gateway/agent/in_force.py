@@ -59,14 +59,15 @@ class EnvoyProgress:
         rejections = (envoy.rejected.get(key) for envoy in envoys)
         if rejection := next((each for each in rejections if each and each.version == version), None):
             return Progress(State.REJECTED, rejection.message)
-        if envoys and all(self._uses(envoy, current) for envoy in envoys):
+        if envoys and all(self.uses(envoy, current) for envoy in envoys):
             return IN_FORCE
         # Envoy requests a secret when it gets a cluster that names it, and then isn't done with the cluster before it
         # has the secret. So the ACK of the cluster is what counts.
         is_unused = envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys)
         return UNUSED if is_unused else PENDING
 
-    def _uses(self, envoy: Gateway, resource: Resource) -> bool:
+    def uses(self, envoy: Gateway, resource: Resource) -> bool:
+        """Return whether *envoy* uses this version of *resource*."""
         acknowledged = envoy.has((resource.type_url, resource.name), resource.version)
         if not acknowledged or _lacks_secret(envoy, resource):
             return False

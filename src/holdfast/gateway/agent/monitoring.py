@@ -7,13 +7,14 @@ They answer anyone who can connect, without sign-in, and contain neither names o
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from holdfast.gateway.agent.in_force import EnvoyProgress, State
+from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.metrics import Metric, MetricKind, read_metrics
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.control.reports import Report
@@ -32,6 +33,7 @@ _KINDS = {
     MetricKind.ENVOY_COUNTER: "counter",
     MetricKind.INFO: "info",
 }  # as Prometheus names them
+_Key = tuple[int, float]  # an Envoy, and when it connected
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 
 
@@ -54,14 +56,20 @@ class Monitoring:
         reporter: Reporter,
         now: Callable[[], datetime],
         is_complete: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*is_complete* returns whether *cache* has everything that the gateway serves at first."""
+        """
+        *is_complete* returns whether *cache* has everything that the gateway serves at first.
+
+        *clock* is monotonic, unlike *now*.
+        """
         self._cache = cache
         self._in_force = in_force
         self._reporter = reporter
         self._now = now
         self._is_complete = is_complete
-        self._initialized: set[tuple[int, float]] = set()  # Envoys, see `_serves_everything`
+        self._clock = clock
+        self._initialized: set[_Key] = set()  # see `_find_initialized`
         self._open: dict[asyncio.Timeout, None] = {}  # the deadline of each connection, the first to be opened first
         self._one_report = asyncio.Lock()  # reading Envoy's counters stops its main thread for a moment
 
@@ -82,24 +90,28 @@ class Monitoring:
         listeners = self._cache.resources(LISTENER)
         if not listeners or not self._is_complete():
             return ["configuration"]
-        states = (self._in_force.progress_of((LISTENER, name), each.version).state for name, each in listeners.items())
-        if not all(state is State.IN_FORCE for state in states):
+        # During a hot restart, the old Envoy serves callers until the new one does.
+        listening = [_key(each) for each in self._in_force.envoys if self._listens(each)]
+        if not listening:
             return ["listeners"]
-        return [] if self._serves_everything() else ["configuration"]
+        return ["configuration"] if self._find_initialized().isdisjoint(listening) else []
 
-    def _serves_everything(self) -> bool:
-        """
-        Return whether each Envoy has answered for all of its initial state, or had a minute for it.
+    def _listens(self, envoy: Gateway) -> bool:
+        return all(self._in_force.uses(envoy, each) for each in self._cache.resources(LISTENER).values())
 
-        It accepts connections before: with thousands of APIs, routes arrive in pieces after the listeners.
+    def _find_initialized(self) -> set[_Key]:
         """
-        envoys = {(id(each), each.connected_at): each for each in self._in_force.envoys}
+        Return the connected Envoys that have once answered for all of their initial state, or had a minute for it.
+
+        An Envoy accepts connections before: with thousands of APIs, routes arrive in pieces after the listeners.
+        """
+        envoys = {_key(each): each for each in self._in_force.envoys}
         self._initialized &= envoys.keys()
         for key in envoys.keys() - self._initialized:
-            is_late = self._now().timestamp() - envoys[key].connected_at > INITIALIZED_WITHIN
+            is_late = self._clock() - envoys[key].seen > INITIALIZED_WITHIN
             if is_late or self._has_answered(envoys[key]):
                 self._initialized.add(key)
-        return self._initialized == envoys.keys()
+        return self._initialized
 
     def _has_answered(self, envoy: Gateway) -> bool:
         resources = chain.from_iterable(self._cache.resources(each).values() for each in (CLUSTER, ROUTES))
@@ -171,6 +183,10 @@ class Monitoring:
         ).encode()
         writer.write(head if method == "HEAD" else head + answer.content)
         await writer.drain()
+
+
+def _key(envoy: Gateway) -> _Key:
+    return id(envoy), envoy.seen
 
 
 def _is_answered(envoy: Gateway, resource: Resource) -> bool:

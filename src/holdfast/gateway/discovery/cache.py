@@ -67,6 +67,7 @@ class Gateway:
     watch: Watch = field(default_factory=Watch)  # what is to be sent
     applied: AppliedRevision | None = None
     behind_since: datetime | None = None  # since when it hasn't had the newest revision in force
+    seen: float = field(default_factory=time.monotonic)  # when it connected, by a clock that is never set
     recorded_at: datetime | None = None  # when other control planes could know of it first, by the database's clock
 
     @property
