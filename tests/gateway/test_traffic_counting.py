@@ -11,7 +11,7 @@ from holdfast.apis.traffic.measures import Measures
 from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.traffic import MAX_STATUSES, TrafficReport
 from holdfast.gateway.resources.constants import CERTIFICATE_TAG
-from holdfast.gateway.traffic import backlog, certificates, counting
+from holdfast.gateway.traffic import backlog, certificates, counting, totals
 from holdfast.gateway.traffic.backlog import Backlog, Part
 from holdfast.gateway.traffic.certificates import PresentedCertificates
 from holdfast.gateway.traffic.counting import Counting
@@ -20,6 +20,7 @@ from holdfast.gateway.traffic.metrics_messages import Metrics
 from holdfast.gateway.traffic.metrics_service import Flush, read_flush
 from holdfast.gateway.traffic.recorder import TrafficRecorder
 from holdfast.gateway.traffic.sampling import choose_sample
+from holdfast.gateway.traffic.totals import BEGIN_AGAIN, Totals
 
 NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
 MINUTE = NOW.replace(second=0)
@@ -136,6 +137,23 @@ def test_envoy_sends_counts_up_to_a_bound_and_they_become_counts_of_buckets():
         histogram.bucket.add(cumulative_count=upto)
     read_back = read_flush("7.1", Metrics.FromString(message.SerializeToString()))
     assert read_back.latencies[f"traffic.ms.of.{CLUSTER}"] == (1, 2, *[0] * (len(BOUNDS) - 2), 2)
+
+
+def test_totals_without_places_begin_again_so_that_new_apis_get_one(monkeypatch):
+    def read():
+        since, counts = added.read()
+        return since, [(attributes.get("holdfast.api.id", "others"), count) for attributes, count in counts]
+
+    monkeypatch.setattr(totals, "MAX_SERIES", 1)
+    times = [NOW]
+    added = Totals(lambda: times[-1])
+    for _ in range(2):
+        added.add({"nonsense": Measures({200: 7}), CLUSTER: Measures({200: 2}), "o/new/sandbox": Measures({200: 3})})
+    assert read() == (NOW, [("0f1e", 4), ("others", 6)])
+    times.append(NOW + BEGIN_AGAIN)
+    assert read() == (NOW, [("0f1e", 4), ("others", 6)])
+    added.add({"o/new/sandbox": Measures({200: 5})})
+    assert read() == (times[-1], [("new", 5)])
 
 
 def test_percentiles_are_within_their_bucket():

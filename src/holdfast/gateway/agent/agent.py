@@ -112,7 +112,7 @@ async def run_agent(
         stack.push_async_callback(tokens.close)
         # An Envoy that is running has counted before, and an agent without a file doesn't know what.
         is_new = process.left_running is None
-        totals = Totals() if telemetry.metrics else None
+        totals = Totals(now) if telemetry.metrics else None
         traffic = await asyncio.to_thread(
             partial(TrafficRecorder, directory, process.admin_socket, now, is_new=is_new, totals=totals)
         )

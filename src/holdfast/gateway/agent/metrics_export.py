@@ -16,8 +16,8 @@ from holdfast.gateway.agent.monitoring import Monitoring
 from holdfast.gateway.control.reports import Report
 from holdfast.gateway.telemetry.collector import SERVICE
 from holdfast.gateway.telemetry.delivery import Delivery
-from holdfast.gateway.telemetry.otlp import Attributes, build_gauge, build_sum, describe_service, export_metrics
-from holdfast.gateway.traffic.totals import Totals
+from holdfast.gateway.telemetry.otlp import build_gauge, build_sum, describe_service, export_metrics
+from holdfast.gateway.traffic.totals import Count, Totals
 
 log = structlog.get_logger()
 EVERY = 10.0  # seconds between deliveries
@@ -61,18 +61,18 @@ class MetricsExport:
 
     async def _send_all(self) -> None:
         report, metrics = await self._monitoring.read()
-        counts: list[tuple[Attributes, int]] = list(self._totals.read())
-        for message in await asyncio.to_thread(lambda: list(self._build(report, metrics, counts))):
+        since, counts = self._totals.read()
+        for message in await asyncio.to_thread(lambda: list(self._build(report, metrics, since, counts))):
             await self._delivery.deliver(message)
 
     def _build(
-        self, report: Report, metrics: Sequence[Metric], counts: Sequence[tuple[Attributes, int]]
+        self, report: Report, metrics: Sequence[Metric], since: datetime, counts: Sequence[Count]
     ) -> Iterator[bytes]:
         resource, now = describe_service(SERVICE, self._name, report.version), time.time_ns()
         yield export_metrics(resource, [_describe(metric, report, now) for metric in metrics if metric.values])
-        since = _nanoseconds(report.started_at)
+        began = _nanoseconds(since)
         for start in range(0, len(counts), BATCH):
-            yield export_metrics(resource, [build_sum(*_API_REQUESTS, counts[start : start + BATCH], since, now)])
+            yield export_metrics(resource, [build_sum(*_API_REQUESTS, counts[start : start + BATCH], began, now)])
 
 
 def _describe(metric: Metric, report: Report, now: int) -> Message:
