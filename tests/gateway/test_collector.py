@@ -11,12 +11,25 @@ from issuing import issue
     "url",
     [
         "collector:4317", "ftp://collector", "https://", "https://collector:0", "https://collector:99999",
-        "https://user@collector", "https://collector/v1/traces?key=1", "https://[::1",
+        "https://[::1",
     ],
 )  # fmt: skip
 def test_a_url_that_is_none_of_a_collector_is_rejected(url):
     with pytest.raises(CollectorUnusable):
         CollectorOptions(url).check()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://secret@collector", "https://:secret@collector", "https://user:secret@collector",
+        "user:secret@collector", "https://user:1#secret@collector", "https://collector/v1/traces?key=secret", "https://user:secret@[::1",
+    ],
+)  # fmt: skip
+def test_a_secret_in_a_url_is_rejected_and_not_repeated(url):
+    with pytest.raises(CollectorUnusable) as refused:
+        CollectorOptions(url).check()
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\xff"])

@@ -130,10 +130,13 @@ NO_COLLECTOR = CollectorOptions()
 
 
 def check_url(url: str) -> None:
-    """Raise CollectorUnusable if *url* can't be that of a collector: it contains no secrets."""
+    """Raise CollectorUnusable if *url* can't be that of a collector: it contains no secrets, which logs would show."""
+    if any(each in url for each in "@?#"):
+        # Without the URL, because what follows may be a secret.
+        raise CollectorUnusable("the URL of a collector can't have a user name, a password, a query or a fragment")
     try:
         parts = urlsplit(url)
-        is_usable = parts.scheme in PORTS and parts.hostname and parts.port != 0 and not (parts.username or parts.query)
+        is_usable = parts.scheme in PORTS and parts.hostname and parts.port != 0
     except ValueError:
         is_usable = False
     if not is_usable:
