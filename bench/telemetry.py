@@ -21,7 +21,8 @@ from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, machin
 from proxies import HOST, PATH, backend, find, on_processor, running
 from throughput import CONNECTIONS, Contestant, load, publish, wait_for, write_certificate
 
-ROUNDS, SECONDS = 7, 3
+ROUNDS, SECONDS = 4, 3
+ADAPTS = 12  # seconds of load before each turn, in which the agent chooses the share of requests in samples
 BARE, COUNTED = "nothing counted", "traffic counted (the default)"
 _LISTENERS = "gateway/resources/listeners.py"
 _LOGGERS = ("report_certificates(),", "count_requests(),", "measure_sample(),")
@@ -88,10 +89,9 @@ def measure(rounds: int, seconds: int) -> dict[str, list[float]]:
         for name, contestant in contestants.items():
             wait_for(name, contestant.url, directory / "backend.pem")
         with on_processor(1):
-            for contestant in contestants.values():  # connections, and the share of requests that are sampled
-                load(contestant.url, CONNECTIONS, 2 * seconds)
             for _ in range(rounds):
                 for name, contestant in contestants.items():
+                    load(contestant.url, CONNECTIONS, ADAPTS)
                     before = cpu_time(contestant.pid)
                     requests = load(contestant.url, CONNECTIONS, seconds).requests
                     measured[name].append((cpu_time(contestant.pid) - before) * 1000 / requests)
@@ -125,7 +125,8 @@ def main() -> None:
             "## Traffic, access logs and traces",
             "",
             f"HTTP in, verified TLS to the backend, 1 KB, one processor for all gateways, {CONNECTIONS} connections.",
-            f"{options.rounds} rounds in turns; the table shows medians. *Relative* is to the default.",
+            f"{options.rounds} rounds in turns, each after {ADAPTS} seconds of the same load; the table shows medians.",
+            "*Relative* is to the default.",
             "",
             *table(measured),
             "",
