@@ -44,7 +44,7 @@ def test_a_group_is_created_changed_and_deleted(operator, name):
     assert (group["urls"], group["listen"]["production"], group["displayName"]) == ({}, ["0.0.0.0:1"], "Europe")
 
     delete = f"/gateways/groups/{name}/delete"
-    assert "Are you sure you want to delete Europe?" in operator.get(delete).text
+    assert "Europe has no APIs and no gateways." in operator.get(delete).text
     assert operator.post(delete).headers["location"] == "/gateways?done=group-deleted"
     assert operator.get(f"{GROUPS}/{name}").status_code == 404
 
