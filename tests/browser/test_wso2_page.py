@@ -5,8 +5,10 @@ The names are written out here: the other tests follow `wso2_wording`, this one 
 """
 
 import re
+from collections.abc import Iterator
 
 import httpx2
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from backends import Backend
@@ -28,6 +30,13 @@ def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
     )
     for event in ("dragenter", "dragover", "drop"):
         zone.dispatch_event(event, {"dataTransfer": data})
+
+
+@pytest.fixture
+def backend(presented: Issued) -> Iterator[Backend]:
+    """A backend that no other test has made trusted."""
+    with Backend(presented) as running:
+        yield running
 
 
 def call(holdfast: Holdfast) -> httpx2.Response:

@@ -92,7 +92,7 @@ def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Hold
         assert (response, call.code()) == (b"one", grpc.StatusCode.OK)
         trailers = dict(call.trailing_metadata())
         assert (trailers["cost"], trailers["cost-bin"]) == ("7", b"\x00\xff")
-        assert 10 < (orders.deadlines[-1] or 0) <= 20
+        assert 10 < (orders.deadlines[-1] or 0) < 21  # by a wall clock, which is adjusted
         assert list(channel.unary_stream(f"{path}/List")(b"row")) == [b"row"] * 3
         assert channel.stream_unary(f"{path}/Sum")(iter([b"a", b"b"])) == b"a+b"
         assert list(channel.stream_stream(f"{path}/Chat")(iter([b"x", b"y"]))) == [b"x", b"y"]
