@@ -3,6 +3,7 @@
 import traceback
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from threading import Timer
 
 import pytest
 from sqlalchemy import text
@@ -20,7 +21,7 @@ from holdfast.store.errors import (
     StoreUnreachable,
     StoreUnusable,
 )
-from holdfast.store.postgresql import engine
+from holdfast.store.postgresql import connecting, engine
 from holdfast.store.postgresql.location import parse_location
 from holdfast.store.topics import Topic
 from postgresql import shared_server
@@ -157,6 +158,14 @@ def test_a_statement_that_takes_too_long_is_canceled(database, monkeypatch):
         with store.read() as session, pytest.raises(StoreBusy):  # those that try again, do so after this one, too
             session.execute(text("SELECT pg_sleep(10)"))
         assert organizations(store) == 0
+
+
+def test_a_statement_in_flight_does_not_delay_the_stop_of_the_process(store, monkeypatch):
+    monkeypatch.setattr(connecting, "LAST_ANSWER", 0.1)
+    with store.read() as session:
+        Timer(0.1, store.hurry).start()
+        with pytest.raises(StoreLost, match="doesn't answer"):
+            session.execute(text("SELECT pg_sleep(10)"))
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                     draining.create_task(parts.spreading.send_away(min(settings.drain_timeout, SENT_AWAY_WITHIN)))
                     if gateway:
                         draining.create_task(gateway.stop(settings.drain_timeout))
+                store.hurry()  # what is in flight now is background work
 
 
 def _telemetry_options(settings: Settings) -> Iterable[str]:

@@ -130,6 +130,10 @@ class Store:
         for listener in self._listeners[topic]:
             listener()
 
+    def hurry(self) -> None:
+        """Wait only seconds for a server that doesn't answer from now on, because the process stops."""
+        self._database.hurry()
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()

@@ -40,6 +40,9 @@ class DatabaseEngine(Protocol):
     def follow(self, listener: Callable[[Topic], object]) -> None:
         """Call *listener*, in some thread, after transactions that other processes commit."""
 
+    def hurry(self) -> None:
+        """Wait less for the database from now on, because the process stops."""
+
     def close(self) -> None:
         """Close all connections."""
 

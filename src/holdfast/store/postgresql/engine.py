@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from holdfast.store.engine import close_all, connections_in_use
 from holdfast.store.errors import StoreBusy, StoreCrowded, StoreFailure, StoreLost, StoreUncertain, StoreUnreachable
 from holdfast.store.location import PostgresqlLocation
-from holdfast.store.postgresql.connecting import ANSWER, STATEMENT, ServerConnection, connect
+from holdfast.store.postgresql.connecting import ANSWER, STATEMENT, ServerConnection, Stop, connect
 from holdfast.store.postgresql.failures import READ_ONLY, explain
 from holdfast.store.postgresql.notifications import Notifications, notify
 from holdfast.store.topics import Topic
@@ -45,10 +45,11 @@ class PostgresqlEngine:
         """Prepare connections to *location*; the first one is opened when it is needed."""
         self.location = location
         self.name = uuid4().hex  # of this process in notifications, to recognize its own ones
+        self._stop = Stop()
         # A traceback must never show values, because some are password hashes (`hide_parameters`).
         self.engine = create_engine(
             "postgresql+psycopg://",
-            creator=partial(connect, location),
+            creator=partial(connect, location, self._stop),
             poolclass=QueuePool,
             pool_size=location.connections,
             max_overflow=0,
@@ -113,7 +114,11 @@ class PostgresqlEngine:
 
     def follow(self, listener: Callable[[Topic], object]) -> None:
         """Call *listener*, in a thread, after transactions that other processes commit."""
-        self._notifications = Notifications(self.location, self.name, listener)
+        self._notifications = Notifications(self.location, self.name, self._stop, listener)
+
+    def hurry(self) -> None:
+        """Wait for at most LAST_ANSWER seconds for each answer of the server, because the process stops."""
+        self._stop.at = time.monotonic()
 
     def close(self) -> None:
         """Close all connections."""
@@ -134,6 +139,8 @@ class PostgresqlEngine:
             try:
                 session.connection()
             except StoreLost:
+                if self._stop.at is not None:
+                    raise
                 # The server has closed this connection, so the pool closes all. To begin costs a round trip anyway, so
                 # unlike `pool_pre_ping`, this test of a connection is free. Nothing was done yet.
                 session.rollback()

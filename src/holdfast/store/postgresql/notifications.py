@@ -14,7 +14,7 @@ import structlog
 
 from holdfast.store.errors import StoreCrowded, StoreUnreachable
 from holdfast.store.location import PostgresqlLocation
-from holdfast.store.postgresql.connecting import ServerConnection, connect
+from holdfast.store.postgresql.connecting import ServerConnection, Stop, connect
 from holdfast.store.postgresql.failures import explain
 from holdfast.store.topics import Topic
 
@@ -40,8 +40,8 @@ class Notifications:
     drop notifications, so behind one it also does that each second.
     """
 
-    def __init__(self, location: PostgresqlLocation, own_name: str, tell: Tell) -> None:
-        self._location, self._own_name, self._tell = location, own_name, tell
+    def __init__(self, location: PostgresqlLocation, own_name: str, stop: Stop, tell: Tell) -> None:
+        self._location, self._own_name, self._stop, self._tell = location, own_name, stop, tell
         self._waker, self._woken = socket.socketpair()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
@@ -60,7 +60,7 @@ class Notifications:
             began = time.monotonic()
             opening = True
             try:
-                with connect(self._location) as connection:
+                with connect(self._location, self._stop) as connection:
                     opening = False
                     connection.execute(f"LISTEN {CHANNEL}")
                     if not works:

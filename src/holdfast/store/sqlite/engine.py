@@ -91,6 +91,9 @@ class SqliteEngine:
     def follow(self, listener: Callable[[Topic], object]) -> None:
         """Do nothing, because only this process writes."""
 
+    def hurry(self) -> None:
+        """Do nothing, because a file answers at once."""
+
     def close(self) -> None:
         """Close all connections."""
         close_all(self.engine)
