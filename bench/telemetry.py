@@ -1,45 +1,53 @@
 """
-The cost of counting traffic, of access logs and of traces: CPU time per request of gateways side by side.
+The cost of counting traffic, of access logs and of traces: instructions of Envoy for each request, counted by valgrind.
 
-Each gateway has one processor, accepts HTTP, and verifies the backend's certificate; callers, the backend and the
-collector use the other processors. All run at the same time, and take turns. The first one runs a copy of the sources
-in which listeners count nothing. It needs nginx and wrk. Results are written to docs/reference/benchmarks.md.
+CPU times vary by more than what counting costs; numbers of instructions don't, and other programs don't change them.
+Each variant accepts HTTP and verifies the backend's certificate. The first one runs a copy of the sources in which
+listeners count nothing. It needs nginx, valgrind and wrk. Results are written to docs/reference/benchmarks.md.
 """
 
 import argparse
+import re
 import secrets
 import shutil
-import statistics
+import subprocess
 import tempfile
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import holdfast
-from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, machine, write
+from holdfast.gateway.process.binary import find_envoy
+from measuring import Noise, envoy_of, free_ports, holdfast_up, machine, write
 from proxies import HOST, PATH, backend, find, on_processor, running
-from throughput import CONNECTIONS, Contestant, load, publish, wait_for, write_certificate
+from throughput import load, publish, wait_for, write_certificate
 
-ROUNDS, SECONDS = 4, 3
-ADAPTS = 12  # seconds of load before each turn, in which the agent chooses the share of requests in samples
+SECONDS, CONNECTIONS = 20, 16
+ADAPTS = 12  # seconds of load before the measurement, in which the agent chooses the share of requests in samples
 BARE, COUNTED = "nothing counted", "traffic counted (the default)"
+_PROGRAMS = ("nginx", "valgrind", "wrk")
 _LISTENERS = "gateway/resources/listeners.py"
 _LOGGERS = ("report_certificates(),", "count_requests(),", "measure_sample(),")
+_SAMPLING, _ENOUGH = "gateway/traffic/sampling.py", "ENOUGH = 200.0"
+# Envoy handles a hundredth of the requests under valgrind, and its sample is to be the usual share of them.
+_SLOW = "ENOUGH = 2.0"
 
 
-def copy_without_counting(directory: Path) -> Path:
-    """Copy the sources to *directory* without the loggers of traffic; return the copy."""
-    copy = directory / "sources"
+def copy_sources(copy: Path, *, counts: bool) -> Path:
+    """Copy the sources to *copy*, with samples for a slow Envoy; unless it *counts*, without the loggers of traffic."""
     shutil.copytree(Path(holdfast.__file__).parent, copy / "holdfast", ignore=shutil.ignore_patterns("__pycache__"))
-    listeners = copy / "holdfast" / _LISTENERS
-    text = listeners.read_text()
-    for logger in _LOGGERS:
-        if logger not in text:
-            raise SystemExit(f"{_LISTENERS} no longer has {logger}. Correct bench/telemetry.py.")
-        text = text.replace(logger, "", 1)
-    listeners.write_text(text)
+    _replace(copy / "holdfast" / _SAMPLING, _ENOUGH, _SLOW)
+    if not counts:
+        for logger in _LOGGERS:
+            _replace(copy / "holdfast" / _LISTENERS, logger, "")
     return copy
+
+
+def _replace(file: Path, text: str, other: str) -> None:
+    source = file.read_text()
+    if text not in source:
+        raise SystemExit(f"{file.name} no longer has {text}. Correct bench/telemetry.py.")
+    file.write_text(source.replace(text, other, 1))
 
 
 def variants(directory: Path, collector: str) -> Mapping[str, Mapping[str, str]]:
@@ -61,23 +69,37 @@ def variants(directory: Path, collector: str) -> Mapping[str, Mapping[str, str]]
     }
 
 
-def start(stack: ExitStack, directory: Path, port: int) -> dict[str, Contestant]:
-    """Start a Holdfast for each variant."""
-    bare, contestants = copy_without_counting(directory), {}
-    for number, (name, variables) in enumerate(variants(directory, f"https://{HOST}:{port}/v1/traces").items()):
-        publisher, gateway, sandbox = free_ports(3)
-        password, data = secrets.token_urlsafe(), directory / f"data{number}"
-        sources = bare if name == BARE else None
-        with on_processor(0):
-            stack.enter_context(holdfast_up(data, password, publisher, gateway, sandbox, sources, **variables))
-        publish(f"http://{HOST}:{publisher}", password, port, directory / "backend.pem")
-        contestants[name] = Contestant(f"http://{HOST}:{gateway}{PATH}/x", envoy_of(data))
-    return contestants
+def write_envoy(directory: Path) -> Path:
+    """Write a program that runs Envoy under valgrind, which counts while `count` wants it."""
+    program = directory / "envoy"
+    options = f"--tool=callgrind --instr-atstart=no --separate-threads=yes --callgrind-out-file={directory}/counts"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec {find_envoy()} "$@"\nexec valgrind {options} {find_envoy()} "$@"\n'
+    )
+    program.chmod(0o755)
+    return program
 
 
-def measure(rounds: int, seconds: int) -> dict[str, list[float]]:
-    """Let all gateways take turns; return the microseconds of CPU time per request of each turn."""
-    measured: dict[str, list[float]] = defaultdict(list)
+def count(directory: Path, envoy: int, url: str, seconds: int) -> float:
+    """Call *url*, and return the instructions of the worker of *envoy*, a process id, for each request."""
+    with on_processor(1):
+        load(url, CONNECTIONS, ADAPTS)
+        _control("--instr=on", envoy)
+        requests = load(url, CONNECTIONS, seconds).requests
+        _control("--instr=off", envoy)
+        _control("--dump", envoy)
+    # One file for each thread; only the worker has much to do.
+    totals = (re.search(r"^totals: (\d+)", file.read_text(), re.MULTILINE) for file in directory.glob("counts*"))
+    return max(int(total[1]) for total in totals if total) / requests
+
+
+def _control(action: str, envoy: int) -> None:
+    subprocess.run([str(find("callgrind_control")), action, str(envoy)], check=True, capture_output=True)
+
+
+def measure(seconds: int) -> dict[str, float]:
+    """Run one variant after the other, and return its instructions for each request."""
+    measured = {}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         write_certificate(directory)
@@ -85,47 +107,54 @@ def measure(rounds: int, seconds: int) -> dict[str, list[float]]:
         with on_processor(1):
             stack.enter_context(running(backend(directory, port), directory / "backend.out"))
         wait_for("The backend", f"https://{HOST}:{port}/x", directory / "backend.pem")
-        contestants = start(stack, directory, port)
-        for name, contestant in contestants.items():
-            wait_for(name, contestant.url, directory / "backend.pem")
-        with on_processor(1):
-            for _ in range(rounds):
-                for name, contestant in contestants.items():
-                    load(contestant.url, CONNECTIONS, ADAPTS)
-                    before = cpu_time(contestant.pid)
-                    requests = load(contestant.url, CONNECTIONS, seconds).requests
-                    measured[name].append((cpu_time(contestant.pid) - before) * 1000 / requests)
+        sources = {counts: copy_sources(directory / f"sources-{counts}", counts=counts) for counts in (True, False)}
+        for number, (name, variables) in enumerate(variants(directory, f"https://{HOST}:{port}/v1/traces").items()):
+            own = directory / str(number)
+            own.mkdir()
+            measured[name] = measure_one(directory, own, port, sources[name != BARE], variables, seconds)
     return measured
 
 
-def table(measured: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return the table: medians of all rounds, and of the ratios within each round."""
-    lines = ["| gateway | CPU per request | relative |", "|---|---:|---:|"]
-    for name, turns in measured.items():
-        # Rounds are compared with the default's of the same round, because the machine's speed varies.
-        ratio = statistics.median(own / other for own, other in zip(turns, measured[COUNTED], strict=True))
-        lines.append(f"| {name} | {statistics.median(turns):.0f} µs | {ratio:.2f} |")
+def measure_one(
+    directory: Path, own: Path, port: int, sources: Path, variables: Mapping[str, str], seconds: int
+) -> float:
+    """Return the instructions for each request of a Holdfast with its files in the directory *own*."""
+    publisher, gateway, sandbox = free_ports(3)
+    password, data, url = secrets.token_urlsafe(), own / "data", f"http://{HOST}:{gateway}{PATH}/x"
+    variables = {**variables, "HOLDFAST_ENVOY": str(write_envoy(own))}
+    with ExitStack() as stack:
+        with on_processor(0):
+            stack.enter_context(holdfast_up(data, password, publisher, gateway, sandbox, sources, **variables))
+        publish(f"http://{HOST}:{publisher}", password, port, directory / "backend.pem")
+        wait_for("The gateway", url, directory / "backend.pem")
+        return count(own, envoy_of(data), url, seconds)
+
+
+def table(measured: Mapping[str, float]) -> list[str]:
+    """Return the table."""
+    lines = ["| gateway | instructions per request | relative |", "|---|---:|---:|"]
+    for name, instructions in measured.items():
+        lines.append(f"| {name} | {instructions:,.0f} | {instructions / measured[COUNTED]:.3f} |")
     return lines
 
 
 def main() -> None:
     """Measure, print the section, and write it to the page."""
     parser = argparse.ArgumentParser(description="Measure what counting, logging and tracing requests costs.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of each gateway")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="length of a turn")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="length of a measurement")
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
-    for program in ("nginx", "wrk"):
+    for program in _PROGRAMS:
         if not find(program):
             raise SystemExit(f"Install {program} first (Debian: apt-get install {program}).")
     noise = Noise()
-    measured = measure(options.rounds, options.seconds)
+    measured = measure(options.seconds)
     section = "\n".join(
         [
             "## Traffic, access logs and traces",
             "",
-            f"HTTP in, verified TLS to the backend, 1 KB, one processor for all gateways, {CONNECTIONS} connections.",
-            f"{options.rounds} rounds in turns, each after {ADAPTS} seconds of the same load; the table shows medians.",
+            f"HTTP in, verified TLS to the backend, 1 KB, {CONNECTIONS} connections. Instructions of Envoy's worker",
+            "without those of the kernel, counted by valgrind, with about 1 % of the requests in the sample.",
             "*Relative* is to the default.",
             "",
             *table(measured),
