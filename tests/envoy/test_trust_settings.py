@@ -165,7 +165,7 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
 def test_an_exception_expires_automatically_even_for_open_connections(holdfast: Holdfast):
     with Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
-        grant(holdfast, backend.url(), timedelta(seconds=2))
+        grant(holdfast, backend.url(), timedelta(seconds=3))
         assert wait_until(lambda: caller.get(api.path).status_code == 200)
         assert wait_until(lambda: caller.get(api.path).status_code == 503)
         found = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": backend.url()}).json()
@@ -187,7 +187,7 @@ def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:
 def test_an_exception_expires_at_the_gateway_without_the_publisher(tmp_path: Path):
     with Holdfast(tmp_path) as holdfast, Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
-        grant(holdfast, backend.url(), timedelta(seconds=3))
+        grant(holdfast, backend.url(), timedelta(seconds=4))
         assert wait_until(lambda: caller.get(api.path).status_code == 200)
         os.kill(holdfast.pid, signal.SIGSTOP)
         try:

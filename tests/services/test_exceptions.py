@@ -37,7 +37,8 @@ def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, gra
     grant(anna, 2)
     with store.read() as session:
         before = journal.last_change(session)
-    assert trust_settings.end_exceptions(store, clock.advance(hours=1)) == clock() + timedelta(hours=1)
+    due = trust_settings.end_exceptions(store, clock.advance(hours=1))
+    assert due == clock() + timedelta(hours=1) - trust_settings.IN_ADVANCE
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) != []
     assert trust_settings.end_exceptions(store, clock.advance(hours=1)) is None
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) == []
@@ -45,6 +46,15 @@ def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, gra
     with store.read() as session:
         (change,) = journal.changes_after(session, before)
     assert (change.kind, change.key) == ("origin", PIZZA)
+
+
+def test_verification_is_back_before_gateways_drop_the_cluster_without_it(store, anna, clock, grant):
+    ends_at = grant(anna, 2).settings.exception.ends_at
+    due = trust_settings.end_exceptions(store, clock())
+    assert due < ends_at
+    assert trust_settings.end_exceptions(store, due) is None
+    (trust,) = read_everything(store, SEALING, due).trust[anna.organization].values()
+    assert trust.unverified_until is None
 
 
 def test_control_planes_that_end_an_exception_at_the_same_time_end_it_once(store, anna, clock, grant):

@@ -3,7 +3,7 @@ Trust settings of an endpoint's origin (anchors, names, pins, CRLs, TLS versions
 """
 
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.orm import Session
@@ -28,6 +28,9 @@ from holdfast.store.journal import ChangeKind
 from holdfast.store.trust import endpoint_certificates, trust_settings
 
 log = structlog.get_logger()
+# Gateways drop a cluster without verification when its exception expires. By then, they have the one that replaces it;
+# otherwise, they reject the requests in between.
+IN_ADVANCE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +141,21 @@ def list_exceptions(context: Context) -> list[TrustSettings]:
 
 
 def end_exceptions(store: Store, now: datetime) -> datetime | None:
-    """End the expired exceptions of all organizations; return when the next one expires."""
+    """End the exceptions of all organizations that expire within IN_ADVANCE; return when the next ones are due."""
+    due = now + IN_ADVANCE
     with store.read() as session:
         following = trust_settings.next_end(session)
-    if following is None or following > now:
-        return following
+    if following is None or following > due:
+        return following and following - IN_ADVANCE
     with store.write() as session:
         for organization in accounts.organizations(session):
-            for settings in trust_settings.with_ended_exception(session, organization, now):
+            for settings in trust_settings.with_ended_exception(session, organization, due):
                 trust_settings.save(session, replace(settings, exception=None))
                 context = Context(store, Principal(organization, SYSTEM), now)
                 _record(session, context, Action.END_EXCEPTION, settings, _end(settings.exception, expired=True))
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
-        return trust_settings.next_end(session)
+        following = trust_settings.next_end(session)
+    return following and following - IN_ADVANCE
 
 
 def _find_settings(session: Session, context: Context, target: Endpoint) -> TrustSettings:
