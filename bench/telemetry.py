@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -85,12 +86,22 @@ def count(directory: Path, envoy: int, url: str, seconds: int) -> float:
     with on_processor(1):
         load(url, CONNECTIONS, ADAPTS)
         _control("--instr=on", envoy)
-        requests = load(url, CONNECTIONS, seconds).requests
-        _control("--instr=off", envoy)
+        time.sleep(seconds)
         _control("--dump", envoy)
-    # One file for each thread; only the worker has much to do.
-    totals = (re.search(r"^totals: (\d+)", file.read_text(), re.MULTILINE) for file in directory.glob("counts*"))
-    return max(int(total[1]) for total in totals if total) / requests
+        requests = load(url, CONNECTIONS, seconds).requests
+        _control("--dump", envoy)
+        _control("--instr=off", envoy)
+    # What Envoy does without requests, such as merging its histograms, isn't a cost of requests.
+    without, with_requests = (_instructions(directory, dump) for dump in (1, 2))
+    return (with_requests - without) / requests
+
+
+def _instructions(directory: Path, dump: int) -> int:
+    """Return how many instructions the worker took between a *dump* and the one before it."""
+    # There is one file for each thread; only the worker has much to do.
+    files = directory.glob(f"counts.{dump}-*")
+    totals = (re.search(r"^totals: (\d+)", file.read_text(), re.MULTILINE) for file in files)
+    return max(int(total[1]) for total in totals if total)
 
 
 def _control(action: str, envoy: int) -> None:
