@@ -164,6 +164,8 @@ if __name__ == "__main__":
     _preload()
     gc.collect()
     gc.freeze()
+    # A fork that collected garbage among these objects, too, would copy the memory of all of them.
+    gc.unfreeze = lambda: None
     _serve(sys.stdin.buffer, sys.stdout.buffer)
     gc.enable()
     from holdfast.cli import main_in_own_process
