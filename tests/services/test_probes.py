@@ -12,6 +12,10 @@ from sqlalchemy import update
 from acting import context_of
 from backends import V4, Backend, closed_port
 from following import GATEWAY, following
+from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SecurityDraft, SecurityKind
+from holdfast.apis.catalog.token_settings import TokenSettings
 from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
@@ -26,6 +30,9 @@ from holdfast.network.addresses import read_network
 from holdfast.network.presentation import Obstacle, Presentation, Unseen
 from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
+from holdfast.services.catalog.apis import ApiDraft, create_api
+from holdfast.services.catalog.lifecycle import change_lifecycle
+from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.errors import Conflict, NotFound, TooManyTests
 from holdfast.services.probing.probes import (
     AT_ONCE,
@@ -340,6 +347,28 @@ def test_the_terms_name_the_clusters_of_apis_with_the_endpoint(store, anna, otto
     for endpoint, count in ((PIZZA, 1), ("https://pasta.test", 1), ("https://nobody.test", 0)):
         assert len(terms_to_test(context_of(store, anna, NOW), SEALING, endpoint).clusters) == count
     assert not terms_to_test(context_of(store, otto, NOW), SEALING, PIZZA).clusters
+
+
+@pytest.mark.parametrize("endpoint", ["https://first.test", "https://second.test", "https://login.test"])
+def test_the_terms_name_the_clusters_of_all_members_and_of_token_endpoints(store, anna, endpoint):
+    # Otherwise, backends that only gateways elsewhere can reach aren't watched, and can't be tested.
+    context = context_of(store, anna, NOW)
+    group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(parse_endpoint("https://second.test")),))
+    token = TokenSettings("https://login.test/token", "shop")
+    draft = SecurityDraft(EndpointSecurity(SecurityKind.OAUTH, token=token), "geheim")
+    securities = seal_drafts(context, SEALING, {"sandbox": draft})
+    groups = {"sandbox": group}
+    draft = ApiDraft("Pizza", "/pizza", "1", None, "https://first.test", securities=securities, groups=groups)
+    change_lifecycle(context, create_api(context, draft).id, "Publish")
+
+    async def story():
+        async with control_plane(store) as plane:
+            served = {name for kind, name in (await plane.published()) if kind == CLUSTER}
+            named = terms_to_test(context, SEALING, endpoint).clusters
+            assert named
+            assert named <= served
+
+    play(story())
 
 
 # The trust that is tested

@@ -120,11 +120,15 @@ class Api:
         return token_endpoint(token.url) if token else None
 
     @property
+    def securities(self) -> tuple[tuple[Environment, EndpointSecurity], ...]:
+        """The endpoint security of each environment, and then that of revisions."""
+        current = [(each, endpoint.security) for each in ENVIRONMENTS if (endpoint := self.endpoint(each))]
+        return (*((each, security) for each, security in current if security), *self.kept_security)
+
+    @property
     def token_endpoints(self) -> tuple[Endpoint, ...]:
         """Where gateways get tokens for the backends, including those of revisions."""
-        current = [endpoint.security for endpoint in (self.production, self.sandbox) if endpoint]
-        every = (*current, *(security for _, security in self.kept_security))
-        return tuple(token_endpoint(each.token.url) for each in every if each and each.token)
+        return tuple(token_endpoint(security.token.url) for _, security in self.securities if security.token)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint, token_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -16,7 +16,9 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.files.sealing_keys import UnusableSealingKey
+from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.routes import target_name
+from holdfast.gateway.resources.token_requests import ENDPOINT_PREFIX, name_request
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
@@ -54,7 +56,7 @@ class Terms:
     ended: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
     aliases: tuple[str, ...] = ()
     uses_imported: bool = True
-    clusters: frozenset[str] = frozenset()  # of APIs with this endpoint, as gateways name them
+    clusters: frozenset[str] = frozenset()  # of APIs with this endpoint or token endpoint, as gateways name them
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +131,23 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
 
 
 def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:
+    """Return the names of clusters through which gateways connect to *origin*, of backends and of token endpoints."""
     organization = context.user.organization
-    return frozenset(
+    using = apis.using_origins(session, organization, [origin])
+    deployed = revisions.everything_deployed(session, organization, using)
+    backends = {
         target_name(api, environment)
-        for api in revisions.everything_deployed(
-            session, organization, apis.using_origins(session, organization, [origin])
-        )
+        for api in deployed
         for environment in ENVIRONMENTS
-        if (endpoint := api.endpoint(environment)) and str(endpoint.origin) == origin
-    )
+        if origin in api.origins(environment)
+    }
+    tokens = {
+        ENDPOINT_PREFIX + name_request(cluster_name(organization, api.id, environment), security)
+        for api in deployed
+        for environment, security in api.securities
+        if security.token and str(token_endpoint(security.token.url).origin) == origin
+    }
+    return frozenset(backends | tokens)
 
 
 def _find_replaced(
