@@ -9,7 +9,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 import typer
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.engine import Engine
 
 from databases import write_new_database
 from holdfast.apis.gateways.control_plane import ControlPlane
@@ -186,8 +187,43 @@ def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
     (kept,) = data.glob("*.before-restore-*")
     assert f"kept as {kept}." in capsys.readouterr().out
     assert kept.stat().st_mode & 0o777 == 0o600
-    backups.restore(kept, data, replace=True)
+    with psycopg.connect(database.url) as connection:
+        connection.execute("LOCK TABLE audit_event IN SHARE UPDATE EXCLUSIVE MODE")  # like VACUUM
+        backups.restore(kept, data, replace=True)
     assert without_events(read_all(location)) == changed
+
+
+def test_a_connection_that_is_lost_when_a_restore_is_committed_leaves_a_backup_and_all_keys(
+    data, database, tmp_path, monkeypatch
+):
+    databases.copy(data, database.url)
+    file, key_file = tmp_path / "backup.tar", data / KEY_FILE
+    monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
+    backups.backup(str(file), data, with_sealing_key=True)
+    (in_backup,) = KeyFile(key_file).read()
+    other = new_key()
+    KeyFile(key_file).write([other])
+
+    statements = []
+
+    def lose(_):
+        if statements and statements[-1].startswith("DROP TABLE IF EXISTS holdfast_copy"):  # the last of the restore
+            end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database.name}'"  # noqa: S608
+            shared_server().execute(end)
+
+    def note(*arguments):
+        statements.append(arguments[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "commit", lose)
+    try:
+        said = refusal(backups.restore, file, data, replace=True)
+    finally:
+        event.remove(Engine, "commit", lose)
+        event.remove(Engine, "before_cursor_execute", note)
+    (kept,) = data.glob("*.before-restore-*")
+    assert f"may have been replaced; {kept} is a backup of the earlier one" in said
+    assert KeyFile(key_file).read() == (in_backup, other)
 
 
 def test_an_older_database_of_a_server_is_backed_up_by_its_own_version(data, database, tmp_path, monkeypatch):

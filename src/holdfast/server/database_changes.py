@@ -67,11 +67,12 @@ def copy(settings: Settings) -> Copy:
         raise CannotStart("Name the PostgreSQL database to copy to with --database.")
     if not source.is_file():
         raise CannotStart(f"There is no SQLite database in {data}. Choose its directory with --data.")
-    from holdfast.store.postgresql.copying import copy_to_server
+    from holdfast.store.postgresql.copying import copy_to_server, update_statistics
 
     with data_directory(data):
         _check(source)
         copied = copy_to_server(source, target)
+    update_statistics(target)
     return Copy(source, target, copied.tables, copied.rows)
 
 

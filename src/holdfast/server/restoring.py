@@ -18,7 +18,14 @@ from holdfast.server.recovery import open_copy
 from holdfast.server.recovery_audit import upgrade_and_record_restore
 from holdfast.server.sealing_keys import added_keys, merge_keys
 from holdfast.server.settings import Settings
-from holdfast.store.errors import BackupUnusable, StoreDamaged, StoreForeign, StoreMixed
+from holdfast.store.errors import (
+    BackupUnusable,
+    StoreDamaged,
+    StoreFailure,
+    StoreForeign,
+    StoreMixed,
+    StoreUncertain,
+)
 from holdfast.store.location import Location, PostgresqlLocation
 from holdfast.store.recovery.contents import Contents, count_lost, read_contents
 from holdfast.store.recovery.copies import copy_database, remove_copy
@@ -63,6 +70,15 @@ class SecretsLost(CannotStart):
         )
 
 
+class RestoreUncertain(StoreUncertain):
+    """The connection was lost while the database of a server was replaced, so it isn't known which one is there."""
+
+    def __init__(self, lost: StoreFailure, kept: Path) -> None:
+        """*kept* is a backup of the earlier database."""
+        advice = f"The database may have been replaced; {kept} is a backup of the earlier one. Check which is there."
+        StoreFailure.__init__(self, lost.text, advice)
+
+
 def restore(settings: Settings, file: Path, choices: Choices | None = None) -> Restored:
     """
     Replace the database in the data directory by the one in *file*, and keep the old one.
@@ -71,7 +87,7 @@ def restore(settings: Settings, file: Path, choices: Choices | None = None) -> R
 
     Raises:
         CannotStart: Holdfast is running there; SecretsLost.
-        StoreFailure: BackupUnusable, StoreFilled, StoreUsed, or the disk is full.
+        StoreFailure: BackupUnusable, StoreFilled, StoreUsed, RestoreUncertain, or the disk is full.
     """
     data = settings.data.expanduser()
     location, choices = database_location(settings, data), choices or Choices()
@@ -89,6 +105,10 @@ def restore(settings: Settings, file: Path, choices: Choices | None = None) -> R
                     kept = _replace_on_server(settings, data, staged, location, choices)
                 else:
                     kept = replace_database(database_in(data), staged)
+    if isinstance(location, PostgresqlLocation):
+        from holdfast.store.postgresql.copying import update_statistics
+
+        update_statistics(location)
     return Restored(contents, kept, lost, key_file)
 
 
@@ -126,7 +146,11 @@ def _replace_on_server(
             flush(data)
     try:
         copy_to_server(staged, location, replace=choices.replace)
-    except BaseException:
+    except StoreUncertain as failure:
+        if kept:
+            raise RestoreUncertain(failure, kept) from failure
+        raise
+    except StoreFailure:
         if kept:
             kept.unlink()
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from holdfast.files.sealing_keys import MAX_KEYS, KeyFile, UnusableSealingKey, new_key, read_keys
 from holdfast.network.sockets import CannotStart
 from holdfast.server.settings import Settings
+from holdfast.store.errors import StoreUncertain
 from holdfast.store.sealing import Sealing
 
 KEY_FILE = "sealing-key"
@@ -89,7 +90,7 @@ def added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> Iterato
     """
     Write *keys* from `merge_keys` to the key file, and return its path, or None if it has them already.
 
-    If the block fails, the file is as before. Raises CannotStart.
+    If the block fails, the file is as before, except with StoreUncertain: it may have succeeded. Raises CannotStart.
     """
     own, file = read_all_keys(settings, data), _key_file(settings, data)
     if tuple(keys) == own:
@@ -104,7 +105,9 @@ def added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> Iterato
         ) from error
     try:
         yield file.path
-    except BaseException:
+    except StoreUncertain:
+        raise
+    except Exception:
         if own:
             file.write(own)
         else:

@@ -14,20 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 from sqlalchemy import Connection, CursorResult, DateTime, func, select
 from sqlalchemy import Table as SqlTable
 
 from holdfast.store.control_planes.control_planes import LIVE_FOR
-from holdfast.store.errors import CopyDiffers, StoreFilled, StoreUsed
+from holdfast.store.errors import CopyDiffers, StoreFailure, StoreFilled, StoreUsed
 from holdfast.store.inspection import open_to_inspect
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.migrating import migrate
-from holdfast.store.postgresql.engine import BEGIN, PostgresqlEngine
+from holdfast.store.postgresql.engine import BEGIN, PostgresqlEngine, commit
 from holdfast.store.postgresql.failures import explain
 from holdfast.store.postgresql.opening import COPYING, begin_alone, check_server
 from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import ControlPlaneRow, Table
 
+log = structlog.get_logger()
 _AT_ONCE = 1_000  # rows in memory
 _PATIENCE = 10.0  # seconds that it waits for a copy that was killed, until the server notices
 
@@ -45,7 +47,8 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
     Copy the SQLite database *source*, which has current tables and isn't in use, to an empty database.
 
     With *replace*, the rows of a database that has current tables, and that no control plane uses, are replaced.
-    Sealed secrets stay sealed. Raises StoreFailure, including CopyDiffers and StoreUsed; then nothing was copied.
+    Sealed secrets stay sealed. Raises StoreFailure, including CopyDiffers and StoreUsed; then nothing was copied, or,
+    with StoreUncertain, perhaps everything.
     """
     database = PostgresqlEngine(location)
     try:
@@ -64,11 +67,21 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
             migrate(connection)
             copied = _copy(source, connection, location)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {COPYING}")
-            connection.commit()
-        with database.engine.execution_options(**{BEGIN: "BEGIN"}).connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
+            commit(connection)
         return copied
+    finally:
+        database.close()
+
+
+def update_statistics(location: PostgresqlLocation) -> None:
+    """Update the statistics of the server about copied tables, unless it can't now; it does so later on its own."""
+    database = PostgresqlEngine(location)
+    try:
+        with database.engine.execution_options(**{BEGIN: "BEGIN"}).connect() as connection:
+            connection.exec_driver_sql("ANALYZE (SKIP_LOCKED)")
+            connection.commit()
+    except StoreFailure as failure:
+        log.warning("statistics of the database not updated", reason=str(failure))
     finally:
         database.close()
 

@@ -101,7 +101,7 @@ class PostgresqlEngine:
             )
             with self._session(begin, left) as session:
                 yield session
-                _commit(session)
+                commit(session)
 
     @contextmanager
     def note(self, topic: Topic) -> Iterator[Session]:
@@ -110,7 +110,7 @@ class PostgresqlEngine:
         at_once = "SET LOCAL synchronous_commit = off; " if topic in _TRANSIENT else ""
         with self._session(f"BEGIN; {at_once}{notify(topic, self.name)}") as session:
             yield session
-            _commit(session)
+            commit(session)
 
     def follow(self, listener: Callable[[Topic], object]) -> None:
         """Call *listener*, in a thread, after transactions that other processes commit."""
@@ -185,10 +185,12 @@ class PostgresqlEngine:
         return failure
 
 
-def _commit(session: Session) -> None:
-    session.flush()
+def commit(transaction: Session | Connection) -> None:
+    """Commit a transaction. Raises StoreUncertain if the connection is lost meanwhile."""
+    if isinstance(transaction, Session):
+        transaction.flush()
     try:
-        session.commit()
+        transaction.commit()
     except StoreLost as failure:
         raise StoreUncertain(failure) from failure
 
