@@ -7,15 +7,12 @@ and 39).
 
 import unicodedata
 
-import idna
-
 from holdfast.apis.errors import InvalidField
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 # Default_Ignorable_Code_Point of Unicode 16, except for the categories above, and the blank Braille pattern.
-_IGNORABLE = frozenset(
-    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x2800, 0x3164, 0xFFA0}
-).union(range(0xFE00, 0xFE10), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+_IGNORABLE = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x2800, 0x3164, 0xFFA0}
+_IGNORABLE_RANGES = range(0xFE00, 0xFE10), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000)
 _JOINERS = frozenset("\u200c\u200d")  # ZWNJ and ZWJ, which Persian and the languages of India need
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # LRE to RLO, LRI to PDI
 _LAYOUT = frozenset("\t\n\r")
@@ -56,6 +53,8 @@ def describe_character(character: str) -> str:
 
 
 def _joins(text: str, position: int) -> bool:
+    import idna  # few names have joiners, and agents should stay small
+
     try:
         return idna.valid_contextj(text, position)
     except ValueError:  # the preceding character is not a letter
@@ -63,4 +62,6 @@ def _joins(text: str, position: int) -> bool:
 
 
 def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in _INVISIBLE or ord(character) in _IGNORABLE
+    code = ord(character)
+    is_ignorable = code in _IGNORABLE or any(code in each for each in _IGNORABLE_RANGES)
+    return is_ignorable or unicodedata.category(character) in _INVISIBLE

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-import idna
-
 MAX_URL = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
 WEB = {scheme: scheme for scheme in DEFAULT_PORTS}
@@ -107,6 +105,8 @@ def _parse_name(host: str) -> str:
 
 def _to_ascii(host: str) -> str:
     """Apply IDNA. Raises ValueError unless IDNA 2003 (Python's codec) and IDNA 2008 (browsers) agree."""
+    import idna  # most hosts are ASCII, and agents should stay small
+
     try:
         name = idna.encode(host.lower()).decode()
         same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)

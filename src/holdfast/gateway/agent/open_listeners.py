@@ -4,14 +4,23 @@ Whether Envoy accepts connections on its listeners: it acknowledges a listener a
 
 import asyncio
 
-from envoy.config.listener.v3.listener_pb2 import Listener
-
 from holdfast.gateway.discovery.cache import Cache, Gateway
+from holdfast.gateway.resources.partial_messages import declare_message
 from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import does_answer
 
 LOOK_AGAIN = 0.02  # seconds between attempts to connect to a listener that was acknowledged
+# The addresses of `envoy.config.listener.v3.Listener`: its own module takes 1 MB.
+Listener = declare_message(
+    "Listener",
+    {
+        "SocketAddress": [("address", 2, "string"), ("port_value", 3, "uint32")],
+        "Address": [("socket_address", 1, "SocketAddress")],
+        "AdditionalAddress": [("address", 1, "Address")],
+        "Listener": [("address", 2, "Address"), ("additional_addresses", 33, "AdditionalAddress*")],
+    },
+)
 _Key = tuple[int, float, str, str]  # an Envoy, since when it is connected, a listener, its version
 
 

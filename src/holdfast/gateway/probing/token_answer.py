@@ -1,10 +1,9 @@
 """
 One request to a token endpoint through Envoy's probe listener (RFC 6749, sections 4.3, 4.4 and 5). Blocks.
 
-Envoy verifies the endpoint like any backend. Uses the standard library: other clients take memory.
+Envoy verifies the endpoint like any backend. Uses the standard library: other clients take more memory.
 """
 
-import http.client
 import json
 import socket
 from base64 import b64encode
@@ -52,6 +51,8 @@ def ask_for_token(
     probe_socket: Path, request: TokenRequest, opened: Callable[[socket.socket], None] = lambda _: None
 ) -> Token:
     """Return a new token; *opened* gets the socket, whose shutdown ends this early. Raises NoToken, EnvoyNotReady."""
+    import http.client  # most gateways need no tokens, and it takes 1 MB
+
     user = {"username": request.username, "password": request.password} if request.has_password else {}
     form = urlencode({"grant_type": request.grant_type, **user, **dict(request.parameters)})
     credential = f"{quote_plus(request.client_id)}:{quote_plus(request.secret)}"  # RFC 6749, section 2.3.1
@@ -63,8 +64,9 @@ def ask_for_token(
         "Content-Type": "application/x-www-form-urlencoded",
         "Authorization": f"Basic {b64encode(credential.encode()).decode()}",
     }
-    connection = _Connection(probe_socket, opened)
+    connection = http.client.HTTPConnection("token", timeout=ANSWERS_WITHIN)
     try:
+        connection.sock = _connect(probe_socket, opened)
         connection.request("POST", request.target, form, headers)
         response = connection.getresponse()
         body = response.read(MAX_ANSWER + 1)
@@ -138,14 +140,13 @@ def _explain_refusal(body: bytes, flags: str) -> NoToken:
     return NoToken(final, words, is_passing=True)
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, opened: Callable[[socket.socket], None]) -> None:
-        super().__init__("token", timeout=ANSWERS_WITHIN)
-        self._path = path
-        self._opened = opened
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self._opened(self.sock)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+def _connect(path: Path, opened: Callable[[socket.socket], None]) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        opened(connection)
+        connection.settimeout(ANSWERS_WITHIN)
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -1,13 +1,15 @@
 """
-HTTP requests to Envoy's admin interface, with the standard library: another client takes 9 MB and 0.1 s to load.
+HTTP requests to Envoy's admin interface. `http.client` takes 1 MB in each agent; Envoy's responses need little of it.
 """
 
-import http.client
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 ANSWERS_WITHIN = 2.0  # seconds
 _MAX_BYTES = 64 * 1024 * 1024
+_MAX_LINE = 8192  # bytes; Envoy's are short
 
 
 class NoAdminAnswer(RuntimeError):
@@ -20,16 +22,20 @@ def ask(admin: Path, target: str, method: str = "GET", max_bytes: int = _MAX_BYT
 
     Raises NoAdminAnswer if there is none, or if it is longer than *max_bytes*.
     """
-    connection = _Connection(admin)
+    head = f"{method} {target} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    body = bytearray()
     try:
-        connection.request(method, target)
-        body = connection.getresponse().read(max_bytes + 1)
-    except (OSError, http.client.HTTPException) as error:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWERS_WITHIN)
+            connection.connect(str(admin))
+            connection.sendall(head.encode("ascii"))
+            with connection.makefile("rb") as response:
+                for part in _read_body(response):
+                    body += part
+                    if len(body) > max_bytes:
+                        raise NoAdminAnswer(f"more than {max_bytes} bytes")
+    except (OSError, ValueError) as error:
         raise NoAdminAnswer(str(error)) from error
-    finally:
-        connection.close()
-    if len(body) > max_bytes:
-        raise NoAdminAnswer(f"more than {max_bytes} bytes")
     return body.decode("utf-8", "replace")
 
 
@@ -42,14 +48,11 @@ def reopen_logs(admin: Path) -> bool:
     return True
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection to a unix socket; a kept one would remain with an Envoy that was replaced."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("admin", timeout=ANSWERS_WITHIN)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+def _read_body(response: BinaryIO) -> Iterator[bytes]:
+    """Yield the body of a response, which Envoy sends in chunks (RFC 9112, section 7.1). Raises ValueError."""
+    lines = iter(lambda: response.readline(_MAX_LINE).strip().lower(), b"")
+    if b"transfer-encoding: chunked" not in list(lines):
+        raise ValueError("the response isn't one of the admin interface")
+    while size := int(response.readline(_MAX_LINE), 16):
+        yield response.read(size)
+        response.readline(_MAX_LINE)

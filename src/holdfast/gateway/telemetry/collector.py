@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import certifi
-
 from holdfast.files.replacement import replace_file
 
 CLUSTER = "collector"
@@ -145,6 +143,8 @@ def check_url(url: str) -> None:
 
 def read_roots(ca_file: Path | None) -> bytes:
     """Return the CAs in *ca_file* (PEM); None: the public ones. Raises UnusableCaFile."""
+    import certifi  # most gateways have no collector, and agents should stay small
+
     file = ca_file.expanduser() if ca_file else Path(certifi.where())
     try:
         content = file.read_bytes()
