@@ -33,7 +33,7 @@ def damaged_backend(certificates: Sequence[bytes], version: str = "TLSv1.3") -> 
     class _Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             connection: socket.socket = self.request
-            connection.settimeout(5)
+            connection.settimeout(20)
             with contextlib.suppress(OSError):
                 hello = _read_record(connection)
                 answer = _tls13(hello, certificates) if version == "TLSv1.3" else _tls12(hello, certificates)

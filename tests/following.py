@@ -24,7 +24,7 @@ from holdfast.gateway.peer import Peer
 from holdfast.server.clock import utc_now
 
 GATEWAY = "eu-1"
-PATIENCE = 10  # seconds until a test that waits for something fails
+PATIENCE = 30  # seconds until a test that waits for something fails
 
 
 class Agent:

@@ -67,4 +67,4 @@ class Load:
     def go_on(self, requests: int = 12) -> None:
         """Wait until that many more requests were answered."""
         goal = self.answers.total() + requests
-        wait_until(lambda: self.answers.total() >= goal, within=20)
+        wait_until(lambda: self.answers.total() >= goal)

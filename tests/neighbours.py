@@ -19,7 +19,7 @@ from holdfast.services.control_planes.presence import Presence
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
-PATIENCE = 10.0  # seconds until a test that waits for something fails
+PATIENCE = 30.0  # seconds until a test that waits for something fails
 SEALING = Sealing(lambda: (bytes(32),))
 
 

@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from backends import V4
 from issuing import Issued
+from ports import free_port
 
 _COLLECTOR = "opentelemetry.proto.collector"
 
@@ -54,7 +55,7 @@ class OtlpReceiver:
         self.records: list[Any] = []  # LogRecord
         self.metrics: dict[str, Any] = {}  # the last Metric, by name
         self.metric_services: set[str] = set()  # names and instances of the services that sent metrics
-        self.port = port
+        self.port = port or free_port()
         self.start()
 
     def __enter__(self) -> "OtlpReceiver":

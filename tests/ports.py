@@ -20,6 +20,11 @@ def free_addresses(count: int) -> list[str]:
     return [f"127.0.0.1:{next(_free_ports())}" for _ in range(count)]
 
 
+def free_port() -> int:
+    """Return the port of a free address, for a server that listens there again after it was stopped."""
+    return next(_free_ports())
+
+
 @cache
 def _free_ports() -> Iterator[int]:
     return filter(_is_free, cycle(_claim_block()))

@@ -43,7 +43,7 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # callers speak plain HTTP to
 _numbers = itertools.count(1)
 
 
-def wait_until(condition: Callable[[], T], within: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T], within: float = 40.0) -> T:
     """Call *condition* until its result is true, and return that; fail after *within* seconds."""
     begin = time.monotonic()
     pause = 0.005

@@ -55,13 +55,13 @@ async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted=()):
 async def end_of(reader):
     """Read until the connection is closed or reset."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await reader.read()
     except ConnectionResetError:
         return b""
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - many events
             await asyncio.sleep(0.005)

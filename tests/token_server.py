@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
 from issuing import Issued, server_context
+from ports import free_port
 
 
 class TokenServer:
@@ -31,7 +32,7 @@ class TokenServer:
         self.answer: tuple[int, dict[str, str], bytes] | None = None  # instead of a token
         self._valid: dict[str, float] = {}  # until when
         self._presented = presented
-        self._server = self._listen(port)
+        self._server = self._listen(port or free_port())
 
     def __enter__(self) -> "TokenServer":
         return self

@@ -189,9 +189,9 @@ def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals)
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW}
     pems = [issue("a").pem.decode() for _ in range(2)]  # distinguishable by key identifiers
     entries = [entry(f"alias{number}", pems[number % 2]) for number in range(1_000)]
-    start = time.monotonic()
+    start = time.process_time()
     assert refusals(yaml.dump({"apis": [api], "certificates": entries}, Dumper=yaml.CSafeDumper)) == []
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_subject_cannot_imitate_a_line_of_the_plan(wanted):

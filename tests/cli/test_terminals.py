@@ -59,7 +59,7 @@ class Terminal:
         while self.read():
             pass
         os.close(self._terminal)
-        return self._process.wait(10)
+        return self._process.wait(30)
 
 
 @pytest.fixture

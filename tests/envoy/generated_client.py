@@ -38,7 +38,7 @@ refused = upload_certificate.sync(client=client, body=models.BodyUploadCertifica
 assert isinstance(refused, models.Problem), refused
 assert [error.code for error in refused.error] == ["endpoint"]
 
-end = time.monotonic() + 10
+end = time.monotonic() + 40
 while get_certificate.sync("generated", client=client).enforcement.progress != "enforced":
     assert time.monotonic() < end, get_certificate.sync("generated", client=client)
 page = list_certificates.sync(client=client, endpoint=backend)

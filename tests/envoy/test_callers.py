@@ -187,16 +187,17 @@ def test_a_replaced_certificate_is_another(holdfast: Holdfast):
 
 
 def test_the_validity_of_a_certificate_begins_and_ends_automatically(holdfast: Holdfast):
-    begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
-    start = begin - datetime.now(UTC)
-    brief = issue(common_name="brief", start=start, end=start + timedelta(seconds=4))
-    with mutual(holdfast) as (_, api), holdfast.tls_caller(tls_of(brief)) as client:
-        holdfast.let_call(api, brief.pem)
-        assert refusal(client.get(api.path)) == REFUSED
-        wait_until(lambda: client.get(api.path).is_success, 15)
-        assert datetime.now(UTC) >= brief.certificate.not_valid_before_utc
-        wait_until(lambda: client.get(api.path).status_code == 403, 15)
-        assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
+    with mutual(holdfast) as (_, api):
+        begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+        start = begin - datetime.now(UTC)
+        brief = issue(common_name="brief", start=start, end=start + timedelta(seconds=4))
+        with holdfast.tls_caller(tls_of(brief)) as client:
+            holdfast.let_call(api, brief.pem)
+            assert refusal(client.get(api.path)) == REFUSED
+            wait_until(lambda: client.get(api.path).is_success, 15)
+            assert datetime.now(UTC) >= brief.certificate.not_valid_before_utc
+            wait_until(lambda: client.get(api.path).status_code == 403, 15)
+            assert datetime.now(UTC) >= brief.certificate.not_valid_after_utc
 
 
 def test_the_validity_of_a_certificate_begins_and_ends_without_a_publisher(tmp_path: Path):

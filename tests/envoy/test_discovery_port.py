@@ -80,7 +80,7 @@ def test_a_machine_joins_once_follows_and_is_revoked_at_once(holdfast: Holdfast)
             assert f"{code.name}: {text}" == REJECTED
             return time.monotonic() - begin
 
-    assert asyncio.run(story()) < 1
+    assert asyncio.run(story()) < 5
     assert asyncio.run(state(membership)) == REJECTED
 
 

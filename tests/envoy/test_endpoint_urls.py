@@ -27,7 +27,7 @@ def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
         alias = holdfast.import_certificate(f"{https}/other", PRESENTED.pem)
         with connect(target) as websocket:
             websocket.send("hello")
-            assert websocket.recv(timeout=5) == "/base/chat?room=1 hello"
+            assert websocket.recv(timeout=20) == "/base/chat?room=1 hello"
         used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
         assert used["count"] == 1
 
@@ -43,7 +43,7 @@ def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
         wait_until(lambda: holdfast.answers(api))
         with connect(f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")) as websocket:
             websocket.send("hello")
-            assert websocket.recv(timeout=5) == "/ hello"
+            assert websocket.recv(timeout=20) == "/ hello"
             with pytest.raises(ConnectionClosed):
                 websocket.recv(timeout=20)  # ends, because neither side sends anything
         plain = holdfast.call(api.path)
@@ -87,7 +87,7 @@ def test_a_websocket_gets_the_query_of_its_endpoint(holdfast: Holdfast):
         api = holdfast.publish_api(f"{url.replace('http:', 'ws:')}/feed?token=1")
         with connect(f"{holdfast.gateway_url}{api.path}?a=b".replace("http:", "ws:")) as websocket:
             websocket.send("hello")
-            assert websocket.recv(timeout=5) == "/feed?token=1&a=b hello"
+            assert websocket.recv(timeout=20) == "/feed?token=1&a=b hello"
 
 
 def test_a_check_asks_for_the_whole_url(holdfast: Holdfast):

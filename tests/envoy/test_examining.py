@@ -19,7 +19,7 @@ def examined(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
         found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
         return next((each for each in found if each["examinedTime"]), None)
 
-    found = wait_until(told, 10)
+    found = wait_until(told)
     assert found
     return found
 

@@ -73,7 +73,7 @@ def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
         target = f"{strict.gateway_url}{api.path}/chat".replace("http:", "ws:")
         with connect(target) as chat:
             chat.send("hello")
-            assert chat.recv(timeout=5) == "/chat hello"
+            assert chat.recv(timeout=20) == "/chat hello"
             with pytest.raises(InvalidStatus) as refused:
                 connect(target)
             assert json.loads(refused.value.response.body)["code"] == "too_many_open_requests"

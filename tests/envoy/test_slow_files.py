@@ -44,4 +44,4 @@ def test_many_slow_files_at_once_leave_other_requests_answered(holdfast: Holdfas
     assert refused
     assert {each.headers["retry-after"] for each in refused} == {"5"}
     assert asked > 10
-    assert slowest < 2, slowest  # seconds; measured: 0.1 at most
+    assert slowest < 5, slowest  # seconds; measured: 0.1 at most

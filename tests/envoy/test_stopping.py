@@ -48,7 +48,7 @@ def refuses(url: str) -> bool:
     """Return whether new connections are refused."""
     parts = urlsplit(url)
     try:
-        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+        socket.create_connection((parts.hostname, parts.port), timeout=20).close()
     except ConnectionRefusedError:
         return True
     return False

@@ -88,7 +88,7 @@ def test_a_websocket_is_opened_only_to_a_caller_with_an_accepted_certificate(hol
             assert refused.value.response.status_code == 403
         with connect(f"wss://{host}:{port}{api.path}/chat?room=1", ssl=tls_of(ANNA)) as talking:
             talking.send("hello")
-            assert talking.recv(timeout=5) == "/base/chat?room=1 hello"
+            assert talking.recv(timeout=20) == "/base/chat?room=1 hello"
 
 
 def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: Holdfast, directory: Path):

@@ -76,7 +76,7 @@ def test_tokens_are_requested_only_from_a_trusted_endpoint(
     assert secure(holdfast, api, backend, oauth(tokens)).is_success
     wait_until(lambda: not holdfast.call(api.path).is_success)
     wait_until(lambda: refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed")
-    wait_until(lambda: causes(holdfast, api) == ["token_endpoint_not_trusted"], within=15)
+    wait_until(lambda: causes(holdfast, api) == ["token_endpoint_not_trusted"], within=40)
     (failure,) = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
     assert "self_signed_not_trusted" in str(failure), failure
     assert tokens.headers == []
@@ -94,12 +94,12 @@ def test_tokens_are_requested_only_from_a_trusted_endpoint(
 def test_tokens_are_renewed_without_a_failed_request(
     holdfast: Holdfast, tokens: TokenServer, backend: str, signed_in: PublishedApi
 ):
-    tokens.lifetime = 3
+    tokens.lifetime = 6  # renewed more than a second before
     tokens.secrets.add("rotated")
     with Load(holdfast, signed_in.path) as load:
         assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
         count = len(tokens.issued())
-        wait_until(lambda: len(tokens.issued()) >= count + 3, within=20)
+        wait_until(lambda: len(tokens.issued()) >= count + 3, within=40)
         load.go_on()
     assert set(load.answers) == {"200"}
 
@@ -109,7 +109,7 @@ def test_a_token_that_the_backend_rejects_is_replaced_once(
 ):
     (first,) = tokens.issued()
     tokens.revoke()
-    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=20)
+    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=40)
     assert tokens.issued()[0] == first
     assert len(tokens.issued()) == 2
     # However many requests a backend answers with 401, the gateway doesn't ask for a token each time.
@@ -127,20 +127,20 @@ def test_a_valid_token_is_used_while_its_endpoint_is_down(
     tokens.secrets.add("rotated")
     assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
     count = len(tokens.issued())
-    wait_until(lambda: len(tokens.issued()) > count, within=20)
+    wait_until(lambda: len(tokens.issued()) > count, within=40)
     wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
     wait_until(lambda: not missing_tokens(holdfast, signed_in))
     tokens.stop()
     # Before any request fails, the gateway says until when none does.
-    (missing,) = wait_until(lambda: missing_tokens(holdfast, signed_in), within=20)
+    (missing,) = wait_until(lambda: missing_tokens(holdfast, signed_in), within=40)
     assert (missing["cause"], bool(missing["validUntil"])) == ("token_endpoint_unreachable", True)
     attention = holdfast.rest.get("/attention").json()["list"]
     assert "missing-tokens" in [item["kind"] for item in attention]
-    wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=30)
+    wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=40)
     assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
     wait_until(lambda: [each["validUntil"] for each in missing_tokens(holdfast, signed_in)] == [None])
     tokens.start()
-    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=30)
+    wait_until(lambda: holdfast.call(signed_in.path).is_success, within=40)
     wait_until(lambda: missing_tokens(holdfast, signed_in) == [])
 
 
@@ -153,7 +153,7 @@ def test_restarts_need_no_new_token(holdfast: Holdfast, tokens: TokenServer, sig
         load.go_on()
     assert set(load.answers) == {"200"}
     holdfast.kill_envoy()
-    wait_until(lambda: _answers(holdfast, signed_in), within=20)
+    wait_until(lambda: _answers(holdfast, signed_in), within=40)
     tokens.start()
 
 
@@ -182,13 +182,13 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
 ):
     changed = secure(holdfast, api, backend, oauth(tokens) | wrong)
     holdfast.import_certificate(tokens.url, TOKENS.pem)
-    wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=15)
+    wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=40)
     failed = holdfast.rest.get(f"/apis/{api.id}/failures")
     assert why in failed.text
     # A secret that is left out stays.
     kept = {"clientSecret": ""} if right else {}
     fixed = secure(holdfast, api, backend, oauth(tokens) | right | kept)
-    wait_until(lambda: holdfast.call(api.path).is_success, within=15)
+    wait_until(lambda: holdfast.call(api.path).is_success, within=40)
     user = {name: [right[name]] for name in ("username", "password") if right}
     assert tokens.forms == [{"grant_type": ["password" if right else "client_credentials"], "scope": ["read"], **user}]
     described = holdfast.rest.get(f"/apis/{api.id}")
@@ -246,5 +246,5 @@ def test_redirects_of_token_endpoints_are_not_followed(
         tokens.answer = 307, {"Location": elsewhere.url}, b""
         assert secure(holdfast, api, backend, oauth(tokens)).is_success
         holdfast.import_certificate(tokens.url, TOKENS.pem)
-        wait_until(lambda: causes(holdfast, api) == ["token_answer_invalid"], within=15)
+        wait_until(lambda: causes(holdfast, api) == ["token_answer_invalid"], within=40)
         assert elsewhere.headers == []

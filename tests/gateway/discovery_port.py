@@ -11,7 +11,6 @@ A discovery port on 127.0.0.1 with real TLS, and gateways that connect to it.
 
 import asyncio
 import gc
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +43,7 @@ from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.resource import CLUSTER, Resource
 from holdfast.network.addresses import Address
 from holdfast.server.clock import utc_now
+from ports import free_port
 
 AUTHORITY = create_authority(utc_now())
 ORDERS = Resource(CLUSTER, "orders", "1", b"")
@@ -129,8 +129,7 @@ async def serving(accepted: Accepted | None = None) -> AsyncIterator[Port]:
         AccessLog(IDENTIFY, lambda *_: None, utc_now).register,
         port.control.register,
     ]
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port.number = unused.getsockname()[1]
+    port.number = free_port()
     admission = Admission(port.accepted)
     port.server = await serve_remote_gateways((port.address,), lambda: port.presented[-1], admission, services)
     try:
@@ -169,7 +168,7 @@ def run(story: Any) -> None:
 
     async def limited() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context["message"]))
-        async with asyncio.timeout(30), serving() as port:
+        async with asyncio.timeout(60), serving() as port:
             await story(port)
         gc.collect()
         await asyncio.sleep(0)

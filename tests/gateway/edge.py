@@ -27,7 +27,7 @@ from holdfast.gateway.failures.access_log import AccessLog, FailedRequest
 from holdfast.gateway.peer import Peer
 from holdfast.server.clock import utc_now
 
-PATIENCE = 10  # seconds until a wait in a test fails
+PATIENCE = 30  # seconds until a wait in a test fails
 
 
 class Edge:

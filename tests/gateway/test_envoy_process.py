@@ -147,7 +147,7 @@ def test_an_adopted_envoy_is_watched(place: Path, monkeypatch: pytest.MonkeyPatc
             assert DetachedProcess(pid, "another time").ended.is_set()
             other = DetachedProcess(pid, record.started)
             os.kill(pid, signal.SIGKILL)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await other.ended.wait()
             assert process.pid is None or kernel == "is asked"
             other.send_signal(signal.SIGTERM)  # harmless

@@ -25,7 +25,7 @@ async def two_control_planes() -> AsyncIterator[tuple[Port, Port]]:
 
 def run(story) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(30), two_control_planes() as ports:
+        async with asyncio.timeout(60), two_control_planes() as ports:
             await story(*ports)
 
     asyncio.run(limited())
@@ -41,7 +41,7 @@ def test_an_agent_whose_control_plane_ends_gets_only_the_differences_from_anothe
             began = asyncio.get_running_loop().time()
             await one.server.stop(0)
             await until(lambda: follows(other) and agent.received > 1)
-            assert asyncio.get_running_loop().time() - began < 2
+            assert asyncio.get_running_loop().time() - began < 5
             has = {(CLUSTER, "orders"): "1", (CLUSTER, "pizza"): "1"}
             await until(lambda: [gateway.acknowledged for gateway in other.groups.gateways] == [has])
             assert agent.received == 2

@@ -31,7 +31,7 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
         server = await asyncio.start_unix_server(serve, directory / "probe")
         async with server, connect(directory / "probe", "probe/1") as made:
             try:
-                async with asyncio.timeout(0.05):
+                async with asyncio.timeout(20 if end else 0.05):
                     await made.until_closed()
             except TimeoutError:
                 return made.answer, False

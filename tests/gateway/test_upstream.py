@@ -201,7 +201,7 @@ def test_a_resource_expires_without_a_control_plane(tmp_path):
         async with AsyncExitStack() as stack:
             envoy, agent = await begin(stack, tmp_path)
             async with discovery(tmp_path / "control") as (cache, _):
-                soon = utc_now() + timedelta(seconds=0.5)
+                soon = utc_now() + timedelta(seconds=1.5)
                 cache.apply([make("exception", expires_at=soon), make("endless")])
                 assert await envoy.take() == {"exception": "1", "endless": "1"}
             await until(lambda: agent.upstream.stale_since)

@@ -164,7 +164,7 @@ def test_waiting_for_a_silent_backend_is_limited():
     started = time.monotonic()
     with silent_backend() as url:
         assert unseen_at(url, 0.2).obstacle is Obstacle.TIMEOUT
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,7 @@ Unraisable()
 
 async def forget():
     asyncio.get_running_loop().call_soon(fail)
-    asyncio.get_running_loop().create_task(asyncio.to_thread(fail))
-    await asyncio.sleep(0.05)
+    await asyncio.wait([asyncio.get_running_loop().create_task(asyncio.to_thread(fail))])
 
 asyncio.run(forget())
 with standard_error_as_log():

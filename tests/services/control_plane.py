@@ -43,7 +43,7 @@ T = TypeVar("T")
 TYPES = (SECRET, CLUSTER, LISTENER, ROUTES)
 SEALING = Sealing(lambda: (bytes(32),))
 LISTENERS = {"production": [("127.0.0.1", 8280)], "sandbox": [("127.0.0.1", 8281)]}
-PATIENCE = 10  # seconds until a test that waits for something fails
+PATIENCE = 30  # seconds until a test that waits for something fails
 
 
 class Loop(asyncio.SelectorEventLoop):

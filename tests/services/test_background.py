@@ -76,11 +76,11 @@ def test_pauses_grow_to_a_limit_while_a_task_keeps_failing():
             for _ in range(12):
                 (await task.run()).set_exception(OSError("again"))
                 await failed(background)
-                advance(pause - 0.05)
+                advance(pause / 2)  # as long as the pause before
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 assert task.runs.empty()
-                advance(0.05)
+                advance(pause / 2)
                 pause = min(pause * 2, LONGEST_PAUSE)
             await task.run()
             return background.states[0].failures

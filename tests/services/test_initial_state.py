@@ -23,7 +23,7 @@ def run(tmp_path: Path, story: Callable[[Cache, Connect, InitialState], Awaitabl
         async with discovery(tmp_path) as (cache, connect):
             every = [Resource(kind, "first", "1", b"") for kind in (SECRET, CLUSTER, LISTENER)]
             cache.apply([*every, *(Resource(ROUTES, f"{number}", "1", LARGE) for number in range(5))])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(cache, connect, InitialState(cache, "local"))
 
     asyncio.run(begin())

@@ -18,7 +18,7 @@ from holdfast.store.topics import Topic
 from running import wait_until
 from services.control_plane import PATIENCE, play
 
-LASTS = timedelta(seconds=0.5)
+LASTS = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)

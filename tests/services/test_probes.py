@@ -70,7 +70,7 @@ def of_tests(plane) -> list[tuple[str, str]]:
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.001)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.causes import Cause
@@ -141,10 +142,10 @@ def test_requests_of_unknown_clusters_are_not_recorded():
 def test_ten_thousand_failures_a_second_leave_time_for_others():
     """Recording one takes 6 µs on one core; the limit is generous for machines that run other tests, too."""
     failures, reported = Failures(lambda: None, utc_now), [request(f"r{number}") for number in range(10_000)]
-    before = datetime.now(UTC)
+    before = process_time()
     for each in reported:
         failures.record(each)
-    assert datetime.now(UTC) - before < timedelta(seconds=1)
+    assert process_time() - before < 1
 
 
 def test_a_client_certificate_alert_depends_on_whether_one_is_presented():

@@ -182,7 +182,7 @@ def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
     async def story():
         backends = Backends()
         looking = RotationProbes(store, backends.look, clock, every=0.001)
-        async with Background() as background, asyncio.timeout(10):
+        async with Background() as background, asyncio.timeout(30):
             background.start("observation", partial(looking.follow, store))
             while len(backends.asked) < 3:
                 await backends.was_asked.wait()
@@ -206,7 +206,7 @@ def test_a_failed_round_is_followed_by_another(store, anna, clock, rotate, monke
         async with Background() as background:
             background.start("observation", partial(looking.follow, store))
             with capture_logs() as logs:
-                await asyncio.wait_for(backends.was_asked.wait(), 10)
+                await asyncio.wait_for(backends.was_asked.wait(), 30)
         return logs
 
     assert "background task failed" in [entry["event"] for entry in play(story())]

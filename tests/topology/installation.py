@@ -43,6 +43,7 @@ class ControlPlane(Holdfast):
         own.mkdir()
         settings = {"HOLDFAST_SEALING_KEY": KEY, "HOLDFAST_WITHOUT_GATEWAY": "1", "HOLDFAST_LOG_LEVEL": "info"}
         settings |= {"HOLDFAST_DATABASE": database, "HOLDFAST_NAME": name}
+        settings["HOLDFAST_DRAIN_TIMEOUT"] = "10"  # gateways that move on a busy machine need more than a second
         settings |= zip(("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY"), map(str, write_identity(own, identity)), strict=True)
         super().__init__(own, identity.pem, **(settings | environment))
         (self.discovery,) = free_addresses(1)

@@ -30,7 +30,7 @@ def test_a_gateway_leaves_a_control_plane_that_has_no_database_and_follows_all_c
     network = installation.networks[installation.control_planes.index(lonely)]
     with Backend(None) as backend:
         before = other.publish_api(backend.url())
-        wait_until(lambda: gateway.status_of(before) == 200, 10)
+        wait_until(lambda: gateway.status_of(before) == 200)
         with Load(gateway, before.path) as load:
             getattr(network, failure)()
             after = other.create_api(backend.url())

@@ -30,7 +30,7 @@ def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(
         for gateway in installation.gateways:
             followed, other = installation.sides_of(gateway)
             api = other.publish_api(backend.url())
-            wait_until(lambda gateway=gateway, api=api: gateway.status_of(api) == 503, 10)
+            wait_until(lambda gateway=gateway, api=api: gateway.status_of(api) == 503)
             alias = other.import_certificate(backend.url(), presented.pem)
             # REST reported that every gateway enforces it.
             assert [each.status_of(api) for each in installation.gateways] == [200, 200]
@@ -98,7 +98,7 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
         api = killed.publish_api(backend.url())
         mine = killed.import_certificate(backend.url(), presented.pem)
         for each in installation.gateways:
-            wait_until(lambda each=each: each.status_of(api) == 200, 10)
+            wait_until(lambda each=each: each.status_of(api) == 200)
         with (
             Load(gateway, api.path) as load,
             Load(installation.gateways[1], api.path) as elsewhere,
@@ -153,7 +153,7 @@ def test_a_rolling_restart_after_a_migration_fails_no_request_and_gateways_move_
     with Backend(None) as backend:
         api = installation.control_planes[0].publish_api(backend.url())
         for each in installation.gateways:
-            wait_until(lambda each=each: each.status_of(api) == 200, 10)
+            wait_until(lambda each=each: each.status_of(api) == 200)
         losses = [event_count(each, "lost the control plane") for each in installation.gateways]
         with (
             Load(installation.gateways[0], api.path) as load,
@@ -184,7 +184,7 @@ def test_a_control_plane_that_hangs_is_left_and_causes_no_harm_when_it_continues
     paused, other = installation.sides_of(gateway)
     with Backend(None) as backend:
         api = other.publish_api(backend.url())
-        wait_until(lambda: gateway.status_of(api) == 200, 10)
+        wait_until(lambda: gateway.status_of(api) == 200)
         with Load(gateway, api.path) as load:
             paused.pause()
             began = time.monotonic()
@@ -194,6 +194,6 @@ def test_a_control_plane_that_hangs_is_left_and_causes_no_harm_when_it_continues
             wait_until(lambda: gateway.status_of(api) == 404)
             paused.resume()
             created = paused.publish_api(backend.url())
-            wait_until(lambda: gateway.status_of(created) == 200, 10)
+            wait_until(lambda: gateway.status_of(created) == 200)
         assert set(load.answers) <= {"200", "404 not_found"}
         assert gateway.status_of(api) == 404

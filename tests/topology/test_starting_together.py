@@ -72,7 +72,7 @@ def test_two_that_start_together_make_one_of_everything(control_plane, database)
     holder, other = sorted(both, key=lambda each: states("a")[each.name], reverse=True)
     holder.stop()
     # At once, so much sooner than the lease would end.
-    wait_until(lambda: states(other.name) == {other.name: (True, True)}, 4)
+    wait_until(lambda: states(other.name) == {other.name: (True, True)}, 7)
 
     holder.start()
     # The one that has run for longer is right.
