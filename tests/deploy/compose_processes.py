@@ -104,6 +104,12 @@ class Composition:
         """Wait as `docker compose up --wait` does."""
         wait_until(lambda: self.is_healthy(name), WITHIN)
 
+    def is_balanced(self, name: str) -> bool:
+        """Return whether the load balancer sends requests to a container, by its log."""
+        log = self.log("load-balancer").read_text()
+        states = dict(re.findall(rf"Server ([\w-]+)/{name} is (UP|DOWN)", log))  # the last one by backend
+        return "DOWN" not in states.values()
+
     def stop(self, name: str) -> None:
         """Stop a container as `docker compose stop` does, and check that nothing had to be killed."""
         process = self._processes.pop(name)

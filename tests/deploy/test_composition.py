@@ -138,6 +138,7 @@ def test_each_container_is_replaced_without_a_failed_request(
             composition.stop(name)
             composition.start(name)
             composition.wait_until_healthy(name)
+            wait_until(lambda name=name: composition.is_balanced(name), WITHIN)
             wait_until(lambda: names_of(publisher) == [*GATEWAYS], WITHIN)
 
 
