@@ -23,6 +23,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
+from holdfast.services.versions import make_settings_tag
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import find_endpoint_of
@@ -147,11 +148,12 @@ def save(
     environment: Environment,
     target: Target,
     draft: Draft,
+    version: Annotated[str, Form()] = "",
 ) -> Response:
-    """Save the settings."""
+    """Save the settings, unless they aren't those of the form's *version* anymore."""
     api, endpoint = target
     try:
-        trust_settings.change_settings(context, endpoint.url, draft)
+        trust_settings.change_settings(context, endpoint.url, draft, frozenset({version}) if version else None)
     except InvalidFields as error:
         errors = error.fields()
         trust = trust_settings.get_settings(context, endpoint.url)
@@ -234,6 +236,7 @@ def _show_form(
         environment=environment,
         endpoint=endpoint,
         settings=trust.settings,
+        version=make_settings_tag(trust.settings),
         sentences=effect(trust.trust),
         findings=trust.findings,
         anchors=ANCHORS,
