@@ -5,8 +5,10 @@ Gateways that `holdfast gateway join` runs as on other machines, each on its own
 import json
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx2
 
@@ -28,11 +30,14 @@ class RemoteGateway:
         host: str,
         group: str = "",
         certificate: tuple[Path, Path] | None = None,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """
         Without *group*, it belongs to Default; with it, it listens where the group does, which is created so.
 
-        With the files of a *certificate* and its key, the group also listens for TLS.
+        With the files of a *certificate* and its key, the group also listens for TLS. *environment* is
+        added to the environment of its process.
         """
         self._holdfast = holdfast
         self.name = name
@@ -52,6 +57,7 @@ class RemoteGateway:
         if certificate:
             self._options += map("--tls-{}={}".format, ("cert", "key"), certificate)
         self._group = group
+        self._environment = environment
         self.command = COMMAND  # set another one to run another version
         self._process: Process | None = None
 
@@ -69,7 +75,7 @@ class RemoteGateway:
         self._launch("run", f"--control-plane={control_plane or self._holdfast.environment['HOLDFAST_DISCOVERY']}")
 
     def _launch(self, *command: str) -> None:
-        environment = self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"}
+        environment = self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"} | self._environment
         arguments = ["gateway", *command, *self._options]
         self.log.write_bytes(b"")
         if self.command == COMMAND:
@@ -95,6 +101,11 @@ class RemoteGateway:
         with suppress(httpx2.TransportError):
             return httpx2.get(self._url + api.path, trust_env=False, timeout=10).status_code
         return 0
+
+    def call(self, path: str) -> httpx2.Response:
+        """Call it over a new connection."""
+        with self.caller() as client:
+            return client.get(path)
 
     def caller(self) -> httpx2.Client:
         """Make a client of it that keeps its connection open."""

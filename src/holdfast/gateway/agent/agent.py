@@ -74,7 +74,7 @@ async def run_agent(
     metrics are answered on the sockets *monitored*.
     """
     cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
-    expiries = Expiries(cache, now)
+    expiries = Expiries(cache, now, lambda: upstream.stale_since is None)
     telemetry = process.telemetry
 
     def adapt(resource: Resource) -> Resource:

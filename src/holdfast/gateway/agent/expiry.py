@@ -20,12 +20,17 @@ class Expiries:
     """
     Removes resources from the cache when they expire, so that a new Envoy doesn't get them. Lives on one loop.
 
-    The time that was left when they arrived counts, too, so that nothing lasts longer if the clock is set back.
+    The time that was left when they arrived counts, so that nothing lasts longer if the clock is set back. Without a
+    control plane, the clock counts, too: the event loop's stops while the machine is suspended.
     """
 
-    def __init__(self, cache: Cache, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, cache: Cache, now: Callable[[], datetime], is_connected: Callable[[], bool] = lambda: False
+    ) -> None:
+        """*is_connected* returns whether there is a control plane, which ends what has expired by its own clock."""
         self._cache = cache
         self._now = now
+        self._is_connected = is_connected
         self._expiring: dict[ResourceKey, tuple[Resource, float]] = {}  # with the time of the event loop
         self._changed = asyncio.Event()
 
@@ -66,7 +71,7 @@ class Expiries:
         return min(*remaining, LONGEST_SLEEP) if remaining else None
 
     def _left(self, resource: Resource, due: float) -> float:
-        """Return the seconds that are left of a resource, by the clock or by the event loop, whichever is less."""
+        """Return the seconds that are left of a resource."""
         assert resource.expires_at  # noqa: S101 - only such resources are watched
-        by_clock = (resource.expires_at - self._now()).total_seconds()
-        return min(by_clock, due - asyncio.get_running_loop().time())
+        left = due - asyncio.get_running_loop().time()
+        return left if self._is_connected() else min(left, (resource.expires_at - self._now()).total_seconds())

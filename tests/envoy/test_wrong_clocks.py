@@ -1,0 +1,196 @@
+"""Clocks that jump by a day or a month, at a publisher or at a gateway on another machine, while trust changes."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from backends import V4, Backend
+from holdfast.gateway.remote.admission import NOT_ACCEPTED
+from issuing import issue
+from load import Load
+from ports import free_addresses
+from remote_gateways import STARTS_WITHIN, RemoteGateway
+from rotating import Rotation
+from running import Holdfast, PublishedApi, refusal, wait_until, write_identity
+from wrong_clocks import WrongClock
+
+pytestmark = [pytest.mark.envoy, pytest.mark.long]
+DAY, NONE = timedelta(days=1), timedelta()
+OWN = issue("127.0.0.1")
+PRESENTED = issue(V4, start=-10 * DAY)
+NOT_TRUSTED = "503 backend_not_trusted"
+NAME = "eu-8"
+PUBLISHER, GATEWAY = "the publisher", "the gateway"
+EVERYWHERE = ("enforced", 2, [])
+NOTICED_WITHIN = 30.0  # seconds; a gateway reports every ten
+# A publisher that is ahead may present a certificate that isn't valid yet, and replaces it once a minute.
+CONNECTS_AGAIN_WITHIN = 150.0
+
+
+@pytest.fixture(scope="module")
+def clocks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, WrongClock]:
+    directory = tmp_path_factory.mktemp("clocks")
+    return {whose: WrongClock(directory / whose) for whose in (PUBLISHER, GATEWAY)}
+
+
+@pytest.fixture(scope="module")
+def holdfast(tmp_path_factory: pytest.TempPathFactory, clocks: dict[str, WrongClock]) -> Iterator[Holdfast]:
+    """A publisher and the gateway next to it, with one clock."""
+    directory = tmp_path_factory.mktemp("publisher")
+    names = ("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY")
+    files = dict(zip(names, map(str, write_identity(directory, OWN)), strict=True))
+    more = {"HOLDFAST_DISCOVERY": free_addresses(1)[0]} | files | clocks[PUBLISHER].environment
+    with Holdfast(directory, ca=OWN.pem, forks=False, **more) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory, clocks: dict[str, WrongClock]
+) -> Iterator[RemoteGateway]:
+    environment = clocks[GATEWAY].environment
+    gateway = RemoteGateway(holdfast, tmp_path_factory.mktemp("gateway"), NAME, "127.0.0.8", environment=environment)
+    gateway.join()
+    wait_until(gateway.is_ready, STARTS_WITHIN)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+@contextmanager
+def paused(process: int) -> Iterator[None]:
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def is_known(holdfast: Holdfast, offset: timedelta) -> bool:
+    """Return whether it is known how far the gateway's clock is ahead of the publisher's."""
+    report = holdfast.rest.get(f"/gateways/{NAME}").raise_for_status().json()["connection"]["report"]
+    return abs(timedelta(seconds=report["clockOffset"] or 0.0) - offset) < timedelta(minutes=2)
+
+
+def answers(holdfast: Holdfast, gateway: RemoteGateway, api: PublishedApi) -> list[str]:
+    """Return what callers of each gateway get: the status, and the code of a refusal."""
+    each = [holdfast.call(api.path), gateway.call(api.path)]
+    return ["200" if answer.is_success else refusal(answer) for answer in each]
+
+
+def progress(holdfast: Holdfast, endpoint: str) -> tuple[str, int, list[str]]:
+    """Return whether the trust of *endpoint* is enforced, on how many gateways, and which ones aren't connected."""
+    answer = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": endpoint}).json()["enforcement"]
+    return answer["progress"], answer["enforcedOn"], answer["disconnected"]
+
+
+@pytest.mark.parametrize("whose", [PUBLISHER, GATEWAY])
+def test_trust_is_enforced_and_no_request_fails_while_a_clock_jumps(
+    holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock], whose: str
+):
+    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed, Backend(PRESENTED) as rotated:
+        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
+        api = holdfast.publish_api(changed.url())
+        holdfast.publish_api(rotated.url())
+        wait_until(lambda: answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2)
+        with (
+            Load(holdfast, stable.path, reconnects=True) as here,
+            Load(gateway, stable.path, reconnects=True) as there,
+            Rotation(holdfast, rotated.url()) as rotation,
+        ):
+            for ahead in (DAY, -DAY, NONE):
+                clocks[whose].set(ahead)
+                assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2  # what was removed stays removed
+                alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
+                wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE)  # while others change
+                assert answers(holdfast, gateway, api) == ["200"] * 2
+                holdfast.delete_certificate(alias)
+                wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE)
+                assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2
+                rotation.go_on()
+                if ahead == -DAY:
+                    wait_until(partial(is_known, holdfast, ahead if whose == GATEWAY else -ahead), NOTICED_WITHIN)
+            here.go_on()
+            there.go_on()
+        assert set(here.answers) == set(there.answers) == {"200"}
+        wait_until(rotation.is_kept)
+        stored = holdfast.rest.get("/endpoint-certificates", params={"endpoint": rotated.url()}).json()["certificates"]
+        assert {each["alias"] for each in stored} - rotation.uncertain == {rotation.last}
+
+
+def grant(holdfast: Holdfast, endpoint: str, seconds: float) -> None:
+    """Turn off verification of *endpoint*, while the publisher's clock is right."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    body = {"reason": "Clocks jump meanwhile.", "until": until.isoformat()}
+    where = {"endpoint": endpoint}
+    holdfast.rest.put("/endpoints/trust-exception", params=where, json=body).raise_for_status()
+
+
+def wake(holdfast: Holdfast) -> None:
+    """Change something, so that the publisher looks at its clock."""
+    holdfast.create_api()
+
+
+@pytest.mark.parametrize("whose", [PUBLISHER, GATEWAY])
+def test_an_exception_lasts_no_longer_although_a_clock_is_set_back(
+    holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock], whose: str
+):
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_api(backend.url())
+        grant(holdfast, backend.url(), 10)
+        wait_until(lambda: answers(holdfast, gateway, api) == ["200"] * 2)
+        clocks[whose].set(-DAY)
+        # Gateways end it themselves: the publisher would do it too late, or can't.
+        with paused(holdfast.pid) if whose == GATEWAY else nullcontext():
+            wait_until(lambda: "200" not in answers(holdfast, gateway, api), NOTICED_WITHIN)
+        clocks[whose].set(NONE)
+        wake(holdfast)
+        wait_until(lambda: answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2)
+
+
+def test_an_exception_ends_early_for_good_if_the_clock_of_the_publisher_jumps_but_not_if_that_of_a_gateway_does(
+    holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock]
+):
+    with Backend(PRESENTED) as backend, Backend(PRESENTED) as other:
+        api, another = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
+        grant(holdfast, backend.url(), 3600)
+        wait_until(lambda: answers(holdfast, gateway, api) == ["200"] * 2)
+        clocks[GATEWAY].set(DAY)
+        grant(holdfast, other.url(), 3600)  # the gateway looks at its clock
+        wait_until(lambda: answers(holdfast, gateway, another) == ["200"] * 2)
+        assert answers(holdfast, gateway, api) == ["200"] * 2
+        clocks[GATEWAY].set(NONE)
+        for ahead in (DAY, NONE):
+            clocks[PUBLISHER].set(ahead)
+            wake(holdfast)
+            wait_until(lambda: answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2)
+
+
+@pytest.mark.timeout(240)
+def test_a_gateway_whose_certificate_has_expired_serves_without_changes_and_connects_once_clocks_are_right(
+    holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock]
+):
+    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed:
+        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
+        api = holdfast.publish_api(changed.url())
+        alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
+        gateway.kill()
+        for clock in clocks.values():
+            clock.set(31 * DAY)
+        gateway.run()
+        wait_until(lambda: gateway.status_of(stable) == 200, STARTS_WITHIN)
+        wait_until(lambda: NOT_ACCEPTED in gateway.reasons)
+        assert "the gateway's certificate has expired" in gateway.log.read_text()
+        holdfast.delete_certificate(alias)
+        wait_until(lambda: progress(holdfast, changed.url()) == ("enforced", 1, [NAME]))
+        assert answers(holdfast, gateway, api) == [NOT_TRUSTED, "200"]
+        for clock in clocks.values():
+            clock.set(NONE)
+        wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE, CONNECTS_AGAIN_WITHIN)
+        assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2
