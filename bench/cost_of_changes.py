@@ -1,9 +1,9 @@
 """
 CPU time that one change costs the publisher and Envoy, with few and with many published APIs, and their idle CPU.
 
-It uses a real `holdfast up` with its Envoy and a database that is filled beforehand. With `--before SOURCES`, it also
-measures another version, alternately, and prints both. `make bench` runs it and writes the table to
-docs/reference/benchmarks.md.
+It uses a real `holdfast up` with its Envoy and a database that is filled beforehand. `make bench` runs it and writes
+the table to docs/reference/benchmarks.md. With `--before SOURCES`, it also measures another version, alternately,
+and only prints both.
 """
 
 import argparse
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the CPU time of a change with many published APIs.")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of published APIs")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions")
-    parser.add_argument("--before", type=Path, help="the directory `src` of another version to compare with")
+    parser.add_argument("--before", type=Path, help="only print, with another version, whose directory `src` this is")
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     parser.add_argument("--fill", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -175,7 +175,7 @@ def main() -> None:
         costs["", size] = measure(size, options.rounds, None)
     section = report(costs, noise.others(), options.rounds)
     print(section)
-    if not options.only_print:
+    if not options.only_print and not options.before:
         write("cost_of_changes", section)
 
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.agents import make
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.monitoring import INITIALIZED_WITHIN, MAX_CONNECTIONS, Monitoring
-from holdfast.gateway.discovery.cache import Cache
+from holdfast.gateway.discovery.cache import Cache, Rejection
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES
 from holdfast.server.clock import utc_now
 
@@ -97,6 +97,9 @@ def test_a_hot_restart_takes_no_gateway_out_of_service(cache):
     assert monitoring.failing() == []
     new, _ = connect(cache)
     assert monitoring.failing() == []
+    new.rejected[LISTENER, "l"] = Rejection("1", "address already in use")
+    assert monitoring.failing() == ["listeners"]  # the old one accepts no more connections
+    new.rejected.clear()
     new.acknowledged[LISTENER, "l"] = "1"
     assert monitoring.failing() == []
     cache.disconnect(old, watch)
