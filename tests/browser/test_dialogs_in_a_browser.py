@@ -37,6 +37,19 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
     return signed_in
 
 
+def test_nothing_is_shown_that_could_be_clicked_before_the_scripts_are_ready(signed_in: Page, api: PublishedApi):
+    held: list[Route] = []
+    signed_in.route("**/dialog.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright can't wrap a built-in method
+    with signed_in.expect_request("**/dialog.js"):
+        signed_in.goto(f"/apis/{api.id}/endpoints?certificates", wait_until="commit")
+    button = signed_in.get_by_role("button", name=ADD_CERTIFICATE)
+    expect(button).to_be_attached()
+    assert signed_in.evaluate("performance.getEntriesByType('paint').length") == 0
+    held[0].continue_()
+    button.click()
+    expect(signed_in.get_by_role("dialog")).to_be_visible()
+
+
 def test_changed_input_is_discarded_only_after_a_question(endpoints: Page):
     endpoints.get_by_role("button", name=ADD_CERTIFICATE).click()
     dialog = endpoints.locator("#dialog")
@@ -94,7 +107,8 @@ def test_a_page_with_changed_input_is_left_only_after_a_question(endpoints: Page
     asked: list[str] = []
     endpoints.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     endpoints.get_by_label("Production Endpoint URL").fill("https://127.0.0.1:1")
-    endpoints.get_by_role("navigation", name="API").get_by_role("link", name="Overview").click()
+    with endpoints.expect_event("dialog"):
+        endpoints.get_by_role("navigation", name="API").get_by_role("link", name="Overview").click()
     expect(endpoints).to_have_url(re.compile(f"/apis/{api.id}/endpoints"))
     assert asked == ["beforeunload"]
 

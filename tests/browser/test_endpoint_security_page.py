@@ -117,8 +117,10 @@ def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
         dialog.get_by_role("button", name="Fetch from endpoint").click()
         dialog.get_by_role("radio").check()
         dialog.get_by_role("button", name="Test against the endpoint").click()
+        expect(dialog.locator("#verdict [data-result]")).to_be_visible()
         dialog.get_by_role("button", name="Save").click()
-        expect(page.locator("#certificate-count")).to_contain_text("Certificates: ")
+        expect(dialog).to_be_hidden()
+        expect(page.locator("#certificate-list").get_by_text(f"tokens-{width}")).to_be_visible()
         wait_until(lambda: holdfast.call(api.path).is_success)
         assert holdfast.call(api.path).json()["headers"]["authorization"] == f"Bearer {tokens.issued()[-1]}"
         page.goto("/certificates")

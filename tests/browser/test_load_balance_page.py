@@ -104,6 +104,7 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         config["healthCheck"] = {"path": "/status/200", "interval": 1, "timeout": 1}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
         show_until(page, path, health[1], "Unhealthy at local since")
+        show_until(page, path, health[0], "Available at local")
         expect(available[0]).to_be_visible()  # the panel is open, because the second one needs attention
         button = page.get_by_role("button", name=f"Check {urls[1]}")
         answer = page.locator("#production-1-answer")

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from backends import Backend
-from browser.conftest import ENFORCED, sign_in, violations_by_theme
+from browser.conftest import ENFORCED, sign_in, tab_to, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
 from holdfast.services.errors import SignInRefused
 from holdfast.web.notices import describe
@@ -128,33 +128,25 @@ def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
     page.keyboard.type(holdfast.admin_password)
     page.keyboard.press("Enter")
     expect(page.get_by_text(GENERAL_ENDPOINT_CONFIGURATIONS)).to_be_visible()
-    tab_to(page, GENERAL_ENDPOINT_CONFIGURATIONS)
+    tab_to(page.locator("summary", has_text=GENERAL_ENDPOINT_CONFIGURATIONS))
     page.keyboard.press("Enter")
-    tab_to(page, ADD_CERTIFICATE)
+    tab_to(page.get_by_role("button", name=ADD_CERTIFICATE))
     page.keyboard.press("Space")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading")).to_be_focused()
     page.keyboard.press("Tab")
     expect(dialog.get_by_label("Alias")).to_be_focused()
     page.keyboard.type("by-keyboard")
-    tab_to(page, "Paste PEM text instead")
+    tab_to(dialog.locator("summary", has_text="Paste PEM text instead"))
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.insert_text(presented.pem.decode())
-    tab_to(page, "Save")
+    tab_to(dialog.get_by_role("button", name="Save"))
     page.keyboard.press("Enter")
     row = page.locator("#certificate-list").get_by_role("rowgroup").filter(has_text="by-keyboard")
     expect(row.locator(ENFORCED)).to_be_visible()
     expect(page.get_by_role("button", name=ADD_CERTIFICATE)).to_be_focused()
     holdfast.delete_certificate("by-keyboard")
-
-
-def tab_to(page: Page, text: str) -> None:
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if text in page.evaluate("document.activeElement.textContent"):
-            return
-    raise AssertionError(f"the tab key does not lead to {text!r}")
 
 
 def test_escape_closes_a_dialog_and_returns_the_focus(signed_in: Page, api: PublishedApi):

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from backends import Backend
-from browser.conftest import violations_by_theme
-from browser.test_pages import tab_to
+from browser.conftest import tab_to, violations_by_theme
 from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
@@ -42,20 +41,22 @@ def check(page: Page, address: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), address
 
 
-def test_an_api_is_imported_from_a_definition_by_keyboard(signed_in: Page):
+def test_an_api_is_imported_from_a_definition_by_keyboard(signed_in: Page, holdfast: Holdfast):
     check(signed_in, "/apis/import")
     signed_in.goto("/apis/import")
     payload = FilePayload(name="walked.json", mimeType="application/json", buffer=json.dumps(DEFINITION).encode())
     signed_in.locator("input[type=file]").first.set_input_files(payload)
-    tab_to(signed_in, "Continue")
-    signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_label("Name")).to_have_value("Walked")
     assert violations_by_theme(signed_in) == []
+    tab_to(signed_in.get_by_role("button", name="Create"))
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.get_by_role("heading", name="Walked 1", level=1)).to_be_visible()
+    assert holdfast.rest.delete(f"/apis/{signed_in.url.partition('/apis/')[2]}").is_success
 
 
 def test_a_definition_is_read_and_replaced_by_keyboard(signed_in: Page, api: PublishedApi):
     check(signed_in, f"/apis/{api.id}/definition")
-    tab_to(signed_in, "Replace")
+    tab_to(signed_in.get_by_role("button", name="Replace"))
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_role("dialog").get_by_role("heading").first).to_be_focused()
     assert violations_by_theme(signed_in) == []
@@ -65,7 +66,7 @@ def test_a_definition_is_read_and_replaced_by_keyboard(signed_in: Page, api: Pub
 
 def test_a_caller_certificate_is_added_by_keyboard(signed_in: Page, holdfast: Holdfast, api: PublishedApi):
     check(signed_in, f"/apis/{api.id}/callers")
-    tab_to(signed_in, "Add certificate")
+    tab_to(signed_in.get_by_role("button", name="Add certificate"))
     signed_in.keyboard.press("Enter")
     dialog = signed_in.get_by_role("dialog")
     expect(dialog.get_by_role("heading").first).to_be_focused()
@@ -84,10 +85,10 @@ def test_traffic_is_shown_as_tables_and_for_other_periods_by_keyboard(
 
     wait_until(lambda: requests() >= 4, REPORTED_WITHIN)
     check(signed_in, f"/apis/{api.id}/traffic?period=1h")
-    tab_to(signed_in, "7d")
+    tab_to(signed_in.locator(".segments").get_by_role("link", name="7d"))
     signed_in.keyboard.press("Enter")
     expect(signed_in.locator(".segments [aria-current]")).to_have_text("7d")
-    tab_to(signed_in, "as a table")
+    tab_to(signed_in.locator("summary", has_text="as a table").first)
     signed_in.keyboard.press("Enter")
     expect(signed_in.locator("details[open] table")).to_be_visible()
     signed_in.keyboard.press("Tab")

@@ -45,6 +45,7 @@ def test_an_api_without_a_backend_is_answered_with_examples(signed_in: Page, hol
     page.goto(f"/apis/{api.id}/endpoints")
     page.get_by_role("button", name="Answer with examples").click()
     dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
     assert violations_by_theme(page) == []
     dialog.get_by_role("button", name="Answer with examples").click()
     sentence = "1 of 2 operations have an example in the definition; 1 gets an empty body."

@@ -166,6 +166,7 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
 
     endpoints.get_by_text("Removed certificates").click()
     dialog = endpoints.get_by_role("dialog", name="Removed certificates")
+    expect(dialog).to_be_visible()
     assert violations(endpoints) == []
     dialog.get_by_role("listitem").filter(has_text="Retired").get_by_role("button", name="Restore").click()
     expect(previous).to_be_visible()

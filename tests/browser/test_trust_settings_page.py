@@ -39,6 +39,7 @@ def test_the_effect_is_described_before_and_after_saving(endpoints: Page):
     expect(effect).to_contain_text("localhost")
     endpoints.get_by_role("button", name="Change trust settings").click()
     dialog = endpoints.get_by_role("dialog", name="Trust settings")
+    expect(dialog).to_be_visible()
     assert violations(endpoints) == []
     dialog.get_by_label("Names").fill("other.example\n192.0.2.1")
     for name in ("other.example", "192.0.2.1"):

@@ -70,6 +70,7 @@ def test_a_certificate_is_deleted_with_its_api_or_later_on_the_page_of_unused_on
     expect(region).to_contain_text("SHA-256 fingerprint")
     look(signed_in)
     region.get_by_role("button", name="Delete").press("Enter")
+    expect(signed_in.get_by_role("dialog")).to_be_visible()
     look(signed_in)
     signed_in.keyboard.press("Escape")
     expect(signed_in.get_by_role("dialog")).to_be_hidden()

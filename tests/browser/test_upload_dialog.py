@@ -111,9 +111,10 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
 
 def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported: str, presented: Issued):
     fill(dialog, imported, presented.pem)
+    expect(dialog.locator("#alias-error")).to_contain_text("already exists")  # before it is saved
     save(dialog)
-    expect(dialog.locator("#alias-error")).to_contain_text("already exists")
     expect(dialog.get_by_label("Alias")).to_be_focused()
+    expect(dialog.locator("#alias-error")).to_contain_text("already exists")
     expect(dialog.get_by_label("Alias")).to_have_attribute("aria-invalid", "true")
 
 

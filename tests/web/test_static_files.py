@@ -45,6 +45,17 @@ def test_a_file_is_sent_as_it_is_to_others(anyone, headers):
     assert USED.read_bytes().startswith(answer.content)
 
 
+def test_scripts_and_what_they_import_are_cached_until_one_changes(anyone):
+    folder = get_static_url("js/app.js").removesuffix("app.js")
+    imported = re.findall(r'^import .*"\./([\w-]+\.js)";$', (DIRECTORY / "js/app.js").read_text(), re.MULTILINE)
+    assert len(imported) > 5
+    for name in imported:
+        assert "immutable" in anyone.get(folder + name).headers["cache-control"]
+    other = anyone.get("/static/js/0123456789ab/dialog.js")
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
+    assert anyone.get("/static/js/0123456789ab/unknown.js").status_code == 404
+
+
 def test_pages_are_never_compressed(client):
     assert "content-encoding" not in client.get("/apis", headers={"accept-encoding": "gzip"}).headers
 

@@ -3,6 +3,7 @@ Style sheets, scripts and icons, which browsers cache until they change.
 """
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -34,14 +35,19 @@ STYLE_SHEETS = (
     "search.css",
 )
 FOREVER = "public, max-age=31536000, immutable"
+# Scripts import each other by relative paths, so they share a version, which is part of their path.
+_SCRIPT = re.compile(r"js/[0-9a-f]{12}/([\w-]+\.js)")
 
 
 class _VersionedFiles(CompressedFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        script, query = _SCRIPT.fullmatch(path), scope["query_string"].decode("latin-1")
+        name = f"js/{script[1]}" if script else path
+        response = await super().get_response(name, scope)
+        requested = f"/static/{path}?{query}" if query else f"/static/{path}"
         # Only if the URL has the version of this content. During an upgrade, the page can be from a control plane with
         # another version, and browsers would keep this content as that of the page for a year.
-        is_same = response.status_code in {200, 304} and scope["query_string"] == f"v={_read_version(path)}".encode()
+        is_same = response.status_code in {200, 304} and requested == get_static_url(name)
         response.headers["cache-control"] = FOREVER if is_same else "no-cache"
         return response
 
@@ -52,10 +58,12 @@ def mount_static_files(app: FastAPI) -> None:
 
 
 def get_static_url(path: str) -> str:
-    """Return the URL of a static file, with a version computed from its content."""
-    return f"/static/{path}?v={_read_version(path)}"
+    """Return the URL of a static file, with a version computed from its content; of a script, from that of all."""
+    folder, _, name = path.rpartition("/")
+    return f"/static/js/{_read_version('js')}/{name}" if folder == "js" else f"/static/{path}?v={_read_version(path)}"
 
 
 @cache
 def _read_version(path: str) -> str:
-    return hashlib.sha256((DIRECTORY / path).read_bytes()).hexdigest()[:12]
+    paths = sorted((DIRECTORY / path).iterdir()) if path == "js" else [DIRECTORY / path]
+    return hashlib.sha256(b"".join(each.read_bytes() for each in paths)).hexdigest()[:12]

@@ -10,6 +10,9 @@ import "./search.js";
 import "./unsaved-input.js";
 import "./upload-form.js";
 
+// htmx begins in a later task, which can be after the first frame. It skips what it has processed.
+window.htmx.process(document.body);
+
 // The address of a page that shows what was done isn't that of the message, which is shown once.
 const address = new URL(location.href);
 if (address.searchParams.has("done")) {

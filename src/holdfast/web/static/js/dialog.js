@@ -71,11 +71,13 @@ const restoreFocus = () => {
   (next ?? document.getElementById("main")).focus();
 };
 
-// What gateways say about the rows arrives a moment later, and can make all of them higher.
+// What gateways say about the rows arrives later, and can make all of them higher. Input ends it: it may be a scroll.
 const showNewRow = () => {
   const resizes = new ResizeObserver(() => document.querySelector("[data-new]")?.scrollIntoView({ block: "center" }));
   resizes.observe(document.getElementById("main"));
-  setTimeout(() => resizes.disconnect(), 1000);
+  for (const input of ["keydown", "pointerdown", "wheel"]) {
+    document.addEventListener(input, () => resizes.disconnect(), { once: true, passive: true });
+  }
 };
 
 if (dialog) {
@@ -106,4 +108,5 @@ if (dialog) {
     // The form is a separate page, opened in a tab: follow its link back.
     document.querySelector("main [data-dialog-close]")?.click();
   });
+  open(); // a link was pressed before this script was loaded
 }

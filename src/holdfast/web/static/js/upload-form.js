@@ -86,9 +86,15 @@ customElements.define("upload-form", class extends HTMLElement {
 
   busy(sending) {
     this.sending = sending;
-    this.answered ||= sending;
     this.save.toggleAttribute("aria-busy", sending);
     this.check();
+    if (!sending) this.focusError();
+  }
+
+  // Only after the response to an upload: an alias is also checked while it is typed, which must not move the focus.
+  focusError() {
+    const wrong = [...this.form.querySelectorAll(".invalid-feedback")].find((error) => error.textContent.trim());
+    if (wrong) this.form.querySelector(`#${wrong.id.replace("-error", "")}`).focus();
   }
 
   // The response to a rejected upload replaces only the error texts.
@@ -97,7 +103,6 @@ customElements.define("upload-form", class extends HTMLElement {
     if (this.form.querySelector("[data-locked]")) this.form.querySelector(".password-field").hidden = false;
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
     const messages = wrong.map((error) => error.id + error.textContent);
-    const fresh = wrong.find((error) => !this.messages.includes(error.id + error.textContent));
     // The inspection of the file has found the same error.
     if (wrong.some((error) => error.id === "certificate-error")) this.form.querySelector("#inspection > .finding")?.remove();
     if (messages.join() === this.messages.join()) return;
@@ -108,8 +113,5 @@ customElements.define("upload-form", class extends HTMLElement {
       input.setAttribute("aria-invalid", refused);
       (name === "certificate" ? input.closest(".drop-zone") : input).classList.toggle("is-invalid", refused);
     }
-    // An alias is checked while it is typed, which must not move the focus.
-    if (fresh && this.answered) this.form.querySelector(`#${fresh.id.replace("-error", "")}`).focus();
-    this.answered = false;
   }
 });
