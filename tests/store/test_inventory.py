@@ -107,6 +107,22 @@ def test_filters_can_be_combined(store, four):
         assert aliases(store, wanted) == expected, wanted
 
 
+def test_an_endpoint_is_not_found_by_the_beginning_of_its_host(store):
+    urls = ["https://b.test", "https://b.test:99", "http://b.test:80", "https://b.test.example", "https://b.test-2"]
+    insert(store, *(make_entry(url, endpoint=url) for url in [*urls, "https://b.test2:99"]))
+    assert aliases(store, Filter(endpoint="https://b.test")) == urls[:2]
+    assert aliases(store, Filter(endpoint="b.test")) == sorted(urls[:3])
+
+
+def test_many_unused_origins_are_found_like_a_few(store, four, monkeypatch):
+    del four
+    wanted = Filter(unused=True, origins=("https://b.test", "https://pizza.test:8443"))
+    assert aliases(store, wanted) == ["two"]
+    monkeypatch.setattr(inventory, "FEW", 0)
+    assert aliases(store, wanted) == ["two"]
+    assert aliases(store, Filter(unused=True)) == ["four", "three", "two"]
+
+
 def test_a_search_finds_every_name_and_the_beginning_of_numbers(store, four):
     certificate = four["two"].certificates[0]
     pairs = ":".join(certificate.fingerprint[at : at + 2] for at in range(0, 16, 2)).upper()

@@ -131,7 +131,7 @@ def test_imports_and_labels_of_another_organization_do_not_count(store, both):
             assert unused_origins.find(session, own.name) == sorted([own.unused.origin, own.ended.origin])
             label = f"label-{another.name}"
             assert endpoint_certificates.find(session, own.name, label=label) == ([], 0)
-            assert urgent.find_expiring(session, own.name, FAR, None).alias == own.entry.alias
+            assert urgent.find_expiring(session, own.name, FAR, None, [own.unused.origin]).alias == own.entry.alias
 
 
 def test_totals_count_only_the_organizations_own_rows(store, both):

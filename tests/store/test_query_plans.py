@@ -9,7 +9,7 @@ from holdfast.server.clock import utc_now
 from holdfast.store import journal
 from holdfast.store.access import accounts, failed_attempts
 from holdfast.store.access.accounts import User
-from holdfast.store.catalog import apis, http1_origins
+from holdfast.store.catalog import apis, deployments, http1_origins
 from holdfast.store.database import Store
 from holdfast.store.gateways import certificates as gateway_certificates
 from holdfast.store.gateways import join_tokens
@@ -31,6 +31,7 @@ from store.plans import check_reads, fill
 from store.values import make_entry
 
 ORG, ORIGINS = "default", [f"https://{number}.test" for number in range(3)]
+MANY = [str(number) for number in range(50)]
 NOW = utc_now()
 QUERIES = {
     "the end of the next exception": trust_settings.next_end,
@@ -39,11 +40,16 @@ QUERIES = {
     "the last change": journal.last_change,
     "new changes": lambda session: journal.changes_after(session, 2_950),
     "changed APIs": lambda session: apis.with_ids(session, ORG, ["a", "b"]),
+    "names of many APIs": lambda session: apis.names(session, ORG, MANY),
+    "where many APIs are deployed": lambda session: deployments.places_of(session, ORG, MANY),
     "APIs of a changed origin": lambda session: apis.using_origins(session, ORG, ORIGINS),
     "APIs with a context": lambda session: apis.with_context(session, ORG, "/pizza"),
     "origins that rejected HTTP/2": lambda session: http1_origins.among(session, ORG, ORIGINS),
     "whether an API uses an origin": lambda session: apis.has_origin(session, ORG, ORIGINS[0]),
     "certificates of origins": lambda session: endpoint_certificates.of_origins(session, ORG, ORIGINS),
+    "certificates of an endpoint in order": lambda session: inventory.find(
+        session, ORG, inventory.Filter(endpoint=ORIGINS[0]), limit=10
+    ),
     "other certificates of an origin": lambda session: endpoint_certificates.trusted_besides(session, make_entry("a")),
     "aliases of a certificate": lambda session: endpoint_certificates.aliases_with(
         session, ORG, ORIGINS[0], make_entry("b", issue("a.test")).trusted, "a"

@@ -1,7 +1,8 @@
 """
 Comparisons that ignore case.
 
-Both databases lower all letters: SQLite by a function of our own, PostgreSQL by a collation that migrations create.
+Both databases lower all letters. PostgreSQL does it by a collation that migrations create. SQLite's own function lowers
+A to Z only, which is enough for most texts; the others are passed to a function in Python, which takes much longer.
 """
 
 from typing import Any
@@ -11,7 +12,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
+from holdfast.store.substring import instr
+
 FOLDING = "holdfast_folding"  # a collation that lowers letters beyond A to Z, which "C" and some locales don't
+LOWER_ALL = "holdfast_lower"  # a function of each SQLite connection: Python's `lower`
 
 
 class folded(GenericFunction[str]):  # noqa: N801 - a function of SQL
@@ -23,7 +27,9 @@ class folded(GenericFunction[str]):  # noqa: N801 - a function of SQL
 
 @compiles(folded)
 def _lower(element: folded, compiler: SQLCompiler, **options: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **options)})"
+    text = compiler.process(element.clauses, **options)
+    # A text with other characters than ASCII has fewer characters than bytes.
+    return f"CASE WHEN length({text}) < length(CAST({text} AS BLOB)) THEN {LOWER_ALL}({text}) ELSE lower({text}) END"
 
 
 @compiles(folded, "postgresql")
@@ -40,8 +46,7 @@ def contains(column: SQLColumnExpression[str] | SQLColumnExpression[str | None],
     """Search a column for *part*, ignoring case."""
     if "\0" in part:
         return false()  # no text has this character
-    escaped = part.replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return folded(column).like(folded(literal(f"%{escaped}%")), escape="/")
+    return instr(folded(column), folded(literal(part))) > 0
 
 
 class case_insensitive_like(GenericFunction[bool]):  # noqa: N801 - a function of SQL

@@ -11,6 +11,7 @@ from holdfast.store.api_origins import OriginSource
 from holdfast.store.catalog import (
     api_documents,
     api_overviews,
+    api_pages,
     api_search,
     apis,
     deployments,
@@ -48,6 +49,10 @@ READS = {
     apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
     apis.has_origin: lambda session, org, _: [org] * apis.has_origin(session, org, ORIGIN),
     apis.with_ids: lambda session, org, both: apis.with_ids(session, org, _ids(both)),
+    apis.in_order: lambda session, org, both: apis.in_order(session, org, _ids(both)),
+    api_pages.find_ids: lambda session, org, both: [
+        each.name for each in both if each.api.id in api_pages.find_ids(session, org, [], [])[0]
+    ],
     apis.names: lambda session, org, both: _names(both, apis.names(session, org, _ids(both))),
     apis.with_context: lambda session, org, _: apis.with_context(session, org, "/pizza"),
     apis.all_of: lambda session, org, _: apis.all_of(session, org),

@@ -78,13 +78,20 @@ READS = {
     unused_origins.count_certificates: lambda session, org, _: (
         [org] * unused_origins.count_certificates(session, org, 9)
     ),
-    urgent.find_expiring: lambda session, org, _: [org] * urgent.find_expiring(session, org, FAR, None).count,
+    unused_origins.with_certificates: lambda session, org, both: [
+        each.name for each in both if each.unused.origin in unused_origins.with_certificates(session, org)
+    ],
+    urgent.find_expiring: lambda session, org, both: (
+        [org] * urgent.find_expiring(session, org, FAR, None, [each.unused.origin for each in both]).count
+    ),
     urgent.find_retirable: lambda session, org, _: (
         [org] * urgent.find_retirable(session, org, AFTER_NOW, NOW, AFTER_NOW).count
     ),
     urgent.find_unused_identities: lambda session, org, _: [org] * urgent.find_unused_identities(session, org).count,
     urgent.find_unused: lambda session, org, both: [
-        each.name for each in both if urgent.find_unused(session, org).endpoint == each.unused.endpoint
+        each.name
+        for each in both
+        if urgent.find_unused(session, org, [each.unused.origin]).endpoint == each.unused.endpoint
     ],
     presented_chains.get: lambda session, org, both: [
         chain.chain

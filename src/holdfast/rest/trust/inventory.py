@@ -100,7 +100,7 @@ def list_certificates(
     wanted = Filter(query, alias, endpoint, issuer, expires_before, unused=unused, previous=previous, label=label)
     section = _read_section(sort, offset, limit)
     listed = lists.list_certificates(context, wanted, section)
-    total = lists.count_certificates(context, wanted, None)
+    total = lists.count_all(context, wanted, section, len(listed))
     filters = {
         "alias": alias,
         "endpoint": endpoint,

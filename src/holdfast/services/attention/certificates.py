@@ -12,7 +12,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.attention.item import Item, Kind, Urgency, count_of
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.trust.rotation import SEEN_WITHIN
-from holdfast.store.trust import urgent
+from holdfast.store.trust import unused_origins, urgent
 from holdfast.store.trust.urgent import Urgent
 
 _PATH = "/certificates"
@@ -39,11 +39,14 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     complete_facts(context.store, context.user.organization)
     organization, now = context.user.organization, context.now
     with context.read() as session:
-        expired = urgent.find_expiring(session, organization, now, None)
+        unused_at = unused_origins.with_certificates(session, organization)
+        expired = urgent.find_expiring(session, organization, now, None, unused_at)
         bounds = [now + timedelta(days=days) for days in (0, *(days for days, _, _ in _STAGES))]
-        expiring = [urgent.find_expiring(session, organization, before, after) for after, before in pairwise(bounds)]
+        expiring = [
+            urgent.find_expiring(session, organization, before, after, unused_at) for after, before in pairwise(bounds)
+        ]
         retirable = urgent.find_retirable(session, organization, now, now - SEEN_WITHIN, now - retire_after)
-        unused = urgent.find_unused(session, organization)
+        unused = urgent.find_unused(session, organization, unused_at)
         identities = urgent.find_unused_identities(session, organization)
     if expired.count:
         sentence = count_of(expired.count, "certificate in use has expired", "certificates in use have expired")

@@ -71,6 +71,14 @@ def count_certificates(context: Context, wanted: Filter, most: int | None = MOST
         return inventory.count(session, context.user.organization, wanted, most)
 
 
+def count_all(context: Context, wanted: Filter, section: Section, listed: int) -> int:
+    """Return the number of endpoint certificates that are *wanted*, of which *listed* are in *section*."""
+    is_last = section.limit is None or listed < section.limit
+    if is_last and (listed or not section.offset):
+        return section.offset + listed
+    return count_certificates(context, wanted, None)
+
+
 def iterate_certificates(context: Context, wanted: Filter, section: Section) -> Iterator[ListedCertificate]:
     """Yield all wanted endpoint certificates; no transaction is held meanwhile, so changes can be missed."""
     after = None

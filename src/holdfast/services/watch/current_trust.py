@@ -45,10 +45,11 @@ def follow_trust(
 ) -> dict[str, WatchedEndpoint]:
     """Return *watched* with what the trust of now says about the backends, if it has changed since the last check."""
     followed = dict(watched)
-    for origin, trust in read_trust(session, context, watched.keys(), {}).items():
+    presented = {origin: each.presented for origin, each in watched.items() if each.presented}
+    for origin, trust in read_trust(session, context, presented, {}).items():
         endpoint = watched[origin]
-        if not endpoint.presented or (endpoint.coverage and endpoint.coverage.trust == hash_trust(trust)):
+        if endpoint.coverage and endpoint.coverage.trust == hash_trust(trust):
             continue
-        if chain := presented_chains.get(session, endpoint, endpoint.presented.chain):
+        if chain := presented_chains.get(session, endpoint, presented[origin].chain):
             followed[origin] = replace(endpoint, coverage=predict(chain.certificates, trust, context.now))
     return followed

@@ -92,6 +92,17 @@ def find_watched(context: Context, origins: Collection[str]) -> Mapping[str, Wat
         return follow_trust(session, context, watched)
 
 
+def find_rejected_changes(context: Context, origins: Collection[str]) -> set[str]:
+    """Return those of *origins* whose backends present something new that gateways don't accept."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        watched = watched_endpoints.of_origins(session, context.user.organization, origins)
+        # The trust of an origin is read only if it matters: it has many certificates, which have to be parsed.
+        changed = {origin: endpoint for origin, endpoint in watched.items() if endpoint.changes.at}
+        followed = follow_trust(session, context, changed)
+    return {origin for origin, endpoint in followed.items() if endpoint.rejection(context.now)}
+
+
 def count_statuses(context: Context) -> Mapping[WatchStatus, int]:
     """Return the number of watched endpoints with each status."""
     context.user.require(Permission.VIEW_APIS)

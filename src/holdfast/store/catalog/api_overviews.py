@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, not_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.store import api_origins
 from holdfast.store.catalog import apis
+from holdfast.store.catalog.api_pages import find_ids
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, folded
 from holdfast.store.tables import ApiRow, EndpointCertificateRow
@@ -77,8 +78,6 @@ def find(
     limit: int | None = None,
 ) -> tuple[list[Api], int]:
     """Return a page of the matching APIs, and their total number."""
-    conditions = [ApiRow.organization_id == organization, *_conditions(organization, wanted)]
-    total = session.scalar(select(func.count()).select_from(ApiRow).where(*conditions)) or 0
     name = (folded(ApiRow.name), ApiRow.version, ApiRow.id)
     columns: Mapping[Sort, Sequence[Any]] = {
         Sort.NAME: (),
@@ -89,10 +88,9 @@ def find(
     }
     keys = [*columns[sort], *name]
     order = [keys[0].desc().nulls_last() if descending else keys[0].asc().nulls_last(), *keys[1:]]
-    page = select(ApiRow.id).where(*conditions).order_by(*order).offset(offset).limit(limit)
-    ids = list(session.scalars(page))
-    by_id = {api.id: api for api in apis.with_ids(session, organization, ids)}
-    return [by_id[api_id] for api_id in ids], total
+    conditions = list(_conditions(organization, wanted))
+    ids, total = find_ids(session, organization, conditions, order, offset, limit)
+    return apis.in_order(session, organization, ids), total
 
 
 def trusted_at(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustedAt]:
@@ -119,15 +117,20 @@ def _conditions(organization: str, wanted: OverviewFilter) -> Iterator[ColumnEle
         case Show.WITHOUT_ENDPOINT:
             yield and_(ApiRow.production_url.is_(None), ApiRow.sandbox_url.is_(None))
         case Show.EXPIRING:
-            table = EndpointCertificateRow
-            query = select(table.origin).where(table.organization_id == organization)
-            yield _at(organization, query.where(table.expires_at < wanted.expiring))
+            yield api_origins.uses(organization, lambda origin: _has_expiring(organization, origin, wanted.expiring))
         case Show.NOT_LIVE:
             yield not_(ApiRow.state.in_(_SERVED))
 
 
 def _at(organization: str, origins: Any) -> ColumnElement[bool]:
     return api_origins.uses(organization, lambda origin: origin.in_(origins))
+
+
+def _has_expiring(
+    organization: str, origin: InstrumentedAttribute[Any], before: datetime | None
+) -> ColumnElement[bool]:
+    table = EndpointCertificateRow
+    return exists().where(table.organization_id == organization, table.origin == origin, table.expires_at < before)
 
 
 def _first_expiry(organization: str) -> ColumnElement[Any]:

@@ -2,12 +2,12 @@
 Queries for APIs.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
@@ -16,12 +16,14 @@ from holdfast.apis.label import LabeledKind
 from holdfast.store import api_origins, labels
 from holdfast.store.api_origins import OriginSource
 from holdfast.store.catalog import deployments
+from holdfast.store.catalog.api_pages import find_ids
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import NOWHERE
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, equals, folded
 from holdfast.store.labels import has_label
 from holdfast.store.tables import ApiRow
+from holdfast.store.unindexed import unindexed
 
 _CHUNK = 500  # ids in one query
 
@@ -129,12 +131,10 @@ def find(
     order: ApiOrder = DEFAULT_ORDER,
 ) -> tuple[list[Api], int]:
     """Return a page of the matching APIs in *order*, and their total number."""
-    query = _matching(organization, wanted)
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    columns = [_SORTED_BY[order.by], folded(ApiRow.name), ApiRow.version, ApiRow.id]
-    ordered = query.order_by(*(column.desc() if order.descending else column for column in columns))
-    page = ordered.offset(offset).limit(limit)
-    return _apis(session, organization, session.scalars(page)), total
+    columns = [_SORTED_BY[order.by], folded(ApiRow.name), ApiRow.version.expression, ApiRow.id.expression]
+    ordered = [column.desc() if order.descending else column for column in columns]
+    ids, total = find_ids(session, organization, list(_conditions(organization, wanted)), ordered, offset, limit)
+    return in_order(session, organization, ids), total
 
 
 def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
@@ -179,10 +179,17 @@ def has_origin(session: Session, organization: str, origin: str) -> bool:
 
 def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
-    if not ids:
-        return []  # SQLite would read all APIs to find none
-    query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
-    return _apis(session, organization, session.scalars(query))
+    wanted, rows = list(ids), list[ApiRow]()
+    for start in range(0, len(wanted), _CHUNK):
+        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
+        rows += session.scalars(select(ApiRow).where(unindexed(ApiRow.organization_id) == organization, known))
+    return _apis(session, organization, rows)
+
+
+def in_order(session: Session, organization: str, ids: Sequence[str]) -> list[Api]:
+    """Return the APIs with these ids that still exist, in the order of *ids*."""
+    by_id = {api.id: api for api in with_ids(session, organization, ids)}
+    return [by_id[api_id] for api_id in ids if api_id in by_id]
 
 
 def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
@@ -191,7 +198,7 @@ def names(session: Session, organization: str, ids: Collection[str]) -> dict[str
     wanted, names_by_id = sorted(ids), {}
     for start in range(0, len(wanted), _CHUNK):
         known = ApiRow.id.in_(wanted[start : start + _CHUNK])
-        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, known)):
+        for row in session.execute(select(*columns).where(unindexed(ApiRow.organization_id) == organization, known)):
             names_by_id[row.id] = ApiNames(*row)
     return names_by_id
 
@@ -202,8 +209,7 @@ def all_of(session: Session, organization: str) -> Sequence[Api]:
     return _apis(session, organization, session.scalars(query))
 
 
-def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
-    query = select(ApiRow).where(ApiRow.organization_id == organization)
+def _conditions(organization: str, wanted: ApiFilter) -> Iterator[ColumnElement[bool]]:
     columns = {
         "name": ApiRow.name,
         "context": ApiRow.context,
@@ -215,14 +221,13 @@ def _matching(organization: str, wanted: ApiFilter) -> Select[ApiRow]:
     for field, column in columns.items():
         text: str = getattr(wanted, field)
         if text and field in wanted.exact:
-            query = query.where(equals(column, text))
+            yield equals(column, text)
         elif text:
-            query = query.where(contains(column, text))
+            yield contains(column, text)
     if wanted.label:
-        query = query.where(has_label(organization, LabeledKind.API, ApiRow.id, wanted.label))
+        yield has_label(organization, LabeledKind.API, ApiRow.id, wanted.label)
     if wanted.anywhere:
-        query = query.where(or_(*(contains(column, wanted.anywhere) for column in columns.values())))
-    return query
+        yield or_(*(contains(column, wanted.anywhere) for column in columns.values()))
 
 
 def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:

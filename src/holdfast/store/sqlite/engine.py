@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from holdfast.store.engine import close_all, connections_in_use
 from holdfast.store.errors import StoreFailure
+from holdfast.store.folding import LOWER_ALL
 from holdfast.store.sqlite.files import explain, make_file
 from holdfast.store.sqlite.transaction_count import count_transaction
 from holdfast.store.topics import Topic
@@ -106,8 +107,7 @@ class SqliteEngine:
 def _configure(connection: object, entry: ConnectionPoolEntry) -> None:
     """Configure a connection: commits survive a power cut (FULL), and readers don't wait for writers (WAL)."""
     del entry
-    # SQLite's own function changes only A to Z, so a search for "äpfel" would not find "Äpfel".
-    connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
+    connection.create_function(LOWER_ALL, 1, _lower, deterministic=True)  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection; SQLAlchemy types it as Any
     _wait_for_others(cursor, PATIENCE)
     cursor.execute("PRAGMA journal_mode = WAL")

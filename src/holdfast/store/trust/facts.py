@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, null, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store.audit import Action
 from holdfast.store.tables import AuditEventRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.unindexed import unindexed
 
 BATCH = 500  # endpoint certificates in one transaction
 _LONGEST = 200  # characters of a text in an index; PostgreSQL's entries have at most 2,700 bytes
@@ -92,7 +93,7 @@ def _undescribed(session: Session, organization: str | None, limit: int) -> Sequ
     query = select(table.id).where(or_(table.described_at.is_(None), table.described_at != table.updated_at))
     if organization is not None:
         # So that SQLite doesn't choose an index with all rows of the organization.
-        query = query.where(func.coalesce(table.organization_id, null()) == organization)
+        query = query.where(unindexed(table.organization_id) == organization)
     return session.scalars(query.limit(limit)).all()
 
 

@@ -7,12 +7,12 @@ Rows must have their facts (facts.py); only columns are read, never the certific
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, null, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.label import LabeledKind
@@ -20,11 +20,14 @@ from holdfast.store.api_origins import select_users
 from holdfast.store.labels import has_label
 from holdfast.store.substring import contains
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.trust import unused_origins
 from holdfast.store.trust.endpoint_search import is_at, spell_schemes
 from holdfast.store.trust.facts import searchable
 from holdfast.store.trust.unused_origins import is_unused
+from holdfast.store.unindexed import unindexed
 
 _HEX = re.compile(r"(?:[0-9a-f]{2}[: ]?){2,}[0-9a-f]?")  # a serial number or fingerprint, or its beginning
+FEW = 1_000  # origins that are looked up one by one
 _MANY = 1_000  # endpoint certificates that a number is searched in; a fingerprint's first four digits match few
 _TABLE = EndpointCertificateRow
 
@@ -70,8 +73,13 @@ class Filter:
 
     @property
     def reads_all(self) -> bool:
-        """Whether no index in the order of a list helps: texts are searched, or few rows have previous certificates."""
+        """Whether no index of the organization helps: texts are searched, or few rows have previous certificates."""
         return bool(self.query.strip() or self.issuer or self.previous)
+
+    @property
+    def is_at_few(self) -> bool:
+        """Whether the index of origins leads to few rows."""
+        return bool(self.endpoint) or (self.origins is not None and len(self.origins) <= FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +163,21 @@ def find(
 ) -> list[InventoryEntry]:
     """Return the matching endpoint certificates in order, those *after* a position; *offset* skips some of them."""
     column = _COLUMNS[sort]
+    wanted = _name_unused(session, organization, wanted)
     query = _matching(session, organization, wanted)
     if after:
         query = query.where(_beyond(column, after, descending=descending))
-    first: ColumnElement[Any] | InstrumentedAttribute[Any] = (
-        func.coalesce(column, null()) if wanted.reads_all else column
-    )
+    first = unindexed(column) if wanted.reads_all or wanted.is_at_few else column
     order = (first.desc(), _TABLE.alias.desc()) if descending else (first, _TABLE.alias)
     return _entries(session, session.execute(query.order_by(*order).offset(offset).limit(limit)).all())
 
 
 def count(session: Session, organization: str, wanted: Filter, most: int | None = None) -> int:
     """Return the number of matching endpoint certificates, or *most* if there are more."""
-    ids = _matching(session, organization, wanted).with_only_columns(_TABLE.id).limit(most)
-    return session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+    wanted = _name_unused(session, organization, wanted)
+    # Without columns, so that indexes have all that is needed.
+    rows: Select[Any] = _matching(session, organization, wanted).with_only_columns(literal_column("1")).limit(most)
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def with_certificate(session: Session, organization: str, fingerprint: str) -> list[str]:
@@ -187,11 +196,22 @@ def users_of(session: Session, organization: str, origins: Collection[str]) -> d
     return {origin: Users(number, example) for origin, number, example in session.execute(query)}
 
 
+def _name_unused(session: Session, organization: str, wanted: Filter) -> Filter:
+    """Return *wanted* with the unused origins if there are few: all rows would be read to find theirs in order."""
+    if not wanted.unused:
+        return wanted
+    unused = unused_origins.with_certificates(session, organization, FEW + 1)
+    if len(unused) > FEW:
+        return wanted
+    origins = unused if wanted.origins is None else [origin for origin in unused if origin in wanted.origins]
+    return replace(wanted, unused=False, origins=origins)
+
+
 def _matching(session: Session, organization: str, wanted: Filter) -> Select[Any]:
     names = ("id", "alias", "endpoint", "origin", "common_name", "issuer", "expires_at", "created_at", "created_by")
     query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
     # To read all rows takes several times as long in the order of an index, so none must fit.
-    own = func.coalesce(_TABLE.organization_id, null()) if wanted.reads_all else _TABLE.organization_id
+    own = unindexed(_TABLE.organization_id) if wanted.reads_all else _TABLE.organization_id
     return query.where(own == organization, *_conditions(session, organization, wanted))
 
 

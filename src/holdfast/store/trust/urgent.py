@@ -4,17 +4,20 @@ Queries for endpoint certificates that someone should do something about: number
 Rows must have their facts (facts.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.store.tables import EndpointCertificateRow, GatewayIdentityRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
+from holdfast.store.unindexed import unindexed
 
+_CHUNK = 500  # origins in one query
 _TABLE = EndpointCertificateRow
 
 
@@ -28,27 +31,23 @@ class Urgent:
     at: datetime | None = None
 
 
-def find_expiring(session: Session, organization: str, before: datetime, after: datetime | None) -> Urgent:
-    """Find those in use whose first expiry is before *before*, and not before *after*."""
-    conditions = [_TABLE.organization_id == organization, _TABLE.expires_at < before, ~is_unused(_TABLE)]
+def find_expiring(
+    session: Session, organization: str, before: datetime, after: datetime | None, unused: Sequence[str]
+) -> Urgent:
+    """Find those whose first expiry is before *before*, and not before *after*, except at the *unused* origins."""
+    conditions = [_TABLE.organization_id == organization, _TABLE.expires_at < before]
     if after:
         conditions.append(_TABLE.expires_at >= after)
-    return _find(session, conditions, _TABLE.expires_at)
+    # Most are in use, and to read that for each of them takes ten times as long.
+    count = _count(session, *conditions) - _count_at(session, unused, *conditions)
+    return _find_first(session, count, [*conditions, ~is_unused(_TABLE)], _TABLE.expires_at)
 
 
-def find_unused(session: Session, organization: str) -> Urgent:
-    """Find those that no API uses, the first to expire of the first origin first."""
-    of_organization = _TABLE.organization_id == organization
-    # By origin, because there are fewer, and their index has all that is needed.
-    grouped = select(_TABLE.organization_id, _TABLE.origin, func.count().label("number")).where(of_organization)
-    origins = grouped.group_by(_TABLE.organization_id, _TABLE.origin).subquery()
-    unused = is_unused(origins.c)
-    count, origin = session.execute(select(func.sum(origins.c.number), func.min(origins.c.origin)).where(unused)).one()
-    if not count:
-        return Urgent(0)
-    first = select(_TABLE.alias, _TABLE.endpoint, _TABLE.expires_at).where(of_organization, _TABLE.origin == origin)
-    row = session.execute(first.order_by(_TABLE.expires_at, _TABLE.alias).limit(1)).one()
-    return Urgent(int(count), *row)
+def find_unused(session: Session, organization: str, unused: Sequence[str]) -> Urgent:
+    """Find those that no API uses, the first to expire of the first of the *unused* origins first."""
+    own = _TABLE.organization_id == organization
+    count = _count_at(session, unused, own)
+    return _find_first(session, count, [own, _TABLE.origin.in_(unused[:1])], _TABLE.expires_at)
 
 
 def find_unused_identities(session: Session, organization: str) -> Urgent:
@@ -76,19 +75,30 @@ def find_retirable(
     since = case((or_(last.is_(None), first > last), first), else_=last)
     conditions = [
         # So that SQLite begins with the few previous certificates, not with all of the organization.
-        func.coalesce(_TABLE.organization_id, null()) == organization,
+        unindexed(_TABLE.organization_id) == organization,
         _TABLE.id.in_(previous),
         and_(_TABLE.observed.in_([Generation.CURRENT, Generation.BOTH]), _TABLE.observed_at >= seen_since),
         valid,
         since <= quiet_since,
     ]
-    return _find(session, conditions, _TABLE.replaced_at)
+    return _find_first(session, _count(session, *conditions), conditions, _TABLE.replaced_at)
 
 
-def _find(session: Session, conditions: list[ColumnElement[bool]], order: InstrumentedAttribute[Any]) -> Urgent:
-    first = select(_TABLE.alias, _TABLE.endpoint, order).where(*conditions).order_by(order, _TABLE.alias).limit(1)
-    row = session.execute(first).first()
-    if row is None:
+def _find_first(
+    session: Session, count: int, conditions: list[ColumnElement[bool]], order: InstrumentedAttribute[Any]
+) -> Urgent:
+    """Return the *count* of those with *conditions*, and the first of them in *order*."""
+    if not count:
         return Urgent(0)
-    count = session.scalar(select(func.count()).select_from(_TABLE).where(*conditions))
-    return Urgent(count or 0, *row)
+    first = select(_TABLE.alias, _TABLE.endpoint, order).where(*conditions).order_by(order, _TABLE.alias).limit(1)
+    return Urgent(count, *session.execute(first).one())
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(_TABLE).where(*conditions)) or 0
+
+
+def _count_at(session: Session, origins: Sequence[str], *conditions: ColumnElement[bool]) -> int:
+    """Return the number of those at *origins* with *conditions*."""
+    chunks = (origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK))
+    return sum(_count(session, *conditions, _TABLE.origin.in_(chunk)) for chunk in chunks)

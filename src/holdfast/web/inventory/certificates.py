@@ -3,21 +3,19 @@ The list of all endpoint certificates, and its export.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from holdfast.apis.enforcement import Enforcement
-from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
 from holdfast.services.access import saved_views
 from holdfast.services.access.context import Context
 from holdfast.services.inventory import export, lists
 from holdfast.services.inventory.lists import ListedCertificate, Section
 from holdfast.services.inventory.states import CertificateState, find_state
 from holdfast.services.runtime import Runtime
-from holdfast.services.watch.watched_endpoints import find_watched
+from holdfast.services.watch.watched_endpoints import find_rejected_changes
 from holdfast.store.trust.inventory import Filter
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.inventory.query import CHIPS, PATH, SIZE, Chip, ListQuery, read_query, write_position
@@ -113,7 +111,7 @@ def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate
     """Return the rows for these endpoint certificates."""
     origins = {each.entry.origin for each in listed}
     enforcements = runtime.enforcements.of_origins(context, origins)
-    watched = find_watched(context, origins) if origins else {}
+    changed = find_rejected_changes(context, origins)
     return [
         Row(
             each,
@@ -121,17 +119,12 @@ def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate
                 each,
                 enforcement := enforcements[each.entry.origin],
                 context.now,
-                changed=_has_changed(watched.get(each.entry.origin), context.now),
+                changed=each.entry.origin in changed,
             ),
             enforcement,
         )
         for each in listed
     ]
-
-
-def _has_changed(endpoint: WatchedEndpoint | None, now: datetime) -> bool:
-    """Return whether a backend presents something new that isn't trusted."""
-    return bool(endpoint and endpoint.changes.at and endpoint.rejection(now))
 
 
 def _offer(runtime: Runtime, context: Context, query: ListQuery, chip: Chip) -> Option:
