@@ -10,6 +10,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.trust.endpoint_certificates import entry_status
+from holdfast.store.totals import find_total
 from holdfast.store.trust import inventory
 from holdfast.store.trust.inventory import Filter, InventoryEntry, Position, Sort, Users
 
@@ -73,10 +74,8 @@ def count_certificates(context: Context, wanted: Filter, most: int | None = MOST
 
 def count_all(context: Context, wanted: Filter, section: Section, listed: int) -> int:
     """Return the number of endpoint certificates that are *wanted*, of which *listed* are in *section*."""
-    is_last = section.limit is None or listed < section.limit
-    if is_last and (listed or not section.offset):
-        return section.offset + listed
-    return count_certificates(context, wanted, None)
+    total = find_total(listed, section.offset, section.limit)
+    return count_certificates(context, wanted, None) if total is None else total
 
 
 def iterate_certificates(context: Context, wanted: Filter, section: Section) -> Iterator[ListedCertificate]:

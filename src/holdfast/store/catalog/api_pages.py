@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, null, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.tables import ApiRow
+from holdfast.store.totals import find_total
 
 
 def find_ids(
@@ -25,7 +26,7 @@ def find_ids(
     number = func.count().over() if conditions else null()
     page = select(ApiRow.id, number.label("total")).where(*matching).order_by(*order).offset(offset).limit(limit)
     rows = session.execute(page).all() if limit != 0 else []
-    counted = rows[0].total if rows else None
-    if counted is None:
-        counted = session.scalar(select(func.count()).select_from(ApiRow).where(*matching)) or 0
-    return [row.id for row in rows], counted
+    total = rows[0].total if rows else find_total(0, offset, limit)
+    if total is None:
+        total = session.scalar(select(func.count()).select_from(ApiRow).where(*matching)) or 0
+    return [row.id for row in rows], total

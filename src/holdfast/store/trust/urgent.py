@@ -38,7 +38,7 @@ def find_expiring(
     conditions = [_TABLE.organization_id == organization, _TABLE.expires_at < before]
     if after:
         conditions.append(_TABLE.expires_at >= after)
-    # Most are in use, and to read that for each of them takes ten times as long.
+    # Most are in use, and to read that for each takes ten times as long.
     count = _count(session, *conditions) - _count_at(session, unused, *conditions)
     return _find_first(session, count, [*conditions, ~is_unused(_TABLE)], _TABLE.expires_at)
 

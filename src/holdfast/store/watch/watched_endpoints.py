@@ -23,6 +23,7 @@ from holdfast.apis.watch.watched_endpoint import (
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.store import api_origins
 from holdfast.store.tables import ApiRow, WatchedEndpointRow
+from holdfast.store.totals import find_total
 
 Place = tuple[str, str]  # organization and origin
 _CHUNK = 500  # values in one query
@@ -109,9 +110,12 @@ def find(
 ) -> tuple[list[WatchedEndpoint], int]:
     """Return a page of the matching watched endpoints, the first to expire first, and their total number."""
     query = _matching(organization, wanted, now)
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    page = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin).offset(offset).limit(limit)
-    return [_endpoint(row) for row in session.scalars(page)], total
+    ordered = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin)
+    page = session.scalars(ordered.offset(offset).limit(limit)).all()
+    total = find_total(len(page), offset, limit)
+    if total is None:
+        total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return [_endpoint(row) for row in page], total
 
 
 def count_by_status(session: Session, organization: str, now: datetime) -> dict[WatchStatus, int]:
