@@ -380,6 +380,7 @@ class ListeningBackend:
         self._listening = socket.create_server((V4, 0))
         self._thread = threading.Thread(target=self._serve)
         self.heard: list[bytes] = []
+        self.is_asked = threading.Event()  # set by the first data, whereas `heard` gets them when the connection ends
         self.names: list[str | None] = []  # server names in handshakes (SNI)
         context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
 
@@ -418,6 +419,7 @@ class ListeningBackend:
             try:
                 while data := tls.recv(4096):
                     heard += data
+                    self.is_asked.set()
                     if self._reply:
                         tls.sendall(self._reply)
                         break
