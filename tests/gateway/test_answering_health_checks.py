@@ -97,6 +97,7 @@ def test_a_hot_restart_takes_no_gateway_out_of_service(cache):
     assert monitoring.failing() == []
     new, _ = connect(cache)
     assert monitoring.failing() == []
+    new.restart_epoch = 1
     new.rejected[LISTENER, "l"] = Rejection("1", "address already in use")
     assert monitoring.failing() == ["listeners"]  # the old one accepts no more connections
     new.rejected.clear()

@@ -44,6 +44,36 @@ def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_re
     asyncio.run(story())
 
 
+def test_a_rejected_version_is_tried_again_at_a_successor_although_the_old_envoy_still_runs(tmp_path):
+    async def story():
+        async with AsyncExitStack() as stack:
+            control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
+            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            await stack.enter_async_context(Agent(own, tmp_path).running())
+            old = await start_envoy(connect)
+            control.apply([make("a")])
+            assert await old.take() == {"a": "1"}
+            await until(lambda: control.gateways[0].has((CLUSTER, "a"), "1"))
+            control.apply([make("a", "2")])
+            await old.answer(await old.receive(), "a: no such thing")
+            await until(lambda: control.gateways[0].rejected)
+            assert await old.take() == {"a": "1"}
+            successor = await connect("eu-1")
+            own.gateways[-1].restart_epoch = 1
+            await successor.ask(CLUSTER)
+            assert await successor.take() == {"a": "1"}
+            await successor.ask(LISTENER)
+            assert await successor.take() == {}
+            assert await successor.take() == {"a": "2"}
+            await old.answer(await old.receive(), "a: no such thing")
+            await until(lambda: own.gateways[0].rejected and not own.gateways[0].unanswered)
+            old.disconnect()
+            await until(lambda: control.gateways[0].has((CLUSTER, "a"), "2"))
+            assert not control.gateways[0].rejected
+
+    asyncio.run(story())
+
+
 def test_a_rejection_returns_to_the_latest_version_that_envoy_has_acknowledged(tmp_path):
     async def story():
         async with chain(tmp_path) as (cache, agent, envoy):

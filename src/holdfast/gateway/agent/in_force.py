@@ -49,6 +49,11 @@ class EnvoyProgress:
         """
         return [envoy for envoy in self._cache.gateways if envoy.started]
 
+    @property
+    def restart_epoch(self) -> int:
+        """The number of hot restarts until the newest of these Envoys."""
+        return max((envoy.restart_epoch for envoy in self.envoys), default=0)
+
     def progress_of(self, key: ResourceKey, version: str) -> Progress:
         """Return the state of *version* of a resource; an empty *version* means that the resource was removed."""
         envoys, current = self.envoys, self._cache.get(*key)
@@ -56,7 +61,9 @@ class EnvoyProgress:
             return IN_FORCE if envoys and not any(key in envoy.acknowledged for envoy in envoys) else PENDING
         if current is None or current.version != version:
             return IN_FORCE
-        rejections = (envoy.rejected.get(key) for envoy in envoys)
+        # One that is being replaced may reject what its successor accepts.
+        newest = self.restart_epoch
+        rejections = (envoy.rejected.get(key) for envoy in envoys if envoy.restart_epoch == newest)
         if rejection := next((each for each in rejections if each and each.version == version), None):
             return Progress(State.REJECTED, rejection.message)
         if envoys and all(self.uses(envoy, current) for envoy in envoys):

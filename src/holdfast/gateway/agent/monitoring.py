@@ -92,7 +92,7 @@ class Monitoring:
             return ["configuration"]
         # During a hot restart, the old Envoy serves callers until the new one does, but not if that can't listen.
         listening = [_key(each) for each in self._in_force.envoys if self._listens(each)]
-        newest = max(self._in_force.envoys, key=lambda envoy: envoy.seen)
+        newest = max(self._in_force.envoys, key=lambda envoy: envoy.restart_epoch)
         if not listening or any((LISTENER, name) in newest.rejected for name in listeners):
             return ["listeners"]
         return ["configuration"] if self._find_initialized().isdisjoint(listening) else []

@@ -65,6 +65,13 @@ class Rejections:
         if current and current.version == version:
             self._forget(key)
 
+    def forget_all(self) -> bool:
+        """Forget what was rejected, because another Envoy may accept it; return whether anything was."""
+        were_some = bool(self._messages)
+        self._messages.clear()
+        self._before.clear()
+        return were_some
+
     def _forget(self, key: ResourceKey) -> None:
         self._before.pop(key, None)
         self._messages.pop(key, None)

@@ -202,7 +202,8 @@ class Upstream:
         except asyncio.CancelledError:
             if not answering.done():
                 raise
-            log.warning("left the control plane", gateway=self._node, why="Envoy isn't running")
+            why = "Envoy was replaced" if self._in_force.envoys else "Envoy isn't running"
+            log.warning("left the control plane", gateway=self._node, why=why)
         finally:
             answering.cancel()
             stream.cancel()
@@ -266,12 +267,19 @@ class Upstream:
     async def _answer(
         self, acknowledgements: Acknowledgements, write: Callable[[DeltaDiscoveryRequest], Awaitable[None]]
     ) -> None:
-        """Subscribe, and send ACKs and NACKs when they are due, as long as an Envoy runs."""
-        observer = self._cache.observe()
+        """
+        Subscribe, and send ACKs and NACKs when they are due, as long as an Envoy runs.
+
+        The stream also ends when a successor of an Envoy that rejected something runs: the control plane then sends it
+        once more.
+        """
+        observer, epoch = self._cache.observe(), self._in_force.restart_epoch
         try:
             for request in self._first_requests():
                 await write(request)
             while self._in_force.envoys:
+                if self._in_force.restart_epoch > epoch and self._rejections.forget_all():
+                    return
                 observer.clear()
                 for request in acknowledgements.take_due():
                     await write(request)

@@ -145,6 +145,8 @@ class _Stream:
     def _take(self, request: DeltaDiscoveryRequest) -> None:
         if request.type_url not in ORDER:
             return  # there are no resources of this type
+        if self._hold and request.node.locality.zone:
+            self.gateway.restart_epoch = int(request.node.locality.zone.rpartition(".")[2])  # see `launch.py`
         first = request.type_url not in self._subscriptions
         if request.type_url == LISTENER and not self.gateway.started:
             self.gateway.started = True

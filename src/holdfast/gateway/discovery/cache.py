@@ -68,6 +68,7 @@ class Gateway:
     applied: AppliedRevision | None = None
     behind_since: datetime | None = None  # since when it hasn't had the newest revision in force
     seen: float = field(default_factory=time.monotonic)  # when it connected, by a clock that is never set
+    restart_epoch: int = 0  # of an Envoy: a hot restart's has the next number
     recorded_at: datetime | None = None  # when other control planes could know of it first, by the database's clock
 
     @property
