@@ -19,6 +19,7 @@ _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)"
     r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?P<fragment>#.*)?"
 )
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]*))?")
 _PATH = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
@@ -50,7 +51,7 @@ def parse_url(text: str, schemes: Mapping[str, str] = WEB) -> Url:
         raise ValueError("The URL is missing.")
     if len(text) > MAX_URL:
         raise ValueError(f"The URL is longer than {MAX_URL} characters.")
-    if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
+    if _BLANK.search(text):
         raise ValueError("The URL contains a space or a control character.")
     parts = _URL.fullmatch(text)
     if parts is None or parts["scheme"].lower() not in schemes:

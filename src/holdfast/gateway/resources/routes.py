@@ -251,7 +251,7 @@ def _pack(api: Api, environment: Environment, routes: Sequence[Route], path: str
 
 def _merge_metadata(entry: VirtualHost, host: VirtualHost) -> None:
     for key, values in entry.metadata.filter_metadata.items():
-        host.metadata.filter_metadata[key].update(values)
+        host.metadata.filter_metadata[key].MergeFrom(values)  # many times faster than `update`
 
 
 def scope_of(api: Api) -> str:
