@@ -242,7 +242,7 @@ def save(shared_storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> C
 @pytest.fixture(scope="session")
 def connect() -> Iterator[Callable[..., TestClient]]:
     """Create clients of a control plane; they share one event loop."""
-    from holdfast.server.app import create_asgi
+    from holdfast.server.asgi import create_asgi
 
     made: dict[int, ASGIApp] = {}
     with anyio.from_thread.start_blocking_portal() as portal:

@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from holdfast import rest
-from holdfast.server.app import create_asgi
+from holdfast.server.asgi import create_asgi
 from holdfast.services.access.accounts import SESSION_COOKIE
 from issuing import issue
 from rest.calls import APIS, PREFIX, create_api, upload

@@ -14,7 +14,6 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from holdfast import rest, web
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.log_file import ENVOY_LOG
@@ -22,32 +21,23 @@ from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.gateway.telemetry.access_log_options import AccessLogOptions
 from holdfast.gateway.telemetry.collector import CollectorOptions
 from holdfast.gateway.telemetry.metrics_options import MetricsOptions
-from holdfast.network.addresses import Network
-from holdfast.network.forwarded import ForwardedClient
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
 from holdfast.network.sockets import listen, make_url
 from holdfast.server.admin_password import ensure_admin
-from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
 from holdfast.server.clock import utc_now
-from holdfast.server.concurrency_limit import ConcurrencyLimit
 from holdfast.server.database import database_location, open_store
 from holdfast.server.directories import GATEWAY, data_directory
 from holdfast.server.discovery_port import DiscoveryPort
-from holdfast.server.doors import Door, Doors
-from holdfast.server.health import Health, Readiness
-from holdfast.server.host_cookie import HostCookie
+from holdfast.server.health import Readiness
 from holdfast.server.http_server import serving
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
 from holdfast.server.local_gateway import LocalGateway
-from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
 from holdfast.server.observing import Observe, observing
 from holdfast.server.oidc import open_single_sign_on
 from holdfast.server.parts import Parts, build_parts, traffic_lifetimes
 from holdfast.server.presence import build_presence, register
-from holdfast.server.rate_limit import RateLimit
 from holdfast.server.reload import Reload
-from holdfast.server.request_ids import RequestIds
 from holdfast.server.sealing_keys import open_sealing
 from holdfast.server.settings import Settings
 from holdfast.server.tasks import (
@@ -64,7 +54,7 @@ from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
 from holdfast.services.runtime import Runtime
-from holdfast.work.shares import Shares
+from holdfast.work.garbage import retaining
 
 SENT_AWAY_WITHIN = 5.0  # seconds for gateways to move to other control planes before this one ends
 
@@ -77,32 +67,6 @@ class Instance:
     publisher_url: str
     new_password: str | None  # of admin, if it was created at this start
     reload: Reload
-
-
-def create_asgi(
-    runtime: Runtime,
-    requests_per_second: float = 0.0,
-    trusted_proxies: Sequence[Network] = (),
-    readiness: Readiness | None = None,
-    observe: Observe = lambda app: app,
-) -> ASGIApp:
-    """
-    Create the web application: REST, OAuth and metrics at JSON_PATHS, pages everywhere else.
-
-    *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
-    *trusted_proxies* are trusted. *observe* is applied to what serves requests, for telemetry.
-    """
-    pages = web.create_door(runtime)
-    doors = Doors(
-        Door(rest.create_door(runtime), rest.refuse, rest.unexpected_error, partial(rest.sender, runtime)),
-        Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.sender, runtime)),
-    )
-    large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
-    bounded = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)
-    inner = CrossOriginProtection(HostCookie(bounded), doors.refuse)
-    limited = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
-    healthy = Health(limited, readiness or Readiness())
-    return ForwardedClient(observe(SecurityHeaders(RequestIds(healthy, doors.fail))), trusted_proxies)
 
 
 @asynccontextmanager
@@ -185,7 +149,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             await asyncio.to_thread(complete_facts, store)
             readiness = _readiness(parts, addresses, presented, initial_state if gateway else None)
             observe = await stack.enter_async_context(observing(settings, runtime))
-            app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
+            # In a thread, because gateways are served meanwhile.
+            app = await asyncio.to_thread(_create_asgi, runtime, settings, readiness, observe)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
                 serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
@@ -204,6 +169,14 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                     if gateway:
                         draining.create_task(gateway.stop(settings.drain_timeout))
                 store.hurry()  # what is in flight now is background work
+
+
+def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, observe: Observe) -> ASGIApp:
+    """Load REST and pages, which takes as long as everything else that is loaded, and create their application."""
+    with retaining():
+        from holdfast.server.asgi import create_asgi
+
+        return create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
 
 
 def _telemetry_options(settings: Settings) -> Iterable[str]:

@@ -1,0 +1,49 @@
+"""
+The web application: REST, pages, and what applies to both.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from starlette.types import ASGIApp
+
+from holdfast import rest, web
+from holdfast.network.addresses import Network
+from holdfast.network.forwarded import ForwardedClient
+from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
+from holdfast.server.concurrency_limit import ConcurrencyLimit
+from holdfast.server.doors import Door, Doors
+from holdfast.server.health import Health, Readiness
+from holdfast.server.host_cookie import HostCookie
+from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
+from holdfast.server.observing import Observe
+from holdfast.server.rate_limit import RateLimit
+from holdfast.server.request_ids import RequestIds
+from holdfast.services.runtime import Runtime
+from holdfast.work.shares import Shares
+
+
+def create_asgi(
+    runtime: Runtime,
+    requests_per_second: float = 0.0,
+    trusted_proxies: Sequence[Network] = (),
+    readiness: Readiness | None = None,
+    observe: Observe = lambda app: app,
+) -> ASGIApp:
+    """
+    Create the web application: REST, OAuth and metrics at JSON_PATHS, pages everywhere else.
+
+    *requests_per_second* is the sustained rate for one user; 0: no limit. The X-Forwarded-* headers of
+    *trusted_proxies* are trusted. *observe* is applied to what serves requests, for telemetry.
+    """
+    pages = web.create_door(runtime)
+    doors = Doors(
+        Door(rest.create_door(runtime), rest.refuse, rest.unexpected_error, partial(rest.sender, runtime)),
+        Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.sender, runtime)),
+    )
+    large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
+    bounded = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)
+    inner = CrossOriginProtection(HostCookie(bounded), doors.refuse)
+    limited = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
+    healthy = Health(limited, readiness or Readiness())
+    return ForwardedClient(observe(SecurityHeaders(RequestIds(healthy, doors.fail))), trusted_proxies)
