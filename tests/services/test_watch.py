@@ -22,6 +22,7 @@ from holdfast.services.control_planes.lease import Lease
 from holdfast.services.trust import endpoint_certificates
 from holdfast.services.watch.looks import Looks
 from holdfast.services.watch.watch import Watch
+from holdfast.services.watch.watched_endpoints import find_rejected_changes
 from holdfast.store.tables import TrustedCertificateRow
 from holdfast.store.topics import Topic
 from holdfast.store.watch import presented_chains, watched_endpoints
@@ -73,7 +74,7 @@ def url(backend):
 
 
 def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
-    anna, clock, publish, import_pem, watching, seen, history
+    store, anna, clock, publish, import_pem, watching, seen, history
 ):
     old, new = issue(HOST, end=40 * DAY), issue(HOST)
 
@@ -97,6 +98,9 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
     assert endpoint.changes.key == endpoint.changes.at == endpoint.presented.since == clock()
     assert (endpoint.changes.names, endpoint.coverage.accepted) == (None, False)
     assert endpoint.rejection(clock()) == "self_signed_not_trusted"
+    assert find_rejected_changes(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend)}
+    import_pem(anna, "pizza-2", url(backend), new.pem)
+    assert find_rejected_changes(context_of(store, anna, clock()), [url(backend)]) == set()
     latest, first = history(endpoint)
     assert latest.changes == (ChangeKind.KEY,)
     assert first.changes == ()
