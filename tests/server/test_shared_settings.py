@@ -25,6 +25,7 @@ OWN_SETTINGS = {
     "gateway_access_log_size",
     "gateway_metrics",
     "gateway_metrics_ca_file",
+    "gateway_monitoring",
     "gateway_traces",
     "gateway_traces_ca_file",
     "gateway_traces_sample",

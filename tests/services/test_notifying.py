@@ -78,6 +78,26 @@ def test_a_failing_backend_is_sent_when_it_begins_changes_and_ends(office, anna,
     assert types(hook)[2:] == [["backend_failure.ended"]]
 
 
+def test_a_new_channel_receives_what_still_is_so_unless_it_is_silenced(office, anna, served, store, tmp_path, hook):
+    office.add(anna, url=hook.url)
+    office.fail(served)
+    office.run(seconds=10)
+    with receiver(tmp_path, "http") as late:
+        office.add(anna, name="late", url=late.url)
+        office.run(seconds=10)
+        assert types(late) == [["backend_failure.began"]]
+        draft = SilenceDraft("", f"api:{served.id}", "maintenance", office.clock() + MINUTE)
+        silences.create_silence(context_of(store, anna, office.clock()), draft)
+        office.add(anna, name="silenced", url=f"{late.url}/silenced")
+        office.run(minutes=2)
+        office.run(minutes=16)
+        office.add(anna, name="after", url=f"{late.url}/after")
+        office.run(seconds=10)
+        assert sorted(each["path"] for each in late.received[1:]) == ["/", "/silenced"]
+        assert types(late)[1:] == [["backend_failure.ended"]] * 2
+    assert types(hook) == [["backend_failure.began"], ["backend_failure.ended"]]
+
+
 def test_a_single_failed_connection_is_not_notified(office, anna, served, hook):
     office.add(anna, url=hook.url)
     office.fail(served, "connection refused")
@@ -298,7 +318,7 @@ def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expir
         f"The certificate of {PIZZA} expires in 49 days",
         f"{PIZZA} presents a new key",
     ]
-    assert hook.bodies[0]["events"][0]["url"] == f"{URL}/apis/{served.id}/endpoints"
+    assert hook.bodies[0]["events"][0]["url"] == f"{URL}/apis/{served.id}/endpoints?certificates"
     see("3", 90, accepted=False, changed=office.clock())
     office.run(minutes=10)
     assert titles(hook)[2:] == [f"Gateways don't trust the certificate of {PIZZA} (unknown_issuer)"]

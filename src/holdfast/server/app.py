@@ -22,7 +22,7 @@ from holdfast.gateway.telemetry.access_log_options import AccessLogOptions
 from holdfast.gateway.telemetry.collector import CollectorOptions
 from holdfast.gateway.telemetry.metrics_options import MetricsOptions
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
-from holdfast.network.sockets import listen, make_url
+from holdfast.network.sockets import format_address, listen, make_url
 from holdfast.server.admin_password import ensure_admin
 from holdfast.server.clock import utc_now
 from holdfast.server.database import database_location, open_store
@@ -180,7 +180,7 @@ def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, obs
 
 
 def _telemetry_options(settings: Settings) -> Iterable[str]:
-    """Return the arguments of the gateway on this machine about its access log, traces and metrics."""
+    """Return the arguments of the gateway on this machine about its access log, traces, metrics and monitoring."""
     log = AccessLogOptions(
         settings.gateway_access_log,
         settings.gateway_access_log_format,
@@ -189,7 +189,8 @@ def _telemetry_options(settings: Settings) -> Iterable[str]:
     )
     traces = CollectorOptions(settings.gateway_traces, settings.gateway_traces_ca_file, settings.gateway_traces_sample)
     metrics = MetricsOptions(settings.gateway_metrics, settings.gateway_metrics_ca_file)
-    return (*log.arguments(), *traces.arguments(), *metrics.arguments())
+    monitoring = (f"--monitoring={format_address(address)}" for address in settings.gateway_monitoring)
+    return (*log.arguments(), *traces.arguments(), *metrics.arguments(), *monitoring)
 
 
 def _reach(data: Path, sockets: Path) -> Path:

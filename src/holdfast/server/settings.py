@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     gateway_traces_sample: float = Field(default=DEFAULT_SAMPLE, ge=0, le=1)  # share of requests
     gateway_metrics: str = ""  # URL of a collector
     gateway_metrics_ca_file: Path | None = None
+    gateway_monitoring: ListenAddresses = ()  # health and metrics of the gateway on this machine
     traces: str = ""  # of the publisher: URL of a collector; empty: none
     traces_sample: float = Field(default=DEFAULT_SAMPLE, ge=0, le=1)
     metrics: str = ""  # URL of a collector

@@ -21,7 +21,6 @@ OF_COMMANDS = frozenset(
         "INSECURE_HTTP",
         "GATEWAY_DATA",
         "GATEWAY_IS_RESTARTING",
-        "GATEWAY_MONITORING",
         "GATEWAY_PRODUCTION",
         "GATEWAY_PRODUCTION_TLS",
         "GATEWAY_SANDBOX",

@@ -181,7 +181,10 @@ class StoreFilled(StoreFailure):
     """The database to copy to has tables already."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The {what} isn't empty, so nothing was copied.", "Create another database, and copy to it.")
+        super().__init__(
+            f"The {what} isn't empty, so nothing was copied.",
+            "Create an empty database, and use that. `holdfast restore --replace` replaces what is there.",
+        )
 
 
 class StoreUsed(StoreFailure):

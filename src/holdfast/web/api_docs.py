@@ -5,6 +5,8 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from holdfast.store.request_store import RequestStore
+from holdfast.web.access.session import context_if_signed_in, get_runtime
 from holdfast.web.rendering import render
 
 router = APIRouter()
@@ -13,4 +15,5 @@ router = APIRouter()
 @router.get("/docs")
 def show_api_docs(request: Request) -> HTMLResponse:
     """Show the operations in /openapi.json; requests use the session of the browser."""
-    return render(request, "api_docs.html")
+    with RequestStore(get_runtime(request).store) as store:
+        return render(request, "api_docs.html", context_if_signed_in(request, store), section="api-docs")

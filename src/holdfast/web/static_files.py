@@ -33,6 +33,7 @@ STYLE_SHEETS = (
     "account.css",
     "audit.css",
     "search.css",
+    "api-docs.css",
 )
 FOREVER = "public, max-age=31536000, immutable"
 # Scripts import each other by relative paths, so they share a version, which is part of their path.

@@ -28,6 +28,9 @@ READS = {
     history.find: lambda session, org, _: {
         each.notification.organization for each in history.find(session, org, 0, 10)[0]
     },
+    history.latest_of_present: lambda session, org, _: {
+        each.organization for each in history.latest_of_present(session, org)
+    },
     silences.get: lambda session, org, both: [silences.get(session, org, each.silence.id, NOW) for each in both],
     silences.active: lambda session, org, _: silences.active(session, org, NOW),
     owners.of_objects: lambda session, org, _: [
@@ -47,6 +50,9 @@ WRITES = {
     conditions.move_cursor: lambda session, org, _: conditions.move_cursor(session, org, 7),
     outbox.add: lambda session, org, own: outbox.add(
         session, [Addressed(replace(own.notification, organization=org), [])]
+    ),
+    outbox.add_receivers: lambda session, org, own: outbox.add_receivers(
+        session, [Addressed(replace(own.notification, organization=org, number=1), [(own.channel.id, "")])]
     ),
     outbox.begin_message: lambda session, org, own: outbox.begin_message(session, "new", org, own.channel.id, "", NOW),
     silences.insert: lambda session, org, own: silences.insert(

@@ -151,7 +151,7 @@ def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
         application=Application(user_name, of, user, "script", "hash", ()),
         token=Token(user_name, of, user.id, user_name, Kind.PERSONAL, "script", (), NOW, LATER),
         channel=Channel(f"c-{of}", of, "ops", ChannelKind.EMAIL, "", b"", (), (), Audience.ALL, NOW, NOW),
-        course=Course(failing, NOW),
+        course=Course(failing, NOW, began_at=NOW),
         notification=Notification(of, NOW, "key", failing.kind, Phase.BEGAN, EventSeverity.ERROR, wording),
         silence=Silence(f"s-{of}", of, None, "gateway:eu-1", "reason", user_name, NOW, LATER),
     )

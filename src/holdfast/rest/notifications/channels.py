@@ -65,7 +65,7 @@ def create_notification_channel(
     """
     Create a notification channel.
 
-    The first channel of an organization receives everything that is so now, in one message.
+    Its first message is about everything that is so now.
     """
     channel = channels.create_channel(context, runtime.sealing, body.name, body.kind, body.draft())
     return _find(context, channel)

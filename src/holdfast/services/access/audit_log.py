@@ -13,6 +13,7 @@ from holdfast.store.access import accounts
 from holdfast.store.audit_chain import ChainState
 from holdfast.store.audit_events import Filter, LoggedEvent, Place
 from holdfast.store.catalog import apis
+from holdfast.store.trust import endpoint_certificates
 
 HISTORY = 50  # events
 _AT_ONCE = 500
@@ -63,13 +64,18 @@ def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str]
 
 
 def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
-    """Return those APIs, by ID, and users, by name, that *events* are about and that still exist."""
+    """Return those APIs, by ID, certificates and users, by name, that *events* are about and that still exist."""
     api_ids = {api_id for each in events if (api_id := api_id_of(each.event))}
+    aliases = {each.event.subject for each in events if kind_of(each.event.action) is ObjectKind.CERTIFICATES}
     names = {each.event.subject for each in events if kind_of(each.event.action) is ObjectKind.USERS}
     with context.read() as session:
         present = apis.names(session, context.user.organization, api_ids)
+        certificates = {
+            each.alias for each in endpoint_certificates.with_aliases(session, context.user.organization, aliases)
+        }
         users = {name for name in names if accounts.user_in(session, context.user.organization, name)}
-    return {(ObjectKind.APIS, api_id) for api_id in present} | {(ObjectKind.USERS, name) for name in users}
+    by_kind = {ObjectKind.APIS: present, ObjectKind.CERTIFICATES: certificates, ObjectKind.USERS: users}
+    return {(kind, name) for kind, names in by_kind.items() for name in names}
 
 
 def _stream(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:

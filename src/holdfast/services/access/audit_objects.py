@@ -135,7 +135,8 @@ def kind_of(action: str) -> ObjectKind | None:
 
 def api_id_of(event: AuditEvent) -> str:
     """Return the ID of the API that an event is about; empty if it is about something else."""
-    match = _API_ID.search(event.subject) if kind_of(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} else None
+    may_be = kind_of(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} or event.action == Action.CHANGE_OWNERS
+    match = _API_ID.search(event.subject) if may_be else None
     return match[1] if match else ""
 
 

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -19,9 +20,11 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import AlreadyExists, Conflict, NotFound
+from holdfast.services.notifications.routing import address
 from holdfast.services.notifications.sending import Sender
+from holdfast.services.notifications.silences import is_silenced
 from holdfast.store.audit import Action, ChannelOf
-from holdfast.store.notifications import channels
+from holdfast.store.notifications import channels, history, outbox, owners, silences
 from holdfast.store.notifications.channels import Backlog
 from holdfast.store.sealing import CannotUnseal, Sealing
 
@@ -114,8 +117,22 @@ def create_channel(context: Context, sealing: Sealing, name: str, kind: str, dra
         if channels.count(session, channel.organization) >= rules.MAX_CHANNELS:
             raise Conflict("name", f"There are {rules.MAX_CHANNELS} channels, which is the limit. Delete one first.")
         channels.insert(session, channel)
+        _tell_present(session, channel, context.now)
         _record(session, context, Action.CREATE_CHANNEL, channel)
     return channel
+
+
+def _tell_present(session: Session, channel: Channel, now: datetime) -> None:
+    """Let a new channel receive what others were notified of and still is so, unless it is silenced now."""
+    active = silences.active(session, channel.organization, now)
+    present = [
+        each
+        for each in history.latest_of_present(session, channel.organization)
+        if not is_silenced(active, each.kind, each.about)
+    ]
+    about = {name for each in present for name in each.about}
+    responsible = owners.of_objects(session, channel.organization, about)
+    outbox.add_receivers(session, [address(each, [channel], responsible) for each in present])
 
 
 def change_channel(context: Context, sealing: Sealing, name: str, draft: ChannelDraft) -> Channel:

@@ -11,6 +11,7 @@ from holdfast.apis.notifications.owners import CHANNEL, check_owners
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
+from holdfast.services.catalog.change_records import audit_subject
 from holdfast.services.errors import NotFound
 from holdfast.store.audit import Action, OwnersOf
 from holdfast.store.catalog import apis
@@ -22,7 +23,7 @@ def list_owners(context: Context, kind: str, name: str) -> tuple[str, ...]:
     """Return the owners of an `api` (by its id) or a `certificate` (by its alias). Raises NotPermitted, NotFound."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        owned = _find(session, context, kind, name)
+        owned, _ = _find(session, context, kind, name)
         return owners.of_objects(session, context.user.organization, [owned]).get(owned, ())
 
 
@@ -32,24 +33,25 @@ def change_owners(context: Context, kind: str, name: str, typed: Sequence[str]) 
     after = check_owners(typed)
     organization = context.user.organization
     with context.write() as session:
-        owned = _find(session, context, kind, name)
+        owned, subject = _find(session, context, kind, name)
         before = owners.of_objects(session, organization, [owned]).get(owned, ())
         for owner in after:
             if owner.startswith(CHANNEL) and not channels.get(session, organization, owner.removeprefix(CHANNEL)):
                 raise InvalidField("owners", f"No channel is called {owner.removeprefix(CHANNEL)!r}. Create it first.")
         if after != before:
             owners.save(session, organization, owned, after)
-            write_down(session, context.user, context.now, Action.CHANGE_OWNERS, name, OwnersOf(before, after))
+            write_down(session, context.user, context.now, Action.CHANGE_OWNERS, subject, OwnersOf(before, after))
     return after
 
 
-def _find(session: Session, context: Context, kind: str, name: str) -> str:
+def _find(session: Session, context: Context, kind: str, name: str) -> tuple[str, str]:
+    """Return how owners and audit events name an object. Raises NotFound."""
     organization = context.user.organization
-    exists = False
     if kind == "api":
-        exists = apis.get(session, organization, name) is not None
-    elif kind == "certificate":
-        exists = endpoint_certificates.get(session, organization, name) is not None
-    if not exists:
-        raise NotFound("API" if kind == "api" else "endpoint certificate", name)
-    return f"{kind}:{name}"
+        api = apis.get(session, organization, name)
+        if api is None:
+            raise NotFound("API", name)
+        return f"{kind}:{name}", audit_subject(api)
+    if kind != "certificate" or endpoint_certificates.get(session, organization, name) is None:
+        raise NotFound("endpoint certificate", name)
+    return f"{kind}:{name}", name

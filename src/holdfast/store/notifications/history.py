@@ -5,11 +5,12 @@ Queries for notifications and their delivery.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.notifications.event import EventKind, EventSeverity, Notification, Phase, Wording
 from holdfast.store.tables import (
+    ConditionRow,
     NotificationChannelRow,
     NotificationDeliveryRow,
     NotificationMessageRow,
@@ -49,6 +50,17 @@ def find(session: Session, organization: str, offset: int, limit: int) -> tuple[
     rows = session.scalars(page).all()
     receipts = _receipts(session, [each.id for each in rows])
     return [Sent(read_notification(each), tuple(receipts.get(each.id, ()))) for each in rows], total
+
+
+def latest_of_present(session: Session, organization: str) -> list[Notification]:
+    """Return the last notification about each condition that began and hasn't ended, the oldest first."""
+    row, condition = NotificationRow, ConditionRow
+    about = (condition.organization_id == row.organization_id, condition.key == row.key)
+    is_so = (condition.began_at.is_not(None), condition.ended_at.is_(None), row.phase != Phase.ENDED.value)
+    own = row.organization_id == organization
+    latest = select(func.max(row.id)).join(condition, and_(*about)).where(own, *is_so).group_by(row.key)
+    query = select(row).where(own, row.id.in_(latest)).order_by(row.id)
+    return [read_notification(each) for each in session.scalars(query)]
 
 
 def read_notification(row: NotificationRow) -> Notification:

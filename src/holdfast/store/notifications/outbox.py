@@ -5,7 +5,7 @@ A channel has at most one open message. What is added meanwhile waits, and becom
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, exists, func, insert, or_, select, update
@@ -52,14 +52,25 @@ def add(session: Session, addressed: Iterable[Addressed]) -> None:
         return
     rows = [_values(each.notification) for each in every]
     numbers = session.scalars(insert(NotificationRow).returning(NotificationRow.id, sort_by_parameter_order=True), rows)
+    add_receivers(
+        session,
+        [
+            replace(each, notification=replace(each.notification, number=number))
+            for each, number in zip(every, numbers.all(), strict=True)
+        ],
+    )
+
+
+def add_receivers(session: Session, addressed: Iterable[Addressed]) -> None:
+    """Store receivers of notifications that are stored already."""
     deliveries = [
         {
             "organization_id": each.notification.organization,
-            "notification_id": number,
+            "notification_id": each.notification.number,
             "channel_id": channel,
             "recipients": recipients,
         }
-        for each, number in zip(every, numbers.all(), strict=True)
+        for each in addressed
         for channel, recipients in each.channels
     ]
     if deliveries:

@@ -8,14 +8,17 @@ from urllib.parse import quote
 from holdfast.services.access.audit_objects import ObjectKind, api_id_of, kind_of
 from holdfast.store.journal import AuditEvent
 
+_PAGES = {ObjectKind.CERTIFICATES: "/certificates", ObjectKind.USERS: "/users"}
+
 
 def find_link(event: AuditEvent, present: Collection[tuple[ObjectKind, str]]) -> str:
     """Return the address of the page about the subject of *event*; empty if it isn't *present* or has no page."""
     if (ObjectKind.APIS, api_id_of(event)) in present:
         return f"/apis/{api_id_of(event)}"
     kind = kind_of(event.action)
-    if kind is ObjectKind.USERS and (kind, event.subject) in present:
-        return f"/users/{quote(event.subject, safe='')}"
+    page = _PAGES.get(kind) if kind else None
+    if page and (kind, event.subject) in present:
+        return f"{page}/{quote(event.subject, safe='')}"
     return "/gateways" if kind is ObjectKind.GATEWAYS else ""
 
 

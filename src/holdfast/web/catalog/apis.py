@@ -3,14 +3,17 @@ Pages: the list of APIs, and the overview of an API.
 """
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api_types import type_of
 from holdfast.apis.catalog.obedience import list_unobeyed
+from holdfast.services.access import audit_log
 from holdfast.services.attention.api_overviews import list_overviews
 from holdfast.services.catalog import apis, deletion, documents
+from holdfast.services.catalog.change_records import audit_subject
 from holdfast.services.notifications.owners import list_owners
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.api_overviews import Show, Sort
@@ -26,6 +29,7 @@ from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
 PAGE = 50
+_LATEST = 5  # changes on the overview
 _SHOWS = {
     Show.ALL: "All",
     Show.FAILING: "Failing",
@@ -107,6 +111,8 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         deployments=deployments,
         unobeyed=list_unobeyed(described.members),
         choose=permission_to_choose(context, api),
+        history=audit_log.history_of(context, [audit_subject(api)])[:_LATEST],
+        history_link=f"/audit?{urlencode({'subject': audit_subject(api)})}",
     )
 
 

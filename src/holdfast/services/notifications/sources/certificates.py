@@ -86,7 +86,7 @@ def find_expiring_identities(session: Session, organization: str, now: datetime)
                     f"{what} {describe_rest(certificate.not_after, now)}",
                     f"Certificate {names}. Backends that require a client certificate reject gateways after that.",
                     "Get a new certificate and import it on the Endpoints page of the API.",
-                    f"/apis/{using[0].id}/endpoints" if using else "/apis",
+                    f"/apis/{using[0].id}/endpoints?certificates" if using else "/apis",
                 ),
                 (f"origin:{identity.origin}", *(f"api:{api.id}" for api in using)),
             )
@@ -112,7 +112,7 @@ def find_expiring_callers(session: Session, organization: str, now: datetime) ->
                 f"{describe_rest(entry.not_after, now)}",
                 "Callers with this certificate are rejected after that.",
                 "Ask its owner for the new certificate and replace it, or delete it if it is no longer used.",
-                f"/apis/{entry.api_id}",
+                f"/apis/{entry.api_id}/callers",
             ),
             (f"api:{entry.api_id}",),
         )

@@ -104,4 +104,4 @@ def _about(endpoint: WatchedEndpoint, api_ids: Sequence[str]) -> tuple[str, ...]
 
 
 def _find_page(api_ids: Sequence[str]) -> str:
-    return f"/apis/{api_ids[0]}/endpoints" if api_ids else "/apis"
+    return f"/apis/{api_ids[0]}/endpoints?certificates" if api_ids else "/apis"

@@ -5,10 +5,12 @@ const format = {
   bytes: {
     format(value) {
       const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
-      return `${(value / 1024 ** power).toFixed(power ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+      return `${(value / 1024 ** power).toFixed(power ? 1 : 0).replace(/\.0$/, "")} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
     },
   },
 };
+// The distances between two ticks of an axis; without any, uPlot chooses from powers of 10.
+const distances = { bytes: Array.from({ length: 50 }, (_, power) => 2 ** power) };
 const HEIGHT = 160; // that .chart-plot reserves
 // Where values are missing on both sides, there is no line to see.
 const findSinglePoints = (values) =>
@@ -56,7 +58,7 @@ customElements.define("line-chart", class extends HTMLElement {
       scales: { y: { range: (_, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
         { ...axis, space: 70 },
-        { ...axis, size: 56, space: 34, values: (_, ticks) => ticks.map((tick) => number.format(tick)) },
+        { ...axis, size: 56, space: 34, ...(distances[this.dataset.unit] && { incrs: distances[this.dataset.unit] }), values: (_, ticks) => ticks.map((tick) => number.format(tick)) },
       ],
       series: [
         {},
