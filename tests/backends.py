@@ -284,6 +284,14 @@ def echo(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes
     return {"method": method, "path": path, "headers": dict(headers), "bytes": len(body), "sha256": digest}
 
 
+def listen_on_new_port() -> socket.socket:
+    """Listen on a port of 127.0.0.1 that no earlier backend had: what was decided for its origin may still be there."""
+    while (port := (listening := socket.create_server((V4, 0))).getsockname()[1]) in _earlier_ports:
+        listening.close()
+    _earlier_ports.add(port)
+    return listening
+
+
 def _url(scheme: str, host: str, port: int, path: str) -> str:
     return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
@@ -297,7 +305,7 @@ def http2_backend(presented: Issued | None, protocols: Sequence[str] = ("h2", "h
 
     It speaks TLS, or, unless anything is *presented*, HTTP/1.1 and, with prior knowledge, HTTP/2 in the clear.
     """
-    listening, end = socket.create_server((V4, 0)), threading.Event()
+    listening, end = listen_on_new_port(), threading.Event()
     url = _url("https" if presented else "http", V4, listening.getsockname()[1], "")
     config = _Http2Config(presented, protocols, listening.detach())
     serving = serve(_asgi_echo, config, shutdown_trigger=lambda: asyncio.to_thread(end.wait))
@@ -377,7 +385,7 @@ class ListeningBackend:
     def __init__(self, context: ssl.SSLContext, reply: bytes = b"") -> None:
         self._context = context
         self._reply = reply
-        self._listening = socket.create_server((V4, 0))
+        self._listening = listen_on_new_port()
         self._thread = threading.Thread(target=self._serve)
         self.heard: list[bytes] = []
         self.is_asked = threading.Event()  # set by the first data, whereas `heard` gets them when the connection ends
@@ -430,7 +438,7 @@ class ListeningBackend:
 @contextmanager
 def silent_backend() -> Iterator[str]:
     """Accept connections and never send anything; yield its URL."""
-    with socket.create_server((V4, 0)) as listening:
+    with listen_on_new_port() as listening:
         yield _url("https", V4, listening.getsockname()[1], "")
 
 

@@ -377,6 +377,16 @@ class Holdfast:
             lambda: self._rest("GET", f"/endpoint-certificates/{alias}").json()["enforcement"]["progress"] == "enforced"
         )
 
+    def wait_until_served(self, api: PublishedApi) -> None:
+        """Wait until the publisher knows that all gateways serve *api*: it forgets the failures of requests before."""
+        context, _, version = api.path.rpartition("/")
+        where = {"context": context, "version": version}
+        wait_until(
+            lambda: (
+                self._rest("GET", "/gateways/enforcement", params=where).json()["enforcement"]["progress"] == "enforced"
+            )
+        )
+
     def wait_until_trust_is_enforced(self, endpoint: str) -> None:
         """Wait until all gateways apply the trust settings of *endpoint*."""
         where = {"endpoint": endpoint}

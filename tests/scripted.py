@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backends import listen_on_new_port
 from issuing import Issued, server_context
 
 V4 = "127.0.0.1"
@@ -89,7 +90,7 @@ class ScriptedBackend:
     def __init__(self, script: Script, presented: Issued | None = None) -> None:
         self._script = script
         self._tls = server_context(presented) if presented else None
-        self._listening = socket.create_server((V4, 0))
+        self._listening = listen_on_new_port()
         self._thread = threading.Thread(target=self._accept)
         self.url = f"{'https' if presented else 'http'}://{V4}:{self._listening.getsockname()[1]}"
         self.requests: list[Message] = []

@@ -321,8 +321,7 @@ def test_each_failure_belongs_to_the_member_that_failed_although_others_answer(h
 def test_a_request_that_fails_at_every_member_counts_once_for_each(holdfast: Holdfast):
     with closed_port() as one, closed_port() as two:
         api = publish(holdfast, [one, two], "failover")
-        # The publisher forgets failures from before it learns that the gateway serves the API.
-        holdfast.wait_until_trust_is_enforced(one)
+        holdfast.wait_until_served(api)
         assert refusal(holdfast.call(f"{api.path}/x")) == "503 backend_unreachable"
         wait_until(lambda: [each["times"] for each in failures(holdfast, api).values()] == [1, 1])
 

@@ -29,6 +29,7 @@ def published(holdfast: Holdfast, url: str, **settings: Any) -> Iterator[Publish
     holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
     holdfast.change_lifecycle(api, "Publish")
     wait_until(lambda: "not_ready" not in (said := holdfast.call(f"{api.path}/ready").text) and "not_found" not in said)
+    holdfast.wait_until_served(api)
     yield api
     holdfast.delete_api(api)
 

@@ -95,6 +95,7 @@ def test_a_request_without_one_begins_a_trace_which_has_the_code_of_its_failure(
 def test_a_failed_request_has_the_trace_on_the_page_and_in_rest(tracing: Holdfast, receiver: OtlpReceiver) -> None:
     with Backend(issue(V4)) as untrusted:
         failing = tracing.publish_api(untrusted.url())
+        tracing.wait_until_served(failing)
         answer = tracing.call(f"{failing.path}/failing", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
     request_id = answer.json()["request_id"]
 

@@ -39,6 +39,7 @@ def test_a_failure_is_the_same_at_every_control_plane(installation: Installation
     followed, other = installation.sides_of(gateway)
     with Backend(PRESENTED) as backend:
         api = other.publish_api(backend.url())
+        other.wait_until_served(api)
         with (
             signed_in(other) as browser,
             browser.stream("GET", f"/apis/{api.id}/enforcement/live") as events,
