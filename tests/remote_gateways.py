@@ -157,7 +157,7 @@ class RemoteGateway:
             envoy = self.envoy
             self._process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(25)  # it waits 30 seconds for requests in flight
+                self._process.wait(60)  # it waits 30 seconds for requests in flight
             assert self._process.poll() == 0, (
                 f"{self.log.read_text()}\nIn flight: {self._ask('stats?filter=rq_active')}"
             )

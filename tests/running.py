@@ -269,13 +269,19 @@ class Holdfast:
             self.kill()
             raise
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, *, still_serving: bool = False) -> None:
-        """Stop it by a signal, and check that it exits with 0 and its Envoy exits too, or is *still_serving*."""
+    def stop(
+        self, number: signal.Signals = signal.SIGTERM, *, still_serving: bool = False, within: float = 60.0
+    ) -> None:
+        """
+        Stop it by a signal *within* seconds, and check that it exits with 0.
+
+        Its Envoy must exit, too, or is *still_serving*.
+        """
         assert self._process
         process, self._process = self._process, None
         process.send_signal(number)
         try:
-            code = process.wait(15)
+            code = process.wait(within)
         finally:
             process.kill()  # only if it is still there
         assert code == 0, f"exit code {code}: {self.output.read_text()}"

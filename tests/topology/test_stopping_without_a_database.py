@@ -10,6 +10,6 @@ def test_a_control_plane_stops_while_its_database_hangs(tmp_path):
         try:
             control_plane.start()
             server.pause()
-            control_plane.stop()
+            control_plane.stop(within=15)
         finally:
             control_plane.rest.close()
