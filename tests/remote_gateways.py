@@ -14,7 +14,7 @@ import httpx2
 
 from forking import fork_server
 from ports import free_addresses
-from running import COMMAND, Holdfast, Process, PublishedApi, is_running, kill
+from running import COMMAND, NO_TLS, Holdfast, Process, PublishedApi, is_running, kill
 
 STARTS_WITHIN = 60.0  # seconds
 
@@ -93,13 +93,13 @@ class RemoteGateway:
     def is_ready(self) -> bool:
         """Return whether its health check succeeds."""
         with suppress(httpx2.TransportError):
-            return httpx2.get(f"http://{self.monitoring}/readyz", trust_env=False, timeout=10).is_success
+            return httpx2.get(f"http://{self.monitoring}/readyz", verify=NO_TLS, trust_env=False, timeout=10).is_success
         return False
 
     def status_of(self, api: PublishedApi) -> int:
         """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
         with suppress(httpx2.TransportError):
-            return httpx2.get(self._url + api.path, trust_env=False, timeout=10).status_code
+            return httpx2.get(self._url + api.path, verify=NO_TLS, trust_env=False, timeout=10).status_code
         return 0
 
     def call(self, path: str) -> httpx2.Response:
@@ -109,7 +109,7 @@ class RemoteGateway:
 
     def caller(self) -> httpx2.Client:
         """Make a client of it that keeps its connection open."""
-        return httpx2.Client(base_url=self._url, trust_env=False, timeout=20)
+        return httpx2.Client(base_url=self._url, verify=NO_TLS, trust_env=False, timeout=20)
 
     @property
     def agent(self) -> int:
@@ -147,7 +147,7 @@ class RemoteGateway:
     def _ask(self, target: str, method: str = "GET") -> str:
         """Ask the admin interface of its Envoy."""
         directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
-        transport = httpx2.HTTPTransport(uds=f"{directory}/admin")
+        transport = httpx2.HTTPTransport(verify=NO_TLS, uds=f"{directory}/admin")
         with httpx2.Client(transport=transport, trust_env=False) as client:
             return client.request(method, f"http://envoy/{target}").raise_for_status().text
 

@@ -39,7 +39,8 @@ COMMAND = Path(sys.executable).with_name("holdfast")
 REST = "/api/am/publisher/v4"
 START_WITHIN = 90.0  # seconds; a machine that runs other tests too is slow
 SHORT_PAUSE, LONG_PAUSE = 0.05, 0.2  # seconds between two looks at a condition, at most: at first, and after a while
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # callers speak plain HTTP to the gateway
+# For clients of plain HTTP: loading the CA certificates of the default context takes longer than a request.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _numbers = itertools.count(1)
 
 
@@ -137,7 +138,7 @@ class Holdfast:
 
     def browser(self, path: str = "", auth: tuple[str, str] | None = None) -> httpx2.Client:
         """Make a client of the publisher that keeps its cookies and its connection."""
-        tls = ssl.create_default_context(cadata=self.ca.decode()) if self.ca else _NO_TLS
+        tls = ssl.create_default_context(cadata=self.ca.decode()) if self.ca else NO_TLS
         return _client(self.publisher_url + path, auth, tls)
 
     @property
@@ -485,7 +486,7 @@ def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:
     return config
 
 
-def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = _NO_TLS) -> httpx2.Client:
+def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = NO_TLS) -> httpx2.Client:
     return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30)
 
 

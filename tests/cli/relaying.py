@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
 
+from running import NO_TLS
+
 # Maps the number of a write (from 1) to the status to reject it with, to 0 to drop the response of the publisher, or to
 # None to relay it. May wait.
 Decide = Callable[[int], int | None]
@@ -32,7 +34,9 @@ def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False)
                 self._send(status, {"Content-Type": "application/json"}, b'{"description": "Refused by a test."}')
                 return
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            answer = httpx2.request(self.command, url + self.path, headers=headers, content=body, timeout=30)
+            answer = httpx2.request(
+                self.command, url + self.path, headers=headers, content=body, verify=NO_TLS, timeout=30
+            )
             if status == 0:
                 self.close_connection = True
                 return

@@ -30,7 +30,7 @@ from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import Issued, issue
 from load import Load
 from ports import free_addresses
-from running import is_running
+from running import NO_TLS, is_running
 from store.values import make_api
 from trusting import trust_set
 
@@ -69,7 +69,7 @@ class Gateway:
 
     def caller(self) -> httpx2.Client:
         """Make a client that keeps its connection open."""
-        return httpx2.Client(base_url=f"http://{V4}:{self._port}", trust_env=False, timeout=20)
+        return httpx2.Client(base_url=f"http://{V4}:{self._port}", verify=NO_TLS, trust_env=False, timeout=20)
 
     @asynccontextmanager
     async def supervised(self, binary: Path | None = None, drain: float = 1) -> AsyncIterator[EnvoyProcess]:

@@ -17,7 +17,7 @@ from holdfast.doctor.health import ask, check
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.server.settings import Settings
 from issuing import issue
-from running import Holdfast, PublishedApi, is_running, refusal, wait_until
+from running import NO_TLS, Holdfast, PublishedApi, is_running, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
@@ -72,7 +72,7 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         api, _ = trusted(holdfast, backend)
 
         def is_ready() -> bool:
-            return httpx2.get(f"{holdfast.publisher_url}/readyz", trust_env=False).is_success
+            return httpx2.get(f"{holdfast.publisher_url}/readyz", verify=NO_TLS, trust_env=False).is_success
 
         assert is_ready()
         envoy.rename(away)

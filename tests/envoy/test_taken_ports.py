@@ -14,7 +14,7 @@ import pytest
 from backends import Backend
 from holdfast.gateway.process.binary import find_envoy
 from issuing import issue
-from running import COMMAND, START_WITHIN, Holdfast, is_running, wait_until, write_identity
+from running import COMMAND, NO_TLS, START_WITHIN, Holdfast, is_running, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
@@ -38,7 +38,7 @@ def take(address):
 def failing(holdfast):
     """Return the components that `/readyz` reports as not ready; empty before it answers."""
     try:
-        return httpx2.get(f"{holdfast.publisher_url}/readyz", trust_env=False).json().get("failing", [])
+        return httpx2.get(f"{holdfast.publisher_url}/readyz", verify=NO_TLS, trust_env=False).json().get("failing", [])
     except httpx2.TransportError:
         return []
 
@@ -91,7 +91,9 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     problems = [f"Can't listen on {address}: address already in use." for address in addresses]
 
     def metrics():
-        return httpx2.get(f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, trust_env=False).text
+        return httpx2.get(
+            f"{holdfast.publisher_url}/metrics", auth=holdfast.rest.auth, verify=NO_TLS, trust_env=False
+        ).text
 
     def overview():
         with holdfast.browser() as page:
