@@ -17,7 +17,7 @@ from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, k
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue("127.0.0.1")
-LARGEST_AGENT = 60  # MB; about 58 after the start, of which 30 are files that processes share
+LARGEST_AGENT = 62  # MB; 58.5 measured, of which 30 are shared files, and kernels differ in how much of these they map
 
 
 @pytest.fixture(scope="module")
