@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import structlog
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
@@ -69,6 +70,13 @@ def test_the_secret_is_sealed_in_the_database_and_opened_for_gateways(context, a
     assert b"geheim" not in stored.sealed
     assert "geheim" not in repr(api)
     assert "c2hv" not in repr(credential(context, api))
+
+
+def test_a_secret_whose_key_is_missing_has_no_value_and_the_log_says_why(context, api):
+    with structlog.testing.capture_logs() as logs:
+        assert credential(context, api, WITHOUT_OLD).value is None
+    (why,) = (log["why"] for log in logs if log["event"] == "credential of an endpoint cannot be decrypted")
+    assert "Put back the previous sealing key" in why
 
 
 def test_the_same_secret_entered_again_changes_nothing(context, api):

@@ -65,7 +65,7 @@ def _open_secret(sealing: Sealing, organization: str, secret: SealedSecret | Non
         return None
     try:
         return sealing.open(secret.sealed, organization, secret.id).decode()
-    except (CannotUnseal, UnusableSealingKey, ValueError) as error:
-        why = "it isn't text" if isinstance(error, ValueError) else str(error)
+    except (CannotUnseal, UnusableSealingKey, UnicodeDecodeError) as error:
+        why = "it isn't text" if isinstance(error, UnicodeDecodeError) else str(error)
         log.error("credential of an endpoint cannot be decrypted", organization=organization, why=why)
         return None
