@@ -183,13 +183,13 @@ def test_a_reconnecting_gateway_does_not_count_while_a_cluster_is_warming(tmp_pa
         async with slow_names(monkeypatch) as names, AsyncExitStack() as stack:
             process = await stack.enter_async_context(envoy(cache, tmp_path, serves=False))
             address = f"unix:{process.sockets / 'ads'}"
-            server = await serve_cache(cache, address)
+            server = await serve_cache(cache, address, serves_envoys=True)
             await until(cache, lambda gateways: gateways and gateways[0].started)
             cache.apply([cluster("a")])
             await asked(lambda: is_warming(process, "a"))
             await server.stop(0)
             await until(cache, lambda gateways: not gateways)
-            server = await serve_cache(cache, address)
+            server = await serve_cache(cache, address, serves_envoys=True)
             stack.push_async_callback(server.stop, 0)
             await until(cache, lambda gateways: gateways and gateways[0].started)
             assert await is_warming(process, "a")

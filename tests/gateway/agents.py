@@ -87,7 +87,7 @@ def make_directory(tmp_path, name):
 async def begin(stack, tmp_path):
     """Start an agent and its Envoy; the control plane comes and goes in `control`."""
     make_directory(tmp_path, "control")
-    own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+    own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent"), serves_envoys=True))
     agent = await stack.enter_async_context(Agent(own, tmp_path).running())
     return await start_envoy(connect), agent
 

@@ -122,11 +122,13 @@ async def serve_cache(
 
 
 @asynccontextmanager
-async def discovery(directory: Path) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
+async def discovery(
+    directory: Path, *, serves_envoys: bool = False
+) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
     """Serve a cache on a socket in *directory*, and yield it with a function that connects to it."""
     cache, address = Cache(), f"unix:{directory / 'ads'}"
     async with AsyncExitStack() as stack:
-        server = await serve_cache(cache, address)
+        server = await serve_cache(cache, address, serves_envoys=serves_envoys)
         stack.push_async_callback(server.stop, 0)
 
         async def connect(node: str) -> Edge:

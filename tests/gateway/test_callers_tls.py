@@ -56,7 +56,9 @@ def test_the_control_plane_neither_learns_nor_replaces_the_certificate_of_a_gate
     async def story():
         async with AsyncExitStack() as stack:
             control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            own, connect = await stack.enter_async_context(
+                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
+            )
             agent = await stack.enter_async_context(Agent(own, tmp_path, CallersTls(own, files)).running())
             secret = own.get(*KEY)
             await start_envoy(connect)

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from gateway.edge import discovery, until, versions
-from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
+from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 
 def make(name, version="1", kind=CLUSTER, body=b"body"):
@@ -39,6 +41,24 @@ def test_a_reconnecting_gateway_that_has_everything_counts_at_once(tmp_path):
             edge = await connect("edge")
             await edge.ask(SECRET, "s", has={"s": "1"})
             await until(cache, lambda gateways: gateways and gateways[0].has((SECRET, "s"), "1"))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("serves_envoys", [False, True])
+def test_a_reconnecting_gateway_has_not_started_before_it_has_named_its_routes(tmp_path, serves_envoys):
+    """Until then, it would seem to have none."""
+
+    async def story():
+        async with discovery(tmp_path, serves_envoys=serves_envoys) as (cache, connect):
+            edge = await connect("edge")
+            await edge.ask(LISTENER, has={"production": "1"})
+            await edge.receive()
+            (gateway,) = cache.gateways
+            assert not gateway.started
+            await edge.ask(ROUTES, has={"production/pizza": "1"})
+            await until(cache, lambda _: gateway.started)
+            assert gateway.acknowledged[ROUTES, "production/pizza"] == "1"
 
     asyncio.run(story())
 

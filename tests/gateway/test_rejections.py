@@ -14,7 +14,9 @@ def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_re
     async def story():
         async with AsyncExitStack() as stack:
             control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            own, connect = await stack.enter_async_context(
+                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
+            )
             agent = await stack.enter_async_context(Agent(own, tmp_path).running())
             envoy = await start_envoy(connect)
             control.apply([make("a")])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from gateway.edge import discovery, until
 from holdfast.gateway.discovery.revisions import record_revision
-from holdfast.gateway.resources.resource import CLUSTER, LISTENER, Resource
+from holdfast.gateway.resources.resource import CLUSTER, ROUTES, Resource
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -29,9 +29,9 @@ def test_a_revision_is_in_force_once_every_update_of_it_is_acknowledged(tmp_path
             edge = await connect("edge")
             await edge.ask(CLUSTER)
             response = await edge.receive()
-            record(1)  # it has neither acknowledged the clusters nor asked for listeners
+            record(1)  # it has neither acknowledged the clusters nor asked for routes
             await edge.answer(response)
-            await edge.ask(LISTENER)
+            await edge.ask(ROUTES)
             await edge.take()
             await until(cache, lambda gateways: gateways[0].started and not gateways[0].behind)
             record(1)
@@ -63,7 +63,7 @@ def test_a_revision_with_a_rejected_resource_is_not_in_force(tmp_path):
         async with discovery(tmp_path) as (cache, connect):
             cache.apply([make("a")])
             edge = await connect("edge")
-            await edge.ask(LISTENER)
+            await edge.ask(ROUTES)
             await edge.take()
             await edge.ask(CLUSTER)
             await edge.answer(await edge.receive(), "no such thing")

@@ -164,7 +164,9 @@ def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
             control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            own, connect = await stack.enter_async_context(
+                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
+            )
             await stack.enter_async_context(Agent(own, tmp_path).running())
             envoy = await start_envoy(connect)
             await until(lambda: control.gateways)
@@ -180,7 +182,7 @@ def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
 
 def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
     async def story():
-        async with discovery(make_directory(tmp_path, "agent")) as (own, _):
+        async with discovery(make_directory(tmp_path, "agent"), serves_envoys=True) as (own, _):
             agent = Agent(own, make_directory(tmp_path, "."))
             make_directory(tmp_path, "control")
             async with open_local_channel(agent.address) as channel:

@@ -179,12 +179,18 @@ def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, a
             await plane.published()
             remote.answer()
             steps.append(routes())  # the local gateway still has the routes
+            local.disconnect()
+            local = plane.connect("local")
+            local.gateway.started = False  # it hasn't named its routes yet
+            steps.append(routes())
+            local.gateway.started = True
             local.answer()
             await plane.until(ORIGIN, Progress.ENFORCED)
             return [*steps, routes()]
 
     assert play(story()) == [
         Enforcement(Progress.ENFORCED, 1, 1),
+        Enforcement(Progress.WAITING, 2, 1),
         Enforcement(Progress.WAITING, 2, 1),
         Enforcement(Progress.ENFORCED, 1, 1),
     ]

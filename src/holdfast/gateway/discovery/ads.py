@@ -128,6 +128,8 @@ class _Stream:
         self._subscriptions: dict[str, Subscription] = {}
         self._retry = ListenerRetry(self.gateway, self._subscriptions, self.watch.set)
         self._hold = RouteHold(self.gateway, self.watch.set) if serves_envoys else None
+        # Agents, and Envoys that connect again, request this last; a new Envoy without listeners never does.
+        self._starts_with = ROUTES
 
     async def read(self, requests: AsyncIterator[DeltaDiscoveryRequest]) -> None:
         try:
@@ -148,10 +150,9 @@ class _Stream:
         if self._hold and request.node.locality.zone:
             self.gateway.restart_epoch = int(request.node.locality.zone.rpartition(".")[2])  # see `launch.py`
         first = request.type_url not in self._subscriptions
-        if request.type_url == LISTENER and not self.gateway.started:
-            self.gateway.started = True
-            self._cache.tell_observers()
         if first:
+            if request.type_url == LISTENER and self._hold and not request.initial_resource_versions:
+                self._starts_with = LISTENER
             withheld = frozenset() if self._peer.is_on_this_machine else _WITHHELD.get(request.type_url, frozenset())
             applied_as_one = self._hold is not None and request.type_url == ROUTES
             self._subscriptions[request.type_url] = Subscription(
@@ -174,7 +175,9 @@ class _Stream:
                 self.gateway.rejected.pop((request.type_url, name), None)
                 self.gateway.awaited.discard((request.type_url, name))
             self.watch.set()
-        if request.node.id or request.initial_resource_versions:
+        starts = not self.gateway.started and self._starts_with in self._subscriptions
+        self.gateway.started |= starts
+        if starts or request.node.id or request.initial_resource_versions:
             # A reconnecting gateway that has everything is sent nothing, so no ACK would wake the observers.
             self._cache.tell_observers()
 

@@ -50,9 +50,10 @@ class Gateway:
     *warming* returns the names of clusters whose last version isn't in use yet; None if unknown. It's slow: Envoy stops
     for up to 20 ms (2,000 APIs).
 
-    *started* becomes true when the gateway requests listeners. An ACK then means that the version is in use:
-    Envoy requests listeners once all clusters of its initial state are in use, and then holds back the ACKs of clusters
-    while any of them is warming.
+    *started* becomes true when a new Envoy requests listeners, and when an agent, or an Envoy that connects again, has
+    named everything that it has: its first request for routes is the last one. An ACK then means that the version is in
+    use: Envoy requests listeners once all clusters of its initial state are in use, and then holds back the ACKs of
+    clusters while any of them is warming.
     """
 
     id: str

@@ -27,7 +27,7 @@ class Target(Protocol):
 
     @property
     def is_concerned(self) -> bool:
-        """Whether a resource exists in the gateway's group, or the gateway still has it."""
+        """Whether a resource exists in the gateway's group, or the gateway may still have it."""
 
     @property
     def rejection(self) -> str | None:
@@ -56,12 +56,14 @@ class LocalTarget:
     @property
     def follows(self) -> bool:
         """Whether the gateway has the current version of each resource, and none that doesn't exist anymore."""
-        return all(self.gateway.follows(key, self._version(key)) for key in self.keys)
+        gateway = self.gateway
+        return gateway.started and all(gateway.follows(key, self._version(key)) for key in self.keys)
 
     @property
     def is_concerned(self) -> bool:
-        """Whether a resource exists in the gateway's group, or the gateway still has it."""
-        return any(self._version(key) or key in self.gateway.acknowledged for key in self.keys)
+        """Whether a resource exists in the gateway's group, or the gateway may still have it."""
+        gateway = self.gateway
+        return not gateway.started or any(self._version(key) or key in gateway.acknowledged for key in self.keys)
 
     @property
     def rejection(self) -> str | None:
