@@ -212,3 +212,19 @@ def test_long_and_odd_names_can_be_stored(store):
     with store.read() as session:
         (stored,) = inventory.find(session, "default", Filter(query="ß"))
     assert stored.common_name.startswith("x\\00yßß")
+
+
+def test_a_row_with_a_certificate_that_cannot_be_read_is_left_out(store, anna):
+    damaged = make_entry("damaged")
+    insert(store, make_entry("kept"), damaged)
+    with store.write() as session:
+        values = {"id": damaged.id, "der": b"damaged", "at": NOW.replace(tzinfo=None) + DAY}
+        session.execute(
+            text("UPDATE certificate SET der = :der, not_after = NULL WHERE endpoint_certificate_id = :id"), values
+        )
+        session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), values)
+    assert [each.alias for each in find_expiring(context_of(store, anna, NOW), NOW + 365 * DAY * 10)] == ["kept"]
+    assert aliases(store) == ["kept"]
+    with store.read() as session:
+        assert inventory.count(session, "default", Filter()) == 1
+        assert not facts.has_undescribed(session)

@@ -2,7 +2,8 @@
 Facts about endpoint certificates that lists are sorted by and searched in, as values of columns.
 
 Versions before revision 0026 write rows without them, even after the migration, while they run next to this version:
-`has_undescribed` finds such rows, and `describe` adds the facts.
+`has_undescribed` finds such rows, and `describe` adds the facts. A row with a certificate that can't be read gets none;
+without an expiry, lists leave it out.
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -18,6 +20,7 @@ from holdfast.store.audit import Action
 from holdfast.store.tables import AuditEventRow, EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.unindexed import unindexed
 
+log = structlog.get_logger()
 BATCH = 500  # endpoint certificates in one transaction
 _LONGEST = 200  # characters of a text in an index; PostgreSQL's entries have at most 2,700 bytes
 _LONGEST_SEARCHED = 4_000
@@ -69,18 +72,21 @@ def describe(session: Session, organization: str | None = None) -> int:
     rows = session.execute(select(*columns).where(table.id.in_(ids))).all()
     certificates = _read_certificates(session, ids)
     importers = _find_importers(session, [row.alias for row in rows if row.created_by is None])
-    entries, parts = [], []
+    described, damaged, parts = [], [], []
     for row in rows:
+        if row.id not in certificates:
+            damaged.append({"id": row.id, "expires_at": None})
+            continue
         current = [certificate for _, certificate, previous in certificates[row.id] if not previous]
         earlier = [certificate for _, certificate, previous in certificates[row.id] if previous]
         facts = facts_of_entry(row.alias, row.endpoint, current, earlier)
         importer = row.created_by or importers.get((row.organization_id, row.alias, row.created_at))
-        entries.append({"id": row.id, "created_by": importer, **facts})
+        described.append({"id": row.id, "created_by": importer, **facts})
         parts += [
             {"endpoint_certificate_id": row.id, "position": position, **facts_of_certificate(certificate)}
             for position, certificate, _ in certificates[row.id]
         ]
-    for changed, values in ((table, entries), (TrustedCertificateRow, parts)):
+    for changed, values in ((table, described), (table, damaged), (TrustedCertificateRow, parts)):
         if values:
             session.execute(update(changed), values)
     session.execute(update(table).where(table.id.in_(ids)).values(described_at=table.updated_at))
@@ -98,13 +104,19 @@ def _undescribed(session: Session, organization: str | None, limit: int) -> Sequ
 
 
 def _read_certificates(session: Session, ids: Collection[str]) -> dict[str, list[tuple[int, Certificate, bool]]]:
+    """Return the certificates by endpoint certificate, without those of which one can't be read."""
     table = TrustedCertificateRow
     query = select(table.endpoint_certificate_id, table.position, table.der, table.previous)
-    certificates = defaultdict(list)
+    certificates, damaged = defaultdict(list), set()
     for row in session.execute(query.where(table.endpoint_certificate_id.in_(ids)).order_by(table.position)):
-        certificate = row.position, read_certificate(row.der), row.previous
+        try:
+            certificate = row.position, read_certificate(row.der), row.previous
+        except ValueError:
+            log.exception("certificate cannot be read", endpoint_certificate=row.endpoint_certificate_id)
+            damaged.add(row.endpoint_certificate_id)
+            continue
         certificates[row.endpoint_certificate_id].append(certificate)
-    return certificates
+    return {key: every for key, every in certificates.items() if key not in damaged}
 
 
 def _find_importers(session: Session, aliases: Collection[str]) -> dict[tuple[str, str, datetime], str]:

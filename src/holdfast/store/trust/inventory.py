@@ -212,7 +212,8 @@ def _matching(session: Session, organization: str, wanted: Filter) -> Select[Any
     query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
     # To read all rows takes several times as long in the order of an index, so none must fit.
     own = unindexed(_TABLE.organization_id) if wanted.reads_all else _TABLE.organization_id
-    return query.where(own == organization, *_conditions(session, organization, wanted))
+    is_readable = _TABLE.expires_at.is_not(None)
+    return query.where(own == organization, is_readable, *_conditions(session, organization, wanted))
 
 
 def _conditions(session: Session, organization: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
