@@ -28,6 +28,7 @@ class Agent:
 
     def __init__(self, cache, directory, callers_tls=None):
         self.cache, self.saved = cache, []
+        self.failure = None  # of saving
         self.address = f"unix:{directory / 'control' / 'ads'}"
         self.clock = utc_now  # tests that move the time replace it
         self.expiries = Expiries(cache, utc_now)
@@ -39,6 +40,8 @@ class Agent:
         return self.clock()
 
     async def save(self, upserts, removals):
+        if self.failure:
+            raise self.failure
         self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
 
     @asynccontextmanager

@@ -1,11 +1,16 @@
 """Formats of access logs, and the rotation of their files."""
 
+import asyncio
+import os
 import re
+from contextlib import suppress
 
 import pytest
 
+from holdfast.gateway.telemetry import access_log_file
 from holdfast.gateway.telemetry.access_log_file import AccessLogFile, AccessLogSettings
 from holdfast.gateway.telemetry.access_log_format import ONLY_IF_NAMED, FormatUnusable, parse_format
+from running import wait_until
 
 
 def test_json_has_all_fields_that_contain_no_secrets():
@@ -81,3 +86,43 @@ def test_an_envoy_that_does_not_answer_is_asked_again(tmp_path):
     log.look()
     log.look()
     assert answers == []
+
+
+def test_the_copy_continues_after_its_file_could_not_be_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(access_log_file, "LOOK_AGAIN", 0.01)
+    reader, writer = os.pipe()
+    monkeypatch.setattr(access_log_file, "_OUTPUT", writer)
+    path = tmp_path / "access.log"
+    log = AccessLogFile(AccessLogSettings(path, parse_format("json"), 0, 1, is_copied=True), tmp_path, lambda: True)
+    log.prepare()
+
+    async def story():
+        following = asyncio.create_task(log.follow())
+        lines = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reader)
+        )
+
+        async def receive(line):
+            """Write a line until it arrives, because the copy begins at the end of the file."""
+            async with asyncio.timeout(30):
+                while True:
+                    with path.open("a") as file:
+                        file.write(line)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.05):
+                            while await lines.readline() != line.encode():
+                                pass
+                            return
+
+        await receive("before\n")
+        path.unlink()
+        path.mkdir()  # can't be opened as a file
+        await asyncio.to_thread(wait_until, lambda: log.problem)
+        await asyncio.sleep(0.2)
+        path.rmdir()
+        await receive("after\n")
+        following.cancel()
+        transport.close()
+
+    asyncio.run(story())

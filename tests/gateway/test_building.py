@@ -1,9 +1,12 @@
 """All resources of one API."""
 
+from dataclasses import replace
+
 import pytest
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
+from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, Member
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
@@ -55,6 +58,14 @@ def test_the_resources_that_enforce_an_origins_trust_are_listed():
         (SECRET, built.secrets[0].name),
     }
     assert built.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, built.clusters[1].name)}
+
+
+def test_the_trust_of_a_member_without_a_trust_set_is_not_enforced():
+    a, b = make_api(production="https://a.test"), make_api(production="https://b.test").production
+    group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(b),))
+    first = a.production.origin
+    built = build_api(replace(a, production_group=group), {first: trust_set((), first.reference)})
+    assert built.by_policy.keys() == {OriginTrust("https://a.test")}
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])

@@ -275,6 +275,20 @@ def test_a_full_disk_stops_nothing_and_never_brings_back_what_was_removed(tmp_pa
     assert read(tmp_path) == {ORDERS, Resource(CLUSTER, "payments", "1", bytes(5000))}
 
 
+def test_a_state_that_cannot_be_written_for_another_reason_is_not_read_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def story(state: LastKnownGood) -> None:
+        await state.save([TRUST])
+        with monkeypatch.context() as broken:
+            broken.setattr(journal, "encode", lambda *_: 1 / 0)
+            await state.save([], [OLD])
+        assert state.problem == f"Can't write {tmp_path / STATE_FILE}: division by zero."
+        assert read(tmp_path) is None
+
+    run(tmp_path, story)
+
+
 def test_a_disk_that_is_full_at_the_first_start_stops_nothing(tmp_path: Path):
     async def story(state: LastKnownGood) -> None:
         with largest_file(0):

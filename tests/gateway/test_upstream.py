@@ -31,6 +31,22 @@ def test_an_update_is_acknowledged_once_envoy_has_acknowledged_it(tmp_path):
     asyncio.run(story())
 
 
+def test_an_update_that_cannot_be_stored_is_not_acknowledged(tmp_path):
+    async def story():
+        async with chain(tmp_path) as (cache, agent, envoy):
+            agent.failure = RuntimeError("can't start new thread")
+            cache.apply([make("a")])
+            await envoy.take()
+            agent.failure = None
+            cache.apply([make("b")])
+            await envoy.take()
+            (gateway,) = cache.gateways
+            await until(lambda: gateway.has((CLUSTER, "b"), "1"))
+            assert not gateway.has((CLUSTER, "a"), "1")
+
+    asyncio.run(story())
+
+
 def test_a_rejection_reaches_the_control_plane_and_names_only_what_envoy_rejected(tmp_path):
     async def story():
         async with chain(tmp_path) as (cache, _, envoy):

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 
+log = structlog.get_logger()
 INTERNAL = 13  # google.rpc.Code; Envoy's own NACKs have it, too
 
 
@@ -36,7 +38,7 @@ class Acknowledgements:
         self._rejected: dict[ResourceKey, str] = {}  # versions with a NACK
 
     def expect(self, response: DeltaDiscoveryResponse, saving: "asyncio.Future[None]") -> None:
-        """Answer *response* once Envoy uses its resources and *saving* has ended, which wakes the cache's observers."""
+        """Answer *response* once Envoy uses its resources and *saving* has succeeded, whose end wakes the observers."""
         type_url = response.type_url
         waiting = {(type_url, each.name): each.version for each in response.resources}
         waiting |= {(type_url, name): "" for name in response.removed_resources}
@@ -46,17 +48,22 @@ class Acknowledgements:
                 update.messages.append(f"{key[1]}: {message}")
                 del waiting[key]
         self._updates[type_url, response.nonce] = update
-        saving.add_done_callback(lambda _: self._cache.tell_observers())
+        saving.add_done_callback(self._note_saving)
 
     def take_due(self) -> list[DeltaDiscoveryRequest]:
         """Return the ACKs and NACKs that are due now, and requests for resources whose last answer became wrong."""
         due = []
         for update in list(self._updates.values()):
             self._settle(update)
-            if not update.waiting and update.saving.done():
+            if not update.waiting and _is_stored(update.saving):
                 del self._updates[update.type_url, update.nonce]
                 due.append(_answer(update))
         return [*due, *self._corrections()]
+
+    def _note_saving(self, saving: "asyncio.Future[None]") -> None:
+        if not saving.cancelled() and (error := saving.exception()):
+            log.error("an update couldn't be stored, so it isn't acknowledged", exc_info=error)
+        self._cache.tell_observers()
 
     def _settle(self, update: _Update) -> None:
         for key, version in list(update.waiting.items()):
@@ -86,6 +93,10 @@ class Acknowledgements:
                     del answers[key]
                 if is_current and state is opposite:
                     yield DeltaDiscoveryRequest(type_url=key[0], resource_names_subscribe=[key[1]])
+
+
+def _is_stored(saving: "asyncio.Future[None]") -> bool:
+    return saving.done() and not saving.cancelled() and saving.exception() is None
 
 
 def _answer(update: _Update) -> DeltaDiscoveryRequest:

@@ -98,7 +98,7 @@ class Journal:
                 self._write_everything()
             elif steps:
                 self._file.append(encode(self._now(), steps))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever the reason, the file is older than what is in force
             self._invalidate(error)
             return False
         return self._compact(steps)
@@ -112,8 +112,8 @@ class Journal:
 
     # If the disk is full or broken
 
-    def _invalidate(self, error: OSError) -> None:
-        reason = error.strerror or str(error)
+    def _invalidate(self, error: Exception) -> None:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         try:
             if self._file:
                 self._file.invalidate()

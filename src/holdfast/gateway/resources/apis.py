@@ -88,6 +88,8 @@ def build_api(
             if injection:
                 own.append(build_credential_secret(injection))
             secrets |= {secret.name: secret for secret in own}
+            if member.trust is None and member.member.endpoint.origin.is_secure:
+                continue  # gateways never connect to it, so it has no trust that could be in force
             keys = frozenset((resource.type_url, resource.name) for resource in [*clusters, *own])
             policy = OriginTrust(member.origin)
             by_policy[policy] = by_policy.get(policy, frozenset()) | keys

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -110,27 +111,37 @@ class AccessLogFile:
 
     def _copy(self) -> None:
         """Copy new lines to standard output, in a separate thread, because writing may block."""
-        pause = threading.Event()
-        file = self._file.open("rb")
-        file.seek(0, os.SEEK_END)
-        was_replaced = False
+        pause, was_replaced, file = threading.Event(), False, self._open()
+        if file:
+            file.seek(0, os.SEEK_END)
         while True:
-            if chunk := file.read(_CHUNK):
+            if file and (chunk := file.read(_CHUNK)):
                 try:
                     while chunk:
                         chunk = chunk[os.write(_OUTPUT, chunk) :]
                 except OSError:
                     return
-            else:
-                pause.wait(LOOK_AGAIN / 5)
-                try:
-                    if self._file.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                        continue
-                    if not was_replaced:  # Envoy may still write to it
-                        pause.wait(3 * LOOK_AGAIN)
-                    else:
-                        file.close()
-                        file = self._file.open("rb")
-                    was_replaced = not was_replaced
-                except FileNotFoundError:
-                    continue
+                continue
+            pause.wait(LOOK_AGAIN / 5)
+            if file and not self._was_replaced(file):
+                continue
+            if file and not was_replaced:  # Envoy may still write to it
+                pause.wait(3 * LOOK_AGAIN)
+                was_replaced = True
+            elif successor := self._open():
+                if file:
+                    file.close()
+                file, was_replaced = successor, False
+
+    def _open(self) -> BinaryIO | None:
+        """Open the file; None if that isn't possible, for example because another program has just moved it."""
+        try:
+            return self._file.open("rb")
+        except OSError:
+            return None
+
+    def _was_replaced(self, file: BinaryIO) -> bool:
+        try:
+            return self._file.stat().st_ino != os.fstat(file.fileno()).st_ino
+        except OSError:
+            return False  # there is no other one yet
