@@ -39,7 +39,7 @@ Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
 AT_ONCE = 16  # requests to token endpoints
 RENEW_AFTER, JITTER = 0.8, 0.1  # of a token's lifetime; all gateways got theirs at the same moment
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds between attempts, if the next one may help
-READY_WITHIN = 2.0  # seconds between attempts while Envoy starts
+READY_SOON, READY_WITHIN = 0.02, 2.0  # seconds between attempts until Envoy has the token endpoint's cluster
 FIRST_PAUSE_IF_REJECTED = 5.0  # seconds: servers lock clients that fail often
 
 
@@ -157,7 +157,7 @@ class Tokens:
 
     async def _keep(self, name: str, request: TokenRequest, wait: float) -> None:
         """Get one token after the other until cancelled; the last one is used for as long as it is valid."""
-        pause, wake = FIRST_PAUSE, self._wake[request.cluster]
+        pause, until_ready, wake = FIRST_PAUSE, READY_SOON, self._wake[request.cluster]
         while True:
             woken = await _sleep(min(wait, self._left(name)), wake)
             if self._left(name) <= 0:
@@ -168,12 +168,13 @@ class Tokens:
             if woken and name not in self._problems and not self._needs_token(name):
                 wait = self._until_renewal(self._expires[name])
                 continue
-            pause = FIRST_PAUSE if woken else pause  # with its new trust, the next attempt can succeed
+            if woken:  # with its new trust, the next attempt can succeed
+                pause, until_ready = FIRST_PAUSE, READY_SOON
             began = self._now()
             try:
                 token = await self._ask(request)
             except EnvoyNotReady:
-                wait, pause = pause, min(pause * 2, READY_WITHIN)
+                wait, until_ready = until_ready, min(until_ready * 2, READY_WITHIN)
                 continue
             except NoToken as error:
                 self._note(name, request, error)
