@@ -50,7 +50,9 @@ def test_a_rejected_version_is_tried_again_at_a_successor_although_the_old_envoy
     async def story():
         async with AsyncExitStack() as stack:
             control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent")))
+            own, connect = await stack.enter_async_context(
+                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
+            )
             await stack.enter_async_context(Agent(own, tmp_path).running())
             old = await start_envoy(connect)
             control.apply([make("a")])
