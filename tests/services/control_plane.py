@@ -168,7 +168,7 @@ async def control_plane(
     *,
     drain: float = 60.0,
     warming: Mapping[str, Warming] = NO_WARMING,
-    on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+    forget_failures: Callable[[str, str, datetime], None] = lambda *_: None,
     among: str | None = None,
     follows: bool = True,
 ) -> AsyncIterator[ControlPlane]:
@@ -180,7 +180,7 @@ async def control_plane(
     """
     groups, states = Groups(warming), GatewayStates()
     elsewhere = Elsewhere(among)
-    enforcements = Enforcements(groups, utc_now, on_enforced, elsewhere)
+    enforcements = Enforcements(groups, utc_now, forget_failures, elsewhere)
     distributor = Distributor(
         store, groups, enforcements, GroupListeners(LISTENERS), drain, sealing=SEALING, now=utc_now
     )

@@ -117,7 +117,7 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_ano
             raise failures.pop()
 
     async def story():
-        async with control_plane(store, on_enforced=fail_once) as plane:
+        async with control_plane(store, forget_failures=fail_once) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
             import_another()
@@ -128,6 +128,34 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_ano
             return [entry["task"] for entry in logs if entry["event"] == "background task failed"]
 
     assert play(story()) == ["enforcement"]
+
+
+def test_failures_count_as_soon_as_an_api_is_sent_to_gateways_and_are_forgotten_once_a_change_is_enforced(
+    store, anna, clock, served, import_another
+):
+    """A caller may get the failure of a new API before the publisher knows that it is served."""
+    forgotten = []
+    import_another("a")
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Demote to Created")
+
+    async def story():
+        async with control_plane(store, forget_failures=lambda *api: forgotten.append(api[:2])) as plane:
+            gateway = plane.connect("edge")
+            gateway.answer()
+            lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Publish")
+            await plane.published()
+            assert forgotten == [("default", served.id)]
+            for only in (CLUSTER, None):  # in force one after the other
+                gateway.answer(only=only)
+            await plane.until(ORIGIN, Progress.ENFORCED)
+            assert len(forgotten) == 1
+            import_another("b")
+            await plane.published()
+            gateway.answer()
+            await plane.until(ORIGIN, Progress.ENFORCED)
+            assert len(forgotten) == 2
+
+    play(story())
 
 
 def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna, import_another):

@@ -2,6 +2,7 @@
 
 import queue
 import re
+import threading
 import time
 from contextlib import closing
 from functools import partial
@@ -38,9 +39,17 @@ def stores(database):
 
 def follow(store, *topics):
     """Return a queue of the topics that *store* is woken for, once it listens."""
-    woken = queue.Queue()
-    for topic in topics:
-        store.on_note(topic, lambda topic=topic: woken.put((topic, time.monotonic())))
+    woken, registered = queue.Queue(), threading.Event()
+
+    def connect_later(*arguments):
+        registered.wait()  # otherwise, those that are registered later may not be woken
+        return connect(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notifications, "connect", connect_later)
+        for topic in topics:
+            store.on_note(topic, lambda topic=topic: woken.put((topic, time.monotonic())))
+        registered.set()
     wait_until(lambda: {woken.get(timeout=WITHIN)[0]} <= set(topics))  # it wakes everyone when it begins to listen
     settle(woken, len(topics) - 1)
     return woken

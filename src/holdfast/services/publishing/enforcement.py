@@ -56,18 +56,19 @@ class Enforcements:
         self,
         groups: Groups,
         now: Callable[[], datetime],
-        on_enforced: Callable[[str, str, datetime], None] = lambda *_: None,
+        forget_failures: Callable[[str, str, datetime], None] = lambda *_: None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         """
-        *on_enforced* is called with organization and id of an API, and the time, when a change of it is enforced.
+        *forget_failures* is called with organization and id of an API, and the time, when a change of it is enforced:
+        what failed before may be over. It is called before gateways are sent an API that they didn't serve.
 
         *elsewhere* knows the gateways of other control planes.
         """
         self._groups = groups
         self._elsewhere = elsewhere or Elsewhere()
         self._now = now
-        self._on_enforced = on_enforced
+        self._forget_failures = forget_failures
         self._sequence = 0
         self._first: int | None = None  # the revision at the start; what hasn't changed since is at most as new
         self._resources = PolicyResources()
@@ -75,6 +76,7 @@ class Enforcements:
         self._pending: dict[PolicyKey, PolicyChange] = {}
         self._latest = LatestTimes()
         self._unverified: set[PolicyKey] = set()
+        self._new: set[ApiKey] = set()  # without a change since gateways were first sent them, which may be pending
 
     async def follow(self) -> None:
         """Follow the gateways' acknowledgements, until cancelled."""
@@ -106,6 +108,12 @@ class Enforcements:
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
             unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
             self._unverified = (self._unverified - policies.keys()) | unverified
+        for api in snapshot.apis:
+            if api in after and api not in before and self._first is not None:
+                self._new.add(api)
+                self._forget_failures(*api, self._now())
+            else:
+                self._new.discard(api)
         for change in snapshot.changes:
             for policy in _policies(change, before, after):
                 key = change.organization, policy
@@ -124,9 +132,10 @@ class Enforcements:
         enforced = [key for key in unblocked if self._is_everywhere(key, connections)]
         for key in enforced:
             del self._pending[key]
-            for organization, api_id in self._resources.apis(key):
-                self._on_enforced(organization, api_id, self._now())
+            for api in self._resources.apis(key) - self._new:
+                self._forget_failures(*api, self._now())
         if enforced:
+            self._new &= {api for key in self._pending for api in self._resources.apis(key)}
             self._groups.tell_observers()
 
     def latest(self) -> Sequence[Any]:

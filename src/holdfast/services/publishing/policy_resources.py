@@ -2,7 +2,7 @@
 The resources that enforce each policy, by the groups of gateways that serve its APIs.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.resources.apis import ApiResources
@@ -47,7 +47,7 @@ class PolicyResources:
                 self._parts.pop(key, None)
                 self._by_group.pop(key, None)
 
-    def apis(self, key: PolicyKey) -> Collection[ApiKey]:
+    def apis(self, key: PolicyKey) -> Set[ApiKey]:
         """Return the APIs with a policy."""
         return self._parts.get(key, {}).keys()
 
