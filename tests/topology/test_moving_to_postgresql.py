@@ -16,11 +16,11 @@ def newest_revision(control_plane):
     return control_plane.rest.get("/gateways/eu-1").raise_for_status().json()["connection"]["newestRevision"]
 
 
-def test_gateways_keep_serving_and_follow_the_copied_database(tmp_path):
-    control_plane = ControlPlane(tmp_path, "a", shared_server().create_database().url, {})
+def test_gateways_keep_serving_and_follow_the_copied_database(short_path):
+    control_plane = ControlPlane(short_path, "a", shared_server().create_database().url, {})
     url = control_plane.environment.pop("HOLDFAST_DATABASE")
     control_plane.start()
-    gateway = Gateway(control_plane, tmp_path, "eu-1", "127.0.0.2")
+    gateway = Gateway(control_plane, short_path, "eu-1", "127.0.0.2")
     try:
         gateway.begin()
         gateway.wait_until_connected(control_plane)

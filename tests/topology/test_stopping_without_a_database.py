@@ -4,9 +4,9 @@ from postgresql import PostgresServer
 from topology.installation import ControlPlane
 
 
-def test_a_control_plane_stops_while_its_database_hangs(tmp_path):
+def test_a_control_plane_stops_while_its_database_hangs(short_path):
     with PostgresServer() as server:
-        control_plane = ControlPlane(tmp_path, "a", server.create_database().url, {})
+        control_plane = ControlPlane(short_path, "a", server.create_database().url, {})
         try:
             control_plane.start()
             server.pause()
