@@ -25,19 +25,23 @@ from throughput import load, publish, wait_for, write_certificate
 
 SECONDS, CONNECTIONS = 20, 16
 ADAPTS = 12  # seconds of load before the measurement, in which the agent chooses the share of requests in samples
+OPENS = 3  # seconds of load in which connections to the backend are opened, which isn't a cost of requests
 BARE, COUNTED = "nothing counted", "traffic counted (the default)"
 _PROGRAMS = ("nginx", "valgrind", "wrk")
 _LISTENERS = "gateway/resources/listeners.py"
 _LOGGERS = ("report_certificates(),", "count_requests(),", "measure_sample(),")
-_SAMPLING, _ENOUGH = "gateway/traffic/sampling.py", "ENOUGH = 200.0"
-# Envoy handles a hundredth of the requests under valgrind, and its sample is to be the usual share of them.
-_SLOW = "ENOUGH = 2.0"
+# Envoy handles a hundredth of the requests under valgrind, and its samples are to be the usual share of them.
+_SAMPLES = {
+    "gateway/traffic/sampling.py": ("ENOUGH = 200.0", "ENOUGH = 2.0"),
+    "gateway/traffic/certificates.py": ("ENOUGH = 50.0", "ENOUGH = 0.5"),
+}
 
 
 def copy_sources(copy: Path, *, counts: bool) -> Path:
     """Copy the sources to *copy*, with samples for a slow Envoy; unless it *counts*, without the loggers of traffic."""
     shutil.copytree(Path(holdfast.__file__).parent, copy / "holdfast", ignore=shutil.ignore_patterns("__pycache__"))
-    _replace(copy / "holdfast" / _SAMPLING, _ENOUGH, _SLOW)
+    for file, (usual, slow) in _SAMPLES.items():
+        _replace(copy / "holdfast" / file, usual, slow)
     if not counts:
         for logger in _LOGGERS:
             _replace(copy / "holdfast" / _LISTENERS, logger, "")
@@ -88,11 +92,13 @@ def count(directory: Path, envoy: int, url: str, seconds: int) -> float:
         _control("--instr=on", envoy)
         time.sleep(seconds)
         _control("--dump", envoy)
+        load(url, CONNECTIONS, OPENS)
+        _control("--dump", envoy)
         requests = load(url, CONNECTIONS, seconds).requests
         _control("--dump", envoy)
         _control("--instr=off", envoy)
     # What Envoy does without requests, such as merging its histograms, isn't a cost of requests.
-    without, with_requests = (_instructions(directory, dump) for dump in (1, 2))
+    without, with_requests = (_instructions(directory, dump) for dump in (1, 3))
     return (with_requests - without) / requests
 
 
@@ -165,7 +171,8 @@ def main() -> None:
             "## Traffic, access logs and traces",
             "",
             f"HTTP in, verified TLS to the backend, 1 KB, {CONNECTIONS} connections. Instructions of Envoy's worker",
-            "without those of the kernel, counted by valgrind, with about 1 % of the requests in the sample.",
+            "without those of the kernel, which takes a fifth of the CPU time, counted by valgrind, with about 1 % of",
+            "the requests in the sample.",
             "*Relative* is to the default.",
             "",
             *table(measured),
