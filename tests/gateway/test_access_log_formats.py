@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from contextlib import suppress
+from pathlib import PosixPath
 
 import pytest
 
@@ -92,7 +93,17 @@ def test_the_copy_continues_after_its_file_could_not_be_opened(tmp_path, monkeyp
     monkeypatch.setattr(access_log_file, "LOOK_AGAIN", 0.01)
     reader, writer = os.pipe()
     monkeypatch.setattr(access_log_file, "_OUTPUT", writer)
-    path = tmp_path / "access.log"
+    refused = []
+
+    class Noted(PosixPath):
+        def open(self, mode="r", *rest, **options):
+            try:
+                return super().open(mode, *rest, **options)
+            except OSError:
+                refused.append(mode)
+                raise
+
+    path = Noted(tmp_path / "access.log")
     log = AccessLogFile(AccessLogSettings(path, parse_format("json"), 0, 1, is_copied=True), tmp_path, lambda: True)
     log.prepare()
 
@@ -118,8 +129,7 @@ def test_the_copy_continues_after_its_file_could_not_be_opened(tmp_path, monkeyp
         await receive("before\n")
         path.unlink()
         path.mkdir()  # can't be opened as a file
-        await asyncio.to_thread(wait_until, lambda: log.problem)
-        await asyncio.sleep(0.2)
+        await asyncio.to_thread(wait_until, lambda: log.problem and refused)
         path.rmdir()
         await receive("after\n")
         following.cancel()
