@@ -215,10 +215,9 @@ def test_retries_carry_it_once_and_redirects_are_left_to_the_caller(holdfast: Ho
 
 @pytest.mark.parametrize("protocol", ["auto", "http2"])
 def test_websockets_carry_the_credential(holdfast: Holdfast, protocol: str):
-    heard: list[str | None] = []
-
     def talk(connection: ServerConnection) -> None:
-        heard.append(connection.request.headers["Authorization"] if connection.request else None)
+        if connection.request:
+            connection.send(connection.request.headers["Authorization"])
 
     tls = server_context(SERVER)
     with serve(talk, "127.0.0.1", 0, ssl=tls) as server:
@@ -235,8 +234,8 @@ def test_websockets_carry_the_credential(holdfast: Holdfast, protocol: str):
         holdfast.change_lifecycle(api, "Publish")
         holdfast.import_certificate(url, SERVER.pem)
         gateway = holdfast.gateway_url.replace("http:", "ws:")
-        with connect(f"{gateway}{api.path}/", additional_headers={"Authorization": "callers"}):
-            assert heard == [BASIC]
+        with connect(f"{gateway}{api.path}/", additional_headers={"Authorization": "callers"}) as websocket:
+            assert websocket.recv(timeout=30) == BASIC
         server.shutdown()
         thread.join()
 
