@@ -29,6 +29,8 @@ class Agent:
     def __init__(self, cache, directory, callers_tls=None):
         self.cache, self.saved = cache, []
         self.failure = None  # of saving
+        self.disk = asyncio.Event()  # cleared while it doesn't answer
+        self.disk.set()
         self.address = f"unix:{directory / 'control' / 'ads'}"
         self.clock = utc_now  # tests that move the time replace it
         self.expiries = Expiries(cache, utc_now)
@@ -42,6 +44,7 @@ class Agent:
     async def save(self, upserts, removals):
         if self.failure:
             raise self.failure
+        await self.disk.wait()
         self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET
+from holdfast.gateway.resources.token_requests import TOKEN_PREFIX
 from holdfast.server.clock import utc_now
 from ports import free_addresses
 
@@ -164,6 +165,37 @@ def test_a_control_plane_that_returns_is_asked_for_differences_only(tmp_path):
     asyncio.run(story())
 
 
+def test_a_control_plane_that_returns_learns_what_is_not_stored_or_not_removed_yet(tmp_path):
+    """A crash could bring back what the control plane took for removed."""
+
+    async def story():
+        async with AsyncExitStack() as stack:
+            envoy, agent = await begin(stack, tmp_path)
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a"), make("b"), make("c")])
+                await envoy.take()
+                await until(lambda: cache.gateways and cache.gateways[0].has((CLUSTER, "c"), "1"))
+                agent.disk.clear()
+                cache.apply([make("a", "2")], [(CLUSTER, "b")])
+                assert await take_changes(envoy, 2) == {"a": "2", "b": ""}
+                cache.apply([], [(CLUSTER, "c")])
+                removal = await envoy.receive()
+            await until(lambda: agent.upstream.stale_since)
+            async with discovery(tmp_path / "control") as (cache, _):
+                cache.apply([make("a", "2"), make("d")])
+                await until(lambda: cache.gateways and cache.gateways[0].started)
+                (gateway,) = cache.gateways
+                assert await envoy.take() == {"d": "1"}
+                assert gateway.acknowledged.keys() == {(CLUSTER, name) for name in "abc"}
+                assert not gateway.has((CLUSTER, "a"), "2")
+                agent.disk.set()
+                await until(lambda: gateway.has((CLUSTER, "a"), "2") and not gateway.follows((CLUSTER, "c"), None))
+                await envoy.answer(removal)
+                await until(lambda: gateway.acknowledged.keys() == {(CLUSTER, "a"), (CLUSTER, "d")})
+
+    asyncio.run(story())
+
+
 def test_a_rejected_resource_that_the_control_plane_no_longer_has_is_removed(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
@@ -261,14 +293,14 @@ def test_a_clock_that_is_set_back_lets_nothing_last_longer_in_a_running_agent():
     asyncio.run(story())
 
 
-def test_the_resources_of_a_probe_stay_when_the_agent_connects_again(tmp_path):
+def test_probes_and_tokens_stay_when_the_agent_connects_again(tmp_path):
     """The control plane doesn't know them, so it would remove them if the agent named them."""
-    name = new_name()
+    name, token = new_name(), f"{TOKEN_PREFIX}1"
 
     async def story():
         async with AsyncExitStack() as stack:
             envoy, agent = await begin(stack, tmp_path)
-            agent.cache.apply([make(name)])
+            agent.cache.apply([make(name), make(token, type_url=SECRET)])
             assert await envoy.take() == {name: "1"}
             async with discovery(tmp_path / "control") as (cache, _):
                 cache.apply([make("a")])
@@ -276,5 +308,6 @@ def test_the_resources_of_a_probe_stay_when_the_agent_connects_again(tmp_path):
                 await until(lambda: cache.gateways[0].has((CLUSTER, "a"), "1"))
                 assert set(cache.gateways[0].acknowledged) == {(CLUSTER, "a")}
                 assert agent.cache.get(CLUSTER, name)
+                assert agent.saved == [("a", "1")]  # the token isn't removed from the disk
 
     asyncio.run(story())

@@ -11,6 +11,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
+from holdfast.gateway.agent.storing import is_stored
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ class Acknowledgements:
         due = []
         for update in list(self._updates.values()):
             self._settle(update)
-            if not update.waiting and _is_stored(update.saving):
+            if not update.waiting and is_stored(update.saving):
                 del self._updates[update.type_url, update.nonce]
                 due.append(_answer(update))
         return [*due, *self._corrections()]
@@ -93,10 +94,6 @@ class Acknowledgements:
                     del answers[key]
                 if is_current and state is opposite:
                     yield DeltaDiscoveryRequest(type_url=key[0], resource_names_subscribe=[key[1]])
-
-
-def _is_stored(saving: "asyncio.Future[None]") -> bool:
-    return saving.done() and not saving.cancelled() and saving.exception() is None
 
 
 def _answer(update: _Update) -> DeltaDiscoveryRequest:

@@ -73,6 +73,10 @@ class EnvoyProgress:
         is_unused = envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys)
         return UNUSED if is_unused else PENDING
 
+    def find_removed(self) -> list[ResourceKey]:
+        """Return what was removed, and an Envoy may still use."""
+        return [key for envoy in self.envoys for key in envoy.acknowledged if not self._cache.get(*key)]
+
     def uses(self, envoy: Gateway, resource: Resource) -> bool:
         """Return whether *envoy* uses this version of *resource*."""
         acknowledged = envoy.has((resource.type_url, resource.name), resource.version)

@@ -21,6 +21,7 @@ from holdfast.gateway.agent.callers_tls import CallersTls
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
+from holdfast.gateway.agent.storing import Save, Storing, save_nothing
 from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
@@ -28,7 +29,6 @@ from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.resource import Resource
 
 log = structlog.get_logger()
-Save = Callable[[Iterable[Resource], Iterable[ResourceKey]], Awaitable[None]]
 # Seconds between attempts to connect. Longer pauses would delay the start of a publisher with thousands of APIs; if the
 # control plane is elsewhere, `RemoteControlPlane` waits, too.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
@@ -39,10 +39,6 @@ SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the cont
 # The version of a resource that is here but not in force: the control plane then sends or removes it.
 _NOT_IN_FORCE = "not in force"
 _END = "end of the initial state"  # no resource has this name, so its removal follows all resources of a type
-
-
-async def save_nothing(_upserts: Iterable[Resource], _removals: Iterable[ResourceKey]) -> None:
-    """Store no resources."""
 
 
 class Upstream:
@@ -81,7 +77,7 @@ class Upstream:
         self._expiries = expiries
         self._node = node
         self._now = now
-        self._save = save
+        self._storing = Storing(save)
         self._on_stale = on_stale
         self._adapt = adapt
         self._callers_tls = callers_tls or CallersTls(cache)
@@ -90,7 +86,6 @@ class Upstream:
         self._on_problem = on_problem
         self._complete: set[str] = set()  # types of which everything was received, or restored
         self._rejections = Rejections(cache, in_force, now, self._return_to)
-        self._returning: set[asyncio.Future[None]] = set()
         self._problem: str | None = None  # why there was no connection the last time
         self._stale_since: datetime | None = now()
 
@@ -151,7 +146,7 @@ class Upstream:
         finally:
             stream.cancel()
         if not incomplete:
-            await self._save(resources, ())
+            await self._storing.store(resources)
             self.restore(resources)
         return not incomplete
 
@@ -214,17 +209,26 @@ class Upstream:
         return code in PASSING and self.stale_since is not None and self._now() - self.stale_since < PASSES_WITHIN
 
     def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
+        unsettled = [*self._storing.keys, *self._in_force.find_removed()]
         for type_url in ORDER:
             request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
             request.node.id = self._node
-            waiting = self._callers_tls.waiting(type_url)
-            for name, resource in (*self._cache.resources(type_url).items(), *waiting.items()):
-                if name.startswith(PREFIX) or self._callers_tls.is_own((type_url, name)):
-                    continue  # the control plane doesn't know it, and would remove it
-                state = self._in_force.progress_of((type_url, name), resource.version).state
-                is_here = state in {State.IN_FORCE, State.UNUSED}
-                request.initial_resource_versions[name] = resource.version if is_here else _NOT_IN_FORCE
+            here = {**self._cache.resources(type_url), **self._callers_tls.waiting(type_url)}
+            versions = {name: each.version for name, each in here.items() if self._is_in_force(each)}
+            named = dict.fromkeys([*here, *(name for kind, name in unsettled if kind == type_url)], _NOT_IN_FORCE)
+            for name, version in (named | versions).items():
+                if not self._is_own((type_url, name)):
+                    request.initial_resource_versions[name] = version
             yield request
+
+    def _is_own(self, key: ResourceKey) -> bool:
+        """Return whether a resource is only here: the control plane doesn't know it, and would remove it."""
+        return key[1].startswith(PREFIX) or self._callers_tls.is_own(key) or Tokens.is_own(key)
+
+    def _is_in_force(self, resource: Resource) -> bool:
+        key = (resource.type_url, resource.name)
+        is_used = self._in_force.progress_of(key, resource.version).state in {State.IN_FORCE, State.UNUSED}
+        return is_used and key not in self._storing.keys
 
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
         every = [_read(response.type_url, each, self._now()) for each in response.resources]
@@ -241,15 +245,12 @@ class Upstream:
             self._complete.add(response.type_url)
         self._rejections.remember(upserts, removals)
         # Storing and applying take place at the same time; the ACK waits for both.
-        saving = asyncio.ensure_future(self._save(upserts, removals))
-        acknowledgements.expect(response, saving)
+        acknowledgements.expect(response, self._storing.store(upserts, removals))
         self._apply([each for each in upserts if not self._has(each)], removals)
         self._cache.tell_observers()
 
     def _return_to(self, resource: Resource) -> None:
-        saving = asyncio.ensure_future(self._save([resource], ()))
-        self._returning.add(saving)  # the event loop doesn't keep it
-        saving.add_done_callback(self._returning.discard)
+        self._storing.store([resource])
         self._apply([resource])
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
