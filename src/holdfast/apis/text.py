@@ -63,5 +63,5 @@ def _joins(text: str, position: int) -> bool:
 
 def _is_invisible(character: str) -> bool:
     code = ord(character)
-    is_ignorable = code in _IGNORABLE or any(code in each for each in _IGNORABLE_RANGES)
+    is_ignorable = code in _IGNORABLE or any(code in code_range for code_range in _IGNORABLE_RANGES)
     return is_ignorable or unicodedata.category(character) in _INVISIBLE

@@ -75,7 +75,11 @@ def _find_common_keys(settings: Settings, data: Path, live: list[ControlPlane]) 
         keys, digest = sealing.key_ids, digest_sealing(sealing)
     except UnusableSealingKey as error:
         raise CannotStart(str(error)) from error
-    lacking = [each.name for each in live if len(keys) == 1 or each.settings.get(SEALING_KEY) != digest]
+    lacking = [
+        control_plane.name
+        for control_plane in live
+        if len(keys) == 1 or control_plane.settings.get(SEALING_KEY) != digest
+    ]
     if lacking:
         raise ControlPlanesRun(lacking)
     return sealing

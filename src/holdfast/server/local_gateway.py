@@ -97,8 +97,8 @@ class LocalGateway:
                 raise CannotStart(f"The gateway in {self.directory} can't start. Its own message says why.")
             await waiting[0]
         finally:
-            for each in waiting:
-                each.cancel()
+            for task in waiting:
+                task.cancel()
 
     async def keep(self) -> None:
         """Start the agent again whenever it ends, until cancelled."""

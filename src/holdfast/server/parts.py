@@ -211,7 +211,7 @@ def traffic_lifetimes(settings: Settings) -> Lifetimes:
 def _find_pins(presented: Sequence[CertificateFiles[Any]], presence: Presence) -> list[bytes]:
     """Return the pins of this publisher, and of the other control planes that a load balancer could choose."""
     own = [files.pin for files in presented if isinstance(files, PublisherCertificate)]
-    return [pin for pin in (*own, *(each.publisher_pin for each in presence.others)) if pin]
+    return [pin for pin in (*own, *(other.publisher_pin for other in presence.others)) if pin]
 
 
 def _record(groups: Groups, failures: Failures, causes: CauseCounts, peer: Peer, request: FailedRequest) -> None:
@@ -224,8 +224,10 @@ def _record(groups: Groups, failures: Failures, causes: CauseCounts, peer: Peer,
 def _find_elsewhere(elsewhere: Elsewhere) -> dict[str, GatewayElsewhere]:
     """Return the gateways that are connected to other control planes, by name."""
     return {
-        name: GatewayElsewhere(Peer(name, each.gateway.group, is_local_gateway(name)), each.control_plane.id)
-        for name, each in elsewhere.known.connected.items()
+        name: GatewayElsewhere(
+            Peer(name, connection.gateway.group, is_local_gateway(name)), connection.control_plane.id
+        )
+        for name, connection in elsewhere.known.connected.items()
     }
 
 

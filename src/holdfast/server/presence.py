@@ -140,7 +140,7 @@ def _refresh(settings: dict[str, str], presented: Sequence[CertificateFiles[Any]
         if isinstance(files, PublisherCertificate):
             pin = files.pin
         elif isinstance(files, GatewayCertificate) and files.current:
-            chain = b"".join(each.der for each in files.current.chain)
+            chain = b"".join(certificate.der for certificate in files.current.chain)
     return replace(own, publisher_pin=pin, settings={**settings, CERTIFICATE: _digest(chain)})
 
 

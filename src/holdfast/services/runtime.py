@@ -106,7 +106,7 @@ class Runtime:
         cache = self.groups.caches.get(group)
         here = {gateway.id for gateway in cache.gateways} if cache else set()
         connections = find_connections(self.groups, self.elsewhere.known)
-        return sorted(here.union(each.gateway.name for each in connections.elsewhere.get(group, ())))
+        return sorted(here.union(connection.gateway.name for connection in connections.elsewhere.get(group, ())))
 
     @property
     def gateway_sources(self) -> Sources:

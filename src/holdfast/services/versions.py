@@ -37,7 +37,7 @@ def make_api_tag(described: Described) -> str:
 def _endpoint_fields(endpoint: Endpoint | None, group: EndpointGroup | None) -> list[Any]:
     if endpoint is None:
         return []
-    further = [each for each in (summarize_security(endpoint.security), group.values if group else None) if each]
+    further = [value for value in (summarize_security(endpoint.security), group.values if group else None) if value]
     return [endpoint.url, endpoint.connection.members, *further]
 
 

@@ -148,4 +148,4 @@ def _forgettable(session: Session, head: AuditChainRow, end: datetime, limit: in
     query = select(row.id, row.at, row.number, row.hash)
     query = query.where(row.organization_id == head.organization_id, row.id <= head.event_id)
     rows = session.execute(query.order_by(row.id).limit(limit)).all()
-    return list(takewhile(lambda each: each.at < end, rows))
+    return list(takewhile(lambda event: event.at < end, rows))

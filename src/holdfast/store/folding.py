@@ -58,11 +58,11 @@ class case_insensitive_like(GenericFunction[bool]):  # noqa: N801 - a function o
 
 @compiles(case_insensitive_like)
 def _like(element: case_insensitive_like, compiler: SQLCompiler, **options: Any) -> str:
-    text, pattern = (compiler.process(each, **options) for each in element.clauses)
+    text, pattern = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({text} LIKE {pattern} ESCAPE '/')"
 
 
 @compiles(case_insensitive_like, "postgresql")
 def _ilike(element: case_insensitive_like, compiler: SQLCompiler, **options: Any) -> str:
-    text, pattern = (compiler.process(each, **options) for each in element.clauses)
+    text, pattern = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({text} ILIKE {pattern} ESCAPE '/')"

@@ -43,7 +43,7 @@ class CompressedFiles(StaticFiles):
 def _accepts_gzip(accepted: str) -> bool:
     codings = {
         coding.strip().lower(): "".join(weight.split())
-        for coding, _, weight in (each.partition(";") for each in accepted.split(","))
+        for coding, _, weight in (choice.partition(";") for choice in accepted.split(","))
     }
     return "gzip" in codings and codings["gzip"] not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
 

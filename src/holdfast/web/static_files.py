@@ -67,4 +67,4 @@ def get_static_url(path: str) -> str:
 @cache
 def _read_version(path: str) -> str:
     paths = sorted((DIRECTORY / path).iterdir()) if path == "js" else [DIRECTORY / path]
-    return hashlib.sha256(b"".join(each.read_bytes() for each in paths)).hexdigest()[:12]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in paths)).hexdigest()[:12]

@@ -122,8 +122,10 @@ class Api:
     @property
     def securities(self) -> tuple[tuple[Environment, EndpointSecurity], ...]:
         """The endpoint security of each environment, and then that of revisions."""
-        current = [(each, endpoint.security) for each in ENVIRONMENTS if (endpoint := self.endpoint(each))]
-        return (*((each, security) for each, security in current if security), *self.kept_security)
+        current = [
+            (environment, endpoint.security) for environment in ENVIRONMENTS if (endpoint := self.endpoint(environment))
+        ]
+        return (*((environment, security) for environment, security in current if security), *self.kept_security)
 
     @property
     def token_endpoints(self) -> tuple[Endpoint, ...]:

@@ -173,7 +173,7 @@ class ConnectionSettings:
 
 
 # By field of ConnectionSettings.
-SETTINGS: Mapping[str, Setting] = {each.name: each.metadata["setting"] for each in fields(ConnectionSettings)}
+SETTINGS: Mapping[str, Setting] = {member.name: member.metadata["setting"] for member in fields(ConnectionSettings)}
 # Field -> its member of `endpointConfig.production_endpoints.config` or `endpointConfig.sandbox_endpoints.config`.
 REST_NAMES: Mapping[str, str] = {name: setting.member for name, setting in SETTINGS.items()}
 DEFAULT_CONNECTION = ConnectionSettings()
@@ -242,8 +242,10 @@ def _read_number(value: object, setting: Setting) -> int:
 
 
 def _read_statuses(value: object, setting: Setting) -> tuple[int, ...]:
-    statuses = [_to_int(each) for each in value] if isinstance(value, list | tuple) else [None]
-    numbers = sorted({each for each in statuses if each is not None and setting.lowest <= each <= setting.highest})
+    statuses = [_to_int(item) for item in value] if isinstance(value, list | tuple) else [None]
+    numbers = sorted(
+        {status for status in statuses if status is not None and setting.lowest <= status <= setting.highest}
+    )
     if None in statuses or len(numbers) != len(set(statuses)) or len(numbers) > MAX_STATUSES:
         raise ValueError(f"List at most {MAX_STATUSES} status codes from {setting.range}, such as 502 and 503.")
     return tuple(numbers)

@@ -55,12 +55,12 @@ def read_cors(value: Any) -> CorsPolicy | None:
     if not _flag(value, "corsConfigurationEnabled"):
         return None
     policy = CorsPolicy(
-        tuple(_origin(each) for each in _texts(value, "accessControlAllowOrigins", ())),
+        tuple(_origin(entry) for entry in _texts(value, "accessControlAllowOrigins", ())),
         tuple(
-            _token(each, "accessControlAllowMethods") for each in _texts(value, "accessControlAllowMethods", METHODS)
+            _token(entry, "accessControlAllowMethods") for entry in _texts(value, "accessControlAllowMethods", METHODS)
         ),
         tuple(
-            _token(each, "accessControlAllowHeaders") for each in _texts(value, "accessControlAllowHeaders", HEADERS)
+            _token(entry, "accessControlAllowHeaders") for entry in _texts(value, "accessControlAllowHeaders", HEADERS)
         ),
         _flag(value, "accessControlAllowCredentials"),
     )

@@ -174,7 +174,7 @@ def _choose(kind: type[Choice], value: Any, field: str) -> Choice:
     try:
         return kind(value)
     except ValueError as error:
-        known: Sequence[str] = [each.value for each in kind if each.value]
+        known: Sequence[str] = [member.value for member in kind if member.value]
         raise InvalidField(field, f"Use one of {', '.join(known)}.") from error
 
 

@@ -145,7 +145,7 @@ def write_table(obedience: Obedience, rules: Mapping[str, MemberRule] = MEMBERS)
     for name, rule in rules.items():
         if rule.obedience is obedience:
             names.setdefault(rule.phrase, []).append(name)
-    return [f"| {_list(sorted(each))} | {phrase} |" for phrase, each in names.items()]
+    return [f"| {_list(sorted(members))} | {phrase} |" for phrase, members in names.items()]
 
 
 def _asks(rule: MemberRule, value: Any) -> bool:

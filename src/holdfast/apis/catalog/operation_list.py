@@ -45,16 +45,16 @@ def read_operations(members: Mapping[str, Any]) -> tuple[Operation, ...] | None:
         )
     if not isinstance(listed, list) or len(listed) > MAX_OPERATIONS:
         raise InvalidField("operations", f"With {SWITCH}, an API can have at most {MAX_OPERATIONS} operations.")
-    return check_operations(_operation(each) for each in listed)
+    return check_operations(_operation(operation) for operation in listed)
 
 
 def check_operations(listed: Iterable[Operation]) -> tuple[Operation, ...]:
     """Return operations in order. Raises InvalidField: gateways can't compare requests with all of them."""
-    unordered = {Operation(_target(each.target), each.verb) for each in listed}
-    operations = tuple(sorted(unordered, key=lambda each: (each.target, each.verb)))
+    unordered = {Operation(_target(operation.target), operation.verb) for operation in listed}
+    operations = tuple(sorted(unordered, key=lambda operation: (operation.target, operation.verb)))
     if len(operations) > MAX_OPERATIONS:
         raise InvalidField("operations", f"An API like this can have at most {MAX_OPERATIONS} operations.")
-    methods = {each.verb for each in operations}
+    methods = {operation.verb for operation in operations}
     if unknown := next((method for method in sorted(methods) if not _METHOD.fullmatch(method)), None):
         raise InvalidField("operations", f"{unknown[:60]!r} isn't an HTTP method.")
     if len(methods) > MAX_METHODS:

@@ -71,7 +71,7 @@ def list_path_classes(operations: tuple[Operation, ...]) -> tuple[PathClass, ...
         allowed = _union(methods, wider)
         if any(allowed != _union(methods, covering[target]) for target in overlap):
             classes.append((len(wider), PathClass(tuple((target,) for target in sorted(overlap)), allowed)))
-    return tuple(each for _, each in sorted(classes, key=lambda entry: (-entry[0], entry[1].matching)))
+    return tuple(path_class for _, path_class in sorted(classes, key=lambda entry: (-entry[0], entry[1].matching)))
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ def _overlaps(tree: _Node, covering: Mapping[str, frozenset[str]]) -> list[froze
     groups: list[frozenset[str]] = []
     last = {frozenset((one,)) for one in beside}
     while last:
-        last = {group | {each} for group in last for each in set.intersection(*(beside[one] for one in group))}
+        last = {group | {path} for group in last for path in set.intersection(*(beside[one] for one in group))}
         groups += last
         if len(groups) > MAX_OVERLAPS:
             raise TooManyOverlaps

@@ -50,7 +50,7 @@ class RequestRules:
         """The members of a description that have these rules, empty if there are none."""
         members: dict[str, Any] = {}
         if self.operations is not None:
-            listed = [{"target": each.target, "verb": each.verb} for each in self.operations]
+            listed = [{"target": operation.target, "verb": operation.verb} for operation in self.operations]
             members |= {SWITCH: True, "operations": listed}
         if self.cors:
             members[cors_policy.MEMBER] = self.cors.member

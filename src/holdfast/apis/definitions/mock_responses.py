@@ -157,7 +157,7 @@ class _Reader:
     def _sample_of_type(self, schema: Mapping[str, Any], depth: int) -> tuple[Any, bool]:
         kind = schema.get("type")
         if isinstance(kind, list):
-            kind = next((each for each in kind if each != "null"), "null")
+            kind = next((name for name in kind if name != "null"), "null")
         properties = self._members(schema.get("properties"))
         if properties or kind == "object":
             samples = {name: self._sample(part, depth + 1) for name, part in properties.items()}
@@ -240,6 +240,6 @@ def _merge(samples: list[tuple[Any, bool]]) -> tuple[Any, bool]:
     if not objects:
         return known[0] if known else (_NOTHING, False)
     merged: dict[str, Any] = {}
-    for each in objects:
-        merged |= each
+    for members in objects:
+        merged |= members
     return merged, all(is_example for _, is_example in known)

@@ -46,15 +46,18 @@ def find_deviations(control_planes: Sequence[ControlPlane]) -> dict[str, tuple[s
     If two values are as frequent, that of the control plane that started first counts. Names must differ. A control
     plane that doesn't have a variable runs a version without it.
     """
-    ordered = sorted(control_planes, key=lambda each: (each.started_at, each.id))
-    names = Counter(each.name for each in ordered)
-    deviating = {each.id: ["HOLDFAST_NAME"] if names[each.name] > 1 else [] for each in ordered}
-    for variable in sorted({variable for each in ordered for variable in each.settings}):
-        having = [each for each in ordered if variable in each.settings]
-        usual, _ = Counter(each.settings[variable] for each in having).most_common(1)[0]  # the first of equals
-        for each in having:
-            if each.settings[variable] != usual:
-                deviating[each.id].append(variable)
+    ordered = sorted(control_planes, key=lambda control_plane: (control_plane.started_at, control_plane.id))
+    names = Counter(control_plane.name for control_plane in ordered)
+    deviating = {
+        control_plane.id: ["HOLDFAST_NAME"] if names[control_plane.name] > 1 else [] for control_plane in ordered
+    }
+    for variable in sorted({variable for control_plane in ordered for variable in control_plane.settings}):
+        having = [control_plane for control_plane in ordered if variable in control_plane.settings]
+        values = Counter(control_plane.settings[variable] for control_plane in having)
+        usual, _ = values.most_common(1)[0]  # the first of equals
+        for control_plane in having:
+            if control_plane.settings[variable] != usual:
+                deviating[control_plane.id].append(variable)
     return {control_plane: tuple(variables) for control_plane, variables in deviating.items() if variables}
 
 

@@ -129,7 +129,7 @@ def check_kind(kind: str) -> ChannelKind:
 
 def check_audience(audience: str, kind: ChannelKind) -> Audience:
     """Return the audience with this name. Raises InvalidField."""
-    allowed = [each for each in Audience if kind is ChannelKind.EMAIL or each is not Audience.OWNERS]
+    allowed = [choice for choice in Audience if kind is ChannelKind.EMAIL or choice is not Audience.OWNERS]
     if audience not in allowed:
         raise InvalidField("audience", f"{audience[:80]!r} isn't possible here. Use {', '.join(allowed)}.")
     return Audience(audience)

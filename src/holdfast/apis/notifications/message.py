@@ -61,7 +61,7 @@ class Message:
 
 def find_most_urgent(notifications: Sequence[Notification]) -> Notification:
     """Return the most urgent one, the oldest if there are several."""
-    return min(notifications, key=lambda each: list(EventSeverity).index(each.severity))
+    return min(notifications, key=lambda notification: list(EventSeverity).index(notification.severity))
 
 
 def flatten(text: str) -> str:
@@ -75,10 +75,14 @@ def write_mail(message: Message) -> tuple[str, str]:
     if len(subject) > MAX_SUBJECT:
         subject = f"{subject[: MAX_SUBJECT - 3]}..."
     parts = []
-    for each in message.notifications:
-        label = "Over" if each.phase is Phase.ENDED else _WORDS[each.severity]
-        lines = [f"{label}: {flatten(each.wording.title)}", flatten(each.wording.text), flatten(each.wording.action)]
-        parts.append("\n".join([*(line for line in lines if line), message.link(each)]))
+    for notification in message.notifications:
+        label = "Over" if notification.phase is Phase.ENDED else _WORDS[notification.severity]
+        lines = [
+            f"{label}: {flatten(notification.wording.title)}",
+            flatten(notification.wording.text),
+            flatten(notification.wording.action),
+        ]
+        parts.append("\n".join([*(line for line in lines if line), message.link(notification)]))
     if rest := _describe_rest(message):
         parts.append(rest)
     footer = f"-- \nHoldfast, organization {flatten(message.organization)}. Channels and silences: {message.url}{PAGE}"
@@ -96,18 +100,18 @@ def write_webhook(message: Message) -> dict[str, Any]:
         "counts": dict(message.counts),
         "events": [
             {
-                "id": str(each.number),
-                "type": each.type,
-                "key": each.key,
-                "severity": each.severity.value,
-                "time": each.at.isoformat(),
-                "title": each.wording.title,
-                "text": each.wording.text,
-                "action": each.wording.action,
-                "url": message.link(each),
-                "about": list(each.about),
+                "id": str(notification.number),
+                "type": notification.type,
+                "key": notification.key,
+                "severity": notification.severity.value,
+                "time": notification.at.isoformat(),
+                "title": notification.wording.title,
+                "text": notification.wording.text,
+                "action": notification.wording.action,
+                "url": message.link(notification),
+                "about": list(notification.about),
             }
-            for each in message.notifications
+            for notification in message.notifications
         ],
     }
 
@@ -115,10 +119,10 @@ def write_webhook(message: Message) -> dict[str, Any]:
 def write_slack(message: Message) -> dict[str, Any]:
     """Return the JSON body for a Slack-compatible webhook: text in mrkdwn, in which nothing but links has a meaning."""
     lines = []
-    for each in message.notifications:
-        label = "Over" if each.phase is Phase.ENDED else _WORDS[each.severity]
-        link = f"<{_escape(message.link(each))}|{escape_mrkdwn(each.wording.title).replace('|', '¦')}>"
-        said = " ".join(filter(None, (flatten(each.wording.text), flatten(each.wording.action))))
+    for notification in message.notifications:
+        label = "Over" if notification.phase is Phase.ENDED else _WORDS[notification.severity]
+        link = f"<{_escape(message.link(notification))}|{escape_mrkdwn(notification.wording.title).replace('|', '¦')}>"
+        said = " ".join(filter(None, (flatten(notification.wording.text), flatten(notification.wording.action))))
         lines.append(f"{label}: {link}\n{escape_mrkdwn(said)}")
     if rest := _describe_rest(message):
         lines.append(escape_mrkdwn(rest))
@@ -128,9 +132,9 @@ def write_slack(message: Message) -> dict[str, Any]:
 def write_pagerduty(message: Message, routing_key: str) -> list[dict[str, Any]]:
     """Return the events for PagerDuty's Events API v2, which begin and end incidents; none if there are none to end."""
     if message.total > MAX_INCIDENTS:
-        begun = [each for each in message.notifications if each.phase is not Phase.ENDED]
+        begun = [notification for notification in message.notifications if notification.phase is not Phase.ENDED]
         return [_write_group(message, routing_key, begun)] if begun else []
-    return [_write_incident(message, routing_key, each) for each in message.notifications]
+    return [_write_incident(message, routing_key, notification) for notification in message.notifications]
 
 
 def escape_mrkdwn(text: str) -> str:
@@ -151,23 +155,28 @@ def _describe_rest(message: Message) -> str:
     return f"{missing:,} more aren't listed. In all: {kinds}. See all at {message.url}{PAGE}"
 
 
-def _write_incident(message: Message, routing_key: str, each: Notification) -> dict[str, Any]:
-    key = hashlib.sha256(f"{each.organization}\n{each.key}".encode()).hexdigest()
+def _write_incident(message: Message, routing_key: str, notification: Notification) -> dict[str, Any]:
+    key = hashlib.sha256(f"{notification.organization}\n{notification.key}".encode()).hexdigest()
     body = {"routing_key": routing_key, "dedup_key": key}
-    if each.phase is Phase.ENDED:
+    if notification.phase is Phase.ENDED:
         return body | {"event_action": "resolve"}
-    details = {"text": each.wording.text, "action": each.wording.action, "about": list(each.about), "type": each.type}
+    details = {
+        "text": notification.wording.text,
+        "action": notification.wording.action,
+        "about": list(notification.about),
+        "type": notification.type,
+    }
     return body | {
         "event_action": "trigger",
         "client": "Holdfast",
-        "client_url": message.link(each),
-        "links": [{"href": message.link(each), "text": "Open in Holdfast"}],
+        "client_url": message.link(notification),
+        "links": [{"href": message.link(notification), "text": "Open in Holdfast"}],
         "payload": {
-            "summary": flatten(each.wording.title)[:MAX_SUMMARY],
-            "source": f"holdfast/{each.organization}",
-            "severity": each.severity.value,
-            "timestamp": each.at.isoformat(),
-            "class": each.kind.value,
+            "summary": flatten(notification.wording.title)[:MAX_SUMMARY],
+            "source": f"holdfast/{notification.organization}",
+            "severity": notification.severity.value,
+            "timestamp": notification.at.isoformat(),
+            "class": notification.kind.value,
             "custom_details": details,
         },
     }
@@ -188,6 +197,9 @@ def _write_group(message: Message, routing_key: str, begun: Sequence[Notificatio
             "severity": find_most_urgent(begun).severity.value,
             "timestamp": message.created_at.isoformat(),
             "class": "group",
-            "custom_details": {"counts": dict(message.counts), "first": [each.wording.title for each in begun]},
+            "custom_details": {
+                "counts": dict(message.counts),
+                "first": [notification.wording.title for notification in begun],
+            },
         },
     }

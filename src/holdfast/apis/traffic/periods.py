@@ -31,8 +31,8 @@ class Range:
 
 
 RANGES = {
-    each.name: each
-    for each in (
+    period.name: period
+    for period in (
         Range("1h", HOUR, MINUTE, MINUTE),
         Range("6h", 6 * HOUR, 5 * MINUTE, MINUTE),
         Range("24h", DAY, 30 * MINUTE, MINUTE),

@@ -114,4 +114,4 @@ def _read(folder: str, members: dict[str, Any], files: Files) -> ArchivedDocumen
 def _content_name(path: str, file_name: str, name: str, names: Sequence[str]) -> str | None:
     """Return the path of a document's content: its file, the file with its name, or the only one; None without any."""
     wanted = (f"{path}{file_name}", f"{path}{name}")
-    return next((each for each in wanted if each in names), names[0] if len(names) == 1 else None)
+    return next((candidate for candidate in wanted if candidate in names), names[0] if len(names) == 1 else None)

@@ -72,8 +72,8 @@ def list_events(
         if follow:
             _follow(client, wanted, limit, as_json=as_json)
         page = client.get(PATH, limit=limit, **wanted)
-    rows = [(_time(each), each["user"], each["action"], each["subject"], each["detail"]) for each in page["list"]]
-    names = [str(each["number"] or "") for each in page["list"]]
+    rows = [(_time(event), event["user"], event["action"], event["subject"], event["detail"]) for event in page["list"]]
+    names = [str(event["number"] or "") for event in page["list"]]
     write_listing(
         Listing(page, ["TIME", "USER", "ACTION", "SUBJECT", "DETAIL"], rows, names, "No events."), output, as_json
     )

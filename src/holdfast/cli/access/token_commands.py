@@ -64,8 +64,10 @@ def create_token(
     wanted = [*(scope or []), *_scopes_for(for_ or [])]
     with signed_in(user, password_stdin=password_stdin) as client:
         granted = client.get(PATH)["scopes"]
-        usable = [each for each in dict.fromkeys(wanted) if each in granted or each in (scope or ())]
-        if missing := [each for each in dict.fromkeys(wanted) if each not in usable]:
+        usable = [
+            scope_name for scope_name in dict.fromkeys(wanted) if scope_name in granted or scope_name in (scope or ())
+        ]
+        if missing := [scope_name for scope_name in dict.fromkeys(wanted) if scope_name not in usable]:
             tell(f"Your roles don't allow {', '.join(missing)}, so the token can't do what needs them.")
         body = {
             "name": name,
@@ -89,10 +91,10 @@ def list_tokens(
     with signed_in(user, password_stdin=password_stdin) as client:
         answer = client.get(PATH)
     rows = [
-        (each["name"], format_date(each["expiresTime"]), each["lastUsedDate"] or "", " ".join(each["scopes"]))
-        for each in answer["list"]
+        (token["name"], format_date(token["expiresTime"]), token["lastUsedDate"] or "", " ".join(token["scopes"]))
+        for token in answer["list"]
     ]
-    names, columns = [each["name"] for each in answer["list"]], ["NAME", "EXPIRES (UTC)", "LAST USED"]
+    names, columns = [token["name"] for token in answer["list"]], ["NAME", "EXPIRES (UTC)", "LAST USED"]
     write_listing(Listing(answer, columns, rows, names, "No tokens.", ["SCOPES"]), output, as_json)
 
 
@@ -102,7 +104,7 @@ def revoke_token(
 ) -> None:
     """Revoke one of your tokens. Asks for your password."""
     with signed_in(user, password_stdin=password_stdin) as client:
-        token = next((each for each in client.get(PATH)["list"] if each["name"] == name), None)
+        token = next((listed for listed in client.get(PATH)["list"] if listed["name"] == name), None)
         if token is None:
             raise CommandFailed(f"You have no token named {name}. Run `holdfast token list` to see all.")
         confirm(f"Revoke token {name}?", yes=yes)

@@ -36,8 +36,8 @@ def list_labels(
     """List objects that have labels: APIs by ID, certificates by alias, trust settings by origin."""
     with connect() as client:
         labeled = list(client.listed(LABELS, "list", **({"label": label} if label else {})))
-    rows = [(each["kind"], each["object"], ", ".join(each["labels"])) for each in labeled]
-    names = [f"{each['kind']} {each['object']}" for each in labeled]
+    rows = [(entry["kind"], entry["object"], ", ".join(entry["labels"])) for entry in labeled]
+    names = [f"{entry['kind']} {entry['object']}" for entry in labeled]
     body = {"count": len(labeled), "list": labeled}
     write_listing(Listing(body, ["KIND", "OBJECT", "LABELS"], rows, names, "No labels."), output, as_json)
 

@@ -30,16 +30,16 @@ def list_revisions(wanted: Wanted, output: Output = None, as_json: AsJson = Fals
         every = client.get(f"{api_path(find_api(client, wanted))}/revisions")
     rows = [
         (
-            each["displayName"],
-            ", ".join(deployment["name"] for deployment in each["deploymentInfo"]),
-            each["description"],
-            each["createdBy"],
-            format_date(each["createdTime"]),
+            revision["displayName"],
+            ", ".join(deployment["name"] for deployment in revision["deploymentInfo"]),
+            revision["description"],
+            revision["createdBy"],
+            format_date(revision["createdTime"]),
         )
-        for each in every["list"]
+        for revision in every["list"]
     ]
     columns = ["REVISION", "DEPLOYED TO", "DESCRIPTION", "CREATED BY", "CREATED"]
-    names = [each["displayName"].rpartition(" ")[2] for each in every["list"]]
+    names = [revision["displayName"].rpartition(" ")[2] for revision in every["list"]]
     write_listing(Listing(every, columns, rows, names, "No revisions."), output, as_json)
 
 
@@ -108,8 +108,8 @@ def _send(wanted: str, number: int, environments: list[str] | None, operation: s
 
 def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:
     """Return the revision of an API with this number. Raises Misused if there is none."""
-    for each in client.get(f"{api_path(api)}/revisions")["list"]:
-        if each["displayName"].rpartition(" ")[2] == str(number):
-            revision: dict[str, Any] = each
+    for candidate in client.get(f"{api_path(api)}/revisions")["list"]:
+        if candidate["displayName"].rpartition(" ")[2] == str(number):
+            revision: dict[str, Any] = candidate
             return revision
     raise Misused(f"{title(api)} has no revision {number}. See holdfast revision list.")

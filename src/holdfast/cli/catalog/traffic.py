@@ -33,11 +33,11 @@ def show_traffic(
     say(f"{title(api)}, {traffic['startTime']} to {traffic['endTime']}")
     write_table(
         ["ENVIRONMENT", "GATEWAY", "REQUESTS", "FAILED", "P50", "P95", "P99"],
-        [_row(each) for each in traffic["backends"]],
+        [_row(backend) for backend in traffic["backends"]],
         "No requests.",
     )
     if traffic["causes"]:
-        write_table(["CAUSE", "REQUESTS"], [(each["code"], each["requests"]) for each in traffic["causes"]], "")
+        write_table(["CAUSE", "REQUESTS"], [(cause["code"], cause["requests"]) for cause in traffic["causes"]], "")
 
 
 def _row(backend: dict[str, Any]) -> tuple[str, ...]:

@@ -79,8 +79,8 @@ def _read_endpoints(client: Client, query: dict[str, str]) -> Listing:
     return Listing(
         {"count": len(endpoints), "list": endpoints},
         ["ENDPOINT", "STATUS", "PRESENTS", "EXPIRES", "TRUSTED UNTIL", "NOTES"],
-        [_row(each) for each in endpoints],
-        [each["endpoint"] for each in endpoints],
+        [_row(endpoint) for endpoint in endpoints],
+        [endpoint["endpoint"] for endpoint in endpoints],
         "No endpoint matches." if query else NOT_WATCHED,
     )
 
@@ -104,7 +104,7 @@ def show_history(
     with connect() as client:
         path = f"{PATH}/{segment(_find(client, url)['id'])}/history"
         chains = list(client.listed(path, "list"))
-    rows = [_describe(each) for each in chains]
+    rows = [_describe(chain) for chain in chains]
     listing = Listing(
         {"count": len(chains), "list": chains},
         ["SINCE", "CHANGED", "SUBJECT", "ISSUER", "EXPIRES", "SHA-256"],

@@ -118,9 +118,9 @@ def _notes(wanted: DesiredState) -> Iterator[str]:
     """Yield notes about origins of no API in the files; another file may have it, so this isn't an error."""
     if not wanted.has_apis:
         return
-    places = [(each.place, each.origin) for each in wanted.certificates.values()]
-    places += [(each.place, each.origin) for each in wanted.trust.values()]
-    places += [(each.place, each.origin) for each in wanted.identities.values()]
+    places = [(certificate.place, certificate.origin) for certificate in wanted.certificates.values()]
+    places += [(settings.place, settings.origin) for settings in wanted.trust.values()]
+    places += [(identity.place, identity.origin) for identity in wanted.identities.values()]
     for place, origin in places:
         if origin not in wanted.origins:
             yield f"{place}: No API in these files has an endpoint at {origin}."

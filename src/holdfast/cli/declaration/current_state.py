@@ -142,7 +142,7 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
     existing.labels = read_labels(client)
     existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
     if any(api.environments for api in wanted.apis.values()):
-        existing.environments = [each["name"] for each in client.get("/settings")["environment"]]
+        existing.environments = [environment["name"] for environment in client.get("/settings")["environment"]]
     return existing
 
 
@@ -237,7 +237,9 @@ def read_labels(client: Client) -> dict[tuple[LabeledKind, str], tuple[str, ...]
         raise
     kinds = set(LabeledKind)
     return {
-        (LabeledKind(each["kind"]), each["object"]): tuple(each["labels"]) for each in labeled if each["kind"] in kinds
+        (LabeledKind(entry["kind"]), entry["object"]): tuple(entry["labels"])
+        for entry in labeled
+        if entry["kind"] in kinds
     }
 
 

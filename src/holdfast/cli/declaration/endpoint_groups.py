@@ -47,7 +47,7 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
         name: {"weight": _number(fields.text(f"{name}Weight")), "priority": _number(fields.text(f"{name}Priority"))}
         for name in ENVIRONMENTS
     }
-    members = {name: [_read_member(each) for each in fields.several(name) or []] for name in ENVIRONMENTS}
+    members = {name: [_read_member(member) for member in fields.several(name) or []] for name in ENVIRONMENTS}
     fields.finish()
     if common["kind"] == _NONE:
         return WantedGroups({})
@@ -74,8 +74,8 @@ def apply_groups(config: dict[str, Any], wanted: WantedGroups) -> dict[str, Any]
     failovers = [f"{name}_failovers" for name in ENVIRONMENTS]
     kept = {name: value for name, value in config.items() if name not in {*GROUP_SETTINGS, *failovers}}
     kept["endpoint_type"] = "http"
-    for each in wanted.groups.values():
-        kept |= write_group(each)
+    for wanted_group in wanted.groups.values():
+        kept |= write_group(wanted_group)
     for name in ENVIRONMENTS:
         first = next(iter(endpoints_of(config, name)), None)
         if first is None:

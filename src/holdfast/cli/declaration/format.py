@@ -42,9 +42,9 @@ class Section:
 
     def field(self, name: str) -> "Field":
         """Return the field *name*. Raises KeyError: the reader must read no other fields."""
-        for each in self.fields:
-            if each.name == name:
-                return each
+        for member in self.fields:
+            if member.name == name:
+                return member
         raise KeyError(name)
 
     def part(self, name: str) -> "Section":
@@ -57,7 +57,7 @@ class Section:
     @property
     def listing(self) -> str:
         """The names of its fields, as a phrase."""
-        names = [each.name for each in self.fields]
+        names = [member.name for member in self.fields]
         return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -76,7 +76,7 @@ class Field:
 
 def _connection_field(setting: Setting) -> Field:
     kinds = {SettingKind.FLAG: FieldKind.FLAG, SettingKind.STATUSES: FieldKind.TEXTS}
-    choices = tuple(each.value for each in Protocol) if setting.kind is SettingKind.PROTOCOL else ()
+    choices = tuple(protocol.value for protocol in Protocol) if setting.kind is SettingKind.PROTOCOL else ()
     return Field(setting.name, setting.description, kinds.get(setting.kind, FieldKind.TEXT), choices=choices)
 
 
@@ -132,7 +132,9 @@ _GROUP = Section(
         Field("sandboxWeight", "Weight of the first endpoint in the sandbox."),
         Field("productionPriority", "Priority of the first endpoint in production."),
         Field("sandboxPriority", "Priority of the first endpoint in the sandbox."),
-        Field("algorithm", "How gateways choose an endpoint.", choices=tuple(each.value for each in Algorithm)),
+        Field(
+            "algorithm", "How gateways choose an endpoint.", choices=tuple(algorithm.value for algorithm in Algorithm)
+        ),
         Field("session", "What keeps a client at one endpoint.", choices=("none", "cookie", "header")),
         Field("sessionTimeout", "Seconds until the cookie expires."),
         Field("sessionHeader", "Header that identifies a client."),
@@ -172,7 +174,7 @@ API = Section(
         Field("version", "Version of the API.", is_required=True, longest=30),
         Field("description", "Description of the API."),
         Field("state", "Lifecycle state.", choices=tuple(state.value.lower() for state in State)),
-        Field("type", "Type of the API.", choices=tuple(sorted(each.lower() for each in SERVED_TYPES))),
+        Field("type", "Type of the API.", choices=tuple(sorted(api_type.lower() for api_type in SERVED_TYPES))),
         Field("prototype", "Answer with the examples of the definition, instead of a backend.", FieldKind.FLAG),
         Field("production", "URL of the production backend."),
         Field("sandbox", "URL of the sandbox backend."),

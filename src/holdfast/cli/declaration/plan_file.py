@@ -81,7 +81,7 @@ def read_plan(path: str) -> SavedPlan:
         if body["holdfastPlan"] != VERSION:
             raise WrongFile(f"{path} is a plan of another version of Holdfast. Run `holdfast diff --out PLAN` again.")
         inputs = Inputs(_texts(body["files"]), _texts(body["overlays"]), str(body["label"]))
-        changes = [dict(each) for each in body["changes"]]
+        changes = [dict(change) for change in body["changes"]]
         if not all(isinstance(change.get(name), str) for change in changes for name in ("action", "kind", "name")):
             raise TypeError
         return SavedPlan(

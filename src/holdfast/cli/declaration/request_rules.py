@@ -31,11 +31,13 @@ _CORS = {
 def read_rules(fields: Fields) -> WantedRules:
     """Read the rules of an API's entry."""
     operations = [_operation(text) for text in fields.texts("operations")]
-    if not all(each["target"] for each in operations):
+    if not all(operation["target"] for operation in operations):
         fields.wrong("operations", "Write method and path, such as GET /pets/{id}.")
     elif operations:
         fields.checked("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
-    limits = {each: _read_limit(fields.mapping(f"{each}Limit"), each) for each in ENVIRONMENTS}
+    limits = {
+        environment: _read_limit(fields.mapping(f"{environment}Limit"), environment) for environment in ENVIRONMENTS
+    }
     return WantedRules(
         type=fields.value("type", _read_type, optional=True),
         is_prototype=fields.flag("prototype", otherwise=None),
@@ -64,8 +66,12 @@ def compare_rules(
         "operations": (wanted.operations or None, _show_operations(body), _show_operations(write_rules(api, body))),
         "cors": (wanted.cors, _show_cors(old), _show_cors(new)),
         **{
-            f"{each}Limit": (wanted.limits.get(each), _show_limit(old, each), _show_limit(new, each))
-            for each in ENVIRONMENTS
+            f"{environment}Limit": (
+                wanted.limits.get(environment),
+                _show_limit(old, environment),
+                _show_limit(new, environment),
+            )
+            for environment in ENVIRONMENTS
         },
     }
     for name, (decided, first, second) in rows.items():
@@ -87,8 +93,8 @@ def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
     if wanted.only_listed is not None:
         members[SWITCH] = wanted.only_listed
     if wanted.operations:
-        known = {_key(each): each for each in before.get("operations") or []}
-        members["operations"] = [known.get(_key(each), each) for each in wanted.operations]
+        known = {_key(operation): operation for operation in before.get("operations") or []}
+        members["operations"] = [known.get(_key(operation), operation) for operation in wanted.operations]
     if wanted.cors is not None:
         members[cors_policy.MEMBER] = (before.get(cors_policy.MEMBER) or {}) | wanted.cors
     if wanted.limits:
@@ -168,7 +174,7 @@ def _read_cors(fields: Fields | None) -> dict[str, Any] | None:
 
 
 def _show_operations(members: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(" ".join(_key(each)) for each in members.get("operations") or []))
+    return ", ".join(sorted(" ".join(_key(operation)) for operation in members.get("operations") or []))
 
 
 def _show_cors(rules: RequestRules) -> str:

@@ -53,17 +53,17 @@ def _read_gateways(client: Client) -> Listing:
     gateways = list(client.listed(PATH, "list"))
     rows = [
         (
-            *(each["name"], each["group"], _state(each), _revision(each), _expiry(each)),
-            each["connection"]["address"],
-            ", ".join(f"{key}={value}" for key, value in each["labels"].items()),
+            *(gateway["name"], gateway["group"], _state(gateway), _revision(gateway), _expiry(gateway)),
+            gateway["connection"]["address"],
+            ", ".join(f"{key}={value}" for key, value in gateway["labels"].items()),
         )
-        for each in gateways
+        for gateway in gateways
     ]
     return Listing(
         {"count": len(gateways), "list": gateways},
         ["NAME", "GROUP", "STATE", "REVISION", "CERTIFICATE EXPIRES"],
         rows,
-        [each["name"] for each in gateways],
+        [gateway["name"] for gateway in gateways],
         "No gateway is connected or enrolled. Run `holdfast gateway enroll NAME` to add one.",
         ["ADDRESS", "LABELS"],
     )
@@ -160,14 +160,23 @@ def _report(connection: dict[str, Any]) -> list[tuple[str, object]]:
     report = connection["report"] or {"version": "", "envoyVersion": "", "problems": [], "traffic": []}
     return [
         ("Behind", f"{connection['behind']} resources" if connection["behind"] else ""),
-        ("Rejected", [f"{each['type']} {each['name']}: {each['message']}" for each in connection["rejected"]]),
+        (
+            "Rejected",
+            [
+                f"{rejection['type']} {rejection['name']}: {rejection['message']}"
+                for rejection in connection["rejected"]
+            ],
+        ),
         ("Holdfast", report["version"]),
         ("Envoy", report["envoyVersion"]),
         (
             "Requests",
-            [f"{each['environment']}: {each['requests']}, {each['failures']} failed" for each in report["traffic"]],
+            [
+                f"{traffic['environment']}: {traffic['requests']}, {traffic['failures']} failed"
+                for traffic in report["traffic"]
+            ],
         ),
-        ("Problems", [each["message"] for each in report["problems"]]),
+        ("Problems", [problem["message"] for problem in report["problems"]]),
     ]
 
 

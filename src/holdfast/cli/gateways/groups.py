@@ -47,10 +47,10 @@ def list_groups(output: Output = None, as_json: AsJson = False) -> None:
     with connect() as client:
         groups = client.get(PATH)
     rows = [
-        (each["name"], each["displayName"], str(each["apis"]), str(each["connectedGateways"]))
-        for each in groups["list"]
+        (group["name"], group["displayName"], str(group["apis"]), str(group["connectedGateways"]))
+        for group in groups["list"]
     ]
-    columns, names = ["NAME", "DISPLAY NAME", "APIS", "CONNECTED GATEWAYS"], [each["name"] for each in groups["list"]]
+    columns, names = ["NAME", "DISPLAY NAME", "APIS", "CONNECTED GATEWAYS"], [group["name"] for group in groups["list"]]
     write_listing(Listing(groups, columns, rows, names, "No groups."), output, as_json)
 
 

@@ -47,18 +47,18 @@ def list_channels(output: Output = None, as_json: AsJson = False) -> None:
         channels = client.get(PATH)
     rows = [
         (
-            each["name"],
-            each["kind"],
-            each["target"],
-            each["audience"],
-            format_date(each["state"]["lastSuccess"] or ""),
-            each["state"]["waiting"],
-            each["state"]["error"],
+            channel["name"],
+            channel["kind"],
+            channel["target"],
+            channel["audience"],
+            format_date(channel["state"]["lastSuccess"] or ""),
+            channel["state"]["waiting"],
+            channel["state"]["error"],
         )
-        for each in channels["list"]
+        for channel in channels["list"]
     ]
     columns = ["NAME", "KIND", "TARGET", "AUDIENCE", "LAST DELIVERED (UTC)", "WAITING", "LAST ERROR"]
-    names = [each["name"] for each in channels["list"]]
+    names = [channel["name"] for channel in channels["list"]]
     write_listing(Listing(channels, columns, rows, names, "No channels, so nobody is notified."), output, as_json)
 
 
@@ -164,10 +164,18 @@ def list_sent(
     with connect() as client:
         page = client.get("/notifications", limit=limit)
     rows = [
-        (format_date(each["time"]), each["severity"], each["title"], ", ".join(map(_describe, each["channels"])))
-        for each in page["list"]
+        (
+            format_date(notification["time"]),
+            notification["severity"],
+            notification["title"],
+            ", ".join(map(_describe, notification["channels"])),
+        )
+        for notification in page["list"]
     ]
-    columns, names = ["TIME (UTC)", "SEVERITY", "TITLE", "CHANNELS"], [each["title"] for each in page["list"]]
+    columns, names = (
+        ["TIME (UTC)", "SEVERITY", "TITLE", "CHANNELS"],
+        [notification["title"] for notification in page["list"]],
+    )
     write_listing(Listing(page, columns, rows, names, "Nothing was sent."), output, as_json)
 
 

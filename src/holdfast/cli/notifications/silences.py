@@ -28,16 +28,19 @@ def list_silences(output: Output = None, as_json: AsJson = False) -> None:
         silences = client.get(SILENCES)
     rows = [
         (
-            each["kind"] or "any",
-            each["about"] or "any",
-            format_date(each["until"]),
-            each["createdBy"],
-            each["reason"],
-            each["id"],
+            silence["kind"] or "any",
+            silence["about"] or "any",
+            format_date(silence["until"]),
+            silence["createdBy"],
+            silence["reason"],
+            silence["id"],
         )
-        for each in silences["list"]
+        for silence in silences["list"]
     ]
-    columns, names = ["KIND", "ABOUT", "ENDS (UTC)", "BY", "REASON", "ID"], [each["id"] for each in silences["list"]]
+    columns, names = (
+        ["KIND", "ABOUT", "ENDS (UTC)", "BY", "REASON", "ID"],
+        [silence["id"] for silence in silences["list"]],
+    )
     write_listing(Listing(silences, columns, rows, names, "No silences."), output, as_json)
 
 

@@ -74,7 +74,9 @@ def gateways(incomplete: str) -> list[str]:
 
 def groups(incomplete: str) -> list[str]:
     """Complete names of groups of gateways, which everyone can read."""
-    return _asked(incomplete, lambda client: [each["name"] for each in client.get("/settings")["environment"]])
+    return _asked(
+        incomplete, lambda client: [environment["name"] for environment in client.get("/settings")["environment"]]
+    )
 
 
 def channels(incomplete: str) -> list[str]:

@@ -111,8 +111,8 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 finally:
                     announcing.cancel()
         except asyncio.CancelledError:
-            for each in (leave, hangup):  # it was about to end or restart without its Envoy, which must end now
-                each.clear()
+            for event in (leave, hangup):  # it was about to end or restart without its Envoy, which must end now
+                event.clear()
             raise
         finally:
             if not (leave.is_set() or hangup.is_set()):

@@ -33,8 +33,8 @@ def main() -> int:
     """Run an agent with the arguments of this process; return the exit code."""
     warnings.filterwarnings("ignore", module=r"holdfast\.")  # as `holdfast.cli.main`
     prepare_process()
-    for each in UNUSED:
-        sys.modules[each] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    for name in UNUSED:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
     with retaining():
         from holdfast.cli.server.agent import serve
         from holdfast.cli.server.agent_options import read_options

@@ -41,7 +41,7 @@ class Acknowledgements:
     def expect(self, response: DeltaDiscoveryResponse, saving: "asyncio.Future[None]") -> None:
         """Answer *response* once Envoy uses its resources and *saving* has succeeded, whose end wakes the observers."""
         type_url = response.type_url
-        waiting = {(type_url, each.name): each.version for each in response.resources}
+        waiting = {(type_url, resource.name): resource.version for resource in response.resources}
         waiting |= {(type_url, name): "" for name in response.removed_resources}
         update = _Update(response.nonce, type_url, saving, waiting)
         for key, version in list(waiting.items()):

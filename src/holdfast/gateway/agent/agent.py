@@ -165,7 +165,7 @@ async def run_agent(
                 *((access_log.follow(),) if access_log else ()),
                 *((export.follow(),) if export else ()),
             )
-            running = [tasks.create_task(each) for each in work]
+            running = [tasks.create_task(coroutine) for coroutine in work]
             yield partial(_until_ready, cache, in_force, upstream)
             for task in running:
                 task.cancel()
@@ -187,9 +187,12 @@ def _is_used(cache: Cache, in_force: EnvoyProgress) -> bool:
     envoys = in_force.envoys
     if not envoys or any(envoy.unanswered for envoy in envoys):  # cheap, and false while Envoy starts
         return False
-    resources = (each for type_url in ORDER for each in cache.resources(type_url).values())
+    resources = (resource for type_url in ORDER for resource in cache.resources(type_url).values())
     used = {State.IN_FORCE, State.UNUSED}
-    return all(in_force.progress_of((each.type_url, each.name), each.version).state in used for each in resources)
+    return all(
+        in_force.progress_of((resource.type_url, resource.name), resource.version).state in used
+        for resource in resources
+    )
 
 
 async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: DetachedProcess) -> None:

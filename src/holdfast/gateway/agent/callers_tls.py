@@ -54,7 +54,11 @@ class CallersTls:
         self, upserts: Iterable[Resource], removals: Iterable[ResourceKey]
     ) -> tuple[list[Resource], list[ResourceKey]]:
         """Return what Envoy may have of a change: no listener that needs a certificate if there is none."""
-        admitted = {(each.type_url, each.name): each for each in upserts if not self.is_own((each.type_url, each.name))}
+        admitted = {
+            (upsert.type_url, upsert.name): upsert
+            for upsert in upserts
+            if not self.is_own((upsert.type_url, upsert.name))
+        }
         gone = [key for key in removals if not self.is_own(key)]
         for type_url, name in (*gone, *admitted):
             if type_url == LISTENER:
@@ -62,7 +66,7 @@ class CallersTls:
         if _KEY in admitted or (self._cache.get(*_KEY) and _KEY not in gone):
             return [*admitted.values(), *self._take_waiting()], gone
         # Those that are open have just lost their certificate.
-        opened = {(LISTENER, name): each for name, each in self._cache.resources(LISTENER).items()}
+        opened = {(LISTENER, name): resource for name, resource in self._cache.resources(LISTENER).items()}
         closed = {key: opened[key] for key in opened.keys() - set(gone)} | admitted
         for key in filter(_needs_certificate, closed):
             self._waiting[key[1]] = closed[key]

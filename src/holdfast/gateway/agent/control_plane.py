@@ -159,7 +159,9 @@ class RemoteControlPlane:
 
     async def _move(self, preferred: Addresses) -> grpc.aio.Channel | None:
         """Return a channel to another control plane; None if there is no other, or if none accepts this gateway."""
-        candidates = [each for each in await self._known.find_candidates(first=preferred) if each != self._address]
+        candidates = [
+            candidate for candidate in await self._known.find_candidates(first=preferred) if candidate != self._address
+        ]
         if not candidates:
             return None
         channel, address = await open_first_channel(self._membership, candidates)

@@ -64,7 +64,9 @@ class EnvoyProgress:
         # One that is being replaced may reject what its successor accepts.
         newest = self.restart_epoch
         rejections = (envoy.rejected.get(key) for envoy in envoys if envoy.restart_epoch == newest)
-        if rejection := next((each for each in rejections if each and each.version == version), None):
+        if rejection := next(
+            (candidate for candidate in rejections if candidate and candidate.version == version), None
+        ):
             return Progress(State.REJECTED, rejection.message)
         if envoys and all(self.uses(envoy, current) for envoy in envoys):
             return IN_FORCE

@@ -182,7 +182,7 @@ def _read_membership(url: str, parts: SplitResult, key: str, answer: dict[str, A
             str(discovery["serverName"]),
             Credential(key, str(answer["certificate"]), str(answer["ca"])),
             # An earlier version of Holdfast doesn't send them.
-            tuple((str(each["host"]), int(each["port"])) for each in answer.get("controlPlanes", ())),
+            tuple((str(address["host"]), int(address["port"])) for address in answer.get("controlPlanes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise JoinFailed(f"{url} sent an answer that can't be read. Is it another version of Holdfast?") from error

@@ -44,7 +44,9 @@ class KnownControlPlanes:
         if addresses == self._learned:
             return
         former = (*self._learned, *self._former)
-        self._former = tuple(dict.fromkeys(each for each in former if each not in addresses))[:MAX_CONTROL_PLANES]
+        self._former = tuple(dict.fromkeys(address for address in former if address not in addresses))[
+            :MAX_CONTROL_PLANES
+        ]
         self._learned = addresses
         try:
             await asyncio.to_thread(write_control_planes, self._directory, addresses)
@@ -89,7 +91,7 @@ async def _resolve(*groups: Addresses) -> list[list[Address]]:
     resolved = {address: task.result() if task.done() else [address] for address, task in tasks.items()}
     for task in tasks.values():
         task.cancel()
-    return [[each for address in group for each in resolved[address]] for group in groups]
+    return [[candidate for address in group for candidate in resolved[address]] for group in groups]
 
 
 async def _look_up(address: Address) -> list[Address]:

@@ -58,7 +58,7 @@ def read_metrics(report: Report, now: datetime, *, is_ready: bool) -> Iterator[M
 
     versions = {"version": report.version, "envoy_version": report.envoy_version}
     stale = int((now - report.stale_since).total_seconds()) if report.stale_since else 0
-    kinds = [each.kind.value for each in report.problems]
+    kinds = [problem.kind.value for problem in report.problems]
     yield Metric("holdfast.gateway", "Versions of the agent and its Envoy.", MetricKind.INFO, ((versions, 1),))
     yield Metric(
         "holdfast.gateway.ready", "1 if the gateway serves callers, otherwise 0.", MetricKind.GAUGE, one(is_ready)
@@ -98,11 +98,11 @@ def read_metrics(report: Report, now: datetime, *, is_ready: bool) -> Iterator[M
         "holdfast.gateway.requests",
         "Requests of callers.",
         MetricKind.ENVOY_COUNTER,
-        [({"environment": each.environment}, each.requests) for each in report.traffic],
+        [({"environment": traffic.environment}, traffic.requests) for traffic in report.traffic],
     )
     yield Metric(
         "holdfast.gateway.failures",
         "Responses with 5xx.",
         MetricKind.ENVOY_COUNTER,
-        [({"environment": each.environment}, each.failures) for each in report.traffic],
+        [({"environment": traffic.environment}, traffic.failures) for traffic in report.traffic],
     )

@@ -76,7 +76,10 @@ class Monitoring:
     @asynccontextmanager
     async def serve(self, sockets: Iterable[socket.socket]) -> AsyncIterator[None]:
         """Answer on *sockets*, which listen, until the block ends."""
-        servers = [await asyncio.start_server(self._connect, sock=each, limit=MAX_REQUEST) for each in sockets]
+        servers = [
+            await asyncio.start_server(self._connect, sock=listening_socket, limit=MAX_REQUEST)
+            for listening_socket in sockets
+        ]
         try:
             yield
         finally:
@@ -91,14 +94,14 @@ class Monitoring:
         if not listeners or not self._is_complete():
             return ["configuration"]
         # During a hot restart, the old Envoy serves callers until the new one does, but not if that can't listen.
-        listening = [_key(each) for each in self._in_force.envoys if self._listens(each)]
+        listening = [_key(candidate) for candidate in self._in_force.envoys if self._listens(candidate)]
         newest = max(self._in_force.envoys, key=lambda envoy: envoy.restart_epoch)
         if not listening or any((LISTENER, name) in newest.rejected for name in listeners):
             return ["listeners"]
         return ["configuration"] if self._find_initialized().isdisjoint(listening) else []
 
     def _listens(self, envoy: Gateway) -> bool:
-        return all(self._in_force.uses(envoy, each) for each in self._cache.resources(LISTENER).values())
+        return all(self._in_force.uses(envoy, resource) for resource in self._cache.resources(LISTENER).values())
 
     def _find_initialized(self) -> set[_Key]:
         """
@@ -106,7 +109,7 @@ class Monitoring:
 
         An Envoy accepts connections before: with thousands of APIs, routes arrive in pieces after the listeners.
         """
-        envoys = {_key(each): each for each in self._in_force.envoys}
+        envoys = {_key(envoy): envoy for envoy in self._in_force.envoys}
         self._initialized &= envoys.keys()
         for key in envoys.keys() - self._initialized:
             is_late = self._clock() - envoys[key].seen > INITIALIZED_WITHIN
@@ -115,8 +118,8 @@ class Monitoring:
         return self._initialized
 
     def _has_answered(self, envoy: Gateway) -> bool:
-        resources = chain.from_iterable(self._cache.resources(each).values() for each in (CLUSTER, ROUTES))
-        return not envoy.behind and all(_is_answered(envoy, each) for each in resources)
+        resources = chain.from_iterable(self._cache.resources(type_url).values() for type_url in (CLUSTER, ROUTES))
+        return not envoy.behind and all(_is_answered(envoy, resource) for resource in resources)
 
     async def answer(self, method: str, path: str) -> Answer:
         """Return the response to a request."""

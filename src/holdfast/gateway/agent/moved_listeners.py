@@ -30,12 +30,12 @@ def _set_default_host(listener: Listener, own: Sequence[tuple[str, int]]) -> Non
     """Set the host that requests without one are for (HTTP/1.0)."""
     host = build_http1_options(*own[0]).default_host_for_http_10
     for chain in listener.filter_chains:
-        for each in chain.filters:
-            if each.typed_config.Is(HttpConnectionManager.DESCRIPTOR):
+        for network_filter in chain.filters:
+            if network_filter.typed_config.Is(HttpConnectionManager.DESCRIPTOR):
                 manager = HttpConnectionManager()
-                each.typed_config.Unpack(manager)
+                network_filter.typed_config.Unpack(manager)
                 manager.http_protocol_options.default_host_for_http_10 = host
-                each.typed_config.Pack(manager, deterministic=True)
+                network_filter.typed_config.Pack(manager, deterministic=True)
 
 
 def _address(host: str, port: int) -> Address:

@@ -74,4 +74,4 @@ def _key(envoy: Gateway, listener: Resource) -> _Key:
 def _addresses(resource: Resource) -> Addresses:
     listener = Listener.FromString(resource.body)
     every = [listener.address, *(more.address for more in listener.additional_addresses)]
-    return tuple((each.socket_address.address, each.socket_address.port_value) for each in every)
+    return tuple((address.socket_address.address, address.socket_address.port_value) for address in every)

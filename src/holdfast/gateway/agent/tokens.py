@@ -88,7 +88,7 @@ class Tokens:
         Tokens among *upserts* were stored by an earlier process.
         """
         gone = [key for key in removals if not self.is_own(key)]
-        admitted = {(each.type_url, each.name): each for each in upserts}
+        admitted = {(upsert.type_url, upsert.name): upsert for upsert in upserts}
         for key in filter(_is_request, gone):
             self._end(key[1])
             self._expires.pop(key[1], None)
@@ -197,9 +197,9 @@ class Tokens:
         try:
             return await loop.run_in_executor(self._threads, ask_for_token, self._socket, request, sockets.append)
         except asyncio.CancelledError:
-            for each in sockets:  # the thread must not delay the end of the agent
+            for connection in sockets:  # the thread must not delay the end of the agent
                 with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
             raise
 
     def _needs_token(self, name: str) -> bool:

@@ -136,7 +136,7 @@ class Upstream:
                 request.node.id = self._node
                 await stream.write(request)
             async for response in stream:
-                resources += [_read(response.type_url, each, self._now()) for each in response.resources]
+                resources += [_read(response.type_url, resource, self._now()) for resource in response.resources]
                 if _END in response.removed_resources:
                     incomplete.discard(response.type_url)
                 if not incomplete:
@@ -214,7 +214,7 @@ class Upstream:
             request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
             request.node.id = self._node
             here = {**self._cache.resources(type_url), **self._callers_tls.waiting(type_url)}
-            versions = {name: each.version for name, each in here.items() if self._is_in_force(each)}
+            versions = {name: resource.version for name, resource in here.items() if self._is_in_force(resource)}
             named = dict.fromkeys([*here, *(name for kind, name in unsettled if kind == type_url)], _NOT_IN_FORCE)
             for name, version in (named | versions).items():
                 if not self._is_own((type_url, name)):
@@ -231,14 +231,14 @@ class Upstream:
         return is_used and key not in self._storing.keys
 
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
-        every = [_read(response.type_url, each, self._now()) for each in response.resources]
+        every = [_read(response.type_url, resource, self._now()) for resource in response.resources]
         # A control plane that is connected again sends once more what was rejected.
         upserts = [
-            each
-            for each in every
-            if not self._callers_tls.is_own(key := (each.type_url, each.name))
+            resource
+            for resource in every
+            if not self._callers_tls.is_own(key := (resource.type_url, resource.name))
             and not Tokens.is_own(key)
-            and not self._rejections.find(key, each.version)
+            and not self._rejections.find(key, resource.version)
         ]
         removals = [(response.type_url, name) for name in response.removed_resources if name != _END]
         if _END in response.removed_resources:
@@ -246,7 +246,7 @@ class Upstream:
         self._rejections.remember(upserts, removals)
         # Storing and applying take place at the same time; the ACK waits for both.
         acknowledgements.expect(response, self._storing.store(upserts, removals))
-        self._apply([each for each in upserts if not self._has(each)], removals)
+        self._apply([upsert for upsert in upserts if not self._has(upsert)], removals)
         self._cache.tell_observers()
 
     def _return_to(self, resource: Resource) -> None:

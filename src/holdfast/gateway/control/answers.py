@@ -145,7 +145,7 @@ class Seen:
         return {
             "id": self.id,
             "address": seen.address,
-            "sent": [encode(each) for each in seen.sent],
+            "sent": [encode(certificate) for certificate in seen.sent],
             "beyond": seen.beyond,
             "tlsVersion": seen.tls_version,
             "cipher": seen.cipher,

@@ -43,7 +43,7 @@ class Lookout:
 def _look(request: Look) -> Handshake | Unseen:
     from holdfast.network.backend import shake_hands  # OpenSSL loads slowly, and most agents never do this
 
-    addresses = [each for each in request.addresses if may_be_reached(ip_address(each), EVERYWHERE)]
+    addresses = [address for address in request.addresses if may_be_reached(ip_address(address), EVERYWHERE)]
     if not addresses:
         return Unseen(Obstacle.REFUSED, "No gateway may connect to its addresses.")
     return shake_hands(addresses, request.port, request.server_name, request.seconds)

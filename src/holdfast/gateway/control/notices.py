@@ -57,8 +57,8 @@ def _describe(addresses: Addresses) -> dict[str, Any]:
 
 def _read_addresses(members: Members) -> Addresses:
     read = [
-        (each.text("host", _LONGEST_HOST), each.number("port", 65535))
-        for each in members.objects("addresses", MAX_CONTROL_PLANES)
+        (address.text("host", _LONGEST_HOST), address.number("port", 65535))
+        for address in members.objects("addresses", MAX_CONTROL_PLANES)
     ]
     if not all(host and port for host, port in read):
         raise MalformedMessage("addresses holds one without host or port")

@@ -99,17 +99,17 @@ class Report:
                 for problem in self.problems[:MAX_PROBLEMS]
             ],
             "traffic": [
-                {"environment": each.environment, "requests": each.requests, "failures": each.failures}
-                for each in self.traffic
+                {"environment": traffic.environment, "requests": traffic.requests, "failures": traffic.failures}
+                for traffic in self.traffic
             ],
             "tokens": [
                 {
-                    "backend": each.backend[:MAX_TEXT],
-                    "cause": each.cause[:_WORD],
-                    "words": each.words[:MAX_TEXT],
-                    "validUntil": _seconds(each.valid_until),
+                    "backend": token.backend[:MAX_TEXT],
+                    "cause": token.cause[:_WORD],
+                    "words": token.words[:MAX_TEXT],
+                    "validUntil": _seconds(token.valid_until),
                 }
-                for each in self.tokens[:MAX_TOKENS]
+                for token in self.tokens[:MAX_TOKENS]
             ],
             "health": _describe_health(self.health) if self.health else None,
         }
@@ -128,10 +128,10 @@ class Report:
             stale_since=_time(members, "staleSince"),
             lost_reports=members.number("lostReports"),
             problems=tuple(
-                problem for each in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(each))
+                problem for item in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(item))
             ),
-            traffic=tuple(_read_traffic(each) for each in members.objects("traffic", _MAX_ENVIRONMENTS)),
-            tokens=tuple(_read_token(each) for each in _token_objects(members)),
+            traffic=tuple(_read_traffic(item) for item in members.objects("traffic", _MAX_ENVIRONMENTS)),
+            tokens=tuple(_read_token(item) for item in _token_objects(members)),
             gets_tokens=members.values.get("tokens") is not None,
             health=_read_health(members),
         )
@@ -165,20 +165,22 @@ def _read_token(members: Members) -> TokenProblem:
 
 
 def _describe_health(health: MemberHealth) -> dict[str, Any]:
-    short = (each for each in health.unhealthy if max(map(len, (each.cluster, each.member, each.address))) <= MAX_NAME)
+    short = (
+        entry for entry in health.unhealthy if max(map(len, (entry.cluster, entry.member, entry.address))) <= MAX_NAME
+    )
     reported = list(itertools.islice(short, MAX_UNHEALTHY))
     return {
         "complete": health.is_complete and len(reported) == len(health.unhealthy),
         "unhealthy": [
             {
-                "cluster": each.cluster,
-                "member": each.member,
-                "address": each.address,
-                "cause": each.cause,
-                "since": _seconds(each.since),
-                "status": each.status,
+                "cluster": entry.cluster,
+                "member": entry.member,
+                "address": entry.address,
+                "cause": entry.cause,
+                "since": _seconds(entry.since),
+                "status": entry.status,
             }
-            for each in reported
+            for entry in reported
         ],
     }
 
@@ -188,7 +190,7 @@ def _read_health(members: Members) -> MemberHealth | None:
     if not isinstance(values := members.values.get("health"), dict):
         return None
     health = Members(values)
-    unhealthy = tuple(_read_unhealthy(each) for each in health.objects("unhealthy", MAX_UNHEALTHY))
+    unhealthy = tuple(_read_unhealthy(item) for item in health.objects("unhealthy", MAX_UNHEALTHY))
     return MemberHealth(unhealthy, health.flag("complete"))
 
 

@@ -47,13 +47,15 @@ class TrafficReport:
             "late": part.is_late,
             "uncounted": part.uncounted,
             "dropped": part.dropped,
-            "clusters": [{"name": name, **each} for name, each in clusters.items()],
+            "clusters": [{"name": name, **measures} for name, measures in clusters.items()],
         }
 
     @classmethod
     def read(cls, members: Members) -> "TrafficReport":
         """Return the message with these *members*. Raises MalformedMessage."""
-        clusters = {each.text("name", MAX_CLUSTER): _read_measures(each) for each in members.objects("clusters", PART)}
+        clusters = {
+            cluster.text("name", MAX_CLUSTER): _read_measures(cluster) for cluster in members.objects("clusters", PART)
+        }
         part = Part(
             number=members.number("number"),
             minute=_read_minute(members),

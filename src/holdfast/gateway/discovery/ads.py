@@ -220,7 +220,7 @@ def _limit(subscription: Subscription, names: Collection[str], has: Mapping[str,
     """Raise TooMuch if a gateway names more resources than the limits allow."""
     if len(subscription.names) + len(names) > MAX_NAMES or len(subscription.sent) + len(has) > MAX_NAMES:
         raise TooMuch(f"It names more than {MAX_NAMES:,} resources of one type.")
-    if any(len(each) > LONGEST_NAME for each in (*names, *has, *has.values())):
+    if any(len(name) > LONGEST_NAME for name in (*names, *has, *has.values())):
         raise TooMuch(f"A name or version has more than {LONGEST_NAME:,} characters.")
 
 

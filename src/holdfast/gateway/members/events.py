@@ -64,7 +64,7 @@ def read_address(values: Mapping[str, Any]) -> str:
 
 
 def _read_check(values: Mapping[str, Any]) -> HealthEvent | None:
-    failed = next((each for name in _FAILED if (each := values.get(name)) is not None), None)
+    failed = next((value for name in _FAILED if (value := values.get(name)) is not None), None)
     if failed is None and "add_healthy_event" not in values:
         return None
     origin = values["metadata"]["filter_metadata"][MATCH_METADATA][MEMBER]

@@ -40,7 +40,7 @@ def read_hosts(admin: Path, clusters: Collection[str] | None) -> dict[tuple[str,
         return {
             (status["name"], read_address(host["address"])): Host(
                 host.get("hostname", ""),
-                frozenset(each for each, flag in _FLAGS.items() if host.get("health_status", {}).get(flag)),
+                frozenset(cause for cause, flag in _FLAGS.items() if host.get("health_status", {}).get(flag)),
             )
             for status in statuses
             for host in status.get("host_statuses", [])

@@ -89,13 +89,13 @@ def build_probe(
 def has_key(resources: Sequence[Resource], sent: Resource | None) -> bool:
     """Return whether *resources* contain a private key other than that of the secret that was *sent* for traffic."""
     known = Secret.FromString(sent.body).tls_certificate if sent else None
-    contents = [Secret.FromString(each.body) for each in resources if each.type_url == SECRET]
-    return any(each.HasField("tls_certificate") and each.tls_certificate != known for each in contents)
+    contents = [Secret.FromString(resource.body) for resource in resources if resource.type_url == SECRET]
+    return any(secret.HasField("tls_certificate") and secret.tls_certificate != known for secret in contents)
 
 
 def addresses_of(resources: Sequence[Resource]) -> list[str]:
     """Return the addresses that the gateway connects to in a probe with these *resources*."""
-    clusters = [Cluster.FromString(each.body) for each in resources if each.type_url == CLUSTER]
+    clusters = [Cluster.FromString(resource.body) for resource in resources if resource.type_url == CLUSTER]
     hosts = [
         host.endpoint
         for cluster in clusters

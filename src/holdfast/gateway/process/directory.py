@@ -171,6 +171,6 @@ def _holders(lock: Path) -> list[int]:
     pids = []
     for descriptors in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):  # of another user, or it has just ended
-            if any(each.exists() and each.samefile(lock) for each in descriptors.iterdir()):
+            if any(descriptor.exists() and descriptor.samefile(lock) for descriptor in descriptors.iterdir()):
                 pids.append(int(descriptors.parent.name))
     return pids

@@ -173,7 +173,7 @@ class EnvoyProcess:
             await asyncio.wait(self._tasks)
         if not self._process and (running := self.left_running):
             self._record, self._process = running, DetachedProcess(running.pid, running.started)
-        processes = [each for each in (self._process, self._successor, self._predecessor) if each]
+        processes = [process for process in (self._process, self._successor, self._predecessor) if process]
         await asyncio.gather(*(process.end(ENDS_WITHIN) for process in processes))
         if self._record:
             remove_shared_memory(self._record)

@@ -45,8 +45,8 @@ def read_record(file: Path) -> EnvoyRecord | None:
         return None
     numbers = ((members["pid"], 2), (members["base_id"], 0), (members["restart_epoch"], 0))
     texts = (members["started"], members["sockets"], members["configuration"], members["version"] or "")
-    if not all(type(each) is int and each >= least for each, least in numbers):
+    if not all(type(number) is int and number >= least for number, least in numbers):
         return None
-    if not all(isinstance(each, str) for each in texts):
+    if not all(isinstance(text, str) for text in texts):
         return None
     return EnvoyRecord(**{field.name: members[field.name] for field in fields(EnvoyRecord)})

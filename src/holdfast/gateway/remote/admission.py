@@ -133,7 +133,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
     def _log_rejection(self, fingerprint: str, context: Context) -> None:
         """Log a rejected certificate, at most once in LOG_EVERY: gateways that were revoked keep asking."""
         now = asyncio.get_running_loop().time()
-        self._logged = {each: at for each, at in self._logged.items() if now - at < LOG_EVERY}
+        self._logged = {address: at for address, at in self._logged.items() if now - at < LOG_EVERY}
         if fingerprint not in self._logged:
             self._logged[fingerprint] = now
             name = next(iter(context.auth_context().get("x509_common_name", ())), b"").decode()

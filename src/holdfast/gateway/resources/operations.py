@@ -48,12 +48,14 @@ def build_operation_refusals(name: str, public_path: str, operations: tuple[Oper
         Route(
             name=name,
             match=RouteMatch(
-                prefix=public_path, headers=[_match(_pattern(public_path, group)) for group in each.matching]
+                prefix=public_path, headers=[_match(_pattern(public_path, group)) for group in path_class.matching]
             ),
             direct_response=DirectResponseAction(status=METHOD_NOT_LISTED),
-            response_headers_to_add=[HeaderValueOption(header=HeaderValue(key="allow", value=", ".join(each.methods)))],
+            response_headers_to_add=[
+                HeaderValueOption(header=HeaderValue(key="allow", value=", ".join(path_class.methods)))
+            ],
         )
-        for each in list_path_classes(operations)
+        for path_class in list_path_classes(operations)
     ]
     others = RouteMatch(path_separated_prefix=public_path)
     return [*other_methods, Route(name=name, match=others, direct_response=DirectResponseAction(status=NOT_LISTED))]

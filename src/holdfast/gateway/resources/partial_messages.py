@@ -24,8 +24,8 @@ _KINDS = {
 def declare_message(name: str, messages: Mapping[str, Sequence[Field]]) -> type[Any]:
     """Return the class of the message *name*, which is one of *messages*; they contain only each other."""
     file = FileDescriptorProto(name="partial.proto", package="partial", syntax="proto2")
-    for each, fields in messages.items():
-        file.message_type.add(name=each).field.extend(_describe(fields))
+    for message_name, fields in messages.items():
+        file.message_type.add(name=message_name).field.extend(_describe(fields))
     pool = DescriptorPool()
     pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName(f"partial.{name}"))

@@ -39,7 +39,7 @@ def build_mapping(public_path: str, endpoint: Endpoint, further: Sequence[Endpoi
         return None
     origin = endpoint.origin
     mapping = {"origin": str(origin), "host": origin.host, "base": endpoint.base_path, "public": public_path}
-    others = {str(each.origin): each.origin.host for each in further}
+    others = {str(member.origin): member.origin.host for member in further}
     return {**mapping, "others": others} if others else mapping
 
 

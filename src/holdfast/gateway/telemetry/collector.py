@@ -129,7 +129,7 @@ NO_COLLECTOR = CollectorOptions()
 
 def check_url(url: str) -> None:
     """Raise CollectorUnusable if *url* can't be that of a collector: it contains no secrets, which logs would show."""
-    if any(each in url for each in "@?#"):
+    if any(character in url for character in "@?#"):
         # Without the URL, because what follows may be a secret.
         raise CollectorUnusable("the URL of a collector can't have a user name, a password, a query or a fragment")
     try:

@@ -43,8 +43,8 @@ class HttpDelivery:
         except TimeoutError as error:
             raise TimeoutError(f"no response within {WITHIN:g} seconds") from error
         finally:
-            for each in connections:
-                _shut_down(each)
+            for connection in connections:
+                _shut_down(connection)
 
     def _run(self, message: bytes, status: Future[int], began: Callable[[HTTPConnection], None]) -> None:
         if not self._turn.acquire(timeout=WITHIN):

@@ -36,10 +36,10 @@ def observe_listener(
     listener = Listener.FromString(body)
     environment = listener.name.partition("/")[0]
     for chain in listener.filter_chains:
-        for each in chain.filters:
-            if each.typed_config.Is(HttpConnectionManager.DESCRIPTOR):
+        for network_filter in chain.filters:
+            if network_filter.typed_config.Is(HttpConnectionManager.DESCRIPTOR):
                 manager = HttpConnectionManager()
-                each.typed_config.Unpack(manager)
+                network_filter.typed_config.Unpack(manager)
                 if collector:
                     _tag_traces(manager)
                 if layout:
@@ -50,7 +50,7 @@ def observe_listener(
                     _name_errors(manager)
                 for filters in (manager.http_filters, *(upgrade.filters for upgrade in manager.upgrade_configs)):
                     filters.insert(0, _keep({PATH_STATE: "%PATH(NQ:PATH)%"} | (layout.kept() if layout else {})))
-                each.typed_config.Pack(manager, deterministic=True)
+                network_filter.typed_config.Pack(manager, deterministic=True)
     observed: bytes = listener.SerializeToString(deterministic=True)
     return observed
 

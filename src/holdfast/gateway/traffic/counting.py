@@ -72,7 +72,8 @@ class Counting:
         self.uncounted = max(0, len(counters) - MAX_COUNTERS)
         if self.uncounted:
             counters = {
-                name: counters[name] for name in sorted(counters, key=lambda each: each not in before)[:MAX_COUNTERS]
+                name: counters[name]
+                for name in sorted(counters, key=lambda full_name: full_name not in before)[:MAX_COUNTERS]
             }
         self.last[flush.process] = counters
         while len(self.last) > _PROCESSES:
@@ -96,7 +97,7 @@ def _sum_up(
         name, cluster, _ = _split(full_name)
         if name == MILLISECONDS and cluster:
             sums[cluster].latencies = counts
-    return {cluster: each.measures() for cluster, each in sums.items()}
+    return {cluster: cluster_sums.measures() for cluster, cluster_sums in sums.items()}
 
 
 def _split(full_name: str) -> tuple[str, str, str]:

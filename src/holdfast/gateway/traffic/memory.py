@@ -107,7 +107,7 @@ def _restore(members: Mapping[str, Any]) -> Kept:
                 is_late,
                 uncounted,
                 dropped,
-                {name: Measures.restore(each) for name, each in clusters.items()},
+                {name: Measures.restore(counters) for name, counters in clusters.items()},
             )
             for number, minute, seconds, is_late, uncounted, dropped, clusters in members["parts"]
         ),

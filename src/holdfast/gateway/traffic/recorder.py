@@ -80,7 +80,10 @@ class TrafficRecorder:
         )
         if now >= self._next_cut and self._backlog.is_small:
             self._cut(now)
-        self._rate = flush.process, sum(each.requests for each in clusters.values()) / max(passed.total_seconds(), 1)
+        self._rate = (
+            flush.process,
+            sum(measures.requests for measures in clusters.values()) / max(passed.total_seconds(), 1),
+        )
         self._news.set()
 
     async def follow(self) -> None:

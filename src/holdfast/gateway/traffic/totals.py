@@ -40,7 +40,7 @@ class Totals:
 
         If there weren't enough places for a long time, counting then begins again, so that new APIs get one.
         """
-        since, counts = self._since, [_describe(*each) for each in self._counts.items()]
+        since, counts = self._since, [_describe(*entry) for entry in self._counts.items()]
         if _OTHERS in self._counts and self._now() - since >= BEGIN_AGAIN:
             self._since = self._now()
             self._counts.clear()

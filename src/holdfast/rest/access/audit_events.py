@@ -75,7 +75,7 @@ def list_events(
         following = f"{link(PATH)}?{urlencode(query)}"
     return {
         "count": len(events),
-        "list": [_describe(each) for each in events],
+        "list": [_describe(event) for event in events],
         "pagination": {"limit": limit, "next": following},
     }
 
@@ -129,11 +129,11 @@ def _pieces(
 
 
 def _write_csv(events: Iterable[LoggedEvent]) -> str:
-    return write_rows([each.members[column] for column in _COLUMNS] for each in events)
+    return write_rows([event.members[column] for column in _COLUMNS] for event in events)
 
 
 def _write_json_lines(events: Iterable[LoggedEvent]) -> str:
-    return "".join(f"{json.dumps(each.members)}\n" for each in events)
+    return "".join(f"{json.dumps(event.members)}\n" for event in events)
 
 
 def _describe(logged: LoggedEvent) -> responses.AuditEvent:

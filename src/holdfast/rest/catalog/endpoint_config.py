@@ -162,7 +162,7 @@ class EndpointConfigBody(BaseModel):
         sent = self.model_dump(by_alias=True)
         for environment in ENVIRONMENTS:
             if endpoints := self.endpoints(environment):
-                first, *others = (each.model_dump(include={"url", "weight", "priority"}) for each in endpoints)
+                first, *others = (endpoint.model_dump(include={"url", "weight", "priority"}) for endpoint in endpoints)
                 further = {"weight": first["weight"], "priority": first["priority"], "members": others}
                 read = partial(_read_group, sent, field=f"endpointConfig.{environment}.")
                 groups[environment] = check(read, further)
@@ -184,7 +184,9 @@ class EndpointConfigBody(BaseModel):
     def refuse_unknown_type(self) -> None:
         """Raise InvalidField for a type of endpoint that gateways don't support."""
         check_endpoint_type(self.endpoint_type)
-        if self.endpoint_type not in GROUP_TYPES and any(len(self.endpoints(each)) > 1 for each in ENVIRONMENTS):
+        if self.endpoint_type not in GROUP_TYPES and any(
+            len(self.endpoints(environment)) > 1 for environment in ENVIRONMENTS
+        ):
             text = "Several endpoints need the type load_balance or failover."
             raise InvalidField("endpointConfig.endpoint_type", text)
 

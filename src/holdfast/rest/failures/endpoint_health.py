@@ -26,11 +26,11 @@ def get_endpoint_health(runtime: CurrentRuntime, context: RequestContext, api_id
         "count": len(every),
         "list": [
             {
-                "environment": each.environment,
-                "endpoint": each.endpoint.loggable_url,
-                "gateways": [_describe(gateway) for gateway in each.gateways],
+                "environment": health.environment,
+                "endpoint": health.endpoint.loggable_url,
+                "gateways": [_describe(gateway) for gateway in health.gateways],
             }
-            for each in every
+            for health in every
         ],
     }
 

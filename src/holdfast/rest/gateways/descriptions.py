@@ -39,7 +39,10 @@ def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnect
         "behind": status.behind,
         "behindSince": _write(status.behind_since),
         "rejections": status.rejections,
-        "rejected": [{"type": each.type, "name": each.name, "message": each.reason} for each in status.rejected],
+        "rejected": [
+            {"type": rejection.type, "name": rejection.name, "message": rejection.reason}
+            for rejection in status.rejected
+        ],
         "report": _describe_report(status, status.followed) if status.followed else None,
     }
 
@@ -66,19 +69,19 @@ def _describe_report(status: GatewayStatus, followed: GatewayState) -> GatewayRe
         "staleSince": _write(status.stale_since),
         "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
         "lostReports": report.lost_reports,
-        "problems": [{"kind": each.kind, "message": each.text} for each in report.problems],
+        "problems": [{"kind": problem.kind, "message": problem.text} for problem in report.problems],
         "missingTokens": [
             {
-                "backend": each.backend,
-                "cause": each.cause,
-                "message": each.words,
-                "validUntil": _write(each.valid_until),
+                "backend": token.backend,
+                "cause": token.cause,
+                "message": token.words,
+                "validUntil": _write(token.valid_until),
             }
-            for each in report.tokens
+            for token in report.tokens
         ],
         "traffic": [
-            {"environment": each.environment, "requests": each.requests, "failures": each.failures}
-            for each in report.traffic
+            {"environment": traffic.environment, "requests": traffic.requests, "failures": traffic.failures}
+            for traffic in report.traffic
         ],
     }
 

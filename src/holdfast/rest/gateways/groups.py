@@ -126,7 +126,7 @@ def delete_gateway_group(context: RequestContext, group: str) -> Response:
 
 def _describe(runtime: Runtime, use: GroupUse) -> GatewayGroup:
     group = use.group
-    listen = {member: [write_address(each) for each in addresses] for member, addresses in group.listen.items()}
+    listen = {member: [write_address(address) for address in addresses] for member, addresses in group.listen.items()}
     return {
         "name": group.name,
         "displayName": group.title,

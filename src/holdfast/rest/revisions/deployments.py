@@ -73,7 +73,7 @@ def deploy_revision(
     The gateway environments in the body serve it instead of what they served before, without failed requests. Returns
     all deployments of the API's revisions.
     """
-    wanted = {each.name: each.display_on_devportal for each in body}
+    wanted = {deployment.name: deployment.display_on_devportal for deployment in body}
     return describe_deployments(
         runtime, context, api_id, deployments.deploy_revision(context, api_id, revision_id, wanted)
     )
@@ -104,7 +104,7 @@ def undeploy_revision(
         api_id,
         revision_id=revision_id or None,
         number=_read_number(number),
-        wanted=None if every else [each.name for each in body or ()],
+        wanted=None if every else [deployment.name for deployment in body or ()],
     )
     return describe_deployments(runtime, context, api_id, left)
 
@@ -117,19 +117,19 @@ def describe_deployments(
         return []
     api, groups = deployments.find_places(context, api_id)
     by_name = {group.name: group for group in groups}
-    return [_describe(runtime, context, api, each, by_name[each.group]) for each in which]
+    return [_describe(runtime, context, api, deployment, by_name[deployment.group]) for deployment in which]
 
 
-def _describe(runtime: Runtime, context: Context, api: Api, each: Deployment, group: Group) -> RevisionDeployment:
-    served = runtime.enforcements.of_deployment(context, replace(api, revision=each.number), each.group)
+def _describe(runtime: Runtime, context: Context, api: Api, deployment: Deployment, group: Group) -> RevisionDeployment:
+    served = runtime.enforcements.of_deployment(context, replace(api, revision=deployment.number), deployment.group)
     return {
-        "revisionUuid": each.revision_id,
-        "name": each.group,
+        "revisionUuid": deployment.revision_id,
+        "name": deployment.group,
         "status": "APPROVED",
         "vhost": next((parse_url(url).host for url in runtime.urls_of(group).values()), ""),
-        "displayOnDevportal": each.display_on_devportal,
-        "deployedTime": each.at.isoformat(),
-        "liveGatewayCount": len(runtime.gateways_of(each.group)),
+        "displayOnDevportal": deployment.display_on_devportal,
+        "deployedTime": deployment.at.isoformat(),
+        "liveGatewayCount": len(runtime.gateways_of(deployment.group)),
         "deployedGatewayCount": served.enforced_on,
         "failedGatewayCount": len(served.waiting_for) if served.progress is Progress.REFUSED else 0,
     }

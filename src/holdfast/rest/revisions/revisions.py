@@ -48,7 +48,7 @@ def list_revisions(
     if query.strip() and wanted is None:
         raise InvalidField("query", "Use deployed:true or deployed:false.")
     every = _describe_every(runtime, context, api_id)
-    page = [each for each in every if wanted is None or bool(each["deploymentInfo"]) is wanted]
+    page = [revision for revision in every if wanted is None or bool(revision["deploymentInfo"]) is wanted]
     return {"count": len(page), "list": page}
 
 
@@ -110,5 +110,5 @@ def _describe(revision: Revision, deployed: list[RevisionDeployment]) -> ApiRevi
         "createdBy": revision.created_by,
         "createdTime": revision.created_at.isoformat(),
         "apiInfo": {"id": revision.api_id},
-        "deploymentInfo": [each for each in deployed if each["revisionUuid"] == revision.id],
+        "deploymentInfo": [deployment for deployment in deployed if deployment["revisionUuid"] == revision.id],
     }

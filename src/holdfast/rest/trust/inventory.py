@@ -114,7 +114,7 @@ def list_certificates(
     }
     return {
         "count": len(listed),
-        "certificates": [_describe(each) for each in listed],
+        "certificates": [_describe(certificate) for certificate in listed],
         "pagination": pagination(_PATH, filters, offset, limit, total),
     }
 
@@ -181,7 +181,9 @@ def replace_certificates(
     return {
         "replaced": not preview,
         "count": len(planned),
-        "list": [_describe_replacement(each, coverage.get(each.before.origin)) for each in planned],
+        "list": [
+            _describe_replacement(replacement, coverage.get(replacement.before.origin)) for replacement in planned
+        ],
     }
 
 

@@ -43,26 +43,26 @@ def get_expiry(
         "count": len(page),
         "periods": [
             {
-                "period": each.name,
-                "trusted": each.counts.get(Source.TRUSTED),
-                "presented": each.counts.get(Source.PRESENTED),
+                "period": timeline_period.name,
+                "trusted": timeline_period.counts.get(Source.TRUSTED),
+                "presented": timeline_period.counts.get(Source.PRESENTED),
             }
-            for each in periods
+            for timeline_period in periods
         ],
-        "list": [_describe(each) for each in page],
+        "list": [_describe(entry) for entry in page],
         "pagination": pagination(PATH, filters, offset, limit, total),
     }
 
 
-def _describe(each: Expiry) -> responses.Expiry:
+def _describe(entry: Expiry) -> responses.Expiry:
     return {
-        "expires": each.at.isoformat(),
-        "source": each.source,
-        "name": each.name,
-        "issuer": each.issuer,
-        "endpoint": each.origin,
-        "alias": each.alias or None,
-        "previous": each.previous,
-        "used": each.used,
-        "watchedEndpointId": each.endpoint_id or None,
+        "expires": entry.at.isoformat(),
+        "source": entry.source,
+        "name": entry.name,
+        "issuer": entry.issuer,
+        "endpoint": entry.origin,
+        "alias": entry.alias or None,
+        "previous": entry.previous,
+        "used": entry.used,
+        "watchedEndpointId": entry.endpoint_id or None,
     }

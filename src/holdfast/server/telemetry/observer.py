@@ -124,7 +124,7 @@ class Observer:
     def _export_metrics(self) -> bytes:
         now = time.time_ns()
         metrics = [build_gauge(name, said, [({}, value)], now) for name, (said, value) in self._state().items()]
-        durations = ((dict(series), each) for series, each in self._durations.items())
+        durations = ((dict(series), histogram) for series, histogram in self._durations.items())
         return export_metrics(self._resource, [*metrics, otlp.build_durations(durations, since=self._began, now=now)])
 
 

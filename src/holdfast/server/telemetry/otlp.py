@@ -86,12 +86,12 @@ def build_durations(durations: Iterable[tuple[Attributes, Durations]], since: in
             attributes=build_attributes(attributes),
             start_time_unix_nano=since,
             time_unix_nano=now,
-            count=sum(each.counts),
-            sum=each.total,
-            bucket_counts=each.counts,
+            count=sum(histogram.counts),
+            sum=histogram.total,
+            bucket_counts=histogram.counts,
             explicit_bounds=BOUNDS,
         )
-        for attributes, each in durations
+        for attributes, histogram in durations
     ]
     return Metric(
         name="http.server.request.duration",

@@ -60,18 +60,19 @@ def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str]
         events = audit_events.newest(session, context.user.organization, wanted, None, HISTORY)
     if context.user.may(Permission.READ_AUDIT_LOG):
         return events
-    return [replace(each, event=replace(each.event, address=None, request_id=None), members={}) for each in events]
+    return [replace(entry, event=replace(entry.event, address=None, request_id=None), members={}) for entry in events]
 
 
 def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
     """Return those APIs, by ID, certificates and users, by name, that *events* are about and that still exist."""
-    api_ids = {api_id for each in events if (api_id := api_id_of(each.event))}
-    aliases = {each.event.subject for each in events if kind_of(each.event.action) is ObjectKind.CERTIFICATES}
-    names = {each.event.subject for each in events if kind_of(each.event.action) is ObjectKind.USERS}
+    api_ids = {api_id for entry in events if (api_id := api_id_of(entry.event))}
+    aliases = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.CERTIFICATES}
+    names = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.USERS}
     with context.read() as session:
         present = apis.names(session, context.user.organization, api_ids)
         certificates = {
-            each.alias for each in endpoint_certificates.with_aliases(session, context.user.organization, aliases)
+            certificate.alias
+            for certificate in endpoint_certificates.with_aliases(session, context.user.organization, aliases)
         }
         users = {name for name in names if accounts.user_in(session, context.user.organization, name)}
     by_kind = {ObjectKind.APIS: present, ObjectKind.CERTIFICATES: certificates, ObjectKind.USERS: users}

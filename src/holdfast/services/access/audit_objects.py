@@ -146,8 +146,8 @@ def list_changes(event: AuditEvent) -> list[Change]:
     if "certificates" in details and "endpoint" in details:
         return _changes_of_certificates(event.action, details)
     if details.get("settings") and isinstance(details["settings"], list):
-        settings = [each for each in details["settings"] if isinstance(each, Mapping)]
-        return [_change(str(each.get("name")), each.get("before"), each.get("after")) for each in settings]
+        settings = [setting for setting in details["settings"] if isinstance(setting, Mapping)]
+        return [_change(str(setting.get("name")), setting.get("before"), setting.get("after")) for setting in settings]
     if "certificate" in details:
         return _changes_of_certificate(event.action, details)
     if "roles" in details:
@@ -241,9 +241,9 @@ def _values(value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, Mapping):
-        return (_endpoint(value),) if "url" in value else tuple(f"{name} {each}" for name, each in value.items())
+        return (_endpoint(value),) if "url" in value else tuple(f"{name} {item}" for name, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(text for each in value for text in _values(each))
+        return tuple(text for item in value for text in _values(item))
     if isinstance(value, bool):
         return ("yes" if value else "no",)
     text = str(value)

@@ -90,5 +90,5 @@ def _describe(
         health = Health.PLAIN
     else:
         health = Health.NO_FAILURES
-    expires_at = min((each.expires_at for each in known), default=None)
-    return ApiOverview(api, health, cause, sum(each.count for each in known), expires_at)
+    expires_at = min((overview.expires_at for overview in known), default=None)
+    return ApiOverview(api, health, cause, sum(overview.count for overview in known), expires_at)

@@ -54,7 +54,7 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     for number, (certificates, (days, kind, urgency)) in enumerate(zip(expiring, _STAGES, strict=True)):
         if certificates.count:
             # The list that this leads to also has those of the earlier stages.
-            more = "more " if any(each.count for each in expiring[:number]) else ""
+            more = "more " if any(overview.count for overview in expiring[:number]) else ""
             sentence = count_of(
                 certificates.count, f"{more}certificate in use expires", f"{more}certificates in use expire"
             )

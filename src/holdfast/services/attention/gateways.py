@@ -24,9 +24,9 @@ _NOT_JOINED = {GatewayState.WAITING, GatewayState.NOT_JOINED}
 def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
     """Yield items about gateways that reject something, aren't connected, or lack the latest changes."""
     every = statuses.list_statuses(context, sources)
-    rejecting = [each for each in every if each.rejections]
+    rejecting = [status for status in every if status.rejections]
     if rejecting:
-        worst = max(rejecting, key=lambda each: each.rejections)
+        worst = max(rejecting, key=lambda status: status.rejections)
         yield Item(
             Kind.REJECTING_GATEWAYS,
             Urgency.NOW,
@@ -36,7 +36,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             _PATH,
             "Show gateways",
         )
-    away = [each for each in every if not each.connected_since and each.state not in _NOT_JOINED]
+    away = [status for status in every if not status.connected_since and status.state not in _NOT_JOINED]
     if away:
         longest = min(away, key=_seen_at)
         yield Item(
@@ -49,9 +49,9 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             "Show gateways",
             *(("last seen", longest.followed.seen_at) if longest.followed else ()),
         )
-    lagging = [each for each in every if each.behind and _lags(context, each)]
+    lagging = [status for status in every if status.behind and _lags(context, status)]
     if lagging:
-        last = min(lagging, key=lambda each: each.behind_since or context.now)
+        last = min(lagging, key=lambda status: status.behind_since or context.now)
         yield Item(
             Kind.LAGGING_GATEWAYS,
             Urgency.NOW,
@@ -69,9 +69,9 @@ def examine_tokens(context: Context, sources: Sources) -> Iterator[Item]:
     missing = token_problems.find_own(context, sources)
     if missing:
         # One without a token first, then the one that expires first.
-        worst = min(missing, key=lambda each: each.problem.valid_until or _LONG_AGO)
+        worst = min(missing, key=lambda status: status.problem.valid_until or _LONG_AGO)
         until = worst.problem.valid_until
-        backends = len({each.problem.backend for each in missing})
+        backends = len({status.problem.backend for status in missing})
         yield Item(
             Kind.MISSING_TOKENS,
             Urgency.SOON if until else Urgency.NOW,
@@ -89,9 +89,9 @@ def examine_control_planes(context: Context, presence: Presence) -> Iterator[Ite
     """Yield an item about control planes that ended without a clean stop, for operators."""
     if not presence.is_shared or not is_operator(context):
         return
-    stopped = [each.control_plane for each in list_control_planes(context, presence) if not each.is_live]
+    stopped = [status.control_plane for status in list_control_planes(context, presence) if not status.is_live]
     if stopped:
-        last = max(stopped, key=lambda each: each.seen_at)
+        last = max(stopped, key=lambda control_plane: control_plane.seen_at)
         yield Item(
             Kind.STOPPED_CONTROL_PLANES,
             Urgency.NOW,

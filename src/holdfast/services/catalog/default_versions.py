@@ -40,7 +40,10 @@ def find_fallback(context: Context, api: Api) -> Api | None:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         versions = apis.with_context(session, api.organization, api.context)
-    return next((each for each in versions if each.has_short_path and each.state.is_live and each.id != api.id), None)
+    return next(
+        (version for version in versions if version.has_short_path and version.state.is_live and version.id != api.id),
+        None,
+    )
 
 
 def settle_versions(session: Session, context: Context, changed: Api) -> Api:

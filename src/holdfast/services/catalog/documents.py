@@ -145,7 +145,9 @@ def save_document(
     session: Session, context: Context, api: Api, draft: DocumentDraft, content: bytes, file_name: str = ""
 ) -> None:
     """Add a checked document or replace the one with its name, in the caller's transaction. Raises InvalidField."""
-    named = [each for each in documents.find(session, api.organization, api.id) if each.draft.name == draft.name]
+    named = [
+        document for document in documents.find(session, api.organization, api.id) if document.draft.name == draft.name
+    ]
     if not named:
         add_document(session, context, api, draft, content, file_name)
         return

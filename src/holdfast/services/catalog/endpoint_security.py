@@ -73,12 +73,12 @@ def _bind(
     if security is None:
         return endpoint
     field = f"{SECURITY_FIELD}{environment}."
-    same = [each for each in known if each.kind is security.kind]
-    stored: list[_Stored] = [(each, each.secret) for each in same]
+    same = [earlier for earlier in known if earlier.kind is security.kind]
+    stored: list[_Stored] = [(earlier, earlier.secret) for earlier in same]
     secret = _bind_secret(check, field + SECRETS[security.kind], security, security.secret, stored, origins)
     password = None
     if security.has_password:
-        stored = [(each, each.password) for each in same if each.password]
+        stored = [(earlier, earlier.password) for earlier in same if earlier.password]
         password = _bind_secret(check, field + PASSWORD, security, security.password, stored, origins)
     if not (are_https(origins) or security.allow_unencrypted):
         message = "The secret would be sent unencrypted. Use an https endpoint, or set allowUnencrypted."
@@ -100,7 +100,7 @@ def _bind_secret(
 ) -> SealedSecret | None:
     """Return one secret of *security*, the *entered* one or one of those *stored*; a problem is about *field*."""
     first = stored[0] if stored else None
-    chosen = next((each for each in stored if _explain_need(security, origins, each) is None), first)
+    chosen = next((candidate for candidate in stored if _explain_need(security, origins, candidate) is None), first)
     kept = chosen[1] if chosen else None
     if entered is None:
         if why := _explain_need(security, origins, chosen):
@@ -122,7 +122,9 @@ def _explain_need(security: EndpointSecurity, origins: frozenset[str], known: _S
         return "Enter the secret."
     if why := _explain_origins(secret, origins):
         return why
-    before, after = (token_endpoint(each.token.url).origin if each.token else None for each in (stored, security))
+    before, after = (
+        token_endpoint(variant.token.url).origin if variant.token else None for variant in (stored, security)
+    )
     if before != after:
         return f"Enter the secret again to send it to {after}. It was entered for the token endpoint at {before}."
     if security.header.lower() != stored.header.lower():
@@ -135,7 +137,7 @@ def _explain_need(security: EndpointSecurity, origins: frozenset[str], known: _S
 def _explain_origins(secret: SealedSecret, origins: frozenset[str]) -> str | None:
     if origins <= secret.origins:
         return None
-    wanted, entered = (", ".join(sorted(each)) for each in (origins, secret.origins))
+    wanted, entered = (", ".join(sorted(bound)) for bound in (origins, secret.origins))
     return f"Enter the secret again to send it to {wanted}. It was entered for {entered}."
 
 
@@ -150,7 +152,7 @@ def keep_for_revisions(api: Api, before: Api | None, used: Uses) -> Api:
         for environment in ENVIRONMENTS
         for origins in used.get(environment, ())
         if not origins <= api.origins(environment) and not _is_for(api.endpoint(environment), origins)
-        for security in [each for each in _known(before, environment) if each.is_for(origins)][:1]
+        for security in [candidate for candidate in _known(before, environment) if candidate.is_for(origins)][:1]
     }
     return replace(api, kept_security=tuple(kept))
 
@@ -166,7 +168,7 @@ def _restore(api: Api, endpoint: Endpoint | None, environment: Environment) -> E
     origins = api.origins(environment)
     if endpoint is None or _is_for(endpoint, origins):
         return endpoint
-    kept = (each for name, each in api.kept_security if name == environment and each.is_for(origins))
+    kept = (candidate for name, candidate in api.kept_security if name == environment and candidate.is_for(origins))
     return replace(endpoint, security=next(kept, endpoint.security))
 
 

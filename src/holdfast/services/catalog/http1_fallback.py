@@ -35,7 +35,7 @@ def _older(
     endpoint: Endpoint | None, origins: Mapping[str, datetime], members: Sequence[Member] = ()
 ) -> Endpoint | None:
     beside = (member.endpoint for member in members[1:])
-    if endpoint is None or not any(_falls_back(each, origins) for each in (endpoint, *beside)):
+    if endpoint is None or not any(_falls_back(member, origins) for member in (endpoint, *beside)):
         return endpoint
     return replace(endpoint, connection=replace(endpoint.connection, protocol=Protocol.HTTP1))
 

@@ -166,7 +166,11 @@ class Presence:
         with self._store.note(Topic.CONTROL_PLANES) as session:
             control_planes.remove_predecessors(session, self._own.id, self._home if self._shared else None)
             now = database_time(session)
-            if twins := [each for each in control_planes.live(session, now) if each.name == self._own.name]:
+            if twins := [
+                control_plane
+                for control_plane in control_planes.live(session, now)
+                if control_plane.name == self._own.name
+            ]:
                 return twins
             self._own = replace(self._refresh(self._own), started_at=now, seen_at=now)
             control_planes.save(session, self._own, self._home, now)
@@ -177,9 +181,13 @@ class Presence:
             now = database_time(session)
             self._own = replace(self._refresh(self._own), seen_at=now)
             control_planes.save(session, self._own, self._home, now)
-            known = [each for each in control_planes.known(session, now) if each.id != self._own.id]
-        self._silent = {each.id for each in known if not control_planes.is_live(each, now)}
-        return [each for each in known if each.id not in self._silent]
+            known = [
+                control_plane
+                for control_plane in control_planes.known(session, now)
+                if control_plane.id != self._own.id
+            ]
+        self._silent = {control_plane.id for control_plane in known if not control_planes.is_live(control_plane, now)}
+        return [control_plane for control_plane in known if control_plane.id not in self._silent]
 
     def _remove(self) -> Sequence[ControlPlane]:
         with self._store.note(Topic.CONTROL_PLANES) as session:
@@ -188,8 +196,8 @@ class Presence:
 
     def _take(self, others: Sequence[ControlPlane]) -> None:
         self._confirmed = time.monotonic()
-        before = {each.id: _lasting(each) for each in self._others}
-        after = {each.id: _lasting(each) for each in others}
+        before = {other.id: _lasting(other) for other in self._others}
+        after = {other.id: _lasting(other) for other in others}
         self._others = tuple(others)
         if self._logged != (deviating := self.deviating):
             self._logged = deviating

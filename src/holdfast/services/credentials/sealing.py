@@ -22,7 +22,7 @@ def seal_drafts(context: Context, sealing: Sealing, drafts: Drafts) -> Securitie
 
 
 def _seal(sealing: Sealing, organization: str, draft: SecurityDraft) -> EndpointSecurity:
-    secret, password = (_seal_secret(sealing, organization, each) for each in (draft.secret, draft.password))
+    secret, password = (_seal_secret(sealing, organization, entered) for entered in (draft.secret, draft.password))
     return replace(draft.security, secret=secret, password=password)
 
 

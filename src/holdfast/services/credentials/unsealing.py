@@ -31,7 +31,7 @@ def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -
         ids[api.organization].add(api.id)
     return {
         (organization, api_id): {
-            environment: tuple(_open(sealing, organization, each) if each else None for each in securities)
+            environment: tuple(_open(sealing, organization, security) if security else None for security in securities)
             for environment, securities in by_environment.items()
         }
         for organization, wanted in ids.items()
@@ -46,7 +46,7 @@ def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, 
         candidates = (current, *kept) if api.revision else ()
         origins = api.origins(environment)
         # One for other origins, which gateways don't send, is better than none: it locks the endpoint.
-        own = next((each for each in candidates if each and each.security.is_for(origins)), current)
+        own = next((candidate for candidate in candidates if candidate and candidate.security.is_for(origins)), current)
         if own:
             chosen[environment] = own
     return chosen

@@ -132,13 +132,13 @@ def _describe(
     cluster = target_name(api, environment)
     is_alone = len(api.members(environment)) == 1
     listed = {
-        (each.address, each.cause): each
-        for each in report.health.unhealthy
-        if each.cluster in {cluster, cluster + WEBSOCKET_SUFFIX}
-        and (is_alone or each.member == endpoint.origin.authority)
+        (problem.address, problem.cause): problem
+        for problem in report.health.unhealthy
+        if problem.cluster in {cluster, cluster + WEBSOCKET_SUFFIX}
+        and (is_alone or problem.member == endpoint.origin.authority)
     }
     if listed:
-        return [_read(status, each) for each in listed.values()]
+        return [_read(status, problem) for problem in listed.values()]
     received = report.sent_at - followed.clock_offset if followed.clock_offset is not None else report.sent_at
     # A report from before the last change is about other endpoints.
     if not report.health.is_complete or not is_current or received < api.updated_at:

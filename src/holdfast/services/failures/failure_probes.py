@@ -102,7 +102,7 @@ class FailureProbes:
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
         for known in (self._turns, self._waiting):
-            for backend in [each for each in known if each[:2] == (organization, api_id)]:
+            for backend in [key for key in known if key[:2] == (organization, api_id)]:
                 del known[backend]
 
     async def follow(self) -> None:
@@ -152,6 +152,6 @@ class FailureProbes:
             known = apis.with_ids(session, call.organization, [call.api_id])
             deployed = revisions.everything_deployed(session, call.organization, known)
             group = dict(gateways.joined(session)).get(call.gateway, DEFAULT_GROUP)
-        api = next((each for each in deployed if group in each.groups), None)
+        api = next((variant for variant in deployed if group in variant.groups), None)
         endpoint = api.find_member(call.environment, call.member) if api and call.environment else None
         return endpoint.url if endpoint and endpoint.origin.is_secure else None

@@ -152,7 +152,7 @@ class Failures:
         if cause is Cause.BACKEND_SUSPENDED:
             # The failure before the suspension says more. If it isn't known, the host may also have no address.
             before = self._failures.get(request.cluster, OrderedDict[str, Failure]())
-            there = (each.latest for each in before.values() if each.latest.gateway == request.gateway)
+            there = (failure.latest for failure in before.values() if failure.latest.gateway == request.gateway)
             return all(latest.reported_cause is cause for latest in there)
         return cause not in NOT_OF_BACKENDS
 
@@ -242,7 +242,7 @@ class Failures:
 
         Keys are the environment and the origin of the member, which is empty if there is no group.
         """
-        failures = [(environment, each) for environment, every in self.of_api(api).items() for each in every]
+        failures = [(environment, failure) for environment, every in self.of_api(api).items() for failure in every]
         failures.sort(key=lambda pair: pair[1].last)
         return {(environment, failure.latest.member): failure for environment, failure in failures}
 

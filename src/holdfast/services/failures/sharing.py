@@ -128,8 +128,12 @@ class SharedFailures:
         own = self._presence.own
         with self._store.note(Topic.FAILURES) as session:
             live = control_planes.live(session, database_time(session))
-            if not [each for each in live if (each.started_at, each.id) < (own.started_at, own.id)]:
-                rows.keep_only(session, {each.id for each in live})
+            if not [
+                control_plane
+                for control_plane in live
+                if (control_plane.started_at, control_plane.id) < (own.started_at, own.id)
+            ]:
+                rows.keep_only(session, {control_plane.id for control_plane in live})
                 self._number += 1
                 start = SharedPart((*_NOWHERE, Part.START), own.id, self._number, own.started_at, b"")
                 rows.save(session, [start])
@@ -137,7 +141,7 @@ class SharedFailures:
 
     def _take_changes(self) -> dict[PartKey, Failure | BackendProbe | None]:
         """Return some changes that are to be written, with None for what has ended."""
-        live = {each.id for each in self._presence.others}
+        live = {other.id for other in self._presence.others}
         changes: dict[PartKey, Failure | BackendProbe | None] = {}
         while self._changes and len(changes) < AT_ONCE:
             key, is_end = self._changes.popitem(last=False)

@@ -46,7 +46,7 @@ class Record:
         """Return whether others should know of the difference at once."""
         if before is None or before.gateway != self.gateway or before.stream is not self.stream:
             return True
-        ours, theirs = (each.state.report if each.state else None for each in (self, before))
+        ours, theirs = (record.state.report if record.state else None for record in (self, before))
         return ours is not theirs and (ours is None or theirs is None or ours.differs_from(theirs))
 
     def is_newer(self, before: "Record | None") -> bool:
@@ -211,9 +211,9 @@ class ConnectionRecords:
         group, newest = streams[-1]
         backlogs = [self._backlogs.of(*stream) for stream in streams]
         missing: frozenset[ResourceKey] | None = frozenset()
-        for each in backlogs:
-            missing = None if missing is None or each is None else missing | each
-        applied = min((stream.applied for _, stream in streams), key=lambda each: each.revision if each else 0)
+        for backlog in backlogs:
+            missing = None if missing is None or backlog is None else missing | backlog
+        applied = min((stream.applied for _, stream in streams), key=lambda backlog: backlog.revision if backlog else 0)
         cache = self._groups.caches[group]
         rejected = {
             key: rejection.message[:MAX_REASON]

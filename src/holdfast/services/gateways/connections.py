@@ -31,7 +31,7 @@ class Connections:
     def names(self, groups: Groups) -> set[str]:
         """Return the names of all connected gateways."""
         names = {gateway.id for gateway in groups.gateways}
-        return names.union(each.gateway.name for group in self.elsewhere.values() for each in group)
+        return names.union(connection.gateway.name for group in self.elsewhere.values() for connection in group)
 
 
 ONLY_LOCAL = Connections()

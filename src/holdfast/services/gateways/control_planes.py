@@ -39,6 +39,11 @@ def list_control_planes(context: Context, presence: Presence) -> list[ControlPla
     with context.read() as session:
         now = database_time(session)
         known, holder = control_planes.known(session, now), leases.holder_of(session, TASKS, now)
-    live = [each for each in known if control_planes.is_live(each, now)]
+    live = [control_plane for control_plane in known if control_planes.is_live(control_plane, now)]
     deviations = find_deviations(live)
-    return [ControlPlaneStatus(each, each in live, each.id == holder, deviations.get(each.id, ())) for each in known]
+    return [
+        ControlPlaneStatus(
+            control_plane, control_plane in live, control_plane.id == holder, deviations.get(control_plane.id, ())
+        )
+        for control_plane in known
+    ]

@@ -91,13 +91,13 @@ class Elsewhere:
         if self._own is None:
             return NOBODY
         live = connected_gateways.overviews(session, database_time(session) - LIVE_FOR)
-        every = [each for each in live if each.id != self._own]
+        every = [overview for overview in live if overview.id != self._own]
         known = self._planes
         # A transaction that began earlier can see older versions than those that are known.
         changed = [
-            (each.name, overview)
-            for each in every
-            if (overview := each.overview) and (each.id not in known or known[each.id].version < overview.version)
+            (row.name, overview)
+            for row in every
+            if (overview := row.overview) and (row.id not in known or known[row.id].version < overview.version)
         ]
         ids = [overview.id for _, overview in changed]
         gateways = connected_gateways.of_control_planes(session, ids) if ids else {}
@@ -107,19 +107,21 @@ class Elsewhere:
             )
             for name, overview in changed
         }
-        return self._take([each.id for each in every], planes)
+        return self._take([row.id for row in every], planes)
 
     def _take(self, live: Sequence[str], planes: Mapping[str, OtherControlPlane]) -> Others:
         with self._lock:
             known = self._planes
             self._planes = {
-                name: max((each for each in (planes.get(name), known.get(name)) if each), key=lambda each: each.version)
+                name: max(
+                    (plane for plane in (planes.get(name), known.get(name)) if plane), key=lambda plane: plane.version
+                )
                 for name in live
                 if name in planes or name in known
             }
             current = tuple(self._planes.values())
-            if [(each.id, each.version) for each in current] != [
-                (each.id, each.version) for each in self._known.control_planes
+            if [(plane.id, plane.version) for plane in current] != [
+                (plane.id, plane.version) for plane in self._known.control_planes
             ]:
                 self._known = _combine(current)
             return self._known

@@ -174,8 +174,9 @@ def _difference(before: Group | None, after: Group | None) -> ChangedSettings:
 
 def _settings(group: Group) -> dict[str, tuple[str, ...]]:
     texts = {"displayName": group.display_name, "description": group.description}
-    texts |= {f"urls.{each.member}": group.urls.get(each.member, "") for each in LISTENERS}
+    texts |= {f"urls.{listener.member}": group.urls.get(listener.member, "") for listener in LISTENERS}
     settings = {name: (text,) if text else () for name, text in texts.items()}
     return settings | {
-        f"listen.{each.member}": tuple(map(write_address, group.listen.get(each.member, ()))) for each in LISTENERS
+        f"listen.{listener.member}": tuple(map(write_address, group.listen.get(listener.member, ())))
+        for listener in LISTENERS
     }

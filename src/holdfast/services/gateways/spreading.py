@@ -85,16 +85,16 @@ class Spreading:
     def move_excess(self) -> None:
         """Ask a part of the gateways that are too many here to move to the control planes that have fewest."""
         now = self._presence.own.seen_at
-        others = [each for each in self._presence.others if each.discovery and now - each.started_at > SETTLED]
+        others = [other for other in self._presence.others if other.discovery and now - other.started_at > SETTLED]
         gateways = self._control.remote_gateways
-        counts = {each.id: self._count(each) for each in others}
+        counts = {other.id: self._count(other) for other in others}
         if not (excess := find_excess(len(gateways), counts.values())):
             return
         asked_at = asyncio.get_running_loop().time()
         self._asked = {name: at for name, at in self._asked.items() if asked_at - at < ASK_AGAIN}
         willing = [name for name in gateways if name not in self._asked]
         moving = random.sample(willing, min(-(-excess // PART), len(willing)))
-        least = _read_addresses(*(each for each in others if counts[each.id] == min(counts.values())))
+        least = _read_addresses(*(other for other in others if counts[other.id] == min(counts.values())))
         for gateway in moving:
             self._asked[gateway] = asked_at
             log.info("gateway asked to move to another control plane", gateway=gateway, excess=excess)
@@ -102,7 +102,10 @@ class Spreading:
 
     def _count(self, control_plane: ControlPlane) -> int:
         connected = self._elsewhere.known.connected.items()
-        return sum(each.control_plane.id == control_plane.id and not is_local_gateway(name) for name, each in connected)
+        return sum(
+            connection.control_plane.id == control_plane.id and not is_local_gateway(name)
+            for name, connection in connected
+        )
 
     async def send_away(self, seconds: float) -> None:
         """
@@ -138,7 +141,7 @@ def find_excess(own: int, others: Collection[int]) -> int:
 
 def _read_addresses(*control_planes: ControlPlane) -> Addresses:
     addresses: list[Address] = []
-    for text in (text for each in control_planes for text in each.discovery):
+    for text in (text for control_plane in control_planes for text in control_plane.discovery):
         with suppress(ValueError):  # another version of Holdfast may write others
             addresses += parse_addresses([text])
     return tuple(addresses)

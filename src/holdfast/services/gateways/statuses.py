@@ -100,7 +100,7 @@ def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
     """
     context.user.require(Permission.VIEW_APIS)
     every = _find_all(context, sources)
-    return every if is_operator(context) else [_summarize(each) for each in every]
+    return every if is_operator(context) else [_summarize(status) for status in every]
 
 
 def list_reporting(context: Context, sources: Sources, groups: Collection[str]) -> list[GatewayStatus]:
@@ -110,7 +110,7 @@ def list_reporting(context: Context, sources: Sources, groups: Collection[str]) 
     Reports are about all organizations: show only what concerns the user's own.
     """
     context.user.require(Permission.VIEW_APIS)
-    return [each for each in _find_all(context, sources) if each.group in groups]
+    return [status for status in _find_all(context, sources) if status.group in groups]
 
 
 def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
@@ -121,13 +121,13 @@ def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
     connections = find_connections(sources.groups, others)
     # A gateway that reconnects can have two streams for some seconds; the newest comes last.
     here = {
-        each.id: (group, each)
+        connection.id: (group, connection)
         for group, cache in sources.groups.caches.items()
-        for each in connections.among(cache.gateways)
+        for connection in connections.among(cache.gateways)
     }
-    there = {each.gateway.name: each for group in connections.elsewhere.values() for each in group}
+    there = {connection.gateway.name: connection for group in connections.elsewhere.values() for connection in group}
     local = {name: state.peer.group for name, state in left.items()}
-    local |= _find_local(sources, others) | {name: each.gateway.group for name, each in there.items()}
+    local |= _find_local(sources, others) | {name: connection.gateway.group for name, connection in there.items()}
     local |= {name: group for name, (group, _) in here.items()}
     every = [
         *(
@@ -136,13 +136,15 @@ def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
         ),
         *(describe_enrolled(gateway, context.now) for gateway in enrolled),
     ]
-    for number, each in enumerate(every):
-        if each.name in here:
-            every[number] = _describe_here(each, here[each.name][1], sources)
-        elif each.name in there:
-            every[number] = _describe_there(each, there[each.name])
+    for number, status in enumerate(every):
+        if status.name in here:
+            every[number] = _describe_here(status, here[status.name][1], sources)
+        elif status.name in there:
+            every[number] = _describe_there(status, there[status.name])
         else:
-            every[number] = replace(each, followed=_find_last_state(each.name, sources, others) or left.get(each.name))
+            every[number] = replace(
+                status, followed=_find_last_state(status.name, sources, others) or left.get(status.name)
+            )
     return every
 
 
@@ -168,14 +170,18 @@ def describe_enrolled(gateway: Gateway, now: datetime) -> GatewayStatus:
 def _find_local(sources: Sources, others: Others) -> dict[str, str]:
     """Return the gateways on the machines of publishers that have been seen, by name, with their groups."""
     peers = {state.peer.name: (state.peer.group, state.address) for state in sources.reported.all()}
-    peers |= {name: (each.gateway.group, each.gateway.address) for name, each in others.seen.items()}
+    peers |= {name: (connection.gateway.group, connection.gateway.address) for name, connection in others.seen.items()}
     return {name: group for name, (group, address) in peers.items() if address.startswith(_SAME_MACHINE)}
 
 
 def _find_left(session: Session) -> dict[str, states.GatewayState]:
     """Return the gateways next to control planes that ended without a clean stop, as these saw them last, by name."""
     now = database_time(session)
-    ended = {each.id: each for each in control_planes.known(session, now) if not control_planes.is_live(each, now)}
+    ended = {
+        control_plane.id: control_plane
+        for control_plane in control_planes.known(session, now)
+        if not control_planes.is_live(control_plane, now)
+    }
     seen = connected_gateways.of_control_planes(session, ended) if ended else {}
     left: dict[str, states.GatewayState] = {}
     for id_, gateways_of_one in seen.items():

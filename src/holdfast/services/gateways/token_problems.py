@@ -38,15 +38,15 @@ class MissingToken:
 def find_own(context: Context, sources: Sources) -> list[MissingToken]:
     """Return the backends of the user's organization for which a connected gateway gets no token."""
     context.user.require(Permission.VIEW_APIS)
-    there = (read_state(each) for each in sources.elsewhere.known.connected.values())
-    connected = [each for each in (*sources.reported.all(), *there) if each and each.connected_since]
+    there = (read_state(record) for record in sources.elsewhere.known.connected.values())
+    connected = [state for state in (*sources.reported.all(), *there) if state and state.connected_since]
     return _find(context, connected, context.user.organization)
 
 
 def find_shown(context: Context, statuses: Iterable[GatewayStatus]) -> dict[str, list[MissingToken]]:
     """Return the backends for which gateways with these *statuses* get no token, by the name of the gateway."""
     by_gateway: defaultdict[str, list[MissingToken]] = defaultdict(list)
-    for missing in _find(context, [each.followed for each in statuses if each.followed]):
+    for missing in _find(context, [status.followed for status in statuses if status.followed]):
         by_gateway[missing.gateway].append(missing)
     return dict(by_gateway)
 
@@ -67,7 +67,9 @@ def _find(context: Context, states: Iterable[GatewayState], organization: str = 
     if not ids:
         return []
     with context.read() as session:
-        known = {(each, api.id): api for each, own in ids.items() for api in apis.with_ids(session, each, own)}
+        known = {
+            (owner_id, api.id): api for owner_id, own in ids.items() for api in apis.with_ids(session, owner_id, own)
+        }
     return [
         MissingToken(gateway, known[owner[:2]], owner[2], problem)
         for gateway, owner, problem in reported

@@ -106,10 +106,10 @@ def replace_everywhere(context: Context, wanted: Replacement) -> list[PlannedRep
     complete_facts(context.store, context.user.organization)
     with context.write() as session:
         planned = _plan(session, context, wanted, certificates)
-        if refused := [each for each in planned if each.refusal]:
+        if refused := [replacement for replacement in planned if replacement.refusal]:
             raise ReplacementRefused(refused)
-        for each in planned:
-            save_replacement(session, context, each.before, each.after, keep=wanted.keep)
+        for replacement in planned:
+            save_replacement(session, context, replacement.before, replacement.after, keep=wanted.keep)
     return planned
 
 
@@ -128,7 +128,7 @@ def _plan(
     users = inventory.users_of(session, context.user.organization, {entry.origin for entry in entries})
     planned = []
     for before in entries:
-        parts = (certificates if each.fingerprint == fingerprint else (each,) for each in before.certificates)
+        parts = (certificates if stored.fingerprint == fingerprint else (stored,) for stored in before.certificates)
         current = {certificate.fingerprint: certificate for part in parts for certificate in part}
         after = before.replaced_by(tuple(current.values()), context.now, keep=wanted.keep)
         planned.append(PlannedReplacement(before, after, users.get(before.origin), _find_refusal(session, after)))

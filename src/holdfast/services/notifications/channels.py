@@ -126,13 +126,13 @@ def _tell_present(session: Session, channel: Channel, now: datetime) -> None:
     """Let a new channel receive what others were notified of and still is so, unless it is silenced now."""
     active = silences.active(session, channel.organization, now)
     present = [
-        each
-        for each in history.latest_of_present(session, channel.organization)
-        if not is_silenced(active, each.kind, each.about)
+        notification
+        for notification in history.latest_of_present(session, channel.organization)
+        if not is_silenced(active, notification.kind, notification.about)
     ]
-    about = {name for each in present for name in each.about}
+    about = {name for notification in present for name in notification.about}
     responsible = owners.of_objects(session, channel.organization, about)
-    outbox.add_receivers(session, [address(each, [channel], responsible) for each in present])
+    outbox.add_receivers(session, [address(notification, [channel], responsible) for notification in present])
 
 
 def change_channel(context: Context, sealing: Sealing, name: str, draft: ChannelDraft) -> Channel:

@@ -85,7 +85,9 @@ class Evaluation:
             self._evaluate(store, organization, now, with_certificates=with_certificates)
             if with_certificates:
                 self._looked_at[organization] = now
-        self._looked_at = {each: at for each, at in self._looked_at.items() if each in organizations}
+        self._looked_at = {
+            organization_id: at for organization_id, at in self._looked_at.items() if organization_id in organizations
+        }
 
     def _evaluate(self, store: Notes, organization: str, now: datetime, *, with_certificates: bool) -> None:
         kinds = (*_ALWAYS, *(_CERTIFICATES if with_certificates else ()))
@@ -94,13 +96,13 @@ class Evaluation:
             active = silences.active(session, organization, now)
             before = conditions.courses(session, organization, kinds)
             so = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
-            so = _keep_existing(session, organization, so, {key: each.condition for key, each in before.items()})
+            so = _keep_existing(session, organization, so, {key: state.condition for key, state in before.items()})
             steps = list(follow_conditions(organization, before, so.present, now, _silencing(active)))
             steps = [_quiet(step, so.existing) for step in steps]
             granted, cursor = _read_exceptions(session, organization, active)
         written = [step.notification for step in steps if step.notification]
         with store.read() as session:
-            about = {each for notification in (*granted, *written) for each in notification.about}
+            about = {subject for notification in (*granted, *written) for subject in notification.about}
             responsible = owners.of_objects(session, organization, about)
         for start in range(0, max(len(steps), 1), CHUNK):
             some = steps[start : start + CHUNK]
@@ -113,7 +115,7 @@ class Evaluation:
                 kept = [step.course for step in some if step.course]
                 conditions.replace(session, organization, [step.key for step in some], kept)
                 receivers = channels.of_organization(session, organization)
-                outbox.add(session, [address(each, receivers, responsible) for each in new])
+                outbox.add(session, [address(notification, receivers, responsible) for notification in new])
                 if start == 0 and cursor is not None:
                     conditions.move_cursor(session, organization, cursor)
 
@@ -154,7 +156,9 @@ def _silencing(active: Sequence[Silence]) -> Callable[[Condition], bool]:
 def _keep_existing(session: Session, organization: str, so: _Now, before: dict[str, Condition]) -> _Now:
     """Add the APIs that still exist to what exists, among those whose backends may have ended to fail."""
     ended = (condition for key, condition in before.items() if key not in so.present)
-    ids = {each.partition(":")[2] for condition in ended for each in condition.about if each.startswith("api:")}
+    ids = {
+        subject.partition(":")[2] for condition in ended for subject in condition.about if subject.startswith("api:")
+    }
     known = apis.names(session, organization, ids) if ids else {}
     return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in known})
 
@@ -179,4 +183,6 @@ def _read_exceptions(
     if not events:
         return [], None
     new = describe_exceptions(events)
-    return [each for each in new if not is_silenced(active, each.kind, each.about)], last
+    return [
+        notification for notification in new if not is_silenced(active, notification.kind, notification.about)
+    ], last

@@ -35,5 +35,5 @@ def find_owners(about: Sequence[str], owners: Owners) -> list[str]:
 
 
 def _owners_of(kind: str, about: Sequence[str], owners: Owners) -> list[str]:
-    every = (owner for each in about if each.startswith(kind) for owner in owners.get(each, ()))
+    every = (owner for subject in about if subject.startswith(kind) for owner in owners.get(subject, ()))
     return list(dict.fromkeys(every))

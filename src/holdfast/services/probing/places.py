@@ -90,7 +90,7 @@ class There:
             raise NoAnswer(f"The gateway {self.gateway} didn't answer in time.") from error
         if not resolved.addresses:
             raise NoAddress(resolved.reason)
-        allowed = [each for each in resolved.addresses if may_be_reached(ip_address(each), self._networks)]
+        allowed = [address for address in resolved.addresses if may_be_reached(ip_address(address), self._networks)]
         if not allowed:
             raise AddressRefused(host)
         return allowed

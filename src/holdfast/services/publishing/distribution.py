@@ -119,7 +119,7 @@ class Distributor:
             after = [own for api in deployed if (own := _build(api, snapshot, self._limits)) and own.has_routes]
             if after:
                 self._built[key] = after
-            groups = frozenset[str]().union(*(each.groups for each in (*before, *after)))
+            groups = frozenset[str]().union(*(api.groups for api in (*before, *after)))
             for group in sorted(groups & self._served.keys()):
                 self._served[group].replace(key, _within(before, group), _within(after, group))
                 concerned[group] = None
@@ -146,7 +146,7 @@ class Distributor:
     def _clusters(self, name: str) -> list[Resource]:
         owner = read_cluster_name(name)
         deployed = self._built.get(owner[:2], ()) if owner else ()
-        clusters = (cluster for each in deployed for cluster in each.clusters)
+        clusters = (cluster for resources in deployed for cluster in resources.clusters)
         return [cluster for cluster in clusters if f"{cluster.name}/".startswith(f"{name}/")]
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:

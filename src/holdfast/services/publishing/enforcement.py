@@ -86,7 +86,7 @@ class Enforcements:
             while True:
                 observer.clear()
                 self.settle()
-                overdue = min((each.due for each in self._pending.values() if each.due is not None), default=None)
+                overdue = min((change.due for change in self._pending.values() if change.due is not None), default=None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(None if overdue is None else max(overdue, next_look)):
                         await observer.wait()
@@ -294,4 +294,6 @@ def _policies(change: Change, *built: Mapping[ApiKey, Sequence[ApiResources]]) -
     if change.kind == "origin":
         return {OriginTrust(change.key)}
     api = (change.organization, change.key)
-    return {policy for resources in built for each in resources.get(api, ()) for policy in each.by_policy}
+    return {
+        policy for resources in built for api_resources in resources.get(api, ()) for policy in api_resources.by_policy
+    }

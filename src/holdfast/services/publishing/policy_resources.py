@@ -34,11 +34,11 @@ class PolicyResources:
         parts: dict[PolicyKey, _Parts] = {}
         for api in apis:
             old, new = before.get(api, ()), after.get(api, ())
-            for policy in {policy for each in (*old, *new) for policy in each.by_policy}:
+            for policy in {policy for api_resources in (*old, *new) for policy in api_resources.by_policy}:
                 key = api[0], policy
                 own = parts[key] if key in parts else parts.setdefault(key, dict(self._parts.get(key, {})))
                 own.pop(api, None)
-                if using := [each for each in new if policy in each.by_policy]:
+                if using := [api_resources for api_resources in new if policy in api_resources.by_policy]:
                     own[api] = using
         for key, own in parts.items():
             if own:

@@ -23,7 +23,7 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
         api = find_api(session, context, api_id)
         current = read_working_copy(session, api)
         every = revisions.list_of(session, api.organization, api.id)
-        return {each.id: _compare(revisions.content_of(session, each), current) for each in every}
+        return {revision.id: _compare(revisions.content_of(session, revision), current) for revision in every}
 
 
 def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:

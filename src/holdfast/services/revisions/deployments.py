@@ -60,7 +60,11 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[De
             raise NotFound("revision of API", api_id)
         revision = find_number(session, api, number) if number is not None else every[-1]
         serving = deployments.list_revisions(session, api.organization, api.id)
-        places = {each.group: each.display_on_devportal for each in serving if each.revision_id == revision.id}
+        places = {
+            deployment.group: deployment.display_on_devportal
+            for deployment in serving
+            if deployment.revision_id == revision.id
+        }
         definition = revisions.content_of(session, revision).definition
         return describe_revision(session, revision, current), definition, places
 
@@ -163,12 +167,12 @@ def update_deployment(context: Context, api_id: str, group: str, *, display_on_d
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     with context.write() as session:
         api = find_api(session, context, api_id)
-        for each in deployments.list_revisions(session, api.organization, api.id):
-            if each.group == group:
+        for candidate in deployments.list_revisions(session, api.organization, api.id):
+            if candidate.group == group:
                 deployments.pin(
-                    session, api, group, each.revision_id, each.at, display_on_devportal=display_on_devportal
+                    session, api, group, candidate.revision_id, candidate.at, display_on_devportal=display_on_devportal
                 )
-                return replace(each, display_on_devportal=display_on_devportal)
+                return replace(candidate, display_on_devportal=display_on_devportal)
     raise NotFound("deployment", group)
 
 
@@ -190,8 +194,8 @@ def _save_groups(session: Session, before: Described, chosen: Collection[str]) -
 def _save_origins(session: Session, before: Api) -> None:
     """Store the origins of deployed revisions, so that trust there counts as used, is watched and reaches gateways."""
     after = apis.with_ids(session, before.organization, [before.id])
-    deployed = (each for each in revisions.everything_deployed(session, before.organization, after) if each.revision)
-    origins = {str(endpoint.origin) for each in deployed for endpoint in each.endpoints}
+    deployed = (api for api in revisions.everything_deployed(session, before.organization, after) if api.revision)
+    origins = {str(endpoint.origin) for api in deployed for endpoint in api.endpoints}
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 
 

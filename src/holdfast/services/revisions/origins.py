@@ -17,7 +17,7 @@ def list_revision_origins(context: Context, api: Api) -> dict[str, list[int]]:
     with context.read() as session:
         deployed = revisions.everything_deployed(session, context.user.organization, [api])
     numbers: dict[str, list[int]] = {}
-    for each in sorted((each for each in deployed if each.revision), key=lambda each: each.revision):
-        for origin in sorted({str(endpoint.origin) for endpoint in each.endpoints} - own):
-            numbers.setdefault(origin, []).append(each.revision)
+    for variant in sorted((variant for variant in deployed if variant.revision), key=lambda variant: variant.revision):
+        for origin in sorted({str(endpoint.origin) for endpoint in variant.endpoints} - own):
+            numbers.setdefault(origin, []).append(variant.revision)
     return numbers

@@ -139,11 +139,11 @@ def _read(context: Context, api: Api | None, range_name: str, environment: str |
         coverage = reading.find_coverage(session, wanted.resolution, start, end)
         deployed = _find_deployed(session, api, {row.gateway for row in rows}) if api else {}
     if gateway:
-        coverage = [each for each in coverage if each.gateway == gateway]
+        coverage = [entry for entry in coverage if entry.gateway == gateway]
     points = _draw(wanted_range, start, end, rows, coverage)
     shares = _divide(rows, api, deployed)
     total = sum((share.measures for share in shares), NOTHING)
-    lost = sum(each.lost for each in coverage)
+    lost = sum(entry.lost for entry in coverage)
     return Traffic(wanted_range, start, end, points, total, shares, causes, lost)
 
 
@@ -157,10 +157,10 @@ def _draw(
         measures[step] = measures[step] + row.measures if step in measures else row.measures
     covered: defaultdict[datetime, set[str]] = defaultdict(set)
     late: set[datetime] = set()
-    for each in coverage:
-        step = start_of(each.at, chosen.step)
-        covered[step].add(each.gateway)
-        late |= {step} if each.is_late else set()
+    for entry in coverage:
+        step = start_of(entry.at, chosen.step)
+        covered[step].add(entry.gateway)
+        late |= {step} if entry.is_late else set()
     points, at = [], start
     while at < end:
         # A gateway with traffic has reported, even if the row of its coverage was deleted.
@@ -195,7 +195,7 @@ def _find_deployed(session: Session, api: Api, names: Collection[str]) -> dict[s
         return {}
     group_of = dict(gateways.joined(session))
     every = revisions.everything_deployed(session, api.organization, [api])
-    by_group = {group: each for each in every for group in each.groups}
+    by_group = {group: variant for variant in every for group in variant.groups}
     groups = {name: group_of.get(name, DEFAULT_GROUP) for name in names}
     return {name: by_group[group] for name, group in groups.items() if group in by_group}
 

@@ -93,8 +93,8 @@ class TrafficRecording:
                 return
             deployed = parts.find_deployed(session, peer.group, measures)
             own = {
-                subject: each
-                for subject, each in measures.items()
+                subject: subject_measures
+                for subject, subject_measures in measures.items()
                 if (subject.organization, subject.api_id) in deployed
             }
             if len(own) < len(measures):
@@ -122,7 +122,7 @@ def _read_subjects(clusters: Mapping[str, Measures]) -> dict[Subject, Measures]:
 def _sum_up(measures: Mapping[Subject, Measures]) -> dict[Subject, Measures]:
     """Return the sums over all APIs, by organization and environment."""
     sums: dict[Subject, Measures] = {}
-    for subject, each in measures.items():
+    for subject, subject_measures in measures.items():
         whole = Subject(subject.organization, EVERY_API, subject.environment)
-        sums[whole] = sums[whole] + each if whole in sums else each
+        sums[whole] = sums[whole] + subject_measures if whole in sums else subject_measures
     return sums

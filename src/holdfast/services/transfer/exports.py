@@ -80,8 +80,8 @@ def export_api(
         ),
         documents.get_thumbnail(context, api_id) if described.api.has_thumbnail else None,
         tuple(
-            ArchivedDocument(each.document.draft, each.data, each.document.file_name)
-            for each in documents.read_documents(context, api_id)
+            ArchivedDocument(content.document.draft, content.data, content.document.file_name)
+            for content in documents.read_documents(context, api_id)
         ),
         deployed,
     )

@@ -131,8 +131,8 @@ def import_api(
     used, left = read, list[tuple[str, Endpoint, Upload]]()
     if archive.has_replaced_endpoints:
         origins = {endpoint.origin for endpoint in described.api.endpoints}
-        used = [each for each in read if each[1].origin in origins]
-        left = [each for each in read if each[1].origin not in origins]
+        used = [entry for entry in read if entry[1].origin in origins]
+        left = [entry for entry in read if entry[1].origin not in origins]
     contents = _Contents(
         described,
         state,

@@ -32,7 +32,7 @@ def list_active(context: Context) -> list[ActiveException]:
         ActiveException(
             settings.origin,
             settings.exception,
-            tuple(api for api in using if any(str(each.origin) == settings.origin for each in api.endpoints)),
+            tuple(api for api in using if any(str(endpoint.origin) == settings.origin for endpoint in api.endpoints)),
         )
         for settings in every
         if settings.exception

@@ -45,7 +45,9 @@ def follow_trust(
 ) -> dict[str, WatchedEndpoint]:
     """Return *watched* with what the trust of now says about the backends, if it has changed since the last check."""
     followed = dict(watched)
-    presented = {origin: each.presented for origin, each in watched.items() if each.presented}
+    presented = {
+        origin: watched_endpoint.presented for origin, watched_endpoint in watched.items() if watched_endpoint.presented
+    }
     for origin, trust in read_trust(session, context, presented, {}).items():
         endpoint = watched[origin]
         if endpoint.coverage and endpoint.coverage.trust == hash_trust(trust):

@@ -75,8 +75,8 @@ def build_timeline(context: Context) -> list[Period]:
 
 def count_all(periods: Sequence[Period], name: str = "", source: Source | None = None) -> int:
     """Return the number of certificates in the period *name*, by default the next twelve months, from a *source*."""
-    within = [each for each in periods if (each.name == name if name else each.month)]
-    return sum(count for each in within for of, count in each.counts.items() if source in (None, of))
+    within = [period for period in periods if (period.name == name if name else period.month)]
+    return sum(count for period in within for of, count in period.counts.items() if source in (None, of))
 
 
 def list_expiries(
@@ -97,9 +97,9 @@ def list_expiries(
         if period not in bounds:
             raise InvalidField("period", f"There is no such period. Use {EXPIRED}, {LATER} or one of the next months.")
         begin, end = bounds[period]
-    wanted = [each for each in _readable_sources(context) if source in (None, each)]
+    wanted = [readable for readable in _readable_sources(context) if source in (None, readable)]
     with context.read() as session:
-        every = [entry for each in wanted for entry in _LISTS[each](session, context, begin, end, offset + limit)]
+        every = [entry for kind in wanted for entry in _LISTS[kind](session, context, begin, end, offset + limit)]
     return sorted(every, key=lambda entry: (entry.at, entry.source, entry.origin, entry.alias))[offset : offset + limit]
 
 
@@ -137,18 +137,18 @@ def _count_presented(session: Session, context: Context, begin: datetime, end: d
 def _list_trusted(session: Session, context: Context, begin: datetime, end: datetime, limit: int) -> list[Expiry]:
     return [
         Expiry(
-            each.not_after,
+            certificate.not_after,
             Source.TRUSTED,
-            each.common_name,
-            each.issuer,
-            each.origin,
-            each.alias,
-            each.previous,
-            each.used,
-            each.entry_id,
-            each.fingerprint,
+            certificate.common_name,
+            certificate.issuer,
+            certificate.origin,
+            certificate.alias,
+            certificate.previous,
+            certificate.used,
+            certificate.entry_id,
+            certificate.fingerprint,
         )
-        for each in expiring.find(session, context.user.organization, end, begin, limit)
+        for certificate in expiring.find(session, context.user.organization, end, begin, limit)
     ]
 
 
@@ -157,15 +157,15 @@ def _list_presented(session: Session, context: Context, begin: datetime, end: da
     page, _ = watched_endpoints.find(session, context.user.organization, wanted, context.now, limit=limit)
     return [
         Expiry(
-            each.presented.expires_at,
+            endpoint.presented.expires_at,
             Source.PRESENTED,
-            each.presented.name,
-            each.presented.issuer,
-            each.origin,
-            endpoint_id=each.id,
+            endpoint.presented.name,
+            endpoint.presented.issuer,
+            endpoint.origin,
+            endpoint_id=endpoint.id,
         )
-        for each in page
-        if each.presented
+        for endpoint in page
+        if endpoint.presented
     ]
 
 

@@ -14,8 +14,8 @@ from holdfast.store.watch import presented_chains, watched_endpoints
 
 def predict_coverage(context: Context, planned: Sequence[PlannedReplacement]) -> dict[str, Coverage]:
     """Return by origin whether gateways would accept what its backend presents; nothing for unknown backends."""
-    origins = {each.before.origin for each in planned}
-    after = {each.after.id: each.after for each in planned}
+    origins = {replacement.before.origin for replacement in planned}
+    after = {replacement.after.id: replacement.after for replacement in planned}
     coverage: dict[str, Coverage] = {}
     with context.read() as session:
         trust = read_trust(session, context, origins, after)

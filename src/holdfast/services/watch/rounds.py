@@ -57,7 +57,8 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
             watched_endpoints.add(session, sorted(missing))
             watched_endpoints.remove(session, unused)
     first, regular = [], []
-    for place in sorted(used, key=lambda each: each not in missing):  # those of new APIs before those of a long round
+    # Those of new APIs come before those of a long round.
+    for place in sorted(used, key=lambda known: known not in missing):
         is_known, retry_at = watched.get(place, (False, None))
         # A later time was set while the clock was wrong.
         if not is_known or (retry_at and not now < retry_at <= now + LONGEST_RETRY):
@@ -81,9 +82,9 @@ def find_news(store: Notes, change: int) -> News:
     with store.read() as session:
         changes: Sequence[journal.Change] = journal.changes_after(session, change)
         apis: dict[str, set[str]] = {}
-        for each in changes:
-            if each.kind == "api":
-                apis.setdefault(each.organization, set()).add(each.key)
+        for row in changes:
+            if row.kind == "api":
+                apis.setdefault(row.organization, set()).add(row.key)
         has_new = any(watched_endpoints.has_new(session, *changed) for changed in apis.items())
-    places = dict.fromkeys((each.organization, each.key) for each in changes if each.kind == "origin")
-    return News(list(places), has_new, max((each.sequence for each in changes), default=change))
+    places = dict.fromkeys((row.organization, row.key) for row in changes if row.kind == "origin")
+    return News(list(places), has_new, max((row.sequence for row in changes), default=change))

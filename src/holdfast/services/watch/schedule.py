@@ -23,7 +23,7 @@ def last_slot(place: Place, interval: timedelta, now: datetime) -> datetime:
     """
     seconds = interval.total_seconds()
     number = floor((now - _EPOCH).total_seconds() / seconds)
-    slots = (_slot(place, seconds, each) for each in (number + 1, number, number - 1, number - 2))
+    slots = (_slot(place, seconds, slot) for slot in (number + 1, number, number - 1, number - 2))
     return next(slot for slot in slots if slot <= now)
 
 

@@ -100,12 +100,12 @@ class Watch:
         if not self._looks.can_look:
             return False
         due = await self._looks.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
-        due = [each for each in due if self._unseen.get(each.place, now) <= now]
+        due = [endpoint for endpoint in due if self._unseen.get(endpoint.place, now) <= now]
         size = self._looks.at_once
         for start in range(0, len(due), size):
             group, is_last = due[start : start + size], start + size >= len(due)
-            observations = await asyncio.gather(*(self._check(each.place) for each in group))
-            await self._save([each for each in observations if each], group, now, is_last=is_last)
+            observations = await asyncio.gather(*(self._check(endpoint.place) for endpoint in group))
+            await self._save([observation for observation in observations if observation], group, now, is_last=is_last)
             # Other changes must not begin the round again: reading all endpoints after each group takes long.
             has_new = self._wake.is_set() and await self.follow_trust()
             if has_new or not is_last:
@@ -176,7 +176,7 @@ class Watch:
     ) -> None:
         """Write *observations*, and that the checks of *group* are done."""
         reached = await self._begin()
-        slots = [each.slot for each in group if each.slot]
+        slots = [check.slot for check in group if check.slot]
         if is_last:
             reached = replace(reached, checked_until=max(reached.checked_until, now))
         elif slots:

@@ -59,7 +59,7 @@ def _write_secret(secret: SealedSecret) -> dict[str, Any]:
 def kept_in(row: ApiRow) -> tuple[tuple[Environment, EndpointSecurity], ...]:
     """Return the endpoint security in the columns of an API that is kept for revisions, with its environment."""
     columns: dict[Environment, Any] = {"production": row.production_security, "sandbox": row.sandbox_security}
-    return tuple((name, each) for name, values in columns.items() if values for each in _read_kept(values))
+    return tuple((name, security) for name, values in columns.items() if values for security in _read_kept(values))
 
 
 def _read_kept(values: Mapping[str, Any] | None) -> tuple[EndpointSecurity, ...]:
@@ -141,7 +141,7 @@ def _resealed(values: dict[str, Any] | None, reseal: Callable[[bytes, str], byte
     if not values:
         return values
     if "earlier" in values:
-        values = {**values, "earlier": [_resealed(each, reseal) for each in values["earlier"]]}
+        values = {**values, "earlier": [_resealed(value, reseal) for value in values["earlier"]]}
     if _PASSWORD_GRANT in values:
         values = {**values, _PASSWORD_GRANT: _resealed(values[_PASSWORD_GRANT], reseal)}
     for name in _SECRETS:

@@ -141,12 +141,12 @@ def origins_of(session: Session, api: Api) -> dict[Environment, set[frozenset[st
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
     every = [with_settings(api, settings) for settings in session.scalars(query)]
-    return {environment: {each.origins(environment) for each in every} for environment in ENVIRONMENTS}
+    return {environment: {variant.origins(environment) for variant in every} for environment in ENVIRONMENTS}
 
 
 def everything_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:
     """Return what groups serve of the APIs of *batch*, as one list."""
-    return [api for each in deployed(session, organization, batch).values() for api in each]
+    return [api for variant in deployed(session, organization, batch).values() for api in variant]
 
 
 def _select(organization: str) -> Select[str, str, str, int, str, str, Any]:

@@ -36,7 +36,7 @@ def save(session: Session, control_plane: ControlPlane, home: str, now: datetime
 
 def live(session: Session, now: datetime) -> list[ControlPlane]:
     """Return the control planes that were seen within LIVE_FOR, in order of their names."""
-    return [each for each in known(session, now) if is_live(each, now)]
+    return [control_plane for control_plane in known(session, now) if is_live(control_plane, now)]
 
 
 def older_than(session: Session, revision: str, now: datetime) -> list[str]:
@@ -55,7 +55,7 @@ def known(session: Session, now: datetime) -> list[ControlPlane]:
     """Return those seen within SHOWN_FOR, live or not, in order of their names; at most the newest 100."""
     query = select(ControlPlaneRow).where(ControlPlaneRow.seen_at > now - SHOWN_FOR)
     rows = session.scalars(query.order_by(ControlPlaneRow.seen_at.desc()).limit(_NEWEST)).all()
-    return sorted(map(_read, rows), key=lambda each: (each.name, each.started_at))
+    return sorted(map(_read, rows), key=lambda control_plane: (control_plane.name, control_plane.started_at))
 
 
 def remove(session: Session, control_plane_id: str) -> None:

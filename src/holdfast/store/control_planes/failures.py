@@ -57,8 +57,14 @@ def beyond(session: Session, known: Mapping[str, int]) -> list[SharedPart]:
     query = select(row).where(or_(row.control_plane.not_in(known), *newer))
     rows = session.scalars(query.order_by(row.control_plane, row.number).limit(AT_ONCE))
     return [
-        SharedPart((each.cluster, each.gateway, each.part), each.control_plane, each.number, each.written_at, each.body)
-        for each in rows
+        SharedPart(
+            (stored.cluster, stored.gateway, stored.part),
+            stored.control_plane,
+            stored.number,
+            stored.written_at,
+            stored.body,
+        )
+        for stored in rows
     ]
 
 

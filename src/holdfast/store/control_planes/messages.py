@@ -58,7 +58,8 @@ def unread(session: Session, recipient: str, beyond: Collection[Key]) -> list[Se
         query = query.where(tuple_(row.sender, row.number).not_in(beyond))
     rows = session.scalars(query.order_by(row.sender, row.number).limit(AT_ONCE))
     return [
-        SealedMessage(each.sender, each.number, each.recipient, each.kind, each.sealed, each.sent_at) for each in rows
+        SealedMessage(stored.sender, stored.number, stored.recipient, stored.kind, stored.sealed, stored.sent_at)
+        for stored in rows
     ]
 
 

@@ -79,7 +79,7 @@ def replace(
 
 def of_control_planes(session: Session, control_planes: Collection[str]) -> dict[str, dict[str, ConnectedGateway]]:
     """Return the gateways of some control planes, by control plane and name."""
-    gateways: dict[str, dict[str, ConnectedGateway]] = {each: {} for each in control_planes}
+    gateways: dict[str, dict[str, ConnectedGateway]] = {control_plane: {} for control_plane in control_planes}
     query = select(ConnectedGatewayRow).where(ConnectedGatewayRow.control_plane_id.in_(control_planes))
     for row in session.scalars(query):
         gateways[row.control_plane_id][row.name] = _read(row)

@@ -57,7 +57,7 @@ def of_organization(session: Session, organization: str) -> list[Channel]:
     """Return the channels of an organization, by name."""
     row = NotificationChannelRow
     query = select(row).where(row.organization_id == organization).order_by(row.name)
-    return [_read(each) for each in session.scalars(query)]
+    return [_read(channel) for channel in session.scalars(query)]
 
 
 def count(session: Session, organization: str) -> int:

@@ -18,7 +18,7 @@ def courses(session: Session, organization: str, kinds: Collection[EventKind]) -
     """Return what is stored of the conditions of these kinds, by key."""
     row = ConditionRow
     own = (row.organization_id == organization, row.kind.in_([kind.value for kind in kinds]))
-    return {each.key: _read(each) for each in session.scalars(select(row).where(*own))}
+    return {condition.key: _read(condition) for condition in session.scalars(select(row).where(*own))}
 
 
 def replace(session: Session, organization: str, keys: Collection[str], kept: Iterable[Course]) -> None:
@@ -69,16 +69,16 @@ def audit_events_after(
     own = (row.organization_id == organization, row.id > number, row.id <= until, row.action.in_(actions))
     return [
         AuditEvent(
-            each.organization_id,
-            each.at,
-            each.user,
-            each.action,
-            each.subject,
-            each.detail,
-            each.address,
-            each.details or {},
+            event.organization_id,
+            event.at,
+            event.user,
+            event.action,
+            event.subject,
+            event.detail,
+            event.address,
+            event.details or {},
         )
-        for each in session.scalars(select(row).where(*own).order_by(row.id))
+        for event in session.scalars(select(row).where(*own).order_by(row.id))
     ]
 
 

@@ -48,8 +48,8 @@ def find(session: Session, organization: str, offset: int, limit: int) -> tuple[
     total = session.scalar(select(func.count()).select_from(row).where(own, ~row.quiet)) or 0
     page = select(row).where(own, ~row.quiet).order_by(row.id.desc()).offset(offset).limit(limit)
     rows = session.scalars(page).all()
-    receipts = _receipts(session, [each.id for each in rows])
-    return [Sent(read_notification(each), tuple(receipts.get(each.id, ()))) for each in rows], total
+    receipts = _receipts(session, [stored.id for stored in rows])
+    return [Sent(read_notification(stored), tuple(receipts.get(stored.id, ()))) for stored in rows], total
 
 
 def latest_of_present(session: Session, organization: str) -> list[Notification]:
@@ -60,7 +60,7 @@ def latest_of_present(session: Session, organization: str) -> list[Notification]
     own = row.organization_id == organization
     latest = select(func.max(row.id)).join(condition, and_(*about)).where(own, *is_so).group_by(row.key)
     query = select(row).where(own, row.id.in_(latest)).order_by(row.id)
-    return [read_notification(each) for each in session.scalars(query)]
+    return [read_notification(notification) for notification in session.scalars(query)]
 
 
 def read_notification(row: NotificationRow) -> Notification:

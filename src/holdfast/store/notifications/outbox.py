@@ -50,13 +50,13 @@ def add(session: Session, addressed: Iterable[Addressed]) -> None:
     every = list(addressed)
     if not every:
         return
-    rows = [_values(each.notification) for each in every]
+    rows = [_values(entry.notification) for entry in every]
     numbers = session.scalars(insert(NotificationRow).returning(NotificationRow.id, sort_by_parameter_order=True), rows)
     add_receivers(
         session,
         [
-            replace(each, notification=replace(each.notification, number=number))
-            for each, number in zip(every, numbers.all(), strict=True)
+            replace(entry, notification=replace(entry.notification, number=number))
+            for entry, number in zip(every, numbers.all(), strict=True)
         ],
     )
 
@@ -65,13 +65,13 @@ def add_receivers(session: Session, addressed: Iterable[Addressed]) -> None:
     """Store receivers of notifications that are stored already."""
     deliveries = [
         {
-            "organization_id": each.notification.organization,
-            "notification_id": each.notification.number,
+            "organization_id": entry.notification.organization,
+            "notification_id": entry.notification.number,
             "channel_id": channel,
             "recipients": recipients,
         }
-        for each in addressed
-        for channel, recipients in each.channels
+        for entry in addressed
+        for channel, recipients in entry.channels
     ]
     if deliveries:
         session.execute(insert(NotificationDeliveryRow), deliveries)
@@ -143,10 +143,13 @@ def content(session: Session, message_id: str, limit: int) -> tuple[list[Notific
     urgency = case({severity.value: n for n, severity in enumerate(EventSeverity)}, value=row.severity)
     of_message = delivery.message_id == message_id
     query = select(row).join(delivery, delivery.notification_id == row.id).where(of_message)
-    most_urgent = [read_notification(each) for each in session.scalars(query.order_by(urgency, row.id).limit(limit))]
+    most_urgent = [
+        read_notification(notification)
+        for notification in session.scalars(query.order_by(urgency, row.id).limit(limit))
+    ]
     types = select(row.kind, row.phase, func.count()).join(delivery, delivery.notification_id == row.id)
     counts = session.execute(types.where(of_message).group_by(row.kind, row.phase).order_by(row.kind, row.phase))
-    return sorted(most_urgent, key=lambda each: each.number), {
+    return sorted(most_urgent, key=lambda notification: notification.number), {
         f"{kind}.{phase}": number for kind, phase, number in counts
     }
 

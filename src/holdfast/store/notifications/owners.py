@@ -19,7 +19,7 @@ def of_objects(session: Session, organization: str, objects: Collection[str]) ->
     owners: dict[str, tuple[str, ...]] = {}
     for start in range(0, len(wanted), _CHUNK):
         own = (row.organization_id == organization, row.object.in_(wanted[start : start + _CHUNK]))
-        owners |= {each.object: tuple(each.owners) for each in session.scalars(select(row).where(*own))}
+        owners |= {owned.object: tuple(owned.owners) for owned in session.scalars(select(row).where(*own))}
     return owners
 
 

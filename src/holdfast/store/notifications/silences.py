@@ -36,7 +36,7 @@ def remove(session: Session, silence: Silence) -> None:
 
 def get(session: Session, organization: str, silence_id: str, now: datetime) -> Silence | None:
     """Return the silence with this id, unless it has ended."""
-    return next((each for each in active(session, organization, now) if each.id == silence_id), None)
+    return next((silence for silence in active(session, organization, now) if silence.id == silence_id), None)
 
 
 def active(session: Session, organization: str, now: datetime) -> list[Silence]:
@@ -44,7 +44,7 @@ def active(session: Session, organization: str, now: datetime) -> list[Silence]:
     row = SilenceRow
     query = select(row).where(row.organization_id == organization, row.ends_at > now).order_by(row.ends_at, row.id)
     known = set(EventKind)
-    return [_read(each) for each in session.scalars(query) if each.kind is None or each.kind in known]
+    return [_read(silence) for silence in session.scalars(query) if silence.kind is None or silence.kind in known]
 
 
 def _read(row: SilenceRow) -> Silence:

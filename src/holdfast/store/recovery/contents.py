@@ -75,9 +75,9 @@ def sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
         query = f"SELECT organization_id, {column} FROM api WHERE {column} IS NOT NULL"  # noqa: S608
         for organization, values in connection.execute(query):
             security = json.loads(values)
-            for each in (security, *security.get("earlier", ())):
-                of_grant = each.get("password_grant") or {}
-                for secret in filter(None, (each.get("secret"), *of_grant.values())):
+            for generation in (security, *security.get("earlier", ())):
+                of_grant = generation.get("password_grant") or {}
+                for secret in filter(None, (generation.get("secret"), *of_grant.values())):
                     yield Sealed(organization, secret["id"], b64decode(secret["sealed"]))
 
 
@@ -85,9 +85,9 @@ def count_lost(database: Path, sealing: Sealing) -> tuple[int, str]:
     """Return the number of secrets that *sealing* can't decrypt, and why not the last one. Raises StoreFailure."""
     count, why = 0, ""
     with open_to_read(database) as connection:
-        for each in sealed_secrets(connection):
+        for secret in sealed_secrets(connection):
             try:
-                sealing.open(each.sealed, each.organization, each.row)
+                sealing.open(secret.sealed, secret.organization, secret.row)
             except CannotUnseal as error:
                 count, why = count + 1, error.why
             except UnusableSealingKey as error:

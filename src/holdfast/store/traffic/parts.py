@@ -82,8 +82,8 @@ def add_measures(
 ) -> None:
     """Add *measures* of a minute to the periods of *resolutions* that contain it."""
     by_organization: defaultdict[str, dict[Subject, Measures]] = defaultdict(dict)
-    for subject, each in measures.items():
-        by_organization[subject.organization][subject] = each
+    for subject, subject_measures in measures.items():
+        by_organization[subject.organization][subject] = subject_measures
     for organization, own in by_organization.items():
         for resolution in resolutions:
             _add(session, organization, gateway, resolution, start_of(minute, resolution), own)
@@ -107,9 +107,9 @@ def _add(
     )
     stored = {(row[0], row[1]): Measures.restore(row[2]) for row in session.execute(query)}
     rows = []
-    for subject, each in measures.items():
+    for subject, subject_measures in measures.items():
         before = stored.get((subject.api_id, subject.environment))
-        total = before + each if before else each
+        total = before + subject_measures if before else subject_measures
         rows.append(
             {
                 "organization_id": organization,

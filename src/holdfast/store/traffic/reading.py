@@ -52,7 +52,10 @@ def find_traffic(session: Session, wanted: Selection) -> list[StoredTraffic]:
     table = TrafficRow
     query = select(table.at, table.environment, table.gateway, table.measures).where(*_conditions(table, wanted))
     rows = session.execute(query.order_by(table.at, table.environment, table.gateway))
-    return [StoredTraffic(at, environment, gateway, Measures.restore(each)) for at, environment, gateway, each in rows]
+    return [
+        StoredTraffic(at, environment, gateway, Measures.restore(measures))
+        for at, environment, gateway, measures in rows
+    ]
 
 
 def find_causes(session: Session, wanted: Selection) -> dict[str, int]:

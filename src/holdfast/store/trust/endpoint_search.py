@@ -19,7 +19,7 @@ def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bo
     schemes = [BACKENDS.get(scheme.lower(), scheme.lower())] if separator else list(DEFAULT_PORTS)
     if _has_port(authority):
         try:
-            urls = [parse_url(f"{each}://{authority}") for each in schemes]
+            urls = [parse_url(f"{name}://{authority}") for name in schemes]
         except ValueError:
             return false()
         return origin.in_([_write(url.scheme, url.host, url.port) for url in urls])
@@ -27,14 +27,14 @@ def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bo
         host = parse_host(authority.removeprefix("[").removesuffix("]"))
     except ValueError:
         return false()
-    return or_(*(_begins_with(origin, _write(each, host, None)) for each in schemes))
+    return or_(*(_begins_with(origin, _write(name, host, None)) for name in schemes))
 
 
 def spell_schemes(text: str) -> list[str]:
     """Return *text*, or if it begins with the scheme of a backend, the texts with all schemes that mean the same."""
     scheme, separator, rest = text.partition("://")
-    same = [each for each, meaning in BACKENDS.items() if separator and meaning == BACKENDS.get(scheme)]
-    return [f"{each}://{rest}" for each in same] or [text]
+    same = [name for name, meaning in BACKENDS.items() if separator and meaning == BACKENDS.get(scheme)]
+    return [f"{name}://{rest}" for name in same] or [text]
 
 
 def _begins_with(origin: InstrumentedAttribute[str], exact: str) -> ColumnElement[bool]:

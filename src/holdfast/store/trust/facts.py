@@ -31,7 +31,7 @@ def facts_of_entry(
     alias: str, endpoint: str, current: Sequence[Certificate], previous: Sequence[Certificate]
 ) -> dict[str, Any]:
     """Return the facts of an endpoint certificate, with the names of its first certificate and the first expiry."""
-    names = [name for each in (*current, *previous) for name in (each.subject, each.issuer)]
+    names = [name for certificate in (*current, *previous) for name in (certificate.subject, certificate.issuer)]
     return {
         "common_name": _storable(current[0].title),
         "issuer": _storable(current[0].issuer_title),

@@ -144,14 +144,14 @@ def _list_chips(chosen: Choice, events: list[LoggedEvent]) -> list[Chip]:
     }
     of = chosen.parameters
     return [
-        Chip(label, _address({each: of[each] for each in of if each != name}))
+        Chip(label, _address({parameter: of[parameter] for parameter in of if parameter != name}))
         for name, label in labels.items()
         if name in of
     ]
 
 
 def _name_subject(subject: str, events: list[LoggedEvent]) -> str:
-    api_id = next((api_id_of(each.event) for each in events if each.event.subject == subject), "")
+    api_id = next((api_id_of(entry.event) for entry in events if entry.event.subject == subject), "")
     return subject.removesuffix(f" ({api_id})")
 
 

@@ -90,7 +90,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     deployments = find_deployments(runtime, context, api)
-    urls = next((each.urls for each in deployments if each.urls), ())
+    urls = next((deployment.urls for deployment in deployments if deployment.urls), ())
     return render(
         request,
         "api/overview.html",

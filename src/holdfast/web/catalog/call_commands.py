@@ -43,8 +43,8 @@ def _call_by_http(url: str, api: Api, operations: Sequence[Operation]) -> str:
 
 def _choose_operation(api: Api, operations: Sequence[Operation]) -> Operation:
     """Return the operation to call; one with parameters only if gateways refuse the root of the API."""
-    gets = [each for each in operations if each.verb == "GET"]
-    usual = next((each for each in gets if not re.search("[{*]", each.target)), None)
+    gets = [operation for operation in operations if operation.verb == "GET"]
+    usual = next((operation for operation in gets if not re.search("[{*]", operation.target)), None)
     refuses_root = api.rules.operations is not None or api.mocks is not None
     others = [*gets, *operations] if refuses_root else []
     return usual or next(iter(others), Operation("/", "GET"))

@@ -51,7 +51,7 @@ async def _read_form(request: Request) -> GroupValues | None:
 
 def _read_rows(form: FormData, environment: Environment) -> list[MemberRow]:
     columns = (form.getlist(f"{PREFIX}{environment}_{name}") for name in _COLUMNS)
-    texts = ([each.strip() if isinstance(each, str) else "" for each in column] for column in columns)
+    texts = ([cell.strip() if isinstance(cell, str) else "" for cell in column] for column in columns)
     first, *further = [MemberRow(*row) for row in zip_longest(*texts, fillvalue="")] or [MemberRow()]
     return [first, *(row for row in further if row.url)]
 

@@ -155,7 +155,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _list(text: str) -> list[str]:
-    return [each for each in _SEPARATORS.split(text) if each]
+    return [word for word in _SEPARATORS.split(text) if word]
 
 
 def _lines(values: Any, separator: str) -> str:

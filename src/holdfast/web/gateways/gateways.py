@@ -51,7 +51,7 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
         "gateways/_list.html" if wants_part(request) else "gateways/list.html",
         context=context,
         section="gateways",
-        rows=[GatewayRow(each, _digest(revision, each)) for each in shown],
+        rows=[GatewayRow(status, _digest(revision, status)) for status in shown],
         missing_tokens=token_problems.find_shown(context, shown),
         revision=revision,
         operator=is_operator(context),

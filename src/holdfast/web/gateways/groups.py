@@ -21,9 +21,11 @@ from holdfast.web.access.session import CurrentRuntime, RequestContext
 
 router = APIRouter(prefix="/gateways/groups")
 PAGE = "/gateways"
-LISTENER_TITLES = {each.member: f"{each.environment.title()}{' over TLS' if each.tls else ''}" for each in LISTENERS}
+LISTENER_TITLES = {
+    listener.member: f"{listener.environment.title()}{' over TLS' if listener.tls else ''}" for listener in LISTENERS
+}
 # An error about a listener is shown below its input, whose ID has no dot.
-_FIELDS = {each: each.replace(".", "-") for each in ("name", "displayName", "description")} | {
+_FIELDS = {member: member.replace(".", "-") for member in ("name", "displayName", "description")} | {
     f"{kind}.{listener.member}": f"{kind}-{listener.member}" for kind in ("urls", "listen") for listener in LISTENERS
 }
 Text = Annotated[str, Form()]
@@ -144,7 +146,7 @@ def ask_to_delete(request: Request, runtime: CurrentRuntime, context: RequestCon
         section="gateways",
         group=use.group,
         apis=use.apis,
-        gateways=[each.name for each in every if each.group == name],
+        gateways=[status.name for status in every if status.group == name],
         is_default=name == DEFAULT_GROUP,
     )
 

@@ -109,21 +109,21 @@ def narrow(runtime: Runtime, context: Context, query: ListQuery) -> Filter:
 
 def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate]) -> list[Row]:
     """Return the rows for these endpoint certificates."""
-    origins = {each.entry.origin for each in listed}
+    origins = {certificate.entry.origin for certificate in listed}
     enforcements = runtime.enforcements.of_origins(context, origins)
     changed = find_rejected_changes(context, origins)
     return [
         Row(
-            each,
+            certificate,
             find_state(
-                each,
-                enforcement := enforcements[each.entry.origin],
+                certificate,
+                enforcement := enforcements[certificate.entry.origin],
                 context.now,
-                changed=each.entry.origin in changed,
+                changed=certificate.entry.origin in changed,
             ),
             enforcement,
         )
-        for each in listed
+        for certificate in listed
     ]
 
 

@@ -52,7 +52,7 @@ class Drawing:
 def draw_chain(certificates: Sequence[Certificate]) -> Drawing:
     """Draw *certificates*, each below its issuer; issuers that aren't among them are drawn with a dashed line."""
     boxes: list[Box] = []
-    tops = [each for each in certificates if _find_issuer(each, certificates) is None]
+    tops = [candidate for candidate in certificates if _find_issuer(candidate, certificates) is None]
     placed: set[str] = set()
 
     def place(certificate: Certificate, depth: int, parent: Box | None) -> None:
@@ -73,8 +73,8 @@ def draw_chain(certificates: Sequence[Certificate]) -> Drawing:
     for rest in certificates:
         place(rest, 0, None)  # those that issued each other
     words = "; ".join(
-        f"{each.title} is self-signed" if each.is_self_issued else f"{each.title} was issued by {each.issuer_title}"
-        for each in certificates
+        f"{entry.title} is self-signed" if entry.is_self_issued else f"{entry.title} was issued by {entry.issuer_title}"
+        for entry in certificates
     )
     return Drawing(tuple(boxes), words)
 
@@ -82,7 +82,10 @@ def draw_chain(certificates: Sequence[Certificate]) -> Drawing:
 def _find_issuer(certificate: Certificate, among: Sequence[Certificate]) -> Certificate | None:
     if certificate.is_self_issued:
         return None
-    return next((each for each in among if each is not certificate and each.subject == certificate.issuer), None)
+    return next(
+        (candidate for candidate in among if candidate is not certificate and candidate.subject == certificate.issuer),
+        None,
+    )
 
 
 def _add(boxes: list[Box], title: str, note: str, depth: int, parent: Box | None, end: datetime | None = None) -> Box:

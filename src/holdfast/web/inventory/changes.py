@@ -100,7 +100,7 @@ def replace(
         coverage=predict_coverage(context, planned),
         fingerprint=fingerprint,
         uploaded=uploaded,
-        pem="".join(each.pem for each in uploaded),
+        pem="".join(replacement.pem for replacement in uploaded),
         keep=keep,
         limited=bool(aliases),
     )
@@ -140,6 +140,6 @@ def _find_selected(context: Context, aliases: Sequence[str]) -> list[ListedCerti
 
 def _count_choices(selected: Sequence[ListedCertificate]) -> list[tuple[CertificateFacts, int]]:
     """Return the current certificates of the selection, those of most aliases first, and the number of aliases."""
-    every = {each.fingerprint: each for listed in selected for each in listed.entry.current}
-    numbers = Counter(each.fingerprint for listed in selected for each in listed.entry.current)
+    every = {certificate.fingerprint: certificate for listed in selected for certificate in listed.entry.current}
+    numbers = Counter(certificate.fingerprint for listed in selected for certificate in listed.entry.current)
     return [(every[fingerprint], number) for fingerprint, number in numbers.most_common()]

@@ -145,5 +145,9 @@ def _show_form(
         url_example=words.URLS[kind][0],
         url_hint=words.URLS[kind][1],
         events=words.EVENTS,
-        audiences=[each for each in words.AUDIENCES.items() if kind is ChannelKind.EMAIL or each[0] != Audience.OWNERS],
+        audiences=[
+            audience
+            for audience in words.AUDIENCES.items()
+            if kind is ChannelKind.EMAIL or audience[0] != Audience.OWNERS
+        ],
     )

@@ -242,7 +242,9 @@ def _show(request: Request, runtime: Runtime, context: Context, api_id: str, err
         page="deployments",
         places=places,
         revisions=list(reversed(every)),
-        deployed_to={each.id: [place.group.title for place in places if place.revision == each] for each in every},
+        deployed_to={
+            revision.id: [place.group.title for place in places if place.revision == revision] for revision in every
+        },
         differences=compare_revisions(context, api_id),
         is_full=len(every) >= MAX_REVISIONS,
         may_create=_permission_to_create(context),
@@ -257,8 +259,11 @@ def _permission_to_create(context: Context) -> Permission:
 
 def _find_places(runtime: Runtime, context: Context, api: Api, every: Sequence[Revision]) -> list[Place]:
     """Return what each environment serves of *api*."""
-    by_id, deployed = {each.id: each for each in every}, deployments.list_deployments(context, api.id)
-    by_group = {each.group: each for each in deployed}
+    by_id, deployed = (
+        {known_revision.id: known_revision for known_revision in every},
+        deployments.list_deployments(context, api.id),
+    )
+    by_group = {deployment.group: deployment for deployment in deployed}
     places = []
     for group in list_groups(context):
         own = by_group.get(group.name)

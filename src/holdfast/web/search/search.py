@@ -90,8 +90,8 @@ def _group(context: Context, query: str, hits: list[Hit]) -> Iterator[tuple[str,
 
 
 def _find_pages(user: Principal, words: list[str]) -> Iterator[Result]:
-    entries = [Command(each.label, each.path, each.icon, each.permission) for each in ENTRIES]
-    for each in (*entries, *_COMMANDS):
-        text = f"{each.label} {each.words}".lower()
-        if (each.permission is None or user.may(each.permission)) and all(word in text for word in words):
-            yield Result(each.label, "", each.path, each.icon)
+    entries = [Command(entry.label, entry.path, entry.icon, entry.permission) for entry in ENTRIES]
+    for command in (*entries, *_COMMANDS):
+        text = f"{command.label} {command.words}".lower()
+        if (command.permission is None or user.may(command.permission)) and all(word in text for word in words):
+            yield Result(command.label, "", command.path, command.icon)

@@ -60,7 +60,7 @@ def draw_requests(traffic: Traffic) -> Chart:
 def draw_failures(traffic: Traffic) -> Chart:
     """Return the chart of all requests and of those that failed, for Home."""
     lines = (Line("Requests", "accent"), Line("Failed (5xx)", "bad"))
-    return _draw(traffic, "overview", "Requests", "count", lines, lambda each: (each.requests, each.failures))
+    return _draw(traffic, "overview", "Requests", "count", lines, lambda point: (point.requests, point.failures))
 
 
 def draw_latencies(traffic: Traffic) -> Chart:
@@ -78,7 +78,7 @@ def draw_bytes(traffic: Traffic) -> Chart:
         "Data",
         "bytes",
         lines,
-        lambda each: (each.estimate(each.received), each.estimate(each.sent)),
+        lambda point: (point.estimate(point.received), point.estimate(point.sent)),
     )
 
 

@@ -53,7 +53,7 @@ def ask_to_upload(
     api = apis.get_api(context, api_id)
     if tokens_of and (token := api.token_endpoint(tokens_of)):
         endpoint = token.url
-    known = endpoint in {each.url for each in api.endpoints}
+    known = endpoint in {backend.url for backend in api.endpoints}
     typed = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if known else {}
     return show_upload_form(request, context, api, "upload", typed, {}, unsaved=unsaved, fetch=known)
 
@@ -110,11 +110,11 @@ def upload(
 
 def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> Api:
     """Save *endpoint* if it is one of the *unsaved*; return the API. Raises NotPermitted, InvalidFields."""
-    if endpoint in {each.url for each in api.endpoints}:
+    if endpoint in {backend.url for backend in api.endpoints}:
         return api
     after = unsaved.apply_to(api)
     production, sandbox = (
-        next((each.url for each in (typed, saved) if each and (each == saved or each.url == endpoint)), None)
+        next((known.url for known in (typed, saved) if known and (known == saved or known.url == endpoint)), None)
         for typed, saved in ((after.production, api.production), (after.sandbox, api.sandbox))
     )
     return apis.change_endpoints(context, api.id, production, sandbox).described.api

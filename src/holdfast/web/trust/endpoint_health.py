@@ -70,7 +70,7 @@ def read_health(
     if not (api.production_group or api.sandbox_group):
         return {}
     every = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api.id)
-    places = {(each.environment, each.endpoint.origin): each.gateways for each in every if each.gateways}
+    places = {(health.environment, health.endpoint.origin): health.gateways for health in every if health.gateways}
     return {
         name: _write(places[environment, endpoint.origin], _doubt(presented.get(name), context.now))
         for name, (environment, endpoint) in list_members(api).items()
@@ -91,11 +91,12 @@ def _write(places: Iterable[HealthAtGateway], doubt: str) -> list[HealthLine]:
     """Return the lines about *places*, those that need attention first."""
     every = list(places)
     lines = [
-        HealthLine(each.state, [each.gateway], each.since, each.sentence, each.address)
-        for each in every
-        if each.state not in _SUMMED_UP
+        HealthLine(place.state, [place.gateway], place.since, place.sentence, place.address)
+        for place in every
+        if place.state not in _SUMMED_UP
     ]
     summed_up = (
-        HealthLine(state, [each.gateway for each in every if each.state is state], doubt=doubt) for state in _SUMMED_UP
+        HealthLine(state, [place.gateway for place in every if place.state is state], doubt=doubt)
+        for state in _SUMMED_UP
     )
     return lines + [line for line in summed_up if line.gateways]

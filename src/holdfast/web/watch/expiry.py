@@ -31,7 +31,7 @@ def show(
     by_name = {period.name: period for period in periods}
     chosen = by_name.get(month)
     name = chosen.name if chosen else ""
-    totals = {each: expiry.count_all(periods, name, each) for each in (None, *Source)}
+    totals = {choice: expiry.count_all(periods, name, choice) for choice in (None, *Source)}
     return render(
         request,
         "expiry/page.html",
@@ -47,7 +47,7 @@ def show(
         name_period=name_period,
         chosen=chosen,
         entries=expiry.list_expiries(context, name, source, (number - 1) * PAGE, PAGE),
-        options=[_option(each, count, name, source) for each, count in totals.items()],
+        options=[_option(choice, count, name, source) for choice, count in totals.items()],
         page=_number(number, totals[source], name, source),
         sources=list(periods[0].counts),
         feed=find_feed(context) if context.user.may(Permission.MANAGE_OWN_ACCOUNT) else None,

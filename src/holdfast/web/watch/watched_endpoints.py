@@ -34,7 +34,7 @@ def list_watched_endpoints(
     page = limit_page(page)
     counts = watched_endpoints.count_statuses(context)
     backends, total = watched_endpoints.list_watched_endpoints(context, Wanted(status), (page - 1) * PAGE, PAGE)
-    shown = [each for each in _ORDER if counts[each] or each is status]
+    shown = [kind for kind in _ORDER if counts[kind] or kind is status]
     return render(
         request,
         "watch/list.html",
@@ -44,7 +44,7 @@ def list_watched_endpoints(
         backends=backends,
         total=total,
         chosen=status,
-        options=[_option(None, sum(counts.values()), status), *(_option(each, counts[each], status) for each in shown)],
+        options=[_option(None, sum(counts.values()), status), *(_option(kind, counts[kind], status) for kind in shown)],
         page=number_pages("endpoints", "/watched-endpoints", page, PAGE, total, status=status.value if status else ""),
     )
 

@@ -34,7 +34,8 @@ def find_failing_backends(
     failing = {
         backend: seen
         for backend, seen in by_backend.items()
-        if sum(each.count for each in seen) >= FAILS_FROM or any(each.cause in _ENOUGH_ONCE for each in seen)
+        if sum(failure.count for failure in seen) >= FAILS_FROM
+        or any(failure.cause in _ENOUGH_ONCE for failure in seen)
     }
     served = {api.id: api for api in apis.with_ids(session, organization, {api_id for api_id, *_ in failing})}
     for (api_id, environment, member), seen in failing.items():
@@ -44,8 +45,8 @@ def find_failing_backends(
 
 def _describe(api: Api, environment: Environment, member: str, seen: list[Failure]) -> Condition:
     latest = max(seen, key=lambda failure: failure.last)
-    count, since = sum(each.count for each in seen), min(each.since for each in seen)
-    gateways = sorted({each.latest.gateway for each in seen})
+    count, since = sum(failure.count for failure in seen), min(failure.since for failure in seen)
+    gateways = sorted({failure.latest.gateway for failure in seen})
     endpoint = api.find_member(environment, member)
     where = f"at gateway {gateways[0]}" if len(gateways) == 1 else f"at {len(gateways)} gateways"
     requests = "1 request has" if count == 1 else f"{count:,} requests have"

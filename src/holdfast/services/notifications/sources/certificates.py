@@ -33,36 +33,43 @@ def find_expiring_certificates(session: Session, organization: str, now: datetim
         *expiring.find(session, organization, now + WITHIN),
         *expiring.find(session, organization, now + FIRST, now + WITHIN, only_cas=True),
     ]
-    using = apis.ids_by_origin(session, organization, {each.origin for each in trusted if each.used})
-    for each in trusted:
-        threshold = find_threshold(each.not_after, now, is_ca=each.is_ca)
-        if threshold is None or each.previous or (threshold == EXPIRED and not each.used):
+    using = apis.ids_by_origin(
+        session, organization, {certificate.origin for certificate in trusted if certificate.used}
+    )
+    for certificate in trusted:
+        threshold = find_threshold(certificate.not_after, now, is_ca=certificate.is_ca)
+        if threshold is None or certificate.previous or (threshold == EXPIRED and not certificate.used):
             continue
-        api_ids = using.get(each.origin, [])
+        api_ids = using.get(certificate.origin, [])
         yield Condition(
-            f"{kind.value}:{each.alias}:{each.fingerprint}",
+            f"{kind.value}:{certificate.alias}:{certificate.fingerprint}",
             kind,
             threshold,
             judge_threshold(threshold),
-            _describe_trusted(each, threshold, len(api_ids), now),
-            (f"certificate:{each.alias}", f"origin:{each.origin}", *(f"api:{api_id}" for api_id in api_ids)),
+            _describe_trusted(certificate, threshold, len(api_ids), now),
+            (
+                f"certificate:{certificate.alias}",
+                f"origin:{certificate.origin}",
+                *(f"api:{api_id}" for api_id in api_ids),
+            ),
         )
 
 
-def _describe_trusted(each: ExpiringCertificate, threshold: str, users: int, now: datetime) -> Wording:
+def _describe_trusted(certificate: ExpiringCertificate, threshold: str, users: int, now: datetime) -> Wording:
     expired = threshold == EXPIRED
-    what = "CA certificate" if each.is_ca else "certificate"
+    what = "CA certificate" if certificate.is_ca else "certificate"
     use = "No API uses it." if not users else f"Used by {users} API{'' if users == 1 else 's'}."
     action = "Get the backend's new certificate and replace this one, before the backend switches."
     if not users:
         action = "Delete it, unless an API will use it again."
     elif expired:
         action = "Replace it with the certificate that the backend presents now."
+    still = " and is still in use" if expired else ""
     return Wording(
-        f"The {what} {each.alias} {describe_rest(each.not_after, now)}{' and is still in use' if expired else ''}",
-        f"{each.common_name or each.issuer}, trusted for {each.endpoint}. {use}",
+        f"The {what} {certificate.alias} {describe_rest(certificate.not_after, now)}{still}",
+        f"{certificate.common_name or certificate.issuer}, trusted for {certificate.endpoint}. {use}",
         action,
-        f"/certificates/{quote(each.alias, safe='')}",
+        f"/certificates/{quote(certificate.alias, safe='')}",
     )
 
 

@@ -24,9 +24,9 @@ def find_presented(session: Session, organization: str, now: datetime) -> Iterat
     watched, _ = watched_endpoints.find(session, organization, WatchFilter(), now)
     using = apis.ids_by_origin(session, organization, [endpoint.origin for endpoint in watched])
     trusted = {
-        (each.origin, each.not_after)
-        for each in expiring.find(session, organization, now + WITHIN)
-        if not each.previous
+        (certificate.origin, certificate.not_after)
+        for certificate in expiring.find(session, organization, now + WITHIN)
+        if not certificate.previous
     }
     for endpoint in watched:
         if endpoint.presented is None:
