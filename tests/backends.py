@@ -28,7 +28,7 @@ from hypercorn.config import Config
 from issuing import Issued, server_context
 
 V4, V6 = "127.0.0.1", "::1"
-PATIENCE = 20.0  # seconds that a stream waits for `let_on`
+PATIENCE = 60.0  # seconds that a stream waits for `let_on`
 
 
 class Backend:
@@ -365,7 +365,7 @@ def websocket_backend(presented: Issued | None) -> Iterator[str]:
             connection.send(f"{connection.request.path if connection.request else ''} {message!s}")
 
     tls = server_context(presented) if presented else None
-    with websockets.sync.server.serve(talk, V4, 0, ssl=tls) as server:
+    with websockets.sync.server.serve(talk, sock=listen_on_new_port(), ssl=tls) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

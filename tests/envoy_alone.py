@@ -31,7 +31,7 @@ def statuses_of(clusters: Mapping[str, dict[str, Any]], directory: Path) -> dict
     (directory / "envoy.json").write_text(json.dumps(configuration(address, clusters)))
     with (
         envoy(directory / "envoy.json"),
-        httpx2.Client(base_url=f"http://{address}", trust_env=False, timeout=20) as client,
+        httpx2.Client(base_url=f"http://{address}", trust_env=False, timeout=30) as client,
     ):
         wait_until(lambda: answers(client), within=30)
         return {name: client.get(f"/{name}/").status_code for name in clusters}

@@ -22,7 +22,7 @@ from h2.errors import ErrorCodes
 from issuing import Issued, server_context
 
 V4 = "127.0.0.1"
-PATIENCE = 20.0  # seconds that an idle connection stays open
+PATIENCE = 60.0  # seconds that an idle connection stays open
 _OK = b"HTTP/1.1 200 OK\r\n"
 _RESET = b"reset"  # instead of closing the connection normally
 

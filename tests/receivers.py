@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from running import wait_until
+from written_files import complete_lines
 
 _PROCESS = Path(__file__).with_name("receiver_process.py")
 _numbers = itertools.count()
@@ -39,7 +40,7 @@ class Receiver:
         """All that it has received, in order."""
         if not self.file.exists():
             return []
-        return [json.loads(line) for line in self.file.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in complete_lines(self.file)]
 
     @property
     def bodies(self):

@@ -14,7 +14,8 @@ import httpx2
 
 from forking import fork_server
 from ports import free_addresses
-from running import COMMAND, NO_TLS, Holdfast, Process, PublishedApi, is_running, kill
+from running import COMMAND, KEPT_OPEN, NO_TLS, Holdfast, Process, PublishedApi, is_running, kill
+from written_files import complete_lines
 
 STARTS_WITHIN = 60.0  # seconds
 
@@ -109,7 +110,7 @@ class RemoteGateway:
 
     def caller(self) -> httpx2.Client:
         """Make a client of it that keeps its connection open."""
-        return httpx2.Client(base_url=self._url, verify=NO_TLS, trust_env=False, timeout=20)
+        return httpx2.Client(base_url=self._url, verify=NO_TLS, trust_env=False, timeout=30, limits=KEPT_OPEN)
 
     @property
     def agent(self) -> int:
@@ -120,7 +121,7 @@ class RemoteGateway:
     @property
     def reasons(self) -> list[str]:
         """Why it had no publisher, from its log."""
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
+        lines = (line for line in complete_lines(self.log) if line.startswith("{"))
         return [entry["why"] for entry in map(json.loads, lines) if "why" in entry]
 
     def kill(self) -> None:
@@ -148,7 +149,7 @@ class RemoteGateway:
         """Ask the admin interface of its Envoy."""
         directory = json.loads((self.data / "envoy.json").read_text())["sockets"]
         transport = httpx2.HTTPTransport(verify=NO_TLS, uds=f"{directory}/admin")
-        with httpx2.Client(transport=transport, trust_env=False) as client:
+        with httpx2.Client(transport=transport, trust_env=False, timeout=30) as client:
             return client.request(method, f"http://envoy/{target}").raise_for_status().text
 
     def stop(self) -> None:

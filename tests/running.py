@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from holdfast.gateway.process.record import read_record
 from holdfast.server.variables import unknown_variables
 from issuing import Issued
 from ports import free_addresses
+from written_files import complete_lines
 
 T = TypeVar("T")
 Process = subprocess.Popen[bytes] | ForkedProcess
@@ -41,6 +43,8 @@ START_WITHIN = 90.0  # seconds; a machine that runs other tests too is slow
 SHORT_PAUSE, LONG_PAUSE = 0.05, 0.2  # seconds between two looks at a condition, at most: at first, and after a while
 # For clients of plain HTTP: loading the CA certificates of the default context takes longer than a request.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# For clients that keep a connection open however long a test takes; by default, they close it after five seconds.
+KEPT_OPEN = httpx2.Limits(keepalive_expiry=None)
 _numbers = itertools.count(1)
 
 
@@ -230,7 +234,7 @@ class Holdfast:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Read what it has logged since its last start."""
-        return [json.loads(line) for line in self.errors.read_text().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in complete_lines(self.errors) if line.startswith("{")]
 
     def begin(self) -> None:
         """Run the command, and don't wait."""
@@ -456,12 +460,12 @@ class Holdfast:
 
     def caller(self, *, sandbox: bool = False) -> httpx2.Client:
         """Make a client of the gateway that keeps its connection open."""
-        return _client(self.sandbox_url if sandbox else self.gateway_url)
+        return _client(self.sandbox_url if sandbox else self.gateway_url, limits=KEPT_OPEN)
 
     def tls_caller(self, tls: ssl.SSLContext, *, sandbox: bool = False, http2: bool = False) -> httpx2.Client:
         """Make a client of the gateway over TLS that keeps its connection open, and presents what *tls* has loaded."""
         url = "https://{}:{}".format(*self.tls_address(sandbox=sandbox))
-        return httpx2.Client(base_url=url, verify=tls, trust_env=False, timeout=30, http2=http2)
+        return httpx2.Client(base_url=url, verify=tls, trust_env=False, timeout=30, http2=http2, limits=KEPT_OPEN)
 
     def call(self, path: str, method: str = "GET", *, sandbox: bool = False, **more: Any) -> httpx2.Response:
         """Call the gateway over a new connection."""
@@ -486,8 +490,13 @@ def _config(production: str | None, sandbox: str | None) -> dict[str, Any]:
     return config
 
 
-def _client(url: str, auth: tuple[str, str] | None = None, tls: ssl.SSLContext = NO_TLS) -> httpx2.Client:
-    return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30)
+def _client(
+    url: str,
+    auth: tuple[str, str] | None = None,
+    tls: ssl.SSLContext = NO_TLS,
+    limits: httpx2.Limits = httpx2.Limits(),  # noqa: B008 - it is never changed
+) -> httpx2.Client:
+    return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30, limits=limits)
 
 
 def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
@@ -500,8 +509,9 @@ def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
 
 
 def kill(pid: int) -> None:
-    """Kill a process and wait for its end."""
-    os.kill(pid, signal.SIGKILL)
+    """Kill a process, unless it has just ended, and wait for its end."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid))
 
 

@@ -18,7 +18,7 @@ from backends import listen_on_new_port
 from issuing import Issued, server_context
 
 V4 = "127.0.0.1"
-PATIENCE = 20.0
+PATIENCE = 60.0
 Script = Callable[[socket.socket, "Message"], None]
 
 

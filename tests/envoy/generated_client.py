@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 from holdfast_client import AuthenticatedClient, models, types
 from holdfast_client.api.ap_is import create_api, delete_api
 from holdfast_client.api.api_lifecycle import change_lifecycle
@@ -20,7 +21,9 @@ from holdfast_client.api.endpoint_certificates import (
 )
 
 url, credentials, backend, file = sys.argv[1:]
-client = AuthenticatedClient(url, credentials, prefix="Basic", raise_on_unexpected_status=True)
+client = AuthenticatedClient(
+    url, credentials, prefix="Basic", raise_on_unexpected_status=True, timeout=httpx.Timeout(30)
+)
 
 config = models.EndpointConfigBody(production_endpoints=models.EndpointBody(url=backend))
 body = models.ApiBody(name="Generated", context="/generated", version="1.0", endpoint_config=config)

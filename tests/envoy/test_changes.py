@@ -140,5 +140,5 @@ def test_a_deleted_api_is_gone_and_its_context_is_free(holdfast: Holdfast):
         wait_until(lambda: holdfast.call(api.path).status_code == 404)
         again = holdfast.create_api(two.url("/two"), name=api.name)
         holdfast.change_lifecycle(again, "Publish")
-        wait_until(lambda: holdfast.call(api.path).status_code != 404)
+        wait_until(lambda: holdfast.answers(again))
         assert holdfast.call(api.path).json()["path"] == "/two"

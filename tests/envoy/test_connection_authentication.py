@@ -96,7 +96,8 @@ def set_connection(holdfast: Holdfast, api: PublishedApi, url: str, **settings: 
 
 def caller(holdfast: Holdfast) -> httpx2.Client:
     """A caller with its own connection."""
-    return httpx2.Client(base_url=holdfast.gateway_url, limits=httpx2.Limits(max_connections=1), timeout=10)
+    limits = httpx2.Limits(max_connections=1, keepalive_expiry=None)
+    return httpx2.Client(base_url=holdfast.gateway_url, limits=limits, timeout=30)
 
 
 def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared: PublishedApi):
@@ -162,7 +163,7 @@ def test_only_credentials_that_bind_connections_are_removed(holdfast: Holdfast, 
         api = holdfast.publish_api(echoing.url())
         for field in ("authorization", "proxy-authorization"):
             headers = [(field, value) for value in sent]
-            seen = httpx2.get(f"{holdfast.gateway_url}{api.path}", headers=headers).json()["headers"]
+            seen = holdfast.call(api.path, headers=headers).json()["headers"]
             assert seen.get(field) == arrives
 
 

@@ -76,8 +76,8 @@ def test_each_member_is_verified_for_itself_and_gets_its_own_name_and_host_heade
         api = publish(holdfast, urls)
         trust(holdfast, (urls[0], one), (urls[1], two))
         wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second, NAME)})
-        served = call(holdfast, api)
-        assert min(served[host(first)], served[host(second, NAME)]) >= 3  # each worker has its own turn
+        served = call(holdfast, api, 40)
+        assert min(served[host(first)], served[host(second, NAME)]) >= 8  # each worker has its own turn
         assert second.server_names[-1] == NAME
         assert holdfast.call(f"{api.path}/pay?a=1").json()["path"] == "/base/pay?a=1"
 
@@ -129,7 +129,7 @@ def test_a_failover_member_takes_over_only_while_the_first_fails(holdfast: Holdf
         first.hang_up()
         assert call(holdfast, api) == {host(second): 12}
         first.present(good)
-        wait_until(lambda: host(first) in call(holdfast, api, 1), within=30)
+        wait_until(lambda: host(first) in call(holdfast, api, 1), within=60)
     assert second.requests >= 12
 
 
@@ -144,7 +144,9 @@ def test_members_of_a_later_priority_get_requests_only_while_those_before_them_f
         first[0].present(wrong)
         first[0].hang_up()
         down = first[0].url()
-        wait_until(lambda: call(holdfast, api) == {host(first[1]): 12} and health(holdfast, api)[down] == "suspended")
+        wait_until(
+            lambda: call(holdfast, api) == {host(first[1]): 12} and health(holdfast, api).get(down) == "suspended"
+        )
         assert call(holdfast, api, 30) == {host(first[1]): 30}
         assert last.requests == 0
         first[1].present(wrong)
@@ -153,7 +155,7 @@ def test_members_of_a_later_priority_get_requests_only_while_those_before_them_f
         for member in first:
             member.present(good)
         served = [call(holdfast, api)]
-        wait_until(lambda: served.append(call(holdfast, api)) or host(last) not in served[-1], within=30)
+        wait_until(lambda: served.append(call(holdfast, api)) or host(last) not in served[-1], within=60)
         assert set().union(*served) <= {host(each) for each in members}
 
 
@@ -214,7 +216,7 @@ def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast:
 
 def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event, by: str) -> Counter[str]:
     served: Counter[str] = Counter()
-    while not done.is_set():
+    while not done.is_set() or served.total() < 30:  # however slow the machine is
         served += call(holdfast, api, 5, by)
     return served
 
@@ -227,8 +229,13 @@ def test_a_member_that_is_down_does_not_fail_a_request(holdfast: Holdfast):
         trust(holdfast, (up.url(), good))
         wait_until(lambda: holdfast.answers(api))
         assert call(holdfast, api) == {host(up): 12}
-        wait_until(lambda: call(holdfast, api) and health(holdfast, api) == {named: "suspended", up.url(): "available"})
-        (place,) = places(holdfast, api)[named]
+
+        def suspended() -> list[dict[str, Any]]:
+            call(holdfast, api)
+            own, other = (places(holdfast, api)[url] for url in (named, up.url()))
+            return own if [each["state"] for each in (*own, *other)] == ["suspended", "available"] else []
+
+        (place,) = wait_until(suspended)
         assert (place["code"], place["address"]) == ("failures", closed.removeprefix("https://"))
         assert place["since"]
         # The endpoint that replaces it has its address, but hasn't failed.
@@ -276,7 +283,7 @@ def test_health_checks_use_the_trust_of_the_member(holdfast: Holdfast):
         holdfast.kill_publisher()
         holdfast.kill_agent()
         holdfast.start()
-        wait_until(lambda: health(holdfast, api)[urls[2]] == "unhealthy")
+        wait_until(lambda: health(holdfast, api).get(urls[2]) == "unhealthy")
         assert places(holdfast, api)[urls[2]][0]["since"] == since
 
 
@@ -344,7 +351,7 @@ def test_a_member_that_is_silent_for_the_idle_timeout_gets_no_more_requests(hold
     good, done = issue(V4), threading.Event()
     with backends(good) as (fast,), ScriptedBackend(lambda *_: done.wait(20) and None, good) as silent:
         urls = [fast.url("/base"), f"{silent.url}/base"]
-        first = {"url": urls[0], "config": {"actionDuration": 400}}
+        first = {"url": urls[0], "config": {"actionDuration": 1000}}
         api = publish(holdfast, urls, production_endpoints=[first, {"url": urls[1]}])
         trust(holdfast, *((url, good) for url in urls))
         try:

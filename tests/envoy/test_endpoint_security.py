@@ -16,6 +16,7 @@ from backends import Backend, http2_backend
 from issuing import issue, server_context
 from running import Holdfast, PublishedApi, refusal, wait_until
 from scripted import Message, ScriptedBackend, answer
+from written_files import read_files
 
 pytestmark = pytest.mark.envoy
 SERVER = issue("127.0.0.1")
@@ -108,11 +109,12 @@ def test_the_secret_is_in_no_answer_audit_event_log_file_or_dump(
     assert "secretId" in audit.text
     export = holdfast.rest.get("/apis/export", params={"apiId": api.id})
     (admin_socket,) = holdfast.data.parent.rglob("admin")
-    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(admin_socket)), base_url="http://admin") as admin:
+    transport = httpx2.HTTPTransport(uds=str(admin_socket))
+    with httpx2.Client(transport=transport, base_url="http://admin", timeout=30) as admin:
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "credential/" in dumps[0].text
     parts = [answer.content for answer in (changed, described, audit, export, *dumps)]
-    parts += [file.read_bytes() for file in holdfast.data.parent.rglob("*") if file.is_file()]
+    parts += read_files(holdfast.data.parent).values()
     for content in parts:
         assert SECRET.encode() not in content
         assert BASIC.split()[1].encode() not in content
@@ -234,7 +236,9 @@ def test_websockets_carry_the_credential(holdfast: Holdfast, protocol: str):
         holdfast.change_lifecycle(api, "Publish")
         holdfast.import_certificate(url, SERVER.pem)
         gateway = holdfast.gateway_url.replace("http:", "ws:")
-        with connect(f"{gateway}{api.path}/", additional_headers={"Authorization": "callers"}) as websocket:
+        wait_until(lambda: holdfast.answers(api))
+        headers = {"Authorization": "callers"}
+        with connect(f"{gateway}{api.path}/", additional_headers=headers, open_timeout=30) as websocket:
             assert websocket.recv(timeout=30) == BASIC
         server.shutdown()
         thread.join()

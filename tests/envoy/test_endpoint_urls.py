@@ -22,10 +22,10 @@ def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
         with pytest.raises(InvalidStatus) as refused:
-            connect(target)
+            connect(target, open_timeout=30)
         assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
         alias = holdfast.import_certificate(f"{https}/other", PRESENTED.pem)
-        with connect(target) as websocket:
+        with connect(target, open_timeout=30) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=20) == "/base/chat?room=1 hello"
         used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
@@ -35,13 +35,13 @@ def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
 def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
     with websocket_backend(None) as url:
         api = holdfast.create_api(url)
-        endpoint = {"url": url.replace("http:", "ws:"), "config": {"actionDuration": "1000"}}
+        endpoint = {"url": url.replace("http:", "ws:"), "config": {"actionDuration": "3000"}}
         config = {"endpoint_type": "ws", "production_endpoints": endpoint}
         change = {"type": "WS", "transport": ["ws", "wss"], "endpointConfig": config}
         holdfast.rest.put(f"/apis/{api.id}", json=change).raise_for_status()
         holdfast.change_lifecycle(api, "Publish")
         wait_until(lambda: holdfast.answers(api))
-        with connect(f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")) as websocket:
+        with connect(f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:"), open_timeout=30) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=20) == "/ hello"
             with pytest.raises(ConnectionClosed):
@@ -85,7 +85,7 @@ def queried(holdfast: Holdfast) -> Iterator[tuple[Holdfast, str]]:
 def test_a_websocket_gets_the_query_of_its_endpoint(holdfast: Holdfast):
     with websocket_backend(None) as url:
         api = holdfast.publish_api(f"{url.replace('http:', 'ws:')}/feed?token=1")
-        with connect(f"{holdfast.gateway_url}{api.path}?a=b".replace("http:", "ws:")) as websocket:
+        with connect(f"{holdfast.gateway_url}{api.path}?a=b".replace("http:", "ws:"), open_timeout=30) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=20) == "/feed?token=1&a=b hello"
 

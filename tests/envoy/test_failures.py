@@ -131,6 +131,7 @@ def silent(holdfast: Holdfast) -> Told:
         api = holdfast.create_api(url)
         holdfast.change_lifecycle(api, "Publish")
         holdfast.import_certificate(url, issue(HOST).pem)
+        holdfast.wait_until_served(api)
         request_id = holdfast.call(api.path).json()["request_id"]  # after 5 seconds, the time limit for connections
         (found,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
         assert found["requestId"] == request_id
@@ -370,7 +371,7 @@ async def failure_at_edge(
         server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", failures.record)
         await process.start()
         try:
-            async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(60), httpx2.AsyncClient(trust_env=False) as client:
                 while not failures.of(api):
                     with contextlib.suppress(httpx2.TransportError):
                         if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:

@@ -88,7 +88,7 @@ def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
 def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdfast, rejection: str):
     with RejectingBackend(rejection) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        wait_until(lambda: holdfast.call(api.path).status_code == 200, 20)
+        wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert {holdfast.call(api.path, method).status_code for method in ("GET", "POST") for _ in range(5)} == {200}
         checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert checked.json()["statusCode"] == 200
@@ -112,7 +112,7 @@ def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_htt
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert checked.json()["statusCode"] == 200
-        wait_until(lambda: holdfast.call(api.path).status_code == 200, 20)
+        wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert_fallback_is_told(holdfast, api.id, tmp_path)
         backend.mended = True
         assert holdfast.call(api.path).status_code == 200

@@ -103,12 +103,14 @@ def test_a_gateway_waits_for_its_publisher_joins_once_and_joins_again_without_it
     assert node.says(f"Joined {holdfast.publisher_url} as node-1, in the group Default.")
     first = fingerprint(holdfast)
     assert node.stop() == 0
+    wait_until(lambda: not connected(holdfast), WITHIN)
 
     # It has joined, so it needs neither the file nor the CA again.
     node.start(tmp_path / "first", HOLDFAST_JOIN_TOKEN_FILE="/nowhere")
     wait_until(lambda: connected(holdfast), WITHIN)
     assert fingerprint(holdfast) == first
     assert node.stop() == 0
+    wait_until(lambda: not connected(holdfast), WITHIN)
 
     wrong = tmp_path / "wrong"
     wrong.write_text("hfe_" + "e" * 64)

@@ -109,7 +109,7 @@ def test_a_trusted_proxy_that_says_nothing_is_taken_for_the_caller(holdfast, api
 
 def exchange(address: tuple[str, int], *lines: str, source: str = CALLER) -> str:
     """Send one request as it is and return the answer; the gateway waits for a second before it closes on its own."""
-    with closing(socket.create_connection(address, timeout=10, source_address=(source, 0))) as connection:
+    with closing(socket.create_connection(address, timeout=30, source_address=(source, 0))) as connection:
         connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
         received = b""
         while not _is_whole(received) and (data := connection.recv(65536)):
@@ -190,7 +190,9 @@ def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast)
     for source, client in ((PROXY, "203.0.113.77"), (CALLER, CALLER)):
         transport = httpx2.HTTPTransport(local_address=source)
         headers = {"X-Forwarded-For": "203.0.113.77"}
-        with httpx2.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as browser:
+        with httpx2.Client(
+            base_url=holdfast.publisher_url, transport=transport, trust_env=False, timeout=30
+        ) as browser:
             assert browser.get(f"{REST}/apis", auth=("admin", "no password"), headers=headers).status_code == 401
 
         def line(client=client):
@@ -206,7 +208,7 @@ def test_the_publisher_trusts_forwarding_headers_only_from_trusted_proxies(holdf
     cookies = []
     for source in (CALLER, PROXY):
         transport = httpx2.HTTPTransport(local_address=source)
-        with httpx2.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False) as client:
+        with httpx2.Client(base_url=holdfast.publisher_url, transport=transport, trust_env=False, timeout=30) as client:
             form = {"name": "admin", "password": holdfast.admin_password}
             answer = client.post("/sign-in", data=form, headers={"X-Forwarded-Proto": "https"})
             cookies.append(answer.headers["set-cookie"])

@@ -30,13 +30,13 @@ from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import Issued, issue
 from load import Load
 from ports import free_addresses
-from running import NO_TLS, is_running
+from running import KEPT_OPEN, NO_TLS, is_running
 from store.values import make_api
 from trusting import trust_set
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue(V4)
-DRAINS_LONG = 30  # seconds
+DRAINS_LONG = 80  # seconds
 OTHERS = ("/a", "/b", "/c")  # scopes
 
 
@@ -69,7 +69,9 @@ class Gateway:
 
     def caller(self) -> httpx2.Client:
         """Make a client that keeps its connection open."""
-        return httpx2.Client(base_url=f"http://{V4}:{self._port}", verify=NO_TLS, trust_env=False, timeout=20)
+        return httpx2.Client(
+            base_url=f"http://{V4}:{self._port}", verify=NO_TLS, trust_env=False, timeout=30, limits=KEPT_OPEN
+        )
 
     @asynccontextmanager
     async def supervised(self, binary: Path | None = None, drain: float = 1) -> AsyncIterator[EnvoyProcess]:
@@ -143,7 +145,7 @@ def test_an_envoy_that_rejects_the_routes_of_one_scope_serves_all_others(tmp_pat
         gateway.cache.apply([make_resource(ROUTES, "bad", scope)])
         async with gateway.supervised():
             (envoy,) = gateway.cache.gateways
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while envoy.behind:  # noqa: ASYNC110 - it is another process
                     await asyncio.sleep(0.01)
             assert envoy.rejected.keys() == {(ROUTES, "bad")}
@@ -167,7 +169,7 @@ def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes
                 await process.replace()
                 assert is_running(first)
                 gateway.trust(issue(V4))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(40):
                     while gateway.envoys_with_this_trust() < 2:  # noqa: ASYNC110 - these are other processes
                         await asyncio.sleep(0.01)
                 assert is_running(first)

@@ -71,11 +71,11 @@ def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
     with websocket_backend(PRESENTED if tls else None) as url:
         api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
         target = f"{strict.gateway_url}{api.path}/chat".replace("http:", "ws:")
-        with connect(target) as chat:
+        with connect(target, open_timeout=30) as chat:
             chat.send("hello")
             assert chat.recv(timeout=20) == "/chat hello"
             with pytest.raises(InvalidStatus) as refused:
-                connect(target)
+                connect(target, open_timeout=30)
             assert json.loads(refused.value.response.body)["code"] == "too_many_open_requests"
             # The backend supports only websockets, and answers ordinary requests with 426 itself.
             with strict.caller() as client:

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from running import REST, Holdfast, is_running, wait_until
+from written_files import complete_lines
 
 pytestmark = pytest.mark.envoy
 SECRET = "a-value-that-nobody-may-see"
@@ -30,7 +31,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 def events(holdfast: Holdfast) -> list[dict[str, Any]]:
     """Read all that was written to standard error."""
-    return [json.loads(line) for line in holdfast.errors.read_text().splitlines()]
+    return [json.loads(line) for line in complete_lines(holdfast.errors)]
 
 
 def ask(holdfast: Holdfast, path: str) -> httpx2.Response:
@@ -42,12 +43,12 @@ def test_an_envoy_that_stops_answering_is_not_ready_and_counts_again_later(holdf
     envoy = holdfast.envoy
     os.kill(envoy, signal.SIGSTOP)
     try:
-        wait_until(lambda: ask(holdfast, "/readyz").status_code == 503, within=30)
+        wait_until(lambda: ask(holdfast, "/readyz").status_code == 503, within=60)
         assert ask(holdfast, "/readyz").json()["failing"] == ["gateway"]
         assert "holdfast_gateways_connected 0.0" in ask(holdfast, "/metrics").text
     finally:
         os.kill(envoy, signal.SIGCONT)
-    wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=30)
+    wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=60)
     assert "holdfast_gateways_connected 1.0" in ask(holdfast, "/metrics").text
 
 
@@ -60,7 +61,7 @@ def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> 
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
     wait_until(lambda: any(each["event"] == "gateway process ended" for each in events(holdfast)))
-    with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite")) as connection:
+    with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=30)) as connection:
         connection.execute("ALTER TABLE api RENAME TO gone")
         connection.commit()
         answers = [ask(holdfast, f"{path}?query={SECRET}") for path in (f"{REST}/apis", "/failures", f"{REST}/search")]
@@ -74,7 +75,7 @@ def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> 
 
     wait_until(lambda: [each["request_id"] for each in failures()] == ids)
     assert all("Traceback" in each["exception"] for each in failures())
-    wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=30)
+    wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=60)
 
 
 def test_all_log_lines_are_json_without_secrets(holdfast: Holdfast) -> None:

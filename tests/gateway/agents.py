@@ -33,7 +33,7 @@ class Agent:
         self.disk.set()
         self.address = f"unix:{directory / 'control' / 'ads'}"
         self.clock = utc_now  # tests that move the time replace it
-        self.expiries = Expiries(cache, utc_now)
+        self.expiries = Expiries(cache, self.now)
         self.listeners = OpenListeners(cache)
         in_force = EnvoyProgress(cache, self.listeners)
         self.upstream = Upstream(cache, "eu-1", self.now, in_force, self.expiries, self.save, callers_tls=callers_tls)

@@ -23,7 +23,7 @@ def test_a_health_check_takes_the_place_of_the_connection_that_was_opened_first(
         monitoring = Monitoring(None, None, None, None, None)  # which /livez doesn't need
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
-            async with monitoring.serve([listening]), asyncio.timeout(20):
+            async with monitoring.serve([listening]), asyncio.timeout(60):
                 slow = [await asyncio.open_connection(*address) for _ in range(MAX_CONNECTIONS)]
                 for _, writer in slow:
                     writer.write(CHECK[:-2])

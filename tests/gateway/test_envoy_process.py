@@ -147,9 +147,10 @@ def test_an_adopted_envoy_is_watched(place: Path, monkeypatch: pytest.MonkeyPatc
             assert DetachedProcess(pid, "another time").ended.is_set()
             other = DetachedProcess(pid, record.started)
             os.kill(pid, signal.SIGKILL)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await other.ended.wait()
-            assert process.pid is None or kernel == "is asked"
+                while kernel == "reports its end" and process.pid is not None:  # noqa: ASYNC110 - nothing sets an event
+                    await asyncio.sleep(0.001)
             other.send_signal(signal.SIGTERM)  # harmless
             await process.stop()
 

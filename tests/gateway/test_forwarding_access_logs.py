@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import grpc
 import grpc.aio
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
@@ -28,7 +29,7 @@ class Agent:
         self.taken = []
 
     async def begin(self, stack):
-        channel = await stack.enter_async_context(open_local_channel(self.control_plane))
+        self.channel = channel = await stack.enter_async_context(open_local_channel(self.control_plane))
         self.forwarder = AccessLogForwarder()
         address = f"unix:{self.directory / 'ads'}"
         server = await serve(address, self.forwarder.register)
@@ -94,6 +95,7 @@ def test_while_the_control_plane_is_away_the_latest_failures_are_kept_and_lost_o
         await agent.report(FAILURES, "r000")
         await agent.until(lambda agent: agent.ids == ["r000"])
         await server.stop(0)
+        await agent.until(lambda agent: agent.channel.get_state() is not grpc.ChannelConnectivity.READY)
         await agent.report(FAILURES, *(f"r{number:03}" for number in range(1, 11)))
         await agent.report(REJECTIONS, *(f"x{number:03}" for number in range(1, 101)))
         await agent.until(lambda agent: agent.forwarder.lost >= 7 + 97)

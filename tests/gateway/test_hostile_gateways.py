@@ -16,7 +16,7 @@ from holdfast.gateway.discovery.subscription import LONGEST_NACK, MAX_REASON
 from holdfast.gateway.remote import admission
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
-WITHIN = 20  # seconds; without limits, these take minutes
+WITHIN = 40  # seconds; without limits, these take minutes
 OTHER = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
 

@@ -18,7 +18,7 @@ from gateway.discovery_port import (
     rejection,
     run,
 )
-from gateway.edge import Edge
+from gateway.edge import PATIENCE, Edge
 from holdfast.certificates.gateway_certificates import (
     CERTIFICATE_LASTS,
     DISCOVERY_NAME,
@@ -45,13 +45,18 @@ from holdfast.server.clock import utc_now
 from running import wait_until
 
 
+def connected_to(port: Port) -> list[str]:
+    """Return the names of the gateways that follow."""
+    return [gateway.id for gateway in port.groups.gateways]
+
+
 def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
     async def story(port: Port) -> None:
         for name, group, resources in (("one", "Default", {"orders": "1"}), ("two", "eu", {"only in the EU": "1"})):
             membership, _ = port.enroll(name, group)
             async with connected(membership) as edge:
                 assert await edge.take() == resources
-                assert [gateway.id for gateway in port.groups.gateways] == [name]
+                await asyncio.to_thread(wait_until, lambda: connected_to(port) == [name])  # noqa: B023 - it is waited for
 
     run(story)
 
@@ -113,9 +118,9 @@ def test_a_revoked_gateway_loses_its_stream_at_once_and_gets_no_other():
             await edge.take()
             await unaffected.take()
             port.accepted.reject(fingerprint)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE / 2):
                 assert await ending(edge) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
-            assert [gateway.id for gateway in port.groups.gateways] == ["eu-2"]
+            await asyncio.to_thread(wait_until, lambda: connected_to(port) == ["eu-2"])
             assert await rejection(membership) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
             port.groups.default.apply([Resource(CLUSTER, "orders", "2", b"")])
             assert await unaffected.take() == {"orders": "2"}

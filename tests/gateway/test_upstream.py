@@ -246,15 +246,18 @@ def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
     asyncio.run(story())
 
 
-def test_a_resource_expires_without_a_control_plane(tmp_path):
+def test_a_resource_expires_without_a_control_plane(tmp_path, monkeypatch):
+    monkeypatch.setattr(expiry, "LONGEST_SLEEP", 0.02)
+
     async def story():
         async with AsyncExitStack() as stack:
             envoy, agent = await begin(stack, tmp_path)
             async with discovery(tmp_path / "control") as (cache, _):
-                soon = utc_now() + timedelta(seconds=1.5)
-                cache.apply([make("exception", expires_at=soon), make("endless")])
+                end = utc_now() + timedelta(hours=1)
+                cache.apply([make("exception", expires_at=end), make("endless")])
                 assert await envoy.take() == {"exception": "1", "endless": "1"}
             await until(lambda: agent.upstream.stale_since)
+            agent.clock = lambda: end + timedelta(seconds=1)
             assert await envoy.take() == {"exception": ""}
             assert list(agent.cache.resources(CLUSTER)) == ["endless"]
 

@@ -49,7 +49,7 @@ class Door:
 
 def play(story, **door):
     async def run():
-        return await asyncio.wait_for(story(Door(**door)), 10)
+        return await asyncio.wait_for(story(Door(**door)), 60)
 
     return asyncio.run(run())
 

@@ -71,7 +71,7 @@ def test_a_start_waits_for_a_server_that_accepts_no_connections_yet(monkeypatch)
 
     async def start():
         opening = asyncio.create_task(open_store(parse_location(database.url)))
-        await asyncio.to_thread(wait_until, lambda: log.calls, 10)
+        await asyncio.to_thread(wait_until, lambda: log.calls)
         assert not opening.done()
         server.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT -1")
         return await opening

@@ -157,13 +157,13 @@ def test_directories_of_killed_processes_are_removed_but_not_those_of_running_on
 
     (living, kept), (killed, left) = hold(), hold()
     killed.send_signal(signal.SIGKILL)
-    killed.wait(10)
+    killed.wait(60)
     killed.stdin.close()
     killed.stdout.close()
     with temporary_directory() as own, temporary_directory() as another:
         assert not left.exists()
         assert all(path.is_dir() for path in (kept, own, another))
-    living.communicate("\n", timeout=10)
+    living.communicate("\n", timeout=60)
     assert list(temporary.glob("holdfast-*")) == []
 
 

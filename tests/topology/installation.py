@@ -29,6 +29,7 @@ from postgresql import Database, PostgresServer
 from remote_gateways import RemoteGateway
 from running import COMMAND, Holdfast, wait_until, write_identity
 from topology.balancer import Balancer
+from written_files import complete_lines
 
 STARTS_WITHIN = 60.0  # seconds
 KEY = b64encode(bytes(range(32))).decode()
@@ -89,7 +90,7 @@ class Gateway(RemoteGateway):
     @property
     def events(self) -> list[dict[str, Any]]:
         """The log entries of its agent since it started."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in complete_lines(self.log) if line.startswith("{")]
 
     @property
     def control_plane(self) -> str:
