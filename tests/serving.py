@@ -10,7 +10,7 @@ import contextlib
 import socket
 from contextlib import asynccontextmanager
 
-from holdfast.server.http_server import serving
+from holdfast.server.http_server import serve
 from holdfast.server.limits import ConnectionLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -48,7 +48,7 @@ async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted=()):
     limits = ConnectionLimits(total, share, 0)
     with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
         address = listening.getsockname()
-        async with serving(app, [listening], tls, limits, trusted) as server:
+        async with serve(app, [listening], tls, limits, trusted) as server:
             yield Publisher(server, address, stack)
 
 

@@ -10,7 +10,7 @@ import pytest
 from cli.applying import FILE as PUBLISHED
 from cli.applying import start, write_files
 from cli.relaying import relaying
-from holdfast.cli.declaration.interruption import deferred_interrupt
+from holdfast.cli.declaration.interruption import defer_interrupt
 from issuing import issue
 from running import wait_until
 
@@ -90,7 +90,7 @@ def test_a_second_ctrl_c_stops_apply_immediately_with_an_unknown_result(command,
 def test_ctrl_c_stays_ignored_in_background_jobs():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with deferred_interrupt() as is_interrupted:
+        with defer_interrupt() as is_interrupted:
             signal.raise_signal(signal.SIGINT)
         assert not is_interrupted()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

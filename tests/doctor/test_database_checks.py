@@ -15,7 +15,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import stage
-from holdfast.store.revisions import known_revisions, newest_revision, revision_of
+from holdfast.store.revisions import list_schema_revisions, newest_revision, revision_of
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write
 
@@ -44,7 +44,7 @@ def make_old(database, revision):
     database.chmod(0o600)
 
 
-@pytest.mark.parametrize("revision", known_revisions()[1:])
+@pytest.mark.parametrize("revision", list_schema_revisions()[1:])
 def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
     database = data / DATABASE_FILE
     make_old(database, revision)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from holdfast.network.addresses import EVERYWHERE
 from holdfast.network.forwarded import ForwardedClient, client_address, is_trusted
-from holdfast.server.http_server import serving
+from holdfast.server.http_server import serve
 from holdfast.server.limits import connection_limits
 from holdfast.server.settings import Settings
 
@@ -76,7 +76,7 @@ def seen_by_the_application(trusted, *headers):
 
     async def ask():
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            async with serving(ForwardedClient(tell, trusted), [listening], None, connection_limits(1024)):
+            async with serve(ForwardedClient(tell, trusted), [listening], None, connection_limits(1024)):
                 reader, writer = await asyncio.open_connection(*listening.getsockname())
                 writer.write("\r\n".join(["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
                 answer = await asyncio.wait_for(reader.read(), 5)

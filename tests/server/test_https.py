@@ -17,7 +17,7 @@ from holdfast.network import presented_files
 from holdfast.network.certificate_files import UnusableCertificate, load, load_for_gateway
 from holdfast.network.presented_files import PUBLISHERS_OPTIONS, GatewayCertificate
 from holdfast.server.clock import utc_now
-from holdfast.server.http_server import serving
+from holdfast.server.http_server import serve
 from holdfast.server.https import PublisherCertificate
 from holdfast.server.limits import connection_limits
 from issuing import DAY, ed448_key, issue
@@ -90,7 +90,7 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
-            async with serving(nothing, [listening], certificate.context, connection_limits(1024)):
+            async with serve(nothing, [listening], certificate.context, connection_limits(1024)):
                 watching = asyncio.create_task(certificate.watch(every=0.01))
                 before = await presented(address, context)
                 write_identity(tmp_path, second)
@@ -219,7 +219,7 @@ def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             address = listening.getsockname()
-            async with serving(nothing, [listening], files.context, connection_limits(1024)):
+            async with serve(nothing, [listening], files.context, connection_limits(1024)):
                 with pytest.raises(OSError):  # noqa: PT011 - asyncio closes the connection before it sends the alert
                     await presented(address, context)
                 reader, writer = await asyncio.open_connection(*address)

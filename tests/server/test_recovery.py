@@ -30,7 +30,7 @@ from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import gateway_identities
 from holdfast.store.recovery.copies import copy_before_migration
-from holdfast.store.revisions import known_revisions, newest_revision
+from holdfast.store.revisions import list_schema_revisions, newest_revision
 from issuing import issue
 from store.earlier import database_at
 from store.left_behind import begin_new_log, kill, log_of, write
@@ -328,7 +328,7 @@ def revision_in(database):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
-@pytest.mark.parametrize("revision", known_revisions()[1:])
+@pytest.mark.parametrize("revision", list_schema_revisions()[1:])
 def test_a_restored_backup_of_any_earlier_revision_is_brought_up_to_date(data, tmp_path, revision):
     backups.restore(make_old(tmp_path / "old.sqlite", revision), data)
     assert api_names(data / DATABASE_FILE) == []

@@ -70,7 +70,7 @@ def test_gateways_also_get_certificates_that_are_not_valid_yet(store, anna, serv
     with store.write() as session:
         stored.insert(session, later)
     with store.read() as session:
-        assert stored.accepted_callers(session, anna.organization, {served.id}) == {served.id: {accepted(later)}}
+        assert stored.find_accepted(session, anna.organization, {served.id}) == {served.id: {accepted(later)}}
     assert later.certificate.not_before > clock()
 
 

@@ -140,7 +140,7 @@ def test_a_control_plane_asks_gateways_to_move_to_another_once_that_has_settled(
             await until(lambda: len(port.control.remote_gateways) == 2)
             one.spreading.move_excess()  # the other one has only just started
             assert not other.port.control.remote_gateways
-            monkeypatch.setattr(spreading, "SETTLED", timedelta(days=-1))
+            monkeypatch.setattr(spreading, "STARTUP_TIME", timedelta(days=-1))
             one.spreading.move_excess()
             await until(lambda: len(other.port.control.remote_gateways) == len(port.control.remote_gateways) == 1)
 

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine
 
-from holdfast.store.revisions import MIGRATIONS, known_revisions
+from holdfast.store.revisions import MIGRATIONS, list_schema_revisions
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def _files() -> dict[str, bytes]:
     files = {}
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
-        for revision in reversed(known_revisions()):
+        for revision in reversed(list_schema_revisions()):
             command.upgrade(_configuration(connection), revision)
             connection.commit()
             raw = connection.connection.driver_connection

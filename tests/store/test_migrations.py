@@ -23,7 +23,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
 from holdfast.store.gateways import groups
 from holdfast.store.recovery.copies import copy_before_migration
-from holdfast.store.revisions import MIGRATIONS, known_revisions, newest_revision, revision_of
+from holdfast.store.revisions import MIGRATIONS, list_schema_revisions, newest_revision, revision_of
 from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import Table
 from holdfast.store.trust import endpoint_certificates
@@ -106,7 +106,7 @@ def test_migrations_are_linear():
 
 def test_revisions_are_read_from_the_names_of_their_files():
     scripts = ScriptDirectory(str(MIGRATIONS))
-    assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())
+    assert list_schema_revisions() == tuple(script.revision for script in scripts.walk_revisions())
 
 
 def columns(connection):
@@ -184,7 +184,7 @@ def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(
 def old(tmp_path):
     """A database of an earlier version."""
     path = tmp_path / "holdfast.sqlite"
-    with database_at(path, known_revisions()[1]):
+    with database_at(path, list_schema_revisions()[1]):
         return path
 
 
@@ -207,7 +207,7 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     (copy,) = copies(old)
     assert copy.name.startswith(f"holdfast.sqlite.before-{newest_revision()}-")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert (revision(old), revision(copy)) == (newest_revision(), known_revisions()[1])
+    assert (revision(old), revision(copy)) == (newest_revision(), list_schema_revisions()[1])
     assert [call.kwargs["copy"] for call in told.calls] == [str(copy)]
     Store(old).close()
     assert copies(old) == [copy]
@@ -225,7 +225,7 @@ def test_the_latest_three_copies_are_kept(old):
 def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
     with largest_file(40_000), pytest.raises(StoreFull, match=r"^There is no space to write .*\.copying "):
         Store(old)
-    assert revision(old) == known_revisions()[1]
+    assert revision(old) == list_schema_revisions()[1]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
 
 

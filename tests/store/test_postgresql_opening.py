@@ -13,7 +13,7 @@ from holdfast.store.errors import StoreRefused, StoreTaken, StoreTooNew, StoreUn
 from holdfast.store.postgresql import opening
 from holdfast.store.postgresql.location import parse_location
 from holdfast.store.postgresql.opening import check_server
-from holdfast.store.revisions import known_revisions, newest_revision
+from holdfast.store.revisions import list_schema_revisions, newest_revision
 from holdfast.store.tables import Table
 from ports import free_addresses
 from postgresql import shared_server
@@ -62,7 +62,7 @@ def test_a_migration_waits_for_another_one_that_was_killed(database):
 def test_a_migration_gives_way_to_those_who_use_a_table_and_is_tried_again(database, monkeypatch):
     monkeypatch.setattr(opening, "_LOCKED", 0.05)
     monkeypatch.setattr(opening, "_PAUSE", 0.05)
-    with database_at(database.url.replace(":", "+psycopg:", 1), known_revisions()[1]):
+    with database_at(database.url.replace(":", "+psycopg:", 1), list_schema_revisions()[1]):
         pass
     with database.connect() as other, ThreadPoolExecutor(1) as pool:
         other.execute("BEGIN; LOCK TABLE alembic_version IN SHARE MODE")

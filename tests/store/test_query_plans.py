@@ -68,7 +68,7 @@ QUERIES = {
     "a join token": lambda session: join_tokens.get(session, ORG, "aa"),
     "whether APIs have endpoints that aren't watched": lambda session: watched_endpoints.has_new(session, ORG, ["a"]),
     "sessions of a user": lambda session: accounts.sessions_of(session, User("1", ORG, "anna", ""), NOW),
-    "callers of changed APIs": lambda session: caller_certificates.accepted_callers(session, ORG, ["1"]),
+    "callers of changed APIs": lambda session: caller_certificates.find_accepted(session, ORG, ["1"]),
 }
 
 

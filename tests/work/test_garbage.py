@@ -2,7 +2,7 @@
 
 import weakref
 
-from holdfast.work.garbage import retain, retaining
+from holdfast.work.garbage import pause_collection, retain
 
 
 class Node:
@@ -11,7 +11,7 @@ class Node:
 
 
 def test_garbage_that_was_created_among_objects_that_stay_is_collected_in_the_end():
-    with retaining():
+    with pause_collection():
         garbage = weakref.ref(Node())
     assert garbage()
     retain()

@@ -108,7 +108,7 @@ def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Seque
         path.append(issuer)
     is_anchored = path[-1].fingerprint in fingerprints
     other = None if is_anchored else _other_way(path, chain, anchors)
-    return Path(tuple(path), len(chain), anchors, is_anchored, other, _unable(path[-1], [*anchors, *chain]))
+    return Path(tuple(path), len(chain), anchors, is_anchored, other, _find_unable(path[-1], [*anchors, *chain]))
 
 
 def _is_self_signed(certificate: Certificate) -> bool:
@@ -123,7 +123,7 @@ def _other_way(
     return next((certificate for certificate in others if _issuer(certificate, anchors)), None)
 
 
-def _unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
+def _find_unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
     named = (issuer for issuer in candidates if issuer.subject == certificate.issuer and issuer != certificate)
     return next((issuer for issuer in named if issuer.extensions.lacks_key_cert_sign), None)
 
@@ -155,7 +155,7 @@ def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     if path.is_anchored:
         return
     if _is_self_signed(path.leaf):
-        expected = _listed([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
+        expected = _enumerate([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
         yield _mismatch("self_signed_not_trusted", "fingerprint", expected, path.leaf.fingerprint)
         return
     top = path.top
@@ -170,7 +170,7 @@ def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
         last = "issued" if path.sent == 1 else "the last issued"
         yield _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
     else:
-        expected = _listed([anchor.subject for anchor in trust.anchors]) or PUBLIC
+        expected = _enumerate([anchor.subject for anchor in trust.anchors]) or PUBLIC
         yield _mismatch("unknown_issuer", "issuer", expected, top.issuer)
 
 
@@ -211,7 +211,7 @@ def _names(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
         return
     names = typed_names(path.leaf)
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    yield _mismatch(code, "subjectAltName", _listed([str(name) for name in accepted]), _listed(names) or "none")
+    yield _mismatch(code, "subjectAltName", _enumerate([str(name) for name in accepted]), _enumerate(names) or "none")
 
 
 def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
@@ -222,9 +222,9 @@ def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     if leaf.fingerprint in trust.certificate_pins or leaf.spki_fingerprint in trust.spki_pins:
         return
     if trust.certificate_pins:
-        yield _mismatch("pin_mismatch", "fingerprint", _listed(trust.certificate_pins), leaf.fingerprint)
+        yield _mismatch("pin_mismatch", "fingerprint", _enumerate(trust.certificate_pins), leaf.fingerprint)
     else:
-        yield _mismatch("pin_mismatch", "subjectPublicKeyInfo", _listed(trust.spki_pins), leaf.spki_fingerprint)
+        yield _mismatch("pin_mismatch", "subjectPublicKeyInfo", _enumerate(trust.spki_pins), leaf.spki_fingerprint)
 
 
 def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
@@ -266,6 +266,6 @@ def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _listed(texts: Sequence[str]) -> str:
+def _enumerate(texts: Sequence[str]) -> str:
     more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return ", ".join(texts[:SHOWN]) + more

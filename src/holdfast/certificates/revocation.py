@@ -125,7 +125,7 @@ def read_revocation_list(der: bytes) -> RevocationList:
         name = extension_name(error.oid.dotted_string)
         raise NotRevocationLists(f"it has the extension {name} twice") from error
     except Exception as error:
-        raise NotRevocationLists(f"an extension is damaged: {_damaged(der)}") from error
+        raise NotRevocationLists(f"an extension is damaged: {_find_damaged_extension(der)}") from error
     if any(extension.oid == ExtensionOID.DELTA_CRL_INDICATOR for extension in extensions):
         raise NotRevocationLists("it is a delta CRL, which gateways don't support")
     return RevocationList(
@@ -138,7 +138,7 @@ def read_revocation_list(der: bytes) -> RevocationList:
     )
 
 
-def _damaged(crl: bytes) -> str:
+def _find_damaged_extension(crl: bytes) -> str:
     """Return the first extension that `cryptography` can't read; it reads all or none."""
     (element,) = read(crl)
     content, *signature = element.children()

@@ -239,16 +239,16 @@ class Commands(TyperGroup):
 
     def format_commands(self, *arguments: Any) -> None:
         """List the commands in the help."""
-        with self._listed():
+        with self._load_outlines():
             super().format_commands(*arguments)
 
     def shell_complete(self, *arguments: Any) -> Any:
         """Complete commands and options for a shell."""
-        with self._listed():
+        with self._load_outlines():
             return super().shell_complete(*arguments)
 
     @contextmanager
-    def _listed(self) -> Iterator[None]:
+    def _load_outlines(self) -> Iterator[None]:
         self.commands = self._all.outlines()
         try:
             yield

@@ -44,7 +44,7 @@ class Backend:
 
 
 @asynccontextmanager
-async def serving(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncIterator[Backend]:
+async def serve(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncIterator[Backend]:
     """
     Serve until the block ends, on the first free port of *ports*, or on any other if none is free.
 

@@ -15,7 +15,7 @@ import httpx2
 from rich.console import Console
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.demo.backend import Backend, serving
+from holdfast.demo.backend import Backend, serve
 from holdfast.demo.caller import Seen, ask
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.public_trust import make_public_context
@@ -47,7 +47,7 @@ async def play(
     """Run the story with its own backend, whose files are below *data*; return whether every step succeeded."""
     tls = make_public_context(trust_env=False)
     async with (
-        serving(data / "demo") as backend,
+        serve(data / "demo") as backend,
         httpx2.AsyncClient(base_url=publisher_url, auth=credentials, trust_env=False, verify=tls) as publisher,
         httpx2.AsyncClient(base_url=gateway_url, trust_env=False, verify=tls) as gateway,
     ):

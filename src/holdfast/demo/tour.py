@@ -16,7 +16,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
-from holdfast.demo.backend import MENU, PORT, Backend, serving
+from holdfast.demo.backend import MENU, PORT, Backend, serve
 from holdfast.demo.caller import ask
 from holdfast.network.public_trust import make_public_context
 from holdfast.services.access.context import Context
@@ -48,7 +48,7 @@ class Tour:
         async with AsyncExitStack() as stack:
             try:
                 ports = await asyncio.to_thread(self._ports)
-                backend = await stack.enter_async_context(serving(self.data / "demo", ports))
+                backend = await stack.enter_async_context(serve(self.data / "demo", ports))
                 api = await asyncio.to_thread(self._ensure_api, backend)
                 await self._show(api, backend)
             except (OSError, InvalidFields, Conflict, TransitionRefused) as error:

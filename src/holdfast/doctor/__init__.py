@@ -29,7 +29,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield files.disk_space(data)
     yield network.gateway_tls(settings, now)
     yield network.connections()
-    yield from _listening(settings, now, running=running)
+    yield from _check_listening(settings, now, running=running)
     yield from identity_provider.check(settings, now)
     yield envoy.check(settings)
     yield envoy.log_file(data)
@@ -37,7 +37,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield from database.check_database(settings, data, now)
 
 
-def _listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[Check]:
+def _check_listening(settings: Settings, now: datetime, *, running: bool) -> Iterator[Check]:
     """Check the addresses, the certificates that are presented there, and the health of a running Holdfast."""
     try:
         addresses = listen_addresses(settings)

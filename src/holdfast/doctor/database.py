@@ -28,7 +28,7 @@ from holdfast.store.location import PostgresqlLocation
 from holdfast.store.recovery.integrity import find_damage, find_dangling
 from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.revisions import is_foreign, known_revisions, newest_revision, revision_of
+from holdfast.store.revisions import is_foreign, list_schema_revisions, newest_revision, revision_of
 from holdfast.store.sqlite.files import explain, open_to_read
 
 
@@ -60,7 +60,7 @@ def _check_file(path: Path, settings: Settings, data: Path, now: datetime) -> It
         yield _writable(path)
         with open_to_read(path) as connection:
             if damage := find_damage(connection):
-                yield _failed(StoreDamaged(path, some(damage)))
+                yield _report_failure(StoreDamaged(path, some(damage)))
                 return
             if is_foreign(connection):
                 raise StoreForeign(path)
@@ -75,14 +75,14 @@ def _check_file(path: Path, settings: Settings, data: Path, now: datetime) -> It
                 yield from check_contents(session, settings, data, now)
     except DatabaseError as error:
         known = explain(error.orig, path) if isinstance(error.orig, sqlite3.Error) else None
-        yield _failed(known or StoreUnreadable(path, str(error.orig)))
+        yield _report_failure(known or StoreUnreadable(path, str(error.orig)))
     except StoreFailure as failure:
-        yield _failed(failure)
+        yield _report_failure(failure)
     except OSError as error:
-        yield _failed(StoreUnreadable(path, str(error)))
+        yield _report_failure(StoreUnreadable(path, str(error)))
 
 
-def _failed(failure: StoreFailure) -> Check:
+def _report_failure(failure: StoreFailure) -> Check:
     return Check.failed("database", failure.text, failure.advice)
 
 
@@ -105,7 +105,7 @@ def _level(connection: sqlite3.Connection) -> Check:
     current, newest = revision_of(connection), newest_revision()
     if current is None:
         return Check.warning("tables", "There are no tables yet.", "`holdfast up` creates them.")
-    if current and current not in known_revisions():
+    if current and current not in list_schema_revisions():
         failure = StoreTooNew(current)
         return Check.failed("tables", failure.text, failure.advice)
     if current != newest:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
-from holdfast.server.admin_password import given_password
+from holdfast.server.admin_password import find_given_password
 from holdfast.server.platforms import SUPPORTED, platform_problem, this_platform
 from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
@@ -35,6 +35,6 @@ def variables() -> Iterator[Check]:
 def admin_password(settings: Settings) -> Iterator[Check]:
     """Check that HOLDFAST_ADMIN_PASSWORD can be used, if it is set."""
     try:
-        given_password(settings)
+        find_given_password(settings)
     except CannotStart as error:
         yield Check.failed("admin password", str(error), "Fix it before the next start.")

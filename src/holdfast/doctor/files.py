@@ -61,7 +61,7 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
     """Check that other users can't read passwords, keys and the database."""
     for path in (data / PASSWORD_FILE, data / KEY_FILE):
         if _is_file(path):
-            yield _unread(path, OTHERS)
+            yield _report_unread(path, OTHERS)
     # Orchestrators give files to a group, and keys of a machine are often shared with one.
     for file in (
         settings.sealing_key_file,
@@ -72,12 +72,12 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
         settings.gateway_tls_key,
     ):
         if file and _is_file(file.expanduser()):
-            yield _unread(file.expanduser(), 0o007)
+            yield _report_unread(file.expanduser(), 0o007)
     if _is_file(data / DATABASE_FILE):
-        yield _unread(data / DATABASE_FILE, OTHERS)
+        yield _report_unread(data / DATABASE_FILE, OTHERS)
     for path in open_files(data) if os.access(data, os.R_OK | os.X_OK) else ():
         if path.name not in {DATABASE_FILE, PASSWORD_FILE, KEY_FILE}:
-            yield _unread(path, OTHERS)
+            yield _report_unread(path, OTHERS)
 
 
 def disk_space(data: Path) -> Check:
@@ -97,7 +97,7 @@ def _size(count: int) -> str:
     return f"{count / unit:.1f} {names[unit]}" if unit > 1 else f"{count} bytes"
 
 
-def _unread(path: Path, others: int) -> Check:
+def _report_unread(path: Path, others: int) -> Check:
     mode = _mode(path)
     if mode & others:
         text = f"Other users can read or change {path} (mode {mode:04o})."

@@ -27,7 +27,7 @@ def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
     except CannotStart as error:
         return Check.failed("TLS", str(error), "Fix it before the next start.")
     if files:
-        return _presented("TLS", files.presented(now), now)
+        return _check_presented("TLS", files.presented(now), now)
     exposed = [address for address in publisher if not is_loopback(address[0])]
     if not exposed:
         return Check.ok("TLS", "The publisher uses http and can be reached only from this machine.")
@@ -46,7 +46,7 @@ def gateway_tls(settings: Settings, now: datetime) -> Check:
         return Check.failed("gateway TLS", str(error), "Fix it before the next start.")
     if files is None:
         return Check.ok("gateway TLS", "The gateways use only http, so APIs can't require client certificates.")
-    return _presented("gateway TLS", files.presented(now), now)
+    return _check_presented("gateway TLS", files.presented(now), now)
 
 
 def has_gateway_certificate(settings: Settings) -> bool:
@@ -58,7 +58,7 @@ def has_gateway_certificate(settings: Settings) -> bool:
     return files is None or files.current is not None
 
 
-def _presented(name: str, certificate: ServerCertificate, now: datetime) -> Check:
+def _check_presented(name: str, certificate: ServerCertificate, now: datetime) -> Check:
     if certificate.problem:
         return Check.failed(name, certificate.problem, "Holdfast reloads the files within a minute, or on SIGHUP.")
     text = f"The {certificate.server}'s certificate is valid until {certificate.not_after:%Y-%m-%d}."
@@ -106,7 +106,7 @@ def ports(
             elif not running:
                 yield _before_a_start(option, address, problem)
             elif f"listener {option}" in failing:
-                yield _refused(option, address, problem)
+                yield _check_gateway_address(option, address, problem)
             elif problem:
                 yield Check.ok(option, f"{format_address(address)} is in use, and Holdfast is running.")
             elif option in closed:
@@ -134,7 +134,7 @@ def _before_a_start(option: str, address: Address, problem: tuple[str, str] | No
     return Check.ok(option, f"{format_address(address)} is free.")
 
 
-def _refused(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
+def _check_gateway_address(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
     """Return the check of an address that the running gateway can't listen on."""
     if problem:
         advice = "Stop the program that uses it. The gateway retries every few seconds; a restart isn't needed."

@@ -32,7 +32,7 @@ def check_postgresql(
             state = inspection.examine_server(session)
             yield Check.ok("database", f"{location} is reachable: PostgreSQL {state.version}, encoding UTF8.")
             yield _tls(location, state)
-            yield _writing(session, state)
+            yield _check_writing(session, state)
             yield _durability(state)
             yield _clock(state)
             yield _connections(location, state, running=running)
@@ -63,7 +63,7 @@ def _tls(location: PostgresqlLocation, state: ServerState) -> Check:
     )
 
 
-def _writing(session: Session, state: ServerState) -> Check:
+def _check_writing(session: Session, state: ServerState) -> Check:
     if state.is_read_only:
         advice = "Connect to the primary server, or turn off default_transaction_read_only."
         return Check.failed("writing", "The server is read-only: it is a standby, or set to read-only.", advice)

@@ -198,7 +198,7 @@ async def _not_saved(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
-    media_type = _expected_media_type(request)
+    media_type = _find_expected_media_type(request)
     if media_type and any(invalid["loc"][0] == "body" for invalid in errors):
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
@@ -216,7 +216,7 @@ def _field(location: Sequence[str | int]) -> str:
     return ".".join(parts)[:MAX_FIELD] or "body"
 
 
-def _expected_media_type(request: Request) -> str | None:
+def _find_expected_media_type(request: Request) -> str | None:
     """Return the media type that the operation expects, None if the body has it."""
     actual = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     field = getattr(request.scope.get("route"), "body_field", None)

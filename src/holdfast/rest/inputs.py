@@ -54,7 +54,7 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     extra = route.openapi_extra or {}
     problems = _query_problems(request, route)
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
-        problems += _problems("form field", await _sent(request, context, route), _form_fields(route, extra))
+        problems += _problems("form field", await _read_inputs(request, context, route), _form_fields(route, extra))
     if problems:
         raise RequestValidationError(problems[:MAX_PROBLEMS])
 
@@ -67,11 +67,11 @@ def refuse_unknown_query(request: Request) -> None:
 
 def _query_problems(request: Request, route: APIRoute) -> list[dict[str, Any]]:
     described = (route.openapi_extra or {}).get("parameters", [])
-    query = _declared(route.dependant, "query_params") | {parameter["name"]: str for parameter in described}
+    query = _list_declared_inputs(route.dependant, "query_params") | {parameter["name"]: str for parameter in described}
     return list(_problems("query parameter", request.query_params.multi_items(), query))
 
 
-async def _sent(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:
+async def _read_inputs(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:
     if route.body_field:  # FastAPI has already read it
         return (await request.form()).multi_items()
     context.release()  # the body may arrive slowly
@@ -83,7 +83,7 @@ async def _sent(request: Request, context: Context, route: APIRoute) -> Sequence
 def _form_fields(route: APIRoute, extra: dict[str, Any]) -> Takes:
     contents = extra.get("requestBody", {}).get("content", {})
     described = [media["schema"]["properties"] for kind, media in contents.items() if kind in _FORMS]
-    return _declared(route.dependant, "body_params") | {name: str for names in described for name in names}
+    return _list_declared_inputs(route.dependant, "body_params") | {name: str for names in described for name in names}
 
 
 def _problems(kind: str, sent: Sequence[tuple[str, Any]], takes: Takes) -> Iterator[dict[str, Any]]:
@@ -106,9 +106,9 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS
 
 
-def _declared(dependant: Dependant, kind: str) -> Takes:
+def _list_declared_inputs(dependant: Dependant, kind: str) -> Takes:
     """Return the inputs of a *kind* that a route and its dependencies declare."""
     declared = {field.alias: field.field_info.annotation for field in getattr(dependant, kind)}
     for dependency in dependant.dependencies:
-        declared |= _declared(dependency, kind)
+        declared |= _list_declared_inputs(dependency, kind)
     return declared

@@ -31,7 +31,7 @@ def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | No
         CannotStart: The variable or the file has no password, or one that the password rules reject.
         OSError: The file can't be read or written.
     """
-    password, file = given_password(settings), data / PASSWORD_FILE
+    password, file = find_given_password(settings), data / PASSWORD_FILE
     if password is not None:
         accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=True)
         file.unlink(missing_ok=True)
@@ -40,14 +40,14 @@ def ensure_admin(accounts: Accounts, settings: Settings, data: Path) -> str | No
         _remove_outdated(file, accounts)
         return None
     # Written before the user is created, so that a crash in between doesn't lose the password.
-    password = _stored(file) or _generate(file)
+    password = _read_file(file) or _generate(file)
     if accounts.ensure_user(DEFAULT_ORGANIZATION, ADMIN, password, utc_now(), reset=False):
         return password
     _remove_outdated(file, accounts)  # another control plane was faster
     return None
 
 
-def given_password(settings: Settings) -> str | None:
+def find_given_password(settings: Settings) -> str | None:
     """Return the password in HOLDFAST_ADMIN_PASSWORD or its file, None if neither is set. Raises CannotStart."""
     secret, file = settings.admin_password, settings.admin_password_file
     if secret is None and file is None:
@@ -58,7 +58,7 @@ def given_password(settings: Settings) -> str | None:
     password = _read(file) if file else secret.get_secret_value() if secret else ""
     if not password:
         raise CannotStart(f"{name} is empty. Set it to a password, or unset it.")
-    return _checked(password, f"{name} can't be used.")
+    return _check(password, f"{name} can't be used.")
 
 
 def _read(file: Path) -> str:
@@ -70,14 +70,14 @@ def _read(file: Path) -> str:
         raise CannotStart(f"HOLDFAST_ADMIN_PASSWORD_FILE: can't read {file}: {why}.") from error
 
 
-def _checked(password: str, refusal: str) -> str:
+def _check(password: str, refusal: str) -> str:
     try:
         return check_password(password, ADMIN)
     except InvalidField as error:
         raise CannotStart(f"{refusal} {error}") from None
 
 
-def _stored(file: Path) -> str:
+def _read_file(file: Path) -> str:
     """Return the password in the file, empty if there is none, as after a kill while the file was written."""
     try:
         password = file.read_text("utf-8").strip()
@@ -85,7 +85,7 @@ def _stored(file: Path) -> str:
         return ""
     except UnicodeDecodeError:
         raise CannotStart(f"{file} doesn't contain a password. Remove it, or set HOLDFAST_ADMIN_PASSWORD.") from None
-    return password and _checked(password, f"The password in {file} can't be used.")
+    return password and _check(password, f"The password in {file} can't be used.")
 
 
 def _remove_outdated(file: Path, accounts: Accounts) -> None:

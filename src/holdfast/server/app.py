@@ -29,11 +29,11 @@ from holdfast.server.database import database_location, open_store
 from holdfast.server.directories import GATEWAY, data_directory
 from holdfast.server.discovery_port import DiscoveryPort
 from holdfast.server.health import Readiness
-from holdfast.server.http_server import serving
+from holdfast.server.http_server import serve
 from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
 from holdfast.server.local_gateway import LocalGateway
-from holdfast.server.observing import Observe, observing
+from holdfast.server.observing import Observe, open_observer
 from holdfast.server.oidc import open_single_sign_on
 from holdfast.server.parts import Parts, build_parts, traffic_lifetimes
 from holdfast.server.presence import build_presence, register
@@ -54,7 +54,7 @@ from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
 from holdfast.services.runtime import Runtime
-from holdfast.work.garbage import retaining
+from holdfast.work.garbage import pause_collection
 
 SENT_AWAY_WITHIN = 5.0  # seconds for gateways to move to other control planes before this one ends
 
@@ -148,12 +148,12 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             initial_state = InitialState(parts.runtime.groups.default, presence.local_gateway)
             await asyncio.to_thread(complete_facts, store)
             readiness = _readiness(parts, addresses, presented, initial_state if gateway else None)
-            observe = await stack.enter_async_context(observing(settings, runtime))
+            observe = await stack.enter_async_context(open_observer(settings, runtime))
             # In a thread, because gateways are served meanwhile.
             app = await asyncio.to_thread(_create_asgi, runtime, settings, readiness, observe)
             tls = of_publisher.context if of_publisher else None
             server = await stack.enter_async_context(
-                serving(app, publisher_sockets, tls, limits, settings.trusted_proxies)
+                serve(app, publisher_sockets, tls, limits, settings.trusted_proxies)
             )
             if gateway:
                 await gateway.wait(parts.listeners.wait(data / GATEWAY / ENVOY_LOG))
@@ -173,7 +173,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
 
 def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, observe: Observe) -> ASGIApp:
     """Load REST and pages, which takes as long as everything else that is loaded, and create their application."""
-    with retaining():
+    with pause_collection():
         from holdfast.server.asgi import create_asgi
 
         return create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
@@ -228,7 +228,7 @@ def _readiness(
     wanted: dict[str, Callable[[], bool]] = {"settings": lambda: not parts.runtime.presence.deviating}
     if not initial_state:
         wanted["gateway"] = has_gateway  # not a condition: gateways elsewhere must be able to join while there is none
-    return Readiness(conditions, partial(_degraded, presented, wanted))
+    return Readiness(conditions, partial(_list_degraded_parts, presented, wanted))
 
 
 def _has_gateway(runtime: Runtime) -> bool:
@@ -236,6 +236,8 @@ def _has_gateway(runtime: Runtime) -> bool:
     return bool(runtime.groups.gateways or runtime.elsewhere.known.connected)
 
 
-def _degraded(presented: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]) -> list[str]:
+def _list_degraded_parts(
+    presented: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]
+) -> list[str]:
     lacking = [name for name, holds in conditions.items() if not holds()]
     return lacking + [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]

@@ -31,7 +31,7 @@ CLOSE = (b"connection", b"close")
 
 
 @asynccontextmanager
-async def serving(
+async def serve(
     app: ASGIApp,
     listening: Sequence[socket.socket],
     tls: ssl.SSLContext | None,

@@ -51,7 +51,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     store = Store(location)
     try:
         with store.read() as session:
-            live = control_planes.live(session, database_time(session))
+            live = control_planes.list_live(session, database_time(session))
         if live:
             return reseal_keys(store, _find_common_keys(settings, data, live), utc_now())
     finally:

@@ -39,7 +39,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: _Logger(file=_written_to()),
+        logger_factory=lambda *_: _Logger(file=_choose_stream()),
     )
 
 
@@ -80,7 +80,7 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def _written_to() -> TextIO:
+def _choose_stream() -> TextIO:
     return sys.stderr.file if isinstance(sys.stderr, _Lines) else sys.stderr
 
 

@@ -14,7 +14,7 @@ Observe = Callable[[ASGIApp], ASGIApp]
 
 
 @asynccontextmanager
-async def observing(settings: Settings, runtime: Runtime) -> AsyncIterator[Observe]:
+async def open_observer(settings: Settings, runtime: Runtime) -> AsyncIterator[Observe]:
     """
     Send telemetry until the block ends, and yield a function that observes an application.
 

@@ -16,7 +16,7 @@ from holdfast.server.database import database_location
 from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
 from holdfast.server.recovery import open_copy
 from holdfast.server.recovery_audit import upgrade_and_record_restore
-from holdfast.server.sealing_keys import added_keys, merge_keys
+from holdfast.server.sealing_keys import merge_keys, open_added_keys
 from holdfast.server.settings import Settings
 from holdfast.store.errors import (
     BackupUnusable,
@@ -92,7 +92,7 @@ def restore(settings: Settings, file: Path, choices: Choices | None = None) -> R
     data = settings.data.expanduser()
     location, choices = database_location(settings, data), choices or Choices()
     with open_backup(file) as backup:
-        with _named(file):
+        with _name_file_in_errors(file):
             contents = _check_backup(backup.database, database_in(data))
         with data_directory(data), _stage(backup, file, database_in(data), location) as staged:
             keys = merge_keys(settings, data, backup.keys)
@@ -100,7 +100,7 @@ def restore(settings: Settings, file: Path, choices: Choices | None = None) -> R
             if lost and not choices.without_keys:
                 raise SecretsLost(file, lost, why, key_is_in_it=bool(backup.keys))
             upgrade_and_record_restore(staged, file.name, utc_now(), with_sealing_key=bool(backup.keys))
-            with added_keys(settings, data, keys) as key_file:
+            with open_added_keys(settings, data, keys) as key_file:
                 if isinstance(location, PostgresqlLocation):
                     kept = _replace_on_server(settings, data, staged, location, choices)
                 else:
@@ -118,12 +118,12 @@ def _stage(backup: BackupFile, file: Path, database: Path, location: Location) -
     if isinstance(location, PostgresqlLocation):
         with tempfile.TemporaryDirectory(prefix=".holdfast-restore-", dir=database.parent) as own:
             staged = Path(own) / DATABASE_FILE
-            with _named(file):
+            with _name_file_in_errors(file):
                 copy_database(backup.database, staged)
             yield staged
         return
     finish(database)
-    with _named(file):
+    with _name_file_in_errors(file):
         staged = stage(backup.database, database)
     try:
         yield staged
@@ -166,7 +166,7 @@ def _check_backup(file: Path, database: Path) -> Contents:
 
 
 @contextmanager
-def _named(file: Path) -> Iterator[None]:
+def _name_file_in_errors(file: Path) -> Iterator[None]:
     """Name *file*, which can be an archive, in the failures of reading a backup."""
     try:
         yield

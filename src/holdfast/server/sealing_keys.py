@@ -86,7 +86,7 @@ def merge_keys(settings: Settings, data: Path, added: Sequence[bytes]) -> tuple[
 
 
 @contextmanager
-def added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> Iterator[Path | None]:
+def open_added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> Iterator[Path | None]:
     """
     Write *keys* from `merge_keys` to the key file, and return its path, or None if it has them already.
 

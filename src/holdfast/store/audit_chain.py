@@ -35,7 +35,7 @@ class ChainState:
 def append(session: Session, row: AuditEventRow) -> None:
     """Insert an event, chained unless too many earlier ones wait for that."""
     head = _head(session, row.organization_id)
-    waiting = _waiting(session, head, _FEW + 1)
+    waiting = _find_waiting(session, head, _FEW + 1)
     session.add(row)
     if len(waiting) > _FEW:
         return
@@ -48,7 +48,7 @@ def append(session: Session, row: AuditEventRow) -> None:
 def chain_waiting(session: Session, organization: str) -> int:
     """Chain at most CHAIN_BATCH events of an organization that wait for it; return their number."""
     head = _head(session, organization)
-    waiting = _waiting(session, head, CHAIN_BATCH)
+    waiting = _find_waiting(session, head, CHAIN_BATCH)
     _chain_later(head, waiting)
     return len(waiting)
 
@@ -121,7 +121,7 @@ def _head(session: Session, organization: str) -> AuditChainRow:
     return head
 
 
-def _waiting(session: Session, head: AuditChainRow, limit: int) -> Sequence[AuditEventRow]:
+def _find_waiting(session: Session, head: AuditChainRow, limit: int) -> Sequence[AuditEventRow]:
     """Return the first events after the chain; one without a hash before its end was inserted by another program."""
     row = AuditEventRow
     query = select(row).where(row.organization_id == head.organization_id, row.id > head.event_id, row.hash.is_(None))

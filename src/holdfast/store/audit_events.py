@@ -71,15 +71,17 @@ class Place:
 def newest(session: Session, organization: str, wanted: Filter, before: Place | None, limit: int) -> list[LoggedEvent]:
     """Return at most *limit* events *before* a place, the newest first."""
     row = AuditEventRow
-    query = _matching(organization, wanted).order_by(row.at.desc(), row.id.desc()).limit(limit)
+    query = _select_matching(organization, wanted).order_by(row.at.desc(), row.id.desc()).limit(limit)
     if before:
         query = query.where(row.at <= before.at, or_(row.at < before.at, row.id < before.id))
     return _events(session, query)
 
 
-def following(session: Session, organization: str, wanted: Filter, after: int | None, limit: int) -> list[LoggedEvent]:
+def find_following(
+    session: Session, organization: str, wanted: Filter, after: int | None, limit: int
+) -> list[LoggedEvent]:
     """Return at most *limit* events in the order of the chain, from the first or after the one with an id."""
-    query = _matching(organization, wanted).order_by(AuditEventRow.id).limit(limit)
+    query = _select_matching(organization, wanted).order_by(AuditEventRow.id).limit(limit)
     return _events(session, query if after is None else query.where(AuditEventRow.id > after))
 
 
@@ -96,7 +98,7 @@ def users(session: Session, organization: str, limit: int) -> Sequence[str]:
     return [user for user in session.scalars(select(steps.c.user).limit(limit)) if user is not None]
 
 
-def _matching(organization: str, wanted: Filter) -> Select[AuditEventRow]:
+def _select_matching(organization: str, wanted: Filter) -> Select[AuditEventRow]:
     row = AuditEventRow
     conditions: list[ColumnElement[bool]] = [row.organization_id == organization]
     if wanted.start:

@@ -17,7 +17,7 @@ COMPATIBILITY = "schema_compatibility"  # the table with the oldest revision who
 
 
 @cache
-def known_revisions() -> tuple[str, ...]:
+def list_schema_revisions() -> tuple[str, ...]:
     """Return the revisions that this version knows, newest first, from the names of the migrations, like `v0013_`."""
     files = (MIGRATIONS / "versions").glob("v[0-9]*_*.py")
     return tuple(sorted((file.name[1:].partition("_")[0] for file in files), reverse=True))
@@ -25,7 +25,7 @@ def known_revisions() -> tuple[str, ...]:
 
 def newest_revision() -> str:
     """Return the revision that this version needs."""
-    return known_revisions()[0]
+    return list_schema_revisions()[0]
 
 
 def must_migrate(revision: str | None, oldest: str | None) -> bool:
@@ -38,9 +38,9 @@ def must_migrate(revision: str | None, oldest: str | None) -> bool:
     Raises:
         StoreTooNew: This version can't use the tables.
     """
-    if revision is None or revision in known_revisions():
+    if revision is None or revision in list_schema_revisions():
         return revision != newest_revision()
-    if oldest not in known_revisions():
+    if oldest not in list_schema_revisions():
         raise StoreTooNew(revision)
     log.warning("database has tables of a later version, which this one can use", revision=revision)
     return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import requires_certificate
-from holdfast.store.revisions import known_revisions, tables_of
+from holdfast.store.revisions import list_schema_revisions, tables_of
 
 OBEYED_SINCE = "0009"  # since this revision, `mutualssl` in a description makes the API require certificates
 
@@ -28,7 +28,7 @@ class NamedApi:
 
 def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
     """Return the APIs that anyone can call at *revision*, and that require client certificates after the upgrade."""
-    known = known_revisions()
+    known = list_schema_revisions()
     if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in tables_of(connection):
         return []
     query = (

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def retaining() -> Iterator[None]:
+def pause_collection() -> Iterator[None]:
     """Disable garbage collection in a block whose objects stay; later collections don't scan them."""
     gc.disable()
     try:
@@ -20,6 +20,6 @@ def retaining() -> Iterator[None]:
 
 def retain() -> None:
     """Collect garbage, and let later collections not scan what is left: with 10,000 APIs, each would take 0.1 s."""
-    gc.unfreeze()  # what `retaining` kept includes garbage
+    gc.unfreeze()  # what was allocated during `pause_collection` includes garbage
     gc.collect()
     gc.freeze()

@@ -15,8 +15,10 @@ READS = {
     audit_events.newest: lambda session, org, _: [
         each.event for each in audit_events.newest(session, org, Filter(), None, 9) if each.event.subject == "Pizza"
     ],
-    audit_events.following: lambda session, org, _: [
-        each.event for each in audit_events.following(session, org, Filter(), None, 9) if each.event.subject == "Pizza"
+    audit_events.find_following: lambda session, org, _: [
+        each.event
+        for each in audit_events.find_following(session, org, Filter(), None, 9)
+        if each.event.subject == "Pizza"
     ],
     audit_events.users: lambda session, org, both: [
         each.name for each in both if each.user.name in audit_events.users(session, org, 9)
@@ -25,7 +27,7 @@ READS = {
         each.name
         for each in both
         if audit_chain.chain_state(session, org).newest.hash
-        == audit_events.following(session, each.name, Filter(), None, 1)[0].members["hash"]
+        == audit_events.find_following(session, each.name, Filter(), None, 1)[0].members["hash"]
     ],
     audit_chain.has_forgettable: lambda session, org, _: [org] * audit_chain.has_forgettable(session, org, AFTER_NOW),
 }

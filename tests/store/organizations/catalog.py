@@ -139,16 +139,16 @@ READS = {
     revisions.origins_of: lambda session, org, both: [
         each.name for each in both if any(revisions.origins_of(session, replace(each.api, organization=org)).values())
     ],
-    revisions.deployed: lambda session, org, both: [
+    revisions.find_deployed: lambda session, org, both: [
         each.name
         for each in both
-        for deployed in revisions.deployed(session, org, [each.api])[each.api.id]
+        for deployed in revisions.find_deployed(session, org, [each.api])[each.api.id]
         if deployed.revision
     ],
-    revisions.everything_deployed: lambda session, org, both: [
+    revisions.list_deployed: lambda session, org, both: [
         each.name
         for each in both
-        for deployed in revisions.everything_deployed(session, org, [each.api])
+        for deployed in revisions.list_deployed(session, org, [each.api])
         if deployed.revision
     ],
 }

@@ -53,5 +53,5 @@ WRITES = {
 FOR_ALL = {
     # Groups belong to the installation, and serve APIs of all organizations.
     gateways.names_in,
-    gateways.joined,
+    gateways.list_joined,
 }

@@ -18,13 +18,13 @@ READS = {
     caller_certificates.find: lambda session, org, both: [
         caller for each in both for caller in caller_certificates.find(session, org, each.api.id)[0]
     ],
-    caller_certificates.accepted_callers: lambda session, org, both: [
-        each.name for each in both if caller_certificates.accepted_callers(session, org, {each.api.id})[each.api.id]
+    caller_certificates.find_accepted: lambda session, org, both: [
+        each.name for each in both if caller_certificates.find_accepted(session, org, {each.api.id})[each.api.id]
     ],
-    caller_certificates.expiring: lambda session, org, both: [
+    caller_certificates.find_expiring: lambda session, org, both: [
         each.name
         for each in both
-        if each.api.id in {caller.api_id for caller in caller_certificates.expiring(session, org, FAR)}
+        if each.api.id in {caller.api_id for caller in caller_certificates.find_expiring(session, org, FAR)}
     ],
     gateway_identities.get: lambda session, org, _: [gateway_identities.get(session, org, ORIGIN)],
     gateway_identities.of_origins: lambda session, org, _: gateway_identities.of_origins(

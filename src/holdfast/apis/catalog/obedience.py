@@ -38,7 +38,7 @@ def _rules(obedience: Obedience, phrase: str, *names: str) -> dict[str, MemberRu
     return {name: MemberRule(obedience, phrase) for name in names}
 
 
-def _asking(phrase: str, *neutral: Any) -> MemberRule:
+def _keep_without_effect(phrase: str, *neutral: Any) -> MemberRule:
     return MemberRule(Obedience.KEPT, phrase, (None, "", False, [], {}, *neutral))
 
 
@@ -55,17 +55,19 @@ MEMBERS: Mapping[str, MemberRule] = {
     **_rules(Obedience.OBEYED, "types that no gateway serves can't be published", "type"),
     **_rules(Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples; `INLINE` has no effect", IMPLEMENTATION),
     **_rules(Obedience.OBEYED, "shown on pages", "description"),
-    "enableSchemaValidation": _asking("Envoy has no filter for it"),
-    "responseCachingEnabled": _asking("responses aren't cached"),
-    "apiThrottlingPolicy": _asking("callers aren't throttled", "Unlimited"),
-    "policies": _asking("callers aren't throttled", ["Unlimited"], ["Bronze", "Silver", "Gold", "Unlimited"]),
-    "enableSubscriberVerification": _asking("there are no subscriptions"),
-    "mediationPolicies": _asking("messages aren't transformed"),
-    "apiPolicies": _asking("messages aren't transformed", {"request": [], "response": [], "fault": []}),
-    "scopes": _asking("tokens of callers aren't checked"),
-    "threatProtectionPolicies": _asking("bodies aren't inspected", {"list": []}),
-    "visibility": _asking("everyone in the organization sees the API", "PUBLIC"),
-    "accessControl": _asking("roles decide for all APIs", "NONE"),
+    "enableSchemaValidation": _keep_without_effect("Envoy has no filter for it"),
+    "responseCachingEnabled": _keep_without_effect("responses aren't cached"),
+    "apiThrottlingPolicy": _keep_without_effect("callers aren't throttled", "Unlimited"),
+    "policies": _keep_without_effect(
+        "callers aren't throttled", ["Unlimited"], ["Bronze", "Silver", "Gold", "Unlimited"]
+    ),
+    "enableSubscriberVerification": _keep_without_effect("there are no subscriptions"),
+    "mediationPolicies": _keep_without_effect("messages aren't transformed"),
+    "apiPolicies": _keep_without_effect("messages aren't transformed", {"request": [], "response": [], "fault": []}),
+    "scopes": _keep_without_effect("tokens of callers aren't checked"),
+    "threatProtectionPolicies": _keep_without_effect("bodies aren't inspected", {"list": []}),
+    "visibility": _keep_without_effect("everyone in the organization sees the API", "PUBLIC"),
+    "accessControl": _keep_without_effect("roles decide for all APIs", "NONE"),
     "advertiseInfo": MemberRule(Obedience.KEPT, "there is no developer portal"),
     **_rules(
         Obedience.KEPT,
@@ -122,7 +124,7 @@ GROUP_MEMBERS: Mapping[str, MemberRule] = {
 
 def list_unobeyed(members: Mapping[str, Any]) -> list[str]:
     """Return the names of those *members* of a description that ask gateways for something that they don't do."""
-    asking = [name for name in members if (rule := MEMBERS.get(name)) and _asks(rule, members[name])]
+    asking = [name for name in members if (rule := MEMBERS.get(name)) and _asks_for_something(rule, members[name])]
     schemes = members.get("securityScheme")
     if isinstance(schemes, list) and any(str(scheme).lower().startswith(_CHECKED) for scheme in schemes):
         asking.append("securityScheme")
@@ -148,7 +150,7 @@ def write_table(obedience: Obedience, rules: Mapping[str, MemberRule] = MEMBERS)
     return [f"| {_list(sorted(members))} | {phrase} |" for phrase, members in names.items()]
 
 
-def _asks(rule: MemberRule, value: Any) -> bool:
+def _asks_for_something(rule: MemberRule, value: Any) -> bool:
     return rule.neutral is not None and value not in rule.neutral
 
 

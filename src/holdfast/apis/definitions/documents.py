@@ -105,10 +105,10 @@ def _value(node: Node) -> Any:
         case Sequence():
             return [_value(item) for item in node.items]
         case Mapping():
-            return _merged(node) | {name: _value(entry) for name, entry in node.entries.items()}
+            return _read_merged_values(node) | {name: _value(entry) for name, entry in node.entries.items()}
 
 
-def _merged(node: Mapping) -> dict[str, Any]:
+def _read_merged_values(node: Mapping) -> dict[str, Any]:
     """Return the values that a mapping merges with its merge key; of several mappings, the first wins."""
     merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
     values: dict[str, Any] = {}

@@ -28,7 +28,7 @@ def _explain(error: ValidationError, depth: int) -> Iterator[str]:
     forms = _forms(error) if depth < _MAX_DEPTH else []
     if forms:
         yield from _explain_forms(error, forms, depth)
-    elif name := _missing(error):
+    elif name := _name_missing_member(error):
         yield _sentence(error, f"{name!r} is missing.")
     elif error.kind.name == "additionalProperties" and list(error.instance_path) == ["paths"]:
         yield from (_sentence(error, f"{name!r} doesn't begin with a slash.") for name in _unexpected(error))
@@ -40,7 +40,7 @@ def _explain(error: ValidationError, depth: int) -> Iterator[str]:
 
 def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], depth: int) -> Iterator[str]:
     """Explain the errors that all forms share or, if there are none, those of the nearest form."""
-    missing = [[name for mismatch in form if (name := _missing(mismatch))] for form in forms]
+    missing = [[name for mismatch in form if (name := _name_missing_member(mismatch))] for form in forms]
     common = [name for name in missing[0] if all(name in names for names in missing)]
     kinds = [[mismatch for mismatch in form if mismatch.kind.name in _DISTINGUISHING] for form in forms]
     if common:
@@ -68,11 +68,11 @@ def _forms(error: ValidationError) -> list[list[ValidationError]]:
     if error.kind.name not in _ALTERNATIVES:
         return []
     forms = [list(form) for form in getattr(error.kind, "context", None) or [] if form]
-    forms = [form for form in forms if not any(_missing(mismatch) == "$ref" for mismatch in form)] or forms
+    forms = [form for form in forms if not any(_name_missing_member(mismatch) == "$ref" for mismatch in form)] or forms
     return [[mismatch for mismatch in form if mismatch.kind.name not in _SUBSEQUENT] or form for form in forms]
 
 
-def _missing(error: ValidationError) -> str:
+def _name_missing_member(error: ValidationError) -> str:
     return str(error.kind.value) if error.kind.name == "required" else ""
 
 

@@ -74,7 +74,7 @@ def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], li
         return [], [Unused(name, "It has no list `urls`.")]
     urls, unused = [], []
     for entry in written[:MAX_SERVERS]:
-        for url in _named(content, entry) if _is_name(entry) else [entry]:
+        for url in _read_named_urls(content, entry) if _is_name(entry) else [entry]:
             read = _backend_url(url) if isinstance(url, str) else ""
             why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
             urls += [read] if read else []
@@ -87,7 +87,7 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(_NAMED)
 
 
-def _named(content: Mapping[str, Any], reference: str) -> Sequence[Any]:
+def _read_named_urls(content: Mapping[str, Any], reference: str) -> Sequence[Any]:
     """Return the URLs of an entry in `x-wso2-endpoints`, which is a list of mappings from a name to a group."""
     groups = content.get("x-wso2-endpoints")
     for entry in groups if isinstance(groups, list) else []:

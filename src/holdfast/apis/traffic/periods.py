@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
 RESOLUTIONS = (MINUTE, HOUR, DAY)
-SETTLED = timedelta(seconds=20)  # after the end of a period, until gateways have reported it
+REPORTING_TIME = timedelta(seconds=20)  # after the end of a period, until gateways have reported it
 
 
 def start_of(moment: datetime, seconds: int) -> datetime:
@@ -26,7 +26,7 @@ class Range:
 
     def bounds(self, now: datetime) -> tuple[datetime, datetime]:
         """Return the start, and the end, where both begin a step and the last step contains now."""
-        end = start_of(now - SETTLED, self.step) + timedelta(seconds=self.step)
+        end = start_of(now - REPORTING_TIME, self.step) + timedelta(seconds=self.step)
         return end - timedelta(seconds=self.length), end
 
 

@@ -66,11 +66,11 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     ending, write = (".json", _json) if as_json else (".yaml", write_yaml)
     listed = [{"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates]
     files = {
-        f"{root}/api{ending}": write(_wrapped("api", archive.description)).encode(),
+        f"{root}/api{ending}": write(_wrap("api", archive.description)).encode(),
         f"{root}/Definitions/swagger{ending}": write(archive.definition).encode(),
     }
     if listed:
-        files[f"{root}/{layout.CERTIFICATES[0]}{ending}"] = write(_wrapped("endpoint_certificates", listed)).encode()
+        files[f"{root}/{layout.CERTIFICATES[0]}{ending}"] = write(_wrap("endpoint_certificates", listed)).encode()
     files |= {f"{root}/Endpoint-certificates/{c.alias}.crt": c.data for c in archive.certificates}
     callers = [
         {"alias": c.alias, "tierName": c.tier, "certificate": f"{c.alias}.crt"}
@@ -78,7 +78,7 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
         for c in archive.callers
     ]
     if callers:
-        files[f"{root}/{layout.CALLERS[0]}{ending}"] = write(_wrapped("client_certificates", callers)).encode()
+        files[f"{root}/{layout.CALLERS[0]}{ending}"] = write(_wrap("client_certificates", callers)).encode()
     files |= {f"{root}/Client-certificates/{c.alias}.crt": c.data for c in archive.callers}
     if archive.thumbnail:
         files[f"{root}/{thumbnail_path(archive.thumbnail)}"] = archive.thumbnail.content
@@ -86,9 +86,9 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
         deployed = [
             {"displayOnDevportal": shown, "deploymentEnvironment": name} for name, shown in archive.deployments.items()
         ]
-        files[f"{root}/{layout.DEPLOYMENTS[0]}{ending}"] = write(_wrapped("deployment_environments", deployed)).encode()
+        files[f"{root}/{layout.DEPLOYMENTS[0]}{ending}"] = write(_wrap("deployment_environments", deployed)).encode()
     for document in archive.documents:
-        described = _wrapped("document", document_members(document.draft, document.file_name))
+        described = _wrap("document", document_members(document.draft, document.file_name))
         files[f"{root}/{layout.DOCUMENTS}{document.draft.name}/{layout.DOCUMENT}{ending}"] = write(described).encode()
         if document.draft.source.is_text or document.file_name:
             files[f"{root}/{content_path(document)}"] = document.content
@@ -103,5 +103,5 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _wrapped(kind: str, data: Any) -> dict[str, Any]:
+def _wrap(kind: str, data: Any) -> dict[str, Any]:
     return {"type": kind, "version": _VERSION, "data": data}

@@ -51,15 +51,15 @@ def unpack(data: bytes) -> Archive:
     description = _document(files, layout.DESCRIPTIONS)
     if not isinstance(description, dict):
         raise UnreadableArchive("The archive has no api.yaml with the description of an API. Export the API again.")
-    described = convert_description(_unwrapped(description))
+    described = convert_description(_unwrap(description))
     archive = Archive(
         described,
         _document(files, layout.DEFINITIONS),
-        tuple(read_certificate(entry, files) for entry in _listed(files, layout.CERTIFICATES)),
+        tuple(read_certificate(entry, files) for entry in _read_list(files, layout.CERTIFICATES)),
         _read_callers(files),
         read_image(files),
-        tuple(read_documents(files, lambda name: _unwrapped(_document(files, (name,))))),
-        environment.deployment_environments(_unwrapped(_document(files, layout.DEPLOYMENTS))),
+        tuple(read_documents(files, lambda name: _unwrap(_document(files, (name,))))),
+        environment.deployment_environments(_unwrap(_document(files, layout.DEPLOYMENTS))),
         _list_unused(files),
     )
     return archive if deployment is None else _with_parameters(archive, deployment)
@@ -97,9 +97,9 @@ def _with_parameters(archive: Archive, deployment: Files) -> Archive:
 
 def _read_callers(files: Files) -> tuple[ArchivedCaller, ...]:
     """Return the caller certificates; one that the folders of both environments have is accepted in both."""
-    callers = {caller.alias: caller for caller in (read_caller(e, files) for e in _listed(files, layout.CALLERS))}
+    callers = {caller.alias: caller for caller in (read_caller(e, files) for e in _read_list(files, layout.CALLERS))}
     for folder, names in layout.CALLERS_OF.items():
-        for entry in _listed(files, names):
+        for entry in _read_list(files, names):
             caller = read_caller(entry, files, folder)
             known = callers.get(caller.alias)
             if known and known.data != caller.data:
@@ -141,15 +141,15 @@ def _list_unused(files: Files) -> tuple[Unused, ...]:
     return tuple(Unused(what, why) for what, why in list(unused.items())[:MAX_UNUSED])
 
 
-def _listed(files: Files, names: Sequence[str]) -> list[dict[str, Any]]:
-    certificates = _unwrapped(_document(files, names)) or []
+def _read_list(files: Files, names: Sequence[str]) -> list[dict[str, Any]]:
+    certificates = _unwrap(_document(files, names)) or []
     if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
         name = names[0].partition("/")[2]
         raise UnreadableArchive(f"{name}.yaml must be a list of at most {MAX_CERTIFICATES} certificates.")
     return [certificate if isinstance(certificate, dict) else {} for certificate in certificates]
 
 
-def _unwrapped(document: Any) -> Any:
+def _unwrap(document: Any) -> Any:
     return document["data"] if isinstance(document, dict) and "data" in document else document
 
 

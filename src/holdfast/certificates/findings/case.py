@@ -81,8 +81,8 @@ def build_cases(
     return [
         Case(
             one,
-            tuple(other for other in unique if _issued(other, one)),
-            tuple(other for other in unique if _issued(one, other)),
+            tuple(other for other in unique if _has_issued(other, one)),
+            tuple(other for other in unique if _has_issued(one, other)),
             tuple(references),
             now,
             times[one.fingerprint],
@@ -91,7 +91,7 @@ def build_cases(
     ]
 
 
-def _issued(candidate: Certificate, certificate: Certificate) -> bool:
+def _has_issued(candidate: Certificate, certificate: Certificate) -> bool:
     if certificate.is_self_issued or not certificate.issuer:
         return False
     return candidate.subject == certificate.issuer and could_have_issued(candidate, certificate)

@@ -20,7 +20,7 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
     if any(case.issued for case in cases) or any(case.certificate.is_ca for case in cases):
         yield from _gaps(cases)
     yield from _order(cases)
-    yield from _repeated(cases)
+    yield from _find_repeated(cases)
     pairs = find_indistinguishable([case.certificate for case in cases])
     for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
         case = by_fingerprint[fingerprint]
@@ -98,7 +98,7 @@ def _order(cases: Sequence[Case]) -> Iterator[Finding]:
         before.add(case.certificate.fingerprint)
 
 
-def _repeated(cases: Sequence[Case]) -> Iterator[Finding]:
+def _find_repeated(cases: Sequence[Case]) -> Iterator[Finding]:
     for case in cases:
         if case.times > 1:
             times = "twice" if case.times == 2 else f"{case.times} times"

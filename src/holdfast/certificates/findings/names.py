@@ -24,10 +24,10 @@ def judge_names(case: Case) -> Iterator[Finding]:
     yield from _invalid_names(case)
     yield from _common_name(case)
     if case.references and case.may_be_presented and not case.is_named:
-        yield _missing(case)
+        yield _report_missing_names(case)
 
 
-def _missing(case: Case) -> Finding:
+def _report_missing_names(case: Case) -> Finding:
     certificate, wanted = case.certificate, case.wanted
     ask = f"Ask for a certificate with the subjectAltName {wanted}"
     dns_names = [name.lower().rstrip(".") for name in certificate.dns_names]
@@ -53,7 +53,7 @@ def _missing(case: Case) -> Finding:
     if not names:
         message = f"It has no host name in subjectAltName. The gateway requires {wanted}."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
-    message = f"It has {_kinds(certificate)}. The gateway requires {_wanted_kinds(case)}."
+    message = f"It has {_kinds(certificate)}. The gateway requires {_name_wanted_kinds(case)}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
     return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
@@ -62,14 +62,14 @@ def _wide_wildcards(case: Case) -> Iterator[Finding]:
     wildcards = [name for name in case.certificate.dns_names if "*" in name]
     wide = tuple(name for name in wildcards if _is_below_one_label(name) or _is_below(name, Suffix.ICANN))
     if wide:
-        message = f"{_listed(wide)} covers hosts of many owners."
+        message = f"{_enumerate(wide)} covers hosts of many owners."
         if "*" in wide:
             message += " The gateway matches no host with a bare *."
         remedy = "Ask for a certificate with the backend's host names, or with a wildcard in its own domain."
         yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
     shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
     if shared:
-        message = f"{_listed(shared)} covers the hosts of all customers of one provider. The gateway accepts it."
+        message = f"{_enumerate(shared)} covers the hosts of all customers of one provider. The gateway accepts it."
         remedy = "This is fine if the backend runs at this provider and you trust the provider."
         yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
 
@@ -89,10 +89,12 @@ def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
     accepted = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
     remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
     if accepted:
-        message = f"{_listed(accepted)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
+        message = f"{_enumerate(accepted)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
-        message = f"{_listed(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
+        message = (
+            f"{_enumerate(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
+        )
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
 
 
@@ -100,7 +102,7 @@ def _invalid_names(case: Case) -> Iterator[Finding]:
     invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
     if not invalid:
         return
-    message = f"A dNSName isn't a host name: {_listed(invalid)}. The gateway matches no host with it."
+    message = f"A dNSName isn't a host name: {_enumerate(invalid)}. The gateway matches no host with it."
     remedy = "Ask for a certificate with host names only, without schemes, ports or final dots."
     yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
 
@@ -111,7 +113,7 @@ def _common_name(case: Case) -> Iterator[Finding]:
     ignored = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
     if not ignored or not names or case.is_authority:
         return
-    message = f"Its common name, {_listed(ignored)}, isn't in subjectAltName. The gateway ignores it."
+    message = f"Its common name, {_enumerate(ignored)}, isn't in subjectAltName. The gateway ignores it."
     remedy = "If endpoints use that name, ask for a certificate with it in subjectAltName."
     yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
 
@@ -123,13 +125,13 @@ def _is_host(text: str) -> bool:
 def _kinds(certificate: Certificate) -> str:
     """List the names with their kinds: the same text can be of either kind, and only one kind matches."""
     kinds = (("dNSName", certificate.dns_names), ("iPAddress", certificate.ip_addresses))
-    return " and ".join(f"the {kind} {_listed(names)}" for kind, names in kinds if names)
+    return " and ".join(f"the {kind} {_enumerate(names)}" for kind, names in kinds if names)
 
 
-def _wanted_kinds(case: Case) -> str:
+def _name_wanted_kinds(case: Case) -> str:
     kinds = {"iPAddress" if reference.is_ip else "dNSName" for reference in case.references}
     return f"the {kinds.pop()} {case.wanted}" if len(kinds) == 1 else case.wanted
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _enumerate(names: tuple[str, ...]) -> str:
     return ", ".join(display(name) for name in names[:NAMED])

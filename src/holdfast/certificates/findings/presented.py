@@ -38,13 +38,13 @@ def adapt_finding(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
             yield wording
 
 
-def _rejected(case: Case) -> str:
+def _name_chain(case: Case) -> str:
     return "the backend" if case.role is ChainRole.LEAF else "chains through it"
 
 
-def _expired(case: Case, finding: Finding) -> Finding:
+def _explain_expiry(case: Case, finding: Finding) -> Finding:
     first, _, _ = finding.message.partition(". ")
-    message = f"{first.removesuffix('.')}. The gateway rejects {_rejected(case)}."
+    message = f"{first.removesuffix('.')}. The gateway rejects {_name_chain(case)}."
     return replace(finding, message=message, remedy="Renew it at the backend.")
 
 
@@ -60,19 +60,21 @@ def _signature(case: Case, finding: Finding) -> Finding:
     algorithm = case.certificate.signature_algorithm
     if "SHA1" in algorithm:
         return replace(finding, message=f"Signed with {algorithm}, which can be forged. The gateway accepts it.")
-    message = f"Signed with {algorithm}, which can be forged. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    message = (
+        f"Signed with {algorithm}, which can be forged. The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
+    )
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
 def _purposes(case: Case, finding: Finding) -> Finding:
-    message = f"Its extKeyUsage lacks serverAuth. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    message = f"Its extKeyUsage lacks serverAuth. The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
 def _unknown_critical(case: Case, finding: Finding) -> Finding:
     named = display(", ".join(case.certificate.extensions.unknown_critical))
     message = (
-        f"The gateway doesn't know its critical extension {named}. It rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+        f"The gateway doesn't know its critical extension {named}. It rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     )
     return replace(finding, severity=Severity.ERROR, message=message)
 
@@ -81,7 +83,7 @@ def _no_ca(case: Case, finding: Finding) -> Finding | None:
     if case.role is ChainRole.LEAF:
         return None
     message = "It is sent as a CA, but its basicConstraints lack CA:TRUE. "
-    message += f"The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    message += f"The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
@@ -97,13 +99,13 @@ def _extension(case: Case, finding: Finding) -> Finding:
     if "imported" not in rest:
         return finding
     if _POLICIES in case.certificate.extensions.unreadable:
-        message = f"{first}. The gateway rejects {_rejected(case)}."
+        message = f"{first}. The gateway rejects {_name_chain(case)}."
         return replace(finding, severity=Severity.ERROR, message=message)
     return replace(finding, message=f"{first}. The gateway ignores it.")
 
 
 def _empty_issuer(case: Case, finding: Finding) -> Finding:
-    message = f"Its issuer name is empty. The gateway rejects {_rejected(case)}, {_UNLESS_TRUSTED}."
+    message = f"Its issuer name is empty. The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.WARNING, message=message)
 
 
@@ -113,7 +115,7 @@ def _order(case: Case, finding: Finding) -> Finding:
     return replace(finding, message=message, remedy="Other clients may not. Send each certificate before its issuer.")
 
 
-def _repeated(case: Case, finding: Finding) -> Finding:
+def _explain_repetition(case: Case, finding: Finding) -> Finding:
     times = "twice" if case.times == 2 else f"{case.times} times"
     return replace(finding, message=f"It is sent {times}.", remedy="The gateway accepts this; once is enough.")
 
@@ -124,7 +126,7 @@ def _version(case: Case, finding: Finding) -> Finding | None:
 
 # Findings whose wording differs for presented certificates. All others mean the same for both.
 _WORDS: dict[Code, Words] = {
-    Code.EXPIRED: _expired,
+    Code.EXPIRED: _explain_expiry,
     Code.EXPIRING: _to_renew("Renew it at the backend before then."),
     Code.LONG_VALIDITY: _to_renew("Use certificates that are valid for at most 825 days."),
     Code.WEAK_SIGNATURE: _signature,
@@ -140,5 +142,5 @@ _WORDS: dict[Code, Words] = {
     Code.CHAIN_INCOMPLETE: _nothing,  # the verdict says where the chain ends
     Code.INDISTINGUISHABLE: _nothing,
     Code.CHAIN_OUT_OF_ORDER: _order,
-    Code.DUPLICATE: _repeated,
+    Code.DUPLICATE: _explain_repetition,
 }

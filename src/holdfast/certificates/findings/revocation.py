@@ -50,18 +50,18 @@ def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in findings_by_crl}
     usable = {signers[crl] for crl, findings in findings_by_crl.items() if not any(map(_is_error, findings))}
     every = [
-        _softened(finding) if signers[crl] in usable else finding
+        _soften(finding) if signers[crl] in usable else finding
         for crl, findings in findings_by_crl.items()
         for finding in findings
     ]
-    return sorted([*every, *_missing(trust)], key=lambda finding: list(Severity).index(finding.severity))
+    return sorted([*every, *_find_missing(trust)], key=lambda finding: list(Severity).index(finding.severity))
 
 
 def _is_error(finding: Finding) -> bool:
     return finding.severity is Severity.ERROR
 
 
-def _softened(finding: Finding) -> Finding:
+def _soften(finding: Finding) -> Finding:
     """Reduce an error to a warning, because the gateway uses a good CRL of the same CA."""
     if not _is_error(finding) or not finding.message.endswith(_REJECTS):
         return finding
@@ -202,7 +202,7 @@ def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Fin
         yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "This is fine if the backend sends it.")
 
 
-def _missing(trust: TrustSet) -> Iterator[Finding]:
+def _find_missing(trust: TrustSet) -> Iterator[Finding]:
     for anchor in trust.anchors:
         subject = display(anchor.subject)
         is_issuer = anchor.is_self_issued or anchor.is_ca

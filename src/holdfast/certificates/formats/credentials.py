@@ -117,11 +117,11 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
 
 def _issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
     return next(
-        (issuer for issuer in others if issuer.subject == certificate.issuer and _signed(issuer, certificate)), None
+        (issuer for issuer in others if issuer.subject == certificate.issuer and _has_signed(issuer, certificate)), None
     )
 
 
-def _signed(issuer: Certificate, certificate: Certificate) -> bool:
+def _has_signed(issuer: Certificate, certificate: Certificate) -> bool:
     try:
         x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
             x509.load_der_x509_certificate(issuer.der)

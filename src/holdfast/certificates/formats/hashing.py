@@ -24,7 +24,7 @@ def pkcs12_key(digest: str, salt: bytes, iterations: int, size: int, password: s
     block = 128 if digest in ("sha384", "sha512") else 64
     secret = b"" if password is None else password.encode("utf-16-be", "surrogatepass") + b"\0\0"
     make = getattr(hashlib, digest)  # takes half the time of hashlib.new
-    mixed = _stretched(salt, block) + _stretched(secret, block)
+    mixed = _stretch(salt, block) + _stretch(secret, block)
     key = b""
     while True:
         hashed = bytes([purpose]) * block + mixed
@@ -33,12 +33,12 @@ def pkcs12_key(digest: str, salt: bytes, iterations: int, size: int, password: s
         key += hashed
         if len(key) >= size:
             return key[:size]
-        added = int.from_bytes(_stretched(hashed, block)[:block], "big") + 1
+        added = int.from_bytes(_stretch(hashed, block)[:block], "big") + 1
         pieces = (int.from_bytes(mixed[at : at + block], "big") for at in range(0, len(mixed), block))
         mixed = b"".join(((piece + added) % (1 << 8 * block)).to_bytes(block, "big") for piece in pieces)
 
 
-def _stretched(octets: bytes, block: int) -> bytes:
+def _stretch(octets: bytes, block: int) -> bytes:
     size = -(-len(octets) // block) * block
     return (octets * (size // len(octets) + 1))[:size] if octets else b""
 

@@ -105,9 +105,9 @@ def read_mac(element: Element) -> Mac:
     name, *parameters = der.expect(algorithm.children(), OID)
     if name.content == _PBMAC1:
         kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].children(), SEQUENCE, SEQUENCE)[:2]
-        digest = _known(_HMACS, der.expect(mac.children(), OID)[0])
+        digest = _look_up(_HMACS, der.expect(mac.children(), OID)[0])
         return Mac(_pbkdf2(kdf), digest, expected.octets())
-    digest = _known(_DIGESTS, name)
+    digest = _look_up(_DIGESTS, name)
     iterations = data[2].integer() if len(data) > 2 else 1
     return Mac(_derivation(digest, data[1], iterations, pbkdf2=False), digest, expected.octets())
 
@@ -119,8 +119,8 @@ def read_cipher(element: Element) -> Cipher:
         kdf, scheme = der.expect(parameters.children(), SEQUENCE, SEQUENCE)[:2]
         cipher, iv = der.expect(scheme.children(), OID, OCTET_STRING)[:2]
         if cipher.content == _TRIPLE_DES:
-            return Cipher(_pbkdf2(kdf), 24, 8, _triple_des, _sized(iv, 8))
-        return Cipher(_pbkdf2(kdf), _known(_AES, cipher), 16, _aes, _sized(iv, 16))
+            return Cipher(_pbkdf2(kdf), 24, 8, _triple_des, _read_initialization_vector(iv, 8))
+        return Cipher(_pbkdf2(kdf), _look_up(_AES, cipher), 16, _aes, _read_initialization_vector(iv, 16))
     salt, iterations = der.expect(parameters.children(), OCTET_STRING, INTEGER)[:2]
     ciphers = {
         3: (24, _triple_des, 0),
@@ -129,7 +129,7 @@ def read_cipher(element: Element) -> Cipher:
         6: (5, _rc2_40, RC2_WORK),
     }
     arc = {_PKCS12_PBE + bytes([number]): number for number in ciphers}
-    size, run, block_work = ciphers[_known(arc, name)]
+    size, run, block_work = ciphers[_look_up(arc, name)]
     return Cipher(_derivation("sha1", salt, iterations.integer(), pbkdf2=False), size, 8, run, None, block_work)
 
 
@@ -138,7 +138,7 @@ def _pbkdf2(element: Element) -> Derivation:
     if name.content != _PBKDF2:
         raise Unsupported
     salt, iterations, *options = der.expect(parameters.children(), OCTET_STRING, INTEGER)
-    functions = [_known(_HMACS, der.expect(o.children(), OID)[0]) for o in options if o.tag == SEQUENCE]
+    functions = [_look_up(_HMACS, der.expect(o.children(), OID)[0]) for o in options if o.tag == SEQUENCE]
     return _derivation(functions[0] if functions else "sha1", salt, iterations.integer(), pbkdf2=True)
 
 
@@ -150,14 +150,14 @@ def _derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) ->
     return Derivation(digest, salt.octets(), iterations, pbkdf2)
 
 
-def _known(table: dict[bytes, T], element: Element) -> T:
+def _look_up(table: dict[bytes, T], element: Element) -> T:
     value = table.get(bytes(element.content))
     if value is None:
         raise Unsupported
     return value
 
 
-def _sized(element: Element, size: int) -> bytes:
+def _read_initialization_vector(element: Element, size: int) -> bytes:
     octets = element.octets()
     if len(octets) != size:
         raise NotDer("an initialization vector has the wrong size")

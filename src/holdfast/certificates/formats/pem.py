@@ -78,7 +78,7 @@ def read_blocks(text: bytes) -> list[Block]:
 
 def find_bare_base64(text: bytes) -> bytes | None:
     """Decode a file that is only base64, possibly quoted or without padding; return None for any other file."""
-    packed = _packed(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
+    packed = _remove_blanks(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
     packed += b"=" * (-len(packed) % 4)
     if len(packed) < 16 or not _BASE64.fullmatch(packed):
         return None
@@ -95,12 +95,12 @@ def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block
     if end < 0:
         return Block(number, label, b"", "its END line is missing; the file seems to be cut off")
     try:
-        return Block(number, label, _decode(_packed(_HEADER.sub(b"", text[begin.end() : end]))), "")
+        return Block(number, label, _decode(_remove_blanks(_HEADER.sub(b"", text[begin.end() : end]))), "")
     except binascii.Error:
         return Block(number, label, b"", "its base64 is damaged")
 
 
-def _packed(text: bytes) -> bytes:
+def _remove_blanks(text: bytes) -> bytes:
     """Remove white space, including line ends as written in JSON strings."""
     return text.translate(None, b" \t\r\n\v\f").replace(b"\\n", b"").replace(b"\\r", b"")
 

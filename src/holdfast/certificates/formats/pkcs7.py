@@ -34,12 +34,12 @@ def read(element: Element, where: str = "") -> Contents:
         MalformedFile: It is damaged.
     """
     try:
-        return _signed_data(element, where)
+        return _read_signed_data(element, where)
     except NotDer as error:
         raise MalformedFile("PKCS#7", "it is cut off or damaged") from error
 
 
-def _signed_data(element: Element, where: str) -> Contents:
+def _read_signed_data(element: Element, where: str) -> Contents:
     info = element.children()
     if info[0].content != _SIGNED_DATA:
         remedy = "Export the certificates again, unencrypted."

@@ -95,7 +95,9 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     try:
         algorithm, data = der.expect(element.children(), SEQUENCE, OCTET_STRING)[:2]
         cipher = pbe.read_cipher(algorithm)
-        opened = [element for password in passwords for element in _opened(cipher, data.octets(), password, work)]
+        opened = [
+            element for password in passwords for element in _decrypt_elements(cipher, data.octets(), password, work)
+        ]
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
     except Unsupported:
@@ -107,7 +109,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     return load_key(bytes(opened[0].raw))
 
 
-def _opened(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
+def _decrypt_elements(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
     try:
         elements = der.read(cipher.decrypt(data, password, work))
     except (Undecipherable, NotDer):

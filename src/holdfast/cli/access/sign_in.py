@@ -75,7 +75,7 @@ def login(
     contexts, unreadable = _read_contexts()
     name, publisher = _place(contexts, url, ca_file, insecure_http=insecure_http)
     before, exposed = contexts.by_name.get(name), is_exposed()
-    who = _given_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
+    who = _read_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
     try:
         file = keep_context(name, PublisherContext(publisher, who))
     except CommandFailed:
@@ -185,7 +185,7 @@ def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> 
     return keep_as(name, answer["token"], answer, publisher, by_login=True)
 
 
-def _given_token(publisher: Publisher) -> Credentials:
+def _read_token(publisher: Publisher) -> Credentials:
     token = read_first_line("token")
     with Client(publisher, Credentials(token=token)) as client:
         name, current = client.get("/account")["name"], current_token(client)

@@ -74,7 +74,7 @@ def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = Fals
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
         created = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
-    _written(created, f"Created user {created['name']} ({', '.join(created['roles'])}).", as_json)
+    _print_user(created, f"Created user {created['name']} ({', '.join(created['roles'])}).", as_json)
 
 
 @commands.command("show", epilog=ending("holdfast user show anna"))
@@ -103,7 +103,7 @@ def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_js
         raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         after = client.call("PUT", _path(name), json=changes)
-    _written(after, f"Changed user {after['name']} ({', '.join(after['roles'])}), {_state(after)}.", as_json)
+    _print_user(after, f"Changed user {after['name']} ({', '.join(after['roles'])}), {_state(after)}.", as_json)
 
 
 @commands.command(
@@ -125,7 +125,7 @@ def delete_user(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         user = client.get(_path(name))
         confirm(f"Delete user {user['name']} ({', '.join(user['roles'])})?", yes=yes)
         client.call("DELETE", _path(name))
-    _written(user, f"Deleted user {user['name']}.", as_json)
+    _print_user(user, f"Deleted user {user['name']}.", as_json)
 
 
 def _state(user: dict[str, Any]) -> str:
@@ -136,7 +136,7 @@ def _path(name: str) -> str:
     return f"{PATH}/{segment(name)}"
 
 
-def _written(user: dict[str, Any], sentence: str, as_json: bool) -> None:
+def _print_user(user: dict[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
         write_json(user)
     else:

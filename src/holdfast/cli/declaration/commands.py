@@ -32,7 +32,7 @@ from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, wait_until_enforced
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
-from holdfast.cli.terminal.progress import counted
+from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
 
@@ -176,7 +176,7 @@ def _wait(client: Client, wanted: DesiredState, within: float) -> None:
     end = time.monotonic() + within
     origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
     origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
-    for origin in counted(sorted(origins), "Waiting for gateways"):
+    for origin in show_progress(sorted(origins), "Waiting for gateways"):
         left = max(end - time.monotonic(), 0.0)
         wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
 

@@ -52,8 +52,10 @@ def _changes(client: Client, step: Step) -> Iterator[str]:
         case CertificateStep(existing=entry) if entry:
             current = read_certificate(client, entry.alias)
             yield from _change("endpoint", entry.endpoint, current.endpoint)
-            yield from _change("certificates", _named(entry.current), _named(current.current))
-            yield from _change("previous certificates", _named(entry.previous), _named(current.previous))
+            yield from _change("certificates", _name_certificates(entry.current), _name_certificates(current.current))
+            yield from _change(
+                "previous certificates", _name_certificates(entry.previous), _name_certificates(current.previous)
+            )
         case TrustStep(existing=trust) if trust:
             now = read_trust(client, step.name)
             known, after = _words(trust.settings), _words(now.settings if now else {})
@@ -74,5 +76,5 @@ def _words(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings.get(name) for name in DEFAULTS} | {"crls": crls, "exception": off}
 
 
-def _named(certificates: tuple[CertificateSummary, ...]) -> str:
+def _name_certificates(certificates: tuple[CertificateSummary, ...]) -> str:
     return "; ".join(map(str, certificates))

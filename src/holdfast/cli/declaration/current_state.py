@@ -26,7 +26,7 @@ from holdfast.cli.declaration.existing_identities import (
 )
 from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
 from holdfast.cli.requests.client import Client, segment
-from holdfast.cli.terminal.progress import counted
+from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
 
@@ -123,7 +123,7 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
     for api in client.listed("/apis", "list"):
         existing.apis[api["name"].lower(), api["version"]] = read_summary(api)
     keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
-    for key in counted(keys, "Reading APIs"):
+    for key in show_progress(keys, "Reading APIs"):
         existing.apis[key] = read_details(client, existing.apis[key].id)
     for key, wanted_api in wanted.apis.items():
         before = existing.apis.get(key)
@@ -132,11 +132,11 @@ def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> 
             existing.apis[key] = replace(before, callers=read_callers(client, before.id, wanted_api))
     left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
     if left & wanted.trust.keys():  # another API may keep an endpoint there
-        for key in counted([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
+        for key in show_progress([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
             existing.apis[key] = read_details(client, existing.apis[key].id)
     _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
     origins = wanted.trust.keys() | {certificate.origin for certificate in wanted.certificates.values()}
-    for origin in counted(sorted(origins), "Reading trust settings"):
+    for origin in show_progress(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
     existing.identities = read_identities(client, wanted.identities)
     existing.labels = read_labels(client)
@@ -150,7 +150,7 @@ def _read_certificates(client: Client, wanted: DesiredState, existing: CurrentSt
     for entry in client.listed(CERTIFICATES, "certificates"):
         existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
     aliases = [alias for alias in existing.certificates if prune or alias in wanted.certificates]
-    for alias in counted(aliases, "Reading certificates"):
+    for alias in show_progress(aliases, "Reading certificates"):
         existing.certificates[alias] = read_certificate(client, alias)
     changing = set()
     for alias, certificate in wanted.certificates.items():
@@ -164,7 +164,7 @@ def _read_certificates(client: Client, wanted: DesiredState, existing: CurrentSt
 def _read_contents(client: Client, existing: CurrentState, origins: Collection[str]) -> None:
     """Read the certificates that *origins* trust, because a gateway may mistake a new one for one of them."""
     aliases = [alias for alias, certificate in existing.certificates.items() if certificate.origin in origins]
-    for alias in counted(aliases, "Reading certificates"):
+    for alias in show_progress(aliases, "Reading certificates"):
         if not existing.certificates[alias].current:
             existing.certificates[alias] = read_certificate(client, alias)
         entry = existing.certificates[alias]

@@ -20,7 +20,7 @@ from holdfast.cli.declaration.desired_state import DEFAULT_TIER, ApiKey, WantedA
 from holdfast.cli.declaration.endpoint_groups import apply_groups
 from holdfast.cli.declaration.endpoint_security import write_securities
 from holdfast.cli.declaration.existing_identities import IDENTITY, callers_path, environment_path
-from holdfast.cli.declaration.interruption import deferred_interrupt
+from holdfast.cli.declaration.interruption import defer_interrupt
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.request_rules import DEFAULT, write_rules
 from holdfast.cli.declaration.steps import (
@@ -36,7 +36,7 @@ from holdfast.cli.declaration.steps import (
 )
 from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
 from holdfast.cli.requests.client import Client, segment
-from holdfast.cli.terminal.progress import counted
+from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
 
@@ -73,8 +73,8 @@ def apply_plan(client: Client, plan: Plan) -> ApplyOutcome:
     """Execute the steps of *plan* in order until one fails or the user presses Ctrl-C."""
     steps = plan.steps
     outcome, publisher = ApplyOutcome(steps), _Publisher(client, plan.label, _versions(steps))
-    with deferred_interrupt() as is_interrupted:
-        for step in counted(steps, "Applying"):
+    with defer_interrupt() as is_interrupted:
+        for step in show_progress(steps, "Applying"):
             publisher.written = 0
             try:
                 _carry_out(publisher, step)

@@ -30,7 +30,7 @@ from holdfast.cli.declaration.variables import escape
 from holdfast.cli.requests.client import Client
 from holdfast.cli.terminal.files import make_folder, write_file
 from holdfast.cli.terminal.output import tell
-from holdfast.cli.terminal.progress import counted
+from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 
 FILE = "holdfast.yaml"
@@ -50,11 +50,11 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
     """Writes `_Block` texts as blocks."""
 
 
-def _represented(dumper: Any, text: _Block) -> Any:
+def _represent_block(dumper: Any, text: _Block) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
 
 
-_Dumper.add_representer(_Block, _represented)
+_Dumper.add_representer(_Block, _represent_block)
 
 
 def export(client: Client, folder: Path | None) -> str:
@@ -64,7 +64,7 @@ def export(client: Client, folder: Path | None) -> str:
     With *folder*, certificates and CRLs are written to files in it; otherwise they are part of the YAML.
     """
     ids = [api["id"] for api in client.listed("/apis", "list")]
-    apis = [read_details(client, api_id) for api_id in counted(ids, "Reading APIs")]
+    apis = [read_details(client, api_id) for api_id in show_progress(ids, "Reading APIs")]
     used = {origin for api in apis for origin in api.origins}
     aliases = []
     for entry in client.listed(CERTIFICATES, "certificates"):
@@ -75,10 +75,10 @@ def export(client: Client, folder: Path | None) -> str:
                 f"Skipped certificate {entry['alias']}: no API has an endpoint at {origin_of(entry['endpoint'])}, so "
                 "apply would reject it."
             )
-    certificates = [_certificate(client, alias, folder) for alias in counted(aliases, "Reading certificates")]
+    certificates = [_certificate(client, alias, folder) for alias in show_progress(aliases, "Reading certificates")]
     origins = sorted(origin for origin in used if origin.startswith("https:"))
-    trust = [_trust(client, origin, folder) for origin in counted(origins, "Reading trust settings")]
-    for origin in counted(origins, "Reading gateway identities"):
+    trust = [_trust(client, origin, folder) for origin in show_progress(origins, "Reading trust settings")]
+    for origin in show_progress(origins, "Reading gateway identities"):
         if read_identity(client, origin).chain:
             tell(
                 f"Skipped the gateway identity for {origin}: its private key can't be read. Declare it with keyFile or "
@@ -94,9 +94,9 @@ def export(client: Client, folder: Path | None) -> str:
                 description=api.description,
                 state=api.state.lower(),
                 production=api.production,
-                productionConnection=_named(api.production_connection),
+                productionConnection=_list_values(api.production_connection),
                 sandbox=api.sandbox,
-                sandboxConnection=_named(api.sandbox_connection),
+                sandboxConnection=_list_values(api.sandbox_connection),
                 productionSecurity=export_security(api, "production"),
                 sandboxSecurity=export_security(api, "sandbox"),
                 **export_rules(api),
@@ -110,15 +110,15 @@ def export(client: Client, folder: Path | None) -> str:
         "certificates": certificates,
         "trust": [entry for entry in trust if len(entry) > 1],
     }
-    return write_document(_escaped(document))
+    return write_document(_escape(document))
 
 
-def _escaped(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     """Escape references to variables in all texts; in certificates and CRLs, they aren't expanded."""
     if isinstance(value, dict):
-        return {name: _escaped(part) for name, part in value.items()}
+        return {name: _escape(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_escaped(part) for part in value]
+        return [_escape(part) for part in value]
     return escape(value) if isinstance(value, str) and not isinstance(value, _Block) else value
 
 
@@ -191,7 +191,7 @@ def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, 
     return {file: path}
 
 
-def _named(connection: dict[str, Any]) -> dict[str, Any]:
+def _list_values(connection: dict[str, Any]) -> dict[str, Any]:
     """Return connection settings by their names in files."""
     return {setting.name: connection[setting.member] for setting in SETTINGS.values() if setting.member in connection}
 

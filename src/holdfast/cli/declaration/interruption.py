@@ -14,7 +14,7 @@ _STOPPING = b"\nStopping after the current change. Press Ctrl-C again to stop im
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+def defer_interrupt() -> Iterator[Callable[[], bool]]:
     """
     Yield a function that returns whether the user has pressed Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 

@@ -42,7 +42,7 @@ def plan_labels(
 ) -> Iterator[LabelStep]:
     """Yield steps that label objects without labels; report objects that belong to other files as problems."""
     changed = {subject for step in steps if (subject := _subject(step))}
-    for owned in _owned(wanted, existing):
+    for owned in _list_owned(wanted, existing):
         if wanted.label in owned.labels or (not wanted.label and not owned.labels):
             continue
         if not owned.labels:
@@ -53,7 +53,7 @@ def plan_labels(
             problems.add(owned.place, f"{text}Remove it here, or run `holdfast label set`.")
 
 
-def _owned(wanted: DesiredState, existing: CurrentState) -> Iterator[Owned]:
+def _list_owned(wanted: DesiredState, existing: CurrentState) -> Iterator[Owned]:
     def owned(kind: LabeledKind, key: str, name: str, place: Place) -> Owned:
         return Owned(kind, key, name, place, existing.labels.get((kind, key), ()))
 

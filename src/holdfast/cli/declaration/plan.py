@@ -61,11 +61,11 @@ def plan(wanted: DesiredState, existing: CurrentState, now: datetime, *, prune: 
     certificates = list(plan_certificates(wanted, existing, problems, now))
     refuse_unknown_environments(wanted, existing, problems)
     created = list(plan_created(wanted, existing, problems))
-    changed = list(_changed(wanted, existing, problems))
+    changed = list(_plan_changes(wanted, existing, problems))
     moves = list(_moves(wanted, existing, problems))
-    gone = _pruned_apis(wanted, existing) if prune else []
+    gone = _find_pruned_apis(wanted, existing) if prune else []
     in_the_way = [step for step in gone if _is_in_the_way(step, created)]
-    known = _known_origins(wanted, existing, in_the_way, prune=prune)
+    known = _find_known_origins(wanted, existing, in_the_way, prune=prune)
     trust: list[TrustingStep] = [*certificates, *_trust(wanted, existing)]
     at_once, late = ([step for step in trust if _is_possible(step, known) is early] for early in (True, False))
     callers = list(plan_callers(wanted, existing, problems, now))
@@ -103,7 +103,9 @@ def _is_possible(step: TrustingStep, known: Collection[str]) -> bool:
     return replaces or _origin(step) in known
 
 
-def _known_origins(wanted: DesiredState, existing: CurrentState, in_the_way: list[ApiStep], *, prune: bool) -> set[str]:
+def _find_known_origins(
+    wanted: DesiredState, existing: CurrentState, in_the_way: list[ApiStep], *, prune: bool
+) -> set[str]:
     """Return the origins of APIs before any endpoint changes: their trust can be changed right away."""
     known = {origin for origin, settings in existing.trust.items() if settings and not settings.is_unused}
     if prune and wanted.has_apis:  # all APIs are known, and those in the way are deleted
@@ -128,7 +130,7 @@ def _new(api: WantedApi, problems: Problems) -> tuple[Detail, ...]:
         "production": production,
         "sandbox": sandbox,
     }
-    values |= {name: _shown(settings.members) for name, settings in _connections(api).items()}
+    values |= {name: _write_settings(settings.members) for name, settings in _connections(api).items()}
     values |= {name: after for name, _, after in compare_securities(api, None, problems) if after != "none"}
     values |= {name: after for name, _, after in compare_rules(api, None, problems)}
     values |= {"endpointGroup": compare_groups(api.groups, {})[1]} if api.groups and api.groups.groups else {}
@@ -137,7 +139,7 @@ def _new(api: WantedApi, problems: Problems) -> tuple[Detail, ...]:
     return tuple(Detail(name, None, value) for name, value in values.items() if value)
 
 
-def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -> Iterator[ApiStep]:
+def _plan_changes(wanted: DesiredState, existing: CurrentState, problems: Problems) -> Iterator[ApiStep]:
     for key, api in wanted.apis.items():
         before = existing.apis.get(key)
         if before is None:
@@ -157,7 +159,7 @@ def _changed(wanted: DesiredState, existing: CurrentState, problems: Problems) -
             "sandboxConnection": before.sandbox_connection,
         }
         for name, settings in _connections(api).items():
-            values.append((name, _shown(existing_of[name]), _shown(settings.members)))
+            values.append((name, _write_settings(existing_of[name]), _write_settings(settings.members)))
         values += compare_securities(api, before, problems)
         values += compare_rules(api, before, problems)
         if api.groups:
@@ -183,7 +185,7 @@ def _connections(api: WantedApi) -> dict[str, ConnectionSettings]:
     return {name: settings for name, settings in settings_by_member.items() if settings}
 
 
-def _shown(members: dict[str, Any]) -> str:
+def _write_settings(members: dict[str, Any]) -> str:
     settings = {setting.name: members[setting.member] for setting in SETTINGS.values() if setting.member in members}
     return ", ".join(f"{name}: {str(value).lower()}" for name, value in sorted(settings.items())) or "defaults"
 
@@ -233,12 +235,12 @@ def _trust(wanted: DesiredState, existing: CurrentState) -> Iterator[TrustStep]:
             continue
         before = DEFAULTS | current.settings
         before["crls"] = [crl["fingerprint"] for crl in before["crls"]]
-        names = [name for name in after if _unordered(after[name]) != _unordered(before[name])]
+        names = [name for name in after if _ignore_order(after[name]) != _ignore_order(before[name])]
         if names:
             yield TrustStep(ChangeKind.CHANGE, trust, current, tuple(Detail(n, before[n], after[n]) for n in names))
 
 
-def _unordered(value: Any) -> Any:
+def _ignore_order(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
@@ -251,7 +253,7 @@ def _refuse_foreign_origins(
     kept = [existing.apis[key] for key, api in wanted.apis.items() if api.groups is None and key in existing.apis]
     served |= {origin_of(url) for api in kept for url in api.further}
     places = {_origin(step): step.wanted.place for step in late if step.wanted}
-    gone = [step.existing for step in _pruned_apis(wanted, existing)] if prune else []
+    gone = [step.existing for step in _find_pruned_apis(wanted, existing)] if prune else []
     others = [api for key, api in existing.apis.items() if key not in wanted.apis and api not in gone]
     if all(api.body for api in others):  # otherwise, some were not read and may have any origin
         served |= {origin for api in others for origin in api.origins}
@@ -275,7 +277,7 @@ def _origin(step: TrustingStep) -> str:
     return step.wanted.origin if step.wanted else ""
 
 
-def _pruned_apis(wanted: DesiredState, existing: CurrentState) -> list[ApiStep]:
+def _find_pruned_apis(wanted: DesiredState, existing: CurrentState) -> list[ApiStep]:
     if not wanted.has_apis:
         return []
     return [

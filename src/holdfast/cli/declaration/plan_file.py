@@ -111,13 +111,13 @@ def refuse_elsewhere(saved: SavedPlan, client: Client) -> None:
 
 def refuse_stale(saved: SavedPlan, plan: Plan, digests: Mapping[str, str]) -> None:
     """Refuse *saved* if *plan*, which follows from the files and the publisher now, is another. Raises StalePlan."""
-    if differences := [*_changed_files(saved.digests, digests), *_changed_steps(saved, plan)]:
+    if differences := [*_compare_files(saved.digests, digests), *_compare_steps(saved, plan)]:
         raise StalePlan(differences)
 
 
 def refuse_changed_files(saved: SavedPlan, digests: Mapping[str, str]) -> None:
     """Refuse *saved* if files have changed, before anything is read from the publisher. Raises StalePlan."""
-    if differences := list(_changed_files(saved.digests, digests)):
+    if differences := list(_compare_files(saved.digests, digests)):
         raise StalePlan(differences)
 
 
@@ -126,7 +126,7 @@ def organization_of(client: Client) -> str:
     return str(client.get("/account")["organization"])
 
 
-def _changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+def _compare_files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             yield f"{name}: the plan used this file, and it is no longer used"
@@ -136,7 +136,7 @@ def _changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> Itera
             yield f"{name}: this file has changed"
 
 
-def _changed_steps(saved: SavedPlan, plan: Plan) -> Iterator[str]:
+def _compare_steps(saved: SavedPlan, plan: Plan) -> Iterator[str]:
     described = describe_plan(plan)["changes"]
     before, after = ({_name(change): change for change in changes} for changes in (saved.changes, described))
     for name in before.keys() - after.keys():

@@ -36,7 +36,7 @@ def describe_plan(plan: Plan, outcome: ApplyOutcome | None = None) -> dict[str, 
     results = outcome.results if outcome else [None] * len(plan.steps)
     body: dict[str, Any] = {
         "count": len(plan.steps),
-        "changes": [_described(step, result) for step, result in zip(plan.steps, results, strict=True)],
+        "changes": [_describe_step(step, result) for step, result in zip(plan.steps, results, strict=True)],
         "verificationOff": list(plan.exceptions),
         "notes": list(plan.notes),
     }
@@ -58,7 +58,7 @@ def explain_outcome(outcome: ApplyOutcome) -> str:
     return "\n".join([*lines, "Applied changes stay. To continue, apply again."])
 
 
-def _described(step: Step, result: StepResult | None) -> dict[str, Any]:
+def _describe_step(step: Step, result: StepResult | None) -> dict[str, Any]:
     described: dict[str, Any] = {
         "action": step.action.value,
         "kind": step.kind,

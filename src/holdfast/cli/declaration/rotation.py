@@ -38,7 +38,7 @@ def plan_rotation(
     if before is None:
         previous = _usable(wanted.previous, wanted, now)
         return Rotation(_uploads(previous, wanted), previous=previous)
-    kept = [contents[certificate.fingerprint] for certificate in _kept(wanted, before)]
+    kept = [contents[certificate.fingerprint] for certificate in _list_kept_certificates(wanted, before)]
     previous = _usable([*wanted.previous, *kept], wanted, now)
     if fingerprints(before.current) != fingerprints(wanted.certificates):
         if fingerprints(previous) == fingerprints(before.current):
@@ -53,7 +53,7 @@ def plan_rotation(
     return Rotation(_uploads(previous, wanted, before), previous=previous)
 
 
-def _kept(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[CertificateSummary]:
+def _list_kept_certificates(wanted: WantedCertificate, before: ExistingCertificate) -> Iterable[CertificateSummary]:
     """Return the certificates of *before* that the backend may still use, although *wanted* doesn't list them."""
     if not wanted.keep_previous:
         return ()

@@ -48,7 +48,7 @@ def contexts(incomplete: str) -> list[str]:
 
 def aliases(incomplete: str) -> list[str]:
     """Complete aliases of endpoint certificates."""
-    return _asked(incomplete, lambda client: _named(client.get("/endpoint-certificates", limit=PAGE), "alias"))
+    return _query(incomplete, lambda client: _list_names(client.get("/endpoint-certificates", limit=PAGE), "alias"))
 
 
 def apis(incomplete: str) -> list[str]:
@@ -59,29 +59,29 @@ def apis(incomplete: str) -> list[str]:
         times = Counter(str(api["name"]) for api in apis)
         return [api["name"] if times[api["name"]] == 1 else f"{api['name']}:{api['version']}" for api in apis]
 
-    return _asked(incomplete, look)
+    return _query(incomplete, look)
 
 
 def users(incomplete: str) -> list[str]:
     """Complete names of users."""
-    return _asked(incomplete, lambda client: _named(client.get("/users", limit=PAGE), "name"))
+    return _query(incomplete, lambda client: _list_names(client.get("/users", limit=PAGE), "name"))
 
 
 def gateways(incomplete: str) -> list[str]:
     """Complete names of gateways."""
-    return _asked(incomplete, lambda client: _named(client.get("/gateways", limit=PAGE), "name"))
+    return _query(incomplete, lambda client: _list_names(client.get("/gateways", limit=PAGE), "name"))
 
 
 def groups(incomplete: str) -> list[str]:
     """Complete names of groups of gateways, which everyone can read."""
-    return _asked(
+    return _query(
         incomplete, lambda client: [environment["name"] for environment in client.get("/settings")["environment"]]
     )
 
 
 def channels(incomplete: str) -> list[str]:
     """Complete the name of a notification channel."""
-    return _asked(incomplete, lambda client: _named(client.get("/notification-channels"), "name"))
+    return _query(incomplete, lambda client: _list_names(client.get("/notification-channels"), "name"))
 
 
 def endpoints(incomplete: str) -> list[str]:
@@ -93,10 +93,10 @@ def endpoints(incomplete: str) -> list[str]:
         firsts = [first_endpoint(config, environment) for config in configs for environment in ENVIRONMENTS]
         return [endpoint["url"] for endpoint in firsts if endpoint]
 
-    return _asked(incomplete, look)
+    return _query(incomplete, look)
 
 
-def _asked(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
+def _query(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
     """Query the publisher; return nothing if that fails or takes too long."""
     words: list[str] = []
     try:
@@ -116,7 +116,7 @@ def _asked(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
     return _plain(words, incomplete)
 
 
-def _named(answer: dict[str, Any], member: str) -> list[str]:
+def _list_names(answer: dict[str, Any], member: str) -> list[str]:
     entries = answer["certificates" if member == "alias" else "list"]
     return [entry[member] for entry in entries]
 

@@ -105,13 +105,13 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
     except OSError as error:
         raise CommandFailed(f"Can't read {file}: {error.strerror}.") from error
     except ValueError as error:  # not UTF-8 or not TOML
-        raise _damaged(file) from error
+        raise _explain_damage(file) from error
     if values.get("password"):
         raise SignInRequired(f"{file} is from an earlier version and contains a password. Run `holdfast login` again.")
     try:
         return _contexts(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(file) from error
+        raise _explain_damage(file) from error
 
 
 def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
@@ -123,7 +123,7 @@ def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
 
 def keep_context(name: str, context: PublisherContext, environment: Mapping[str, str] = os.environ) -> Path:
     """Add or replace a context, make it the current one, and return the file. An unreadable file is overwritten."""
-    with _changing(environment):
+    with _lock(environment):
         try:
             before = read_contexts(environment, exposed=True)
         except CommandFailed:
@@ -159,7 +159,7 @@ def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.envir
 
 def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Contexts:
     """Remove a context, and return the remaining ones. An unreadable file is removed."""
-    with _changing(environment):
+    with _lock(environment):
         try:
             left = read_contexts(environment, exposed=True).without(name)
         except CommandFailed:
@@ -170,7 +170,7 @@ def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Co
 
 def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
     """Make a context the current one. Raises CommandFailed if it doesn't exist."""
-    with _changing(environment):
+    with _lock(environment):
         contexts = read_contexts(environment)
         find_context(contexts, name)
         write_contexts(replace(contexts, current=name), environment)
@@ -192,7 +192,7 @@ def read_time(text: str) -> datetime:
 
 
 @contextmanager
-def _changing(environment: Mapping[str, str]) -> Iterator[None]:
+def _lock(environment: Mapping[str, str]) -> Iterator[None]:
     """Lock the file, so that two logins at the same time are both stored."""
     folder = credentials_file(environment).parent
     try:
@@ -242,7 +242,7 @@ def _values(context: PublisherContext) -> dict[str, object]:
     return {name: value for name, value in values.items() if value not in ("", None)}
 
 
-def _damaged(file: Path) -> CommandFailed:
+def _explain_damage(file: Path) -> CommandFailed:
     return CommandFailed(f"{file} is damaged. Run `holdfast login` again.")
 
 

@@ -34,7 +34,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     url = environment.get("HOLDFAST_URL", "")
     is_complete = bool(credentials and url) and not environment.get("HOLDFAST_CONTEXT")
     contexts = Contexts() if is_complete else read_contexts(environment)
-    kept = None if is_complete else _kept(contexts, environment)
+    kept = None if is_complete else _find_stored(contexts, environment)
     if kept is None and credentials is None and not url:
         if contexts.by_name:
             names = ", ".join(contexts.by_name)
@@ -56,7 +56,7 @@ def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ
     return context_choice.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
 
 
-def _kept(contexts: Contexts, environment: Mapping[str, str]) -> PublisherContext | None:
+def _find_stored(contexts: Contexts, environment: Mapping[str, str]) -> PublisherContext | None:
     url, name = strip_url(environment.get("HOLDFAST_URL", "")), environment.get("HOLDFAST_CONTEXT", "")
     if not name:
         return contexts.by_name.get(contexts.named_for(url) if url else contexts.current)

@@ -57,7 +57,7 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
             raise ValueError("Remove the query ('?' and everything after it).")
     except ValueError as error:
         raise Misused(
-            f"{_shown(url)} isn't a publisher URL. {error} Use a form such as https://publisher.example."
+            f"{_write_url(url)} isn't a publisher URL. {error} Use a form such as https://publisher.example."
         ) from error
     if parts.scheme == "http" and not insecure_http and not is_loopback(parts.host):
         raise Misused(
@@ -75,6 +75,6 @@ def strip_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
-def _shown(url: str) -> str:
+def _write_url(url: str) -> str:
     """Return *url* without a password."""
     return repr(url.rpartition("@")[2][:200])

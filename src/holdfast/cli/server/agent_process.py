@@ -16,7 +16,7 @@ from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.terminal.streams import repair_streams
 from holdfast.cli.terminal.text import make_plain
 from holdfast.gateway.agent.environment import ENVIRONMENT
-from holdfast.work.garbage import retaining
+from holdfast.work.garbage import pause_collection
 
 # structlog imports these if they are installed: for tracebacks on a terminal, for Windows, and for greenlets. An agent
 # needs none of them, and together they take 7 MB.
@@ -35,7 +35,7 @@ def main() -> int:
     prepare_process()
     for name in UNUSED:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
-    with retaining():
+    with pause_collection():
         from holdfast.cli.server.agent import serve
         from holdfast.cli.server.agent_options import read_options
     try:

@@ -18,7 +18,7 @@ from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, write_json, write_table
 from holdfast.server.platforms import platform_problem, this_platform
-from holdfast.work.garbage import retaining
+from holdfast.work.garbage import pause_collection
 
 if TYPE_CHECKING:
     from holdfast.doctor.check import Check
@@ -132,7 +132,7 @@ def up(
     require_platform()
     prepare_process()
     # The server is large, so other commands don't import it.
-    with retaining():
+    with pause_collection():
         from holdfast.cli.server.process import serve
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
@@ -164,7 +164,7 @@ def demo(once: Once = False) -> None:
         return
     require_platform()
     prepare_process()
-    with retaining():
+    with pause_collection():
         from holdfast.cli.server.process import demonstrate
 
     if not demonstrate():
@@ -200,7 +200,7 @@ def doctor(
     Holdfast is running. The exit code is 1 if a check fails.
     """
     require_platform()
-    with retaining():
+    with pause_collection():
         from holdfast.cli.server.process import diagnose
 
     addresses: dict[str, list[str] | None] = {"publisher": publisher, "gateway": gateway, "sandbox": sandbox}
@@ -224,7 +224,7 @@ def rotate(data: Data = None, database: Database = None) -> None:
     If the key is in HOLDFAST_SEALING_KEY, set it to NEW,OLD before and to NEW afterwards. With PostgreSQL, control
     planes that have both keys can keep running.
     """
-    with retaining():
+    with pause_collection():
         from holdfast.cli.server.process import reseal_keys
 
     if not reseal_keys({"data": data, "database": database}):

@@ -28,14 +28,14 @@ def read_file(path: Path, limit: int) -> bytes:
         with os.fdopen(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise WrongFile(f"{path} isn't a file.")
-            return _bounded(opened, str(path), limit)
+            return _read_up_to(opened, str(path), limit)
     except (OSError, ValueError) as error:
         raise WrongFile(f"Can't read {path}: {getattr(error, 'strerror', None) or 'invalid file name'}.") from error
 
 
 def read_input(limit: int) -> bytes:
     """Read standard input. Raises WrongFile if it is longer than *limit* bytes."""
-    return _bounded(sys.stdin.buffer, "Standard input", limit)
+    return _read_up_to(sys.stdin.buffer, "Standard input", limit)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -75,7 +75,7 @@ def make_folder(path: Path) -> None:
         raise CommandFailed(f"Can't create {path}: {error.strerror}.") from error
 
 
-def _bounded(opened: BinaryIO, name: str, limit: int) -> bytes:
+def _read_up_to(opened: BinaryIO, name: str, limit: int) -> bytes:
     data = opened.read(limit + 1)
     if len(data) > limit:
         raise WrongFile(f"{name} is larger than {limit // 1024} KiB.")

@@ -109,10 +109,10 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     console, indent = _console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
     lines = []
     for name, text in rows:
-        parts, label = _wrapped(text.plain, console.width - indent), name.ljust(indent)
+        parts, label = _wrap_words(text.plain, console.width - indent), name.ljust(indent)
         if max(map(cell_len, parts)) > console.width - indent:  # put a long value below its name
             lines.append(Text(name, "bold"))
-            parts, label = _wrapped(text.plain, console.width), ""
+            parts, label = _wrap_words(text.plain, console.width), ""
         for number, part in enumerate(parts):
             lines.append(Text.assemble((label if number == 0 else " " * len(label), "bold"), (part, text.style)))
     _write(console, *lines)
@@ -174,7 +174,7 @@ def _console() -> "Console":
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap_words(text: str, width: int) -> list[str]:
     """Break *text* between words. The terminal wraps longer words, which can then still be copied."""
     return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [text]
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 LONG = 20  # fewer items are done too soon to show progress
 
 
-def counted(things: Collection[T], what: str) -> Iterator[T]:
+def show_progress(things: Collection[T], what: str) -> Iterator[T]:
     """Yield *things* and show how many are done."""
     if len(things) < LONG or not sys.stderr.isatty():
         yield from things

@@ -23,7 +23,7 @@ def make_plain(text: str, *, lines: bool = False) -> str:
 def make_plain_json(text: str) -> str:
     """Escape the same characters in JSON, which keeps its meaning."""
     return _SUSPICIOUS.sub(
-        lambda match: match[0] if match[0] == "\n" or _is_harmless(match[0]) else _escaped(match[0]), text
+        lambda match: match[0] if match[0] == "\n" or _is_harmless(match[0]) else _escape(match[0]), text
     )
 
 
@@ -31,7 +31,7 @@ def _is_harmless(character: str) -> bool:
     return unicodedata.category(character) not in _COMMANDS
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character == "\n" or _is_harmless(character):
         return character
     return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"

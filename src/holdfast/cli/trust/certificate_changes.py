@@ -77,7 +77,7 @@ def add_certificate(
         else:
             _put(client, alias, upload, keep=keep_previous, pin=pin)
             verb = "Replaced"
-        _written(client, alias, verb, wait=wait, within=within, as_json=as_json)
+        _print_change(client, alias, verb, wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
@@ -101,7 +101,7 @@ def replace_certificate(
     """Replace the certificates of ALIAS with those in FILE."""
     with connect() as client:
         _put(client, alias, _open(file, password_stdin), keep=keep_previous, pin=pin)
-        _written(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
+        _print_change(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
@@ -191,7 +191,7 @@ def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
 def _change(alias: str, method: str, step: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
     with connect() as client:
         client.call(method, f"{certificate_path(alias)}/{step}")
-        _written(client, alias, verb, wait=wait, within=within, as_json=as_json)
+        _print_change(client, alias, verb, wait=wait, within=within, as_json=as_json)
 
 
 def _put(client: Client, alias: str, upload: "Upload", *, keep: bool, pin: bool) -> None:
@@ -210,7 +210,7 @@ def _send(client: Client, method: str, path: str, upload: "Upload", **more: Any)
     tell_ignored(upload)
 
 
-def _written(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
+def _print_change(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
     def read() -> dict[str, Any]:
         return client.get(certificate_path(alias))
 

@@ -72,7 +72,7 @@ class EnvoyProgress:
             return IN_FORCE
         # Envoy requests a secret when it gets a cluster that names it, and then isn't done with the cluster before it
         # has the secret. So the ACK of the cluster is what counts.
-        is_unused = envoys and key[0] == SECRET and not any(_requested(envoy, key) for envoy in envoys)
+        is_unused = envoys and key[0] == SECRET and not any(_has_requested(envoy, key) for envoy in envoys)
         return UNUSED if is_unused else PENDING
 
     def find_removed(self) -> list[ResourceKey]:
@@ -99,5 +99,5 @@ def _lacks_secret(envoy: Gateway, resource: Resource) -> bool:
     return any(name.encode() in resource.body for type_url, name in envoy.awaited if type_url == SECRET)
 
 
-def _requested(envoy: Gateway, key: ResourceKey) -> bool:
+def _has_requested(envoy: Gateway, key: ResourceKey) -> bool:
     return key in envoy.unanswered or key in envoy.acknowledged or key in envoy.rejected

@@ -32,7 +32,7 @@ class Storing:
     def store(self, upserts: Collection[Resource], removals: Collection[ResourceKey] = ()) -> "asyncio.Future[None]":
         """Begin to store a change, and return the future of its end."""
         saving = asyncio.ensure_future(self._save(upserts, removals))
-        keys = [*((each.type_url, each.name) for each in upserts), *removals]
+        keys = [*((resource.type_url, resource.name) for resource in upserts), *removals]
         self._last.update(dict.fromkeys(keys, saving))
         saving.add_done_callback(partial(self._forget, keys))
         return saving

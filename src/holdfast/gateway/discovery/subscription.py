@@ -140,7 +140,7 @@ class Subscription:
             self._divide(gateway, update)
             return True
         every = {resource.name for resource in update.resources}
-        bad = (_named(every, error) or every) if error is not None else set()
+        bad = (_select_named(every, error) or every) if error is not None else set()
         reason = (error or "")[:MAX_REASON]
         for resource in update.resources:
             key = (self.type_url, resource.name)
@@ -198,7 +198,7 @@ class Subscription:
             self.pending[nonce] = replace(earlier, resources=kept, removed=removed)
 
 
-def _named(names: Iterable[str], text: str) -> set[str]:
+def _select_named(names: Iterable[str], text: str) -> set[str]:
     """Return those of *names* that *text* contains, longest first, because one may be a prefix of another."""
     matches: set[str] = set()
     if len(text) > LONGEST_NACK:

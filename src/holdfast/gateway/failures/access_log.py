@@ -91,21 +91,21 @@ class AccessLog(AccessLogServiceServicer):  # type: ignore[misc]  # generated wi
             if message.identifier.log_name == REJECTIONS:
                 budget = Budget(REJECTIONS_PER_SECOND)
             for number, entry in enumerate(message.http_logs.log_entry, 1):
-                self._take(peer, _failed_request(peer.name, entry, self._now()))
+                self._take(peer, _read_failed_request(peer.name, entry, self._now()))
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
             await budget.spend(len(message.http_logs.log_entry))
         return StreamAccessLogsResponse()
 
 
-def _failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> FailedRequest:
+def _read_failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime) -> FailedRequest:
     common = entry.common_properties
     return FailedRequest(
         gateway=gateway,
         cluster=common.route_name[:MAX_ID],
         upstream=_address(common.upstream_remote_address),
         request_id=_request_id(entry)[:MAX_ID],
-        at=_started(common, now),
+        at=_read_start(common, now),
         evidence=_evidence(entry),
         trace_id=_trace_id(common.custom_tags.get(TRACE_TAG, "")),
         member=_member(common.custom_tags.get(MEMBER_TAG, "")),
@@ -153,7 +153,7 @@ def _trace_id(text: str) -> str:
     return text if _TRACE_ID.fullmatch(text) and text.strip("0") else ""
 
 
-def _started(common: AccessLogCommon, now: datetime) -> datetime:
+def _read_start(common: AccessLogCommon, now: datetime) -> datetime:
     try:
         start: datetime = common.start_time.ToDatetime(UTC)
         return min(start, now)

@@ -18,12 +18,12 @@ def read_presented_names(reason: str) -> str:
     """
     match = _NAMES.search(reason)
     listed = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""
-    names = [_typed(name) for name in re.split(r",[_ ]", listed) if name]
+    names = [_write_type(name) for name in re.split(r",[_ ]", listed) if name]
     others = " and others" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + others
 
 
-def _typed(name: str) -> str:
+def _write_type(name: str) -> str:
     if reference_identifier(name).is_ip:
         return f"{name} (dNSName or iPAddress)"
     return name if "@" in name or ":" in name else f"dNSName {name}"

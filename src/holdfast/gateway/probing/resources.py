@@ -74,9 +74,9 @@ def build_probe(
     secrets, server_name = [], ""
     if trust:
         server_name = _with_own_secrets(cluster, name).sni
-        secrets.append(_renamed(build_trust_secret(trust), name))
+        secrets.append(_rename(build_trust_secret(trust), name))
     if identity:
-        secrets.append(_renamed(build_identity_secret(identity), name + IDENTITY_SUFFIX))
+        secrets.append(_rename(build_identity_secret(identity), name + IDENTITY_SUFFIX))
     return ProbeResources(
         make_resource(CLUSTER, name, cluster),
         tuple(secrets),
@@ -120,7 +120,7 @@ def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
     return context
 
 
-def _renamed(resource: Resource, name: str) -> Resource:
+def _rename(resource: Resource, name: str) -> Resource:
     secret = Secret.FromString(resource.body)
     secret.name = name
     return make_resource(SECRET, name, secret)

@@ -78,7 +78,7 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
     try:
         if not _can_lock_soon(lock):
             raise CannotStart(f"A gateway is already running with the data directory {path}. Stop it first.")
-        running = _running(path)
+        running = _find_running(path)
         held = use_directory(Path(running.sockets)) if running else None
         if running and held is not None:
             sockets, descriptor = Path(running.sockets), held
@@ -106,7 +106,7 @@ def _can_lock_soon(lock: int) -> bool:
     return locked
 
 
-def _running(path: Path) -> EnvoyRecord | None:
+def _find_running(path: Path) -> EnvoyRecord | None:
     """Return the Envoy that is running. One that is being started is waited for; one without a record is ended."""
     end = time.monotonic() + RECORDED_WITHIN
     while True:

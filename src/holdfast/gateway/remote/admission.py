@@ -61,7 +61,7 @@ def identify_by_transport(local: Peer) -> Identify:
     return identify
 
 
-def admitted_certificate() -> str | None:
+def find_admitted_certificate() -> str | None:
     """Return the fingerprint of the certificate with which the gateway of this stream was admitted."""
     admitted = _admitted.get()
     return admitted[1] if admitted else None

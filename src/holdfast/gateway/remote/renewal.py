@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import grpc.aio
 
-from holdfast.gateway.remote.admission import Context, admitted_certificate
+from holdfast.gateway.remote.admission import Context, find_admitted_certificate
 
 _SERVICE, _METHOD = "holdfast.gateway.v1.Enrollment", "Renew"
 MAX_REQUEST = 16 * 1024  # bytes
@@ -47,7 +47,7 @@ class RenewalService:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
 
     async def _answer(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
-        fingerprint = admitted_certificate()
+        fingerprint = find_admitted_certificate()
         if fingerprint is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of an enrolled gateway.")
         request = await anext(messages, b"")

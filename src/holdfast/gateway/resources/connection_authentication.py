@@ -78,17 +78,17 @@ def _skip_unless(inputs: list[Message]) -> Matcher:
     predicate = Matcher.MatcherList.Predicate
     regex = StringMatcher(safe_regex=RegexMatcher(google_re2={}, regex=_ANY_SCHEME))
     held = [
-        predicate(single_predicate=predicate.SinglePredicate(input=_packed(attribute), value_match=regex))
+        predicate(single_predicate=predicate.SinglePredicate(input=_pack(attribute), value_match=regex))
         for attribute in inputs
     ]
     nowhere = predicate(not_matcher=predicate(or_matcher=predicate.PredicateList(predicate=held)))
-    skip = Matcher.OnMatch(action=_packed(SkipFilter()))
+    skip = Matcher.OnMatch(action=_pack(SkipFilter()))
     return Matcher(
         matcher_list=Matcher.MatcherList(matchers=[Matcher.MatcherList.FieldMatcher(predicate=nowhere, on_match=skip)])
     )
 
 
-def _packed(message: Message) -> MatchingExtension:
+def _pack(message: Message) -> MatchingExtension:
     extension = MatchingExtension(name=message.DESCRIPTOR.name)
     extension.typed_config.Pack(message, deterministic=True)
     return extension

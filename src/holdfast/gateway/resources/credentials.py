@@ -80,7 +80,7 @@ def build_injector(injection: Injection) -> list[HttpFilter]:
     return [inject, codec]
 
 
-def removed_headers(header: str) -> list[str]:
+def list_removed_headers(header: str) -> list[str]:
     """
     Return the headers that are removed from callers' requests to a backend that gateways sign in to with *header*.
 

@@ -17,19 +17,19 @@ def _digit(digit: str) -> str:
     return f"(?:{'|'.join([digit, *encoded])})"
 
 
-def _escaped(code: int) -> str:
+def _escape(code: int) -> str:
     """Return a pattern for the character *code*, percent-encoded (once, twice, or only the digits) or as %uXXXX."""
     digits = "".join(map(_digit, f"{code:02x}"))
     return f"{_PERCENT}(?:u00)?{digits}"
 
 
 def _character(character: str) -> str:
-    return "|".join((_LITERAL[character], _escaped(ord(character)), *_OVERLONG[character]))
+    return "|".join((_LITERAL[character], _escape(ord(character)), *_OVERLONG[character]))
 
 
 _SEPARATOR = f"(?:{_character('/')}|{_character(chr(0x5C))})"
 # URL parsers remove tabs and line ends (WHATWG URL, Python's urllib), including decoded ones.
-_REMOVED = rf"(?:[\t\n\r]|{'|'.join(map(_escaped, (0x09, 0x0A, 0x0D)))})*"
+_REMOVED = rf"(?:[\t\n\r]|{'|'.join(map(_escape, (0x09, 0x0A, 0x0D)))})*"
 _DOT = f"(?:{_character('.')}){_REMOVED}"
 # Two dots at the start of a segment may continue as a name, `..x`. Any other character could end the segment.
 _ENDING = r"(?:[^a-z0-9._~!$&'()*+,=:@-].*)?"

@@ -117,7 +117,7 @@ def _chain(
     ]
     manager = HttpConnectionManager(
         stat_prefix=environment,
-        scoped_routes=_scoped_routes(),
+        scoped_routes=_build_scoped_routes(),
         http_filters=filters,
         upgrade_configs=[build_upgrade(filters)],
         http_protocol_options=options,
@@ -166,7 +166,7 @@ def _router() -> HttpFilter:
     return router
 
 
-def _scoped_routes() -> ScopedRoutes:
+def _build_scoped_routes() -> ScopedRoutes:
     """Select a request's routes by the environment and the first segment of its path."""
 
     def extract(index: int) -> ScopedRoutes.ScopeKeyBuilder.FragmentBuilder:

@@ -79,15 +79,15 @@ def _template(target: str) -> str:
 
 def _literal(text: str) -> str:
     """Return a pattern for *text* as requests have it: percent-encoded, unless a path can contain the character."""
-    return "".join(map(_encoded_or_plain, _ESCAPE.split(text)))
+    return "".join(map(_match_encoded_or_plain, _ESCAPE.split(text)))
 
 
-def _encoded_or_plain(text: str) -> str:
+def _match_encoded_or_plain(text: str) -> str:
     if _ESCAPE.fullmatch(text):
         return "%" + "".join(f"[{digit.upper()}{digit.lower()}]" for digit in text[1:])
     return "".join(
         re.escape(character)
         if _PLAIN.fullmatch(character)
-        else "".join(_encoded_or_plain(f"%{byte:02X}") for byte in character.encode())
+        else "".join(_match_encoded_or_plain(f"%{byte:02X}") for byte in character.encode())
         for character in text
     )

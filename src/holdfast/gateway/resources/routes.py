@@ -28,7 +28,7 @@ from holdfast.gateway.resources.cluster_names import cluster_name
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.constants import API_METADATA
 from holdfast.gateway.resources.cors import apply_cors, build_preflight_routes
-from holdfast.gateway.resources.credentials import removed_headers
+from holdfast.gateway.resources.credentials import list_removed_headers
 from holdfast.gateway.resources.fixed_query import add_query
 from holdfast.gateway.resources.members import adapt_action
 from holdfast.gateway.resources.mocks import MAX_RESPONSE, build_mock_routes
@@ -204,7 +204,7 @@ def _common(name: str, path: str, endpoint: Endpoint) -> Route:
     add_query(route, endpoint)
     mark_suspension(route, endpoint.connection)
     if endpoint.security:
-        route.request_headers_to_remove.extend(removed_headers(endpoint.security.header))
+        route.request_headers_to_remove.extend(list_removed_headers(endpoint.security.header))
     if endpoint.connection.connection_per_caller:
         allow_bound_connections(route)
         share_connections(route)

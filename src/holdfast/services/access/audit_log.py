@@ -83,7 +83,7 @@ def _stream(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
     last: int | None = None
     while True:
         with context.read() as session:
-            events = audit_events.following(session, context.user.organization, wanted, last, _AT_ONCE)
+            events = audit_events.find_following(session, context.user.organization, wanted, last, _AT_ONCE)
         context.release()
         if events:
             yield events

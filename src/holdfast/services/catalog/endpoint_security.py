@@ -54,7 +54,7 @@ def bind_secrets(api: Api, before: Api | None, used: Uses = NO_USES) -> Api:
     check, bound = Check(), {}
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
-        known = _known(before, environment)
+        known = _list_known(before, environment)
         token = api.token_endpoint(environment)
         origins = api.origins(environment) | ({str(token.origin)} if token else set())
         bound[environment] = _bind(check, endpoint, known, environment, origins) if endpoint else None
@@ -152,7 +152,7 @@ def keep_for_revisions(api: Api, before: Api | None, used: Uses) -> Api:
         for environment in ENVIRONMENTS
         for origins in used.get(environment, ())
         if not origins <= api.origins(environment) and not _is_for(api.endpoint(environment), origins)
-        for security in [candidate for candidate in _known(before, environment) if candidate.is_for(origins)][:1]
+        for security in [candidate for candidate in _list_known(before, environment) if candidate.is_for(origins)][:1]
     }
     return replace(api, kept_security=tuple(kept))
 
@@ -176,7 +176,7 @@ def _is_for(endpoint: Endpoint | None, origins: frozenset[str]) -> bool:
     return bool(endpoint and endpoint.security and endpoint.security.is_for(origins))
 
 
-def _known(api: Api | None, environment: Environment) -> list[EndpointSecurity]:
+def _list_known(api: Api | None, environment: Environment) -> list[EndpointSecurity]:
     """Return the endpoint security that *api* has or keeps in *environment*, the current one first."""
     if api is None:
         return []

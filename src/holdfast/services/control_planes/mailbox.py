@@ -197,14 +197,14 @@ class Mailbox:
         own, read = self._peers.own.id, frozenset(self._read)
         if not (sent or sweeps or (tidies and read)):
             with self._store.read() as session:
-                return messages.unread(session, own, read)
+                return messages.find_unread(session, own, read)
         with self._store.note(Topic.MESSAGES) as session:
             messages.remove(session, read)
             if sweeps:
                 now = self._now()
                 messages.remove_old(session, own, [own, *self.others], now - KEPT_FOR, now + MAX_AGE)
             messages.add(session, self._seal(session, sent))
-            arrived = messages.unread(session, own, ())
+            arrived = messages.find_unread(session, own, ())
         self._read -= read
         return arrived
 

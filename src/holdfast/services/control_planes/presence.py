@@ -168,7 +168,7 @@ class Presence:
             now = database_time(session)
             if twins := [
                 control_plane
-                for control_plane in control_planes.live(session, now)
+                for control_plane in control_planes.list_live(session, now)
                 if control_plane.name == self._own.name
             ]:
                 return twins
@@ -183,7 +183,7 @@ class Presence:
             control_planes.save(session, self._own, self._home, now)
             known = [
                 control_plane
-                for control_plane in control_planes.known(session, now)
+                for control_plane in control_planes.list_known(session, now)
                 if control_plane.id != self._own.id
             ]
         self._silent = {control_plane.id for control_plane in known if not control_planes.is_live(control_plane, now)}
@@ -196,8 +196,8 @@ class Presence:
 
     def _take(self, others: Sequence[ControlPlane]) -> None:
         self._confirmed = time.monotonic()
-        before = {other.id: _lasting(other) for other in self._others}
-        after = {other.id: _lasting(other) for other in others}
+        before = {other.id: _drop_heartbeat(other) for other in self._others}
+        after = {other.id: _drop_heartbeat(other) for other in others}
         self._others = tuple(others)
         if self._logged != (deviating := self.deviating):
             self._logged = deviating
@@ -216,6 +216,6 @@ class Presence:
             listener()
 
 
-def _lasting(control_plane: ControlPlane) -> ControlPlane:
+def _drop_heartbeat(control_plane: ControlPlane) -> ControlPlane:
     """Return *control_plane* without what changes with each heartbeat."""
     return replace(control_plane, seen_at=control_plane.started_at)

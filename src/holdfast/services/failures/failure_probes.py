@@ -31,7 +31,7 @@ from holdfast.store.sealing import Sealing
 log = structlog.get_logger()
 Backend = tuple[str, str, Environment, str]  # organization, API, environment, place
 AGAIN_AFTER = 30.0  # seconds until the same backend can be tested again
-SETTLED = 0.5  # seconds from a failure to its test: gateways get changes first, and one may already mend the backend
+TEST_DELAY = 0.5  # seconds from a failure to its test: gateways get changes first, and one may already mend the backend
 AT_MOST = 1000  # backends at gateways in the queue, or remembered
 # A test explains nothing here: there was no handshake, or the failure came after it for another reason.
 _NOTHING_TO_SEE = {
@@ -110,7 +110,7 @@ class FailureProbes:
         clock = asyncio.get_running_loop().time
         while True:
             backend, queued, call = await self._queue.get()
-            await asyncio.sleep(queued + SETTLED - clock())
+            await asyncio.sleep(queued + TEST_DELAY - clock())
             if self._waiting.get(backend) != queued:  # a later change is in force
                 continue
             del self._waiting[backend]
@@ -150,8 +150,8 @@ class FailureProbes:
         """Return the URL of the https endpoint of *call* that its gateway uses now, in what its group serves."""
         with self._store.read() as session:
             known = apis.with_ids(session, call.organization, [call.api_id])
-            deployed = revisions.everything_deployed(session, call.organization, known)
-            group = dict(gateways.joined(session)).get(call.gateway, DEFAULT_GROUP)
+            deployed = revisions.list_deployed(session, call.organization, known)
+            group = dict(gateways.list_joined(session)).get(call.gateway, DEFAULT_GROUP)
         api = next((variant for variant in deployed if group in variant.groups), None)
         endpoint = api.find_member(call.environment, call.member) if api and call.environment else None
         return endpoint.url if endpoint and endpoint.origin.is_secure else None

@@ -127,7 +127,7 @@ class SharedFailures:
         """Forget what was written before all control planes were stopped."""
         own = self._presence.own
         with self._store.note(Topic.FAILURES) as session:
-            live = control_planes.live(session, database_time(session))
+            live = control_planes.list_live(session, database_time(session))
             if not [
                 control_plane
                 for control_plane in live

@@ -23,7 +23,7 @@ from holdfast.services.gateways.elsewhere import Elsewhere
 
 log = structlog.get_logger()
 BALANCE_EVERY = 5.0  # seconds
-SETTLED = timedelta(seconds=30)  # since its start; before, a control plane may end again
+STARTUP_TIME = timedelta(seconds=30)  # since its start; before, a control plane may end again
 PART = 10  # of what is too much is moved in each step, so that a new control plane isn't flooded
 ASK_AGAIN = 600.0  # seconds until a gateway that stayed is asked again: it may reach no other control plane
 
@@ -85,7 +85,7 @@ class Spreading:
     def move_excess(self) -> None:
         """Ask a part of the gateways that are too many here to move to the control planes that have fewest."""
         now = self._presence.own.seen_at
-        others = [other for other in self._presence.others if other.discovery and now - other.started_at > SETTLED]
+        others = [other for other in self._presence.others if other.discovery and now - other.started_at > STARTUP_TIME]
         gateways = self._control.remote_gateways
         counts = {other.id: self._count(other) for other in others}
         if not (excess := find_excess(len(gateways), counts.values())):

@@ -179,7 +179,7 @@ def _find_left(session: Session) -> dict[str, states.GatewayState]:
     now = database_time(session)
     ended = {
         control_plane.id: control_plane
-        for control_plane in control_planes.known(session, now)
+        for control_plane in control_planes.list_known(session, now)
         if not control_planes.is_live(control_plane, now)
     }
     seen = connected_gateways.of_control_planes(session, ended) if ended else {}

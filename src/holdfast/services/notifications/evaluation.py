@@ -97,7 +97,7 @@ class Evaluation:
             before = conditions.courses(session, organization, kinds)
             so = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
             so = _keep_existing(session, organization, so, {key: state.condition for key, state in before.items()})
-            steps = list(follow_conditions(organization, before, so.present, now, _silencing(active)))
+            steps = list(follow_conditions(organization, before, so.present, now, _match_silences(active)))
             steps = [_quiet(step, so.existing) for step in steps]
             granted, cursor = _read_exceptions(session, organization, active)
         written = [step.notification for step in steps if step.notification]
@@ -149,7 +149,7 @@ class Evaluation:
         return _Now({condition.key: condition for condition in present}, existing)
 
 
-def _silencing(active: Sequence[Silence]) -> Callable[[Condition], bool]:
+def _match_silences(active: Sequence[Silence]) -> Callable[[Condition], bool]:
     return lambda condition: is_silenced(active, condition.kind, condition.about)
 
 

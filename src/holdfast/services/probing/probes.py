@@ -119,7 +119,7 @@ class Probes:
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                unknown = _unresolved(addresses)
+                unknown = _explain_unresolved(addresses)
                 acceptance = accept(unknown, None, addresses, terms)
                 return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
             probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
@@ -187,7 +187,7 @@ class Probes:
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
-                return CheckOutcome(target, 0, _unresolved(addresses), place.gateway)
+                return CheckOutcome(target, 0, _explain_unresolved(addresses), place.gateway)
             answer = await self._head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
@@ -221,7 +221,7 @@ class Probes:
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
         except (ProbeRejected, NoAnswer) as error:
-            return _unasked(error)
+            return _explain_unasked(error)
         if answer.status:
             return answer.status
         if verdict := judge_head(answer):
@@ -276,14 +276,14 @@ class Probes:
             async with asyncio.timeout_at(end), self._control.connect(place.gateway, probe) as connection:
                 return await judge(connection)
         except (ProbeRejected, NoAnswer, TimeoutError) as error:
-            return _unasked(error)
+            return _explain_unasked(error)
 
 
-def _unasked(error: Exception) -> Verdict:
+def _explain_unasked(error: Exception) -> Verdict:
     if isinstance(error, ProbeRejected):
         return Verdict(False, classify_reason(str(error)), str(error))
     return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
 
 
-def _unresolved(unseen: Unseen) -> Verdict:
+def _explain_unresolved(unseen: Unseen) -> Verdict:
     return Verdict(False, Cause.DNS_FAILURE if unseen.obstacle is Obstacle.DNS else None, unseen.text, "none")

@@ -30,7 +30,7 @@ EVERY = 60.0  # seconds from the end of one round to the beginning of the next
 AT_MOST = 50  # backends in one round, the least recently checked first
 AT_ONCE = 10
 PATIENCE = 15.0  # seconds for one backend
-SETTLED = 0.5  # seconds after a change until gateways have applied it
+APPLY_TIME = 0.5  # seconds after a change until gateways have applied it
 
 Probe = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
 
@@ -73,7 +73,7 @@ class RotationProbes:
         except TimeoutError:
             self._next = asyncio.get_running_loop().time() + self._every
             return False
-        await asyncio.sleep(SETTLED)
+        await asyncio.sleep(APPLY_TIME)
         self._wake.clear()
         return True
 

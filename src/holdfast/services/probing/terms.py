@@ -134,7 +134,7 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
     """Return the names of clusters through which gateways connect to *origin*, of backends and of token endpoints."""
     organization = context.user.organization
     using = apis.using_origins(session, organization, [origin])
-    deployed = revisions.everything_deployed(session, organization, using)
+    deployed = revisions.list_deployed(session, organization, using)
     backends = {
         target_name(api, environment)
         for api in deployed

@@ -28,7 +28,7 @@ from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.sealing import Sealing
-from holdfast.work.garbage import retaining
+from holdfast.work.garbage import pause_collection
 
 log = structlog.get_logger()
 WELCOME = 2.0  # seconds that a gateway waits for the latest changes
@@ -68,7 +68,7 @@ class Distributor:
 
     async def begin(self) -> None:
         """Publish everything once."""
-        with retaining():
+        with pause_collection():
             everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
             self.take(everything)
 

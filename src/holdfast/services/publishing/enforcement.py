@@ -199,7 +199,7 @@ class Enforcements:
     def _read(self, context: Context) -> _Stored:
         with context.read() as session:
             others = self._elsewhere.read(session)
-            behind, joined = journal.last_change(session) > self._sequence, gateways.joined(session)
+            behind, joined = journal.last_change(session) > self._sequence, gateways.list_joined(session)
         return _Stored(behind, joined, find_connections(self._groups, others))
 
     def _find_absent(self, stored: _Stored, groups: Collection[str]) -> tuple[str, ...]:

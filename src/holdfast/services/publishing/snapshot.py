@@ -109,7 +109,7 @@ def _read_deployed(session: Session, batch: Sequence[Api]) -> list[Api]:
     by_organization: dict[str, list[Api]] = defaultdict(list)
     for api in batch:
         by_organization[api.organization].append(api)
-    deployed = [revisions.everything_deployed(session, org, own) for org, own in by_organization.items()]
+    deployed = [revisions.list_deployed(session, org, own) for org, own in by_organization.items()]
     return _with_fallback(session, [api for own in deployed for api in own])
 
 
@@ -129,7 +129,7 @@ def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozen
     return {
         (org, api_id): callers
         for org, api_ids in ids.items()
-        for api_id, callers in caller_certificates.accepted_callers(session, org, api_ids).items()
+        for api_id, callers in caller_certificates.find_accepted(session, org, api_ids).items()
     }
 
 

@@ -194,7 +194,7 @@ def _save_groups(session: Session, before: Described, chosen: Collection[str]) -
 def _save_origins(session: Session, before: Api) -> None:
     """Store the origins of deployed revisions, so that trust there counts as used, is watched and reaches gateways."""
     after = apis.with_ids(session, before.organization, [before.id])
-    deployed = (api for api in revisions.everything_deployed(session, before.organization, after) if api.revision)
+    deployed = (api for api in revisions.list_deployed(session, before.organization, after) if api.revision)
     origins = {str(endpoint.origin) for api in deployed for endpoint in api.endpoints}
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 

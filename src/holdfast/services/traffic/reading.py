@@ -193,8 +193,8 @@ def _find_deployed(session: Session, api: Api, names: Collection[str]) -> dict[s
     """Return *api* as each of the gateways *names* serves it: as the working copy, or as a revision."""
     if not api.pinned:
         return {}
-    group_of = dict(gateways.joined(session))
-    every = revisions.everything_deployed(session, api.organization, [api])
+    group_of = dict(gateways.list_joined(session))
+    every = revisions.list_deployed(session, api.organization, [api])
     by_group = {group: variant for variant in every for group in variant.groups}
     groups = {name: group_of.get(name, DEFAULT_GROUP) for name in names}
     return {name: by_group[group] for name, group in groups.items() if group in by_group}

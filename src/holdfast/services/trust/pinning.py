@@ -69,7 +69,7 @@ def pin_entry(session: Session, context: Context, entry: EndpointCertificate) ->
     if not _needs_pin(session, context, entry):
         return
     before = _find_settings(session, entry)
-    others = any(other.id != entry.id for other in _trusted_at(session, entry))
+    others = any(other.id != entry.id for other in _find_trusted(session, entry))
     has_pins = bool(before.certificate_pins or before.spki_pins)
     if not before.any_name and (others or has_pins or before.anchors is not AnchorMode.IMPORTED):
         message = (
@@ -117,7 +117,7 @@ def _has_names(entry: EndpointCertificate) -> bool:
     return any(certificate.subject_alt_names for certificate in entry.certificates)
 
 
-def _trusted_at(session: Session, entry: EndpointCertificate) -> list[EndpointCertificate]:
+def _find_trusted(session: Session, entry: EndpointCertificate) -> list[EndpointCertificate]:
     return endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
 
 

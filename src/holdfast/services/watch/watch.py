@@ -24,7 +24,7 @@ from holdfast.store.watch.watched_endpoints import Place
 
 log = structlog.get_logger()
 PATIENCE = 30.0  # seconds for one backend
-SETTLED = 1.0  # seconds after a change until it is taken into account, together with others
+COLLECTION_TIME = 1.0  # seconds after a change until it is taken into account, together with others
 PAUSES = 360  # in an interval: times at which backends that are due are checked
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds
 WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
@@ -68,7 +68,7 @@ class Watch:
                     await self._wake.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(SETTLED)
+            await asyncio.sleep(COLLECTION_TIME)
             await self.follow_trust()
 
     async def check_all_due(self) -> None:

@@ -76,7 +76,7 @@ def read_api(row: ApiRow, places: Places) -> Api:
         has_short_path=row.has_short_path,
         rules=read_stored_rules(row.request_rules) if row.request_rules else NO_RULES,
         mocks=None if row.mock_responses is None else read_stored(row.mock_responses),
-        kept_security=endpoint_security.kept_in(row),
+        kept_security=endpoint_security.read_kept(row),
     )
 
 

@@ -56,7 +56,7 @@ def _write_secret(secret: SealedSecret) -> dict[str, Any]:
     }
 
 
-def kept_in(row: ApiRow) -> tuple[tuple[Environment, EndpointSecurity], ...]:
+def read_kept(row: ApiRow) -> tuple[tuple[Environment, EndpointSecurity], ...]:
     """Return the endpoint security in the columns of an API that is kept for revisions, with its environment."""
     columns: dict[Environment, Any] = {"production": row.production_security, "sandbox": row.sandbox_security}
     return tuple((name, security) for name, values in columns.items() if values for security in _read_kept(values))
@@ -132,18 +132,18 @@ def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes,
     """Replace each sealed secret with the result of *reseal*, which gets the sealed secret and its id."""
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
     for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, has_any)):
-        row.production_security = _resealed(row.production_security, reseal)
-        row.sandbox_security = _resealed(row.sandbox_security, reseal)
+        row.production_security = _reseal(row.production_security, reseal)
+        row.sandbox_security = _reseal(row.sandbox_security, reseal)
     session.flush()
 
 
-def _resealed(values: dict[str, Any] | None, reseal: Callable[[bytes, str], bytes]) -> dict[str, Any] | None:
+def _reseal(values: dict[str, Any] | None, reseal: Callable[[bytes, str], bytes]) -> dict[str, Any] | None:
     if not values:
         return values
     if "earlier" in values:
-        values = {**values, "earlier": [_resealed(value, reseal) for value in values["earlier"]]}
+        values = {**values, "earlier": [_reseal(value, reseal) for value in values["earlier"]]}
     if _PASSWORD_GRANT in values:
-        values = {**values, _PASSWORD_GRANT: _resealed(values[_PASSWORD_GRANT], reseal)}
+        values = {**values, _PASSWORD_GRANT: _reseal(values[_PASSWORD_GRANT], reseal)}
     for name in _SECRETS:
         if secret := values.get(name):
             sealed = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()

@@ -110,7 +110,7 @@ def content_of(session: Session, revision: Revision) -> RevisionContent:
     )
 
 
-def deployed(session: Session, organization: str, batch: Collection[Api]) -> dict[str, tuple[Api, ...]]:
+def find_deployed(session: Session, organization: str, batch: Collection[Api]) -> dict[str, tuple[Api, ...]]:
     """
     Return for each API of *batch*, by id, what its groups serve: the working copy, revisions, or both.
 
@@ -144,9 +144,9 @@ def origins_of(session: Session, api: Api) -> dict[Environment, set[frozenset[st
     return {environment: {variant.origins(environment) for variant in every} for environment in ENVIRONMENTS}
 
 
-def everything_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:
+def list_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:
     """Return what groups serve of the APIs of *batch*, as one list."""
-    return [api for variant in deployed(session, organization, batch).values() for api in variant]
+    return [api for variant in find_deployed(session, organization, batch).values() for api in variant]
 
 
 def _select(organization: str) -> Select[str, str, str, int, str, str, Any]:

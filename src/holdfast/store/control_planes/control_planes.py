@@ -34,9 +34,9 @@ def save(session: Session, control_plane: ControlPlane, home: str, now: datetime
     session.execute(upsert(session, ControlPlaneRow, values, key=("id",)))
 
 
-def live(session: Session, now: datetime) -> list[ControlPlane]:
+def list_live(session: Session, now: datetime) -> list[ControlPlane]:
     """Return the control planes that were seen within LIVE_FOR, in order of their names."""
-    return [control_plane for control_plane in known(session, now) if is_live(control_plane, now)]
+    return [control_plane for control_plane in list_known(session, now) if is_live(control_plane, now)]
 
 
 def older_than(session: Session, revision: str, now: datetime) -> list[str]:
@@ -51,7 +51,7 @@ def is_live(control_plane: ControlPlane, now: datetime) -> bool:
     return control_plane.seen_at > now - LIVE_FOR
 
 
-def known(session: Session, now: datetime) -> list[ControlPlane]:
+def list_known(session: Session, now: datetime) -> list[ControlPlane]:
     """Return those seen within SHOWN_FOR, live or not, in order of their names; at most the newest 100."""
     query = select(ControlPlaneRow).where(ControlPlaneRow.seen_at > now - SHOWN_FOR)
     rows = session.scalars(query.order_by(ControlPlaneRow.seen_at.desc()).limit(_NEWEST)).all()

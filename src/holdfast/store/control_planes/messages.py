@@ -50,7 +50,7 @@ def add(session: Session, messages: Sequence[SealedMessage]) -> None:
         session.execute(insert(MessageRow), values)
 
 
-def unread(session: Session, recipient: str, beyond: Collection[Key]) -> list[SealedMessage]:
+def find_unread(session: Session, recipient: str, beyond: Collection[Key]) -> list[SealedMessage]:
     """Return some messages to *recipient*, each sender's in order, without those with the keys *beyond*."""
     row = MessageRow
     query = select(row).where(row.recipient == recipient, func.length(row.sealed) <= MAX_SEALED)

@@ -56,7 +56,7 @@ def find(session: Session, organization: str, offset: int = 0, limit: int | None
     return _gateways(session, organization, rows), count(session, organization)
 
 
-def joined(session: Session) -> list[tuple[str, str]]:
+def list_joined(session: Session) -> list[tuple[str, str]]:
     """Return the names of all gateways that have joined, in order, each with its group."""
     query = select(GatewayRow.name, GatewayRow.group_name).where(GatewayRow.enrolled_at.is_not(None))
     return [(row[0], row[1]) for row in session.execute(query.order_by(GatewayRow.name))]

@@ -91,7 +91,7 @@ def find(
     return [_entry(row) for row in session.scalars(page)], total
 
 
-def expiring(session: Session, organization: str, before: datetime) -> list[ExpiringCaller]:
+def find_expiring(session: Session, organization: str, before: datetime) -> list[ExpiringCaller]:
     """Return the caller certificates of all APIs that expire before a time, or have, the first to expire first."""
     table = CallerCertificateRow
     columns = (table.api_id, table.alias, table.fingerprint, table.not_after)
@@ -99,7 +99,7 @@ def expiring(session: Session, organization: str, before: datetime) -> list[Expi
     return [ExpiringCaller(*row) for row in session.execute(query.order_by(table.not_after, table.id))]
 
 
-def accepted_callers(
+def find_accepted(
     session: Session, organization: str, api_ids: Collection[str]
 ) -> dict[str, frozenset[AcceptedCaller]]:
     """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""

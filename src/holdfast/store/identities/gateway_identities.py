@@ -95,13 +95,13 @@ def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
         endpoint=row.endpoint,
         chain=tuple(read_certificate(certificate.der) for certificate in row.chain),
         sealed_key=row.sealed_key,
-        pending=_pending(row),
+        pending=_read_pending_request(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _pending(row: GatewayIdentityRow) -> PendingRequest | None:
+def _read_pending_request(row: GatewayIdentityRow) -> PendingRequest | None:
     if row.request_der is None or row.request_sealed_key is None or row.request_made_at is None:
         return None
     return PendingRequest(read_signing_request(row.request_der), row.request_sealed_key, row.request_made_at)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.store.errors import StoreForeign, StoreTooNew
-from holdfast.store.revisions import known_revisions, revision_of, tables_of
+from holdfast.store.revisions import list_schema_revisions, revision_of, tables_of
 from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.sqlite.files import open_to_read
 
@@ -55,7 +55,7 @@ def read_contents(path: Path) -> Contents:
         revision = revision_of(connection)
         if revision is None or not tables_of(connection) >= _ALWAYS:
             raise StoreForeign(path)
-        if revision not in known_revisions():
+        if revision not in list_schema_revisions():
             raise StoreTooNew(revision)
         apis = connection.execute("SELECT count(*) FROM api").fetchone()[0]
         return Contents(revision, apis, sum(1 for _ in sealed_secrets(connection)))

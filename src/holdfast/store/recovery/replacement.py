@@ -27,19 +27,19 @@ def stage(source: Path, database: Path) -> Path:
 
 def replace_database(database: Path, staged: Path) -> Path | None:
     """Replace *database* with *staged*, and return the path of the old database, if there was one."""
-    staged.replace(_decided(database))
+    staged.replace(_name_decision_file(database))
     flush(database.parent)
     return finish(database)
 
 
 def is_unfinished(database: Path) -> bool:
     """Return whether a restore was interrupted after its point of no return."""
-    return _decided(database).exists()
+    return _name_decision_file(database).exists()
 
 
 def finish(database: Path) -> Path | None:
     """Complete a restore that has passed its point of no return; return the path of the old database, if any."""
-    new = _decided(database)
+    new = _name_decision_file(database)
     if not new.exists():
         return None
     kept = _move_away(database, datetime.fromtimestamp(new.stat().st_mtime, UTC))
@@ -59,7 +59,7 @@ def name_kept(database: Path, at: datetime) -> Path:
     return kept
 
 
-def _decided(database: Path) -> Path:
+def _name_decision_file(database: Path) -> Path:
     return database.with_name(f"{database.name}.restored")
 
 

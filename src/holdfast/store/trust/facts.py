@@ -61,12 +61,12 @@ def searchable(text: str) -> str:
 
 def has_undescribed(session: Session, organization: str | None = None) -> bool:
     """Return whether rows of an organization, or of any, lack facts, or have those from before their last change."""
-    return bool(_undescribed(session, organization, 1))
+    return bool(_find_undescribed(session, organization, 1))
 
 
 def describe(session: Session, organization: str | None = None) -> int:
     """Add the facts to at most BATCH rows of an organization, or of any; return the number of rows."""
-    ids = _undescribed(session, organization, BATCH)
+    ids = _find_undescribed(session, organization, BATCH)
     table = EndpointCertificateRow
     columns = (table.id, table.organization_id, table.alias, table.endpoint, table.created_at, table.created_by)
     rows = session.execute(select(*columns).where(table.id.in_(ids))).all()
@@ -93,7 +93,7 @@ def describe(session: Session, organization: str | None = None) -> int:
     return len(ids)
 
 
-def _undescribed(session: Session, organization: str | None, limit: int) -> Sequence[str]:
+def _find_undescribed(session: Session, organization: str | None, limit: int) -> Sequence[str]:
     table = EndpointCertificateRow
     # The condition of the index `endpoint_certificate_undescribed`, which contains only these rows.
     query = select(table.id).where(or_(table.described_at.is_(None), table.described_at != table.updated_at))

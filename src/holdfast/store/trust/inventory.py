@@ -164,7 +164,7 @@ def find(
     """Return the matching endpoint certificates in order, those *after* a position; *offset* skips some of them."""
     column = _COLUMNS[sort]
     wanted = _name_unused(session, organization, wanted)
-    query = _matching(session, organization, wanted)
+    query = _select_matching(session, organization, wanted)
     if after:
         query = query.where(_beyond(column, after, descending=descending))
     first = unindexed(column) if wanted.reads_all or wanted.is_at_few else column
@@ -176,7 +176,9 @@ def count(session: Session, organization: str, wanted: Filter, most: int | None 
     """Return the number of matching endpoint certificates, or *most* if there are more."""
     wanted = _name_unused(session, organization, wanted)
     # Without columns, so that indexes have all that is needed.
-    rows: Select[Any] = _matching(session, organization, wanted).with_only_columns(literal_column("1")).limit(most)
+    rows: Select[Any] = (
+        _select_matching(session, organization, wanted).with_only_columns(literal_column("1")).limit(most)
+    )
     return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
@@ -207,7 +209,7 @@ def _name_unused(session: Session, organization: str, wanted: Filter) -> Filter:
     return replace(wanted, unused=False, origins=origins)
 
 
-def _matching(session: Session, organization: str, wanted: Filter) -> Select[Any]:
+def _select_matching(session: Session, organization: str, wanted: Filter) -> Select[Any]:
     names = ("id", "alias", "endpoint", "origin", "common_name", "issuer", "expires_at", "created_at", "created_by")
     query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
     # To read all rows takes several times as long in the order of an index, so none must fit.

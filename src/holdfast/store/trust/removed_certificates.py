@@ -47,7 +47,7 @@ def get(session: Session, organization: str, removed_id: str, now: datetime) -> 
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.id == removed_id)
     row = session.scalar(query.where(table.removed_at > now - KEEP_REMOVED))
-    return _removed(row) if row else None
+    return _read_removed(row) if row else None
 
 
 def latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
@@ -56,7 +56,7 @@ def latest_replaced(session: Session, organization: str, entry_id: str, now: dat
     query = select(table).where(table.organization_id == organization, table.endpoint_certificate_id == entry_id)
     query = query.where(table.why != Removal.DELETED, table.removed_at > now - KEEP_REMOVED)
     row = session.scalar(query.order_by(table.removed_at.desc(), table.id).limit(1))
-    return _removed(row) if row else None
+    return _read_removed(row) if row else None
 
 
 def find(
@@ -67,7 +67,7 @@ def find(
     query = select(table).where(table.organization_id == organization, table.removed_at > now - KEEP_REMOVED)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.removed_at.desc(), table.id).offset(offset).limit(limit)
-    return [_removed(row) for row in session.scalars(page)], total
+    return [_read_removed(row) for row in session.scalars(page)], total
 
 
 def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
@@ -89,7 +89,7 @@ def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
     )
 
 
-def _removed(row: RemovedCertificateRow) -> RemovedCertificate:
+def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
     return RemovedCertificate(
         id=row.id,
         organization=row.organization_id,

@@ -30,7 +30,7 @@ def is_unused(table: Decided | Any) -> ColumnElement[bool]:
 
 def find(session: Session, organization: str, among: Collection[str] | None = None) -> list[str]:
     """Return the unused origins, *among* these or all, in order."""
-    return sorted(session.scalars(union(*(_unused(table, organization, among) for table in _TABLES))))
+    return sorted(session.scalars(union(*(_select_unused(table, organization, among) for table in _TABLES))))
 
 
 def with_certificates(session: Session, organization: str, most: int | None = None) -> Sequence[str]:
@@ -50,6 +50,6 @@ def count_certificates(session: Session, organization: str, most: int) -> int:
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _unused(table: Decided, organization: str, among: Collection[str] | None) -> Select[str]:
+def _select_unused(table: Decided, organization: str, among: Collection[str] | None) -> Select[str]:
     query = select(table.origin).where(table.organization_id == organization, is_unused(table))
     return query if among is None else query.where(table.origin.in_(among))

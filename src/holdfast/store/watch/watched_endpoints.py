@@ -109,7 +109,7 @@ def find(
     limit: int | None = None,
 ) -> tuple[list[WatchedEndpoint], int]:
     """Return a page of the matching watched endpoints, the first to expire first, and their total number."""
-    query = _matching(organization, wanted, now)
+    query = _select_matching(organization, wanted, now)
     ordered = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin)
     page = session.scalars(ordered.offset(offset).limit(limit)).all()
     total = find_total(len(page), offset, limit)
@@ -158,7 +158,7 @@ def _has_status(status: WatchStatus, now: datetime) -> ColumnElement[bool]:
             return and_(settled, trusted, _table.accepted_until > now + EXPIRING_WITHIN)
 
 
-def _matching(organization: str, wanted: WatchFilter, now: datetime) -> Select[WatchedEndpointRow]:
+def _select_matching(organization: str, wanted: WatchFilter, now: datetime) -> Select[WatchedEndpointRow]:
     query = select(_table).where(_table.organization_id == organization)
     if wanted.status:
         query = query.where(_has_status(wanted.status, now))

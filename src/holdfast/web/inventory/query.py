@@ -31,7 +31,7 @@ class Chip:
     is_quick: bool = True
 
 
-def _expiring(days: int) -> Callable[[Filter, datetime], Filter]:
+def _expire_within(days: int) -> Callable[[Filter, datetime], Filter]:
     end = timedelta(days=days)
     return lambda wanted, now: replace(wanted, expires_after=now, expires_before=now + end)
 
@@ -39,9 +39,9 @@ def _expiring(days: int) -> Callable[[Filter, datetime], Filter]:
 CHIPS = (
     Chip("", "All", lambda wanted, _: wanted),
     Chip("expired", "Expired", lambda wanted, now: replace(wanted, expires_before=now)),
-    Chip("7", "Expiring 7 days", _expiring(7)),
-    Chip("30", "Expiring 30 days", _expiring(30)),
-    Chip("90", "Expiring 90 days", _expiring(90)),
+    Chip("7", "Expiring 7 days", _expire_within(7)),
+    Chip("30", "Expiring 30 days", _expire_within(30)),
+    Chip("90", "Expiring 90 days", _expire_within(90)),
     Chip("unused", "Not in use", lambda wanted, _: replace(wanted, unused=True), is_quick=False),
     # Its origins are known to the process only; the page adds them.
     Chip("not-in-force", "Not in force", lambda wanted, _: replace(wanted, origins=())),

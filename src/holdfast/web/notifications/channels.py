@@ -55,7 +55,7 @@ def create_channel(
     try:
         channel = channels.create_channel(context, runtime.sealing, name, kind, draft)
     except Refusal as error:
-        typed = _typed(name, url, recipients, audience, events)
+        typed = _read_form(name, url, recipients, audience, events)
         return _show_form(request, context, check_kind(kind), "", typed, error.fields("name"))
     return notices.redirect(request, PAGE, "channel-created", channel.name)
 
@@ -64,7 +64,7 @@ def create_channel(
 def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
     """Show the form for a change of a channel."""
     channel = channels.get_channel(context, name).channel
-    typed = _typed(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
+    typed = _read_form(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
     return _show_form(request, context, channel.kind, name, typed, {})
 
 
@@ -86,7 +86,7 @@ def change_channel(
         channels.change_channel(context, runtime.sealing, name, draft)
     except Refusal as error:
         kind = channels.get_channel(context, name).channel.kind
-        typed = _typed(name, url, recipients, audience, events)
+        typed = _read_form(name, url, recipients, audience, events)
         return _show_form(request, context, kind, name, typed, error.fields("audience"))
     return notices.redirect(request, PAGE, "channel-changed", name)
 
@@ -116,7 +116,7 @@ def delete_channel(request: Request, context: RequestContext, name: str) -> Resp
     return notices.redirect(request, PAGE, "channel-deleted", name)
 
 
-def _typed(name: str, url: str, recipients: str, audience: str, events: list[Any] | None) -> dict[str, Any]:
+def _read_form(name: str, url: str, recipients: str, audience: str, events: list[Any] | None) -> dict[str, Any]:
     return {"name": name, "url": url, "recipients": recipients, "audience": audience, "events": events or []}
 
 

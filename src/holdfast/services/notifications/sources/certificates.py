@@ -102,7 +102,7 @@ def find_expiring_identities(session: Session, organization: str, now: datetime)
 def find_expiring_callers(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
     """Yield a condition for each caller certificate that expires soon, or has."""
     kind = EventKind.CALLER_EXPIRY
-    expiring = caller_certificates.expiring(session, organization, now + WITHIN)
+    expiring = caller_certificates.find_expiring(session, organization, now + WITHIN)
     names = apis.names(session, organization, {entry.api_id for entry in expiring})
     for entry in expiring:
         threshold = find_threshold(entry.not_after, now)
