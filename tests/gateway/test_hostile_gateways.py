@@ -110,7 +110,8 @@ def test_unknown_methods_and_damaged_messages_get_an_error_and_no_stack_trace():
             ):
                 package = "discovery" if "Aggregated" in method else "accesslog"
                 call = channel.stream_stream(f"/envoy.service.{package}.v3.{method}", None, None)()
-                await call.write(message)
+                if message:  # one that is sent after the stream has ended would hide the code
+                    await call.write(message)
                 async with asyncio.timeout(WITHIN):
                     assert await call.code() == code
                 assert "class" not in await call.details()
