@@ -3,10 +3,10 @@ Groups on the page of gateways, and the dialogs to create, change and delete one
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group, write_address
@@ -69,6 +69,14 @@ class _Typed:
         return GroupChange(self.display_name, self.description, self.urls, listen or None)
 
 
+def _read_form(display_name: Text = "", description: Text = "", urls: Texts = None, listen: Texts = None) -> _Typed:
+    """Return the fields that can be changed later. The name comes from the form of a new group, or from the path."""
+    return _Typed("", display_name, description, _by_listener(urls), _by_listener(listen))
+
+
+TypedGroup = Annotated[_Typed, Depends(_read_form)]
+
+
 def list_rows(context: Context, every: Iterable[GatewayStatus]) -> list[GroupRow]:
     """Return all groups, ordered by name; *every* are the gateways."""
     if not is_operator(context):
@@ -90,17 +98,9 @@ def ask_for_group(request: Request, context: RequestContext) -> Response:
 
 
 @router.post("/new")
-def create_group(
-    request: Request,
-    context: RequestContext,
-    name: Text = "",
-    display_name: Text = "",
-    description: Text = "",
-    urls: Texts = None,
-    listen: Texts = None,
-) -> Response:
+def create_group(request: Request, context: RequestContext, typed: TypedGroup, name: Text = "") -> Response:
     """Create a group."""
-    typed = _Typed(name, display_name, description, _by_listener(urls), _by_listener(listen))
+    typed = replace(typed, name=name)
     try:
         group = groups.create_group(context, name, typed.values).group
     except Refusal as error:
@@ -115,17 +115,9 @@ def ask_to_change(request: Request, context: RequestContext, name: str) -> Respo
 
 
 @router.post("/{name}/edit")
-def change_group(
-    request: Request,
-    context: RequestContext,
-    name: str,
-    display_name: Text = "",
-    description: Text = "",
-    urls: Texts = None,
-    listen: Texts = None,
-) -> Response:
+def change_group(request: Request, context: RequestContext, name: str, typed: TypedGroup) -> Response:
     """Change a group."""
-    typed = _Typed(name, display_name, description, _by_listener(urls), _by_listener(listen))
+    typed = replace(typed, name=name)
     try:
         group = groups.change_group(context, name, typed.values).group
     except Refusal as error:
