@@ -79,7 +79,7 @@ class ForkServer:
     def __init__(self) -> None:
         # A fork's parent ends at once; its next ancestor that reaps takes its place.
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
-        command = [sys.executable, __file__]
+        command = [sys.executable, __file__, str(os.getpid())]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def start(self, arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> ForkedProcess:
@@ -115,8 +115,12 @@ def _preload() -> None:
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads don't survive a fork"
 
 
-def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
-    """Fork for each line of *wishes* and write the process ID; return in each fork, and exit after the last line."""
+def _serve(wishes: IO[bytes], pids: IO[bytes], tests: int) -> None:
+    """
+    Fork for each line of *wishes* and write the process ID; return in each fork, and exit after the last line.
+
+    *tests* is the process ID of the process of the tests.
+    """
     for line in wishes:
         wish = json.loads(line)
         reader, writer = os.pipe()
@@ -129,7 +133,7 @@ def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
                 os._exit(0)
             os.close(reader)
             os.close(writer)
-            _end_with_tests(between)
+            _end_with_tests(between, tests)
             return _become(**wish)
         os.close(writer)
         os.waitpid(parent, 0)
@@ -139,11 +143,13 @@ def _serve(wishes: IO[bytes], pids: IO[bytes]) -> None:
     os._exit(0)
 
 
-def _end_with_tests(between: int) -> None:
+def _end_with_tests(between: int, tests: int) -> None:
     """Let the kernel stop this process when the process of the tests ends, even if that is killed."""
     while os.getppid() == between:  # until it has ended, and the process of the tests is the parent
         os.sched_yield()
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != tests:  # it ended before, so the kernel sends nothing
+        os._exit(1)
 
 
 def _become(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
@@ -166,7 +172,7 @@ if __name__ == "__main__":
     gc.freeze()
     # A fork that collected garbage among these objects, too, would copy the memory of all of them.
     gc.unfreeze = lambda: None
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    _serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))
     gc.enable()
     from holdfast.cli import main_in_own_process
 

@@ -1,5 +1,6 @@
 """tests/forking.py leaves no process behind."""
 
+import json
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ports import free_addresses
+from running import is_running, kill, wait_until
 
 TESTS = Path(__file__).parents[1]
 # As a process of pytest: it starts a Holdfast, waits until it has an Envoy, and is killed.
@@ -43,3 +45,20 @@ def test_a_holdfast_ends_when_the_process_of_its_tests_is_killed(tmp_path):
         signal.pidfd_send_signal(holdfast, signal.SIGKILL)
     os.close(holdfast)
     assert ended
+
+
+def test_a_holdfast_does_not_start_for_tests_that_have_ended(tmp_path):
+    with subprocess.Popen(["/bin/true"]) as tests:
+        pass
+    output = tmp_path / "output"
+    output.touch()
+    environment = os.environ | {"HOLDFAST_DATA": str(tmp_path / "data")}
+    wish = {"arguments": ["up"], "environment": environment, "output": str(output), "errors": str(output)}
+    command = [sys.executable, TESTS / "forking.py", str(tests.pid)]
+    fork = int(subprocess.run(command, input=json.dumps(wish).encode() + b"\n", capture_output=True, check=True).stdout)
+    try:
+        wait_until(lambda: not is_running(fork))
+    finally:
+        if is_running(fork):
+            kill(fork)
+    assert output.read_text() == ""
