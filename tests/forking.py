@@ -25,6 +25,8 @@ from typing import IO
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 PRELOADED = (
+    "anyio._backends._asyncio",
+    "holdfast.cli.app",
     "holdfast.cli.server.up",
     "holdfast.cli.server.gateway",
     "holdfast.cli.server.first_start",
@@ -33,7 +35,9 @@ PRELOADED = (
     "holdfast.demo.story",
     "holdfast.demo.tour",
     "holdfast.openid.provider",
+    "holdfast.server.asgi",
     "holdfast.store.migrating",
+    "uvicorn.lifespan.off",
 )
 
 
