@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ports import free_addresses
-from running import is_running, kill, wait_until
+from running import START_WITHIN, is_running, kill, wait_until
 
 TESTS = Path(__file__).parents[1]
 # As a process of pytest: it starts a Holdfast, waits until it has an Envoy, and is killed.
@@ -40,7 +40,7 @@ def test_a_holdfast_ends_when_the_process_of_its_tests_is_killed(tmp_path):
         assert tests.stdout
         holdfast = os.pidfd_open(int(tests.stdout.readline()))
         tests.kill()
-    ended, _, _ = select.select([holdfast], [], [], 30)
+    ended, _, _ = select.select([holdfast], [], [], START_WITHIN)
     if not ended:
         signal.pidfd_send_signal(holdfast, signal.SIGKILL)
     os.close(holdfast)
