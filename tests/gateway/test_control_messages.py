@@ -19,7 +19,7 @@ from holdfast.gateway.control.answers import (
 )
 from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.reports import REPORTS
-from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, Look, Resolve
+from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, ProbeBackend, Resolve
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.gateway.probing.resources import new_name
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
@@ -42,7 +42,7 @@ CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "
         Head(2, RESOURCES[:1], "backend.test:8443", "/a?b=c"),
         End(2**53 - 1),
         Resolve(1, "backend.test"),
-        Look(2, ("192.0.2.1", "2001:db8::1"), 443, "", 5.0),
+        ProbeBackend(2, ("192.0.2.1", "2001:db8::1"), 443, "", 5.0),
         Resolved(1, ("192.0.2.1", "2001:db8::1")),
         Resolved(2, (), "backend.test has no address."),
         SEEN,

@@ -116,7 +116,7 @@ def test_other_tasks_are_relayed_too(store, tmp_path):
         for ask, kind, result, expected in (
             (both.control.head(GATEWAY, a_probe(), "/base"), "head", partial_headed, HeadAnswer(204)),
             (both.control.resolve(GATEWAY, "backend.test"), "resolve", partial_resolved, ("192.0.2.1",)),
-            (both.control.look(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", partial_unseen, UNSEEN),
+            (both.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", partial_unseen, UNSEEN),
         ):
             asking = asyncio.create_task(ask)
             request = await both.agent.receive()
@@ -211,7 +211,7 @@ def test_tests_connect_only_where_the_gateways_control_plane_allows_it(store, tm
         for ask in (
             both.connect(a_probe("198.51.100.7")),
             both.control.head(GATEWAY, a_probe("198.51.100.7"), "/"),
-            both.control.look(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
+            both.control.probe_backend(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
         ):
             with pytest.raises(NoAnswer, match=r"connect to 198\.51\.100\.7"):
                 await ask

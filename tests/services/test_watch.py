@@ -20,8 +20,8 @@ from holdfast.services.background import Background
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.control_planes.lease import Lease
 from holdfast.services.trust import endpoint_certificates
-from holdfast.services.watch.looks import Looks
 from holdfast.services.watch.watch import Watch
+from holdfast.services.watch.watch_probes import WatchProbes
 from holdfast.services.watch.watched_endpoints import find_rejected_changes
 from holdfast.store.tables import TrustedCertificateRow
 from holdfast.store.topics import Topic
@@ -41,7 +41,7 @@ def watching(store, clock, tmp_path):
     async def run(known_hosts=lambda _: [V4]):
         async with following(Cache(), tmp_path) as control:
             yield Watch(
-                store, SEALING, Looks(control, GATEWAY, resolver=known_hosts, seconds=PATIENCE), clock, INTERVAL
+                store, SEALING, WatchProbes(control, GATEWAY, resolver=known_hosts, seconds=PATIENCE), clock, INTERVAL
             )
 
     return run
@@ -287,7 +287,7 @@ def test_certificates_that_a_load_balancer_presents_in_turn_are_not_a_change_eac
 def test_nothing_is_checked_without_a_gateway(store, anna, clock, publish):
     async def story():
         control = Control(lambda _: Peer(GATEWAY), utc_now)
-        await Watch(store, SEALING, Looks(control, GATEWAY, resolver=lambda _: [V4]), clock, INTERVAL).check_due()
+        await Watch(store, SEALING, WatchProbes(control, GATEWAY, resolver=lambda _: [V4]), clock, INTERVAL).check_due()
 
     with Backend(issue(HOST)) as backend:
         publish(anna, "Pizza", url(backend))
@@ -346,11 +346,11 @@ def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store
             for name in ("one", "two"):
                 (directory := tmp_path / name).mkdir()
                 control = await stack.enter_async_context(following(Cache(), directory))
-                looks = Looks(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE)
+                probes = WatchProbes(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE)
                 lease = Lease(store, name, shared=True)
                 background = await stack.enter_async_context(Background())
                 background.start("lease", lease.follow)
-                background.start("watch", partial(lease.run, Watch(store, SEALING, looks, clock, INTERVAL).follow))
+                background.start("watch", partial(lease.run, Watch(store, SEALING, probes, clock, INTERVAL).follow))
             await until_seen(anna, backend)
             clock.advance(hours=7)
             publish(anna, "Pasta", url(other))

@@ -15,8 +15,8 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.services.catalog import apis
 from holdfast.services.watch import rounds
 from holdfast.services.watch import watch as watch_module
-from holdfast.services.watch.looks import Looks
 from holdfast.services.watch.watch import SHORTEST_REST, Watch, find_rest
+from holdfast.services.watch.watch_probes import WatchProbes
 from services.control_plane import SEALING, play
 
 INTERVAL = timedelta(hours=6)
@@ -52,9 +52,9 @@ def test_a_round_rests_after_each_group_and_says_if_it_takes_longer_than_the_int
 ):
     async def story():
         async with following(Cache(), tmp_path) as control:
-            looks = Looks(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE, at_once=3)
+            probes = WatchProbes(control, GATEWAY, resolver=lambda _: [V4], seconds=PATIENCE, at_once=3)
             interval = timedelta(seconds=SHORTEST_REST)
-            began, watch = time.monotonic(), Watch(store, SEALING, looks, clock, interval)
+            began, watch = time.monotonic(), Watch(store, SEALING, probes, clock, interval)
             await watch.check_all_due()
             assert warnings == ["backends are checked late"]
             return time.monotonic() - began
@@ -75,8 +75,8 @@ def test_a_round_continues_although_others_write_unless_there_is_a_new_endpoint(
                 create(store, clock, anna, next(numbers), url)
                 return [V4]
 
-            looks = Looks(control, GATEWAY, resolver=write, seconds=PATIENCE, at_once=1)
-            return await Watch(store, SEALING, looks, clock, INTERVAL).check_due()
+            probes = WatchProbes(control, GATEWAY, resolver=write, seconds=PATIENCE, at_once=1)
+            return await Watch(store, SEALING, probes, clock, INTERVAL).check_due()
 
     with closed_port() as nowhere:
         known, new = (nowhere.replace(V4, f"{name}.test") for name in ("known", "new"))

@@ -46,7 +46,7 @@ from holdfast.services.publishing.listeners import Listeners
 from holdfast.services.runtime import Runtime
 from holdfast.services.traffic.causes import CauseCounts
 from holdfast.services.traffic.recording import Lifetimes, TrafficRecording
-from holdfast.services.watch.looks import Looks
+from holdfast.services.watch.watch_probes import WatchProbes
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 
@@ -64,7 +64,7 @@ class Parts:
     records: ConnectionRecords  # of the gateways, for other control planes
     spreading: Spreading
     shared_failures: SharedFailures
-    looks: Looks  # at watched endpoints
+    watch_probes: WatchProbes  # at watched endpoints
     traffic: TrafficRecording
     causes: CauseCounts
 
@@ -149,7 +149,7 @@ def build_parts(
         sender=build_sender(settings),
         retire_after=timedelta(seconds=settings.retire_after),
     )
-    looks = Looks(
+    watch_probes = WatchProbes(
         control,
         presence.local_gateway,
         settings.probe_networks,
@@ -180,7 +180,7 @@ def build_parts(
         records,
         spreading,
         shared_failures,
-        looks,
+        watch_probes,
         traffic,
         causes,
     )

@@ -49,7 +49,7 @@ def follow_changes(background: Background, runtime: Runtime, distributor: Distri
 def watch_backends(background: Background, parts: Parts, interval: timedelta) -> None:
     """Start the task that checks once in an *interval* what backends present."""
     runtime = parts.runtime
-    watch = Watch(runtime.store, runtime.sealing, parts.looks, utc_now, interval)
+    watch = Watch(runtime.store, runtime.sealing, parts.watch_probes, utc_now, interval)
     background.start("watch", partial(runtime.presence.lease.run, watch.follow))
 
 

@@ -32,7 +32,7 @@ commands = typer.Typer(no_args_is_help=True)
         codes=(*CLIENT, ExitCode.REJECTED),
     ),
 )
-def look_at_endpoint(
+def probe_endpoint(
     url: Annotated[
         str,
         Argument(metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.endpoints),

@@ -133,7 +133,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The result of `Look`: a handshake in which the backend presented certificates."""
+    """The result of `ProbeBackend`: a handshake in which the backend presented certificates."""
 
     KIND: ClassVar[str] = "seen"
     id: int
@@ -172,7 +172,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class NotSeen:
-    """The result of `Look` if the backend presented no certificates."""
+    """The result of `ProbeBackend` if the backend presented no certificates."""
 
     KIND: ClassVar[str] = "not seen"
     id: int

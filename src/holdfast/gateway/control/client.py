@@ -12,7 +12,7 @@ import grpc.aio
 import structlog
 
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
-from holdfast.gateway.control.lookout import Lookout
+from holdfast.gateway.control.backend_probes import BackendProbes
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
 from holdfast.gateway.control.notices import NOTICES, Notice
 from holdfast.gateway.control.probes import EnvoyProbes
@@ -24,7 +24,7 @@ from holdfast.gateway.control.requests import (
     Connect,
     End,
     Head,
-    Look,
+    ProbeBackend,
     Request,
     Resolve,
     Task,
@@ -67,7 +67,7 @@ class ControlClient:
         self._probes = probes
         self._notify = notify
         self._on_loss = on_loss
-        self._lookout = Lookout()
+        self._backend_probes = BackendProbes()
         self._report = report
         self._traffic = traffic
         self._report_soon = report_soon or asyncio.Event()
@@ -95,7 +95,7 @@ class ControlClient:
         Raises:
             MalformedMessage: The control plane sent something that can't be read.
         """
-        stream = _Stream(self._probes, self._lookout, self._notify, self._traffic)
+        stream = _Stream(self._probes, self._backend_probes, self._notify, self._traffic)
         call = channel.stream_stream(METHOD, None, None)(None, wait_for_ready=True)
         sending = asyncio.create_task(stream.send(call))
         try:
@@ -129,14 +129,14 @@ class _Stream:
     def __init__(
         self,
         probes: EnvoyProbes,
-        lookout: Lookout,
+        backend_probes: BackendProbes,
         notify: Callable[[Notice], None],
         traffic: TrafficRecorder | None,
     ) -> None:
         self._traffic = traffic
         self._stored = asyncio.Event()  # the last part of the traffic
         self._probes = probes
-        self._lookout = lookout
+        self._backend_probes = backend_probes
         self._notify = notify
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -222,9 +222,9 @@ class _Stream:
             case Head():
                 self._queue.put_nowait(Headed(task.id, await self._probes.head(task)))
             case Resolve():
-                self._queue.put_nowait(await self._lookout.resolve(task))
-            case Look():
-                self._queue.put_nowait(await self._lookout.look(task))
+                self._queue.put_nowait(await self._backend_probes.resolve(task))
+            case ProbeBackend():
+                self._queue.put_nowait(await self._backend_probes.probe(task))
 
     async def _connect(self, probe: Connect) -> None:
         async with self._probes.connect(probe) as connection:

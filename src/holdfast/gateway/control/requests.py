@@ -104,7 +104,7 @@ class Resolve:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProbeBackend:
     """Make a handshake with the backend at one of *addresses*, for the SNI *server_name* (empty: none)."""
 
     KIND: ClassVar[str] = "look"
@@ -125,7 +125,7 @@ class Look:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "Look":
+    def read(cls, members: Members) -> "ProbeBackend":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(
             members.number("id"),
@@ -137,9 +137,9 @@ class Look:
 
 
 Probe = Connect | Head
-Task = Probe | Resolve | Look
+Task = Probe | Resolve | ProbeBackend
 Request = Task | End
-REQUESTS: Mapping[str, type[Request]] = {kind.KIND: kind for kind in (Connect, Head, Resolve, Look, End)}
+REQUESTS: Mapping[str, type[Request]] = {kind.KIND: kind for kind in (Connect, Head, Resolve, ProbeBackend, End)}
 
 
 def read_addresses(members: Members, name: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from holdfast.gateway.control.messages import METHOD
 from holdfast.gateway.control.notices import ControlPlanes, Move
 from holdfast.gateway.control.other_gateways import OtherGateways
 from holdfast.gateway.control.reports import Report
-from holdfast.gateway.control.requests import Connect, Head, Look, Resolve, Task
+from holdfast.gateway.control.requests import Connect, Head, ProbeBackend, Resolve, Task
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.control.stream import ControlStream, Exchange
 from holdfast.gateway.control.traffic import TrafficReport, TrafficStored
@@ -151,11 +151,11 @@ class Control:
         """Let the machine of *gateway* resolve *host*. Raises NoAnswer."""
         return await self._ask(gateway, partial(Resolve, host=host), Resolved)
 
-    async def look(
+    async def probe_backend(
         self, gateway: str, addresses: Sequence[str], port: int, server_name: str, seconds: float
     ) -> Handshake | Unseen:
         """Let the machine of *gateway* do what `network.backend.shake_hands` does. Raises NoAnswer."""
-        request = partial(Look, addresses=tuple(addresses), port=port, server_name=server_name, seconds=seconds)
+        request = partial(ProbeBackend, addresses=tuple(addresses), port=port, server_name=server_name, seconds=seconds)
         async with self._exchange(gateway, request) as exchange:
             match await exchange.result():
                 case Seen(_, handshake):

@@ -31,7 +31,7 @@ class Place(Protocol):
     async def resolve(self, host: str) -> list[str]:
         """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused, NoAnswer."""
 
-    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
         """Return what the backend at one of *addresses* presents, as `probe_backend` does."""
 
 
@@ -56,7 +56,7 @@ class Here:
         """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
         return await self._run(partial(resolve, host, self._networks, RESOLVED_WITHIN, self._resolver))
 
-    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
         """Return what the backend at one of *addresses* presents."""
         return await self._run(partial(probe_backend, addresses, port, server_name, self._seconds))
 
@@ -95,11 +95,11 @@ class There:
             raise AddressRefused(host)
         return allowed
 
-    async def look(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
         """Return what the backend at one of *addresses* presents."""
         try:
             async with asyncio.timeout(self._seconds + _ON_THE_WAY):
-                seen = await self._control.look(self.gateway, addresses, port, server_name, self._seconds)
+                seen = await self._control.probe_backend(self.gateway, addresses, port, server_name, self._seconds)
         except (NoAnswer, TimeoutError) as error:
             return Unseen(Obstacle.TIMEOUT, str(error) or f"The gateway {self.gateway} didn't answer in time.")
         if isinstance(seen, Handshake):

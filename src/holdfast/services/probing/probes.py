@@ -123,11 +123,11 @@ class Probes:
                 acceptance = accept(unknown, None, addresses, terms)
                 return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
             probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
-            looking = asyncio.ensure_future(place.look(addresses, target.origin.port, probe.server_name))
+            handshake = asyncio.ensure_future(place.probe_backend(addresses, target.origin.port, probe.server_name))
             try:
-                judge = partial(judge_connection, looking=looking, presents=terms.identity is not None)
+                judge = partial(judge_connection, handshake=handshake, presents=terms.identity is not None)
                 verdict = await self._probe_until(place, end, probe, judge)
-                presented = await looking
+                presented = await handshake
                 without = None
                 if needs_second_answer(verdict, terms):
                     rest = build_probe(
@@ -135,7 +135,7 @@ class Probes:
                     )
                     without = await self._probe_until(place, end, rest, judge)
             finally:
-                looking.cancel()
+                handshake.cancel()
             verdict = await self._refine(place, end, verdict, presented, target, terms, addresses)
             acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
@@ -160,7 +160,7 @@ class Probes:
             if isinstance(addresses, Unseen):
                 return addresses, place.gateway
             log.info("backend fetched", organization=user.organization, user=user.name, origin=str(target.origin))
-            return await place.look(addresses, target.origin.port, terms.trust.server_name), place.gateway
+            return await place.probe_backend(addresses, target.origin.port, terms.trust.server_name), place.gateway
 
     async def check(
         self,
@@ -202,7 +202,7 @@ class Probes:
             if not isinstance(answer, Verdict):
                 return CheckOutcome(target, answer, None, place.gateway)
             if terms and answer.cause in UNCLEAR:
-                presented = await place.look(addresses, target.origin.port, terms.trust.server_name)
+                presented = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
                 answer = await self._refine(place, end, answer, presented, target, terms, addresses)
             return CheckOutcome(target, 0, answer, place.gateway)
 

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, Closed, Failed
 from holdfast.gateway.control.messages import MalformedMessage, read, write
-from holdfast.gateway.control.requests import REQUESTS, Connect, End, Head, Look, Task
+from holdfast.gateway.control.requests import REQUESTS, Connect, End, Head, ProbeBackend, Task
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.control.stream import Exchange
 from holdfast.gateway.discovery.groups import Groups
@@ -107,7 +107,7 @@ class Relay:
     async def _check(self, gateway: str, identity: str, task: Task) -> None:
         """Raise NoAnswer if the gateway must not do *task*."""
         resources = task.resources if isinstance(task, Connect | Head) else ()
-        addresses = task.addresses if isinstance(task, Look) else addresses_of(resources)
+        addresses = task.addresses if isinstance(task, ProbeBackend) else addresses_of(resources)
         for address in addresses:
             if not may_be_reached(ip_address(address), self._networks):
                 raise NoAnswer(f"Tests of the gateway's control plane aren't allowed to connect to {address}.")

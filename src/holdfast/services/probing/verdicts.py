@@ -72,13 +72,13 @@ class Verdict:
 
 
 async def judge_connection(
-    connection: Connection, looking: "asyncio.Future[Presentation | Unseen]", *, presents: bool
+    connection: Connection, handshake: "asyncio.Future[Presentation | Unseen]", *, presents: bool
 ) -> Verdict:
-    """Return the gateway's verdict; *looking* fetches what the backend presents, *presents*: with an identity."""
+    """Return the gateway's verdict; *handshake* fetches what the backend presents, *presents*: with an identity."""
     answer = connection.answer
     if not answer.connected:
         return _build_refusal(answer, presents=presents)
-    presented = await asyncio.shield(looking)
+    presented = await asyncio.shield(handshake)
     asks = isinstance(presented, Presentation) and presented.asks_for_certificate
     if (asks or isinstance(presented, Unseen)) and await connection.ends_within(MOMENT):
         return Verdict(False, _find_objection(presented, presents=presents), ENDED)

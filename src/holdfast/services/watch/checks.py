@@ -15,8 +15,8 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.probing.terms import Terms, terms_to_test
 from holdfast.services.watch.coverage import hash_trust, predict, settle
-from holdfast.services.watch.looks import Look, Looks
 from holdfast.services.watch.observation import Observation, hash_chain, see_chain, see_nothing
+from holdfast.services.watch.watch_probes import WatchProbe, WatchProbes
 from holdfast.store.database import Transactions
 from holdfast.store.sealing import Sealing
 from holdfast.store.watch import presented_chains, watched_endpoints
@@ -54,19 +54,19 @@ def read_subject(store: Transactions, sealing: Sealing, place: Place, now: datet
     return Subject(parse_endpoint(origin), replace(terms, trust=trust), endpoint)
 
 
-async def check(store: Transactions, looks: Looks, subject: Subject, now: datetime) -> Observation | None:
+async def check(store: Transactions, probes: WatchProbes, subject: Subject, now: datetime) -> Observation | None:
     """Check the backend of *subject* from a gateway; None if no gateway can."""
-    look = await looks.look(subject.target, subject.terms)
-    if look is None:
+    probe = await probes.probe(subject.target, subject.terms)
+    if probe is None:
         return None
-    presented = look.presented
+    presented = probe.presented
     if isinstance(presented, Unseen):
         return see_nothing(subject.endpoint, presented.obstacle.value, now)
     if not presented.chain:
         return see_nothing(subject.endpoint, Cause.UNREADABLE_CERTIFICATE.value, now)
     chain = presented.chain
-    memory = await looks.run(lambda: _recall(store, subject.endpoint, chain))
-    coverage = _keep_coverage(subject, chain, now) or await _decide(looks, look, subject, chain, now)
+    memory = await probes.run(lambda: _recall(store, subject.endpoint, chain))
+    coverage = _keep_coverage(subject, chain, now) or await _decide(probes, probe, subject, chain, now)
     return see_chain(subject.endpoint, memory.known, memory.before, chain, coverage, now)
 
 
@@ -101,6 +101,8 @@ def _keep_coverage(subject: Subject, chain: Sequence[Certificate], now: datetime
     return coverage if is_settled and coverage.trust == hash_trust(subject.terms.trust) else None
 
 
-async def _decide(looks: Looks, look: Look, subject: Subject, chain: Sequence[Certificate], now: datetime) -> Coverage:
-    verdict = await looks.ask(look, subject.target, subject.terms)
-    return await looks.run(lambda: settle(chain, subject.terms.trust, verdict, now))
+async def _decide(
+    probes: WatchProbes, probe: WatchProbe, subject: Subject, chain: Sequence[Certificate], now: datetime
+) -> Coverage:
+    verdict = await probes.ask(probe, subject.target, subject.terms)
+    return await probes.run(lambda: settle(chain, subject.terms.trust, verdict, now))

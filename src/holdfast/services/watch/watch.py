@@ -13,9 +13,9 @@ import structlog
 from holdfast.services.background import wake_on_write
 from holdfast.services.errors import Conflict
 from holdfast.services.watch import checks, rounds
-from holdfast.services.watch.looks import Looks
 from holdfast.services.watch.observation import Observation
 from holdfast.services.watch.rounds import Due
+from holdfast.services.watch.watch_probes import WatchProbes
 from holdfast.store.database import Notes, Store
 from holdfast.store.errors import StoreBusy
 from holdfast.store.sealing import Sealing
@@ -30,7 +30,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 60.0  # seconds
 WITHOUT_GATEWAY = 5.0  # seconds until it looks for one again
 REST_FACTOR = 3.0  # a rest compared with the group of checks before it; requests then have the processor
 SHORTEST_REST, LONGEST_REST = 0.2, 1.0  # seconds
-UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can look at
+UNSEEN_AFTER = timedelta(minutes=10)  # until a backend is tried again that no gateway can probe
 MAX_CLOCK_SKEW = timedelta(minutes=5)  # between control planes
 AT_ONCE = 50  # origins whose trust has changed that are compared in one step
 
@@ -44,25 +44,25 @@ class Watch:
     """Checks each https origin that APIs use once in an *interval*. Lives on one event loop."""
 
     def __init__(
-        self, store: Store, sealing: Sealing, looks: Looks, now: Callable[[], datetime], interval: timedelta
+        self, store: Store, sealing: Sealing, probes: WatchProbes, now: Callable[[], datetime], interval: timedelta
     ) -> None:
         self._store: Notes = store
         self._sealing = sealing
-        self._looks = looks
+        self._probes = probes
         self._now = now
         self._interval = interval
         self._pause = min(max(interval.total_seconds() / PAUSES, SHORTEST_PAUSE), LONGEST_PAUSE)
         self._wake = wake_on_write(store)
-        self._turns = asyncio.Semaphore(looks.at_once)
+        self._turns = asyncio.Semaphore(probes.at_once)
         self._progress: Progress | None = None
-        self._unseen: dict[Place, datetime] = {}  # no gateway can look at these until then
+        self._unseen: dict[Place, datetime] = {}  # no gateway can probe these until then
 
     async def follow(self, store: Notes) -> None:
         """Check backends when they are due, until cancelled; *store* is for what was seen."""
         self._store, self._progress = store, None  # another control plane may have done it in the meantime
         while True:
             await self.check_all_due()
-            pause = self._pause if self._looks.can_look else min(self._pause, WITHOUT_GATEWAY)
+            pause = self._pause if self._probes.can_probe else min(self._pause, WITHOUT_GATEWAY)
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -97,11 +97,11 @@ class Watch:
             # It was written while a clock was wrong; otherwise, nothing would be checked until then.
             self._progress = reached = replace(reached, checked_until=now)
             self._unseen.clear()
-        if not self._looks.can_look:
+        if not self._probes.can_probe:
             return False
-        due = await self._looks.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
+        due = await self._probes.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
         due = [endpoint for endpoint in due if self._unseen.get(endpoint.place, now) <= now]
-        size = self._looks.at_once
+        size = self._probes.at_once
         for start in range(0, len(due), size):
             group, is_last = due[start : start + size], start + size >= len(due)
             observations = await asyncio.gather(*(self._check(endpoint.place) for endpoint in group))
@@ -117,16 +117,16 @@ class Watch:
 
     async def follow_trust(self) -> bool:
         """
-        Compare what backends present with trust that has changed, without looking at them again.
+        Compare what backends present with trust that has changed, without probing them again.
 
         Return whether a changed API has an endpoint that isn't watched yet.
         """
         self._wake.clear()
         reached = await self._begin()
-        news = await self._looks.run(lambda: rounds.find_news(self._store, reached.change))
+        news = await self._probes.run(lambda: rounds.find_news(self._store, reached.change))
         for start in range(0, len(news.places), AT_ONCE):
             group = news.places[start : start + AT_ONCE]
-            observations = await self._looks.run(partial(self._reassess, group))
+            observations = await self._probes.run(partial(self._reassess, group))
             if observations:
                 await self._write(observations, reached)
         self._progress = replace(await self._begin(), change=news.change)
@@ -134,7 +134,7 @@ class Watch:
 
     async def _begin(self) -> Progress:
         if self._progress is None:
-            self._progress = await self._looks.run(lambda: rounds.begin(self._store, self._now()))
+            self._progress = await self._probes.run(lambda: rounds.begin(self._store, self._now()))
         return self._progress
 
     async def _check(self, place: Place) -> Observation | None:
@@ -143,10 +143,12 @@ class Watch:
             try:
                 async with asyncio.timeout(PATIENCE):
                     now = self._now()
-                    subject = await self._looks.run(lambda: checks.read_subject(self._store, self._sealing, place, now))
+                    subject = await self._probes.run(
+                        lambda: checks.read_subject(self._store, self._sealing, place, now)
+                    )
                     if subject is None:
                         return None
-                    observation = await checks.check(self._store, self._looks, subject, now)
+                    observation = await checks.check(self._store, self._probes, subject, now)
             except Conflict as error:
                 log.info("backend not watched", organization=place[0], origin=place[1], reason=str(error))
             except Exception:
@@ -187,7 +189,7 @@ class Watch:
     async def _write(self, observations: Sequence[Observation], reached: Progress) -> None:
         while True:
             try:
-                await self._looks.run(lambda: rounds.save(self._store, observations, reached))
+                await self._probes.run(lambda: rounds.save(self._store, observations, reached))
             except StoreBusy as busy:
                 await asyncio.sleep(busy.seconds)
             else:

@@ -8,7 +8,7 @@ from functools import partial
 from ipaddress import ip_address
 
 from holdfast.gateway.control.answers import NotSeen, Resolved, Seen
-from holdfast.gateway.control.requests import Look, Resolve
+from holdfast.gateway.control.requests import ProbeBackend, Resolve
 from holdfast.network.addresses import EVERYWHERE, AddressRefused, NoAddress, may_be_reached, resolve
 from holdfast.network.presentation import Handshake, Obstacle, Unseen
 
@@ -16,12 +16,12 @@ RESOLVED_WITHIN = 2.5  # seconds
 _THREADS = 8
 
 
-class Lookout:
+class BackendProbes:
     """Resolves names and makes handshakes. The control plane decides which addresses are allowed, except for some."""
 
     def __init__(self) -> None:
         # A separate pool: slow backends must not block other work of the agent.
-        self._threads = ThreadPoolExecutor(_THREADS, "lookout")
+        self._threads = ThreadPoolExecutor(_THREADS, "backend-probes")
 
     async def resolve(self, request: Resolve) -> Resolved:
         """Resolve a name. Link-local and metadata addresses of this machine are left out."""
@@ -34,13 +34,13 @@ class Lookout:
             return Resolved(request.id, (), "No gateway may connect to its addresses.")
         return Resolved(request.id, tuple(addresses))
 
-    async def look(self, request: Look) -> Seen | NotSeen:
+    async def probe(self, request: ProbeBackend) -> Seen | NotSeen:
         """Make a handshake, without verifying the backend and without sending a request."""
-        outcome = await asyncio.get_running_loop().run_in_executor(self._threads, partial(_look, request))
+        outcome = await asyncio.get_running_loop().run_in_executor(self._threads, partial(_probe, request))
         return Seen(request.id, outcome) if isinstance(outcome, Handshake) else NotSeen(request.id, outcome)
 
 
-def _look(request: Look) -> Handshake | Unseen:
+def _probe(request: ProbeBackend) -> Handshake | Unseen:
     from holdfast.network.backend import shake_hands  # OpenSSL loads slowly, and most agents never do this
 
     addresses = [address for address in request.addresses if may_be_reached(ip_address(address), EVERYWHERE)]

@@ -1,5 +1,5 @@
 """
-Looks at backends from the machines of gateways, apart from the tests that users make, which never wait for it.
+Probes of backends from the machines of gateways, apart from the tests that users make, which never wait for it.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ WITHIN = 8.0  # seconds for a gateway's verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WatchProbe:
     """The certificates that a backend presents, and how to ask the gateway that it was seen from for its verdict."""
 
     presented: Presentation | Unseen
@@ -38,8 +38,8 @@ class Look:
     addresses: Sequence[str]
 
 
-class Looks:
-    """Looks at backends, at most *at_once* at a time. Lives on one event loop."""
+class WatchProbes:
+    """Probes backends, at most *at_once* at a time. Lives on one event loop."""
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class Looks:
         self._places = Places(control, local, networks, serves, resolver, seconds, self._threads)
 
     @property
-    def can_look(self) -> bool:
+    def can_probe(self) -> bool:
         """Whether a gateway is connected."""
         return bool(self._control.all_gateways)
 
-    async def look(self, target: Endpoint, terms: Terms) -> Look | None:
+    async def probe(self, target: Endpoint, terms: Terms) -> WatchProbe | None:
         """
         Return what the backend of *target* presents, seen from a connected gateway that may know of it.
 
@@ -81,15 +81,15 @@ class Looks:
             log.info("backend not watched", origin=str(target.origin), reason=str(error))
             return None
         if isinstance(addresses, Unseen):
-            return Look(addresses, place, ())
-        seen = await place.look(addresses, target.origin.port, terms.trust.server_name)
-        return Look(seen, place, addresses)
+            return WatchProbe(addresses, place, ())
+        seen = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
+        return WatchProbe(seen, place, addresses)
 
-    async def ask(self, look: Look, target: Endpoint, terms: Terms) -> Verdict | None:
-        """Return whether the gateway of *look* accepts the backend's certificates; None if it doesn't answer."""
-        probe = build_probe(new_name(), target, terms.trust, look.addresses, terms.identity, self._limits)
+    async def ask(self, before: WatchProbe, target: Endpoint, terms: Terms) -> Verdict | None:
+        """Return whether the gateway of *before* accepts the backend's certificates; None if it doesn't answer."""
+        probe = build_probe(new_name(), target, terms.trust, before.addresses, terms.identity, self._limits)
         try:
-            async with asyncio.timeout(WITHIN), self._control.connect(look.place.gateway, probe) as connection:
+            async with asyncio.timeout(WITHIN), self._control.connect(before.place.gateway, probe) as connection:
                 return await judge_certificates(connection, presents=terms.identity is not None)
         except (ProbeRejected, NoAnswer, TimeoutError):
             return None
