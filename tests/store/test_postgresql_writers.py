@@ -147,6 +147,21 @@ def test_a_stopped_writer_does_not_hold_the_lock(stores, monkeypatch):
         assert journal.changes_after(session, 0) == []
 
 
+def test_a_process_that_is_stopped_within_a_note_does_not_hold_its_rows(stores, monkeypatch):
+    """For example, if it is stopped while it renews its lease, another one must be able to take that."""
+    monkeypatch.setattr(engine, "WRITER_IDLE", 0.05)
+    first, second = stores
+    row = text("SELECT id FROM organization FOR UPDATE")
+
+    def stop_within(session):
+        session.execute(row)
+        with second.note(Topic.GATEWAYS) as other:  # waits until the first has lost the row
+            other.execute(row)
+
+    with pytest.raises(StoreSlow), first.note(Topic.GATEWAYS) as session:
+        stop_within(session)
+
+
 def test_a_reader_sees_one_state_while_others_write(stores):
     first, second = stores
     with first.read() as reading:

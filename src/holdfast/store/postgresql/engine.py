@@ -29,7 +29,7 @@ log = structlog.get_logger()
 WRITERS = 0x686F6C64_77726974  # the key of the advisory lock that writers take turns with: "holdwrit"
 TO_BEGIN = 5.0  # seconds that the server has to begin a transaction, in addition to the wait for other writers
 READER_IDLE = 60.0  # seconds that a reader can hold its transaction without a statement
-WRITER_IDLE = 10.0  # the same for a writer, for which all others wait; its process may have been stopped
+WRITER_IDLE = 10.0  # the same for a transaction for which others wait; its process may have been stopped
 CROWDED_AGAIN = 60.0  # seconds between warnings that the server accepts no more connections
 BEGIN = "holdfast_begin"  # an execution option: the statements that begin a transaction
 LOCKS = "holdfast_locks"  # an execution option: the seconds for which these may wait for locks
@@ -96,8 +96,7 @@ class PostgresqlEngine:
             # READ COMMITTED, so that the transaction sees what writers have committed while it waited.
             begin = (
                 f"BEGIN; SET LOCAL lock_timeout = {_milliseconds(left)}; "
-                f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(WRITER_IDLE)}; "
-                f"SELECT pg_advisory_xact_lock({WRITERS}); {notify(topic, self.name)}"
+                f"{_limit_idle()}SELECT pg_advisory_xact_lock({WRITERS}); {notify(topic, self.name)}"
             )
             with self._session(begin, left) as session:
                 yield session
@@ -108,7 +107,7 @@ class PostgresqlEngine:
         """Run one transaction next to those of other writers, and tell other processes of *topic*."""
         # Nobody misses these if the server crashes, so the transaction doesn't wait for the disk.
         at_once = "SET LOCAL synchronous_commit = off; " if topic in _TRANSIENT else ""
-        with self._session(f"BEGIN; {at_once}{notify(topic, self.name)}") as session:
+        with self._session(f"BEGIN; {at_once}{_limit_idle()}{notify(topic, self.name)}") as session:
             yield session
             commit(session)
 
@@ -220,6 +219,10 @@ def _configure(connection: ServerConnection, entry: ConnectionPoolEntry) -> None
         f"SET statement_timeout = {_milliseconds(STATEMENT)}; SET lock_timeout = {_milliseconds(PATIENCE)}; "
         f"SET idle_in_transaction_session_timeout = {_milliseconds(READER_IDLE)}; SET timezone = 'UTC'"
     )
+
+
+def _limit_idle() -> str:
+    return f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(WRITER_IDLE)}; "
 
 
 def _milliseconds(seconds: float) -> int:
