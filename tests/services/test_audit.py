@@ -9,6 +9,9 @@ from typing import get_args
 import pytest
 
 import holdfast
+from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
+from holdfast.apis.catalog.security_members import summarize_security
+from holdfast.apis.catalog.token_settings import Grant, TokenSettings
 from holdfast.services.access.audit import describe_details, write_down
 from holdfast.services.access.audit_objects import ACTIONS, list_changes
 from holdfast.services.access.principal import Principal
@@ -20,6 +23,17 @@ from holdfast.store.journal import AuditEvent
 SOURCES = Path(holdfast.__path__[0])
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://pizza.test"
+TOKEN = TokenSettings("https://a", "me", (("scope", "b"),), Grant.PASSWORD)
+SECRET = SealedSecret("0123456789", b"sealed", "digest")
+SECURITY = summarize_security(
+    EndpointSecurity(SecurityKind.OAUTH, "anna", allow_unencrypted=True, token=TOKEN, secret=SECRET)
+)
+SIGNED_IN = (
+    f"{URL} (security (type OAUTH, grantType PASSWORD, tokenUrl https://a, clientId me, customParameters (scope b), "
+    "username anna, allowUnencrypted yes, secret ID 01234567))"
+)
+GROUP = {"group": {"kind": "failover", "members": [{"url": "https://b", "weight": 1}], "health_check": None}}
+GROUPED = f"{URL} (group (kind failover, members https://b (weight 1)))"
 WORDS = [
     (audit.NoDetails(), ""),
     (audit.CertificateFingerprint("aa"), "SHA-256 aa"),
@@ -49,6 +63,7 @@ WORDS = [
         f"endpoints {URL} and {URL} (protocol http2)",
     ),
     (audit.ApiChange((), (EndpointUse(URL),)), f"endpoints none -> {URL}"),
+    (audit.ApiChange((EndpointUse(URL, SECURITY),), (EndpointUse(URL, GROUP),)), f"endpoints {SIGNED_IN} -> {GROUPED}"),
     (audit.ApiChange((), (), requires_certificate=True), "endpoints none -> none, callers need a certificate"),
     (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, callers need no certificate"),
     (audit.FailingEnvironment("production"), "production"),
@@ -148,6 +163,11 @@ def test_details_are_described_as_text(details, words):
                 ("description", ("a",), ("b",)),
                 ("other members that changed", ("tags",), ("tags",)),
             ],
+        ),
+        (
+            Action.CHANGE_API,
+            audit.ApiChange((EndpointUse(URL, SECURITY),), (EndpointUse(URL, GROUP),)),
+            [("endpoints", (SIGNED_IN,), (GROUPED,))],
         ),
         (Action.CHANGE_LIFECYCLE, audit.StateChange("CREATED", "PUBLISHED"), [("state", ("CREATED",), ("PUBLISHED",))]),
         (

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
 
+from holdfast.services.access.audit_endpoints import describe_endpoint
 from holdfast.services.access.principal import Principal
 from holdfast.store import audit, audit_of_users, journal
 from holdfast.store.audit import Action, Details, EndpointUse
@@ -128,12 +129,7 @@ def _certificates(details: audit.CertificatesOf) -> str:
 
 
 def _endpoints(endpoints: Sequence[EndpointUse]) -> str:
-    return " and ".join(dict.fromkeys(map(_endpoint, endpoints))) or "none"
-
-
-def _endpoint(endpoint: EndpointUse) -> str:
-    settings = ", ".join(f"{name} {value}" for name, value in endpoint.settings.items())
-    return f"{endpoint.url} ({settings})" if settings else endpoint.url
+    return " and ".join(dict.fromkeys(describe_endpoint(each.url, each.settings) for each in endpoints)) or "none"
 
 
 def _values(values: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from holdfast.services.access.audit_endpoints import describe_endpoint
 from holdfast.store.audit import Action
 from holdfast.store.journal import AuditEvent
 
@@ -231,17 +232,13 @@ def _change(name: str, before: object, after: object) -> Change:
     return Change(name, _values(before), _values(after))
 
 
-def _endpoint(use: Mapping[str, Any]) -> str:
-    of_connection = use.get("settings")
-    settings = ", ".join(f"{name} {value}" for name, value in of_connection.items()) if of_connection else ""
-    return f"{use['url']} ({settings})" if settings else str(use["url"])
-
-
 def _values(value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, Mapping):
-        return (_endpoint(value),) if "url" in value else tuple(f"{name} {item}" for name, item in value.items())
+        if "url" in value:
+            return (describe_endpoint(value["url"], value.get("settings")),)
+        return tuple(f"{name} {item}" for name, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(text for item in value for text in _values(item))
     if isinstance(value, bool):

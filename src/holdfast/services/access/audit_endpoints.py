@@ -1,0 +1,41 @@
+"""
+Endpoints with their settings, as text for readers of the audit log.
+"""
+
+from collections.abc import Mapping, Sequence
+
+# Members that are the same in each endpoint security.
+_CONSTANT = {"enabled", "apiKeyIdentifierType"}
+# Random, so that another secret is another id; the beginning shows that.
+_IDS = {"secretId": "secret ID", "passwordId": "password ID"}
+_SHOWN = 8  # characters of an id
+
+
+def describe_endpoint(url: object, settings: object) -> str:
+    """Describe an endpoint; *settings* are JSON, possibly from another version."""
+    text = _join(settings) if isinstance(settings, Mapping) else ""
+    return f"{url} ({text})" if text else str(url)
+
+
+def _join(values: Mapping[str, object]) -> str:
+    return ", ".join(filter(None, (_describe(name, value) for name, value in values.items() if name not in _CONSTANT)))
+
+
+def _describe(name: str, value: object) -> str:
+    """Describe a setting; one that isn't set says nothing."""
+    if name in _IDS:
+        return f"{_IDS[name]} {str(value)[:_SHOWN]}" if value else ""
+    if isinstance(value, Mapping):
+        text = _join(value)
+        return f"{name} ({text})" if text else ""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"{name} {' and '.join(map(_describe_item, value))}" if value else ""
+    if isinstance(value, bool):
+        return f"{name} {'yes' if value else 'no'}"
+    return "" if value is None or value == "" else f"{name} {value}"
+
+
+def _describe_item(value: object) -> str:
+    if isinstance(value, Mapping) and "url" in value:
+        return describe_endpoint(value["url"], {name: each for name, each in value.items() if name != "url"})
+    return str(value)
