@@ -229,8 +229,8 @@ ELSEWHERE = {
     Cause.TRUST_NOT_READY: "test_a_gateway_without_the_trust_of_an_endpoint_is_reported",
     Cause.BACKEND_NOT_READY: "test_a_gateway_that_is_still_resolving_a_backend_is_reported",
 }
-# In test_http_causes.py, test_limits.py, test_connection_authentication.py, test_endpoint_security.py and
-# test_token_sign_in.py.
+# In test_http_causes.py, test_limits.py, test_connection_authentication.py, test_endpoint_security.py,
+# test_token_sign_in.py and test_gateway_identities_in_use.py.
 AFTER_THE_HANDSHAKE = (
     NOT_OF_BACKENDS
     | TOKEN_CAUSES
@@ -245,6 +245,7 @@ AFTER_THE_HANDSHAKE = (
         Cause.TOO_MANY_OPEN_REQUESTS,
         Cause.CONNECTION_AUTHENTICATION,
         Cause.SIGN_IN_FAILED,
+        Cause.STORED_DATA_UNREADABLE,
     }
 )
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -172,7 +173,7 @@ def own_bytes(issued: Issued) -> bytes:
     return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
 
-def test_a_new_sealing_key_keeps_the_presented_certificate(tmp_path):
+def test_a_new_sealing_key_keeps_the_presented_certificate_and_a_lost_one_refuses_the_backend(tmp_path):
     with Holdfast(tmp_path) as holdfast, mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(client("kept")))
         key = (holdfast.data / "sealing-key").read_bytes()
@@ -188,3 +189,24 @@ def test_a_new_sealing_key_keeps_the_presented_certificate(tmp_path):
         wait_until(lambda: holdfast.answers(api))
         wait_until(lambda: holdfast.call(api.path).is_success)
         assert seen(holdfast, api) == "kept"
+        holdfast.stop()
+        (holdfast.data / "sealing-key").write_bytes(b64encode(bytes(range(32))))
+        holdfast.start()
+        wait_until(lambda: holdfast.answers(api))
+        wait_until(lambda: refusal(holdfast.call(api.path)) == "503 backend_not_trusted")
+        wait_until(lambda: causes(holdfast) == ["stored_data_unreadable"])
+        assert "unusable-backends" in attention(holdfast)
+        enforcement = holdfast.rest.get(WHERE, params={"endpoint": backend.url()}).json()["enforcement"]
+        assert enforcement["progress"] == "unusable"
+        assert "The gateway identity can't be used" in enforcement["reason"]
+        holdfast.present(backend.url(), both(client("again")))
+        assert seen(holdfast, api) == "again"
+        assert "unusable-backends" not in attention(holdfast)
+
+
+def causes(holdfast: Holdfast) -> list[str]:
+    return [failure["code"] for failure in holdfast.rest.get("/failures").json()["list"]]
+
+
+def attention(holdfast: Holdfast) -> list[str]:
+    return [item["kind"] for item in holdfast.rest.get("/attention").json()["list"]]

@@ -12,7 +12,7 @@ from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
-from holdfast.gateway.resources.tls import presents_identity
+from holdfast.gateway.resources.tls import presents_identity, refuses_backend
 from issuing import issue
 from store.values import make_api, read
 from trusting import trust_set
@@ -66,6 +66,10 @@ def test_the_trust_of_a_member_without_a_trust_set_is_not_enforced():
     first = a.production.origin
     built = build_api(replace(a, production_group=group), {first: trust_set((), first.reference)})
     assert built.by_policy.keys() == {OriginTrust("https://a.test")}
+    (cluster,) = built.clusters
+    assert refuses_backend(cluster, "https://b.test")
+    assert not refuses_backend(cluster, "https://a.test")
+    assert not refuses_backend(cluster)
 
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])

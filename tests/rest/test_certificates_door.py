@@ -1,12 +1,15 @@
 """`/endpoint-certificates`: import, get, replace, delete, list."""
 
 from datetime import datetime
+from html import unescape
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import update
 
+from holdfast.store.tables import TrustedCertificateRow
 from issuing import DAY, issue
-from rest.calls import CERTIFICATES, URL, assert_problem, create_api, replace, upload
+from rest.calls import CERTIFICATES, REMOVED, URL, assert_problem, create_api, replace, upload
 from store.values import read
 
 pytestmark = pytest.mark.usefixtures("api")
@@ -197,3 +200,27 @@ def test_the_query_of_an_endpoint_is_not_stored_with_its_certificates(client):
     response = upload(client, issue("pizza.test").pem, endpoint=f"{URL}?key=secret")
     assert (response.status_code, response.json()["endpoint"]) == (201, URL)
     assert "secret" not in client.get(f"{CERTIFICATES}/pizza-backend").text
+
+
+def test_a_stored_certificate_that_cannot_be_read_can_be_replaced_or_deleted(client, api, berta, shared_runtime):
+    """Damaged in the database, or written by a library that reads more."""
+    upload(client, issue("pizza.test").pem, "damaged")
+    of_berta = TrustedCertificateRow.organization_id == berta.organization
+
+    def damage():
+        with shared_runtime.store.write() as session:
+            session.execute(update(TrustedCertificateRow).where(of_berta).values(der=b"damaged"))
+
+    damage()
+    for path in (f"{CERTIFICATES}/damaged", f"{CERTIFICATES}/damaged/content"):
+        assert_problem(client.get(path), 409, says="stored under damaged can't be read. Replace it, or delete it.")
+    for page in (f"/apis/{api['id']}", f"/apis/{api['id']}/certificates/damaged", "/metrics"):
+        assert client.get(page).status_code == 200, page
+    for page in (f"/apis/{api['id']}/endpoints", "/certificates/damaged"):
+        assert "It can't be read" in unescape(client.get(page).text), page
+    replaced = replace(client, issue("pizza.test").pem, "damaged")
+    assert (replaced.status_code, replaced.json()["status"]) == (200, "Active")
+    damage()
+    assert client.delete(f"{CERTIFICATES}/damaged").status_code == 200
+    assert client.get(REMOVED).json()["count"] == 0
+    assert upload(client, issue("pizza.test").pem, "damaged").status_code == 201

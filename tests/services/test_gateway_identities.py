@@ -10,6 +10,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import RequestDraft
 from holdfast.certificates.errors import KeyMismatch
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.gateway.resources.tls import refuses_backend
 from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import session_principal
 from holdfast.services.access.permissions import ROLES, Permission, Role
@@ -194,7 +195,7 @@ def test_an_invalid_request_is_rejected(store, clock, anna, served, draft):
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
 
 
-def test_a_key_that_cannot_be_decrypted_excludes_only_its_origin(store, anna, publish, present):
+def test_if_a_key_cannot_be_decrypted_only_the_backends_of_its_origin_are_refused(store, anna, publish, present):
     api, other = publish(anna, "Pizza"), publish(anna, "Pasta", "https://pasta.test")
     entry = present(anna)
     present(anna, issue(common_name="pasta"), "https://pasta.test")
@@ -207,8 +208,13 @@ def test_a_key_that_cannot_be_decrypted_excludes_only_its_origin(store, anna, pu
 
     async def story():
         async with control_plane(store) as plane:
-            clusters = names(await plane.published(), CLUSTER)
-            assert clusters == set(), "sealed with another key than this control plane has"
+            clusters = [each for each in (await plane.published()).values() if each.type_url == CLUSTER]
+            assert len(clusters) == 2
+            assert all(map(refuses_backend, clusters)), "sealed with another key than this control plane has"
+            assert str(plane.enforcement(ORIGIN)) == (
+                "Gateways refuse this backend. The gateway identity can't be used: the sealing key that it was "
+                "sealed with is missing. Import it again, or put back the previous sealing key."
+            )
 
     play(story())
     assert api.id != other.id

@@ -11,6 +11,8 @@ from structlog.testing import capture_logs
 from acting import context_of
 from databases import without
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
+from holdfast.gateway.resources.tls import refuses_backend
+from holdfast.services.attention.unusable import examine_unusable
 from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
@@ -97,7 +99,9 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
     assert secrets_named_by(resources, set().union(*map(clusters_of, published_apis))) == names(resources, SECRET)
 
 
-def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, anna, clock, publish, import_pem):
+def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_affects_no_other(
+    store, anna, clock, publish, import_pem
+):
     broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
     import_pem(anna, "broken", PIZZA, issue("pizza.test").pem)
     import_pem(anna, "good", PASTA, issue("pasta.test").pem)
@@ -112,14 +116,29 @@ def test_an_api_that_cannot_be_built_is_not_served_and_affects_no_other(store, a
             at_first = plane.resources
             import_pem(anna, "better", PASTA, issue("pasta.test").pem)
             apis.change_endpoints(context_of(store, anna, clock()), broken.id, PIZZA, PIZZA)
-            return at_first, await plane.published()
+            after, broken_trust = await plane.published(), plane.enforcement(PIZZA)
+            (item,) = examine_unusable(context_of(store, anna), plane.enforcements)
+            assert (item.kind, item.count, item.example) == (
+                "unusable-backends",
+                1,
+                f"{PIZZA}: {broken_trust.reason}",
+            )
+            endpoint_certificates.replace_certificate(context_of(store, anna), "broken", issue("pizza.test").pem)
+            repaired = await plane.published()
+            assert list(examine_unusable(context_of(store, anna), plane.enforcements)) == []
+            return at_first, after, repaired, broken_trust
 
-    at_first, after = play(story())
-    for resources in (at_first, after):
-        assert paths(resources) == {"/pasta/1"}
-        assert not clusters_of(broken) & names(resources, CLUSTER)
+    at_first, after, repaired, broken_trust = play(story())
+    for resources in (at_first, after, repaired):
+        assert paths(resources) == {"/pizza/1", "/pasta/1"}
+        refused = {each.name for each in resources.values() if each.type_url == CLUSTER and refuses_backend(each)}
+        of_broken = {name for name in names(resources, CLUSTER) if broken.id in name}
+        assert refused == (set() if resources is repaired else of_broken)
         assert_consistent(resources)
     assert changed(at_first, after) >= clusters_of(good)
+    assert str(broken_trust) == (
+        "Gateways refuse this backend. The certificate stored under broken can't be read. Replace it, or delete it."
+    )
 
 
 def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, storage, clock, publish, import_pem):

@@ -94,7 +94,7 @@ class Installation:
         key = ("default", APIS[name].id)
         trust = {"default": {ORIGINS[name]: TRUST[name]}} if api else {}
         groups = [Group(group, NOW, NOW) for group in GROUPS]
-        self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, (), self.sequence, groups))
+        self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), self.sequence, groups))
         for group in GROUPS:
             before = self.deployed.get(group, frozenset())
             after = before | {name} if api and group in api.groups else before - {name}

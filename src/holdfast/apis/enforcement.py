@@ -35,6 +35,7 @@ class Progress(StrEnum):
     REFUSED = "refused"
     ENFORCED = "enforced"
     UNVERIFIED = "unverified"  # an exception is in force
+    UNUSABLE = "unusable"  # what is stored for an origin can't be read, so gateways refuse its backends
 
     @property
     def words(self) -> str:
@@ -91,6 +92,8 @@ class Enforcement:
                 return f"Enforced on {gateways}{took}{absent}"
             case Progress.UNVERIFIED:
                 return f"Verification is off on {gateways}{absent}"
+            case Progress.UNUSABLE:
+                return f"Gateways refuse this backend. {self.reason}"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ class Status(StrEnum):
     EXPIRING = "Expiring"
     EXPIRED = "Expired"
     NOT_YET_VALID = "Not yet valid"
+    UNREADABLE = "Unreadable"  # what is stored can't be read
 
 
 def status_of(certificate: Valid, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:

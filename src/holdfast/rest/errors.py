@@ -22,6 +22,7 @@ from holdfast.apis.errors import (
     TransitionRefused,
     UnreadableArchive,
 )
+from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
 from holdfast.apis.wso2_wording import ALREADY_EXISTS, CERTIFICATE_EXPIRED
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.gateway_certificates import UnusableRequest
@@ -112,6 +113,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     TooManyRevisions: Problem(400, "too-many-revisions", "Too many revisions"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "Lifecycle action not allowed"),
+    UnreadableCertificate: Problem(409, "certificate-unreadable", "Stored certificate can't be read"),
     UnusableRequest: Problem(400, "signing-request-unusable", "Invalid signing request"),
     UnstorableText: Problem(400, "invalid-field", "Invalid value"),
     UnreadableArchive: Problem(400, "archive-unusable", "Invalid archive"),

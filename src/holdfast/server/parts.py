@@ -89,7 +89,12 @@ def build_parts(
         state = control.states.of(gateway)
         return state.report.find_token_problem(backend, distributor.carries_token) if state and state.report else None
 
-    failures = Failures(groups.tell_observers_soon, utc_now, presents_identity, to_backends, token_problem)
+    def refuses_backend(name: str, member: str) -> bool:
+        return distributor.refuses_backend(name, member)
+
+    failures = Failures(
+        groups.tell_observers_soon, utc_now, presents_identity, to_backends, token_problem, refuses_backend
+    )
     elsewhere = Elsewhere(presence.own.id if store.is_shared else None)
     enforcements = Enforcements(groups, utc_now, failures.forget, elsewhere)
     distributor = Distributor(

@@ -117,7 +117,12 @@ class Runtime:
     def attention_sources(self) -> attention.Sources:
         """Where what needs attention comes from."""
         return attention.Sources(
-            self.failures, self.gateway_sources, self.presence, self.server_certificates, self.retire_after
+            self.failures,
+            self.gateway_sources,
+            self.presence,
+            self.server_certificates,
+            self.retire_after,
+            self.enforcements,
         )
 
     @property

@@ -40,6 +40,7 @@ _LOOKS = {
     Status.EXPIRING: ("soon", "clock-exclamation"),
     Status.EXPIRED: ("bad", "circle-x"),
     Status.NOT_YET_VALID: ("bad", "clock"),
+    Status.UNREADABLE: ("bad", "alert-circle"),
     State.CREATED: ("quiet", "circle-dashed"),
     State.PROTOTYPED: ("soon", "circle-check"),
     State.PUBLISHED: ("ok", "circle-check"),

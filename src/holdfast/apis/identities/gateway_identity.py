@@ -30,7 +30,11 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayIdentity:
-    """The certificate that gateways present to an origin's backends; without a chain, there is only *pending* yet."""
+    """
+    The certificate that gateways present to an origin's backends; without a chain, there is only *pending* yet.
+
+    With a key, but without a chain, the stored chain can't be read.
+    """
 
     id: str
     organization: str
@@ -46,6 +50,11 @@ class GatewayIdentity:
     def own(self) -> Certificate | None:
         """The gateway's own certificate, if one is in force."""
         return self.chain[0] if self.chain else None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the stored chain can't be read."""
+        return self.sealed_key is not None and not self.chain
 
 
 @dataclass(frozen=True, slots=True)

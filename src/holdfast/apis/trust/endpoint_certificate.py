@@ -10,10 +10,18 @@ from enum import StrEnum
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
+from holdfast.refusals import Refusal
 
 MAX_ALIAS = 45
 # Characters that WSO2's publisher forbids.
 _FORBIDDEN = re.compile(r"[\s~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
+
+
+class UnreadableCertificate(Refusal):
+    """A certificate that is stored under *alias* can't be read, because the database was damaged."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(f"The certificate stored under {alias} can't be read. Replace it, or delete it.")
 
 
 class Generation(StrEnum):
@@ -46,6 +54,8 @@ class EndpointCertificate:
     An alias, its endpoint, and the certificates that are trusted for the endpoint's origin.
 
     *previous* certificates were replaced, but stay trusted together with the current ones until they are retired.
+
+    There are no *certificates* if a stored one can't be read; then no backend of the origin is trusted.
     """
 
     id: str
@@ -53,7 +63,7 @@ class EndpointCertificate:
     alias: str
     endpoint: str  # the URL as entered
     origin: str
-    certificates: tuple[Certificate, ...]  # in the order of the file, at least one
+    certificates: tuple[Certificate, ...]  # in the order of the file
     created_at: datetime  # aware, UTC
     updated_at: datetime
     previous: tuple[Certificate, ...] = ()
@@ -63,8 +73,19 @@ class EndpointCertificate:
 
     @property
     def trusted(self) -> tuple[Certificate, ...]:
-        """The current and previous certificates, all of which are trusted."""
+        """The current and previous certificates, all of which are trusted. Raises UnreadableCertificate."""
+        self.require_readable()
+        return self.readable
+
+    @property
+    def readable(self) -> tuple[Certificate, ...]:
+        """The current and previous certificates, none if they can't be read; only to show them."""
         return self.certificates + self.previous
+
+    def require_readable(self) -> None:
+        """Raise UnreadableCertificate if a stored certificate can't be read."""
+        if not self.certificates:
+            raise UnreadableCertificate(self.alias)
 
     def replaced_by(self, certificates: tuple[Certificate, ...], now: datetime, *, keep: bool) -> "EndpointCertificate":
         """

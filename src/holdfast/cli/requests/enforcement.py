@@ -58,6 +58,8 @@ def wait_until_enforced(
                     return answer
                 case "not served" if also_unserved:
                     return answer
+                case "unusable":
+                    raise NotEnforced(f"Saved, but gateways refuse the backend. {enforcement['reason']}", answer)
                 case "refused":
                     raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", answer)
                 case "not served":

@@ -96,6 +96,12 @@ BACKEND_EXPLANATIONS: dict[Cause, Explanation] = {
         "The gateway has not received the trusted certificates for this endpoint yet.",
         "Wait a moment. If this continues, check the logs.",
     ),
+    Cause.STORED_DATA_UNREADABLE: Explanation(
+        "Gateways don't send requests to this backend, because Holdfast can't read a certificate, the trust settings "
+        "or the gateway identity that it has stored for it.",
+        "General Endpoint Configurations on the API's Endpoints page says which. Replace that certificate, or import "
+        "the gateway identity again.",
+    ),
     Cause.BACKEND_NOT_READY: Explanation(
         "The gateway isn't ready to call this backend: the API has just been published, or an exception for the "
         "endpoint expired while the gateway was disconnected from the publisher.",

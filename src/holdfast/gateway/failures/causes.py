@@ -47,6 +47,7 @@ class Cause(StrEnum):
     DNS_FAILURE = "dns_failure"
     TIMEOUT = "timeout"
     TRUST_NOT_READY = "trust_not_ready"
+    STORED_DATA_UNREADABLE = "stored_data_unreadable"
     BACKEND_NOT_READY = "backend_not_ready"
     CONNECTION_AUTHENTICATION = "connection_authentication"
     SIGN_IN_FAILED = "sign_in_failed"

@@ -62,9 +62,9 @@ def build_api(
     """
     Build the resources of *api*.
 
-    *trust* has a trust set for each of its https origins, and *identities* the gateway identities of those that have
-    one; *callers* are the accepted caller certificates, if the API requires one. *credentials* are what gateways sign
-    in to its backends with.
+    *trust* has a trust set for each of its https origins; gateways refuse the backends of one that has none.
+    *identities* has the gateway identities of the origins that have one; *callers* are the accepted caller
+    certificates, if the API requires one. *credentials* are what gateways sign in to its backends with.
     """
     api = _with_current_security(api, credentials)
     resources: list[Resource] = []

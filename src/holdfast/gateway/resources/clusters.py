@@ -33,7 +33,7 @@ from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
 from holdfast.gateway.resources.retries import build_retry_budget
 from holdfast.gateway.resources.suspension import add_suspension, count_as_failures
 from holdfast.gateway.resources.timeouts import build_connect_timeout
-from holdfast.gateway.resources.tls import build_upstream_tls
+from holdfast.gateway.resources.tls import build_refusing_tls, build_upstream_tls
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX
 
 WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/upgrade", RoutingPriority.HIGH
@@ -64,18 +64,17 @@ def build_clusters(
     further: FurtherMembers | None = None,
 ) -> list[Resource]:
     """
-    Build the clusters of one endpoint; an https endpoint needs *trust* and may have *identity*, others have neither.
+    Build the clusters of one endpoint; an https endpoint has *trust* and may have *identity*, others have neither.
     *injection* is what gateways sign in to its backend with.
 
-    In a group with *further* members, an https endpoint can lack *trust* if another one has it.
+    Without *trust*, because it can't be read, the gateway refuses every backend of an https endpoint.
 
     Open websockets don't count against the backend's request limit, because their routes have another priority than
     those of requests, and each priority has its own limits and connections. Only an endpoint that always uses HTTP/2
     has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others.
     """
-    verifiable = trust is not None or (further is not None and any(member.trust for member in further.members))
-    if endpoint.origin.is_secure != verifiable:
-        raise ValueError(f"{endpoint.origin}: an https endpoint needs a trust set, an http endpoint can't have one")
+    if trust and not endpoint.origin.is_secure:
+        raise ValueError(f"{endpoint.origin}: an http endpoint can't have a trust set")
     protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
     resources = [_cluster(name, endpoint, trust, identity, limits, protocol, injection, further)]
     if upgrades != name:
@@ -131,8 +130,9 @@ def _cluster(
     add_suspension(cluster, endpoint.connection)
     if injection and injection.secret.startswith(TOKEN_PREFIX):
         cluster.metadata.filter_metadata[METADATA].update({TOKEN: injection.secret})
-    if trust is not None:
-        cluster.transport_socket.CopyFrom(build_upstream_tls(trust, identity, _ALPN[protocol]))
+    if endpoint.origin.is_secure:
+        socket = build_upstream_tls(trust, identity, _ALPN[protocol]) if trust else build_refusing_tls()
+        cluster.transport_socket.CopyFrom(socket)
     members = [VerifiedMember(Member(endpoint), trust, identity)]
     if further:
         group = further.group

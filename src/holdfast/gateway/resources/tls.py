@@ -140,7 +140,11 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
 
 
 def build_refusing_tls() -> TransportSocket:
-    """Build a TLS context that accepts no backend: it requires the pin of a certificate that can't exist."""
+    """
+    Build the TLS context for a backend without a trust set: it accepts none, so no request is ever sent.
+
+    It requires the pin of a certificate that can't exist.
+    """
     common = CommonTlsContext(validation_context=CertificateValidationContext(verify_certificate_hash=[NO_CERTIFICATE]))
     socket = TransportSocket(name="envoy.transport_sockets.tls")
     socket.typed_config.Pack(UpstreamTlsContext(common_tls_context=common), deterministic=True)
@@ -160,6 +164,16 @@ def presents_identity(cluster: Resource, member: str = "") -> bool:
         if context.common_tls_context.tls_certificate_sds_secret_configs:
             return True
     return False
+
+
+def refuses_backend(cluster: Resource, member: str = "") -> bool:
+    """Return whether gateways accept no backend of *cluster*, or in a group none of the *member* with this origin."""
+    message, context = Cluster.FromString(cluster.body), UpstreamTlsContext()
+    matches = [match.name for match in message.transport_socket_matches]
+    if matches and (not member or member in matches):
+        return False
+    message.transport_socket.typed_config.Unpack(context)
+    return NO_CERTIFICATE in context.common_tls_context.validation_context.verify_certificate_hash
 
 
 def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:

@@ -80,8 +80,9 @@ class _Metrics(Collector):
             labels=["alias", "endpoint"],
         )
         for entry in endpoint_certificates.list_certificates(self._context)[0]:
-            last = max(certificate.not_after for certificate in entry.certificates)
-            ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
+            if entry.certificates:
+                last = max(certificate.not_after for certificate in entry.certificates)
+                ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
         yield from self._watched_endpoints()
         yield from self._channels()

@@ -236,6 +236,7 @@ def get_content(context: RequestContext, alias: str, request: Request, previous:
     Returns DER for one certificate; PEM for several, or if `Accept` names it.
     """
     entry = endpoint_certificates.get_certificate(context, alias)
+    entry.require_readable()
     if previous and not entry.previous:
         raise NotFound("previous certificate of", alias)
     return download(request, entry.alias, entry.previous if previous else entry.certificates)
@@ -255,7 +256,7 @@ def describe_entry(
     if findings is None:
         findings = examination.examine_entry(context, entry)
     now = context.now
-    first = entry.certificates[0]
+    first, *_ = entry.trusted
     summary = _summary(context, entry)
     state = summary["expiryStatus"]
     pin = pinning.judge_pin(context, entry)

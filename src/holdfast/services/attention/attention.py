@@ -14,10 +14,12 @@ from holdfast.services.attention.certificates import examine_certificates
 from holdfast.services.attention.gateways import examine_control_planes, examine_gateways, examine_tokens
 from holdfast.services.attention.item import Item, Kind, Urgency, count_of
 from holdfast.services.attention.presented import examine_presented
+from holdfast.services.attention.unusable import examine_unusable
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.failures import Failures
 from holdfast.services.gateways import statuses
+from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.trust import trust_settings
 
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
@@ -32,6 +34,7 @@ class Sources:
     presence: Presence
     server_certificates: ServerCertificates
     retire_after: timedelta
+    enforcements: Enforcements
 
 
 def list_items(context: Context, sources: Sources) -> list[Item]:
@@ -39,6 +42,7 @@ def list_items(context: Context, sources: Sources) -> list[Item]:
     context.user.require(Permission.VIEW_APIS)
     examinations: Sequence[Callable[[], Iterator[Item]]] = (
         lambda: _examine_failures(context, sources.failures),
+        lambda: examine_unusable(context, sources.enforcements),
         lambda: _examine_server_certificates(context, sources.server_certificates),
         lambda: examine_gateways(context, sources.gateways),
         lambda: examine_tokens(context, sources.gateways),

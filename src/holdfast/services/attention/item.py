@@ -19,6 +19,7 @@ class Kind(StrEnum):
     """A kind of object that needs attention; items are shown in this order."""
 
     FAILING_BACKENDS = "failing-backends"
+    UNUSABLE_BACKENDS = "unusable-backends"
     EXPIRED_IN_USE = "expired-in-use"
     SERVER_CERTIFICATES = "server-certificates"
     REJECTING_GATEWAYS = "rejecting-gateways"

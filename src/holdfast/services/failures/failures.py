@@ -28,6 +28,8 @@ from holdfast.services.failures.failed_calls import (
 )
 from holdfast.services.failures.failure import Failure, Key
 
+# How gateways fail if they refuse every backend: over TLS, or before that if they would sign in to it.
+_OF_REFUSALS = {Cause.PIN_MISMATCH, Cause.SIGN_IN_FAILED}
 MAX_FAILURES = 10_000  # of all backends at all gateways
 MAX_FORGOTTEN = 10_000
 MAX_PROBES = 1_000
@@ -61,15 +63,18 @@ class Failures:
         presents_identity: Callable[[str, str], bool] = lambda *_: False,
         limits: BackendLimits = DEFAULT_LIMITS,
         token_problem: Callable[[str, str], TokenProblem | None] = lambda *_: None,
+        refuses_backend: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         """
         *tell* is called after each recorded failure; *presents_identity* returns whether gateways present a client
         certificate to the backend of a cluster, by its name and a member's origin; *limits* are those of gateways.
-        *token_problem* returns why a gateway, by its name, has no access token for a cluster.
+        *token_problem* returns why a gateway, by its name, has no access token for a cluster. *refuses_backend* returns
+        whether gateways refuse every backend of a cluster or member, because what is stored for it can't be read.
         """
         self._presents_identity = presents_identity
         self._limits = limits
         self._token_problem = token_problem
+        self._refuses_backend = refuses_backend
         self.started_at = now()
         self._tell = tell
         self._lock = threading.Lock()
@@ -126,6 +131,8 @@ class Failures:
             self._limits.header_kib,
             presents_identity=self._presents_identity(request.cluster, request.member),
         )
+        if reported_cause in _OF_REFUSALS and self._refuses_backend(request.cluster, request.member):
+            reported_cause = Cause.STORED_DATA_UNREADABLE
         if reported_cause is Cause.SIGN_IN_FAILED and owner:
             problem = self._token_problem(request.gateway, cluster_name(*owner))
             reported_cause, evidence = name_cause(reported_cause, request.evidence, problem)

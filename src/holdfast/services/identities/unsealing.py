@@ -20,16 +20,20 @@ _CHUNK = 500  # origins in one query
 
 
 def take_identities(
-    session: Session, sealing: Sealing, trust: Mapping[str, MutableMapping[Origin, TrustSet]]
+    session: Session,
+    sealing: Sealing,
+    trust: Mapping[str, MutableMapping[Origin, TrustSet]],
+    problems: Mapping[str, MutableMapping[Origin, str]],
 ) -> dict[str, dict[Origin, UnsealedIdentity]]:
     """
     Return the gateway identities for the origins in *trust*, by organization.
 
-    An origin whose identity can't be decrypted is removed from *trust*, so that it isn't served: connecting without a
-    client certificate would be a different identity.
+    An origin whose identity can't be used moves from *trust* to *problems*, with the reason, so that its backends are
+    refused: connecting without a client certificate would be a different identity.
     """
     return {
-        organization: _unseal_all(session, sealing, organization, origins) for organization, origins in trust.items()
+        organization: _unseal_all(session, sealing, organization, origins, problems[organization])
+        for organization, origins in trust.items()
     }
 
 
@@ -40,7 +44,11 @@ def identity_of(session: Session, sealing: Sealing, organization: str, origin: O
 
 
 def _unseal_all(
-    session: Session, sealing: Sealing, organization: str, trust: MutableMapping[Origin, TrustSet]
+    session: Session,
+    sealing: Sealing,
+    organization: str,
+    trust: MutableMapping[Origin, TrustSet],
+    problems: MutableMapping[Origin, str],
 ) -> dict[Origin, UnsealedIdentity]:
     by_name = {str(origin): origin for origin in trust}
     names = list(by_name)
@@ -54,14 +62,21 @@ def _unseal_all(
                 why = str(error)
                 log.error("gateway identity cannot be decrypted", organization=organization, origin=name, why=why)
                 del trust[by_name[name]]
+                problems[by_name[name]] = _describe(error)
                 continue
             if identity:
                 identities[by_name[name]] = identity
     return identities
 
 
-def _open(sealing: Sealing, entry: GatewayIdentity | None) -> UnsealedIdentity | None:
-    if entry is None:
+def _describe(error: CannotUnseal | UnusableSealingKey) -> str:
+    # Everyone in the organization reads this, so it doesn't name the sealing key's file.
+    why = error.why if isinstance(error, CannotUnseal) else "Holdfast's sealing key can't be used"
+    return f"The gateway identity can't be used: {why}. Import it again, or put back the previous sealing key."
+
+
+def _open(sealing: Sealing, entry: GatewayIdentity) -> UnsealedIdentity | None:
+    if entry.is_unreadable:
         raise CannotUnseal("one of its certificates cannot be read")
     if not entry.chain or entry.sealed_key is None:
         return None

@@ -98,6 +98,8 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
     with context.read() as session:
         try:
             entries = endpoint_certificates.of_origins(session, context.user.organization, [origin])
+            for entry in entries:
+                entry.require_readable()
             decided = trust_settings.of_origins(session, context.user.organization, [origin])
             identity = identity_of(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:

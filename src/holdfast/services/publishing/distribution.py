@@ -18,7 +18,7 @@ from holdfast.gateway.resources.cluster_names import read_cluster_name
 from holdfast.gateway.resources.clusters import carries_token
 from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.resources.scopes import BuiltScopes
-from holdfast.gateway.resources.tls import presents_identity
+from holdfast.gateway.resources.tls import presents_identity, refuses_backend
 from holdfast.services.background import wake_on_write
 from holdfast.services.credentials.unsealing import choose_credentials
 from holdfast.services.publishing.enforcement import Enforcements
@@ -138,6 +138,10 @@ class Distributor:
         *member* is the origin of a group's member, if one was chosen.
         """
         return any(presents_identity(cluster, member) for cluster in self._clusters(name))
+
+    def refuses_backend(self, name: str, member: str = "") -> bool:
+        """Return whether gateways refuse the backend, as `presents_identity` names it, whatever it presents."""
+        return any(refuses_backend(cluster, member) for cluster in self._clusters(name))
 
     def carries_token(self, name: str) -> bool:
         """Return whether requests to the backend that *name*, of a route, is about carry an access token."""

@@ -24,6 +24,7 @@ from holdfast.gateway.resources.routes import scope_name, scope_of, target_name
 from holdfast.services.access.context import Context
 from holdfast.services.gateways.connections import ONLY_LOCAL, Connections, find_connections
 from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.publishing.origin_problems import OriginProblems
 from holdfast.services.publishing.policy_change import LatestTimes, PolicyChange, PolicyKey, find_time
 from holdfast.services.publishing.policy_resources import PolicyResources
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
@@ -39,10 +40,7 @@ OVERDUE = 1.0  # seconds until gateways are asked why they haven't acknowledged 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """
-    The state in the database: whether it has changes that weren't sent yet, which gateways have joined (names and
-    groups), and which connections count.
-    """
+    """The database: whether it has unsent changes, who joined (names and groups), and which connections count."""
 
     behind: bool
     joined: Sequence[tuple[str, str]]
@@ -76,6 +74,7 @@ class Enforcements:
         self._pending: dict[PolicyKey, PolicyChange] = {}
         self._latest = LatestTimes()
         self._unverified: set[PolicyKey] = set()
+        self.problems = OriginProblems()
         self._new: set[ApiKey] = set()  # without a change since gateways were first sent them, which may be pending
 
     async def follow(self) -> None:
@@ -108,6 +107,7 @@ class Enforcements:
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
             unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
             self._unverified = (self._unverified - policies.keys()) | unverified
+        self.problems.take(snapshot)
         for api in snapshot.apis:
             if api in after and api not in before and self._first is not None:
                 self._new.add(api)
@@ -208,6 +208,8 @@ class Enforcements:
         return tuple(name for name, group in stored.joined if group in groups and name not in connected)
 
     def _of(self, key: PolicyKey, stored: _Stored) -> Enforcement:
+        if (problem := self.problems.of_policy(*key)) and not stored.behind:
+            return Enforcement(Progress.UNUSABLE, reason=problem)
         if not self._resources.by_group(key):
             connected = len(stored.connections.names(self._groups))
             progress = Progress.WAITING if connected else Progress.NO_GATEWAY

@@ -9,7 +9,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.store.catalog import apis, revisions
 
-_WORST_FIRST = (Progress.REFUSED, Progress.NO_GATEWAY, Progress.WAITING, Progress.NOT_SERVED)
+_WORST_FIRST = (Progress.UNUSABLE, Progress.REFUSED, Progress.NO_GATEWAY, Progress.WAITING, Progress.NOT_SERVED)
 
 
 def enforcement_of(context: Context, enforcements: Enforcements, path: str, version: str) -> Enforcement:

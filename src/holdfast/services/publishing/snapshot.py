@@ -15,6 +15,7 @@ from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.gateways.group import Group
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
+from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
@@ -33,7 +34,10 @@ from holdfast.store.trust import endpoint_certificates, trust_settings
 
 log = structlog.get_logger()
 ApiKey = tuple[str, str]  # organization, id
+_Trust = dict[str, dict[Origin, TrustSet]]  # by organization
+_Problems = dict[str, dict[Origin, str]]
 _CHUNK = 500  # origins in one query
+_UNREADABLE_SETTINGS = "Its trust settings can't be read. Restore a backup of the database."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,17 @@ class Snapshot:
     The state to publish, read from the database.
 
     *apis* has what groups serve of each API: its working copy, revisions, or both; nothing for a deleted API.
-    *trust* has a trust set for each https origin, by organization; origins are left out if a certificate can't be read
-    or the key can't be decrypted. *identities* are what gateways present to origins. *callers* has the accepted caller
-    certificates of APIs that require one, *credentials* what gateways sign in to the backends of APIs with. *groups*
-    are all groups of gateways.
+    *trust* has a trust set for each https origin, by organization. If a stored certificate can't be read, or the
+    gateway identity can't be used, the origin is in *problems* instead, with the reason. *identities* are what gateways
+    present to origins. *callers* has the accepted caller certificates of APIs that require one, *credentials* what
+    gateways sign in to the backends of APIs with. *groups* are all groups of gateways.
 
     *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
     """
 
     apis: Mapping[ApiKey, Sequence[Api]]
     trust: Mapping[str, Mapping[Origin, TrustSet]]
+    problems: Mapping[str, Mapping[Origin, str]]
     identities: Mapping[str, Mapping[Origin, UnsealedIdentity]]
     callers: Mapping[ApiKey, frozenset[AcceptedCaller]]
     credentials: Mapping[ApiKey, Credentials]
@@ -66,12 +71,12 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         sequence = journal.last_change(session)
         organizations = accounts.organizations(session)
         batch = _read_deployed(session, [api for org in organizations for api in apis.all_of(session, org)])
-        trust = _read_trust(session, batch, now)
-        identities = take_identities(session, sealing, trust)
+        trust, problems = _read_trust(session, batch, now)
+        identities = take_identities(session, sealing, trust, problems)
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         every = groups.all_groups(session)
-        return Snapshot(_by_key(batch), trust, identities, callers, credentials, (), sequence, every)
+        return Snapshot(_by_key(batch), trust, problems, identities, callers, credentials, (), sequence, every)
 
 
 def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
@@ -87,14 +92,14 @@ def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> S
             concerned = [*apis.with_ids(session, org, ids), *apis.using_origins(session, org, origins)]
             wanted |= {(org, api.id): api for api in concerned}
         batch = _read_deployed(session, list(wanted.values()))
-        trust = _read_trust(session, batch, now)
-        identities = take_identities(session, sealing, trust)
+        trust, problems = _read_trust(session, batch, now)
+        identities = take_identities(session, sealing, trust, problems)
         last = changes[-1].sequence if changes else after
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         every = groups.all_groups(session)
         served = gone | dict.fromkeys(wanted, ()) | _by_key(batch)
-        return Snapshot(served, trust, identities, callers, credentials, changes, last, every)
+        return Snapshot(served, trust, problems, identities, callers, credentials, changes, last, every)
 
 
 def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
@@ -133,51 +138,56 @@ def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozen
     }
 
 
-def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> dict[str, dict[Origin, TrustSet]]:
+def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> tuple[_Trust, _Problems]:
     origins: dict[str, set[Origin]] = defaultdict(set)
     for api in batch:
         origins[api.organization] |= {endpoint.origin for endpoint in api.endpoints if endpoint.origin.is_secure}
-    return {org: _read_trust_of(session, org, sorted(of_organization), now) for org, of_organization in origins.items()}
-
-
-def _read_trust_of(
-    session: Session, organization: str, origins: Sequence[Origin], now: datetime
-) -> dict[Origin, TrustSet]:
-    chunks = [origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK)]
-    trust: dict[Origin, TrustSet] = {}
-    for chunk in chunks:
-        trust |= _read_readable(session, organization, chunk, now)
-    return trust
+    trust: _Trust = {}
+    problems: _Problems = {}
+    for organization, own in origins.items():
+        every = sorted(own)
+        trust[organization], problems[organization] = {}, {}
+        for start in range(0, len(every), _CHUNK):
+            some = every[start : start + _CHUNK]
+            trust[organization] |= _read_readable(session, organization, some, now, problems[organization])
+    return trust, problems
 
 
 def _read_readable(
-    session: Session, organization: str, origins: Sequence[Origin], now: datetime
+    session: Session, organization: str, origins: Sequence[Origin], now: datetime, problems: dict[Origin, str]
 ) -> dict[Origin, TrustSet]:
     try:
-        return _read_trust_sets(session, organization, origins, now)
+        return _read_trust_sets(session, organization, origins, now, problems)
     except ValueError:
-        # If a certificate can't be read, only its origin gets no trust set and isn't served: falling back to the public
-        # roots would change what is trusted.
         if len(origins) == 1:
-            log.exception("trust cannot be read", organization=organization, origin=str(origins[0]))
+            log.exception("trust settings cannot be read", organization=organization, origin=str(origins[0]))
+            problems[origins[0]] = _UNREADABLE_SETTINGS
             return {}
         half = len(origins) // 2
         halves = origins[:half], origins[half:]
-        first, second = (_read_readable(session, organization, some, now) for some in halves)
+        first, second = (_read_readable(session, organization, some, now, problems) for some in halves)
         return first | second
 
 
 def _read_trust_sets(
-    session: Session, organization: str, origins: Sequence[Origin], now: datetime
+    session: Session, organization: str, origins: Sequence[Origin], now: datetime, problems: dict[Origin, str]
 ) -> dict[Origin, TrustSet]:
+    # If something can't be read, its origin gets no trust set: falling back to the public roots would change what is
+    # trusted.
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
+    unreadable: dict[str, str] = {}
     for entry in endpoint_certificates.of_origins(session, organization, names):
-        imported[entry.origin] += entry.trusted
+        try:
+            imported[entry.origin] += entry.trusted
+        except UnreadableCertificate as error:
+            unreadable[entry.origin] = str(error)
     settings = trust_settings.of_origins(session, organization, names)
+    problems |= {origin: unreadable[name] for origin, name in zip(origins, names, strict=True) if name in unreadable}
     return {
         origin: build_trust_set(
             settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now
         )
         for origin, name in zip(origins, names, strict=True)
+        if name not in unreadable
     }

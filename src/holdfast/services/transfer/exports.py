@@ -65,6 +65,8 @@ def export_api(
         described, stored, deployed = read_revision(context, api_id, number)
         definition = stored or write_json(make_default_definition(described, servers))
     entries = certificates_of_api(context, described.api)
+    for entry in entries:
+        entry.require_readable()
     callers, _ = caller_certificates.list_certificates(context, api_id)
     if not keep_state:
         described = replace(described, api=replace(described.api, state=State.CREATED))

@@ -137,7 +137,7 @@ def save_replacement(
     """Save that *after* replaces *before*, which can be restored, in the caller's transaction."""
     _keep_replaced(session, context, before, after)
     endpoint_certificates.update(session, after)
-    removed = [certificate for certificate in before.trusted if certificate.fingerprint not in _prints(after.trusted)]
+    removed = [certificate for certificate in before.readable if certificate.fingerprint not in _prints(after.trusted)]
     action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
     admission.record_change(session, context, action, after, removed)
 
@@ -209,9 +209,15 @@ def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
 
 
 def entry_status(certificates: Sequence[Valid], now: datetime) -> Status:
-    """Return the status of several certificates: the best one, because each is a trust anchor on its own."""
+    """
+    Return the status of several certificates: the best one, because each is a trust anchor on its own.
+
+    Without any, it is UNREADABLE.
+    """
     order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
-    return min((status_of(certificate, now) for certificate in certificates), key=order.index)
+    return min(
+        (status_of(certificate, now) for certificate in certificates), key=order.index, default=Status.UNREADABLE
+    )
 
 
 def read_upload(context: Context, data: bytes, password: str | None = None) -> Upload:

@@ -52,6 +52,6 @@ def refuse_too_many_unused(session: Session, context: Context, endpoint: Endpoin
 
 def find_unused(session: Session, entry: EndpointCertificate) -> list[Finding]:
     """Return a finding if no API has an endpoint at the origin of *entry*."""
-    if apis.has_origin(session, entry.organization, entry.origin):
+    if apis.has_origin(session, entry.organization, entry.origin) or not entry.certificates:
         return []
     return [report_unused(entry.certificates[0], entry.origin)]

@@ -38,7 +38,7 @@ class Pin(StrEnum):
 
 def judge_pin(context: Context, entry: EndpointCertificate) -> Pin:
     """Return whether the gateway accepts the certificates of *entry* only if they are pinned, and whether they are."""
-    if _has_names(entry):
+    if _has_names(entry) or not entry.certificates:
         return Pin.UNNECESSARY
     with context.read() as session:
         if _needs_pin(session, context, entry):
@@ -127,7 +127,7 @@ def _find_settings(session: Session, entry: EndpointCertificate) -> TrustSetting
 
 
 def _prints(entry: EndpointCertificate) -> set[str]:
-    return {certificate.fingerprint for certificate in entry.trusted}
+    return {certificate.fingerprint for certificate in entry.readable}
 
 
 def _save(session: Session, context: Context, before: TrustSettings, after: TrustSettings) -> None:

@@ -96,7 +96,13 @@ def keep(
     certificates: Sequence[Certificate],
     previous: Sequence[Certificate] = (),
 ) -> None:
-    """Save *certificates* and *previous* of *before*, which are no longer trusted, so that they can be restored."""
+    """
+    Save *certificates* and *previous* of *before*, which are no longer trusted, so that they can be restored.
+
+    What can't be read can't be restored either.
+    """
+    if not certificates:
+        return
     removed = RemovedCertificate(
         id=str(uuid.uuid4()),
         organization=before.organization,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.errors import InvalidField, InvalidFields
+from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
 from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings, build_trust_set, check_exception
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
@@ -38,12 +39,14 @@ class EndpointTrust:
     """
     The trust settings of an endpoint's origin, and the trust set that follows from them and its certificates.
 
-    *findings* are about its CRLs and about certificates without one.
+    *findings* are about its CRLs and about certificates without one. *problem* says why gateways trust nothing: a
+    stored certificate, which *trust* lacks, can't be read.
     """
 
     settings: TrustSettings
     trust: TrustSet
     findings: tuple[Finding, ...] = ()
+    problem: str = ""
 
 
 def get_settings(context: Context, endpoint: str, *, unused: bool = False) -> EndpointTrust:
@@ -176,9 +179,10 @@ def _apply_draft(before: TrustSettings, checked: TrustSettings, draft: TrustDraf
 
 def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
-    imported = [certificate for entry in entries for certificate in entry.trusted]
+    imported = [certificate for entry in entries for certificate in entry.readable]
     trust = build_trust_set(settings, imported, target.origin.reference, now)
-    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)))
+    problem = next((str(UnreadableCertificate(entry.alias)) for entry in entries if not entry.certificates), "")
+    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)), problem)
 
 
 def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:

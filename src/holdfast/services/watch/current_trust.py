@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
-from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, UnreadableCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.apis.watch.watched_endpoint import WatchedEndpoint
 from holdfast.certificates.certificate import Certificate
@@ -23,11 +23,19 @@ from holdfast.store.watch import presented_chains
 def read_trust(
     session: Session, context: Context, origins: Collection[str], after: Mapping[str, EndpointCertificate]
 ) -> dict[str, TrustSet]:
-    """Return the trust of *origins* with the changed entries *after*, by id; exceptions aren't taken into account."""
+    """
+    Return the trust of *origins* with the changed entries *after*, by id; exceptions aren't taken into account.
+
+    Origins with a stored certificate that can't be read are left out.
+    """
     organization = context.user.organization
     trusted: defaultdict[str, list[Certificate]] = defaultdict(list)
+    unreadable = set()
     for entry in endpoint_certificates.of_origins(session, organization, origins):
-        trusted[entry.origin] += after.get(entry.id, entry).trusted
+        try:
+            trusted[entry.origin] += after.get(entry.id, entry).trusted
+        except UnreadableCertificate:
+            unreadable.add(entry.origin)
     decided = trust_settings.of_origins(session, organization, origins)
     return {
         origin: build_trust_set(
@@ -37,6 +45,7 @@ def read_trust(
             context.now,
         )
         for origin in origins
+        if origin not in unreadable
     }
 
 

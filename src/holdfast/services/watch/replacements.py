@@ -21,6 +21,6 @@ def predict_coverage(context: Context, planned: Sequence[PlannedReplacement]) ->
         trust = read_trust(session, context, origins, after)
         for origin, endpoint in watched_endpoints.of_origins(session, context.user.organization, origins).items():
             chain = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
-            if chain:
+            if chain and origin in trust:
                 coverage[origin] = predict(chain.certificates, trust[origin], context.now)
     return coverage

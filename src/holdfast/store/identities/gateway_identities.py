@@ -4,13 +4,16 @@ Queries for gateway identities.
 
 from collections.abc import Callable, Collection
 
+import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.identities.gateway_identity import GatewayIdentity, PendingRequest
-from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.signing_requests import read_signing_request
 from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
+
+log = structlog.get_logger()
 
 
 def save(session: Session, entry: GatewayIdentity) -> None:
@@ -36,24 +39,18 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
     return _entry(row) if row else None
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity | None]:
-    """Return the gateway identities for these origins, by origin; None for one that can't be read."""
+def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
+    """Return the gateway identities for these origins, by origin."""
     table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    identities: dict[str, GatewayIdentity | None] = {}
-    for row in session.scalars(query):
-        try:
-            identities[row.origin] = _entry(row)
-        except ValueError:
-            identities[row.origin] = None
-    return identities
+    return {row.origin: _entry(row) for row in session.scalars(query)}
 
 
 def of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
-    """Return all gateway identities that can be read, by origin."""
+    """Return all gateway identities, by origin."""
     table = GatewayIdentityRow
     origins = session.scalars(select(table.origin).where(table.organization_id == organization).order_by(table.origin))
-    return [entry for entry in of_origins(session, organization, origins.all()).values() if entry]
+    return list(of_origins(session, organization, origins.all()).values())
 
 
 def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:
@@ -93,7 +90,7 @@ def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
         organization=row.organization_id,
         origin=row.origin,
         endpoint=row.endpoint,
-        chain=tuple(read_certificate(certificate.der) for certificate in row.chain),
+        chain=_read_chain(row),
         sealed_key=row.sealed_key,
         pending=_read_pending_request(row),
         created_at=row.created_at,
@@ -101,7 +98,24 @@ def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
     )
 
 
+def _read_chain(row: GatewayIdentityRow) -> tuple[Certificate, ...]:
+    """Return the chain, empty if it can't be read."""
+    try:
+        return tuple(read_certificate(certificate.der) for certificate in row.chain)
+    except ValueError as error:
+        why = str(error)
+        log.error("gateway identity cannot be read", organization=row.organization_id, origin=row.origin, why=why)
+        return ()
+
+
 def _read_pending_request(row: GatewayIdentityRow) -> PendingRequest | None:
+    """Return the request that waits for a certificate; None if there is none, or it can't be read."""
     if row.request_der is None or row.request_sealed_key is None or row.request_made_at is None:
         return None
-    return PendingRequest(read_signing_request(row.request_der), row.request_sealed_key, row.request_made_at)
+    try:
+        request = read_signing_request(row.request_der)
+    except ValueError as error:
+        why = str(error)
+        log.error("signing request cannot be read", organization=row.organization_id, origin=row.origin, why=why)
+        return None
+    return PendingRequest(request, row.request_sealed_key, row.request_made_at)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 
+import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from holdfast.store.trust.endpoint_search import is_at
 from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
 from holdfast.store.trust.unused_origins import is_unused
 
+log = structlog.get_logger()
 _REMEMBERED = 4096  # cached certificates, about 2 KB each
 _SMALL = 8 * 1024  # bytes of the largest cached certificate
 
@@ -107,13 +109,9 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
 
 def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
     """Return what the origin of *entry* trusts besides *entry*: alias and certificate, ordered by alias."""
-    table = EndpointCertificateRow
-    query = select(table.alias, TrustedCertificateRow.position, TrustedCertificateRow.der).join(
-        TrustedCertificateRow, TrustedCertificateRow.endpoint_certificate_id == table.id
-    )
-    query = query.where(table.organization_id == entry.organization, table.origin == entry.origin, table.id != entry.id)
-    rows = sorted(session.execute(query), key=lambda row: (row.alias, row.position))
-    return [(row.alias, _certificate(row.der)) for row in rows]
+    others = (each for each in of_origins(session, entry.organization, [entry.origin]) if each.id != entry.id)
+    # What can't be read isn't trusted, and can't be confused with what is.
+    return [(each.alias, certificate) for each in others for certificate in each.readable]
 
 
 def aliases_with(
@@ -195,18 +193,17 @@ def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]
 
 
 def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
+    current, previous = _read_certificates(row)
     return EndpointCertificate(
         id=row.id,
         organization=row.organization_id,
         alias=row.alias,
         endpoint=row.endpoint,
         origin=row.origin,
-        certificates=tuple(
-            _certificate(certificate.der) for certificate in row.certificates if not certificate.previous
-        ),
+        certificates=current,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        previous=tuple(_certificate(certificate.der) for certificate in row.certificates if certificate.previous),
+        previous=previous,
         replaced_at=row.replaced_at,
         observation=Observation(
             looked_at=row.looked_at,
@@ -217,6 +214,17 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
         ),
         created_by=row.created_by or "",
     )
+
+
+def _read_certificates(row: EndpointCertificateRow) -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
+    """Return the current and the previous certificates; none if one of them can't be read."""
+    try:
+        certificates = [(_certificate(each.der), each.previous) for each in row.certificates]
+    except ValueError as error:
+        log.error("certificate cannot be read", organization=row.organization_id, alias=row.alias, why=str(error))
+        return (), ()
+    current = tuple(certificate for certificate, previous in certificates if not previous)
+    return current, tuple(certificate for certificate, previous in certificates if previous)
 
 
 def _certificate(der: bytes) -> Certificate:

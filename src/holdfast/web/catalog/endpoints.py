@@ -16,6 +16,7 @@ from holdfast.apis.catalog.connection_settings import SETTINGS
 from holdfast.apis.catalog.description import complete_endpoint_config
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
+from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidFields
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -152,7 +153,7 @@ def _show_page(
     left: list[str] | None = None,
 ) -> Response:
     presented, failures = read_presented(context, api), read_failures(runtime, api)
-    health = read_health(runtime, context, api, presented)
+    health, trust_rows = read_health(runtime, context, api, presented), read_trust_rows(runtime, context, api)
     saved = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
@@ -189,12 +190,14 @@ def _show_page(
         unused=unused_trust.find_unused(context, left) if left else [],
         rows=read_certificate_rows(runtime, context, api),
         removed=read_removed_rows(context, api),
-        trust_rows=read_trust_rows(runtime, context, api),
+        trust_rows=trust_rows,
         identity_rows=read_identity_rows(runtime, context, api),
         failures=failures,
         presented=presented,
         gateways=runtime.probes.gateways,
-        expanded=_is_about_certificates(request) or any(name.startswith(SECURITY_FIELD) for name in errors or {}),
+        expanded=_is_about_certificates(request)
+        or any(name.startswith(SECURITY_FIELD) for name in errors or {})
+        or any(row.enforcement.progress is Progress.UNUSABLE for row in trust_rows),
     )
 
 

@@ -3,6 +3,7 @@ The gateway identity section of the Endpoints page, and its dialogs.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -57,9 +58,14 @@ def read_identity_rows(runtime: Runtime, context: Context, api: Api) -> list[Ide
     rows = []
     for origin, url in urls.items():
         entry = gateway_identities.get_gateway_identity(context, url)
-        status = status_of(entry.own, context.now) if entry and entry.own else None
-        rows.append(IdentityRow(url, origin, entry, status, enforcements[origin]))
+        rows.append(IdentityRow(url, origin, entry, _judge(entry, context.now), enforcements[origin]))
     return rows
+
+
+def _judge(entry: GatewayIdentity | None, now: datetime) -> Status | None:
+    if entry is None or (entry.own is None and not entry.is_unreadable):
+        return None
+    return status_of(entry.own, now) if entry.own else Status.UNREADABLE
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:

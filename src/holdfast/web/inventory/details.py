@@ -51,6 +51,7 @@ def show(request: Request, runtime: CurrentRuntime, context: RequestContext, ali
 def download(context: RequestContext, alias: str) -> Response:
     """Download the current certificates in PEM."""
     entry = endpoint_certificates.get_certificate(context, alias)
+    entry.require_readable()
     content = "".join(certificate.pem for certificate in entry.certificates)
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(alias, safe='')}.pem"}
     return Response(content, media_type="application/pem-certificate-chain", headers=headers)

@@ -4,7 +4,7 @@ The rows of the certificate lists on the Endpoints page.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from holdfast.apis.catalog.api import Api
@@ -22,6 +22,8 @@ from holdfast.services.trust import endpoint_certificates, removal, rotation
 from holdfast.services.trust.pinning import Pin, judge_pin
 from holdfast.web.dialog import Section
 from holdfast.web.trust.trust_settings import TRUST
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
 
 
 def _first_expiry(entry: EndpointCertificate) -> datetime:
-    return min(certificate.not_after for certificate in entry.certificates)
+    # What can't be read comes first.
+    return min((certificate.not_after for certificate in entry.certificates), default=_LONG_AGO)
 
 
 def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:

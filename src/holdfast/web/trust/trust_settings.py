@@ -69,7 +69,7 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
             rows[origin] = replace(rows[origin], environments=tuple(environments))
         else:
             trust = trust_settings.get_settings(context, endpoint.url)
-            sentences, enforcement = effect(trust.trust), enforcements[origin]
+            sentences, enforcement = (trust.problem,) if trust.problem else effect(trust.trust), enforcements[origin]
             rows[origin] = TrustRow((environment,), endpoint, trust, sentences, enforcement, is_for_tokens)
     return list(rows.values())
 

@@ -62,5 +62,5 @@ def delete(
 def _describe_effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
     if unused.settings is None:
         return ()
-    imported = [certificate for entry in unused.certificates for certificate in entry.trusted]
+    imported = [certificate for entry in unused.certificates for certificate in entry.readable]
     return effect(build_trust_set(unused.settings, imported, parse_endpoint(unused.origin).origin.reference, now))

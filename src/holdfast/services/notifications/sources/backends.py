@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.notifications.event import DAMPING, Condition, EventKind, EventSeverity, Wording
-from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, TOKEN_CAUSES
+from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, TOKEN_CAUSES, Cause
 from holdfast.services.failures.failure import Failure
 from holdfast.services.failures.failures import Failures
 from holdfast.store.catalog import apis
 
 FAILS_FROM = 3  # failed requests
-_ENOUGH_ONCE = {*CERTIFICATE_CAUSES, *TOKEN_CAUSES}  # the next request fails, too
+_ENOUGH_ONCE = {*CERTIFICATE_CAUSES, *TOKEN_CAUSES, Cause.STORED_DATA_UNREADABLE}  # the next request fails, too
 FRESH = timedelta(minutes=1)  # after its last failed request, a backend counts as failing
 KIND = EventKind.BACKEND_FAILURE
 Backend = tuple[str, Environment, str]  # API, environment, origin of a group's member

@@ -1,0 +1,30 @@
+"""
+Backends that gateways refuse, because what is stored for them can't be read.
+"""
+
+from collections.abc import Iterator
+
+from holdfast.services.access.context import Context
+from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.store.catalog import apis
+
+
+def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[Item]:
+    """Yield an item about the origins of APIs whose certificates or gateway identity can't be read."""
+    problems = enforcements.problems.of_organization(context.user.organization)
+    if not problems:
+        return
+    with context.read() as session:
+        using = apis.ids_by_origin(session, context.user.organization, problems)
+    for origin, (api_id, *_) in sorted(using.items())[:1]:
+        yield Item(
+            Kind.UNUSABLE_BACKENDS,
+            Urgency.NOW,
+            len(using),
+            count_of(len(using), "backend gets no requests", "backends get no requests")
+            + ", because what is stored can't be read",
+            f"{origin}: {problems[origin]}",
+            f"/apis/{api_id}/endpoints?certificates",
+            "Show endpoints",
+        )
