@@ -41,4 +41,4 @@ def decoding_backend(directory: Path) -> Iterator[str]:
         yield f"http://{first}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)

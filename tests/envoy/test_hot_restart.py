@@ -36,7 +36,7 @@ from trusting import trust_set
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue(V4)
-DRAINS_LONG = 80  # seconds
+DRAINS_SHORT, DRAINS_LONG = 5, 80  # seconds; callers on a busy machine need some to notice that they have to reconnect
 OTHERS = ("/a", "/b", "/c")  # scopes
 
 
@@ -74,8 +74,8 @@ class Gateway:
         )
 
     @asynccontextmanager
-    async def supervised(self, binary: Path | None = None, drain: float = 1) -> AsyncIterator[EnvoyProcess]:
-        """Start its Envoy, and supervise it until the block ends."""
+    async def supervised(self, binary: Path | None = None, drain: float = DRAINS_LONG) -> AsyncIterator[EnvoyProcess]:
+        """Start its Envoy, and supervise it until the block ends; a predecessor has *drain* seconds for requests."""
         with gateway_directory(self._directory / "gateway") as own:
             log = self._directory / "envoy.log"
             process = EnvoyProcess((lambda: binary) if binary else find_envoy, "edge", own, log, 1000, drain)
@@ -83,9 +83,11 @@ class Gateway:
             try:
                 await process.start()
                 keeping = asyncio.create_task(process.keep())
-                await self.until_it_serves(30)
-                yield process
-                keeping.cancel()
+                try:
+                    await self.until_it_serves(60)
+                    yield process
+                finally:
+                    keeping.cancel()
             finally:
                 await process.stop()
                 await self.server.stop(0)
@@ -118,7 +120,7 @@ def run(tmp_path: Path, story: Callable[[Gateway], Awaitable[None]]) -> None:
 
 def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised() as process:
+        async with gateway.supervised(drain=DRAINS_SHORT) as process:
             first = process.pid
             with Load(gateway, gateway.path, reconnects=True) as load:
                 for _ in range(2):
@@ -181,7 +183,7 @@ def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes
 
 def test_an_envoy_that_is_killed_while_its_predecessor_drains_is_restarted_at_once(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised(drain=DRAINS_LONG) as process:
+        async with gateway.supervised() as process:
             first = process.pid
             await process.replace()
             assert process.pid is not None
