@@ -129,7 +129,7 @@ class RemoteGateway:
         envoy = self.envoy
         assert self._process
         self._process.kill()
-        self._process.wait(15)
+        self._process.wait(60)
         kill(envoy)
 
     @property

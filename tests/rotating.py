@@ -18,7 +18,7 @@ from holdfast.store.errors import StoreUncertain
 from issuing import issue
 from running import Holdfast, wait_until
 
-SOON = 30.0  # seconds, on a busy machine
+SOON = 60.0  # seconds, on a busy machine
 
 
 class Rotation:

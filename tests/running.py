@@ -302,7 +302,7 @@ class Holdfast:
         assert self._process
         process, self._process = self._process, None
         process.kill()
-        process.wait(15)
+        process.wait(60)
 
     def kill_gateway(self) -> None:
         """Kill the agent, so that it can't start another Envoy, and then Envoy."""

@@ -24,7 +24,7 @@ from running import COMMAND, Holdfast, PublishedApi, is_running, refusal, wait_u
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 PRESENTED = issue("127.0.0.1")
 NOT_TRUSTED = "503 backend_not_trusted"
-SOON = 30.0  # seconds, on a busy machine
+SOON = 60.0  # seconds, on a busy machine
 
 
 @pytest.fixture(scope="module")
