@@ -7,6 +7,7 @@ import "./live-status.js";
 import "./local-time.js";
 import "./member-rows.js";
 import "./search.js";
+import "./single-submit.js";
 import "./unsaved-input.js";
 import "./upload-form.js";
 
