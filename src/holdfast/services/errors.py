@@ -40,9 +40,10 @@ class AlreadyExists(Conflict):
 
 
 class ContentChanged(RuntimeError):
-    """The content that the user wants to change was changed after they read it."""
+    """The content that the user wants to change was changed after they read it; *tag* is its current entity tag."""
 
-    def __init__(self) -> None:
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
         super().__init__("This was changed after you read it. Read it again, then repeat your change.")
 
 

@@ -4,6 +4,7 @@ Entity tags, which change exactly when the stored content does, and conditions o
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
 from holdfast.apis.catalog.endpoint_group import EndpointGroup
 from holdfast.apis.catalog.security_members import summarize_security
 from holdfast.apis.definitions.documents import write_json
+from holdfast.apis.gateways.group import Group, write_address
 from holdfast.apis.identities.caller_certificate import CallerCertificate
+from holdfast.apis.notifications.channel import Channel
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings
 from holdfast.services.errors import ContentChanged
+from holdfast.store.access.accounts import User
 
 Expected = frozenset[str] | None  # the current tag must be one of these; None: any
 
@@ -73,6 +77,28 @@ def make_settings_tag(settings: TrustSettings) -> str:
     return make_text_tag(json.dumps([values, crls], default=str))
 
 
+def make_group_tag(group: Group) -> str:
+    """Return the tag of a group of gateways."""
+    listen = {member: list(map(write_address, addresses)) for member, addresses in group.listen.items()}
+    return make_text_tag(write_json([group.name, group.display_name, group.description, dict(group.urls), listen]))
+
+
+def make_channel_tag(channel: Channel) -> str:
+    """Return the tag of a notification channel with its secrets; what was delivered isn't part of it."""
+    lists = [list(channel.recipients), list(channel.events)]
+    return make_text_tag(write_json([channel.id, channel.sealed.hex(), channel.audience, *lists]))
+
+
+def make_owners_tag(owners: Collection[str]) -> str:
+    """Return the tag of the owners of an object."""
+    return make_text_tag(write_json(sorted(owners)))
+
+
+def make_user_tag(user: User) -> str:
+    """Return the tag of what admins change of a user: roles, and whether they can sign in."""
+    return make_text_tag(write_json([user.id, sorted(user.roles), user.disabled]))
+
+
 def make_text_tag(text: str) -> str:
     """Return the tag of a document."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -81,4 +107,4 @@ def make_text_tag(text: str) -> str:
 def check_expected(expected: Expected, tag: str) -> None:
     """Raise ContentChanged unless *tag* is *expected*. Call this in the transaction that makes the change."""
     if expected is not None and tag not in expected:
-        raise ContentChanged
+        raise ContentChanged(tag)

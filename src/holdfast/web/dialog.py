@@ -13,6 +13,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
 from holdfast.web import notices
+from holdfast.web.conditions import NO_CONDITION, Condition
 from holdfast.web.rendering import render, wants_part
 
 
@@ -34,26 +35,30 @@ def show(
     fields: Sequence[str] = (),
     errors: Mapping[str, str] | None = None,
     status: int = 200,
+    condition: Condition = NO_CONDITION,
     **values: Any,
 ) -> Response:
     """
     Show the template *dialog* or, to htmx, *part* of it. Without htmx, the dialog is a separate page.
 
     *title* is the title of that page; *values* include its `api`, if it has one. If there are *errors* (by name of the
-    dialog's *fields*), an open dialog keeps its input and receives only the errors, with status 422.
+    dialog's *fields*), an open dialog keeps its input and receives only the errors, with status 422. If *condition* has
+    failed, it keeps its input, too, and receives the current entity tag, with status 412.
     """
     by_field = dict.fromkeys(fields, "") | dict(errors or {})
     template = "dialog/page.html"
     if wants_part(request):
-        template = "dialog/_errors.html" if errors else part or dialog
+        kept = "dialog/_errors.html" if errors else "dialog/_outdated.html" if condition.has_failed else ""
+        template = kept or part or dialog
     return render(
         request,
         template,
         context=context,
-        status=422 if errors else status,
+        status=422 if errors else 412 if condition.has_failed else status,
         dialog=dialog,
         title=title,
         errors=by_field,
+        condition=condition,
         **({"page": "endpoints"} | values),
     )
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
-from holdfast.services.errors import ContentChanged, NotFound, NotPermitted
+from holdfast.services.errors import NotFound, NotPermitted
 from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, StoreUnreachable, public_text, unwritable
 from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_runtime
@@ -35,7 +35,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotFound, _answer_not_found)
     app.add_exception_handler(NotPermitted, _answer_not_permitted)
     app.add_exception_handler(Refusal, _answer_invalid)
-    app.add_exception_handler(ContentChanged, _answer_changed)
     app.add_exception_handler(TryLater, _answer_try_later)
     for kind in (StoreFull, StoreReadOnly, OSError):
         app.add_exception_handler(kind, _answer_not_saved)
@@ -92,12 +91,6 @@ async def _answer_not_permitted(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     return await _show_page(request, 400, "Bad request", str(error))
-
-
-async def _answer_changed(request: Request, error: Exception) -> Response:
-    del error
-    message = "Someone has changed this since you opened it. Open it again, then repeat your change."
-    return await _show_page(request, 412, "Not saved", message)
 
 
 async def _answer_try_later(request: Request, error: Exception) -> Response:

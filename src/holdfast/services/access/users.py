@@ -19,6 +19,7 @@ from holdfast.services.access.passwords import Passwords, check_password
 from holdfast.services.access.permissions import Permission, Role
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import AlreadyExists, Conflict, NotFound, NotPermitted
+from holdfast.services.versions import Expected, check_expected, make_user_tag
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import User
 from holdfast.store.access.tokens import Kind
@@ -106,18 +107,22 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     return user
 
 
-def change_user(context: Context, name: str, *, roles: Collection[str] | None, disabled: bool | None) -> User:
+def change_user(
+    context: Context, name: str, *, roles: Collection[str] | None, disabled: bool | None, expected: Expected = None
+) -> User:
     """
     Change a user's roles, or disable or enable them; None leaves a value unchanged. Disabling ends all sessions.
 
     Raises:
         NotPermitted, InvalidField, NotFound
         Conflict: No admin with a password would be left, or the identity provider determines the roles.
+        ContentChanged: The user isn't as *expected*.
     """
     context.user.require(Permission.MANAGE_USERS)
     checked = None if roles is None else check_roles(roles)
     with context.write() as session:
         before = _get_or_raise(session, context, name)
+        check_expected(expected, make_user_tag(before))
         if before.identity and checked not in {None, before.roles}:
             raise Conflict(
                 "roles",

@@ -151,8 +151,13 @@ def change_endpoints(
     connections: Connections = NO_CONNECTIONS,
     securities: Securities = NO_SECURITIES,
     groups: EndpointGroups = NO_GROUPS,
+    expected: Expected = None,
 ) -> ChangeOutcome:
-    """Change the endpoints of an API; None removes one. Raises InvalidFields, NotFound, OldControlPlanes."""
+    """
+    Change the endpoints of an API; None removes one.
+
+    Raises InvalidFields, NotFound, OldControlPlanes, and ContentChanged if the API isn't as *expected*.
+    """
     context.user.require(Permission.CHANGE_APIS)
     return change_api(
         context,
@@ -161,6 +166,7 @@ def change_endpoints(
         connections=connections,
         securities=securities,
         groups=groups,
+        expected=expected,
     )
 
 

@@ -27,6 +27,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import AlreadyExists, Conflict, NotFound
 from holdfast.services.gateways.operators import require_operator
+from holdfast.services.versions import Expected, check_expected, make_group_tag
 from holdfast.store.audit import Action, ChangedSetting, ChangedSettings
 from holdfast.store.catalog import deployments
 from holdfast.store.gateways import gateways, groups
@@ -111,14 +112,19 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     return GroupUse(group, 0)
 
 
-def change_group(context: Context, name: str, values: GroupChange) -> GroupUse:
-    """Change a group. Raises NotPermitted, NotFound, InvalidField, InvalidFields."""
+def change_group(context: Context, name: str, values: GroupChange, expected: Expected = None) -> GroupUse:
+    """
+    Change a group.
+
+    Raises NotPermitted, NotFound, InvalidField, InvalidFields, and ContentChanged if the group isn't as *expected*.
+    """
     require_operator(context)
     if name == DEFAULT_GROUP and values.listen and any(values.listen.values()):
         text = f"Gateways of {DEFAULT_GROUP} listen on the addresses in the settings (--gateway, ...)."
         raise InvalidField("listen", text)
     with context.write() as session:
         before = _find(session, name)
+        check_expected(expected, make_group_tag(before))
         after = replace(values.apply(before), updated_at=context.now)
         groups.save(session, after)
         write_down(session, context.user, context.now, Action.CHANGE_GROUP, name, _difference(before, after))

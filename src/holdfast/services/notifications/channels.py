@@ -23,6 +23,7 @@ from holdfast.services.errors import AlreadyExists, Conflict, NotFound
 from holdfast.services.notifications.routing import address
 from holdfast.services.notifications.sending import Sender
 from holdfast.services.notifications.silences import is_silenced
+from holdfast.services.versions import Expected, check_expected, make_channel_tag
 from holdfast.store.audit import Action, ChannelOf
 from holdfast.store.notifications import channels, history, outbox, owners, silences
 from holdfast.store.notifications.channels import Backlog
@@ -135,11 +136,18 @@ def _tell_present(session: Session, channel: Channel, now: datetime) -> None:
     outbox.add_receivers(session, [address(notification, [channel], responsible) for notification in present])
 
 
-def change_channel(context: Context, sealing: Sealing, name: str, draft: ChannelDraft) -> Channel:
-    """Change a channel; what waits for it is sent at once. Raises NotPermitted, NotFound, InvalidField."""
+def change_channel(
+    context: Context, sealing: Sealing, name: str, draft: ChannelDraft, expected: Expected = None
+) -> Channel:
+    """
+    Change a channel; what waits for it is sent at once.
+
+    Raises NotPermitted, NotFound, InvalidField, and ContentChanged if the channel isn't as *expected*.
+    """
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
     with context.write() as session:
         before = _find(session, context, name)
+        check_expected(expected, make_channel_tag(before))
         secrets = _open_if_possible(sealing, before)
         after = _apply(before, draft, secrets, sealing, context)
         channels.change(session, after)

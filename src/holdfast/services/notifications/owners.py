@@ -13,6 +13,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.change_records import audit_subject
 from holdfast.services.errors import NotFound
+from holdfast.services.versions import Expected, check_expected, make_owners_tag
 from holdfast.store.audit import Action, OwnersOf
 from holdfast.store.catalog import apis
 from holdfast.store.notifications import channels, owners
@@ -27,14 +28,21 @@ def list_owners(context: Context, kind: str, name: str) -> tuple[str, ...]:
         return owners.of_objects(session, context.user.organization, [owned]).get(owned, ())
 
 
-def change_owners(context: Context, kind: str, name: str, typed: Sequence[str]) -> tuple[str, ...]:
-    """Replace the owners of an `api` or a `certificate`. Raises NotPermitted, NotFound, InvalidField."""
+def change_owners(
+    context: Context, kind: str, name: str, typed: Sequence[str], expected: Expected = None
+) -> tuple[str, ...]:
+    """
+    Replace the owners of an `api` or a `certificate`.
+
+    Raises NotPermitted, NotFound, InvalidField, and ContentChanged if the owners aren't as *expected*.
+    """
     context.user.require(Permission.CHANGE_OWNERS)
     after = check_owners(typed)
     organization = context.user.organization
     with context.write() as session:
         owned, subject = _find(session, context, kind, name)
         before = owners.of_objects(session, organization, [owned]).get(owned, ())
+        check_expected(expected, make_owners_tag(before))
         for owner in after:
             if owner.startswith(CHANNEL) and not channels.get(session, organization, owner.removeprefix(CHANNEL)):
                 raise InvalidField("owners", f"No channel is called {owner.removeprefix(CHANNEL)!r}. Create it first.")

@@ -2,7 +2,8 @@
 Pages on which admins manage the users of their organization.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -14,9 +15,11 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.password_threads import on_password_threads
 from holdfast.services.access.passwords import MIN_PASSWORD
 from holdfast.services.access.permissions import Permission, Role
-from holdfast.services.errors import Conflict
+from holdfast.services.errors import Conflict, ContentChanged
+from holdfast.services.versions import make_user_tag
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.conditions import Condition, SentCondition
 from holdfast.web.paging import limit_page
 from holdfast.web.rendering import render, wants_part
 
@@ -30,6 +33,15 @@ _ROLES = {
     Role.VIEWER: "Read-only",
 }
 Chosen = Annotated[list[str] | None, Form()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """The content of the form of a user."""
+
+    roles: Collection[str]
+    disabled: bool
+    condition: Condition
 
 
 @router.get("")
@@ -80,7 +92,7 @@ def create_user(
 @router.get("/{name}")
 def show(request: Request, context: RequestContext, name: str) -> Response:
     """Show a user."""
-    return _show_page(request, context, name, {})
+    return _show_page(request, context, name)
 
 
 @router.post("/{name}")
@@ -88,6 +100,7 @@ def change_user(
     request: Request,
     context: RequestContext,
     name: str,
+    condition: SentCondition,
     roles: Chosen = None,
     disabled: Annotated[bool, Form()] = False,
 ) -> Response:
@@ -95,9 +108,13 @@ def change_user(
     try:
         # Unchecked boxes aren't sent, so no field means no role. The provider sets the roles of its users.
         chosen = None if users.get_user(context, name).identity else roles or []
-        users.change_user(context, name, roles=chosen, disabled=disabled)
+        users.change_user(context, name, roles=chosen, disabled=disabled, expected=condition.expected)
+    except ContentChanged as error:
+        typed = _Typed(roles or [], disabled, Condition.after(error))
+        return _show_page(request, context, name, status=412, typed=typed)
     except Refusal as error:
-        return _show_page(request, context, name, error.fields("name"), 422)
+        typed = _Typed(roles or [], disabled, condition)
+        return _show_page(request, context, name, error.fields("name"), 422, typed)
     return notices.redirect(request, "/users", "user-changed", name)
 
 
@@ -146,15 +163,26 @@ def _show_form(
     )
 
 
-def _show_page(request: Request, context: Context, name: str, errors: dict[str, str], status: int = 200) -> Response:
+def _show_page(
+    request: Request,
+    context: Context,
+    name: str,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+    typed: _Typed | None = None,
+) -> Response:
+    account = users.get_user(context, name)
+    typed = typed or _Typed(account.roles, account.disabled, Condition(make_user_tag(account)))
     return render(
         request,
         "users/user.html",
         context=context,
         status=status,
         section="users",
-        account=users.get_user(context, name),
+        account=account,
+        typed=typed,
+        condition=typed.condition,
         roles=_ROLES,
-        errors=errors,
+        errors=errors or {},
         shortest=MIN_PASSWORD,
     )

@@ -12,8 +12,11 @@ from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis, copies
+from holdfast.services.errors import ContentChanged
+from holdfast.services.versions import make_api_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
+from holdfast.web.conditions import Condition, SentCondition
 
 router = APIRouter(prefix="/apis/{api_id}")
 
@@ -21,18 +24,27 @@ router = APIRouter(prefix="/apis/{api_id}")
 @router.get("/edit")
 def ask_for_description(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the form for the description, and say what can't be changed."""
-    api = apis.get_api(context, api_id)
-    return _ask_for_description(request, context, api, api.description)
+    described = apis.get_described(context, api_id)
+    condition = Condition(make_api_tag(described))
+    return _ask_for_description(request, context, described.api, described.api.description, condition)
 
 
 @router.post("/edit")
-def edit(request: Request, context: RequestContext, api_id: str, description: Annotated[str, Form()] = "") -> Response:
+def edit(
+    request: Request,
+    context: RequestContext,
+    api_id: str,
+    condition: SentCondition,
+    description: Annotated[str, Form()] = "",
+) -> Response:
     """Change the description."""
     api = apis.get_api(context, api_id)
     try:
-        apis.change_api(context, api_id, description=description)
+        apis.change_api(context, api_id, description=description, expected=condition.expected)
+    except ContentChanged as error:
+        return _ask_for_description(request, context, api, description, Condition.after(error, changed="this API"))
     except Refusal as error:
-        return _ask_for_description(request, context, api, description, error.fields("description"))
+        return _ask_for_description(request, context, api, description, condition, error.fields("description"))
     return notices.redirect(request, f"/apis/{api_id}", "description-saved", f"{api.name} {api.version}")
 
 
@@ -60,7 +72,12 @@ def copy(
 
 
 def _ask_for_description(
-    request: Request, context: Context, api: Api, description: str, errors: dict[str, str] | None = None
+    request: Request,
+    context: Context,
+    api: Api,
+    description: str,
+    condition: Condition,
+    errors: dict[str, str] | None = None,
 ) -> Response:
     return dialog.show(
         request,
@@ -69,6 +86,7 @@ def _ask_for_description(
         title="Edit description",
         fields=("description",),
         errors=errors,
+        condition=condition,
         api=api,
         page="overview",
         description=description,

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import SETTINGS
-from holdfast.apis.catalog.description import complete_endpoint_config
+from holdfast.apis.catalog.description import Described, complete_endpoint_config
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
 from holdfast.apis.enforcement import Progress
@@ -23,9 +23,10 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
 from holdfast.services.catalog.http1_fallback import fallback_since
 from holdfast.services.credentials.sealing import seal_drafts
-from holdfast.services.errors import OldControlPlanes
+from holdfast.services.errors import ContentChanged, OldControlPlanes
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.unused_trust import UnusedTrust
+from holdfast.services.versions import make_api_tag
 from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog import group_form, security_form
@@ -38,6 +39,7 @@ from holdfast.web.catalog.connection_form import (
 )
 from holdfast.web.catalog.group_form import TypedGroups
 from holdfast.web.catalog.security_form import TypedSecurity
+from holdfast.web.conditions import Condition, SentCondition
 from holdfast.web.identities.gateway_identities import read_identity_rows
 from holdfast.web.members import list_members, read_failures
 from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
@@ -59,7 +61,7 @@ def show(
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show the endpoints; *left* are previous origins of the API, whose trust may be unused now."""
-    return _show_page(request, runtime, context, apis.get_api(context, api_id), left=left)
+    return _show_page(request, runtime, context, apis.get_described(context, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
@@ -71,6 +73,7 @@ def save(
     settings: TypedConnections,
     security: TypedSecurity,
     group: TypedGroups,
+    condition: SentCondition,
     production: Annotated[str, Form()] = "",
     sandbox: Annotated[str, Form()] = "",
     with_production: Annotated[bool, Form()] = False,
@@ -89,16 +92,22 @@ def save(
     try:
         if not errors:
             securities = seal_drafts(context, runtime.sealing, drafts)
-            left = apis.change_endpoints(context, api_id, *chosen, connections, securities, groups).left.kept
+            change = partial(apis.change_endpoints, expected=condition.expected)
+            left = change(context, api_id, *chosen, connections, securities, groups).left.kept
+    except ContentChanged as error:
+        condition = Condition.after(
+            error, changed="this API", lost="secrets" if security_form.has_secrets(kept) else ""
+        )
     except InvalidFields as error:
         errors = error.fields()
     except OldControlPlanes as error:
         errors = error.fields(f"{group_form.PREFIX}kind")
-    api = apis.get_api(context, api_id)
-    if errors:
+    described = apis.get_described(context, api_id)
+    if errors or condition.has_failed:
         checked = {"production": with_production, "sandbox": with_sandbox}
-        show = partial(_show_page, settings=settings, security=security, group=group)
-        return show(request, runtime, context, api, 422, typed, checked, errors)
+        show = partial(_show_page, settings=settings, security=security, group=group, condition=condition)
+        return show(request, runtime, context, described, 422 if errors else 412, typed, checked, errors)
+    api = described.api
     name, origins = f"{api.name} {api.version}", [trust.origin for trust in left]
     return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
@@ -112,6 +121,7 @@ async def check(
     environment: Environment,
     settings: TypedConnections,
     group: TypedGroups,
+    condition: SentCondition,
     member: Annotated[int, Query(ge=0, lt=MAX_MEMBERS)] = 0,
     gateway: Gateway = "",
     production: Annotated[str, Form()] = "",
@@ -120,7 +130,8 @@ async def check(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Show the status that the backend at a URL returns; it needn't be saved, except that of a further *member*."""
-    api = await run_in_threadpool(apis.get_api, context, api_id)
+    described = await run_in_threadpool(apis.get_described, context, api_id)
+    api = described.api
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
     saved = api.members(environment)[member:]
@@ -133,15 +144,15 @@ async def check(
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
     checked = {"production": with_production, "sandbox": with_sandbox}
     answers = {name: answer}
-    show = partial(_show_page, answers=answers, settings=settings, group=group)
-    return await run_in_threadpool(show, request, runtime, context, api, 200, typed, checked)
+    show = partial(_show_page, answers=answers, settings=settings, group=group, condition=condition)
+    return await run_in_threadpool(show, request, runtime, context, described, 200, typed, checked)
 
 
 def _show_page(
     request: Request,
     runtime: CurrentRuntime,
     context: Context,
-    api: Api,
+    described: Described,
     status: int = 200,
     typed: dict[str, str] | None = None,
     checked: dict[str, bool] | None = None,
@@ -151,7 +162,9 @@ def _show_page(
     security: security_form.MembersTyped = security_form.NOTHING_TYPED,
     group: group_form.GroupValues | None = None,
     left: list[str] | None = None,
+    condition: Condition | None = None,
 ) -> Response:
+    api = described.api
     presented, failures = read_presented(context, api), read_failures(runtime, api)
     health, trust_rows = read_health(runtime, context, api, presented), read_trust_rows(runtime, context, api)
     saved = {
@@ -168,6 +181,7 @@ def _show_page(
         typed=typed or saved,
         checked=checked or {name: bool(url) for name, url in saved.items()},
         errors=errors or {},
+        condition=condition or Condition(make_api_tag(described)),
         answers=answers or {},
         connections=choose_connections(api, settings),
         connection_fields=SETTINGS,
@@ -183,7 +197,7 @@ def _show_page(
         or any(line.needs_attention for lines in health.values() for line in lines)
         or bool(failures.keys() - ENVIRONMENTS),  # those of the first endpoints are above
         fallback=fallback_since(context, api),
-        as_json=_write_json(context, api),
+        as_json=_write_json(described),
         examples=sum(mock.is_example for mock in api.mocks or ()),
         schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),
         empty=sum(not mock.media_type for mock in api.mocks or ()),
@@ -210,10 +224,10 @@ def _list_members(api: Api) -> dict[str, dict[str, tuple[str, Endpoint]]]:
     return rows
 
 
-def _write_json(context: Context, api: Api) -> str:
-    """Write the body of a `PUT` that keeps the endpoints of *api* with all their settings."""
-    config = complete_endpoint_config(apis.get_described(context, api.id))
-    if not api.endpoints:
+def _write_json(described: Described) -> str:
+    """Write the body of a `PUT` that keeps the endpoints of an API with all their settings."""
+    config = complete_endpoint_config(described)
+    if not described.api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}
     return json.dumps({"endpointConfig": config}, ensure_ascii=False)
 

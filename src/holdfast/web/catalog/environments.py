@@ -2,7 +2,7 @@
 The gateway environments of an API: the section of its overview, and the dialog that chooses them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,10 +16,13 @@ from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
+from holdfast.services.errors import ContentChanged
 from holdfast.services.gateways.groups import list_groups
 from holdfast.services.runtime import Runtime
+from holdfast.services.versions import make_api_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
+from holdfast.web.conditions import Condition, SentCondition
 
 router = APIRouter(prefix="/apis/{api_id}/environments")
 FIELD = "gatewayEnvironments"
@@ -63,23 +66,37 @@ def permission_to_choose(context: Context, api: Api) -> Permission:
 @router.get("")
 def ask_for_environments(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the dialog."""
-    return _show(request, context, apis.get_api(context, api_id))
+    described = apis.get_described(context, api_id)
+    return _show(request, context, described.api, described.api.groups, Condition(make_api_tag(described)))
 
 
 @router.post("")
 def save_environments(
-    request: Request, context: RequestContext, api_id: str, environment: Annotated[list[str] | None, Form()] = None
+    request: Request,
+    context: RequestContext,
+    api_id: str,
+    condition: SentCondition,
+    environment: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
     """Deploy the API to the groups called *environment*."""
     api = apis.get_api(context, api_id)
     try:
-        apis.change_api(context, api_id, members={FIELD: environment or []})
+        apis.change_api(context, api_id, members={FIELD: environment or []}, expected=condition.expected)
+    except ContentChanged as error:
+        return _show(request, context, api, environment or [], Condition.after(error, changed="this API"))
     except Refusal as error:
-        return _show(request, context, api, error)
+        return _show(request, context, api, environment or [], condition, error)
     return notices.redirect(request, f"/apis/{api_id}", "environments-saved", f"{api.name} {api.version}")
 
 
-def _show(request: Request, context: Context, api: Api, error: Refusal | None = None) -> Response:
+def _show(
+    request: Request,
+    context: Context,
+    api: Api,
+    chosen: Collection[str],
+    condition: Condition,
+    error: Refusal | None = None,
+) -> Response:
     return dialog.show(
         request,
         context,
@@ -87,8 +104,10 @@ def _show(request: Request, context: Context, api: Api, error: Refusal | None = 
         title="Environments",
         fields=[FIELD],
         errors=error.fields(FIELD) if error else None,
+        condition=condition,
         api=api,
         page="overview",
         groups=list_groups(context),
+        chosen=chosen,
         permission=permission_to_choose(context, api),
     )

@@ -22,8 +22,11 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.default_versions import MEMBER as DEFAULT
+from holdfast.services.errors import ContentChanged
+from holdfast.services.versions import make_api_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
+from holdfast.web.conditions import Condition, SentCondition
 
 router = APIRouter(prefix="/apis/{api_id}/request-rules")
 _SEPARATORS = re.compile(r"[\s,;]+")
@@ -90,28 +93,39 @@ class TypedRules:
 def ask_for_rules(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the dialog."""
     described = apis.get_described(context, api_id)
-    return _show(request, context, described, _read_stored(described))
+    return _show(request, context, described, _read_stored(described), Condition(make_api_tag(described)))
 
 
 @router.post("")
 def save_rules(
-    request: Request, context: RequestContext, api_id: str, typed: Annotated[TypedRules, Depends()]
+    request: Request,
+    context: RequestContext,
+    api_id: str,
+    typed: Annotated[TypedRules, Depends()],
+    condition: SentCondition,
 ) -> Response:
     """Change the rules, or explain what is wrong."""
     context.user.require(Permission.CHANGE_APIS)
     described = apis.get_described(context, api_id)
     try:
-        apis.change_api(context, api_id, members=typed.members(described.members))
+        apis.change_api(context, api_id, members=typed.members(described.members), expected=condition.expected)
+    except ContentChanged as error:
+        return _show(request, context, described, typed, Condition.after(error, changed="this API"))
     except Refusal as error:
         errors: dict[str, str] = {}
         for name, text in error.fields("listed").items():
             errors.setdefault(_FIELDS.get(name, "listed"), text)
-        return _show(request, context, described, typed, errors)
+        return _show(request, context, described, typed, condition, errors)
     return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{described.api.name} {described.api.version}")
 
 
 def _show(
-    request: Request, context: Context, described: Described, typed: TypedRules, errors: dict[str, str] | None = None
+    request: Request,
+    context: Context,
+    described: Described,
+    typed: TypedRules,
+    condition: Condition,
+    errors: dict[str, str] | None = None,
 ) -> Response:
     return dialog.show(
         request,
@@ -120,6 +134,7 @@ def _show(
         title="Request rules",
         fields=tuple(dict.fromkeys(_FIELDS.values())),
         errors=errors,
+        condition=condition,
         api=described.api,
         page="overview",
         typed=asdict(typed),

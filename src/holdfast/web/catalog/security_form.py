@@ -69,6 +69,11 @@ def choose_security(api: Api, typed: MembersTyped) -> MembersTyped:
     return chosen
 
 
+def has_secrets(typed: MembersTyped) -> bool:
+    """Return whether a secret was typed."""
+    return any(members.get(name) for members in typed.values() for name in SECRETS.values())
+
+
 def list_stored(api: Api) -> Mapping[Environment, list[str]]:
     """Return the members whose secrets are stored, by environment."""
     stored: dict[Environment, list[str]] = {}

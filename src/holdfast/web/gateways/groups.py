@@ -12,12 +12,15 @@ from starlette.responses import Response
 from holdfast.apis.gateways.group import DEFAULT_GROUP, LISTENERS, Group, write_address
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
+from holdfast.services.errors import ContentChanged
 from holdfast.services.gateways import groups, statuses
 from holdfast.services.gateways.groups import GroupChange
 from holdfast.services.gateways.operators import is_operator, require_operator
 from holdfast.services.gateways.statuses import GatewayStatus
+from holdfast.services.versions import make_group_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 
 router = APIRouter(prefix="/gateways/groups")
 PAGE = "/gateways"
@@ -94,7 +97,7 @@ def list_rows(context: Context, every: Iterable[GatewayStatus]) -> list[GroupRow
 def ask_for_group(request: Request, context: RequestContext) -> Response:
     """Show the form for a new group."""
     require_operator(context)
-    return _show_form(request, context, "", _Typed("", "", "", {}, {}), {})
+    return _show_form(request, context, "", _Typed("", "", "", {}, {}), NO_CONDITION, {})
 
 
 @router.post("/new")
@@ -104,24 +107,29 @@ def create_group(request: Request, context: RequestContext, typed: TypedGroup, n
     try:
         group = groups.create_group(context, name, typed.values).group
     except Refusal as error:
-        return _show_form(request, context, "", typed, error.fields("name"))
+        return _show_form(request, context, "", typed, NO_CONDITION, error.fields("name"))
     return notices.redirect(request, PAGE, "group-created", group.title)
 
 
 @router.get("/{name}/edit")
 def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
     """Show the form for a change of a group."""
-    return _show_form(request, context, name, _read(groups.get_use(context, name).group), {})
+    group = groups.get_use(context, name).group
+    return _show_form(request, context, name, _read(group), Condition(make_group_tag(group)), {})
 
 
 @router.post("/{name}/edit")
-def change_group(request: Request, context: RequestContext, name: str, typed: TypedGroup) -> Response:
+def change_group(
+    request: Request, context: RequestContext, name: str, condition: SentCondition, typed: TypedGroup
+) -> Response:
     """Change a group."""
     typed = replace(typed, name=name)
     try:
-        group = groups.change_group(context, name, typed.values).group
+        group = groups.change_group(context, name, typed.values, condition.expected).group
+    except ContentChanged as error:
+        return _show_form(request, context, name, typed, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, name, typed, error.fields("description"))
+        return _show_form(request, context, name, typed, condition, error.fields("description"))
     return notices.redirect(request, PAGE, "group-changed", group.title)
 
 
@@ -163,7 +171,14 @@ def _by_listener(texts: Sequence[str] | None) -> dict[str, str]:
     return {listener.member: text.strip() for listener, text in zip(LISTENERS, texts or (), strict=False)}
 
 
-def _show_form(request: Request, context: Context, existing: str, typed: _Typed, errors: Mapping[str, str]) -> Response:
+def _show_form(
+    request: Request,
+    context: Context,
+    existing: str,
+    typed: _Typed,
+    condition: Condition,
+    errors: Mapping[str, str],
+) -> Response:
     """Show the form of a group; *existing* is the name of one, or empty for a new one."""
     return dialog.show(
         request,
@@ -172,6 +187,7 @@ def _show_form(request: Request, context: Context, existing: str, typed: _Typed,
         title=f"Change {existing}" if existing else "Create a group",
         fields=tuple(_FIELDS.values()),
         errors={_FIELDS.get(field, "description"): text for field, text in errors.items()},
+        condition=condition,
         section="gateways",
         existing=existing,
         typed=typed,

@@ -12,9 +12,12 @@ from holdfast.apis.notifications.channel import Audience, ChannelDraft, ChannelK
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
+from holdfast.services.errors import ContentChanged
 from holdfast.services.notifications import channels
+from holdfast.services.versions import make_channel_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
+from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 from holdfast.web.notifications import words
 
 router = APIRouter(prefix="/notifications/channels")
@@ -34,7 +37,7 @@ def ask_for_channel(request: Request, context: RequestContext, kind: str = "") -
             request, context, "notifications/_kinds.html", title=title, section="notifications", kinds=words.KINDS
         )
     typed = {"name": "", "url": "", "recipients": "", "audience": Audience.ALL, "events": []}
-    return _show_form(request, context, check_kind(kind), "", typed, {})
+    return _show_form(request, context, check_kind(kind), "", typed, NO_CONDITION, {})
 
 
 @router.post("/new")
@@ -56,7 +59,7 @@ def create_channel(
         channel = channels.create_channel(context, runtime.sealing, name, kind, draft)
     except Refusal as error:
         typed = _read_form(name, url, recipients, audience, events)
-        return _show_form(request, context, check_kind(kind), "", typed, error.fields("name"))
+        return _show_form(request, context, check_kind(kind), "", typed, NO_CONDITION, error.fields("name"))
     return notices.redirect(request, PAGE, "channel-created", channel.name)
 
 
@@ -65,7 +68,7 @@ def ask_to_change(request: Request, context: RequestContext, name: str) -> Respo
     """Show the form for a change of a channel."""
     channel = channels.get_channel(context, name).channel
     typed = _read_form(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
-    return _show_form(request, context, channel.kind, name, typed, {})
+    return _show_form(request, context, channel.kind, name, typed, Condition(make_channel_tag(channel)), {})
 
 
 @router.post("/{name}")
@@ -74,6 +77,7 @@ def change_channel(
     runtime: CurrentRuntime,
     context: RequestContext,
     name: str,
+    condition: SentCondition,
     url: Text = "",
     secret: Text = "",
     recipients: Text = "",
@@ -83,11 +87,14 @@ def change_channel(
     """Change a channel; an empty URL or secret stays as it is."""
     draft = ChannelDraft(url or None, secret or None, recipients.split(), events or [], audience)
     try:
-        channels.change_channel(context, runtime.sealing, name, draft)
-    except Refusal as error:
+        channels.change_channel(context, runtime.sealing, name, draft, condition.expected)
+    except (ContentChanged, Refusal) as error:
         kind = channels.get_channel(context, name).channel.kind
         typed = _read_form(name, url, recipients, audience, events)
-        return _show_form(request, context, kind, name, typed, error.fields("audience"))
+        if isinstance(error, ContentChanged):
+            condition = Condition.after(error, lost="secrets" if secret else "")
+            return _show_form(request, context, kind, name, typed, condition, {})
+        return _show_form(request, context, kind, name, typed, condition, error.fields("audience"))
     return notices.redirect(request, PAGE, "channel-changed", name)
 
 
@@ -126,6 +133,7 @@ def _show_form(
     kind: ChannelKind,
     name: str,
     typed: Mapping[str, Any],
+    condition: Condition,
     errors: Mapping[str, str],
 ) -> Response:
     """Show the form of a channel; *name* is empty for a new one."""
@@ -137,6 +145,7 @@ def _show_form(
         title=f"Change {name}" if name else f"Add a channel: {label}",
         fields=_FIELDS,
         errors=errors,
+        condition=condition,
         section="notifications",
         kind=kind.value,
         label=label,

@@ -12,9 +12,12 @@ from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
+from holdfast.services.errors import ContentChanged
 from holdfast.services.notifications import owners
+from holdfast.services.versions import make_owners_tag
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
+from holdfast.web.conditions import Condition, SentCondition
 
 router = APIRouter(prefix="/owners")
 
@@ -23,18 +26,26 @@ router = APIRouter(prefix="/owners")
 def ask_for_owners(request: Request, context: RequestContext, kind: str, name: str) -> Response:
     """Show the form for the owners of an `api`, by its id, or a `certificate`, by its alias."""
     context.user.require(Permission.CHANGE_OWNERS)
-    return _show_form(request, context, kind, name, "\n".join(owners.list_owners(context, kind, name)), {})
+    saved = owners.list_owners(context, kind, name)
+    return _show_form(request, context, kind, name, "\n".join(saved), Condition(make_owners_tag(saved)), {})
 
 
 @router.post("/{kind}/{name}")
 def change_owners(
-    request: Request, context: RequestContext, kind: str, name: str, typed: Annotated[str, Form(alias="owners")] = ""
+    request: Request,
+    context: RequestContext,
+    kind: str,
+    name: str,
+    condition: SentCondition,
+    typed: Annotated[str, Form(alias="owners")] = "",
 ) -> Response:
     """Replace the owners of an API or a certificate."""
     try:
-        owners.change_owners(context, kind, name, typed.splitlines())
+        owners.change_owners(context, kind, name, typed.splitlines(), condition.expected)
+    except ContentChanged as error:
+        return _show_form(request, context, kind, name, typed, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, kind, name, typed, error.fields("owners"))
+        return _show_form(request, context, kind, name, typed, condition, error.fields("owners"))
     return notices.redirect(request, _find_page(kind, name), "owners-saved", _find_title(context, kind, name))
 
 
@@ -50,7 +61,13 @@ def _find_title(context: Context, kind: str, name: str) -> str:
 
 
 def _show_form(
-    request: Request, context: Context, kind: str, name: str, typed: str, errors: dict[str, str]
+    request: Request,
+    context: Context,
+    kind: str,
+    name: str,
+    typed: str,
+    condition: Condition,
+    errors: dict[str, str],
 ) -> Response:
     title = _find_title(context, kind, name)
     return dialog.show(
@@ -60,6 +77,7 @@ def _show_form(
         title=f"Owners of {title}",
         fields=("owners",),
         errors=errors,
+        condition=condition,
         section="apis" if kind == "api" else "certificates",
         about=title,
         action=f"/owners/{kind}/{quote(name, safe='')}",

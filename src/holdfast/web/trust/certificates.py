@@ -2,6 +2,7 @@
 The dialogs of the certificates section: upload, details, delete.
 """
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -10,12 +11,16 @@ from starlette.responses import Response
 
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.description import Described
 from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
+from holdfast.services.errors import ContentChanged
 from holdfast.services.trust import endpoint_certificates, examination, rotation
+from holdfast.services.versions import make_api_tag
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import get_certificate_of, require_origin_of
@@ -81,8 +86,8 @@ def upload(
 ) -> Response:
     """Import a certificate; if it is for one of the *unsaved* endpoints, save that endpoint first."""
     api = apis.get_api(context, api_id)
-    before, errors = api, dict[str, str]()
-    locked = False
+    errors = dict[str, str]()
+    locked, saved_tag = False, ""
     try:
         check_alias(alias)
     except Refusal as error:
@@ -94,30 +99,39 @@ def upload(
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
-            before, api = api, _save_endpoint(context, api, unsaved, endpoint)
+            if endpoint not in {backend.url for backend in api.endpoints}:
+                described = _save_endpoint(context, api, unsaved, endpoint)
+                api, saved_tag = described.api, make_api_tag(described)
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
         locked = isinstance(error, LOCKED)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        return show_upload_form(request, context, api, "upload", typed, errors, locked=locked, unsaved=unsaved)
-    response = dialog.finish(request, runtime, context, api, "certificate-added", alias, CHANGED, added=alias)
-    if api is not before:
+        show = partial(show_upload_form, locked=locked, unsaved=unsaved, saved_tag=saved_tag)
+        return show(request, context, api, "upload", typed, errors)
+    finish = partial(dialog.finish, added=alias, saved_tag=saved_tag)
+    response = finish(request, runtime, context, api, "certificate-added", alias, CHANGED)
+    if saved_tag:
         response.headers["HX-Trigger"] = "dialog-done, endpoint-saved"
     return response
 
 
-def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> Api:
-    """Save *endpoint* if it is one of the *unsaved*; return the API. Raises NotPermitted, InvalidFields."""
-    if endpoint in {backend.url for backend in api.endpoints}:
-        return api
+def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> Described:
+    """Save *endpoint*, which is one of the *unsaved*. Raises NotPermitted, InvalidFields; InvalidField if outdated."""
     after = unsaved.apply_to(api)
     production, sandbox = (
         next((known.url for known in (typed, saved) if known and (known == saved or known.url == endpoint)), None)
         for typed, saved in ((after.production, api.production), (after.sandbox, api.sandbox))
     )
-    return apis.change_endpoints(context, api.id, production, sandbox).described.api
+    try:
+        change = partial(apis.change_endpoints, expected=unsaved.condition.expected)
+        return change(context, api.id, production, sandbox).described
+    except ContentChanged:
+        text = (
+            "Someone has changed this API since you opened the page. Save the endpoints there before you import this."
+        )
+        raise InvalidField("endpoint", text) from None
 
 
 @router.post("/inspect")

@@ -19,7 +19,7 @@ from holdfast.certificates.effect import effect
 from holdfast.certificates.revocation import MAX_BYTES
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
-from holdfast.services.errors import NotFound
+from holdfast.services.errors import ContentChanged, NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.services.trust import trust_settings
 from holdfast.services.trust.trust_settings import EndpointTrust
@@ -27,6 +27,7 @@ from holdfast.services.versions import make_settings_tag
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.belonging import find_endpoint_of
+from holdfast.web.conditions import Condition, SentCondition
 from holdfast.web.dialog import Section
 from holdfast.web.members import list_members
 from holdfast.web.rendering import render
@@ -137,7 +138,7 @@ def ask(request: Request, context: RequestContext, environment: Environment, tar
     """Show the form with the current settings."""
     api, endpoint = target
     trust = trust_settings.get_settings(context, endpoint.url)
-    return _show_form(request, context, api, environment, endpoint, trust)
+    return _show_form(request, context, api, environment, endpoint, trust, Condition(make_settings_tag(trust.settings)))
 
 
 @router.post("")
@@ -148,16 +149,20 @@ def save(
     environment: Environment,
     target: Target,
     draft: Draft,
-    version: Annotated[str, Form()] = "",
+    condition: SentCondition,
 ) -> Response:
-    """Save the settings, unless they aren't those of the form's *version* anymore."""
+    """Save the settings, or explain what is wrong."""
     api, endpoint = target
     try:
-        trust_settings.change_settings(context, endpoint.url, draft, frozenset({version}) if version else None)
+        trust_settings.change_settings(context, endpoint.url, draft, condition.expected)
+    except ContentChanged as error:
+        trust = _apply_draft(context, endpoint, draft)
+        condition = Condition.after(error, lost="the CRL file" if draft.revocation else "")
+        return _show_form(request, context, api, environment, endpoint, trust, condition)
     except InvalidFields as error:
         errors = error.fields()
         trust = trust_settings.get_settings(context, endpoint.url)
-        return _show_form(request, context, api, environment, endpoint, trust, errors)
+        return _show_form(request, context, api, environment, endpoint, trust, condition, errors)
     return dialog.finish(request, runtime, context, api, "trust-saved", str(endpoint.origin), [TRUST])
 
 
@@ -216,6 +221,16 @@ def end_exception(request: Request, runtime: CurrentRuntime, context: RequestCon
     return dialog.finish(request, runtime, context, api, "exception-ended", str(endpoint.origin), [TRUST])
 
 
+def _apply_draft(context: Context, endpoint: Endpoint, draft: TrustDraft) -> EndpointTrust:
+    """Return the settings for a page that keeps its input, except for a file, which pages can't keep."""
+    saved = trust_settings.get_settings(context, endpoint.url)
+    try:
+        typed = trust_settings.preview_settings(context, endpoint.url, draft)
+    except InvalidFields:  # it rejects a certificate that has been imported since
+        return saved
+    return replace(typed, settings=replace(typed.settings, revocation=saved.settings.revocation))
+
+
 def _show_form(
     request: Request,
     context: Context,
@@ -223,6 +238,7 @@ def _show_form(
     environment: Environment,
     endpoint: Endpoint,
     trust: EndpointTrust,
+    condition: Condition,
     errors: dict[str, str] | None = None,
 ) -> Response:
     return dialog.show(
@@ -232,11 +248,11 @@ def _show_form(
         title="Trust settings",
         fields=_FIELDS,
         errors=errors,
+        condition=condition,
         api=api,
         environment=environment,
         endpoint=endpoint,
         settings=trust.settings,
-        version=make_settings_tag(trust.settings),
         sentences=effect(trust.trust),
         findings=trust.findings,
         anchors=ANCHORS,

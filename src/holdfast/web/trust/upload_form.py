@@ -22,6 +22,7 @@ from holdfast.services.trust import endpoint_certificates
 from holdfast.web import dialog
 from holdfast.web.access.session import get_runtime
 from holdfast.web.belonging import with_typed_endpoints
+from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 
 LOCKED = (PasswordNeeded, WrongPassword)
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
@@ -37,22 +38,33 @@ _NOTHING_FETCHED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class TypedEndpoints:
-    """The URLs on the Endpoints page that the dialog was opened from, which may not be saved; empty: none."""
+    """
+    The URLs on the Endpoints page that the dialog was opened from, which may not be saved; empty: none.
+
+    *condition* is that page's.
+    """
 
     production: str = ""
     sandbox: str = ""
+    condition: Condition = NO_CONDITION
 
     def apply_to(self, api: Api) -> Api:
         """Return *api* with these endpoints."""
         return with_typed_endpoints(api, self.production, self.sandbox)
 
 
-def _read_form(production: Annotated[str, Form()] = "", sandbox: Annotated[str, Form()] = "") -> TypedEndpoints:
-    return TypedEndpoints(production, sandbox)
+def _read_form(
+    condition: SentCondition, production: Annotated[str, Form()] = "", sandbox: Annotated[str, Form()] = ""
+) -> TypedEndpoints:
+    return TypedEndpoints(production, sandbox, condition)
 
 
-def _read_query(production: Annotated[str, Query()] = "", sandbox: Annotated[str, Query()] = "") -> TypedEndpoints:
-    return TypedEndpoints(production, sandbox)
+def _read_query(
+    production: Annotated[str, Query()] = "",
+    sandbox: Annotated[str, Query()] = "",
+    if_match: Annotated[str, Query()] = "",
+) -> TypedEndpoints:
+    return TypedEndpoints(production, sandbox, Condition(if_match))
 
 
 Unsaved = Annotated[TypedEndpoints, Depends(_read_form)]
@@ -89,11 +101,13 @@ def show_upload_form(
     fetched: dict[str, Any] | None = None,
     unsaved: TypedEndpoints | None = None,
     fetch: bool = False,
+    saved_tag: str = "",
 ) -> Response:
     """
     Show the form; *purpose* is "upload" or "replace", *fetched* the certificates that a backend presents.
 
     *unsaved* are offered besides the endpoints of *api*. With *fetch*, the dialog fetches certificates at once.
+    *saved_tag* is the entity tag of the API if an endpoint was saved.
     """
     unsaved = unsaved or TypedEndpoints()
     saved = {endpoint.url for endpoint in api.endpoints}
@@ -114,6 +128,7 @@ def show_upload_form(
         max_alias=MAX_ALIAS,
         fetch=fetch,
         fetched=fetched is not None,
+        saved_tag=saved_tag,
         **(fetched or _NOTHING_FETCHED),
     )
 

@@ -51,10 +51,12 @@ const close = () => {
   question.showModal();
 };
 
-// On a small screen, an error or answer can be below the visible part of the dialog. The form focuses its field first.
+// On a small screen, an error or answer can be below the visible part of the dialog. The form focuses its field first;
+// an error about the whole form gets the focus itself.
 const reveal = (changes) => {
   const elements = changes.flatMap(({ target, addedNodes }) => [target, ...addedNodes]);
   const news = elements.find((element) => element.matches?.("[role=alert], [data-answer]") && element.textContent.trim());
+  if (news?.matches("[tabindex]")) news.focus({ preventScroll: true });
   if (news) requestAnimationFrame(() => news.scrollIntoView({ block: "nearest" }));
 };
 

@@ -1,5 +1,6 @@
-// Browsers ask before they leave a page with changed input.
-const serialize = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => !(value instanceof File))).toString();
+// Browsers ask before they leave a page with changed input. The entity tag isn't input.
+const isInput = ([name, value]) => name !== "if_match" && !(value instanceof File);
+const serialize = (form) => new URLSearchParams([...new FormData(form)].filter(isInput)).toString();
 const forms = [...document.querySelectorAll(".page-main form[method=post]")];
 const before = new Map();
 let sending = false;
