@@ -55,7 +55,7 @@ def with_crl(words: str, *crls: Callable[[Kind], bytes], kind: Kind | None = Non
 
 def with_ending_crl() -> Kind:
     """A CRL that has ended is refused; one that is about to end isn't."""
-    soon = timedelta(seconds=20)  # a loaded machine takes a while to import it
+    soon = timedelta(seconds=40)  # a loaded machine takes a while to import it
     return replace(with_crl("an expired CRL", lambda _: revoke(ROOT, end=soon)), begins=datetime.now(UTC) + soon)
 
 

@@ -2,14 +2,10 @@
 Ports for servers that tests start: free, and no other test process on this machine gets the same.
 """
 
-import fcntl
-import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from itertools import cycle
-from pathlib import Path
 
 FIRST, LAST = 10_000, 32_000  # outgoing connections use higher ones
 BLOCK = 200  # ports for one process
@@ -31,18 +27,22 @@ def _free_ports() -> Iterator[int]:
 
 
 def _claim_block() -> range:
-    """Take a block of ports that no other process has; the lock on its file ends with this process."""
-    directory = Path(tempfile.gettempdir()) / f"holdfast-test-ports-{os.getuid()}"
-    directory.mkdir(exist_ok=True)
-    for first in range(FIRST, LAST, BLOCK):
-        descriptor = os.open(directory / str(first), os.O_RDWR | os.O_CREAT, 0o600)
+    """
+    Take a block of ports that no other process has, until this process ends.
+
+    The lock is an abstract socket, because these belong to the network that the ports belong to, whatever directory a
+    process uses for temporary files.
+    """
+    for first in range(LAST - BLOCK, FIRST, -BLOCK):
+        lock = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+            lock.bind(f"\0holdfast-test-ports-{first}")
+        except OSError:
+            lock.close()
             continue
+        lock.detach()  # it stays open
         return range(first, first + BLOCK)
-    raise RuntimeError(f"every block of ports in {directory} is in use")
+    raise RuntimeError("every block of ports is in use")
 
 
 def _is_free(port: int) -> bool:

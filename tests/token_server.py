@@ -25,11 +25,13 @@ class TokenServer:
 
     def __init__(self, presented: Issued, port: int = 0) -> None:
         self.lifetime: float = 3600
+        self.grace: float = 0  # seconds for which it accepts a token that should have expired
         self.secrets = {"s3cret & more"}
         self.users = {"till:1": "pass wörd+%26"}  # the password by user name
         self.forms: list[dict[str, list[str]]] = []  # of accepted requests
         self.headers: list[dict[str, str]] = []  # of all requests
         self.answer: tuple[int, dict[str, str], bytes] | None = None  # instead of a token
+        self.times: list[float] = []  # when it issued the tokens
         self._valid: dict[str, float] = {}  # until when
         self._presented = presented
         self._server = self._listen(port or free_port())
@@ -106,7 +108,8 @@ class TokenServer:
             return 400, {}, json.dumps(described).encode()
         self.forms.append(form)
         token = secrets.token_urlsafe()
-        self._valid[token] = time.monotonic() + self.lifetime
+        self.times.append(time.monotonic())
+        self._valid[token] = time.monotonic() + self.lifetime + self.grace
         answer = {"access_token": token, "token_type": "bearer", "expires_in": self.lifetime}
         return 200, {}, json.dumps(answer).encode()
 

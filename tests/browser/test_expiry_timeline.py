@@ -1,7 +1,6 @@
 """The timeline of what expires and what backends present, in a browser with a real backend that changes."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,6 +11,7 @@ from issuing import DAY, issue
 from running import Holdfast, wait_until
 
 HOST = "127.0.0.1"
+OLD = issue(HOST, end=40 * DAY)
 NARROW = {"width": 390, "height": 844}
 
 
@@ -19,14 +19,14 @@ NARROW = {"width": 390, "height": 844}
 def watching(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[str, str]) -> Iterator[Holdfast]:
     """A Holdfast that watches a backend whose key and issuer have changed."""
     environment = server_environment | {"HOLDFAST_WATCH_INTERVAL": "1"}
-    old, new = issue(HOST, end=40 * DAY), issue(HOST, by=issue(ca=True, common_name="Another CA"), end=90 * DAY)
-    with Holdfast(tmp_path_factory.mktemp("expiry"), **environment) as running, Backend(old) as backend:
+    new = issue(HOST, by=issue(ca=True, common_name="Another CA"), end=90 * DAY)
+    with Holdfast(tmp_path_factory.mktemp("expiry"), **environment) as running, Backend(OLD) as backend:
         running.create_api(backend.url(), name="Orders")
-        fields, files = {"alias": "orders", "endpoint": backend.url()}, {"certificate": ("a.crt", old.pem)}
+        fields, files = {"alias": "orders", "endpoint": backend.url()}, {"certificate": ("a.crt", OLD.pem)}
         assert running.rest.post("/endpoint-certificates", data=fields, files=files).is_success
         for status in ("trusted", "changed"):
             query = {"status": status}
-            wait_until(lambda query=query: running.rest.get("/watched-endpoints", params=query).json()["count"], 20)
+            wait_until(lambda query=query: running.rest.get("/watched-endpoints", params=query).json()["count"])
             backend.present(new)
         yield running
 
@@ -50,7 +50,7 @@ def fits(page: Page) -> bool:
 
 
 def test_a_month_of_the_timeline_is_chosen_by_keyboard_on_wide_and_narrow_screens(admin: Page):
-    month = f"{datetime.now(UTC) + timedelta(days=40):%B %Y}"
+    month = f"{OLD.certificate.not_valid_after_utc:%B %Y}"
     for size in ({"width": 1280, "height": 900}, NARROW):
         admin.set_viewport_size({"width": size["width"], "height": size["height"]})
         admin.goto("/expiry")

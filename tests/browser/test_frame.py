@@ -71,6 +71,7 @@ def test_times_are_in_the_time_zone_of_the_browser_which_is_named(
 def test_scripts_and_the_server_describe_times_in_the_same_words(signed_in: Page):
     signed_in.goto("/account")
     now = datetime.now(UTC)
+    signed_in.clock.set_fixed_time(now)
     distances = [timedelta(seconds=each) for each in (5, 35, 95, 3700, 90_000, 800_000)]
     moments = [now + sign * each + timedelta(seconds=2) for each in distances for sign in (-1, 1)]
     shown = signed_in.evaluate(

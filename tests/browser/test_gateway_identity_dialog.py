@@ -87,15 +87,15 @@ def test_gateway_identities_work_without_javascript(chromium: Browser, holdfast:
     sign_in(page, holdfast)
     page.goto(f"/apis/{api.id}/endpoints?certificates")
     page.get_by_role("button", name="Import key and certificate").click()
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("Choose a file")).to_be_visible()
     file = {"name": "own.pem", "mimeType": "text/plain", "buffer": own.pem + own.key_pem}
     page.get_by_label("Key and certificate").set_input_files(file)  # type: ignore[arg-type]
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("CN=plain")).to_be_visible()
     page.get_by_role("button", name="Create signing request").click()
     page.get_by_label("Common name").fill("asked")
-    page.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name="Create", exact=True).click()
     page.get_by_role("button", name="Show request").click()
     expect(page.get_by_text("BEGIN CERTIFICATE REQUEST")).to_be_visible()
     with page.expect_download() as download:
@@ -103,8 +103,8 @@ def test_gateway_identities_work_without_javascript(chromium: Browser, holdfast:
     assert download.value.suggested_filename == "request.csr"
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Discard request").click()
-    page.get_by_role("button", name="Discard").click()
-    page.get_by_role("button", name="Remove").click()
-    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Discard", exact=True).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("[data-identity][data-state=none]")).to_be_visible()
     context.close()

@@ -132,7 +132,7 @@ def show_until(page: Page, path: str, part: Locator, text: str) -> None:
         page.goto(path)
         return any(text in each for each in part.all_text_contents())
 
-    wait_until(shown, within=30)
+    wait_until(shown, within=90)
 
 
 def take_pictures(page: Page, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -124,7 +123,8 @@ def test_users_of_the_provider_have_no_password_and_cannot_get_one(
     changed = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
     assert (changed.status_code, "groups at the identity provider" in changed.json()["description"]) == (409, True)
     for password in ("", provider.password):
-        assert httpx2.get(f"{holdfast.publisher_url}{REST}/apis", auth=("hanna", password)).status_code == 401
+        with holdfast.browser(REST, auth=("hanna", password)) as client:
+            assert client.get("/apis").status_code == 401
 
 
 def test_axe_finds_nothing_on_the_sign_in_page_with_a_provider(page: Page):

@@ -120,7 +120,7 @@ def import_certificate(page: Page, demo: Demo) -> None:
         page.goto(address)
         return page.locator("[data-watch=trusted]").is_visible()
 
-    wait_until(shows_trusted, within=30)  # until the backend is checked again
+    wait_until(shows_trusted, within=90)  # until the backend is checked again
     row.scroll_into_view_if_needed()
     take_picture(page, demo.pictures / "certificates.png")
 

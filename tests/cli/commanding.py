@@ -62,7 +62,7 @@ class Command:
             input=stdin,
             text=True,
             capture_output=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)

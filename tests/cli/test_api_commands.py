@@ -88,12 +88,12 @@ def test_lifecycle_and_deletion_wait_until_gateways_enforce_them(command, holdfa
     ):
         said = command.done("api", *words, "--wait").output
         assert said == f"Pizza 1.0 (/pizza) is {state}: enforced on 1 gateway.\n"
-        assert httpx2.get(url).status_code == status
+        assert httpx2.get(url, timeout=30).status_code == status
     command.done("api", "create", "Pasta", "/pasta", "1.0", "--production", "http://127.0.0.1:1")
     command.done("api", "publish", "Pasta", "--wait")
     found = command.done("api", "delete", "Pasta", "--yes", "--wait", "--json").json
     assert found["enforcement"]["progress"] == "enforced"
-    assert httpx2.get(f"{holdfast.gateway_url}/pasta/1.0/x").status_code == 404
+    assert httpx2.get(f"{holdfast.gateway_url}/pasta/1.0/x", timeout=30).status_code == 404
 
 
 def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(guest):

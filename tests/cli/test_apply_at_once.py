@@ -79,9 +79,9 @@ def test_a_second_ctrl_c_stops_apply_immediately_with_an_unknown_result(command,
             said += applying.stderr.readline()
             assert applying.poll() is None, said
         applying.send_signal(signal.SIGINT)
-        output, errors = applying.communicate(timeout=30)
+        output, errors = applying.communicate(timeout=120)
         go_on.set()  # the publisher handles the request although nobody waits for it
-        wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] == 2, within=30)
+        wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] == 2)
     assert applying.returncode == 130, errors
     assert [each["result"] for each in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
     assert "1 of 5 changes applied:\n  create api Burger:1\nNot applied:\n  create api Pizza:1 (unknown)\n" in errors
@@ -118,7 +118,7 @@ def test_one_of_two_concurrent_applies_is_rejected(command, holdfast, file, tmp_
         (tmp_path / f"{name}.yaml").write_text(change(FILE, name))
     with relaying(holdfast.publisher_url, decide) as url:
         applying = {name: start_unattended(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
-        ended = {name: (*each.communicate(timeout=60), each.returncode) for name, each in applying.items()}
+        ended = {name: (*each.communicate(timeout=120), each.returncode) for name, each in applying.items()}
     (won,), (lost,) = ([name for name in "ab" if ended[name][2] == code] for code in (0, 1))
     assert f"holdfast: {step}: Someone else changed it after the plan was made:\n" in ended[lost][1]
     assert command("diff", "-f", tmp_path / f"{won}.yaml").code == 0
@@ -133,6 +133,6 @@ def test_two_concurrent_applies_create_each_object_once(command, holdfast, file)
 
     with relaying(holdfast.publisher_url, decide) as url:
         applying = [start_unattended(command, url, file) for _ in range(2)]
-        ended = [(*each.communicate(timeout=60), each.returncode) for each in applying]
+        ended = [(*each.communicate(timeout=120), each.returncode) for each in applying]
     assert sorted(code for *_, code in ended) == [0, 1]
     assert command("diff", "-f", file).code == 0

@@ -62,9 +62,9 @@ def test_ctrl_c_finishes_the_current_change_and_lists_applied_changes(command, h
     lines = [f"  - {{name: n{n}, context: /n{n}, version: 1}}" for n in range(count)]
     (tmp_path / "many.yaml").write_text("\n".join(["holdfast: 1", "apis:", *lines]))
     applying = start(command, tmp_path / "many.yaml", "--yes", "--json")
-    wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] > 2, within=30)
+    wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] > 2)
     applying.send_signal(signal.SIGINT)
-    output, errors = applying.communicate(timeout=30)
+    output, errors = applying.communicate(timeout=120)
     assert applying.returncode == 130, errors
     results = [each["result"] for each in json.loads(output)["changes"]]
     done = results.count("applied")
@@ -113,7 +113,7 @@ def test_changes_made_during_the_confirmation_are_not_overwritten(
     while "change api Pizza:1" not in applying.stdout.readline():
         assert applying.poll() is None
     assert change(holdfast.rest).is_success
-    _, errors = applying.communicate("y\n", timeout=30)
+    _, errors = applying.communicate("y\n", timeout=120)
     assert applying.returncode == 1
     assert f"holdfast: {step}: Someone else changed it after the plan was made:\n  " in errors
     assert said in errors
@@ -130,7 +130,7 @@ def test_a_deletion_during_the_confirmation_is_reported(command, holdfast, file)
     assert applying.stdout
     assert "move api Burger:1" in applying.stdout.readline()
     holdfast.rest.delete(f"/apis/{found['id']}")
-    _, errors = applying.communicate("y\n", timeout=30)
+    _, errors = applying.communicate("y\n", timeout=120)
     assert "move api Burger:1: Someone else deleted it after the plan was made." in errors
 
 
@@ -141,7 +141,7 @@ def test_ctrl_c_at_the_confirmation_reports_that_nothing_changed(command, file):
     while "[y/N]" not in question:
         question += applying.stderr.read(1)
     applying.send_signal(signal.SIGINT)
-    _, errors = applying.communicate(timeout=30)
+    _, errors = applying.communicate(timeout=120)
     assert (applying.returncode, errors.strip().splitlines()[-1]) == (
         130,
         "holdfast: Interrupted. Nothing was changed.",

@@ -88,7 +88,7 @@ def run(command, holdfast, github, tmp_path):
                 cwd=tmp_path,
                 text=True,
                 capture_output=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             said[step["name"]] = done.stdout + done.stderr

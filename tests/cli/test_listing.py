@@ -70,7 +70,7 @@ def test_watching_prints_a_list_again_when_it_changes(command):
             command.done("api", "create", "Apple", "/apple", "1")
             assert [next(lines), next(lines)] == ["Apple:1", "Pizza:1"]
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 130
+            assert process.wait(120) == 130
         finally:
             end.cancel()
             process.kill()

@@ -59,7 +59,7 @@ class Terminal:
         while self.read():
             pass
         os.close(self._terminal)
-        return self._process.wait(30)
+        return self._process.wait(120)
 
 
 @pytest.fixture

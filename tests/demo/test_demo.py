@@ -218,7 +218,7 @@ def _tour(runtime, who, data: Path) -> str:
 def test_demo_once_runs_all_five_steps_and_leaves_no_files(tmp_path):
     environment = _environment() | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
     command = [COMMAND, "demo", "--once"]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=100)
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=250)
     assert (done.returncode, done.stderr) == (0, "")
     *steps, verdict = done.stdout.splitlines()
     assert verdict == "All 5 steps succeeded."
@@ -231,7 +231,7 @@ def test_demo_once_runs_all_five_steps_and_leaves_no_files(tmp_path):
 def test_up_demo_shows_a_rejected_backend_and_steps_that_make_it_work(tmp_path):
     data = tmp_path / "data"
     with _up_demo(data) as (publisher, output):
-        text = wait_until(lambda: re.search(r"(?s).*^  4  .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
+        text = wait_until(lambda: re.search(r"(?ms).*^  4  .*?\n", output.read_text()), START_WITHIN)[0]
         assert _field(text, "Response").startswith('503 {"code":"backend_not_trusted"')
         certificate = Path(_field(text, "Certificate"))
         assert certificate == data / "demo" / "backend.pem"
@@ -247,19 +247,20 @@ def test_up_demo_shows_a_rejected_backend_and_steps_that_make_it_work(tmp_path):
             data={"alias": "pizza", "endpoint": endpoint},
             files={"certificate": certificate.read_bytes()},
             trust_env=False,
+            timeout=30,
         )
         assert answer.status_code == 201
         assert answer.json()["findings"] == []
-        wait_until(lambda: httpx2.get(url, trust_env=False).status_code == 200)
-        assert httpx2.get(url, trust_env=False).text == success
-        anything = httpx2.post(url.replace("/menu", "/orders/1?x=y"), trust_env=False)
+        wait_until(lambda: httpx2.get(url, trust_env=False, timeout=30).status_code == 200)
+        assert httpx2.get(url, trust_env=False, timeout=30).text == success
+        anything = httpx2.post(url.replace("/menu", "/orders/1?x=y"), trust_env=False, timeout=30)
         assert anything.json() == {"backend": "Pizza Shack", "method": "POST", "path": "/orders/1"}
 
     with _up_demo(data) as (_, output):
-        text = wait_until(lambda: re.search(r"(?s).*^  Reason .*?$", output.read_text(), re.MULTILINE), START_WITHIN)[0]
+        text = wait_until(lambda: re.search(r"(?ms).*^  Reason .*?\n", output.read_text()), START_WITHIN)[0]
         assert _field(text, "Response") == f"200 {success}"
         assert _field(text, "Backend") == endpoint
-        assert httpx2.get(_field(text, "Request").removeprefix("curl "), trust_env=False).text == success
+        assert httpx2.get(_field(text, "Request").removeprefix("curl "), trust_env=False, timeout=30).text == success
 
 
 @contextmanager

@@ -34,7 +34,7 @@ if os.geteuid():
 
 def check(*command: str | Path) -> str:
     """Run *command*, which must succeed, and return what it prints."""
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -107,7 +107,7 @@ def test_holdfast_writes_only_to_its_data_directory_and_tmpdir(tmp_path, tmp_pat
         assert process.poll() is None, log.read_text()
         api = {"name": "Pizza", "context": "/pizza", "version": "1.0.0"}
         url = f"http://{addresses['PUBLISHER']}{REST}/apis"
-        assert httpx2.post(url, json=api, auth=("admin", PASSWORD)).status_code == 201
+        assert httpx2.post(url, json=api, auth=("admin", PASSWORD), timeout=30).status_code == 201
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(START_WITHIN)

@@ -53,7 +53,7 @@ def test_an_adopted_envoy_that_is_killed_serves_again(own: Holdfast, api: Publis
     envoy = own.envoy
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
-    wait_until(lambda: own.answers(api), within=6)  # 0.4 s on a quiet machine
+    wait_until(lambda: own.answers(api), within=20)  # 0.4 s on a quiet machine
     assert own.call(api.path).status_code == 200
     assert own.envoy != envoy
 

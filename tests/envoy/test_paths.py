@@ -73,7 +73,7 @@ def test_paths_that_the_gateway_normalizes_stay_inside(holdfast, decoding, base:
 
 
 def test_the_backend_would_have_followed_them(tmp_path):
-    with decoding_backend(tmp_path) as url, httpx2.Client(base_url=url, trust_env=False) as client:
+    with decoding_backend(tmp_path) as url, httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
         assert ask(client, "/base/..%2fint/x").text == "/int/x"
         assert ask(client, "/twice/base/%252e%252e/%252e%252e/int").text == "/int"
 
@@ -107,7 +107,7 @@ def test_a_websocket_cannot_lead_out_either(holdfast: Holdfast, decoding):
     url = holdfast.gateway_url.replace("http", "ws", 1)
     with (
         pytest.raises(InvalidStatus) as refused,
-        websockets.sync.client.connect(f"{url}{decoding['/base'].path}/..%2fint"),
+        websockets.sync.client.connect(f"{url}{decoding['/base'].path}/..%2fint", open_timeout=30),
     ):
         pass
     assert refused.value.response.status_code == 400

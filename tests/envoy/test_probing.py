@@ -52,7 +52,7 @@ def held(holdfast: Holdfast) -> set[str]:
     """Name all clusters, secrets and hosts of tests that the gateway has, in whatever state."""
     (socket,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
     transport = httpx2.HTTPTransport(uds=str(socket), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    with httpx2.Client(transport=transport, base_url="http://admin") as admin:
+    with httpx2.Client(transport=transport, base_url="http://admin", timeout=30) as admin:
         said = admin.get("/config_dump?include_eds").text + admin.get("/clusters").text
     return set(re.findall(r"probe/[0-9a-f]{16}", said))
 
@@ -215,7 +215,7 @@ def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothi
             os.kill(holdfast.agent, signal.SIGKILL)
             verdict = asking.result().json()["verdict"]
         assert (verdict["answeredBy"], verdict["reason"]) == ("none", "The gateway local disconnected.")
-        wait_until(is_accepted, 30)
+        wait_until(is_accepted)
         wait_until(lambda: not held(holdfast))
 
 

@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -23,6 +25,7 @@ pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
 NOT_TRUSTED = "503 backend_not_trusted"
 PRESENTED = issue(HOST)
+SOON = 5.0  # seconds to stop while nothing is in flight: under half a second where nothing else runs
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_an_envoy_that_is_killed_serves_again(own: Holdfast, backend: Backend):
             log.mkdir()  # its log is lost then, but traffic continues
             os.kill(first, signal.SIGKILL)
             wait_until(lambda first=first: not is_running(first))
-            wait_until(lambda: own.answers(api), within=6)
+            wait_until(lambda: own.answers(api), within=20)
             assert own.call(api.path).status_code == 200
             assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
             assert own.envoy != first
@@ -72,13 +75,13 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         api, _ = trusted(holdfast, backend)
 
         def is_ready() -> bool:
-            return httpx2.get(f"{holdfast.publisher_url}/readyz", verify=NO_TLS, trust_env=False).is_success
+            return httpx2.get(f"{holdfast.publisher_url}/readyz", verify=NO_TLS, trust_env=False, timeout=30).is_success
 
         assert is_ready()
         envoy.rename(away)
         os.kill(holdfast.envoy, signal.SIGKILL)
         wait_until(lambda: any(line["event"] == "gateway process can't start" for line in holdfast.log_lines()))
-        assert not is_ready()
+        wait_until(lambda: not is_ready())
         settings = Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://"))
         told = check(ask(settings, settings.publisher))
         assert told.text.startswith("The running Holdfast isn't ready: gateway")
@@ -93,10 +96,14 @@ def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
     before = own.rest.get(f"/endpoint-certificates/{alias}").json()
     with Backend(PRESENTED) as other:
         untrusted = own.publish_api(other.url(), sandbox=backend.url())
-        begin = time.monotonic()
-        own.stop()
-        assert time.monotonic() - begin < 5  # nothing is in flight: under half a second where nothing else runs
-        own.start()
+        for _ in range(3):  # a busy machine can be slow once
+            begin = time.monotonic()
+            own.stop()
+            took = time.monotonic() - begin
+            own.start()
+            if took < SOON:
+                break
+        assert took < SOON
         assert own.call(api.path).status_code == 200
         assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
         assert own.call(untrusted.path, sandbox=True).status_code == 200
@@ -131,7 +138,9 @@ def test_acknowledged_changes_survive_a_kill_at_the_same_moment(own: Holdfast, b
 def test_only_its_user_can_read_the_files_of_a_running_holdfast(holdfast: Holdfast):
     files, directories = {}, {}
     for path in [holdfast.data, *holdfast.data.rglob("*")]:
-        (directories if path.is_dir() else files)[path.name] = path.stat().st_mode & 0o777
+        with suppress(FileNotFoundError):  # some are replaced meanwhile
+            status = path.stat()
+            (directories if stat.S_ISDIR(status.st_mode) else files)[path.name] = status.st_mode & 0o777
     assert files.keys() >= {"holdfast.sqlite", "holdfast.sqlite-wal", "holdfast.sqlite-shm", "envoy.log", "lock"}
     assert files.keys() >= {"envoy.json", "envoy.lock"}
     assert set(files.values()) == {0o600}
@@ -152,18 +161,18 @@ def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
         with (
             own.caller() as client,
             client.stream("GET", f"{api.path}/stream") as answer,
-            connect(own.gateway_url.replace("http", "ws", 1) + sockets.path) as websocket,
+            connect(own.gateway_url.replace("http", "ws", 1) + sockets.path, open_timeout=30) as websocket,
         ):
             lines = answer.iter_lines()
             assert next(lines) == "begun"
             websocket.send("hello")
-            assert "hello" in str(websocket.recv(5))
+            assert "hello" in str(websocket.recv(30))
             envoy = own.envoy
             own.stop(number)  # looks at the exit code
             with pytest.raises(httpx2.TransportError):
                 next(lines)
             with pytest.raises(ConnectionClosed):
-                websocket.recv(5)
+                websocket.recv(30)
     assert not is_running(envoy)
 
 

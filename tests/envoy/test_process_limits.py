@@ -49,7 +49,7 @@ def idle_connections(url: str, count: int) -> Iterator[list[socket.socket]]:
     parts = urlsplit(url)
     with contextlib.ExitStack() as stack:
         address = (parts.hostname, parts.port)
-        connections = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(count)]
+        connections = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(count)]
         for connection in connections:
             connection.setblocking(False)
         yield connections
@@ -86,7 +86,7 @@ def test_one_address_leaves_the_publisher_to_the_others(narrow: Holdfast):
         wait_until(lambda: still_open(connections) <= LIMITS.publisher_share)
         other = httpx2.HTTPTransport(local_address=OTHER_ADDRESS)
         auth = ("admin", narrow.admin_password)
-        with httpx2.Client(base_url=narrow.publisher_url + REST, transport=other, auth=auth, timeout=20) as client:
+        with httpx2.Client(base_url=narrow.publisher_url + REST, transport=other, auth=auth, timeout=30) as client:
             assert client.get("/apis").status_code == 200
     assert len(narrow.output.read_bytes()) == written
 

@@ -34,12 +34,12 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
         with pytest.raises(InvalidStatus) as refused:
-            connect(target)
+            connect(target, open_timeout=30)
         assert refused.value.response.status_code == 503
         assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
 
         holdfast.import_certificate(url, PRESENTED.pem)
-        with connect(target) as socket:
+        with connect(target, open_timeout=30) as socket:
             socket.send("hello")
             assert socket.recv(timeout=20) == "/base/chat?room=1 hello"
 
@@ -59,8 +59,8 @@ def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, pro
             return str(socket.recv(timeout=20))
 
         # Until the routes have changed, too, a websocket of this backend may use HTTP/2.
-        wait_until(lambda: answer_on(stack.enter_context(connect(target))) == "1.1 hello")
-        with connect(target) as first, connect(target) as second:
+        wait_until(lambda: answer_on(stack.enter_context(connect(target, open_timeout=30))) == "1.1 hello")
+        with connect(target, open_timeout=30) as first, connect(target, open_timeout=30) as second:
             assert [answer_on(first), answer_on(second)] == ["1.1 hello"] * 2
             assert holdfast.call(api.path).json()["http"] == expected
 
@@ -70,12 +70,12 @@ def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
         api = holdfast.publish_api(url)
         alias = holdfast.import_certificate(url, PRESENTED.pem)
         target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
-        with connect(target) as open_before:
+        with connect(target, open_timeout=30) as open_before:
             holdfast.delete_certificate(alias)
             wait_until(lambda: not holdfast.call(api.path).is_success)
             for _ in range(5):
                 with pytest.raises(InvalidStatus) as refused:
-                    connect(target)
+                    connect(target, open_timeout=30)
                 assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
             open_before.send("in progress")
             assert open_before.recv(timeout=20) == "1.1 in progress"

@@ -51,7 +51,8 @@ def put_definition(holdfast: Holdfast, api: PublishedApi, definition: Any) -> No
 def prototype(holdfast: Holdfast) -> PublishedApi:
     api = create(holdfast)
     holdfast.change_lifecycle(api, "Deploy as a Prototype")
-    wait_until(lambda: holdfast.call(f"{api.path}/pets").status_code == 200)
+    for sandbox in (False, True):
+        wait_until(lambda sandbox=sandbox: holdfast.call(f"{api.path}/pets", sandbox=sandbox).status_code == 200)
     return api
 
 

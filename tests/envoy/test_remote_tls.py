@@ -54,13 +54,13 @@ def test_a_gateway_presents_its_own_certificate_and_keeps_it_until_the_files_can
             restart(gateway)
             wait_until(lambda: status(gateway.secure, api.path, first, caller, tmp_path) == 200, STARTS_WITHIN)
             assert status(gateway.secure, api.path, first, None, tmp_path) == 403
-            wait_until(lambda: not problems_of(holdfast, "tls-1"), 30)
+            wait_until(lambda: not problems_of(holdfast, "tls-1"))
 
             certificate.write_text("nothing")
             refused = restart(gateway)
             assert (refused.returncode, f"can't use {certificate}" in refused.stderr) == (1, True), refused.stderr
             assert status(gateway.secure, api.path, first, caller, tmp_path) == 200
-            wait_until(lambda: problems_of(holdfast, "tls-1"), 30)
+            wait_until(lambda: problems_of(holdfast, "tls-1"))
 
             write_identity(tmp_path, second)
             restart(gateway)
@@ -93,6 +93,6 @@ def status(address: str, path: str, own: Issued, caller: Issued | None, director
         file.write_bytes(caller.pem + caller.key_pem)
         context.load_cert_chain(file)
     try:
-        return httpx2.get(f"https://{address}{path}", verify=context, trust_env=False, timeout=10).status_code
+        return httpx2.get(f"https://{address}{path}", verify=context, trust_env=False, timeout=30).status_code
     except httpx2.TransportError:
         return 0

@@ -165,8 +165,10 @@ def test_a_backend_that_refuses_connections_is_reported(holdfast: Holdfast):
 def test_an_unused_connection_closes_before_common_servers_close_it(holdfast: Holdfast):
     with Backend(PRESENTED) as backend, published(holdfast, backend.url()) as path:
         with holdfast.caller() as caller:
-            first, soon = (caller.get(path).json()["connection"] for _ in range(2))
-            assert first == soon
-        before = backend.open_connections
-        assert before >= 1
-        wait_until(lambda: backend.open_connections == 0, within=10)
+
+            def connection() -> int:
+                return caller.get(path).json()["connection"]
+
+            # Between two requests, a busy machine can pause for longer than a connection stays open.
+            wait_until(lambda: connection() == connection())
+        wait_until(lambda: backend.open_connections == 0, within=20)

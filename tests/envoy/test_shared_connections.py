@@ -43,7 +43,7 @@ def test_callers_that_do_not_read_their_responses_stall_nobody(holdfast: Holdfas
             slow.connect((url.host, url.port or 80))
             slow.sendall(f"GET {api.path}/endless HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             assert slow.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
-        with holdfast.caller() as caller, caller.stream("GET", f"{api.path}/endless", timeout=5) as response:
+        with holdfast.caller() as caller, caller.stream("GET", f"{api.path}/endless", timeout=30) as response:
             assert read(response, 24 * MIB)  # the slow ones have filled their windows long before
         assert holdfast.call(f"{api.path}/good").text == "ok"
 

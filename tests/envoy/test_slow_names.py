@@ -36,7 +36,7 @@ from ports import free_addresses
 from services.control_plane import control_plane
 
 pytestmark = pytest.mark.envoy
-PATIENCE = 20  # seconds
+PATIENCE = 40  # seconds
 IPV4 = 1  # the DNS type A
 
 
@@ -267,7 +267,7 @@ def test_a_deployment_takes_effect_once_the_names_of_its_backends_are_resolved(
             slow_names(monkeypatch) as names,
             control_plane(store) as plane,
             envoy(plane.cache, tmp_path) as process,
-            httpx.AsyncClient(base_url=f"http://{address}") as client,
+            httpx.AsyncClient(base_url=f"http://{address}", timeout=30) as client,
         ):
             answers = []
 
@@ -311,7 +311,7 @@ def test_an_edit_of_the_url_takes_effect_once_the_new_name_is_resolved(store, an
             slow_names(monkeypatch) as names,
             control_plane(store) as plane,
             envoy(plane.cache, tmp_path) as process,
-            httpx.AsyncClient(base_url=f"http://{address}") as client,
+            httpx.AsyncClient(base_url=f"http://{address}", timeout=30) as client,
         ):
             answers = []
 

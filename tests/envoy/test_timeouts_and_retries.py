@@ -18,7 +18,8 @@ from scripted import V4, Message, ScriptedBackend, answer, dial, read_message
 
 pytestmark = pytest.mark.envoy
 EARLY = 0.01  # seconds by which Envoy's timers may fire too early
-TIMEOUT, SUSPENDED = "504 backend_timeout", "503 backend_suspended"
+SLACK = 20.0  # seconds that a busy machine may add; the default timeouts are longer
+TIMEOUT, SUSPENDED, CUT_OFF = "504 backend_timeout", "503 backend_suspended", "cut off"
 
 
 @contextmanager
@@ -80,24 +81,32 @@ def trickle(connection: socket.socket, _: Message) -> None:
         ({"actionDuration": "300"}, 0.3, 1),
         ({"tryTimeoutMs": 200}, 0.4, 2),
         ({"tryTimeoutMs": 200, "retries": 2}, 0.6, 3),
-        ({"tryTimeoutMs": 200, "retries": 5, "responseTimeoutMs": 300}, 0.3, 2),
+        ({"tryTimeoutMs": 600, "retries": 5, "responseTimeoutMs": 1100}, 1.1, 2),
     ],
 )
 def test_a_silent_backend_ends_in_a_timeout(holdfast: Holdfast, settings: Any, seconds: float, requests: int):
     with Backend(never) as backend, published(holdfast, backend.url, **settings) as api:
         outcome, took = timed(holdfast, api)
         assert outcome == TIMEOUT
-        assert seconds - EARLY <= took < seconds + 5
+        assert seconds - EARLY <= took < seconds + SLACK
         wait_until(lambda: len(backend.seen) == requests)
 
 
 def test_only_the_response_timeout_ends_a_slow_stream(holdfast: Holdfast):
     with Backend(trickle) as backend:
+        # A busy machine may pause for longer than the shortest of these timeouts.
         with published(holdfast, backend.url, actionDuration=1000) as api:
-            assert timed(holdfast, api)[0] == "200"
-        cut_off = pytest.raises(httpx2.RemoteProtocolError)
-        with published(holdfast, backend.url, responseTimeoutMs=500) as api, cut_off:
-            holdfast.call(f"{api.path}/x")
+            wait_until(lambda: outcome_of_stream(holdfast, api) == "200")
+        with published(holdfast, backend.url, responseTimeoutMs=500) as api:
+            wait_until(lambda: outcome_of_stream(holdfast, api) == CUT_OFF)
+
+
+def outcome_of_stream(holdfast: Holdfast, api: PublishedApi) -> str:
+    """Return the outcome of a call whose response may end before it is complete."""
+    try:
+        return timed(holdfast, api)[0]
+    except httpx2.RemoteProtocolError:
+        return CUT_OFF
 
 
 def test_connecting_has_its_own_timeout(holdfast: Holdfast):
@@ -105,9 +114,13 @@ def test_connecting_has_its_own_timeout(holdfast: Holdfast):
     with contextlib.closing(socket.create_server((V4, 0))) as silent:
         url = f"https://{V4}:{silent.getsockname()[1]}"
         with published(holdfast, url, connectTimeoutMs=300, retries=0) as api:
-            outcome, took = timed(holdfast, api)
-            assert outcome == TIMEOUT
-            assert 0.3 - EARLY <= took < 4  # without one, it is 5
+            for _ in range(3):  # a busy machine can be slow once
+                outcome, took = timed(holdfast, api)
+                assert outcome == TIMEOUT
+                assert took >= 0.3 - EARLY
+                if took < 4:
+                    break
+            assert took < 4  # without one, it is 5
 
 
 @pytest.mark.parametrize(
@@ -164,7 +177,7 @@ def test_failures_in_a_row_suspend_a_backend_for_a_while(holdfast: Holdfast, fai
         said = wait_until(lambda: (found := holdfast.rest.get(path)).is_success and found.json())
         assert said["code"] == "backend_suspended"
         backend.then = answer()
-        wait_until(lambda: timed(holdfast, api)[0] == "200", within=10)
+        wait_until(lambda: timed(holdfast, api)[0] == "200")
 
 
 def begin(connection: socket.socket, message: Message) -> None:
@@ -187,8 +200,8 @@ def test_a_silent_stream_counts_as_a_failure_and_a_silent_websocket_does_not(hol
                 assert caller.recv(1) == b""  # the idle timeout ends it
         with pytest.raises(httpx2.RemoteProtocolError):
             holdfast.call(f"{api.path}/x")
-        wait_until(lambda: timed(holdfast, api)[0] == SUSPENDED)
-        assert len(backend.seen) == 3
+        assert len(backend.seen) == 3  # it wasn't suspended before
+        wait_until(lambda: outcome_of_stream(holdfast, api) == SUSPENDED)
 
 
 def test_other_responses_and_a_success_in_between_do_not_suspend(holdfast: Holdfast):
@@ -230,7 +243,7 @@ def test_an_endpoint_has_its_own_limit_of_requests(holdfast: Holdfast):
     gate = threading.Event()
 
     def wait(connection: socket.socket, message: Message) -> None:
-        gate.wait(10)
+        gate.wait(25)
         answer()(connection, message)
 
     with (

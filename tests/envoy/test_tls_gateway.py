@@ -84,9 +84,9 @@ def test_a_websocket_is_opened_only_to_a_caller_with_an_accepted_certificate(hol
             (f"{holdfast.gateway_url}{api.path}/chat".replace("http:", "ws:"), None),
         ):
             with pytest.raises(InvalidStatus) as refused:
-                connect(target, ssl=tls)
+                connect(target, ssl=tls, open_timeout=30)
             assert refused.value.response.status_code == 403
-        with connect(f"wss://{host}:{port}{api.path}/chat?room=1", ssl=tls_of(ANNA)) as talking:
+        with connect(f"wss://{host}:{port}{api.path}/chat?room=1", ssl=tls_of(ANNA), open_timeout=30) as talking:
             talking.send("hello")
             assert talking.recv(timeout=20) == "/base/chat?room=1 hello"
 
@@ -133,7 +133,7 @@ def test_unusable_files_never_replace_the_presented_certificate(holdfast: Holdfa
         certificate.write_bytes(b"nothing")
     os.kill(holdfast.pid, signal.SIGHUP)
     said = "gateway certificate has a problem"
-    wait_until(lambda: holdfast.output.read_text().count(said) == logged + 1)
+    wait_until(lambda: holdfast.output.read_text().count(said) > logged)
     assert presented(holdfast) == good.certificate.serial_number
     assert key.read_text() not in holdfast.output.read_text()
 

@@ -1,6 +1,8 @@
 """Gateways sign in to backends with access tokens, which they get from a token endpoint that they verify."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -65,9 +67,14 @@ def causes(holdfast: Holdfast, api: PublishedApi) -> list[str]:
 
 
 def missing_tokens(holdfast: Holdfast, api: PublishedApi) -> list[dict[str, Any]]:
+    return [each for each in wait_until(lambda: report(holdfast))["missingTokens"] if api.id in each["backend"]]
+
+
+def report(holdfast: Holdfast) -> dict[str, Any] | None:
+    """Return what the gateway reported last; None before that, as after its restart."""
     (gateway,) = holdfast.rest.get("/gateways").json()["list"]
-    listed: list[dict[str, Any]] = gateway["connection"]["report"]["missingTokens"]
-    return [each for each in listed if api.id in each["backend"]]
+    connection: dict[str, Any] = gateway["connection"] or {}
+    return connection.get("report")
 
 
 def test_tokens_are_requested_only_from_a_trusted_endpoint(
@@ -94,7 +101,7 @@ def test_tokens_are_requested_only_from_a_trusted_endpoint(
 def test_tokens_are_renewed_without_a_failed_request(
     holdfast: Holdfast, tokens: TokenServer, backend: str, signed_in: PublishedApi
 ):
-    tokens.lifetime = 6  # renewed more than a second before
+    tokens.lifetime, tokens.grace = 6, 30  # renewed about a second before, unless the machine is busy
     tokens.secrets.add("rotated")
     with Load(holdfast, signed_in.path) as load:
         assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
@@ -102,6 +109,7 @@ def test_tokens_are_renewed_without_a_failed_request(
         wait_until(lambda: len(tokens.issued()) >= count + 3, within=40)
         load.go_on()
     assert set(load.answers) == {"200"}
+    assert min(later - earlier for earlier, later in pairwise(tokens.times[count:])) < tokens.lifetime
 
 
 def test_a_token_that_the_backend_rejects_is_replaced_once(
@@ -130,10 +138,19 @@ def test_a_valid_token_is_used_while_its_endpoint_is_down(
     wait_until(lambda: len(tokens.issued()) > count, within=40)
     wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
     wait_until(lambda: not missing_tokens(holdfast, signed_in))
-    tokens.stop()
-    # Before any request fails, the gateway says until when none does.
-    (missing,) = wait_until(lambda: missing_tokens(holdfast, signed_in), within=40)
-    assert (missing["cause"], bool(missing["validUntil"])) == ("token_endpoint_unreachable", True)
+
+    def is_announced() -> bool:
+        """Stop the endpoint; return whether the gateway says, before any request fails, until when none does."""
+        tokens.stop()
+        (missing,) = wait_until(lambda: missing_tokens(holdfast, signed_in))
+        assert missing["cause"] == "token_endpoint_unreachable"
+        if missing["validUntil"]:
+            return True
+        tokens.start()  # the machine is busy: the token has expired already
+        wait_until(lambda: missing_tokens(holdfast, signed_in) == [])
+        return False
+
+    wait_until(is_announced, within=120)
     attention = holdfast.rest.get("/attention").json()["list"]
     assert "missing-tokens" in [item["kind"] for item in attention]
     wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=40)
@@ -199,12 +216,16 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
     assert "secretId" in audit.text
     export = holdfast.rest.get("/apis/export", params={"apiId": api.id})
     (admin_socket,) = holdfast.data.parent.rglob("admin")
-    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(admin_socket)), base_url="http://admin") as admin:
+    with httpx2.Client(
+        transport=httpx2.HTTPTransport(uds=str(admin_socket)), base_url="http://admin", timeout=30
+    ) as admin:
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "token/" in dumps[0].text
     assert "token-request/" not in dumps[0].text
     parts = [answer.content for answer in (changed, failed, fixed, described, audit, export, *dumps)]
-    parts += [file.read_bytes() for file in holdfast.data.parent.rglob("*") if file.is_file()]
+    for file in holdfast.data.parent.rglob("*"):
+        with suppress(FileNotFoundError):  # some are replaced meanwhile
+            parts += [file.read_bytes()] if file.is_file() else []
     for secret in (SECRET, PASSWORD, quote_plus(PASSWORD), "wrong secret", "wrong+secret", *tokens.issued()):
         assert not [content for content in parts if secret.encode() in content]
 
@@ -225,7 +246,7 @@ def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
             assert secure(holdfast, signed_in, other, oauth(stranger, "guessed")).is_success
             holdfast.import_certificate(other, SERVER.pem)
             wait_until(lambda: not holdfast.call(signed_in.path).is_success)
-            assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
+            wait_until(lambda: refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed")
 
 
 def test_a_prototype_needs_no_token(holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi):

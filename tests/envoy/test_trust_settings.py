@@ -2,13 +2,14 @@
 
 import os
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backends import Backend
+from granting import grant, grant_until
 from holdfast.certificates.certificate import read_certificate
 from issuing import Issued, issue, revoke
 from running import Holdfast, PublishedApi, wait_until
@@ -165,11 +166,10 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
 def test_an_exception_expires_automatically_even_for_open_connections(holdfast: Holdfast):
     with Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
-        grant(holdfast, backend.url(), timedelta(seconds=3))
-        assert wait_until(lambda: caller.get(api.path).status_code == 200)
+        grant_until(lambda: caller.get(api.path).status_code == 200, holdfast, backend.url(), timedelta(seconds=3))
         assert wait_until(lambda: caller.get(api.path).status_code == 503)
-        found = holdfast.rest.get("/endpoints/trust-settings", params={"endpoint": backend.url()}).json()
-        assert found["exception"] is None
+        where = {"endpoint": backend.url()}
+        wait_until(lambda: holdfast.rest.get("/endpoints/trust-settings", params=where).json()["exception"] is None)
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
@@ -178,17 +178,10 @@ def progress(holdfast: Holdfast, url: str) -> str:
     return str(answer.json()["enforcement"]["progress"])
 
 
-def grant(holdfast: Holdfast, url: str, lasting: timedelta) -> None:
-    body = {"reason": "the backend's team renews it today", "until": (datetime.now(UTC) + lasting).isoformat()}
-    answer = holdfast.rest.put("/endpoints/trust-exception", params={"endpoint": url}, json=body)
-    assert answer.status_code == 200, answer.text
-
-
 def test_an_exception_expires_at_the_gateway_without_the_publisher(tmp_path: Path):
     with Holdfast(tmp_path) as holdfast, Backend(issue("other.test")) as backend, holdfast.caller() as caller:
         api = holdfast.publish_api(backend.url())
-        grant(holdfast, backend.url(), timedelta(seconds=4))
-        assert wait_until(lambda: caller.get(api.path).status_code == 200)
+        grant_until(lambda: caller.get(api.path).status_code == 200, holdfast, backend.url(), timedelta(seconds=4))
         os.kill(holdfast.pid, signal.SIGSTOP)
         try:
             assert wait_until(lambda: caller.get(api.path).status_code == 503)

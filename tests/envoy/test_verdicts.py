@@ -159,7 +159,7 @@ def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
         if kind.settings:
             holdfast.decide(url, **kind.settings)
         codes = findings(holdfast, url, kind)
-        wait_until(lambda: not kind.begins or datetime.now(UTC) > kind.begins, within=60)
+        wait_until(lambda: not kind.begins or datetime.now(UTC) > kind.begins, within=120)
         before, after, through, without = verdicts(holdfast, url, kind, api)
         if kind.settings:
             holdfast.decide(url)

@@ -79,6 +79,7 @@ def test_after_a_restart_only_backends_that_are_due_are_checked(watching: Holdfa
         watched(watching, first, status="not_trusted")
         watching.stop()
         watching.environment["HOLDFAST_WATCH_INTERVAL"] = RARELY
+        wait_until(lambda: first.open_connections == 0)
         before = first.connections
         watching.start()
         watching.create_api(second.url())

@@ -177,7 +177,7 @@ def test_while_a_backend_is_asked_no_transaction_is_open(client, shared_runtime)
         mine = create_api(client, "Local", url)
         assert client.post(f"{ENDPOINTS}/fetch", data={"endpoint": url}).status_code == 200
         assert client.post(f"/apis/{mine['id']}/certificates/fetch", data={"endpoint": url}).status_code == 200
-        answering.join(10)
+        answering.join(60)
     assert connections == [0, 0]
 
 

@@ -19,7 +19,7 @@ def server():
 
 @pytest.fixture
 def store(server):
-    opened = Store(parse_location(server.create_database().url + "&connect_timeout=2"))
+    opened = Store(parse_location(server.create_database().url + "&connect_timeout=10"))
     yield opened
     opened.close()
 

@@ -86,8 +86,8 @@ def test_a_control_plane_that_ends_sends_its_gateways_to_another_first(play):
         await until(lambda: follows(other.port))
         await one.end()
         await until(lambda: not other.presence.others)
-        async with asyncio.timeout(5):
-            await other.spreading.send_away(10)  # there is no other, so it doesn't wait
+        async with asyncio.timeout(30):
+            await other.spreading.send_away(60)  # there is no other, so it doesn't wait
         assert follows(other.port)
 
     play(story)

@@ -52,7 +52,7 @@ def test_a_successor_waits_for_the_transaction_of_the_holder(store, database):
             waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             wait_until(lambda: connection.execute(waiting).fetchone())
             order.append("written")
-        successor.join(10)
+        successor.join(60)
     assert order == ["written", "taken"]
 
 

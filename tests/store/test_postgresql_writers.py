@@ -70,7 +70,7 @@ def test_changes_become_visible_in_the_order_of_their_numbers(stores, database):
             with second.read() as reading:
                 assert journal.changes_after(reading, 0) == []
             session.commit()
-            writing.result(10)
+            writing.result(60)
     with first.read() as session:
         changes = journal.changes_after(session, 0)
     assert [change.key for change in changes] == ["first", "second"]
@@ -90,7 +90,7 @@ def test_a_writer_sees_what_was_committed_while_it_waited(stores, database):
         wait_until(lambda: waiting_for_locks(database) == 1)
         journal.announce(session, "default", "api", "one", NOW)
         session.commit()
-        writing.result(10)
+        writing.result(60)
     with first.read() as session:
         assert [change.key for change in journal.changes_after(session, 0)] == ["one"]
 

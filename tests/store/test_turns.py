@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,7 +16,8 @@ from holdfast.store.turns import Turns
 from running import wait_until
 from store.values import make_api
 
-LONG = 10.0
+LONG = 60.0
+AT_ONCE = 8  # writers
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocki
     with turns.turn():
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_until(lambda: turns.waiting)
+        wait_until(lambda: turns.waiting or refused)
         with pytest.raises(StoreBusy), turns.turn():  # one is waiting, and no more may
             pass
         thread.join()
@@ -85,7 +87,7 @@ def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, stora
         began = time.monotonic()
         with pytest.raises(StoreBusy, match=r"Try again in 5 seconds\."), store.write() as session:
             apis.insert(session, make_api())
-        assert time.monotonic() - began < LONG / 2
+        assert time.monotonic() - began < 5
         with store.read() as session:
             assert apis.find(session, "default", ApiFilter())[1] == 0
     with store.write() as session:
@@ -96,22 +98,19 @@ def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, stora
 @pytest.mark.usefixtures("anna")
 def test_writers_wait_for_another_process_at_the_same_time(be_impatient, storage):
     be_impatient(0.6)
-    store, ended = Store(storage.location), []
+    store = Store(storage.location)
 
-    def write():
-        try:
-            with store.write() as session:
-                apis.insert(session, make_api())
-        except StoreBusy:
-            ended.append(time.monotonic())
+    def write(_):
+        with pytest.raises(StoreBusy), store.write() as session:
+            apis.insert(session, make_api())
 
-    threads = [threading.Thread(target=write) for _ in range(8)]
     with storage.writing():
-        began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(ended) == 8
-    assert max(ended) - began < 8 * 0.6
+        for _ in range(3):  # a busy machine can be slow once
+            began = time.monotonic()
+            with ThreadPoolExecutor(AT_ONCE) as threads:
+                list(threads.map(write, range(AT_ONCE)))
+            took = time.monotonic() - began
+            if took < AT_ONCE * 0.6:
+                break
+    assert took < AT_ONCE * 0.6
     store.close()

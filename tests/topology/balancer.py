@@ -75,7 +75,8 @@ class Balancer(socketserver.ThreadingTCPServer):
         with socket.create_connection(next(self.next)) as target:
             self._open.add(target)
             try:
-                yield target
+                # It may have been cut since.
+                yield None if self._is_cut else target
             finally:
                 self._open.discard(target)
 

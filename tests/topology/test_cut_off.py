@@ -40,4 +40,4 @@ def test_a_gateway_leaves_a_control_plane_that_has_no_database_and_follows_all_c
             load.go_on()
         assert set(load.answers) == {"200"}
         network.mend()
-        wait_until(lambda: lonely.rest.get(f"/apis/{after.id}").is_success, 30)
+        wait_until(lambda: lonely.rest.get(f"/apis/{after.id}").is_success)

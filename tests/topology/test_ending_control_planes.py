@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +20,9 @@ from topology.installation import ControlPlane, Gateway, Installation
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 WITHIN = 2.0  # seconds until a gateway that lost its control plane is connected to another one
-SLACK = 3.0  # seconds that a busy machine may add
+SILENT_FOR = 6.0  # seconds until a gateway leaves a control plane that answers nothing
+SLACK = 15.0  # seconds that a busy machine may add
+MOVING = ["lost the control plane", "chose a control plane", "connected to the control plane"]  # in the agent's log
 
 
 def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(installation: Installation):
@@ -34,10 +35,8 @@ def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(
             alias = other.import_certificate(backend.url(), presented.pem)
             # REST reported that every gateway enforces it.
             assert [each.status_of(api) for each in installation.gateways] == [200, 200]
-            progress = [
-                each.rest.get(f"/endpoint-certificates/{alias}").json()["enforcement"] for each in (followed, other)
-            ]
-            assert [(each["progress"], each["gateways"]) for each in progress] == [("enforced", 2)] * 2
+            for each in (followed, other):
+                wait_until(lambda each=each, alias=alias: progress_of(each, alias) == ("enforced", 2))
             followed.delete_certificate(alias)
             for each in installation.gateways:
                 wait_until(lambda each=each, api=api: each.status_of(api) == 503)
@@ -105,27 +104,31 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
             rotating(installation, backend, presented.pem) as rotation,
             Deployments([killed, other], backend.url()) as deployments,
         ):
-            wait_until(lambda: rotation.rotated > 2, 20)
+            wait_until(lambda: rotation.rotated > 2)
+            before = len(gateway.events)
             killed.kill_publisher()
             took = gateway.wait_until_connected(other)
+            moves = [each["event"] for each in gateway.events[before:] if each["event"] in MOVING]
+            installation.gateways[1].wait_until_connected(other)
             after = rotation.rotated
             theirs = issue(V4)
             with Backend(theirs) as another:
                 second = other.publish_api(another.url())
                 alias = other.import_certificate(another.url(), theirs.pem)
-                wait_until(lambda: rotation.rotated > after + 2, 20)
+                wait_until(lambda: rotation.rotated > after + 2)
                 deployments.go_on()
                 assert [each.status_of(second) for each in installation.gateways] == [200, 200]
             load.go_on()
             elsewhere.go_on()
         assert took < WITHIN + SLACK
+        assert moves == MOVING  # at the first attempt
         assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
         listed = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
         assert {mine, alias, *rotation.uploaded} <= {each["alias"] for each in listed}
         killed.start()
         assert (deployments.lost(killed), deployments.lost(other), deployments.refusals) == ([], [], set())
         for each in (killed, other):
-            wait_until(lambda each=each: progress_of(each, rotation.uploaded[-1]) == ("enforced", 2), 20)
+            wait_until(lambda each=each: progress_of(each, rotation.uploaded[-1]) == ("enforced", 2))
 
 
 def progress_of(control_plane: ControlPlane, alias: str) -> tuple[str, int]:
@@ -187,9 +190,9 @@ def test_a_control_plane_that_hangs_is_left_and_causes_no_harm_when_it_continues
         wait_until(lambda: gateway.status_of(api) == 200)
         with Load(gateway, api.path) as load:
             paused.pause()
-            began = time.monotonic()
-            gateway.wait_until_connected(other, 15)
-            assert time.monotonic() - began < 10
+            assert gateway.wait_until_connected(other) < SILENT_FOR + SLACK
+            # It asked the silent one; no limit of a request or of TCP ended the connection.
+            assert "ping timeout" in gateway.reasons[-1]
             other.delete_api(api)
             wait_until(lambda: gateway.status_of(api) == 404)
             paused.resume()

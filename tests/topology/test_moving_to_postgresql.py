@@ -37,7 +37,7 @@ def test_gateways_keep_serving_and_follow_the_copied_database(short_path):
 
         control_plane.environment["HOLDFAST_DATABASE"] = url
         control_plane.start()
-        wait_until(lambda: gateway.control_plane, 30)  # with the certificate that it has
+        gateway.wait_until_connected(control_plane)  # with the certificate that it has
         another = control_plane.create_api("https://127.0.0.1:2")
         control_plane.change_lifecycle(another, "Publish")
         wait_until(lambda: gateway.status_of(another) not in {0, UNKNOWN})

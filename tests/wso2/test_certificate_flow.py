@@ -33,7 +33,7 @@ def test_an_endpoint_certificate_is_added_found_replaced_and_deleted(holdfast: H
     taken = upload(client, "POST", "/endpoint-certificates", NEW.pem, alias="flow", endpoint=endpoint)
     assert taken.status_code == 409
     assert "already exists" in taken.text
-    wait_until(lambda: holdfast.call(api.path).status_code == 200, within=15)
+    wait_until(lambda: holdfast.call(api.path).status_code == 200)
 
     for query in ({"alias": "flow"}, {"endpoint": endpoint}):
         listed = client.get("/endpoint-certificates", params=query | {"limit": "25", "offset": "0"}).json()
@@ -48,7 +48,7 @@ def test_an_endpoint_certificate_is_added_found_replaced_and_deleted(holdfast: H
     assert [(each["id"], each["name"]) for each in usage["list"]] == [(api.id, api.name)]
 
     assert upload(client, "PUT", "/endpoint-certificates/flow", NEW.pem).status_code == 200
-    wait_until(lambda: holdfast.call(api.path).status_code == 503, within=15)
+    wait_until(lambda: holdfast.call(api.path).status_code == 503)
     assert client.delete("/endpoint-certificates/flow").status_code == 200
     assert client.get("/endpoint-certificates/flow").status_code == 404
     assert client.get("/endpoint-certificates/flow/usage").json()["count"] == 0
@@ -61,7 +61,7 @@ def test_a_certificate_can_be_imported_before_its_api(holdfast: Holdfast, backen
         upload(client, "POST", "/endpoint-certificates", OLD.pem, alias="early", endpoint=endpoint).status_code == 201
     )
     api = holdfast.publish_api(endpoint)
-    wait_until(lambda: holdfast.call(api.path).status_code == 200, within=15)
+    wait_until(lambda: holdfast.call(api.path).status_code == 200)
     holdfast.delete_api(api)
     assert client.delete("/endpoint-certificates/early").status_code == 200
 
