@@ -94,13 +94,13 @@ class RemoteGateway:
     def is_ready(self) -> bool:
         """Return whether its health check succeeds."""
         with suppress(httpx2.TransportError):
-            return httpx2.get(f"http://{self.monitoring}/readyz", verify=NO_TLS, trust_env=False, timeout=10).is_success
+            return httpx2.get(f"http://{self.monitoring}/readyz", verify=NO_TLS, trust_env=False, timeout=30).is_success
         return False
 
     def status_of(self, api: PublishedApi) -> int:
         """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
         with suppress(httpx2.TransportError):
-            return httpx2.get(self._url + api.path, verify=NO_TLS, trust_env=False, timeout=10).status_code
+            return httpx2.get(self._url + api.path, verify=NO_TLS, trust_env=False, timeout=30).status_code
         return 0
 
     def call(self, path: str) -> httpx2.Response:

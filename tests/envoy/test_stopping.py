@@ -69,11 +69,7 @@ def test_requests_in_flight_are_answered_at_the_gateway_and_the_publisher(starte
         streams = [stack.enter_context(each.stream("GET", f"{api.path}/stream")) for each in callers]
         lines = [stream.iter_lines() for stream in streams]
         assert [next(each) for each in lines] == ["begun"] * IN_FLIGHT
-        # httpx2 would give up a connection after five seconds without a request.
-        limits = httpx2.Limits(keepalive_expiry=None)
-        kept = stack.enter_context(
-            httpx2.Client(base_url=started.gateway_url, limits=limits, trust_env=False, timeout=30)
-        )
+        kept = stack.enter_context(started.caller())
         assert "connection" not in kept.get(api.path).headers
         health = stack.enter_context(started.browser())
         assert health.get("/readyz").json() == {"status": "ok"}
