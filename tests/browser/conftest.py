@@ -26,7 +26,7 @@ COLOR_RULES = {
 # Chromium's sandbox doesn't work as root; all pages are ours.
 ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
 ENFORCED = "[data-progress=enforced]"  # the status of a policy that every gateway enforces
-TIMEOUT = 30_000  # milliseconds per step and expectation: a bound for busy machines
+TIMEOUT = 60_000  # milliseconds per step and expectation: a bound for busy machines
 expect.set_options(timeout=TIMEOUT)
 
 

@@ -43,9 +43,9 @@ def many(holdfast: Holdfast) -> Iterator[PublishedApi]:
             endpoint_certificates.insert(session, entry)
     store.close()
     yield api
-    left = holdfast.rest.get("/endpoint-certificates-export", params={"format": "json", "query": PREFIX}, timeout=60)
+    left = holdfast.rest.get("/endpoint-certificates-export", params={"format": "json", "query": PREFIX}, timeout=200)
     aliases = [each["alias"] for each in left.raise_for_status().json()["certificates"]]
-    deleted = holdfast.rest.post("/endpoint-certificates/delete", json={"aliases": aliases}, timeout=60)
+    deleted = holdfast.rest.post("/endpoint-certificates/delete", json={"aliases": aliases}, timeout=200)
     deleted.raise_for_status()
     holdfast.delete_api(api)
 

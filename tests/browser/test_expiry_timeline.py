@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backends import Backend
-from browser.conftest import violations_by_theme
+from browser.conftest import TIMEOUT, violations_by_theme
 from issuing import DAY, issue
 from running import Holdfast, wait_until
 
@@ -34,7 +34,7 @@ def watching(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[
 @pytest.fixture(scope="module")
 def admin(chromium: Browser, watching: Holdfast) -> Iterator[Page]:
     with chromium.new_context(base_url=watching.publisher_url, viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(TIMEOUT)
         page = context.new_page()
         page.goto("/")
         page.get_by_label("User name").fill("admin")
