@@ -56,7 +56,7 @@ def test_a_failure_is_the_same_at_every_control_plane(installation: Installation
         assert other.rest.get(single).json() == followed.rest.get(single).json()
         assert other.rest.get("/failures/unknown").status_code == 404
         for path in ("/failures", f"/failures?request_id={failure['requestId']}"):
-            # Times in words, such as "10 s ago", may have changed since.
+            # Relative times, such as "10 s ago", may have changed between the two.
             wait_until(lambda path=path: page(other, path) == page(followed, path))
             assert "self-signed" in page(other, path)
         live = f"/apis/{api.id}/enforcement"
