@@ -90,7 +90,7 @@ def test_the_next_apply_retires_certificates_that_the_backend_no_longer_uses(hol
     files.apply(old)
     backend.present(new)
     files.apply(new)
-    wait_until(files.steps, within=90)  # until the gateway sees the new certificate; it checks once per minute
+    wait_until(files.steps, within=150)  # until the gateway sees the new certificate; it checks once per minute
     ended = files.command("diff", "-f", files.path)
     assert ended.code == 5
     assert re.fullmatch(
@@ -164,7 +164,7 @@ def test_previous_certificates_in_a_file_stay_even_if_unused(files, backend, old
     fields = {"previousPem": old.pem.decode()}
     files.apply(new, **fields)
     note = "! The backend of pizza no longer uses the previous certificates."
-    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=90)
+    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=150)
     files.apply(new, **fields)
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
 

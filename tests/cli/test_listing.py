@@ -62,7 +62,7 @@ def test_watching_prints_a_list_again_when_it_changes(command):
     arguments = [str(COMMAND), "api", "list", "-o", "name", "--watch"]
     environment = os.environ | command.environment
     with subprocess.Popen(arguments, env=environment, text=True, stdout=subprocess.PIPE) as process:
-        end = threading.Timer(30, process.kill)
+        end = threading.Timer(120, process.kill)
         end.start()
         try:
             lines = (line.strip() for line in iter(process.stdout.readline, "") if line.strip())

@@ -38,7 +38,7 @@ def publisher(composition: Composition) -> Iterator[httpx2.Client]:
     """A client of the publisher, behind the load balancer."""
     tls = ssl.create_default_context(cafile=composition.secrets / "ca.pem")
     url = f"https://{composition.addresses['load-balancer']}:9443{REST}"
-    with httpx2.Client(base_url=url, auth=composition.admin, verify=tls, trust_env=False, timeout=20) as client:
+    with httpx2.Client(base_url=url, auth=composition.admin, verify=tls, trust_env=False, timeout=30) as client:
         yield client
 
 
@@ -46,7 +46,7 @@ def publisher(composition: Composition) -> Iterator[httpx2.Client]:
 def caller(composition: Composition) -> Iterator[httpx2.Client]:
     """A client of the gateways, behind the load balancer, that claims another address."""
     url, claim = f"http://{composition.addresses['load-balancer']}:8280", {"X-Forwarded-For": "203.0.113.1"}
-    with httpx2.Client(base_url=url, headers=claim, trust_env=False, timeout=20) as client:
+    with httpx2.Client(base_url=url, headers=claim, trust_env=False, timeout=30) as client:
         yield client
 
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.envoy, pytest.mark.long]
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Run *command*, which must succeed, and return what it prints."""
-    result = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=100)
+    result = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=250)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -55,4 +55,4 @@ def test_a_test_run_that_is_killed_leaves_no_server_behind():
         postmaster = int((socket / "data" / "postmaster.pid").read_text().split()[0])
         assert len(processes_of(postmaster)) > 1
         run.send_signal(signal.SIGKILL)
-    wait_until(lambda: not socket.parent.exists() and not Path(f"/proc/{postmaster}/exe").exists(), 30)
+    wait_until(lambda: not socket.parent.exists() and not Path(f"/proc/{postmaster}/exe").exists(), 60)
