@@ -23,7 +23,7 @@ AT_ONCE = 40
 @pytest.fixture
 def patience():
     """The number of seconds that writers wait."""
-    return 3.0
+    return 30.0
 
 
 @pytest.fixture
