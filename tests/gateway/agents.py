@@ -98,6 +98,13 @@ async def begin(stack, tmp_path):
     return await start_envoy(connect), agent
 
 
+async def serve_envoys(stack, tmp_path):
+    """Start a control plane and an agent; return the former's cache, the agent, and what connects an Envoy to it."""
+    control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
+    own, connect = await stack.enter_async_context(discovery(make_directory(tmp_path, "agent"), serves_envoys=True))
+    return control, await stack.enter_async_context(Agent(own, tmp_path).running()), connect
+
+
 @asynccontextmanager
 async def chain(tmp_path):
     """A control plane's cache, an agent, and its Envoy, connected."""

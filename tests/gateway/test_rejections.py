@@ -4,8 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from gateway.agents import Agent, chain, make, make_directory, start_envoy, until
-from gateway.edge import discovery
+from gateway.agents import chain, make, serve_envoys, start_envoy, until
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER
 from holdfast.server.clock import utc_now
 
@@ -13,11 +12,7 @@ from holdfast.server.clock import utc_now
 def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_rejected_one(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
-            control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(
-                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
-            )
-            agent = await stack.enter_async_context(Agent(own, tmp_path).running())
+            control, agent, connect = await serve_envoys(stack, tmp_path)
             envoy = await start_envoy(connect)
             control.apply([make("a")])
             assert await envoy.take() == {"a": "1"}
@@ -25,7 +20,7 @@ def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_re
             control.apply([make("a", "2")])
             await envoy.answer(await envoy.receive(), "a: no such thing")
             await until(lambda: control.gateways[0].rejected)
-            assert own.get(CLUSTER, "a").version == "1"
+            assert agent.cache.get(CLUSTER, "a").version == "1"
             assert agent.saved == [("a", "1"), ("a", "2"), ("a", "1")]
             assert await envoy.take() == {"a": "1"}
             envoy.disconnect()
@@ -38,7 +33,7 @@ def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_re
             # The control plane sends the rejected version once more, and gets the reason again.
             await until(lambda: control.gateways and control.gateways[0].rejected)
             assert control.gateways[0].rejected[CLUSTER, "a"].message == "a: a: no such thing"
-            assert own.get(CLUSTER, "a").version == "1"
+            assert agent.cache.get(CLUSTER, "a").version == "1"
             control.apply([make("a", "3")])
             assert await successor.take() == {"a": "3"}
             await until(lambda: control.gateways[0].has((CLUSTER, "a"), "3") and not control.gateways[0].rejected)
@@ -49,11 +44,7 @@ def test_envoy_and_its_successors_keep_the_version_that_was_in_force_before_a_re
 def test_a_rejected_version_is_tried_again_at_a_successor_although_the_old_envoy_still_runs(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
-            control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(
-                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
-            )
-            await stack.enter_async_context(Agent(own, tmp_path).running())
+            control, agent, connect = await serve_envoys(stack, tmp_path)
             old = await start_envoy(connect)
             control.apply([make("a")])
             assert await old.take() == {"a": "1"}
@@ -63,14 +54,14 @@ def test_a_rejected_version_is_tried_again_at_a_successor_although_the_old_envoy
             await until(lambda: control.gateways[0].rejected)
             assert await old.take() == {"a": "1"}
             successor = await connect("eu-1")
-            own.gateways[-1].restart_epoch = 1
+            agent.cache.gateways[-1].restart_epoch = 1
             await successor.ask(CLUSTER)
             assert await successor.take() == {"a": "1"}
             await successor.ask(LISTENER)
             assert await successor.take() == {}
             assert await successor.take() == {"a": "2"}
             await old.answer(await old.receive(), "a: no such thing")
-            await until(lambda: own.gateways[0].rejected and not own.gateways[0].unanswered)
+            await until(lambda: agent.cache.gateways[0].rejected and not agent.cache.gateways[0].unanswered)
             old.disconnect()
             await until(lambda: control.gateways[0].has((CLUSTER, "a"), "2"))
             assert not control.gateways[0].rejected

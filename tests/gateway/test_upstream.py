@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.agents import Agent, begin, chain, make, make_directory, start_envoy, take_changes, until
+from gateway.agents import Agent, begin, chain, make, make_directory, serve_envoys, start_envoy, take_changes, until
 from gateway.edge import PATIENCE, discovery
 from holdfast.gateway.agent import expiry
 from holdfast.gateway.agent.channels import open_local_channel
@@ -211,11 +211,7 @@ def test_a_rejected_resource_that_the_control_plane_no_longer_has_is_removed(tmp
 def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
     async def story():
         async with AsyncExitStack() as stack:
-            control, _ = await stack.enter_async_context(discovery(make_directory(tmp_path, "control")))
-            own, connect = await stack.enter_async_context(
-                discovery(make_directory(tmp_path, "agent"), serves_envoys=True)
-            )
-            await stack.enter_async_context(Agent(own, tmp_path).running())
+            control, _, connect = await serve_envoys(stack, tmp_path)
             envoy = await start_envoy(connect)
             await until(lambda: control.gateways)
             envoy.disconnect()

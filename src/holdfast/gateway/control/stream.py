@@ -40,6 +40,7 @@ class Exchange:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, message: AgentMessage) -> None:
+        """Take a message of the gateway: the first answer counts."""
         if isinstance(message, Closed):
             self.is_closed = True
         elif self.answer is None:
@@ -47,6 +48,7 @@ class Exchange:
         self._news.set()
 
     def lose(self) -> None:
+        """End it without an answer, because the gateway's stream has ended."""
         self.is_lost = True
         self._news.set()
 

@@ -196,6 +196,7 @@ def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
 
 
 def compare_settings(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
+    """Return the settings that differ, with their values as text, for the audit log."""
     changed = (
         ChangedSetting(field.name.replace("_", " "), _list_values(old), _list_values(new))
         for field in fields(TrustSettings)
