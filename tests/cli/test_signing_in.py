@@ -184,7 +184,7 @@ def test_a_token_that_cannot_be_revoked_is_reported_and_deleted(guest):
 
 
 def test_a_new_login_reports_that_the_previous_token_was_not_revoked(guest, monkeypatch):
-    monkeypatch.setattr(tokens_kept, "TOLD_WITHIN", 0.0)  # the publisher responds too late
+    monkeypatch.setattr(tokens_kept, "REVOCATION_TIMEOUT", 0.0)  # the publisher responds too late
     with answering(body=BODY) as server:
         keep(Publisher(server.url), token(), guest.environment)
         ended = guest.done("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")

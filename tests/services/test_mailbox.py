@@ -260,7 +260,7 @@ def test_a_message_that_was_held_back_is_not_opened():
 
 
 def test_messages_that_nobody_reads_are_deleted(store):
-    old = utc_now() - 2 * service.KEPT_FOR
+    old = utc_now() - 2 * service.RETENTION
 
     async def story():
         async with neighbours(store) as (a, b):

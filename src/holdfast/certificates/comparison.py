@@ -19,7 +19,7 @@ from holdfast.certificates.identity import presents, typed_names
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet, could_have_issued
 
-SHOWN = 5  # names or anchors in one text
+MAX_SHOWN = 5  # names or anchors in one text
 MAX_TEXT = 1000  # characters; subjects are what backends say
 PUBLIC = "a public CA"
 FROM_PUBLIC = f"a certificate from {PUBLIC}"
@@ -267,5 +267,5 @@ def _time(moment: datetime) -> str:
 
 
 def _enumerate(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more
+    more = f" and {len(texts) - MAX_SHOWN} more" if len(texts) > MAX_SHOWN else ""
+    return ", ".join(texts[:MAX_SHOWN]) + more

@@ -9,7 +9,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet
 
-_SHOWN = 5  # names and fingerprints listed in one sentence
+_MAX_SHOWN = 5  # names and fingerprints listed in one sentence
 
 
 def effect(trust: TrustSet) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def _connection(trust: TrustSet) -> str:
 
 
 def _either(values: Sequence[str]) -> str:
-    shown = list(values[:_SHOWN])
-    if len(values) > _SHOWN:
-        shown.append(f"{len(values) - _SHOWN} more")
+    shown = list(values[:_MAX_SHOWN])
+    if len(values) > _MAX_SHOWN:
+        shown.append(f"{len(values) - _MAX_SHOWN} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"

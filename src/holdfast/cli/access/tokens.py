@@ -12,10 +12,10 @@ from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.contexts import read_time
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
-MADE_BY = "holdfast login, "  # prefix of the names of tokens that login creates
+NAME_PREFIX = "holdfast login, "  # prefix of the names of tokens that login creates
 LASTS = timedelta(days=90)
 MAX_HOST = 20  # characters; token names are limited to 60
-TOLD_WITHIN = 5.0  # seconds to wait for the publisher to revoke a token
+REVOCATION_TIMEOUT = 5.0  # seconds to wait for the publisher to revoke a token
 PATH = "/tokens"
 CURRENT = f"{PATH}/current"
 
@@ -58,9 +58,9 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
     if who.by_login is False:
         return False
     try:
-        with Client(publisher, who, timeout=TOLD_WITHIN) as client:
+        with Client(publisher, who, timeout=REVOCATION_TIMEOUT) as client:
             # Earlier versions didn't store who created it.
-            if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(MADE_BY):
+            if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(NAME_PREFIX):
                 return False
             client.call("DELETE", CURRENT)
     except SignInRequired:
@@ -75,5 +75,5 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
 
 def _name(taken: set[str], now: datetime) -> str:
     host = "".join(letter for letter in platform.node() if letter.isprintable())[:MAX_HOST].strip() or "unknown host"
-    name = f"{MADE_BY}{host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    name = f"{NAME_PREFIX}{host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return name if name not in taken else next(candidate for n in count(2) if (candidate := f"{name} {n}") not in taken)

@@ -13,7 +13,7 @@ from holdfast.cli.declaration.wording import show_text, show_value
 from holdfast.cli.failures import CommandFailed, Refused
 from holdfast.cli.requests.client import Client
 
-MOVED = {404, 412}  # Not Found, Precondition Failed
+CONFLICT_STATUSES = {404, 412}  # Not Found, Precondition Failed
 _REMEDY = "Run `holdfast diff` again, then apply. Their change was not overwritten."
 _API_FIELDS = (
     "context",
@@ -31,12 +31,12 @@ _API_FIELDS = (
 
 def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFailed:
     """Describe the conflicting changes to the object of *step*; return *error* itself if it isn't a conflict."""
-    if step.existing is None or error.status not in MOVED:
+    if step.existing is None or error.status not in CONFLICT_STATUSES:
         return error
     try:
         changes = list(_changes(client, step))
     except CommandFailed as again:
-        if not isinstance(again, Refused) or again.status not in MOVED:
+        if not isinstance(again, Refused) or again.status not in CONFLICT_STATUSES:
             return error
         return CommandFailed(f"Someone else deleted it after the plan was made. {_REMEDY}")
     lines = "".join(f"\n  {change}" for change in changes or ["a setting that files don't contain"])

@@ -16,7 +16,7 @@ from holdfast.cli.declaration.steps import ApiStep, CertificateStep, ChangeKind
 from holdfast.cli.declaration.wording import show_text
 
 MAX_COMPARED = 100  # certificates of one subject and origin; the publisher compares the rest
-_NOT_TOLD_APART = "and no key identifiers to distinguish them. A gateway would trust only one of them."
+_INDISTINGUISHABLE = "and no key identifiers to distinguish them. A gateway would trust only one of them."
 Key = tuple[str, str]  # origin and subject of certificates that could be confused
 
 
@@ -60,7 +60,7 @@ def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: Current
         if step.wanted is None:
             continue
         if pairs := find_indistinguishable(step.wanted.certificates):
-            text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)} {_NOT_TOLD_APART}"
+            text = f"Two of its certificates have the subject {show_text(pairs[0][0].subject)} {_INDISTINGUISHABLE}"
             problems.add(step.wanted.content_place, f"{text} Remove one.")
             continue
         alias, origin, current = step.wanted.alias, step.wanted.origin, _current(step, existing)
@@ -90,7 +90,7 @@ class _Trusted:
     """The trust of each origin as the plan progresses, by subject: only equal subjects can be confused."""
 
     def __init__(self, existing: CurrentState) -> None:
-        self._found: dict[Key, dict[str, tuple[Certificate, ...]]] = defaultdict(dict)
+        self._groups: dict[Key, dict[str, tuple[Certificate, ...]]] = defaultdict(dict)
         self._subjects: dict[tuple[str, str], set[str]] = {}  # by origin and alias
         for entry in existing.certificates.values():
             known = [
@@ -103,11 +103,11 @@ class _Trusted:
     def replace(self, origin: str, alias: str, certificates: Collection[Certificate]) -> None:
         """Set the certificates of *alias* at *origin*."""
         for subject in self._subjects.pop((origin, alias), set()):
-            del self._found[origin, subject][alias]
+            del self._groups[origin, subject][alias]
         by_subject = _by_subject(certificates)
         self._subjects[origin, alias] = set(by_subject)
         for subject, group in by_subject.items():
-            self._found[origin, subject][alias] = group
+            self._groups[origin, subject][alias] = group
 
     def mistaken(self, origin: str, alias: str, certificates: Collection[Certificate]) -> str:
         """Describe which of *certificates* a gateway would confuse; empty if none."""
@@ -115,9 +115,9 @@ class _Trusted:
             if find_indistinguishable(own):
                 return (
                     f"{alias} would have a current and a previous certificate with the subject {show_text(subject)} "
-                    f"{_NOT_TOLD_APART} Set keepPrevious: false and apply when the backend switches."
+                    f"{_INDISTINGUISHABLE} Set keepPrevious: false and apply when the backend switches."
                 )
-            held = self._found[origin, subject]
+            held = self._groups[origin, subject]
             others = (
                 (name, certificate)
                 for name, certificates in held.items()
@@ -127,7 +127,7 @@ class _Trusted:
             for name, other in islice(others, MAX_COMPARED):
                 if any(find_indistinguishable([certificate, other]) for certificate in own):
                     return (
-                        f"{name} has another certificate with the subject {show_text(subject)} {_NOT_TOLD_APART} "
+                        f"{name} has another certificate with the subject {show_text(subject)} {_INDISTINGUISHABLE} "
                         f"Change the certificate of {name} instead."
                     )
         return ""

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 LOOK_AGAIN = 1.0  # seconds; Envoy writes its events each second
 CHECK_AFTER = 60.0  # seconds until Envoy is asked whether a member is still unhealthy, and then as long as it has been
 ASK_AGAIN = 5.0  # seconds, if Envoy doesn't answer
-MAX_ASKED, MAX_RECORDS = 50, 2_000  # clusters in one request; members
+MAX_CLUSTERS, MAX_RECORDS = 50, 2_000  # clusters in one request; members
 Key = tuple[str, str, Detection]  # cluster, address
 
 
@@ -132,21 +132,21 @@ class MemberWatch:
         doubtful = {key[0] for key, record in self._records.items() if self._is_doubtful(key, record, now)}
         if now < self._ask_at or not (doubtful or self._asks_all):
             return
-        asked = None if self._asks_all else set(sorted(doubtful)[:MAX_ASKED])
-        hosts = await asyncio.to_thread(read_hosts, self._process.admin_socket, asked)
+        suspects = None if self._asks_all else set(sorted(doubtful)[:MAX_CLUSTERS])
+        hosts = await asyncio.to_thread(read_hosts, self._process.admin_socket, suspects)
         if hosts is None:
             self._ask_at = now + ASK_AGAIN
             return
         self._asks_all = False
-        self._compare(asked, hosts, now)
+        self._compare(suspects, hosts, now)
 
     def _is_doubtful(self, key: Key, record: _Record, now: float) -> bool:
         version = self._version_in_force(key[0])
         return not record.member or now >= record.check_at or bool(version and version != record.version)
 
-    def _compare(self, asked: set[str] | None, hosts: Mapping[tuple[str, str], Host], now: float) -> None:
+    def _compare(self, suspects: set[str] | None, hosts: Mapping[tuple[str, str], Host], now: float) -> None:
         for key, record in list(self._records.items()):
-            if asked is not None and key[0] not in asked:
+            if suspects is not None and key[0] not in suspects:
                 continue
             host = hosts.get(key[:2])
             if host is None or key[2] not in host.unhealthy:

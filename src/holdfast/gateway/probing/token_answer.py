@@ -129,9 +129,9 @@ def _read_lifetime(value: object) -> float:
 def _explain_refusal(body: bytes, flags: str) -> NoToken:
     """Return why Envoy had no response, from its own one (`listener.py`)."""
     reason, details, _ = (str(_read_members(body).get(name) or "") for name in REFUSAL)
-    found = set(flags.split(","))
+    codes = set(flags.split(","))
     cause = classify_reason(
-        reason, timed_out=bool(found & {"UT", "SI"}), without_host=bool(found & {"UH", "DF"}), presents_identity=False
+        reason, timed_out=bool(codes & {"UT", "SI"}), without_host=bool(codes & {"UH", "DF"}), presents_identity=False
     )
     words = cause.value if cause is not Cause.OTHER else reason or details
     # Not each TLS error: a token endpoint that stops resets the handshake.

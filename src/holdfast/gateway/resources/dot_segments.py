@@ -29,11 +29,11 @@ def _character(character: str) -> str:
 
 _SEPARATOR = f"(?:{_character('/')}|{_character(chr(0x5C))})"
 # URL parsers remove tabs and line ends (WHATWG URL, Python's urllib), including decoded ones.
-_REMOVED = rf"(?:[\t\n\r]|{'|'.join(map(_escape, (0x09, 0x0A, 0x0D)))})*"
-_DOT = f"(?:{_character('.')}){_REMOVED}"
+_REMOVED_CHARACTERS = rf"(?:[\t\n\r]|{'|'.join(map(_escape, (0x09, 0x0A, 0x0D)))})*"
+_DOT = f"(?:{_character('.')}){_REMOVED_CHARACTERS}"
 # Two dots at the start of a segment may continue as a name, `..x`. Any other character could end the segment.
 _ENDING = r"(?:[^a-z0-9._~!$&'()*+,=:@-].*)?"
 # Matches a whole path without its query, in the syntax that RE2 and Python share.
-ESCAPING_PATH = f"(?is).*{_SEPARATOR}{_REMOVED}{_DOT}{_DOT}{_ENDING}"
+ESCAPING_PATH = f"(?is).*{_SEPARATOR}{_REMOVED_CHARACTERS}{_DOT}{_DOT}{_ENDING}"
 # Every path that the pattern matches contains one of these.
 ESCAPING_HINTS = ("..", "%", "\t", "\n", "\r")

@@ -16,7 +16,7 @@ from holdfast.store.journal import AuditEvent, ChangeKind
 
 SYSTEM = "holdfast"  # the user of events that no user caused
 NOTHING = audit.NoDetails()
-_SWITCHED = "the backend rejected HTTP/2 and answered over HTTP/1.1"
+_HTTP1_REASON = "the backend rejected HTTP/2 and answered over HTTP/1.1"
 
 
 def write_down(
@@ -40,7 +40,7 @@ def write_down(
         user=user.name,
         action=action,
         subject=subject,
-        detail=_SWITCHED if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
+        detail=_HTTP1_REASON if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
         address=user.address,
         details=audit.to_json(details),
         request_id=get_contextvars().get("request_id"),  # under which the log has the request, too

@@ -19,7 +19,7 @@ MIN_PASSWORD = 12  # characters
 MAX_PASSWORD = 1_024  # characters; longer ones would only cost time
 AT_ONCE = 2  # hashes computed at the same time; each takes 64 MiB
 _COMMON = Path(__file__).parent / "common_passwords/list.txt"
-_REPEATED = re.compile(r"(.+?)\1+", re.DOTALL)
+_REPETITION = re.compile(r"(.+?)\1+", re.DOTALL)
 _ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
@@ -36,7 +36,7 @@ def check_password(password: str, user: str, field: str = "password") -> str:
     if len(password) > MAX_PASSWORD:
         raise InvalidField(field, f"Use at most {MAX_PASSWORD} characters.")
     plain = password.casefold()
-    repeated = _REPEATED.fullmatch(plain)
+    repeated = _REPETITION.fullmatch(plain)
     if repeated and len(repeated[1]) < MIN_PASSWORD:
         raise InvalidField(field, "This repeats a short pattern, which is easy to guess. Use several different words.")
     core = _ENDS.sub("", plain)

@@ -28,7 +28,7 @@ Handler = Callable[[str, bytes], AsyncGenerator[bytes, None]]
 MAX_BODY = messages.MAX_SEALED - 1024  # bytes
 MAX_ASKED, MAX_ANSWERED = 40, 40  # questions at once
 ANSWERS_FOR = 30.0  # seconds, because the message that ends a question can be lost
-KEPT_FOR = timedelta(minutes=1)  # messages that nobody reads
+RETENTION = timedelta(minutes=1)  # messages that nobody reads
 _BUSY = b"The other control plane is busy, or its version doesn't know this question."
 _SWEEP = 60.0  # seconds between deletions of such messages
 LINGER = 0.02  # seconds until the end of a question is sent
@@ -202,7 +202,7 @@ class Mailbox:
             messages.remove(session, read)
             if sweeps:
                 now = self._now()
-                messages.remove_old(session, own, [own, *self.others], now - KEPT_FOR, now + MAX_AGE)
+                messages.remove_old(session, own, [own, *self.others], now - RETENTION, now + MAX_AGE)
             messages.add(session, self._seal(session, sent))
             arrived = messages.find_unread(session, own, ())
         self._read -= read

@@ -75,7 +75,7 @@ class DiagnosedRequest:
 
 
 ALL = FailureFilter()
-COUNTED = 100
+COUNT_LIMIT = 100
 
 
 def list_failures(
@@ -116,9 +116,9 @@ def _name(context: Context, failures: Failures, limit: int | None = None) -> lis
 
 
 def count_open(context: Context, failures: Failures) -> int:
-    """Return the number of failures that nobody has acknowledged, among the newest COUNTED: every page shows it."""
+    """Return the number of failures that nobody has acknowledged, among the newest COUNT_LIMIT: every page shows it."""
     context.user.require(Permission.VIEW_APIS)
-    return sum(not backend.acknowledged for backend in _name(context, failures, limit=COUNTED))
+    return sum(not backend.acknowledged for backend in _name(context, failures, limit=COUNT_LIMIT))
 
 
 def find_request(

@@ -43,7 +43,7 @@ class Spreading:
         self._gateways = gateways
         self._elsewhere = elsewhere
         self._scout: str | None = None  # the gateway that was asked to move first
-        self._asked: dict[str, float] = {}  # when gateways were asked because there are too many
+        self._requested_at: dict[str, float] = {}  # when gateways were asked because there are too many
 
     async def follow(self) -> None:
         """Announce which control planes are live, whenever that changes, until cancelled."""
@@ -90,13 +90,13 @@ class Spreading:
         counts = {other.id: self._count(other) for other in others}
         if not (excess := find_excess(len(gateways), counts.values())):
             return
-        asked_at = asyncio.get_running_loop().time()
-        self._asked = {name: at for name, at in self._asked.items() if asked_at - at < ASK_AGAIN}
-        willing = [name for name in gateways if name not in self._asked]
+        loop_time = asyncio.get_running_loop().time()
+        self._requested_at = {name: at for name, at in self._requested_at.items() if loop_time - at < ASK_AGAIN}
+        willing = [name for name in gateways if name not in self._requested_at]
         moving = random.sample(willing, min(-(-excess // PART), len(willing)))
         least = _read_addresses(*(other for other in others if counts[other.id] == min(counts.values())))
         for gateway in moving:
-            self._asked[gateway] = asked_at
+            self._requested_at[gateway] = loop_time
             log.info("gateway asked to move to another control plane", gateway=gateway, excess=excess)
             self._control.move(gateway, least)
 

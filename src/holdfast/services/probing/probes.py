@@ -258,15 +258,15 @@ class Probes:
         verdict = await self._in_thread(partial(refine, verdict, presented, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presented, Unseen):
             return verdict
-        offer, asked_all = None, True
+        offer, is_answered = None, True
         for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
             probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(place, end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
                 break
-            asked_all = asked_all and answer.by == "gateway"
-        advice = advise(verdict.faults, presented.chain, terms, offer, is_complete=asked_all)
+            is_answered = is_answered and answer.by == "gateway"
+        advice = advise(verdict.faults, presented.chain, terms, offer, is_complete=is_answered)
         return replace(verdict, offer=offer, advice=advice)
 
     async def _probe_until(

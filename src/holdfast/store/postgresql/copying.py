@@ -25,7 +25,7 @@ from holdfast.store.location import PostgresqlLocation
 from holdfast.store.migrating import migrate
 from holdfast.store.postgresql.engine import BEGIN, PostgresqlEngine, commit
 from holdfast.store.postgresql.failures import explain
-from holdfast.store.postgresql.opening import COPYING, begin_alone, check_server
+from holdfast.store.postgresql.opening import COPY_MARKER, begin_alone, check_server
 from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import ControlPlaneRow, Table
 
@@ -55,7 +55,7 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
         with database.engine.execution_options(**begin_alone(_PATIENCE)).connect() as connection:
             check_server(_driver(connection).info, location)
             if not _has_content(connection):
-                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {COPYING} ()")
+                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {COPY_MARKER} ()")
                 connection.commit()
             elif not replace:
                 raise StoreFilled(str(location))
@@ -66,7 +66,7 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
                 _refuse_use(connection)
             migrate(connection)
             copied = _copy(source, connection, location)
-            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {COPYING}")
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {COPY_MARKER}")
             commit(connection)
         return copied
     finally:
@@ -98,7 +98,7 @@ def has_content(location: PostgresqlLocation) -> bool:
 
 def _has_content(connection: Connection) -> bool:
     query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-    return bool(set(connection.exec_driver_sql(query).scalars()) - {COPYING})
+    return bool(set(connection.exec_driver_sql(query).scalars()) - {COPY_MARKER})
 
 
 def _refuse_use(connection: Connection) -> None:

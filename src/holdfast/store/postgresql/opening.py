@@ -18,7 +18,7 @@ from holdfast.store.revisions import COMPATIBILITY, VERSIONS, must_migrate, newe
 log = structlog.get_logger()
 OLDEST = 14  # the oldest major version that the PostgreSQL project maintains
 ENCODING = "UTF8"
-COPYING = "holdfast_copy"  # a table that exists until a copy from SQLite is complete
+COPY_MARKER = "holdfast_copy"  # a table that exists until a copy from SQLite is complete
 PATIENCE = 120.0  # seconds for migrations, including those of another process
 _LOCKED = 2.0  # seconds that a migration waits for a table, because everyone else waits behind it
 _PAUSE = 0.5  # seconds until it tries again
@@ -69,7 +69,7 @@ def examine_tables(connection: Connection, location: PostgresqlLocation) -> Tabl
     revision = oldest = None
     if VERSIONS in tables:
         revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    if COPYING in tables:
+    if COPY_MARKER in tables:
         raise StoreCopying(str(location))
     if revision is None and tables - {VERSIONS}:
         raise StoreTaken(str(location))

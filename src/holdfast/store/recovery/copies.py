@@ -12,7 +12,7 @@ from holdfast.store.errors import StoreDamaged, StoreFull, StoreReadOnly, StoreU
 from holdfast.store.recovery.integrity import find_damage
 from holdfast.store.sqlite.files import explain, make_file, open_to_read
 
-KEPT = 3  # copies from before migrations
+MAX_COPIES = 3  # copies from before migrations
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -63,7 +63,7 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     """
     Copy the database at *path* next to it before its migration to *revision*, and return the copy's path.
 
-    The latest KEPT copies stay. Raises StoreFailure.
+    The latest MAX_COPIES copies stay. Raises StoreFailure.
     """
     unfinished = path.with_name(f"{path.name}.copying")
     remove_copy(unfinished)
@@ -74,7 +74,7 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
     earlier = sorted(
         path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda copy: copy.name[-len("20260101T000000Z") :]
     )
-    for old in earlier[:-KEPT]:
+    for old in earlier[:-MAX_COPIES]:
         old.unlink()
     return copy
 

@@ -20,8 +20,8 @@ from holdfast.store.sqlite.transaction_count import count_transaction
 from holdfast.store.topics import Topic
 from holdfast.store.turns import MOST_WAITING, PATIENCE, Turns
 
-KEPT = 20  # connections that stay open; more are opened as needed, so that no holder of one waits for another
-_LEFT = "holdfast_seconds_left"  # a writer's execution option: the rest of PATIENCE
+POOL_SIZE = 20  # connections that stay open; more are opened as needed, so that no holder of one waits for another
+_SECONDS_LEFT = "holdfast_seconds_left"  # a writer's execution option: the rest of PATIENCE
 
 
 class SqliteEngine:
@@ -39,7 +39,7 @@ class SqliteEngine:
         self.engine = create_engine(
             url,
             poolclass=QueuePool,
-            pool_size=KEPT,
+            pool_size=POOL_SIZE,
             max_overflow=-1,
             connect_args={"isolation_level": None},
             hide_parameters=True,
@@ -57,7 +57,7 @@ class SqliteEngine:
     @property
     def is_crowded(self) -> bool:
         """Whether more connections are in use than stay open."""
-        return self.connections >= KEPT
+        return self.connections >= POOL_SIZE
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -84,7 +84,7 @@ class SqliteEngine:
         """Wait for this thread's turn, and run one transaction. Raises as `write` does."""
         del topic  # the store tells those who wait, all of which are in this process
         with self._turns.turn() as left:
-            engine = self.engine.execution_options(**{_LEFT: left})
+            engine = self.engine.execution_options(**{_SECONDS_LEFT: left})
             with Session(engine, expire_on_commit=False) as session:
                 yield session
                 session.commit()
@@ -121,7 +121,7 @@ def _lower(value: object) -> object:
 
 
 def _begin(connection: Connection) -> None:
-    left = connection.get_execution_options().get(_LEFT)
+    left = connection.get_execution_options().get(_SECONDS_LEFT)
     if left is None:
         connection.exec_driver_sql("BEGIN")
         return

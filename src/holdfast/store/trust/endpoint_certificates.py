@@ -22,7 +22,7 @@ from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
 from holdfast.store.trust.unused_origins import is_unused
 
 log = structlog.get_logger()
-_REMEMBERED = 4096  # cached certificates, about 2 KB each
+_CACHE_SIZE = 4096  # cached certificates, about 2 KB each
 _SMALL = 8 * 1024  # bytes of the largest cached certificate
 
 
@@ -232,4 +232,4 @@ def _certificate(der: bytes) -> Certificate:
     return _remembered(der) if len(der) <= _SMALL else read_certificate(der)
 
 
-_remembered = lru_cache(_REMEMBERED)(read_certificate)
+_remembered = lru_cache(_CACHE_SIZE)(read_certificate)

@@ -27,7 +27,7 @@ from holdfast.web.belonging import get_certificate_of, require_origin_of
 from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
-    LOCKED,
+    PASSWORD_ERRORS,
     TypedEndpoints,
     Unsaved,
     UnsavedInQuery,
@@ -105,7 +105,7 @@ def upload(
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
-        locked = isinstance(error, LOCKED)
+        locked = isinstance(error, PASSWORD_ERRORS)
     if errors:
         typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
         show = partial(show_upload_form, locked=locked, unsaved=unsaved, saved_tag=saved_tag)
@@ -156,7 +156,7 @@ def inspect(
         data = read_upload(certificate, pem or fetched)
         inspection = examination.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:
-        error, locked = str(refusal), isinstance(refusal, LOCKED)
+        error, locked = str(refusal), isinstance(refusal, PASSWORD_ERRORS)
     return render(
         request,
         "certificates/_inspection.html",

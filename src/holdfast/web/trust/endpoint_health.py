@@ -14,7 +14,7 @@ from holdfast.services.runtime import Runtime
 from holdfast.web.members import list_members
 
 MAX_LISTED = 3  # names of gateways
-_SUMMED_UP = (HealthState.NOT_REPORTED, HealthState.AVAILABLE)
+_SUMMARY_STATES = (HealthState.NOT_REPORTED, HealthState.AVAILABLE)
 _WORDS = {
     HealthState.AVAILABLE: "Available",
     HealthState.UNHEALTHY: "Unhealthy",
@@ -43,7 +43,7 @@ class HealthLine:
     @property
     def needs_attention(self) -> bool:
         """Whether the endpoint gets no requests, or they fail."""
-        return self.state not in _SUMMED_UP or (self.state is HealthState.AVAILABLE and bool(self.doubt))
+        return self.state not in _SUMMARY_STATES or (self.state is HealthState.AVAILABLE and bool(self.doubt))
 
     @property
     def word(self) -> str:
@@ -93,10 +93,10 @@ def _write(places: Iterable[HealthAtGateway], doubt: str) -> list[HealthLine]:
     lines = [
         HealthLine(place.state, [place.gateway], place.since, place.sentence, place.address)
         for place in every
-        if place.state not in _SUMMED_UP
+        if place.state not in _SUMMARY_STATES
     ]
     summed_up = (
         HealthLine(state, [place.gateway for place in every if place.state is state], doubt=doubt)
-        for state in _SUMMED_UP
+        for state in _SUMMARY_STATES
     )
     return lines + [line for line in summed_up if line.gateways]

@@ -21,7 +21,7 @@ from holdfast.web.belonging import get_certificate_of
 from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED, CertificateRow, read_certificate_rows, read_removed_rows
 from holdfast.web.trust.upload_form import (
-    LOCKED,
+    PASSWORD_ERRORS,
     read_upload,
     show_upload_form,
 )
@@ -56,7 +56,7 @@ def replace(
         endpoint_certificates.replace_certificate(context, alias, data, password, keep=keep)
     except Refusal as error:
         typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
-        locked = isinstance(error, LOCKED)
+        locked = isinstance(error, PASSWORD_ERRORS)
         return show_upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
     return dialog.finish(request, runtime, context, api, "certificate-replaced", alias, CHANGED)
 

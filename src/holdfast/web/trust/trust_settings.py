@@ -40,7 +40,7 @@ ANCHORS = {
     AnchorMode.IMPORTED_AND_PUBLIC: "Imported certificates and public CAs",
     AnchorMode.PUBLIC: "Public CAs only",
 }
-LASTING = {1: "1 hour", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "7 days"}  # hours
+DURATIONS = {1: "1 hour", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "7 days"}  # hours
 _FIELDS = ("names", "sni", "certificatePins", "spkiPins", "crls", "tlsMinimum", "anyName", "reason")
 
 
@@ -280,5 +280,5 @@ def _show_exception_form(
         environment=environment,
         endpoint=endpoint,
         reason=reason,
-        lasting=LASTING,
+        lasting=DURATIONS,
     )

@@ -24,7 +24,7 @@ from holdfast.web.access.session import get_runtime
 from holdfast.web.belonging import with_typed_endpoints
 from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 
-LOCKED = (PasswordNeeded, WrongPassword)
+PASSWORD_ERRORS = (PasswordNeeded, WrongPassword)
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
 _NOTHING_FETCHED: dict[str, Any] = {
     "choices": (),
