@@ -1,5 +1,6 @@
 """
-Starts `holdfast up` or `holdfast gateway` as a fork of a process that has already imported the server.
+Starts `holdfast up` or `holdfast gateway` as a fork of a process that has already imported the server, and the agents of
+their gateways as forks, too.
 
 Importing takes most of the CPU time of a start, and tests start more than a hundred servers. A fork runs the same
 code as a new interpreter, on the same files and ports; only password hashes and databases are cheaper. Tests of the
@@ -27,6 +28,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 PRELOADED = (
     "anyio._backends._asyncio",
     "holdfast.cli.app",
+    "holdfast.cli.server.agent",
     "holdfast.cli.server.up",
     "holdfast.cli.server.gateway",
     "holdfast.cli.server.first_start",
@@ -110,7 +112,9 @@ def _prctl(option: int, value: int) -> None:
 def _preload() -> None:
     from cheap_databases import make_commits_cheap, make_new_databases_cheap
     from cheap_passwords import make_passwords_cheap
+    from forked_agents import become_agents_cheaply
 
+    become_agents_cheaply()
     for name in PRELOADED:
         importlib.import_module(name)
     make_passwords_cheap()
@@ -165,6 +169,10 @@ def _become(arguments: list[str], environment: dict[str, str], output: str, erro
     os.environ.update(environment)
     tempfile.tempdir = None  # the environment may name another one
     sys.argv = ["holdfast", *arguments]
+    if arguments[0] == "up":
+        from forked_agents import start_agent_cheaply
+
+        start_agent_cheaply()
 
 
 if __name__ == "__main__":

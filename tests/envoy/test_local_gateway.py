@@ -31,7 +31,7 @@ def envoy_link(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, envoy_link: Path) -> Iterator[Holdfast]:
     """A Holdfast that the tests may do anything to; each leaves it running."""
-    with Holdfast(tmp_path_factory.mktemp("own"), HOLDFAST_ENVOY=str(envoy_link)) as holdfast:
+    with Holdfast(tmp_path_factory.mktemp("own"), forks=False, HOLDFAST_ENVOY=str(envoy_link)) as holdfast:
         yield holdfast
 
 
