@@ -90,9 +90,10 @@ def _wait_and_become(channel: socket.socket) -> NoReturn:
         os._exit(0)
     members = json.loads(wish)
     os.setsid()
-    with open(os.devnull, "r+b") as nothing:
-        for number in (0, 1):
-            os.dup2(nothing.fileno(), number)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nothing, number)
+    os.close(nothing)
     os.environ.clear()
     os.environ.update(members["environment"])
     run_agent(members["arguments"])

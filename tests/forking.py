@@ -1,6 +1,6 @@
 """
-Starts `holdfast up` or `holdfast gateway` as a fork of a process that has already imported the server, and the agents of
-their gateways as forks, too.
+Starts `holdfast up` or `holdfast gateway` as a fork of a process that has already imported the server; forked_agents.py
+does so with the agents of their gateways.
 
 Importing takes most of the CPU time of a start, and tests start more than a hundred servers. A fork runs the same
 code as a new interpreter, on the same files and ports; only password hashes and databases are cheaper. Tests of the

@@ -21,8 +21,9 @@ from typing import Any
 
 import yaml
 
+from forking import fork_server
 from postgresql import Database
-from running import COMMAND, is_running, wait_until
+from running import COMMAND, Process, is_running, wait_until
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
@@ -40,7 +41,7 @@ class Composition:
     def __init__(self, directory: Path, database: Database) -> None:
         self._directory = directory
         self.database = database
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Process] = {}
         network = f"127.{64 + os.getpid() // 256 % 128}.{os.getpid() % 256}"
         self.addresses = {name: f"{network}.{host}" for name, host in HOSTS.items()}
         self.secrets = directory / "secrets"
@@ -64,21 +65,18 @@ class Composition:
 
     def start(self, name: str, *without: str) -> None:
         """Start a container, which isn't healthy yet; *without* some variables of compose.yaml."""
+        log, inherited = self.log(name), {"PATH": os.environ["PATH"], "TMPDIR": str(self._directory)}
+        log.write_bytes(b"")
         if name == "load-balancer":
-            command, environment = self._balance(), {}
-        else:
-            command = [str(COMMAND), *SERVICES[name]["command"]]
-            variables = {**OF_IMAGE, **SERVICES[name]["environment"]}
-            kept = {variable: value for variable, value in variables.items() if variable not in without}
-            environment = self._translate_all(name, kept)
-        with self.log(name).open("wb") as output:
-            self._processes[name] = subprocess.Popen(
-                command,
-                env={"PATH": os.environ["PATH"], "TMPDIR": str(self._directory)} | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+            with log.open("ab") as output:
+                self._processes[name] = subprocess.Popen(
+                    self._balance(), env=inherited, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                )
+            return
+        variables = {**OF_IMAGE, **SERVICES[name]["environment"]}
+        kept = {variable: value for variable, value in variables.items() if variable not in without}
+        environment = inherited | self._translate_all(name, kept)
+        self._processes[name] = fork_server().start(SERVICES[name]["command"], environment, log, log)
 
     def is_healthy(self, name: str) -> bool:
         """Run the health check of a container."""
