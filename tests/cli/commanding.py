@@ -1,5 +1,6 @@
 """Runs the `holdfast` command: quickly in this process, or as a separate process."""
 
+import functools
 import json
 import os
 import subprocess
@@ -7,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
+from typer import testing
 
 from holdfast.cli.app import app
 from running import COMMAND
+
+# Building the commands takes longer than running one. In its own process, each is built once, too.
+testing._get_command = functools.cache(testing._get_command)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class Command:
     def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
         """Run it and see that it ends without a traceback."""
         environment = self.environment | environment
-        ended = CliRunner().invoke(app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast")
+        ended = testing.CliRunner().invoke(
+            app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast"
+        )
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
