@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,25 @@ import pytest
 
 from backends import V4, Backend
 from holdfast.gateway.process.admin_http import ask
-from issuing import issue
+from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
 PRESENTED = issue(V4)
 REPORTED_WITHIN = 90.0  # seconds: flushes every 5, parts every 10
+
+
+# 503 isn't among them: it's the answer until trust is in force.
+WANTED = {"200": 7, "204": 2, "404": 3, "418": 1, "500": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An API, its endpoint, and the fingerprint of the certificate that its backend presented last."""
+
+    api: PublishedApi
+    endpoint: str
+    last: str
 
 
 @pytest.fixture
@@ -24,38 +38,69 @@ def backend() -> Iterator[Backend]:
         yield running
 
 
-def test_every_request_is_counted_by_its_status(holdfast: Holdfast, backend: Backend) -> None:
-    api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-    wanted = {"200": 7, "204": 2, "404": 3, "418": 1, "500": 2}  # without 503, the answer until trust is in force
-    for status, count in wanted.items():
-        for _ in range(count):
-            assert holdfast.call(f"{api.path}/status/{status}").status_code == int(status)
-    assert holdfast.call(api.path, sandbox=True).status_code == 404  # no API there
-    wait_until(lambda: _statuses(holdfast, api, wanted) == wanted, REPORTED_WITHIN)
-    traffic = _traffic(holdfast, api)
+@pytest.fixture(scope="module")
+def counted(holdfast: Holdfast) -> Iterator[Called]:
+    """An API whose backend answered with WANTED."""
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        for status, count in WANTED.items():
+            for _ in range(count):
+                assert holdfast.call(f"{api.path}/status/{status}").status_code == int(status)
+        assert holdfast.call(api.path, sandbox=True).status_code == 404  # no API there
+        yield Called(api, backend.url(), _fingerprint(PRESENTED))
+
+
+@pytest.fixture(scope="module")
+def failed(holdfast: Holdfast) -> Iterator[Called]:
+    """An API whose backend isn't trusted, called four times."""
+    with Backend(PRESENTED) as backend:
+        api = holdfast.publish_api(backend.url())
+        for _ in range(4):
+            assert holdfast.call(f"{api.path}/x").status_code == 503
+        yield Called(api, backend.url(), "")
+
+
+@pytest.fixture(scope="module")
+def renewed(holdfast: Holdfast) -> Iterator[Called]:
+    """An API whose backend presented eight certificates, one for each connection."""
+    root = issue(ca=True)
+    certificates = [issue(V4, by=root) for _ in range(8)]
+    with Backend(certificates[0]) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), root.pem)
+        for certificate in certificates:
+            backend.present(certificate)
+            backend.hang_up()
+            assert holdfast.call(f"{api.path}/x").status_code == 200
+        yield Called(api, backend.url(), _fingerprint(certificates[-1]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_called(counted: Called, failed: Called, renewed: Called) -> None:
+    """Call all before the first test, so that the others don't wait for another report."""
+
+
+def test_every_request_is_counted_by_its_status(holdfast: Holdfast, counted: Called) -> None:
+    wait_until(lambda: _statuses(holdfast, counted.api, WANTED) == WANTED, REPORTED_WITHIN)
+    traffic = _traffic(holdfast, counted.api)
     (share,) = traffic["backends"]
-    assert (share["environment"], share["endpoint"]) == ("production", backend.url())
-    assert share["lastCertificate"] == hashlib.sha256(PRESENTED.der).hexdigest()
-    assert share["total"]["tlsVersions"]["TLSv1.3"] == sum(wanted.values())
+    assert (share["environment"], share["endpoint"]) == ("production", counted.endpoint)
+    assert share["lastCertificate"] == counted.last
+    assert share["total"]["tlsVersions"]["TLSv1.3"] == sum(WANTED.values())
     assert traffic["total"]["latency"]["p99"] > 0
     assert traffic["total"]["bytesSent"] > traffic["total"]["bytesReceived"] > 0
     whole = holdfast.rest.get("/traffic", params={"range": "1h"}).json()
     assert whole["total"]["statuses"]["418"] >= 1
 
 
-def test_failures_are_counted_by_cause(holdfast: Holdfast, backend: Backend) -> None:
-    api = holdfast.publish_api(backend.url())
-    for _ in range(4):
-        assert holdfast.call(f"{api.path}/x").status_code == 503
-
+def test_failures_are_counted_by_cause(holdfast: Holdfast, failed: Called) -> None:
     def agrees() -> bool:
-        traffic = _traffic(holdfast, api)
+        traffic = _traffic(holdfast, failed.api)
         return traffic["total"]["failed"] >= 4 and traffic["total"]["failed"] == sum(
             cause["requests"] for cause in traffic["causes"]
         )
 
     wait_until(agrees, REPORTED_WITHIN)
-    traffic = _traffic(holdfast, api)
+    traffic = _traffic(holdfast, failed.api)
     assert list(traffic["total"]["statuses"]) == ["503"]
     codes = {cause["code"] for cause in traffic["causes"]}
     assert codes - {"backend_not_ready"} == {"self_signed_not_trusted"}  # calls while the API was being published
@@ -63,21 +108,13 @@ def test_failures_are_counted_by_cause(holdfast: Holdfast, backend: Backend) -> 
 
 
 def test_a_backend_with_a_new_certificate_for_each_connection_adds_no_statistics(
-    holdfast: Holdfast, backend: Backend
+    holdfast: Holdfast, renewed: Called
 ) -> None:
-    root = issue(ca=True)
-    certificates = [issue(V4, by=root) for _ in range(8)]
-    backend.present(certificates[0])
-    api = holdfast.publish_trusted_api(backend.url(), root.pem)
-    for certificate in certificates:
-        backend.present(certificate)
-        backend.hang_up()
-        assert holdfast.call(f"{api.path}/x").status_code == 200
-    last = hashlib.sha256(certificates[-1].der).hexdigest()
     wait_until(
-        lambda: last in [each["lastCertificate"] for each in _traffic(holdfast, api)["backends"]], REPORTED_WITHIN
+        lambda: renewed.last in [each["lastCertificate"] for each in _traffic(holdfast, renewed.api)["backends"]],
+        REPORTED_WITHIN,
     )
-    names = ask(holdfast.sockets / "admin", f"/stats?filter=^traffic\\.sampled.*{api.id}").splitlines()
+    names = ask(holdfast.sockets / "admin", f"/stats?filter=^traffic\\.sampled.*{renewed.api.id}").splitlines()
     assert len(names) <= 2, names  # with TLS, and without, from before the backend was trusted
 
 
@@ -111,6 +148,10 @@ def _serves(holdfast: Holdfast, api: PublishedApi) -> bool:
         return holdfast.call(f"{api.path}/x").status_code == 200
     except httpx2.TransportError:
         return False
+
+
+def _fingerprint(issued: Issued) -> str:
+    return hashlib.sha256(issued.der).hexdigest()
 
 
 def _traffic(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
