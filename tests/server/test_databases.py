@@ -5,6 +5,7 @@ import json
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -277,12 +278,11 @@ def shared(data, database):
 
 
 def register(store, *keys):
-    """Register a live control plane with these keys."""
+    """Register a control plane with these keys that stays live, however slowly a test runs."""
+    seen = utc_now() + timedelta(minutes=5)
     digest = {SEALING_KEY: digest_sealing(Sealing(lambda: keys))}
     with store.write() as session:
-        control_planes.save(
-            session, ControlPlane("1", "one", "1", utc_now(), utc_now(), settings=digest), "", utc_now()
-        )
+        control_planes.save(session, ControlPlane("1", "one", "1", utc_now(), seen, settings=digest), "", seen)
 
 
 def can_open(store, key):
