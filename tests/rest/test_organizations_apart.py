@@ -12,6 +12,7 @@ from store.values import contents
 VARIES = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{12,}|hf._[\w-]+|\d{4}-\d\d-\d\d[T ][\d:.+]+|[\w-]{20,}"
 )
+PERIOD = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:[03]0:00\+00:00"')  # half-hours
 WORDS = ("level", "key_type")  # of WSO2's in paths: every organization has the same
 READS = [operation for operation in REQUESTS if operation.startswith("GET") and "/users/" not in operation]
 
@@ -40,8 +41,9 @@ def stored(house):
 
 
 def answers_to_owner(house):
-    """Return everything that an organization's own admin can read."""
-    return {read: house.ask(house.owner, read).text for read in READS}
+    """Return everything that an organization's own admin can read; of traffic, not when each period began."""
+    answers = {read: house.ask(house.owner, read).text for read in READS}
+    return {read: PERIOD.sub("", text) if read.endswith("/traffic") else text for read, text in answers.items()}
 
 
 def masked(response, ids):
