@@ -246,6 +246,7 @@ def test_a_taken_port_is_not_shared():
     run(story)
 
 
+@pytest.mark.long
 def test_agents_that_ping_often_stay_connected(monkeypatch: pytest.MonkeyPatch):
     every_second = (dict(channels.OPTIONS) | {"grpc.keepalive_time_ms": 1000}).items()
     monkeypatch.setattr(channels, "OPTIONS", list(every_second))

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from issuing import issue
 
 PROGRAM = """
@@ -27,6 +29,7 @@ print([(each.name, each.version) for each in [*build_api(api, trust).all, *liste
 """
 
 
+@pytest.mark.long
 def test_versions_are_the_same_in_each_process():
     program = PROGRAM.format(der=issue("backend.example").der)
     tests = Path(__file__).parent.parent

@@ -2,6 +2,7 @@
 
 import uuid
 
+import pytest
 from sqlalchemy import select
 
 from holdfast.services.access.permissions import Role
@@ -33,6 +34,7 @@ def keys_in(request):
                 yield block.splitlines()[1].decode()
 
 
+@pytest.mark.long
 def test_no_secret_of_any_operation_is_in_the_audit_log(shared_runtime, enlist, sign_in):
     organization, secrets = str(uuid.uuid4()), set()
     admin, clara = (enlist(organization, f"{name} of {organization}", Role.ADMIN) for name in ("admin", "clara"))

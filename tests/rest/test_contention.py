@@ -35,6 +35,7 @@ def store(monkeypatch, database, patience):
     opened.close()
 
 
+@pytest.mark.long
 def test_parallel_uploads_for_an_origin_of_many_apis_and_certificates_all_succeed(own_client, store):
     with store.write() as session:
         for number in range(1000):

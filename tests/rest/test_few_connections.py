@@ -23,6 +23,7 @@ def store():
     opened.close()
 
 
+@pytest.mark.long
 def test_parallel_requests_share_few_connections(own_client):
     api = create_api(own_client)
     files = [issue(f"new{number}.test").pem for number in range(AT_ONCE // 6)]

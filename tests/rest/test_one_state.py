@@ -90,6 +90,7 @@ def in_order(operations):
     return sorted(operations, key=lambda name: (name in last, name.startswith("DELETE"), not name.startswith("GET")))
 
 
+@pytest.mark.long
 def test_every_page_reads_in_one_transaction(house, transactions):
     api = f"/apis/{house.ids['api_id']}"
     gone = create_api(house.owner, "Gone", "https://gone.test")
@@ -112,6 +113,7 @@ def test_every_page_reads_in_one_transaction(house, transactions):
     assert beyond == {f"{api}/trust/production/test": "rr"}, "it asks the backend between the two"
 
 
+@pytest.mark.long
 def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_written(house, transactions):
     begun, statuses = {}, {}
     for operation in in_order(REQUESTS):

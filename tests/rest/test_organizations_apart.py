@@ -77,6 +77,7 @@ def test_objects_of_another_organization_are_not_found(victim, settle, operation
     assert stored(victim) == before
 
 
+@pytest.mark.long
 def test_the_owner_reads_the_same_after_every_operation_of_another_organization(victim, settle):
     before = answers_to_owner(victim)
     assert MARKER in str(before)

@@ -55,6 +55,7 @@ def test_every_operation_is_covered(client):
     assert operations_of(client) == set(REQUESTS)
 
 
+@pytest.mark.long
 def test_an_admin_may_use_every_operation(answers):
     refused = {
         operation: status

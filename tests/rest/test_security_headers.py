@@ -44,6 +44,7 @@ def careful(headers):
 
 
 @pytest.mark.parametrize("layer", [web, rest], ids=["pages", "rest"])
+@pytest.mark.long
 def test_every_path_has_the_security_headers(client, shared_runtime, api, layer):
     upload(client, issue("pizza.test").pem, alias="backend")
     found = sorted(path for path in paths(layer, shared_runtime) if not path.endswith(STREAM))

@@ -9,6 +9,8 @@ from issuing import issue
 from postgresql import PostgresServer
 from rest.calls import APIS, assert_problem, create_api, upload
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server():

@@ -60,6 +60,7 @@ def test_pages_are_never_compressed(client):
     assert "content-encoding" not in client.get("/apis", headers={"accept-encoding": "gzip"}).headers
 
 
+@pytest.mark.long
 def test_the_style_sheet_has_every_class_of_tabler_that_a_page_can_use():
     """If this fails, run tools/styles.sh."""
     sources = [*WEB.glob("templates/**/*.html"), *WEB.glob("static/js/*.js")]

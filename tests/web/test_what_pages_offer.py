@@ -78,6 +78,7 @@ def visit(organization):
 
 
 @pytest.mark.parametrize("role", list(Role))
+@pytest.mark.long
 def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(organization, visit, save, role):
     *_, everything = organization
     visitor, pages, others = visit(role)

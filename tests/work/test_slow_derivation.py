@@ -76,6 +76,7 @@ def test_opening_a_file_is_stopped_at_the_time_limit():
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.long
 def test_only_a_few_files_wait_and_others_are_refused_at_once():
     slow = SlowDerivation(at_once=1, waiting=2, seconds=60, of_user=4)
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
