@@ -32,6 +32,10 @@ _NEW = "new"  # a schema in it with the rows of a new installation
 _CONNECTIONS = 10  # of each store; many tests run on one server
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 _SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
+_NUMBERS = (
+    "SELECT quote_ident(sequencename), coalesce(last_value, start_value), last_value IS NOT NULL FROM pg_sequences "
+    "WHERE schemaname = 'public'"
+)
 _DISCONNECT_OTHERS = (
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -52,7 +56,7 @@ class Storage(Protocol):
         """Return everything that the database stores, as bytes in which a secret would be found."""
 
     def save(self, directory: Path) -> Callable[[], None]:
-        """Copy all rows, with files in *directory*; the returned function restores them."""
+        """Copy all rows, with files in *directory*; the returned function restores them, and their next numbers."""
 
     def writing(self) -> AbstractContextManager[None]:
         """Write until the block ends, as another process would."""
@@ -143,11 +147,18 @@ class PostgresqlStorage:
         return b"".join(contents)
 
     def save(self, directory: Path) -> Callable[[], None]:
-        """Copy all tables to another schema; the returned function restores their rows."""
+        """Copy all tables to another schema; the returned function restores their rows and numbers."""
         del directory
         self.execute("DROP SCHEMA IF EXISTS saved CASCADE; CREATE SCHEMA saved")
         self.copy_tables("saved")
-        return partial(self.restore, "saved")
+        numbers = self.connection.execute(_NUMBERS).fetchall()
+
+        def restore() -> None:
+            self.restore("saved")
+            for sequence, number, is_called in numbers:
+                self.connection.execute("SELECT setval(%s, %s, %s)", [sequence, number, is_called])
+
+        return restore
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -122,6 +122,34 @@ def test_the_gateways_of_a_killed_control_plane_count_until_it_is_no_longer_live
     assert (alone.gateways, moved.gateways) == (1, 2)
 
 
+def test_after_a_failover_that_lost_changes_a_control_plane_counts_once_it_has_read_what_is_left(
+    store, storage, clock, import_another, tmp_path_factory
+):
+    async def story():
+        async with control_plane(store, among="a") as a, control_plane(store, among="b", follows=False) as b:
+            near, far = a.connect("near"), b.connect("far")
+            fail_over = storage.save(tmp_path_factory.mktemp("standby"))
+            for alias in ("lost", "lost-too"):
+                import_another(alias)
+            for plane, gateway in ((a, near), (b, far)):
+                await plane.published()
+                gateway.answer()
+            await b.records.write_changes()
+            await a.until(ORIGIN, Progress.ENFORCED)
+            fail_over()
+            clock.advance(seconds=1)
+            import_another("found")
+            await a.published()
+            await b.published()
+            near.answer()
+            await until((a,), Enforcement(Progress.WAITING, 2, 1))
+            far.answer()
+            await b.records.write_changes()
+            await a.until(ORIGIN, Progress.ENFORCED)
+
+    play(story())
+
+
 def test_every_control_plane_shows_all_gateways_and_where_they_are_connected(store, anna, clock):
     report = Report(clock(), clock(), "9.8.7", "1.40.0", traffic=(Traffic("production", 12, 3),))
 

@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 
 from acting import context_of
 from databases import without
+from holdfast.apis.enforcement import Progress
+from holdfast.certificates.formats.parsing import parse
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from holdfast.gateway.resources.tls import refuses_backend
 from holdfast.services.attention.unusable import examine_unusable
@@ -160,11 +162,49 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, storage
     assert names(after, CLUSTER) == names(before, CLUSTER) | clusters_of(pizza, "sandbox")
 
 
+def test_a_database_that_has_lost_changes_is_published_as_it_is(
+    store, anna, storage, clock, publish, import_pem, tmp_path_factory
+):
+    """After a failover to an asynchronous standby, other changes get the numbers of the lost ones."""
+    pizza = publish(anna, "Pizza")
+    fail_over = storage.save(tmp_path_factory.mktemp("standby"))
+    lost, found = issue("pizza.test").pem, issue("pizza.test").pem
+
+    async def story():
+        async with control_plane(store) as plane:
+            gateway = plane.connect("edge")
+            import_pem(anna, "lost", PIZZA, lost)
+            publish(anna, "Pasta", PASTA)
+            await plane.published()
+            gateway.answer()
+            numbers.append(plane.enforcements.revision)
+            fail_over()
+            clock.advance(seconds=1)
+            import_pem(anna, "found", PIZZA, found)
+            assert plane.enforcement(PIZZA).progress is Progress.WAITING
+            after = await plane.published()
+            gateway.answer()
+            numbers.append(plane.enforcements.revision)
+            await plane.until(PIZZA, Progress.ENFORCED)
+            apis.change_endpoints(context_of(store, anna, clock()), pizza.id, PIZZA, PASTA)
+            return after, await plane.published()
+
+    numbers = []
+    after, later = play(story())
+    (secret,) = secrets_named_by(after, clusters_of(pizza))
+    assert parse(found).certificates[0].pem.encode() in after[SECRET, secret].body
+    assert paths(after) == {"/pizza/1"}
+    assert_consistent(after)
+    assert clusters_of(pizza, "sandbox") < names(later, CLUSTER)
+    assert numbers[0] < numbers[1]  # so that what gateways had before isn't taken for what they should have
+
+
 @pytest.mark.usefixtures("anna")
-def test_old_change_rows_are_deleted(store):
+def test_old_change_rows_are_deleted_except_the_newest_one(store):
     with store.write() as session:
         journal.announce(session, "default", "origin", "old", datetime.now(UTC) - 2 * KEEP_CHANGES)
         journal.announce(session, "default", "origin", "new", datetime.now(UTC))
+        journal.announce(session, "default", "origin", "newest", datetime.now(UTC) - 2 * KEEP_CHANGES)
 
     async def story():
         async with Background() as background, asyncio.timeout(PATIENCE):
@@ -177,7 +217,7 @@ def test_old_change_rows_are_deleted(store):
             return {change.key for change in journal.changes_after(session, 0)}
 
     play(story())
-    assert changes() == {"new"}
+    assert changes() == {"new", "newest"}
 
 
 def test_resources_stay_consistent_through_the_life_of_an_api(store, anna, clock, publish, import_pem):

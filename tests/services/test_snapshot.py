@@ -47,14 +47,16 @@ def announce(store, organization, kind, key):
 
 
 def read(store, after=1):
-    snapshot = read_changed(store, SEALING, after, utc_now())
+    with store.read() as session:
+        last = journal.changes_after(session, after - 1)[0]
+    snapshot = read_changed(store, SEALING, last, utc_now())
     return {api.name for deployed in snapshot.apis.values() for api in deployed}, snapshot
 
 
 def test_everything_is_read_with_the_last_sequence_number(store, kept):
     snapshot = read_everything(store, SEALING, utc_now())
     assert snapshot.apis == {(api.organization, api.id): [api] for api in kept.values()}
-    assert (snapshot.sequence, list(snapshot.changes)) == (1, [])
+    assert (snapshot.last.sequence, list(snapshot.changes)) == (1, [])
     assert {org: set(trust) for org, trust in snapshot.trust.items()} == {"default": {PIZZA, PASTA}, "other": {PIZZA}}
 
 
@@ -78,13 +80,13 @@ def test_previous_certificates_are_anchors_too(store, kept):
 def test_nothing_is_read_when_nothing_changed(store, kept):
     del kept
     names, snapshot = read(store)
-    assert (names, snapshot.trust, list(snapshot.changes), snapshot.sequence) == (set(), {}, [], 1)
+    assert (names, snapshot.trust, list(snapshot.changes), snapshot.last.sequence) == (set(), {}, [], 1)
 
 
 def test_only_the_changed_api_is_read(store, kept):
     announce(store, "default", "api", kept["pasta"].id)
     names, snapshot = read(store)
-    assert (names, snapshot.sequence) == ({"Pasta"}, 2)
+    assert (names, snapshot.last.sequence) == ({"Pasta"}, 2)
     assert set(snapshot.trust["default"]) == {PASTA}
 
 

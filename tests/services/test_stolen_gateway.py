@@ -86,15 +86,13 @@ class Installation:
     draining: dict[str, set[str]] = field(default_factory=lambda: {group: set() for group in GROUPS})
     streams: dict[str, Stream] = field(default_factory=dict)
     tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
-    sequence: int = 0
 
     def publish(self, api: Api | None, name: str) -> None:
         """Publish *api*, or delete it."""
-        self.sequence += 1
         key = ("default", APIS[name].id)
         trust = {"default": {ORIGINS[name]: TRUST[name]}} if api else {}
         groups = [Group(group, NOW, NOW) for group in GROUPS]
-        self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), self.sequence, groups))
+        self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), None, groups))
         for group in GROUPS:
             before = self.deployed.get(group, frozenset())
             after = before | {name} if api and group in api.groups else before - {name}

@@ -38,6 +38,7 @@ QUERIES = {
     "certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50),
     "new certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50, unseen=True),
     "the last change": journal.last_change,
+    "the latest change": journal.latest_change,
     "new changes": lambda session: journal.changes_after(session, 2_950),
     "changed APIs": lambda session: apis.with_ids(session, ORG, ["a", "b"]),
     "names of many APIs": lambda session: apis.names(session, ORG, MANY),

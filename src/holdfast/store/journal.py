@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.audit_chain import append
-from holdfast.store.tables import AuditEventRow, ChangeRow
+from holdfast.store.tables import AuditEventRow, ChangeRow, OrganizationRow
 
 ChangeKind = Literal["api", "origin"]
+EVERYTHING = "everything"  # the kind of a change after which everything is read: see `announce_loss`
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Change:
     at: datetime
     kind: str
     key: str
+
+
+class ChangesLost(Exception):
+    """The database doesn't have all changes anymore that were read from it, as after an asynchronous failover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,43 @@ def last_change(session: Session) -> int:
     return session.scalar(select(func.max(ChangeRow.sequence))) or 0
 
 
+def latest_change(session: Session) -> Change | None:
+    """Return the latest change; None if there is none."""
+    newest = select(func.max(ChangeRow.sequence)).scalar_subquery()
+    row = session.scalar(select(ChangeRow).where(ChangeRow.sequence == newest))
+    return _read(row) if row else None
+
+
+def changes_since(session: Session, last: Change | None) -> list[Change]:
+    """
+    Return the changes after *last*, the latest one that was read (None: of all), as `changes_after` does.
+
+    Raises ChangesLost if *last* isn't there anymore, or another control plane has noticed that changes were lost.
+    """
+    changes = changes_after(session, last.sequence - 1 if last else 0)
+    if last and (not changes or changes.pop(0) != last):
+        raise ChangesLost
+    if any(change.kind == EVERYTHING for change in changes):
+        raise ChangesLost
+    return changes
+
+
+def announce_loss(session: Session, last: Change | None, now: datetime) -> None:
+    """
+    Let all control planes read everything, because changes up to *last* were lost.
+
+    The numbers of changes continue after *last*, so that what gateways had before is older than all that follows.
+    """
+    number = last.sequence if last else 0
+    if session.scalar(select(ChangeRow.sequence).where(ChangeRow.sequence > number, ChangeRow.kind == EVERYTHING)):
+        return  # another control plane was faster
+    number = max(number, last_change(session)) + 1
+    organization = session.scalars(select(OrganizationRow.id).order_by(OrganizationRow.id).limit(1)).one()
+    session.add(ChangeRow(sequence=number, organization_id=organization, at=now, kind=EVERYTHING, key=""))
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.setval(func.pg_get_serial_sequence("change", "sequence"), number)))
+
+
 def changes_after(session: Session, sequence: int) -> list[Change]:
     """
     Return the changes after *sequence* in all organizations, oldest first.
@@ -95,4 +137,8 @@ def changes_after(session: Session, sequence: int) -> list[Change]:
     SQLite has one writer at a time, so numbers become visible in order and none is missed.
     """
     query = select(ChangeRow).where(ChangeRow.sequence > sequence).order_by(ChangeRow.sequence)
-    return [Change(row.sequence, row.organization_id, row.at, row.kind, row.key) for row in session.scalars(query)]
+    return list(map(_read, session.scalars(query)))
+
+
+def _read(row: ChangeRow) -> Change:
+    return Change(row.sequence, row.organization_id, row.at, row.kind, row.key)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.store.access.failed_attempts import FORGOTTEN_AFTER
@@ -33,7 +33,8 @@ from holdfast.store.trust.removed_certificates import KEEP_REMOVED
 from holdfast.store.watch.presented_chains import KEEP_CHAINS
 
 BATCH = 500
-KEEP_CHANGES = timedelta(days=1)  # publishers read change rows within milliseconds
+# Publishers read change rows within milliseconds; by the last one, they notice that the database has lost some.
+KEEP_CHANGES = timedelta(days=1)
 KEEP_CONTROL_PLANES = timedelta(days=1)  # since they were last seen, on a clock that differs by less than this
 KEEP_JOIN_TOKENS = timedelta(days=1)  # after expiry, so that the log can say why one was rejected
 KEEP_NOTIFICATIONS = timedelta(days=90)
@@ -92,7 +93,7 @@ def find_old_rows(now: datetime) -> list[OldRows]:
     ]
     past = [
         _before(NotificationRow.id, NotificationRow.at, now - KEEP_NOTIFICATIONS),
-        _before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES),
+        _before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES, keep_last=True),
     ]
     return [*past, *(OldRows(rows.key, rows.query.limit(BATCH)) for rows in ended)]
 
@@ -107,7 +108,8 @@ def delete_rows(session: Session, rows: OldRows, keys: Sequence[Any]) -> None:
     session.execute(delete(rows.key.class_).where(rows.key.in_(keys)))
 
 
-def _before(key: _Key, at: _Key, end: datetime) -> OldRows:
+def _before(key: _Key, at: _Key, end: datetime, *, keep_last: bool = False) -> OldRows:
     """Return the rows before *end*; as keys increase with time, only the first are read, and no index is needed."""
     first = select(key).order_by(key).limit(BATCH)
-    return OldRows(key, select(key).where(key.in_(first), at < end))
+    query = select(key).where(key.in_(first), at < end)
+    return OldRows(key, query.where(key < select(func.max(key)).scalar_subquery()) if keep_last else query)

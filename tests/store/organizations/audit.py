@@ -44,4 +44,7 @@ FOR_ALL = {
     audit_chain.organizations_waiting,
     journal.last_change,
     journal.changes_after,
+    journal.latest_change,
+    journal.changes_since,
+    journal.announce_loss,
 }

@@ -24,9 +24,10 @@ from holdfast.services.credentials.unsealing import choose_credentials
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.served_group import ServedGroup
-from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_changed, read_everything
+from holdfast.services.publishing.snapshot import ApiKey, Snapshot, read_again, read_changed, read_everything
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
+from holdfast.store.journal import Change, ChangesLost
 from holdfast.store.sealing import Sealing
 from holdfast.work.garbage import pause_collection
 
@@ -61,7 +62,7 @@ class Distributor:
         self._built: dict[ApiKey, Sequence[ApiResources]] = {}
         self._served: dict[str, ServedGroup] = {}
         self._known: dict[str, Group] = {}
-        self._sequence = 0
+        self._last: Change | None = None
         self._reading = asyncio.Lock()
         self._calls = self._answered = 0  # of `catch_up`
         self._wake = wake_on_write(store)
@@ -93,9 +94,16 @@ class Distributor:
         async with self._reading:
             if call > self._answered:  # otherwise, one of those who waited longer has read for all
                 calls = self._calls
-                changed = await asyncio.to_thread(read_changed, self._store, self._sealing, self._sequence, self._now())
-                self.take(changed)
+                self.take(await asyncio.to_thread(self._read, self._last, list(self._built)))
                 self._answered = calls
+
+    def _read(self, last: Change | None, known: Sequence[ApiKey]) -> Snapshot:
+        """Read what has changed since *last*, or everything if the database has lost some of the changes until then."""
+        try:
+            return read_changed(self._store, self._sealing, last, self._now())
+        except ChangesLost:
+            log.error("the database has lost changes, so everything is published again", after=last and last.sequence)
+            return read_again(self._store, self._sealing, last, known, self._now())
 
     async def welcome(self) -> None:
         """
@@ -123,13 +131,13 @@ class Distributor:
             for group in sorted(groups & self._served.keys()):
                 self._served[group].replace(key, _within(before, group), _within(after, group))
                 concerned[group] = None
-        self._sequence = snapshot.sequence
+        self._last = snapshot.last
         self._enforcements.take_resources(snapshot, old, self._built)
         built: BuiltScopes = {}
         resources = sum(self._served[group].apply(built) for group in concerned)
         self._groups.tell_observers()
         if concerned or snapshot.apis:
-            log.info("published", apis=len(snapshot.apis), resources=resources, sequence=snapshot.sequence)
+            log.info("published", apis=len(snapshot.apis), resources=resources, sequence=self._enforcements.revision)
 
     def presents_identity(self, name: str, member: str = "") -> bool:
         """

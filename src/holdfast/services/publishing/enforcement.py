@@ -27,6 +27,7 @@ from holdfast.services.gateways.elsewhere import Elsewhere
 from holdfast.services.publishing.origin_problems import OriginProblems
 from holdfast.services.publishing.policy_change import LatestTimes, PolicyChange, PolicyKey, find_time
 from holdfast.services.publishing.policy_resources import PolicyResources
+from holdfast.services.publishing.published_changes import PublishedChanges
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.services.publishing.tally import describe_early, tally_gateways
 from holdfast.services.publishing.target import LocalTarget, RemoteTarget, Target
@@ -67,8 +68,7 @@ class Enforcements:
         self._elsewhere = elsewhere or Elsewhere()
         self._now = now
         self._forget_failures = forget_failures
-        self._sequence = 0
-        self._first: int | None = None  # the revision at the start; what hasn't changed since is at most as new
+        self._published = PublishedChanges()
         self._resources = PolicyResources()
         self._changes: dict[PolicyKey, PolicyChange] = {}
         self._pending: dict[PolicyKey, PolicyChange] = {}
@@ -109,7 +109,7 @@ class Enforcements:
             self._unverified = (self._unverified - policies.keys()) | unverified
         self.problems.take(snapshot)
         for api in snapshot.apis:
-            if api in after and api not in before and self._first is not None:
+            if api in after and api not in before and self._published.first is not None:
                 self._new.add(api)
                 self._forget_failures(*api, self._now())
             else:
@@ -119,13 +119,11 @@ class Enforcements:
                 key = change.organization, policy
                 due = asyncio.get_running_loop().time() + OVERDUE
                 self._changes[key] = self._pending[key] = PolicyChange(change.sequence, change.at, due)
-        self._sequence = snapshot.sequence
-        if self._first is None:
-            self._first = snapshot.sequence
+        self._published.take(snapshot)
 
     def settle(self) -> None:
         """Record what the gateways have in force now."""
-        record_revision(self._groups.gateways, self._sequence, self._now())
+        record_revision(self._groups.gateways, self.revision, self._now())
         connections = find_connections(self._groups, self._elsewhere.known)
         streams = {id(gateway) for gateway in self._groups.gateways}
         unblocked = [key for key, change in self._pending.items() if not change.is_blocked(streams)]
@@ -146,7 +144,7 @@ class Enforcements:
     @property
     def revision(self) -> int:
         """The revision of the configuration that was last sent to the gateways."""
-        return self._sequence
+        return self._published.sequence
 
     def pending_origins(self, organization: str) -> set[str]:
         """Return the origins of an organization whose last change isn't in force at every connected gateway."""
@@ -171,7 +169,7 @@ class Enforcements:
         stored, caches = self._read(context), self._groups.caches
         keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
         by_group = dict.fromkeys(caches, keys)
-        every = list(self._find_targets(by_group, self._sequence, stored.connections))
+        every = list(self._find_targets(by_group, self.revision, stored.connections))
         targets = [target for target in every if target.is_concerned] or every
         groups = {name for name, cache in caches.items() if any(cache.get(*key) for key in keys)} or caches.keys()
         return self._describe(targets, self._find_absent(stored, groups), behind=stored.behind)
@@ -184,7 +182,7 @@ class Enforcements:
         if not keys:
             return Enforcement(Progress.WAITING if stored.behind else Progress.NOT_SERVED)
         keys += [(ROUTES, scope_name(environment, scope_of(api))) for environment in ENVIRONMENTS]
-        targets = list(self._find_targets({group: keys}, self._sequence, stored.connections))
+        targets = list(self._find_targets({group: keys}, self.revision, stored.connections))
         return self._describe(targets, self._find_absent(stored, {group}), behind=stored.behind)
 
     def _describe(self, targets: Sequence[Target], absent: tuple[str, ...], *, behind: bool) -> Enforcement:
@@ -199,7 +197,8 @@ class Enforcements:
     def _read(self, context: Context) -> _Stored:
         with context.read() as session:
             others = self._elsewhere.read(session)
-            behind, joined = journal.last_change(session) > self._sequence, gateways.list_joined(session)
+            last, joined = journal.latest_change(session), gateways.list_joined(session)
+        behind = not self._published.have(last)
         return _Stored(behind, joined, find_connections(self._groups, others))
 
     def _find_absent(self, stored: _Stored, groups: Collection[str]) -> tuple[str, ...]:
@@ -228,7 +227,7 @@ class Enforcements:
     def _targets(self, key: PolicyKey, connections: Connections) -> Iterator[Target]:
         """Yield the connected gateways of the groups in which a policy is used, each with the resources it needs."""
         change = self._changes.get(key)
-        revision = change.sequence if change else self._first or 0
+        revision = change.sequence if change else self._published.first or 0
         return self._find_targets(self._resources.by_group(key), revision, connections)
 
     def _find_targets(

@@ -4,7 +4,7 @@ Snapshots of APIs and the trust of their origins, each read in one transaction. 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -51,7 +51,8 @@ class Snapshot:
     present to origins. *callers* has the accepted caller certificates of APIs that require one, *credentials* what
     gateways sign in to the backends of APIs with. *groups* are all groups of gateways.
 
-    *changes* are the change rows that the snapshot includes, *sequence* is the number of the last one.
+    *last* is the last change row that the snapshot includes. *changes* are those since the snapshot before; with
+    *is_everything*, the snapshot doesn't depend on that one.
     """
 
     apis: Mapping[ApiKey, Sequence[Api]]
@@ -61,14 +62,15 @@ class Snapshot:
     callers: Mapping[ApiKey, frozenset[AcceptedCaller]]
     credentials: Mapping[ApiKey, Credentials]
     changes: Sequence[Change]
-    sequence: int
+    last: Change | None
     groups: Sequence[Group]
+    is_everything: bool = False
 
 
 def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
     """Read all APIs of all organizations."""
     with store.read() as session:
-        sequence = journal.last_change(session)
+        last = journal.latest_change(session)
         organizations = accounts.organizations(session)
         batch = _read_deployed(session, [api for org in organizations for api in apis.all_of(session, org)])
         trust, problems = _read_trust(session, batch, now)
@@ -76,13 +78,30 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         every = groups.all_groups(session)
-        return Snapshot(_by_key(batch), trust, problems, identities, callers, credentials, (), sequence, every)
+        return Snapshot(
+            _by_key(batch), trust, problems, identities, callers, credentials, (), last, every, is_everything=True
+        )
 
 
-def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> Snapshot:
-    """Read only the APIs that are affected by changes after sequence number *after*."""
+def read_again(store: Store, sealing: Sealing, last: Change | None, known: Iterable[ApiKey], now: datetime) -> Snapshot:
+    """
+    Read everything, because the database has lost changes up to *last*, and let other control planes do so.
+
+    Of the APIs that were *known*, some may not exist anymore. Each API counts as changed.
+    """
+    with store.write() as session:
+        journal.announce_loss(session, last, now)
+    everything = read_everything(store, sealing, now)
+    apis = {**dict.fromkeys(known, ()), **everything.apis}
+    newest = everything.last
+    changes = [replace(newest, organization=org, kind="api", key=key) for org, key in apis] if newest else []
+    return replace(everything, apis=apis, changes=changes)
+
+
+def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datetime) -> Snapshot:
+    """Read only the APIs that are affected by changes after *last*. Raises ChangesLost."""
     with store.read() as session:
-        changes = journal.changes_after(session, after)
+        changes = journal.changes_since(session, last)
         gone: dict[ApiKey, Sequence[Api]] = {}
         wanted: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
@@ -94,12 +113,12 @@ def read_changed(store: Store, sealing: Sealing, after: int, now: datetime) -> S
         batch = _read_deployed(session, list(wanted.values()))
         trust, problems = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust, problems)
-        last = changes[-1].sequence if changes else after
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         every = groups.all_groups(session)
         served = gone | dict.fromkeys(wanted, ()) | _by_key(batch)
-        return Snapshot(served, trust, problems, identities, callers, credentials, changes, last, every)
+        newest = changes[-1] if changes else last
+        return Snapshot(served, trust, problems, identities, callers, credentials, changes, newest, every)
 
 
 def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
