@@ -224,6 +224,27 @@ def test_a_gateway_without_a_running_envoy_is_not_connected(tmp_path):
     asyncio.run(story())
 
 
+def test_an_agent_can_be_stopped_at_the_moment_when_its_envoy_ends(tmp_path):
+    async def story():
+        async with discovery(make_directory(tmp_path, "agent"), serves_envoys=True) as (own, connect):
+            agent = Agent(own, make_directory(tmp_path, "."))
+            make_directory(tmp_path, "control")
+            async with discovery(tmp_path / "control") as (cache, _), open_local_channel(agent.address) as channel:
+                following = asyncio.create_task(agent.upstream.follow(channel))
+                envoy = await start_envoy(connect)
+                await until(lambda: cache.gateways)
+                observer = own.observe()
+                envoy.disconnect()
+                while own.gateways:
+                    await observer.wait()
+                    observer.clear()
+                following.cancel()
+                await asyncio.wait([following], timeout=PATIENCE)
+                assert following.cancelled()
+
+    asyncio.run(story())
+
+
 def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
     async def story():
         async with discovery(make_directory(tmp_path, "agent"), serves_envoys=True) as (own, _):

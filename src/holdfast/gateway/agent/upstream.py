@@ -195,7 +195,8 @@ class Upstream:
                 self._problem = error.details()
             self._on_loss()
         except asyncio.CancelledError:
-            if not answering.done():
+            task = asyncio.current_task()
+            if not answering.done() or (task and task.cancelling()):  # both, if Envoy and the agent end at once
                 raise
             why = "Envoy was replaced" if self._in_force.envoys else "Envoy isn't running"
             log.warning("left the control plane", gateway=self._node, why=why)
