@@ -33,12 +33,13 @@ class RemoteGateway:
         certificate: tuple[Path, Path] | None = None,
         *,
         environment: Mapping[str, str] = MappingProxyType({}),
+        forks: bool = True,
     ) -> None:
         """
         Without *group*, it belongs to Default; with it, it listens where the group does, which is created so.
 
         With the files of a *certificate* and its key, the group also listens for TLS. *environment* is
-        added to the environment of its process.
+        added to the environment of its process. Without *forks*, each start runs a new interpreter.
         """
         self._holdfast = holdfast
         self.name = name
@@ -59,6 +60,7 @@ class RemoteGateway:
             self._options += map("--tls-{}={}".format, ("cert", "key"), certificate)
         self._group = group
         self._environment = environment
+        self._forks = forks
         self.command = COMMAND  # set another one to run another version
         self._process: Process | None = None
 
@@ -79,7 +81,7 @@ class RemoteGateway:
         environment = self._holdfast.environment | {"HOLDFAST_LOG_LEVEL": "info"} | self._environment
         arguments = ["gateway", *command, *self._options]
         self.log.write_bytes(b"")
-        if self.command == COMMAND:
+        if self._forks and self.command == COMMAND:
             self._process = fork_server().start(arguments, environment, self.log, self.log)
             return
         with self.log.open("ab") as output:

@@ -55,8 +55,8 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory, clocks: dict[str, WrongCl
 def gateway(
     holdfast: Holdfast, tmp_path_factory: pytest.TempPathFactory, clocks: dict[str, WrongClock]
 ) -> Iterator[RemoteGateway]:
-    environment = clocks[GATEWAY].environment
-    gateway = RemoteGateway(holdfast, tmp_path_factory.mktemp("gateway"), NAME, "127.0.0.8", environment=environment)
+    directory, environment = tmp_path_factory.mktemp("gateway"), clocks[GATEWAY].environment
+    gateway = RemoteGateway(holdfast, directory, NAME, "127.0.0.8", environment=environment, forks=False)
     gateway.join()
     wait_until(gateway.is_ready, 2 * STARTS_WITHIN)
     try:
