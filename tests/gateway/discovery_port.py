@@ -164,14 +164,19 @@ async def ending(edge: Edge) -> str:
 
 def run(story: Any) -> None:
     """Run *story*, and check that it leaves no task whose failure nobody handled."""
-    problems: list[str] = []
+    problems: list[dict[str, Any]] = []
+
+    def note(_: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
+        # gRPC polls for all event loops, and may hand this one what is left of an earlier test's, which is closed.
+        if str(problem.get("exception")) != "Event loop is closed":
+            problems.append(problem)
 
     async def limited() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context["message"]))
+        asyncio.get_running_loop().set_exception_handler(note)
         async with asyncio.timeout(60), serving() as port:
             await story(port)
         gc.collect()
         await asyncio.sleep(0)
 
     asyncio.run(limited())
-    assert not problems
+    assert problems == []
