@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are CPUs: for a quarter of the time, tests wait for processes and connections."""
+    """One more than there are CPUs: for a quarter of the time, tests wait. With two more, they took longer."""
     return (os.cpu_count() or 1) + 1
 
 
