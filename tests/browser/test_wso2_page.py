@@ -52,7 +52,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     # 2. Create a new API.
     page.get_by_role("link", name="APIs", exact=True).click()
     page.get_by_role("link", name="Create API").first.click()
-    page.get_by_label("Name").fill("Described")
+    page.get_by_label("Name").fill("FullApi")
     page.get_by_label("Context").fill("/described")
     page.get_by_label("Version").fill("1.0.0")
     page.get_by_label("Endpoint", exact=True).fill(backend.url("/base", host="localhost"))
@@ -60,7 +60,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     menu = page.get_by_role("navigation", name="API")
     menu.get_by_role("link", name="Lifecycle").click()
     page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text(describe("lifecycle-published", "Described 1.0.0"))).to_be_visible()
+    expect(page.get_by_text(describe("lifecycle-published", "FullApi 1.0.0"))).to_be_visible()
     wait_until(lambda: call(holdfast).status_code == 503)
     assert refusal(call(holdfast)) == "503 backend_not_trusted"
 
@@ -121,7 +121,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     row.get_by_role("button", name="Delete certificate").click()
     question = page.get_by_role("dialog", name="Delete described-backend")
     expect(question.get_by_text("Are you sure you want to delete described-backend?")).to_be_visible()
-    expect(question.get_by_text("Described 1.0.0")).to_be_visible()
+    expect(question.get_by_text("FullApi 1.0.0")).to_be_visible()
     question.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(describe("certificate-deleted", "described-backend"))).to_be_visible()
     expect(page.get_by_text("No certificates yet")).to_be_visible()

@@ -61,7 +61,7 @@ def credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
 
 def change(context, api: Api, url: str = URL, draft: SecurityDraft | None = None) -> Api:
     sealed = seal_drafts(context, SEALING, {"production": draft}) if draft else {}
-    return change_api(context, api.id, endpoints=(url, None), securities=sealed).described.api
+    return change_api(context, api.id, endpoints=(url, None), securities=sealed).full_api.api
 
 
 def test_the_secret_is_sealed_in_the_database_and_opened_for_gateways(context, api):

@@ -26,7 +26,7 @@ GROUP = EndpointGroup(GroupKind.LOAD_BALANCE, tuple(Member(parse_endpoint(url)) 
 @pytest.fixture
 def grouped(served, store, anna, clock):
     """An API whose group has three endpoints, the second of which differs from the third only in its port."""
-    return apis.change_api(context_of(store, anna, clock()), served.id, groups={"production": GROUP}).described.api
+    return apis.change_api(context_of(store, anna, clock()), served.id, groups={"production": GROUP}).full_api.api
 
 
 def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(store, anna, clock, grouped):

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import ConnectionSettings, Protocol
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.services.versions import make_api_tag
@@ -15,7 +15,7 @@ from holdfast.services.versions import make_api_tag
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENDPOINT = parse_endpoint("https://pizza.test")
 API = Api("1", "default", "Pizza", "/pizza", "1.0.0", State.CREATED, ENDPOINT, None, "", "anna", NOW, NOW)
-DESCRIBED = Described(API, {"tags": ["food"]})
+DESCRIBED = FullApi(API, {"tags": ["food"]})
 
 
 def test_the_tag_of_an_api_does_not_depend_on_defaults_of_rest():

@@ -77,7 +77,7 @@ class Tour:
             api = apis.create_api(self._context, ApiDraft(NAME, CONTEXT, VERSION, backend.url, members=members))
         if api.production is None or api.production.origin != parse_endpoint(backend.url).origin:
             sandbox = api.sandbox.url if api.sandbox else None
-            api = apis.change_endpoints(self._context, api.id, backend.url, sandbox).described.api
+            api = apis.change_endpoints(self._context, api.id, backend.url, sandbox).full_api.api
         if not api.state.is_served:
             api = lifecycle.change_lifecycle(self._context, api.id, "Publish")
         return api

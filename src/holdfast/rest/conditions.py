@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Response
 from starlette.exceptions import HTTPException
 
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.rest.prefixes import is_v1
 from holdfast.services.versions import Expected, make_api_tag
 
@@ -43,9 +43,9 @@ class Unless:
         self._response.headers["ETag"] = quoted
 
 
-def tag_api(described: Described) -> str:
+def tag_api(full_api: FullApi) -> str:
     """Return the tag of an API's representation under the prefix of the current request."""
-    tag = make_api_tag(described)
+    tag = make_api_tag(full_api)
     return f"{tag}{_OF_V1}" if is_v1() else tag
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.document import Document
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint
 from holdfast.apis.catalog.endpoint_group import EndpointGroup
@@ -25,17 +25,17 @@ from holdfast.store.access.accounts import User
 Expected = frozenset[str] | None  # the current tag must be one of these; None: any
 
 
-def make_api_tag(described: Described) -> str:
+def make_api_tag(full_api: FullApi) -> str:
     """
     Return the tag of an API with its whole description.
 
     It is computed from what is stored, not from what REST writes, so new members and defaults in REST don't change it.
     """
-    api = described.api
+    api = full_api.api
     endpoints = {name: _endpoint_fields(api.endpoint(name), api.group(name)) for name in ENVIRONMENTS}
     fields = [api.id, api.name, api.context, api.version, api.state.value, api.description, api.provider]
     times = [api.created_at.isoformat(), api.updated_at.isoformat()]
-    return make_text_tag(write_json([fields, endpoints, times, dict(described.members)]))
+    return make_text_tag(write_json([fields, endpoints, times, dict(full_api.members)]))
 
 
 def _endpoint_fields(endpoint: Endpoint | None, group: EndpointGroup | None) -> list[Any]:

@@ -98,7 +98,7 @@ def test_another_organization_can_have_the_same_api(store, anna, otto, clock, pi
 def test_endpoints_are_changed_and_removed(store, anna, clock, pizza):
     changed = apis.change_endpoints(
         context_of(store, anna, clock.advance(hours=1)), pizza.id, "https://new.test", None
-    ).described.api
+    ).full_api.api
     assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
     assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
     assert apis.get_api(context_of(store, anna), pizza.id) == changed
@@ -107,9 +107,9 @@ def test_endpoints_are_changed_and_removed(store, anna, clock, pizza):
 def test_a_description_changes_only_if_a_new_one_is_set(store, anna, clock, pizza):
     outcome = apis.change_api(
         context_of(store, anna, clock()), pizza.id, endpoints=("https://pizza.test", None)
-    ).described
+    ).full_api
     assert outcome.api.description == "Thin"
-    assert apis.change_api(context_of(store, anna, clock()), pizza.id, description="").described.api.description == ""
+    assert apis.change_api(context_of(store, anna, clock()), pizza.id, description="").full_api.api.description == ""
 
 
 def test_an_invalid_endpoint_changes_nothing(store, anna, clock, pizza):

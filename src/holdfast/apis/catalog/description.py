@@ -18,7 +18,7 @@ _VERBS_OF_ALL = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class FullApi:
     """An API with the members of its description that Holdfast stores but doesn't use."""
 
     api: Api
@@ -36,9 +36,9 @@ class Described:
         ]
 
 
-def complete_endpoint_config(described: Described) -> dict[str, Any]:
+def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
     """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
-    api, kept = described.api, described.members.get("endpointConfig") or {}
+    api, kept = full_api.api, full_api.members.get("endpointConfig") or {}
     groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
     config = {"endpoint_type": "http"} | kept
     config.pop(SECURITY, None)  # of an earlier version, which didn't use it
@@ -90,9 +90,9 @@ def _with_connection(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
     return described
 
 
-def make_default_definition(described: Described, servers: Sequence[str]) -> dict[str, Any]:
+def make_default_definition(full_api: FullApi, servers: Sequence[str]) -> dict[str, Any]:
     """Generate a definition of an API from its description."""
-    operations = described.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
-    api = described.api
+    operations = full_api.operations or [Operation("/*", verb) for verb in _VERBS_OF_ALL]
+    api = full_api.api
     addresses = [f"{server}{api.path}" for server in servers]
     return make_definition(api.name, api.version, api.description, operations, addresses)

@@ -9,7 +9,7 @@ from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 
 from holdfast.apis.catalog.additional_properties import PROPERTIES, map_properties
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.errors import InvalidFields
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
@@ -83,7 +83,7 @@ def list_apis(
     if (sort_by, sort_order) != (ApiSort.NAME, "asc"):
         filters |= {"sortBy": sort_by, "sortOrder": sort_order}
     if expand:
-        entries = [_answer(context, described) for described in apis.describe(context, page)]
+        entries = [_answer(context, full_api) for full_api in apis.describe(context, page)]
     else:
         types = apis.types_of(context, page)
         entries = [summarize_api(api, types.get(api.id)) for api in page]
@@ -108,10 +108,10 @@ def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, 
     """
     try:
         securities = seal_drafts(context, runtime.sealing, body.securities)
-        described = apis.create_described(context, body.draft(securities))
+        full_api = apis.create_full_api(context, body.draft(securities))
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    return answer_created(context, described, response)
+    return answer_created(context, full_api, response)
 
 
 @router.post(
@@ -139,8 +139,8 @@ def copy_api(
     Copies everything else from the API, including its definition. The copy has the state `CREATED`.
     """
     known = api_names.resolve_id(context, api_id)
-    described = copies.copy_api(context, known, new_version, is_default=default_version)
-    return answer_created(context, described, response)
+    full_api = copies.copy_api(context, known, new_version, is_default=default_version)
+    return answer_created(context, full_api, response)
 
 
 @router.get("/{api_id}", responses={200: {"model": ApiAnswer}})
@@ -151,15 +151,15 @@ def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[s
     Its ID can be that of a revision: the response then has what that revision has.
     """
     try:
-        described = apis.get_described(context, api_id)
+        full_api = apis.get_full_api(context, api_id)
     except NotFound:
         if (described_revision := revisions.get_as_api(context, api_id)) is None:
             raise
         unless.known(tag_api(described_revision))
         answer = _answer(context, described_revision)
         return answer | {"id": api_id, "revisionedApiId": described_revision.api.id}
-    unless.known(tag_api(described))
-    return _answer(context, described)
+    unless.known(tag_api(full_api))
+    return _answer(context, full_api)
 
 
 @router.get("/{api_id}/failures")
@@ -210,8 +210,8 @@ def update_api(
         )
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    response.headers["ETag"] = quote_tag(tag_api(changed.described))
-    answer = _answer(context, changed.described)
+    response.headers["ETag"] = quote_tag(tag_api(changed.full_api))
+    answer = _answer(context, changed.full_api)
     return answer if changed.left == LeftBehind() else {**answer, **_write_left(changed.left)}
 
 
@@ -228,19 +228,19 @@ def delete_api(
     return Response() if left == LeftBehind() else JSONResponse(_write_left(left))
 
 
-def answer_created(context: Context, described: Described, response: Response) -> dict[str, Any]:
+def answer_created(context: Context, full_api: FullApi, response: Response) -> dict[str, Any]:
     """Describe a new API; set `Location` and `ETag` of *response*."""
-    response.headers["Location"] = f"{PREFIX}/apis/{described.api.id}"
-    response.headers["ETag"] = quote_tag(tag_api(described))
-    return _answer(context, described)
+    response.headers["Location"] = f"{PREFIX}/apis/{full_api.api.id}"
+    response.headers["ETag"] = quote_tag(tag_api(full_api))
+    return _answer(context, full_api)
 
 
-def _answer(context: Context, described: Described) -> dict[str, Any]:
+def _answer(context: Context, full_api: FullApi) -> dict[str, Any]:
     """Describe an API, including what Holdfast has learned about its backends."""
-    answer = describe_api(described)
+    answer = describe_api(full_api)
     if is_v1():
         answer[PROPERTIES] = map_properties(answer[PROPERTIES])
-    for environment, since in fallback_since(context, described.api).items():
+    for environment, since in fallback_since(context, full_api.api).items():
         endpoints = answer["endpointConfig"][f"{environment}_endpoints"]
         (endpoints[0] if isinstance(endpoints, list) else endpoints)[FALLBACK] = since.isoformat()
     return answer

@@ -57,7 +57,7 @@ def import_openapi(
         imported = definitions.import_definition(context, definition, draft)
     except InvalidFields as error:
         raise in_rest_words(error) from error
-    answer = answer_created(context, imported.described, response)
+    answer = answer_created(context, imported.full_api, response)
     unused = _write_unused(imported.unused)
     return answer | {"unusedInDefinition": unused} if unused else answer
 

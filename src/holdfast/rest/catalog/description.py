@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.apis.catalog.additional_properties import PROPERTIES, complete_properties
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.api_types import DEFAULT_TYPE
-from holdfast.apis.catalog.description import Described, complete_endpoint_config
+from holdfast.apis.catalog.description import FullApi, complete_endpoint_config
 from holdfast.apis.catalog.endpoint_security import SecurityKind
 from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.rest.catalog.responses import SearchResult
@@ -51,9 +51,9 @@ def summarize_api(api: Api, kind: str | None = None) -> dict[str, Any]:
     }
 
 
-def describe_api(described: Described) -> dict[str, Any]:
+def describe_api(full_api: FullApi) -> dict[str, Any]:
     """Describe an API in full: WSO2's `API`."""
-    api, members = described.api, described.members
+    api, members = full_api.api, full_api.members
     own = summarize_api(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
     own |= {"gatewayEnvironments": sorted(api.groups), "isRevision": api.revision > 0, "revisionId": api.revision}
     unpinned = api.working_copy_groups
@@ -62,7 +62,7 @@ def describe_api(described: Described) -> dict[str, Any]:
     if unobeyed := list_unobeyed(members):
         own |= {"membersWithoutEffect": unobeyed}
     own |= {PROPERTIES: complete_properties(members.get(PROPERTIES))}
-    own |= {"endpointConfig": complete_endpoint_config(described)} | _older_security(api)
+    own |= {"endpointConfig": complete_endpoint_config(full_api)} | _older_security(api)
     return {**_DEFAULTS, **{name: value for name, value in members.items() if name != OLDER_SECURITY}, **own}
 
 

@@ -49,7 +49,7 @@ def change_lifecycle(
     Gateways serve APIs that are published or deprecated, and answer 503 for those that are blocked. Retired is final.
     """
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _read_checklist(checklist)}
-    moved = lifecycle.move_described(
+    moved = lifecycle.move_full_api(
         context,
         api_names.resolve_id(context, api_id),
         action,

@@ -77,7 +77,7 @@ def export_api(
         context, wanted, servers, keep_state=keep_state, number=read_number(number), latest=latest
     )
     archive = Archive(
-        describe_api(export.described),
+        describe_api(export.full_api),
         export.definition,
         export.certificates,
         export.callers,
@@ -137,7 +137,7 @@ def import_api(
         except Refusal as error:
             return report(error.fields("file"), ())
     imported = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
-    answer = answer_created(context, imported.described, response) | {"revision": imported.revision or None}
+    answer = answer_created(context, imported.full_api, response) | {"revision": imported.revision or None}
     unused = [{"what": part.what, "why": part.why} for part in imported.unused]
     return answer | {"notImported": unused} if unused else answer
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog import api as rules
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
@@ -33,7 +33,7 @@ from holdfast.services.catalog.endpoints import (
     read_endpoints,
     with_connection,
 )
-from holdfast.services.catalog.saving import add_api, save_described
+from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.errors import NotFound
 from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
 from holdfast.services.versions import Expected, check_expected, make_api_tag
@@ -61,16 +61,16 @@ class ApiDraft:
 class ChangeOutcome:
     """An API after a change, and the trust that no API uses because of it."""
 
-    described: Described
+    full_api: FullApi
     left: LeftBehind
 
 
 def create_api(context: Context, draft: ApiDraft) -> Api:
-    """Create an API in the state Created. Raises what `create_described` raises."""
-    return create_described(context, draft).api
+    """Create an API in the state Created. Raises what `create_full_api` raises."""
+    return create_full_api(context, draft).api
 
 
-def create_described(context: Context, draft: ApiDraft) -> Described:
+def create_full_api(context: Context, draft: ApiDraft) -> FullApi:
     """
     Create an API in the state Created; return it with all members of its description.
 
@@ -82,30 +82,30 @@ def create_described(context: Context, draft: ApiDraft) -> Described:
         OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
     context.user.require(Permission.CHANGE_APIS)
-    described = check_draft(context, draft)
+    full_api = check_draft(context, draft)
     with context.write() as session:
-        return add_api(session, context, described)
+        return add_api(session, context, full_api)
 
 
-def get_described(context: Context, api_id: str) -> Described:
+def get_full_api(context: Context, api_id: str) -> FullApi:
     """Return an API with all members of its description. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return find_described(session, context, api_id)
+        return find_full_api(session, context, api_id)
 
 
-def find_described(session: Session, context: Context, api_id: str) -> Described:
+def find_full_api(session: Session, context: Context, api_id: str) -> FullApi:
     """Return an API with all members of its description, in the caller's transaction. Raises NotFound."""
     api = find_api(session, context, api_id)
-    return Described(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
+    return FullApi(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
 
 
-def describe(context: Context, page: Collection[Api]) -> list[Described]:
+def describe(context: Context, page: Collection[Api]) -> list[FullApi]:
     """Return APIs with the members of their descriptions."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         members = api_documents.members_of(session, context.user.organization, [api.id for api in page])
-    return [Described(api, members.get(api.id, {})) for api in page]
+    return [FullApi(api, members.get(api.id, {})) for api in page]
 
 
 def types_of(context: Context, page: Collection[Api]) -> dict[str, str]:
@@ -206,7 +206,7 @@ def change_api(
     kept = check(check_members, members or {}) or {}
     check.finish()
     with context.write() as session:
-        before = find_described(session, context, api_id)
+        before = find_full_api(session, context, api_id)
         check_expected(expected, make_api_tag(before))
         api = replace(
             before.api,
@@ -227,15 +227,15 @@ def change_api(
         ):
             context.user.require(Permission.CHANGE_APIS)
         # Checked again: two small descriptions can be too large together.
-        after = Described(api, check_members(merge_members(before.members, kept)))
-        saved = save_described(session, context, before, after)
+        after = FullApi(api, check_members(merge_members(before.members, kept)))
+        saved = save_full_api(session, context, before, after)
         if concerns_callers(before.api, saved.api):
             context.user.require(Permission.CHANGE_APIS)
         gone = origins_of(before.api) - origins_of(saved.api)
         return ChangeOutcome(saved, settle(session, context, gone, delete=delete_unused))
 
 
-def check_draft(context: Context, draft: ApiDraft) -> Described:
+def check_draft(context: Context, draft: ApiDraft) -> FullApi:
     """Build a new API from *draft*, without saving it. Raises InvalidFields."""
     check = Check()
     name = check(rules.check_name, draft.name)
@@ -263,4 +263,4 @@ def check_draft(context: Context, draft: ApiDraft) -> Described:
     )
     check_groups(check, api)
     check.finish()
-    return Described(set_security(api, None, draft.securities), merge_members({}, members))
+    return FullApi(set_security(api, None, draft.securities), merge_members({}, members))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import MUTUAL_TLS, requires_certificate
 from holdfast.services.access.context import Context
@@ -15,7 +15,7 @@ from holdfast.services.errors import MutualTlsMissing
 from holdfast.store.identities import caller_certificates
 
 
-def apply_requirements(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+def apply_requirements(session: Session, context: Context, before: FullApi | None, after: FullApi) -> FullApi:
     """
     Return *after* with `requires_certificate` set from the members of its description.
 
@@ -37,7 +37,7 @@ def apply_requirements(session: Session, context: Context, before: Described | N
                 f"Without {MUTUAL_TLS}, anyone could call this API, and its client certificates ({count}) would not "
                 f"protect it. Delete them first, or keep {MUTUAL_TLS} in securityScheme.",
             )
-    return Described(replace(after.api, requires_certificate=requires), after.members)
+    return FullApi(replace(after.api, requires_certificate=requires), after.members)
 
 
 def concerns_callers(before: Api, after: Api) -> bool:

@@ -5,14 +5,14 @@ Audit events about APIs, which also wake the distributor.
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.catalog.endpoints import describe_endpoints
 from holdfast.store.audit import Action, ApiChange, Details
 
 
-def describe_change(before: Described, after: Described) -> ApiChange:
+def describe_change(before: FullApi, after: FullApi) -> ApiChange:
     """Return the values that changed, and of stored members only the names."""
     requires = after.api.requires_certificate
     return ApiChange(

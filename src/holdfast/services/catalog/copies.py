@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 
 from holdfast.apis.catalog import api as rules
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -18,7 +18,7 @@ from holdfast.store.catalog import api_documents, documents
 from holdfast.store.identities import caller_certificates
 
 
-def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = False) -> Described:
+def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = False) -> FullApi:
     """
     Create a new version of an API, in the state Created, as a copy with definition, documents and caller certificates.
 
@@ -30,7 +30,7 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
     context.user.require(Permission.CHANGE_APIS)
     version = rules.check_version(version)
     with context.write() as session:
-        before = apis.find_described(session, context, api_id)
+        before = apis.find_full_api(session, context, api_id)
         api = replace(
             before.api,
             id=str(uuid.uuid4()),
@@ -43,10 +43,10 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             updated_at=context.now,
             pinned=frozenset(),  # revisions belong to the original
         )
-        copy = Described(api, {**before.members, "isDefaultVersion": is_default})
-        described = add_api(session, context, copy, Action.COPY_API, original=before)
-        caller_certificates.copy(session, before.api, described.api)
+        copy = FullApi(api, {**before.members, "isDefaultVersion": is_default})
+        full_api = add_api(session, context, copy, Action.COPY_API, original=before)
+        caller_certificates.copy(session, before.api, full_api.api)
         definition = api_documents.definition_of(session, context.user.organization, api_id)
-        described = save_definition(session, described, definition)
-        documents.copy(session, before.api, described.api)
-    return described
+        full_api = save_definition(session, full_api, definition)
+        documents.copy(session, before.api, full_api.api)
+    return full_api

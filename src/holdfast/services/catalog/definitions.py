@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdfast.apis.catalog.description import Described, make_default_definition
+from holdfast.apis.catalog.description import FullApi, make_default_definition
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, parse_endpoint
 from holdfast.apis.catalog.members import check_members
 from holdfast.apis.catalog.suggestions import suggest_context, suggest_description, suggest_version
@@ -25,7 +25,7 @@ from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import with_free_context
 from holdfast.services.catalog.prototypes import save_definition
-from holdfast.services.catalog.saving import add_api, save_described
+from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
@@ -47,7 +47,7 @@ class SavedDefinition:
 class ImportedApi:
     """An API created from a definition, and the servers of the definition that have no effect."""
 
-    described: Described
+    full_api: FullApi
     unused: tuple[Unused, ...]
 
 
@@ -60,9 +60,9 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        described = apis.find_described(session, context, api_id)
+        full_api = apis.find_full_api(session, context, api_id)
         stored = api_documents.definition_of(session, context.user.organization, api_id)
-    return stored or write_json(make_default_definition(described, servers))
+    return stored or write_json(make_default_definition(full_api, servers))
 
 
 def put_definition(
@@ -82,13 +82,13 @@ def put_definition(
     definition = read_definition(data)  # before the write transaction, because it can take long
     text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
     with context.write() as session:
-        before = apis.find_described(session, context, api_id)
+        before = apis.find_full_api(session, context, api_id)
         stored = api_documents.definition_of(session, context.user.organization, api_id)
         present = stored or write_json(make_default_definition(before, servers))
         check_expected(expected, make_text_tag(present))
         members = {**before.members, "operations": write_operations(definition, before)}
-        after = Described(replace(before.api, updated_at=context.now), check_members(members))
-        save_described(session, context, before, after)
+        after = FullApi(replace(before.api, updated_at=context.now), check_members(members))
+        save_full_api(session, context, before, after)
         save_definition(session, after, text)
     own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
@@ -115,14 +115,14 @@ def import_definition(
     """
     context.user.require(Permission.CHANGE_APIS)
     filled, unused = fill_draft(definition, draft)
-    described = apis.check_draft(context, filled)
+    full_api = apis.check_draft(context, filled)
     text = write_json(definition.content)
     with context.write() as session:
         if not draft.context:
-            described = replace(described, api=with_free_context(session, described.api))
-        described = add_api(session, context, described, Action.IMPORT_DEFINITION)
-        described = save_definition(session, described, text)
-    return ImportedApi(described, unused)
+            full_api = replace(full_api, api=with_free_context(session, full_api.api))
+        full_api = add_api(session, context, full_api, Action.IMPORT_DEFINITION)
+        full_api = save_definition(session, full_api, text)
+    return ImportedApi(full_api, unused)
 
 
 def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple[Unused, ...]]:
@@ -164,7 +164,7 @@ def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
     return None, refused
 
 
-def write_operations(definition: Definition, before: Described | None = None) -> list[dict[str, Any]]:
+def write_operations(definition: Definition, before: FullApi | None = None) -> list[dict[str, Any]]:
     """Return the operations of a definition as members of a description; known ones are kept as they were *before*."""
     present: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
     known = {(operation.get("target"), operation.get("verb")): operation for operation in present}

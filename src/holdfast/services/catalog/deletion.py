@@ -4,7 +4,7 @@ Deletes APIs, and optionally the trust that no other API uses.
 
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_described
+from holdfast.services.catalog.apis import find_full_api
 from holdfast.services.catalog.change_records import record
 from holdfast.services.catalog.default_versions import settle_versions
 from holdfast.services.catalog.endpoints import describe_endpoints
@@ -28,10 +28,10 @@ def delete_api(
     """
     context.user.require(Permission.DELETE_APIS)
     with context.write() as session:
-        described = find_described(session, context, api_id)
-        check_expected(expected, make_api_tag(described))
-        origins = used_origins(session, described.api)
-        apis.remove(session, described.api)
-        record(session, context, Action.DELETE_API, described.api, ApiEndpoints(describe_endpoints(described.api)))
-        settle_versions(session, context, described.api)
+        full_api = find_full_api(session, context, api_id)
+        check_expected(expected, make_api_tag(full_api))
+        origins = used_origins(session, full_api.api)
+        apis.remove(session, full_api.api)
+        record(session, context, Action.DELETE_API, full_api.api, ApiEndpoints(describe_endpoints(full_api.api)))
+        settle_versions(session, context, full_api.api)
         return settle(session, context, origins, delete=delete_unused)

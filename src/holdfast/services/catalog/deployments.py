@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import DEFAULT_GROUP, ON_DEFAULT
 from holdfast.services.access.context import Context
@@ -19,7 +19,7 @@ MEMBER = "gatewayEnvironments"  # the member with the names of groups
 OLD_DEFAULT = "Production and Sandbox"  # the name of WSO2's default environment before version 4.0
 
 
-def apply_deployment(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+def apply_deployment(session: Session, context: Context, before: FullApi | None, after: FullApi) -> FullApi:
     """
     Return *after* with `groups` set from its member `gatewayEnvironments`; without it, the API is deployed to Default.
 
@@ -29,12 +29,12 @@ def apply_deployment(session: Session, context: Context, before: Described | Non
     """
     wanted = after.members.get(MEMBER)
     if before and before.members.get(MEMBER) == wanted:
-        return Described(replace(after.api, groups=before.api.groups), after.members)
+        return FullApi(replace(after.api, groups=before.api.groups), after.members)
     chosen = ON_DEFAULT if wanted is None else read_groups(wanted, groups.names(session))
     if before and chosen != before.api.groups and before.api.state.is_live:
         context.user.require(Permission.PUBLISH_APIS)
     members = dict(after.members) if wanted is None else {**after.members, MEMBER: sorted(chosen)}
-    return Described(replace(after.api, groups=chosen), members)
+    return FullApi(replace(after.api, groups=chosen), members)
 
 
 def read_groups(wanted: Any, known: Sequence[str]) -> frozenset[str]:

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.api_types import refuse_unserved_type
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.lifecycle import State, is_repeated, transit
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.catalog.apis import find_api, find_full_api
 from holdfast.services.catalog.change_records import audit_subject, record
 from holdfast.services.catalog.default_versions import settle_versions
 from holdfast.services.versions import Expected, check_expected, make_api_tag
@@ -56,18 +56,18 @@ def list_steps(context: Context, api_id: str) -> list[Step]:
 
 
 def change_lifecycle(context: Context, api_id: str, action: str) -> Api:
-    """Apply a lifecycle action to an API. Raises what `move_described` raises."""
-    return move_described(context, api_id, action).api
+    """Apply a lifecycle action to an API. Raises what `move_full_api` raises."""
+    return move_full_api(context, api_id, action).api
 
 
-def move_described(
+def move_full_api(
     context: Context,
     api_id: str,
     action: str,
     *,
     deprecate_others: bool = False,
     expected: Expected = None,
-) -> Described:
+) -> FullApi:
     """
     Apply a lifecycle action to an API; *deprecate_others* deprecates its other published versions when it is published.
 
@@ -81,7 +81,7 @@ def move_described(
     """
     context.user.require(Permission.PUBLISH_APIS)
     with context.write() as session:
-        before = find_described(session, context, api_id)
+        before = find_full_api(session, context, api_id)
         check_expected(expected, make_api_tag(before))
         if is_repeated(before.api.state, action):
             return before

@@ -8,27 +8,27 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described, make_default_definition
+from holdfast.apis.catalog.description import FullApi, make_default_definition
 from holdfast.apis.catalog.prototype import is_mocked, read_mocks
 from holdfast.store.catalog import api_documents, apis
 
 
-def save_definition(session: Session, described: Described, definition: str | None) -> Described:
+def save_definition(session: Session, full_api: FullApi, definition: str | None) -> FullApi:
     """
     Store the definition of an API, as JSON, or remove it; return the API as stored.
 
     Raises InvalidField: it is a prototype, and gateways can't answer with the examples.
     """
-    api_documents.save_definition(session, described.api, definition)
-    return replace(described, api=settle_mocks(session, described))
+    api_documents.save_definition(session, full_api.api, definition)
+    return replace(full_api, api=settle_mocks(session, full_api))
 
 
-def settle_mocks(session: Session, described: Described) -> Api:
+def settle_mocks(session: Session, full_api: FullApi) -> Api:
     """Save the responses that follow from an API's definition and members; return it as stored. Raises InvalidField."""
-    api, mocks = described.api, None
-    if is_mocked(described.members):
+    api, mocks = full_api.api, None
+    if is_mocked(full_api.members):
         stored = api_documents.definition_of(session, api.organization, api.id)
-        mocks = read_mocks(json.loads(stored) if stored else make_default_definition(described, []))
+        mocks = read_mocks(json.loads(stored) if stored else make_default_definition(full_api, []))
     if mocks == api.mocks:
         return api
     settled = replace(api, mocks=mocks)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import short_path_of
 from holdfast.apis.catalog.api_types import refuse_unreachable_type, refuse_unserved_type, type_of
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.prototype import check_implementation
 from holdfast.apis.catalog.request_rules import read_request_rules
 from holdfast.services.access.context import Context
@@ -36,33 +36,33 @@ from holdfast.store.catalog import api_documents, apis, revisions
 def add_api(
     session: Session,
     context: Context,
-    checked: Described,
+    checked: FullApi,
     action: Action = Action.CREATE_API,
-    original: Described | None = None,
-) -> Described:
+    original: FullApi | None = None,
+) -> FullApi:
     """
     Add a checked API, which may be a copy of *original*, in the caller's transaction; return it as stored.
 
     Raises Conflict, InvalidField, MutualTlsMissing, OldControlPlanes.
     """
     refuse_conflict(session, checked.api)
-    described = _apply_members(session, context, original, checked)
-    api = described.api
+    full_api = _apply_members(session, context, original, checked)
+    api = full_api.api
     refuse_taken_path(session, api)
     apis.insert(session, api)
-    if described.members:
-        api_documents.save_members(session, api, described.members)
+    if full_api.members:
+        api_documents.save_members(session, api, full_api.members)
     record(session, context, action, api, ApiEndpoints(describe_endpoints(api)))
-    described = replace(described, api=settle_versions(session, context, api))
-    return replace(described, api=settle_mocks(session, described))
+    full_api = replace(full_api, api=settle_versions(session, context, api))
+    return replace(full_api, api=settle_mocks(session, full_api))
 
 
-def save_described(
+def save_full_api(
     session: Session,
     context: Context,
-    before: Described,
-    checked: Described,
-) -> Described:
+    before: FullApi,
+    checked: FullApi,
+) -> FullApi:
     """
     Save an API that was changed and checked, in the caller's transaction; return it as stored.
 
@@ -87,7 +87,7 @@ def save_described(
     return replace(after, api=settle_mocks(session, after))
 
 
-def _apply_members(session: Session, context: Context, before: Described | None, after: Described) -> Described:
+def _apply_members(session: Session, context: Context, before: FullApi | None, after: FullApi) -> FullApi:
     """Return *after* with the values of the API that its members decide."""
     check_implementation(before.members if before else {}, after.members)
     refuse_unreachable_type(type_of(after.members), short_path_of(after.api.organization, ""))
@@ -101,7 +101,7 @@ def _apply_members(session: Session, context: Context, before: Described | None,
     return replace(after, api=api)
 
 
-def _uses(session: Session, before: Described | None, after: Described) -> Uses:
+def _uses(session: Session, before: FullApi | None, after: FullApi) -> Uses:
     """Return the origins of revisions, if endpoint security must be kept for them."""
     has_secrets = before and (before.api.kept_security or any(endpoint.security for endpoint in before.api.endpoints))
     return revisions.origins_of(session, after.api) if has_secrets else NO_USES

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.members.unhealthy import HealthCause, UnhealthyMember
@@ -18,7 +18,7 @@ from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
 from holdfast.gateway.resources.routes import target_name
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_described
+from holdfast.services.catalog.apis import find_full_api
 from holdfast.services.gateways.statuses import GatewayStatus, Sources, list_reporting
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.revisions.revisions import describe_revision, find_revision
@@ -82,7 +82,7 @@ def list_endpoint_health(
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        current = find_described(session, context, api_id)
+        current = find_full_api(session, context, api_id)
         deployed = dict(_find_deployed(session, context, current))
     health: dict[tuple[Environment, str], tuple[Endpoint, list[HealthAtGateway]]] = {}
     for environment in ENVIRONMENTS:
@@ -107,7 +107,7 @@ def _has(enforcement: Enforcement, gateway: str) -> bool:
     return bool(enforcement.waiting_for) and gateway not in enforcement.waiting_for
 
 
-def _find_deployed(session: Session, context: Context, current: Described) -> Iterator[tuple[str, Api]]:
+def _find_deployed(session: Session, context: Context, current: FullApi) -> Iterator[tuple[str, Api]]:
     """Yield each group that serves an API, and the API as it serves it."""
     api = current.api
     if not api.state.is_served or api.mocks is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.members import check_members
 from holdfast.apis.errors import InvalidField
@@ -25,9 +25,9 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_described
+from holdfast.services.catalog.apis import find_full_api
 from holdfast.services.catalog.change_records import audit_subject
-from holdfast.services.catalog.saving import save_described
+from holdfast.services.catalog.saving import save_full_api
 from holdfast.services.errors import AlreadyExists, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.uploads import open_upload
@@ -253,11 +253,11 @@ def _refuse_second(session: Session, entry: CallerCertificate) -> None:
 
 def _require(session: Session, context: Context, api_id: str) -> None:
     """Make the API require caller certificates, so that an upload always protects it."""
-    before = find_described(session, context, api_id)
+    before = find_full_api(session, context, api_id)
     if not before.api.requires_certificate:
         members = check_members(require_certificate(before.members))
-        after = Described(replace(before.api, updated_at=context.now), members)
-        save_described(session, context, before, after)
+        after = FullApi(replace(before.api, updated_at=context.now), members)
+        save_full_api(session, context, before, after)
 
 
 def _record(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:

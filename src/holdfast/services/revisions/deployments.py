@@ -8,13 +8,13 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.revision import Revision
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import Group
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.catalog.apis import find_api, find_full_api
 from holdfast.services.catalog.change_records import record
 from holdfast.services.catalog.deployments import MEMBER, read_groups
 from holdfast.services.catalog.old_control_planes import refuse_old_control_planes
@@ -45,7 +45,7 @@ def find_places(context: Context, api_id: str) -> tuple[Api, Sequence[Group]]:
         return find_api(session, context, api_id), groups.all_groups(session)
 
 
-def read_revision(context: Context, api_id: str, number: int | None) -> tuple[Described, str | None, dict[str, bool]]:
+def read_revision(context: Context, api_id: str, number: int | None) -> tuple[FullApi, str | None, dict[str, bool]]:
     """
     Return an API as a revision has it, the definition as JSON, and the groups that serve it (*None*: the newest one).
 
@@ -53,7 +53,7 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[De
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        current = find_described(session, context, api_id)
+        current = find_full_api(session, context, api_id)
         api = current.api
         every = revisions.list_of(session, api.organization, api.id)
         if number is None and not every:
@@ -85,14 +85,14 @@ def deploy_revision(
         OldControlPlanes: A control plane of an earlier version would serve the working copy instead.
     """
     with context.write() as session:
-        before = find_described(session, context, api_id)
+        before = find_full_api(session, context, api_id)
         require_right(context, before)
         revision = find_revision(session, context, before.api, revision_id)
         return deploy(session, context, before, revision, wanted)
 
 
 def deploy(
-    session: Session, context: Context, before: Described, revision: Revision, wanted: Mapping[str, bool]
+    session: Session, context: Context, before: FullApi, revision: Revision, wanted: Mapping[str, bool]
 ) -> list[RevisionDeployment]:
     """Deploy a revision, in the caller's transaction. Raises InvalidField, OldControlPlanes."""
     chosen = read_groups(list(wanted), groups.names(session))
@@ -135,7 +135,7 @@ def undeploy_revision(
         NotPermitted: The API is served, and the user isn't a publisher.
     """
     with context.write() as session:
-        before = find_described(session, context, api_id)
+        before = find_full_api(session, context, api_id)
         require_right(context, before)
         api = before.api
         if revision_id:
@@ -151,9 +151,7 @@ def undeploy_revision(
         return deployments.list_revisions(session, api.organization, api.id)
 
 
-def undeploy(
-    session: Session, context: Context, before: Described, revision: Revision, serving: Collection[str]
-) -> None:
+def undeploy(session: Session, context: Context, before: FullApi, revision: Revision, serving: Collection[str]) -> None:
     """Stop serving a revision at the groups *serving*, in the caller's transaction."""
     if serving:
         _save_groups(session, before, before.api.groups.difference(serving))
@@ -176,14 +174,14 @@ def update_deployment(context: Context, api_id: str, group: str, *, display_on_d
     raise NotFound("deployment", group)
 
 
-def require_right(context: Context, described: Described) -> None:
+def require_right(context: Context, full_api: FullApi) -> None:
     """Raise NotPermitted unless the user can change where an API is deployed."""
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
-    if described.api.state.is_live:
+    if full_api.api.state.is_live:
         context.user.require(Permission.PUBLISH_APIS)
 
 
-def _save_groups(session: Session, before: Described, chosen: Collection[str]) -> None:
+def _save_groups(session: Session, before: FullApi, chosen: Collection[str]) -> None:
     """Store the groups of an API; the member of its description follows, so that sending it back changes nothing."""
     if frozenset(chosen) == before.api.groups:
         return
@@ -199,7 +197,7 @@ def _save_origins(session: Session, before: Api) -> None:
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 
 
-def _number_by_group(session: Session, before: Described) -> dict[str, int]:
+def _number_by_group(session: Session, before: FullApi) -> dict[str, int]:
     known: Sequence[Revision] = revisions.list_of(session, before.api.organization, before.api.id)
     numbers = {revision.id: revision.number for revision in known}
     return {group: numbers[pinned] for group, pinned in before.api.pinned if pinned in numbers}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.revision import MAX_REVISIONS, Revision
 from holdfast.services.access.context import Context
-from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.catalog.apis import find_api, find_full_api
 from holdfast.services.revisions.deployments import deploy, require_right, undeploy
 from holdfast.services.revisions.revisions import add_revision, remove_revision
 from holdfast.store.catalog import revisions
@@ -30,24 +30,24 @@ def release_revision(
         InvalidField: A group doesn't exist.
         OldControlPlanes: A control plane of an earlier version would serve the working copy instead.
     """
-    described = find_described(session, context, api_id)
-    require_right(context, described)
+    full_api = find_full_api(session, context, api_id)
+    require_right(context, full_api)
     if rotate:
-        _make_room(session, context, described, wanted)
-        described = find_described(session, context, api_id)
-    revision = add_revision(session, context, described.api, description)
-    deploy(session, context, described, revision, wanted)
+        _make_room(session, context, full_api, wanted)
+        full_api = find_full_api(session, context, api_id)
+    revision = add_revision(session, context, full_api.api, description)
+    deploy(session, context, full_api, revision, wanted)
     return revision
 
 
-def _make_room(session: Session, context: Context, described: Described, wanted: Mapping[str, bool]) -> None:
-    api = described.api
+def _make_room(session: Session, context: Context, full_api: FullApi, wanted: Mapping[str, bool]) -> None:
+    api = full_api.api
     known = revisions.list_of(session, api.organization, api.id)
     if len(known) < MAX_REVISIONS:
         return
     elsewhere = {revision_id for group, revision_id in api.pinned if group not in wanted}
     oldest = next((revision for revision in known if revision.id not in elsewhere), known[0])
     serving = {group for group, revision_id in api.pinned if revision_id == oldest.id}
-    undeploy(session, context, described, oldest, serving - wanted.keys())
+    undeploy(session, context, full_api, oldest, serving - wanted.keys())
     # Groups in *wanted* that served it get the new revision in the same transaction.
     remove_revision(session, context, find_api(session, context, api.id), oldest)

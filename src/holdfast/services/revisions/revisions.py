@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.members import check_members
 from holdfast.apis.catalog.revision import (
     MAX_REVISIONS,
@@ -19,11 +19,11 @@ from holdfast.apis.catalog.revision import (
 )
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.apis import find_api, find_described
+from holdfast.services.catalog.apis import find_api, find_full_api
 from holdfast.services.catalog.change_records import record
 from holdfast.services.catalog.endpoint_security import keep_for_revisions, restore_security
 from holdfast.services.catalog.prototypes import save_definition
-from holdfast.services.catalog.saving import save_described
+from holdfast.services.catalog.saving import save_full_api
 from holdfast.services.errors import Conflict, NotFound, TooManyRevisions
 from holdfast.store.audit import Action, RevisionOf
 from holdfast.store.catalog import api_documents, apis, revisions
@@ -100,21 +100,21 @@ def find_number(session: Session, api: Api, number: int) -> Revision:
     raise NotFound("revision", str(number))
 
 
-def get_as_api(context: Context, revision_id: str) -> Described | None:
+def get_as_api(context: Context, revision_id: str) -> FullApi | None:
     """Return an API as one of its revisions has it; None if the revision doesn't exist."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         revision = revisions.get(session, context.user.organization, revision_id)
         if revision is None:
             return None
-        return describe_revision(session, revision, find_described(session, context, revision.api_id))
+        return describe_revision(session, revision, find_full_api(session, context, revision.api_id))
 
 
-def describe_revision(session: Session, revision: Revision, current: Described) -> Described:
+def describe_revision(session: Session, revision: Revision, current: FullApi) -> FullApi:
     """Return the API as *revision* has it; *current* is the working copy."""
     content = revisions.content_of(session, revision)
     api = replace(revisions.with_settings(current.api, content.settings), revision=revision.number)
-    return Described(api, keep_current(content.members, current.members))
+    return FullApi(api, keep_current(content.members, current.members))
 
 
 def delete_revision(context: Context, api_id: str, revision_id: str) -> None:
@@ -146,7 +146,7 @@ def remove_revision(session: Session, context: Context, api: Api, revision: Revi
     record(session, context, Action.DELETE_REVISION, api, RevisionOf(revision.number))
 
 
-def restore_revision(context: Context, api_id: str, revision_id: str) -> Described:
+def restore_revision(context: Context, api_id: str, revision_id: str) -> FullApi:
     """
     Replace the working copy of an API with a revision; return it as stored.
 
@@ -158,12 +158,12 @@ def restore_revision(context: Context, api_id: str, revision_id: str) -> Describ
     """
     context.user.require(Permission.CHANGE_APIS)
     with context.write() as session:
-        before = find_described(session, context, api_id)
+        before = find_full_api(session, context, api_id)
         revision = find_revision(session, context, before.api, revision_id)
         content = revisions.content_of(session, revision)
         restored = restore_security(revisions.with_settings(before.api, content.settings))
         api = replace(restored, updated_at=context.now)
-        after = Described(api, check_members(keep_current(content.members, before.members)))
+        after = FullApi(api, check_members(keep_current(content.members, before.members)))
         record(session, context, Action.RESTORE_REVISION, api, RevisionOf(revision.number))
-        saved = save_described(session, context, before, after)
+        saved = save_full_api(session, context, before, after)
         return save_definition(session, saved, content.definition)

@@ -5,7 +5,7 @@ Exports APIs to archives.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdfast.apis.catalog.description import Described, make_default_definition
+from holdfast.apis.catalog.description import FullApi, make_default_definition
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.thumbnail import Thumbnail
 from holdfast.apis.definitions.documents import write_json
@@ -14,7 +14,7 @@ from holdfast.apis.transfer.documents import ArchivedDocument
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import definitions, documents
-from holdfast.services.catalog.apis import get_described
+from holdfast.services.catalog.apis import get_full_api
 from holdfast.services.identities import caller_certificates
 from holdfast.services.revisions.deployments import read_revision
 from holdfast.services.trust.endpoint_certificates import certificates_of_api
@@ -26,7 +26,7 @@ _GO_WITH_IT = {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Perm
 class Export:
     """The contents of an API's archive."""
 
-    described: Described
+    full_api: FullApi
     definition: dict[str, Any]
     certificates: tuple[ArchivedCertificate, ...]
     callers: tuple[ArchivedCaller, ...]
@@ -59,19 +59,19 @@ def export_api(
     context = replace(context, user=replace(context.user, permissions=context.user.permissions | _GO_WITH_IT))
     deployed: dict[str, bool] = {}
     if number is None and not latest:
-        described = get_described(context, api_id)
+        full_api = get_full_api(context, api_id)
         definition = definitions.get_definition(context, api_id, servers)
     else:
-        described, stored, deployed = read_revision(context, api_id, number)
-        definition = stored or write_json(make_default_definition(described, servers))
-    entries = certificates_of_api(context, described.api)
+        full_api, stored, deployed = read_revision(context, api_id, number)
+        definition = stored or write_json(make_default_definition(full_api, servers))
+    entries = certificates_of_api(context, full_api.api)
     for entry in entries:
         entry.require_readable()
     callers, _ = caller_certificates.list_certificates(context, api_id)
     if not keep_state:
-        described = replace(described, api=replace(described.api, state=State.CREATED))
+        full_api = replace(full_api, api=replace(full_api.api, state=State.CREATED))
     return Export(
-        described,
+        full_api,
         definitions.load_definition(definition),
         tuple(
             ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
@@ -80,7 +80,7 @@ def export_api(
             ArchivedCaller(caller.alias, caller.tier, caller.certificate.pem.encode(), caller.environment or "")
             for caller in callers
         ),
-        documents.get_thumbnail(context, api_id) if described.api.has_thumbnail else None,
+        documents.get_thumbnail(context, api_id) if full_api.api.has_thumbnail else None,
         tuple(
             ArchivedDocument(content.document.draft, content.data, content.document.file_name)
             for content in documents.read_documents(context, api_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import Endpoint, Environment, parse_endpoint
 from holdfast.apis.catalog.lifecycle import PROTOTYPE, State
 from holdfast.apis.catalog.members import check_members, merge_members
@@ -28,11 +28,11 @@ from holdfast.certificates.formats.parsing import Upload
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import definitions, lifecycle
-from holdfast.services.catalog.apis import ApiDraft, check_draft, find_described
+from holdfast.services.catalog.apis import ApiDraft, check_draft, find_full_api
 from holdfast.services.catalog.documents import save_document, save_thumbnail
 from holdfast.services.catalog.endpoint_security import Securities, set_security
 from holdfast.services.catalog.prototypes import save_definition
-from holdfast.services.catalog.saving import add_api, save_described
+from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.errors import AlreadyExists, Conflict
 from holdfast.services.identities import caller_certificates
 from holdfast.services.revisions.releases import release_revision
@@ -58,7 +58,7 @@ _WAYS = {
 class ImportedArchive:
     """An API that was created or updated, and the parts of its archive that were not imported."""
 
-    described: Described
+    full_api: FullApi
     revision: str  # the ID of the new one; empty without deployments
     unused: tuple[Unused, ...]
 
@@ -67,7 +67,7 @@ class ImportedArchive:
 class _Contents:
     """The checked contents of an archive."""
 
-    described: Described
+    full_api: FullApi
     state: str
     definition: str  # as JSON; empty: none
     certificates: list[tuple[str, Endpoint, Upload]]
@@ -81,8 +81,8 @@ class _Contents:
 class _DryRun(Exception):
     """Ends the transaction of an import that must not be saved."""
 
-    def __init__(self, described: Described, revision: str) -> None:
-        self.described, self.revision = described, revision
+    def __init__(self, full_api: FullApi, revision: str) -> None:
+        self.full_api, self.revision = full_api, revision
         super().__init__()
 
 
@@ -121,20 +121,20 @@ def import_api(
     if archive.callers:
         context.user.require(Permission.ADD_CALLER_CERTIFICATES)
         draft = replace(draft, members=require_certificate(draft.members))
-    described = check_draft(context, draft)
+    full_api = check_draft(context, draft)
     if definition:
-        described = replace(
-            described, members={"operations": definitions.write_operations(definition)} | dict(described.members)
+        full_api = replace(
+            full_api, members={"operations": definitions.write_operations(definition)} | dict(full_api.members)
         )
     # Before the write transaction, because it can take long.
     read = [_read(context, archived) for archived in archive.certificates]
     used, left = read, list[tuple[str, Endpoint, Upload]]()
     if archive.has_replaced_endpoints:
-        origins = {endpoint.origin for endpoint in described.api.endpoints}
+        origins = {endpoint.origin for endpoint in full_api.api.endpoints}
         used = [entry for entry in read if entry[1].origin in origins]
         left = [entry for entry in read if entry[1].origin not in origins]
     contents = _Contents(
-        described,
+        full_api,
         state,
         write_json(definition.content) if definition else "",
         used,
@@ -147,45 +147,45 @@ def import_api(
     unused = (*archive.unused, *(_leave_out(alias, target) for alias, target, _ in left))
     try:
         with context.write() as session:
-            described, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
+            full_api, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
             if dry_run:
-                raise _DryRun(described, revision)
+                raise _DryRun(full_api, revision)
     except _DryRun as end:
-        described, revision = end.described, end.revision
-    return ImportedArchive(described, revision, unused)
+        full_api, revision = end.full_api, end.revision
+    return ImportedArchive(full_api, revision, unused)
 
 
 def _save(
     session: Session, context: Context, contents: _Contents, *, overwrite: bool, rotate: bool
-) -> tuple[Described, str]:
-    described = contents.described
-    present = _find_present(session, context, described)
+) -> tuple[FullApi, str]:
+    full_api = contents.full_api
+    present = _find_present(session, context, full_api)
     if present and not overwrite:
         api = present.api
         raise AlreadyExists("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Set overwrite=true to update it.")
     if present:
-        described = _overwrite(session, context, present, described, contents.securities)
+        full_api = _overwrite(session, context, present, full_api, contents.securities)
     else:
-        described = add_api(session, context, described, Action.IMPORT_API)
+        full_api = add_api(session, context, full_api, Action.IMPORT_API)
     if contents.definition:
-        described = save_definition(session, described, contents.definition)
+        full_api = save_definition(session, full_api, contents.definition)
     for alias, target, upload in contents.certificates:
         _add_certificate(session, context, alias, target, upload)
     for alias, tier, certificate, environment in contents.callers:
-        _add_caller(session, context, described.api, alias, tier, certificate, environment)
+        _add_caller(session, context, full_api.api, alias, tier, certificate, environment)
     for document in contents.documents:
-        save_document(session, context, described.api, document.draft, document.content, document.file_name)
+        save_document(session, context, full_api.api, document.draft, document.content, document.file_name)
     if contents.thumbnail:
-        described = replace(described, api=save_thumbnail(session, context, described.api, contents.thumbnail))
+        full_api = replace(full_api, api=save_thumbnail(session, context, full_api.api, contents.thumbnail))
     revision = ""
     if wanted := contents.deployments:
-        api_id = described.api.id
+        api_id = full_api.api.id
         revision = release_revision(session, context, api_id, wanted, _IMPORTED, rotate=rotate).id
-        described = find_described(session, context, api_id)
+        full_api = find_full_api(session, context, api_id)
     if not present:
         for action in _WAYS.get(State(contents.state), ()) if contents.state in set(State) else ():
-            described = replace(described, api=lifecycle.move(session, context, described.api, action))
-    return described, revision
+            full_api = replace(full_api, api=lifecycle.move(session, context, full_api.api, action))
+    return full_api, revision
 
 
 def _leave_out(alias: str, target: Endpoint) -> Unused:
@@ -206,21 +206,21 @@ def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Ce
     return check_alias(caller.alias), check_tier(caller.tier), certificate, check_environment(caller.environment)
 
 
-def _find_present(session: Session, context: Context, described: Described) -> Described | None:
-    wanted = described.api
+def _find_present(session: Session, context: Context, full_api: FullApi) -> FullApi | None:
+    wanted = full_api.api
     for api in apis.sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
         if (api.name, api.version) == (wanted.name, wanted.version):
-            return find_described(session, context, api.id)
+            return find_full_api(session, context, api.id)
     return None
 
 
 def _overwrite(
     session: Session,
     context: Context,
-    before: Described,
-    wanted: Described,
+    before: FullApi,
+    wanted: FullApi,
     securities: Securities,
-) -> Described:
+) -> FullApi:
     if wanted.api.context != before.api.context:
         raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and can't be changed.")
     api = replace(
@@ -233,8 +233,8 @@ def _overwrite(
         updated_at=context.now,
     )
     api = set_security(api, before.api, securities)
-    after = Described(api, check_members(merge_members(before.members, wanted.members)))
-    return save_described(session, context, before, after)
+    after = FullApi(api, check_members(merge_members(before.members, wanted.members)))
+    return save_full_api(session, context, before, after)
 
 
 def _add_certificate(session: Session, context: Context, alias: str, target: Endpoint, upload: Upload) -> None:

@@ -85,8 +85,8 @@ def list_apis(
 @router.get("/apis/{api_id}")
 def show_overview(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Show the overview of an API."""
-    described = apis.get_described(context, api_id)
-    api = described.api
+    full_api = apis.get_full_api(context, api_id)
+    api = full_api.api
     certificates = endpoint_certificates.certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     deployments = find_deployments(runtime, context, api)
@@ -107,9 +107,9 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),
         documents=documents.list_documents(context, api.id),
-        commands=build_call_commands(urls, api, type_of(described.members), described.operations),
+        commands=build_call_commands(urls, api, type_of(full_api.members), full_api.operations),
         deployments=deployments,
-        unobeyed=list_unobeyed(described.members),
+        unobeyed=list_unobeyed(full_api.members),
         choose=permission_to_choose(context, api),
         history=audit_log.history_of(context, [audit_subject(api)])[:_LATEST],
         history_link=f"/audit?{urlencode({'subject': audit_subject(api)})}",

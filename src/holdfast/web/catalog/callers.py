@@ -71,9 +71,9 @@ def add(
 @router.post("/open")
 def open_api(request: Request, context: RequestContext, api_id: str) -> Response:
     """Stop requiring a certificate; refused while there are any."""
-    described = apis.get_described(context, api_id)
-    apis.change_api(context, api_id, members=drop_requirement(described.members))
-    name = f"{described.api.name} {described.api.version}"
+    full_api = apis.get_full_api(context, api_id)
+    apis.change_api(context, api_id, members=drop_requirement(full_api.members))
+    name = f"{full_api.api.name} {full_api.api.version}"
     return notices.redirect(request, f"/apis/{api_id}/callers", "callers-open", name)
 
 

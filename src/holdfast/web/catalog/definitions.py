@@ -71,7 +71,7 @@ def import_definition(
     definition = None
     try:
         definition = _read(file)
-        api = definitions.import_definition(context, definition, typed).described.api
+        api = definitions.import_definition(context, definition, typed).full_api.api
     except Refusal as error:
         errors = _explain(error)
     else:
@@ -91,15 +91,15 @@ def import_definition(
 @router.get("/{api_id}/definition")
 def show(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str) -> Response:
     """Show the operations of an API."""
-    described = apis.get_described(context, api_id)
+    full_api = apis.get_full_api(context, api_id)
     text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
     return render(
         request,
         "api/definition.html",
         context=context,
-        api=described.api,
+        api=full_api.api,
         page="definition",
-        operations=described.operations,
+        operations=full_api.operations,
         size=len(text.encode()),
     )
 

@@ -24,9 +24,9 @@ router = APIRouter(prefix="/apis/{api_id}")
 @router.get("/edit")
 def ask_for_description(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the form for the description, and say what can't be changed."""
-    described = apis.get_described(context, api_id)
-    condition = Condition(make_api_tag(described))
-    return _ask_for_description(request, context, described.api, described.api.description, condition)
+    full_api = apis.get_full_api(context, api_id)
+    condition = Condition(make_api_tag(full_api))
+    return _ask_for_description(request, context, full_api.api, full_api.api.description, condition)
 
 
 @router.post("/edit")

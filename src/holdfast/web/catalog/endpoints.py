@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.connection_settings import SETTINGS
-from holdfast.apis.catalog.description import Described, complete_endpoint_config
+from holdfast.apis.catalog.description import FullApi, complete_endpoint_config
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.endpoint_group import MAX_MEMBERS
 from holdfast.apis.enforcement import Progress
@@ -61,7 +61,7 @@ def show(
     left: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """Show the endpoints; *left* are previous origins of the API, whose trust may be unused now."""
-    return _show_page(request, runtime, context, apis.get_described(context, api_id), left=left)
+    return _show_page(request, runtime, context, apis.get_full_api(context, api_id), left=left)
 
 
 @router.post("/apis/{api_id}/endpoints")
@@ -102,12 +102,12 @@ def save(
         errors = error.fields()
     except OldControlPlanes as error:
         errors = error.fields(f"{group_form.PREFIX}kind")
-    described = apis.get_described(context, api_id)
+    full_api = apis.get_full_api(context, api_id)
     if errors or condition.has_failed:
         checked = {"production": with_production, "sandbox": with_sandbox}
         show = partial(_show_page, settings=settings, security=security, group=group, condition=condition)
-        return show(request, runtime, context, described, 422 if errors else 412, typed, checked, errors)
-    api = described.api
+        return show(request, runtime, context, full_api, 422 if errors else 412, typed, checked, errors)
+    api = full_api.api
     name, origins = f"{api.name} {api.version}", [trust.origin for trust in left]
     return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
@@ -130,8 +130,8 @@ async def check(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Show the status that the backend at a URL returns; it needn't be saved, except that of a further *member*."""
-    described = await run_in_threadpool(apis.get_described, context, api_id)
-    api = described.api
+    full_api = await run_in_threadpool(apis.get_full_api, context, api_id)
+    api = full_api.api
     typed = {"production": production, "sandbox": sandbox}
     connections, _ = read_typed(settings)
     saved = api.members(environment)[member:]
@@ -145,14 +145,14 @@ async def check(
     checked = {"production": with_production, "sandbox": with_sandbox}
     answers = {name: answer}
     show = partial(_show_page, answers=answers, settings=settings, group=group, condition=condition)
-    return await run_in_threadpool(show, request, runtime, context, described, 200, typed, checked)
+    return await run_in_threadpool(show, request, runtime, context, full_api, 200, typed, checked)
 
 
 def _show_page(
     request: Request,
     runtime: CurrentRuntime,
     context: Context,
-    described: Described,
+    full_api: FullApi,
     status: int = 200,
     typed: dict[str, str] | None = None,
     checked: dict[str, bool] | None = None,
@@ -164,7 +164,7 @@ def _show_page(
     left: list[str] | None = None,
     condition: Condition | None = None,
 ) -> Response:
-    api = described.api
+    api = full_api.api
     presented, failures = read_presented(context, api), read_failures(runtime, api)
     health, trust_rows = read_health(runtime, context, api, presented), read_trust_rows(runtime, context, api)
     saved = {
@@ -181,7 +181,7 @@ def _show_page(
         typed=typed or saved,
         checked=checked or {name: bool(url) for name, url in saved.items()},
         errors=errors or {},
-        condition=condition or Condition(make_api_tag(described)),
+        condition=condition or Condition(make_api_tag(full_api)),
         answers=answers or {},
         connections=choose_connections(api, settings),
         connection_fields=SETTINGS,
@@ -197,7 +197,7 @@ def _show_page(
         or any(line.needs_attention for lines in health.values() for line in lines)
         or bool(failures.keys() - ENVIRONMENTS),  # those of the first endpoints are above
         fallback=fallback_since(context, api),
-        as_json=_write_json(described),
+        as_json=_write_json(full_api),
         examples=sum(mock.is_example for mock in api.mocks or ()),
         schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),
         empty=sum(not mock.media_type for mock in api.mocks or ()),
@@ -224,10 +224,10 @@ def _list_members(api: Api) -> dict[str, dict[str, tuple[str, Endpoint]]]:
     return rows
 
 
-def _write_json(described: Described) -> str:
+def _write_json(full_api: FullApi) -> str:
     """Write the body of a `PUT` that keeps the endpoints of an API with all their settings."""
-    config = complete_endpoint_config(described)
-    if not described.api.endpoints:
+    config = complete_endpoint_config(full_api)
+    if not full_api.api.endpoints:
         config["production_endpoints"] = {"url": "PRODUCTION"}
     return json.dumps({"endpointConfig": config}, ensure_ascii=False)
 

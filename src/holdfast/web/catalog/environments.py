@@ -66,8 +66,8 @@ def permission_to_choose(context: Context, api: Api) -> Permission:
 @router.get("")
 def ask_for_environments(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the dialog."""
-    described = apis.get_described(context, api_id)
-    return _show(request, context, described.api, described.api.groups, Condition(make_api_tag(described)))
+    full_api = apis.get_full_api(context, api_id)
+    return _show(request, context, full_api.api, full_api.api.groups, Condition(make_api_tag(full_api)))
 
 
 @router.post("")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from holdfast.apis.catalog import cors_policy, operation_list
 from holdfast.apis.catalog.api import short_path_of
 from holdfast.apis.catalog.cors_policy import HEADERS, METHODS
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.request_rules import LIMITS, MAX_REQUESTS
 from holdfast.refusals import Refusal
@@ -92,8 +92,8 @@ class TypedRules:
 @router.get("")
 def ask_for_rules(request: Request, context: RequestContext, api_id: str) -> Response:
     """Show the dialog."""
-    described = apis.get_described(context, api_id)
-    return _show(request, context, described, _read_stored(described), Condition(make_api_tag(described)))
+    full_api = apis.get_full_api(context, api_id)
+    return _show(request, context, full_api, _read_stored(full_api), Condition(make_api_tag(full_api)))
 
 
 @router.post("")
@@ -106,23 +106,23 @@ def save_rules(
 ) -> Response:
     """Change the rules, or explain what is wrong."""
     context.user.require(Permission.CHANGE_APIS)
-    described = apis.get_described(context, api_id)
+    full_api = apis.get_full_api(context, api_id)
     try:
-        apis.change_api(context, api_id, members=typed.members(described.members), expected=condition.expected)
+        apis.change_api(context, api_id, members=typed.members(full_api.members), expected=condition.expected)
     except ContentChanged as error:
-        return _show(request, context, described, typed, Condition.after(error, changed="this API"))
+        return _show(request, context, full_api, typed, Condition.after(error, changed="this API"))
     except Refusal as error:
         errors: dict[str, str] = {}
         for name, text in error.fields("listed").items():
             errors.setdefault(_FIELDS.get(name, "listed"), text)
-        return _show(request, context, described, typed, condition, errors)
-    return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{described.api.name} {described.api.version}")
+        return _show(request, context, full_api, typed, condition, errors)
+    return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{full_api.api.name} {full_api.api.version}")
 
 
 def _show(
     request: Request,
     context: Context,
-    described: Described,
+    full_api: FullApi,
     typed: TypedRules,
     condition: Condition,
     errors: dict[str, str] | None = None,
@@ -135,23 +135,23 @@ def _show(
         fields=tuple(dict.fromkeys(_FIELDS.values())),
         errors=errors,
         condition=condition,
-        api=described.api,
+        api=full_api.api,
         page="overview",
         typed=asdict(typed),
-        short_path=short_path_of(described.api.organization, described.api.context),
-        operations=len(described.operations),
+        short_path=short_path_of(full_api.api.organization, full_api.api.context),
+        operations=len(full_api.operations),
         max_requests=MAX_REQUESTS,
         usual={"methods": ", ".join(METHODS), "headers": ", ".join(HEADERS)},
     )
 
 
-def _read_stored(described: Described) -> TypedRules:
+def _read_stored(full_api: FullApi) -> TypedRules:
     """Return the stored values, including those of a policy that isn't enabled."""
-    members = described.members
+    members = full_api.members
     policy, limits = _mapping(members.get(cors_policy.MEMBER)), _mapping(members.get(LIMITS))
     units = {environment: limits.get(f"{environment}TimeUnit") or "SECOND" for environment in ENVIRONMENTS}
     return TypedRules(
-        default=described.api.is_default,
+        default=full_api.api.is_default,
         listed=members.get(operation_list.SWITCH) is True,
         cors=policy.get(_ENABLED) is True,
         origins=_lines(policy.get(_CORS["origins"]), "\n"),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import Described
+from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
@@ -100,8 +100,8 @@ def upload(
         data = read_upload(certificate, pem or fetched)
         if not errors:
             if endpoint not in {backend.url for backend in api.endpoints}:
-                described = _save_endpoint(context, api, unsaved, endpoint)
-                api, saved_tag = described.api, make_api_tag(described)
+                full_api = _save_endpoint(context, api, unsaved, endpoint)
+                api, saved_tag = full_api.api, make_api_tag(full_api)
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
@@ -117,7 +117,7 @@ def upload(
     return response
 
 
-def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> Described:
+def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> FullApi:
     """Save *endpoint*, which is one of the *unsaved*. Raises NotPermitted, InvalidFields; InvalidField if outdated."""
     after = unsaved.apply_to(api)
     production, sandbox = (
@@ -126,7 +126,7 @@ def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint
     )
     try:
         change = partial(apis.change_endpoints, expected=unsaved.condition.expected)
-        return change(context, api.id, production, sandbox).described
+        return change(context, api.id, production, sandbox).full_api
     except ContentChanged:
         text = (
             "Someone has changed this API since you opened the page. Save the endpoints there before you import this."
