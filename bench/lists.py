@@ -26,7 +26,7 @@ from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
-from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
+from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.inventory import Position
 from holdfast.web.inventory.query import write_position
 from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
@@ -84,7 +84,7 @@ def fill(location: Location) -> str:
                 "position": 0,
                 "organization_id": "default",
                 "der": kinds[number % KINDS].der,
-                **facts_of_certificate(kinds[number % KINDS]),
+                **derive_certificate_facts(kinds[number % KINDS]),
             }
             for number, each in enumerate(entries)
         ]
@@ -132,7 +132,7 @@ def entry(number: int, url: str, now: datetime) -> dict[str, object]:
 def described_entry(number: int, now: datetime, trusted: Certificate) -> dict[str, object]:
     """Return a row for an endpoint certificate that trusts *trusted*, with what lists read; expiries are spread out."""
     url = name_backend(number % APIS)
-    facts = facts_of_entry(f"backend-{number}", url, [trusted], [])
+    facts = derive_entry_facts(f"backend-{number}", url, [trusted], [])
     expiry = {"expires_at": now + timedelta(minutes=number * 6), "described_at": now}
     return entry(number, url, now) | facts | expiry
 

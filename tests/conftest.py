@@ -270,7 +270,7 @@ def enlist(shared_runtime: Runtime) -> Callable[..., User]:
     def enlist(organization: str, name: str, *roles: Role) -> User:
         user = User(str(uuid.uuid4()), organization, name, CHEAP.hash(PASSWORD), frozenset(roles))
         with shared_runtime.store.write() as session:
-            if organization not in accounts.organizations(session):
+            if organization not in accounts.list_organizations(session):
                 accounts.insert_organization(session, organization, datetime.now(UTC))
             accounts.insert_user(session, user, datetime.now(UTC))
         return user

@@ -30,10 +30,10 @@ def observe(
 ) -> WatchedEndpoint:
     """Write that the backend at *origin* presents *chain*; without a *coverage*, it is trusted as long as it lasts."""
     with store.note(Topic.WATCH) as session:
-        endpoint = watched_endpoints.of_origins(session, organization, [origin]).get(origin)
+        endpoint = watched_endpoints.list_by_origin(session, organization, [origin]).get(origin)
         if endpoint is None:
             watched_endpoints.add(session, [(organization, origin)])
-            endpoint = watched_endpoints.of_origins(session, organization, [origin])[origin]
+            endpoint = watched_endpoints.list_by_origin(session, organization, [origin])[origin]
         before = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
         covered = coverage or trusted_until(chain[0].not_after)
         seen = see_chain(endpoint, None, before, chain, covered, now)

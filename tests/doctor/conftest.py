@@ -39,7 +39,7 @@ def kept(data):
     def kept(write):
         store = Store(data / DATABASE_FILE)
         with store.write() as session:
-            if "default" not in accounts.organizations(session):
+            if "default" not in accounts.list_organizations(session):
                 accounts.insert_organization(session, "default", datetime.now(UTC))
             write(session)
         store.close()

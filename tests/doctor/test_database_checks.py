@@ -15,7 +15,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import stage
-from holdfast.store.revisions import list_schema_revisions, newest_revision, revision_of
+from holdfast.store.revisions import get_newest_revision, get_revision, list_schema_revisions
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write
 
@@ -58,9 +58,9 @@ def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
     assert database.read_bytes() == content
     store = Store(database)
     with closing(sqlite3.connect(database)) as connection:
-        assert revision_of(connection) == newest_revision()
+        assert get_revision(connection) == get_newest_revision()
     with store.read() as session:
-        required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
+        required = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
     store.close()
     assert required == ({"Asking", "Mandatory"} if closes else set())
 

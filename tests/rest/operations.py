@@ -128,7 +128,7 @@ class House:
     def _gateway(self):
         name = f"g-{uuid.uuid4().hex[:12]}"
         with self.runtime.store.write() as session:
-            if DEFAULT_ORGANIZATION not in accounts.organizations(session):
+            if DEFAULT_ORGANIZATION not in accounts.list_organizations(session):
                 accounts.insert_organization(session, DEFAULT_ORGANIZATION, self.runtime.now())
         operator = Principal(DEFAULT_ORGANIZATION, "operator")
         create_join_token(Context(self.runtime.store, operator, self.runtime.now()), self.runtime.sealing, name)

@@ -175,7 +175,7 @@ def test_every_spelling_of_mutualssl_is_enforced(client, shared_runtime, berta, 
     api = create_api(client, securityScheme=["oauth2", scheme])
     assert schemes(client, api) == ["oauth2", scheme]
     with shared_runtime.store.read() as session:
-        (stored,) = apis.all_of(session, berta.organization)
+        (stored,) = apis.list_of_organization(session, berta.organization)
     assert stored.requires_certificate
     accept(client, api)
     assert schemes(client, api) == ["oauth2", scheme]
@@ -224,7 +224,7 @@ def test_each_change_is_in_the_audit_log(client, api, shared_runtime, berta):
     client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
     client.delete(path_of(api, "partner"))
     with shared_runtime.store.read() as session:
-        events = journal.audit_events(session, berta.organization)
+        events = journal.list_audit_events(session, berta.organization)
     told = [(each.action, each.detail) for each in events if "client certificate" in each.action]
     prints = [sha256(each.der).hexdigest() for each in (ANNA, OTHERS[0])]
     assert told == [

@@ -8,7 +8,7 @@ from holdfast.apis.catalog.endpoint_group import read_group
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.store.clock import database_time
 from holdfast.store.control_planes import control_planes
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import ControlPlaneRow, SchemaCompatibilityRow
 from rest.calls import APIS, api_body, assert_problem, create_api
 
@@ -152,7 +152,7 @@ def test_priorities_are_refused_while_a_control_plane_of_an_earlier_version_woul
     assert config_of(own_client, api) == {**plain, "production_endpoints": [{"url": ONE}, {"url": TWO, "weight": 3}]}
     assert required() < "0046"
     with runtime.store.write() as session:
-        session.get(ControlPlaneRow, "a").schema_revision = newest_revision()
+        session.get(ControlPlaneRow, "a").schema_revision = get_newest_revision()
     assert own_client.put(path, json={"endpointConfig": further}).status_code == 200
     assert required() == "0046"
 

@@ -25,7 +25,7 @@ def events(shared_runtime, berta):
     def events(organization=berta.organization):
         shared_runtime.accounts.failures.write(shared_runtime.store, shared_runtime.now(), everything=True)
         with shared_runtime.store.read() as session:
-            every = journal.audit_events(session, organization)
+            every = journal.list_audit_events(session, organization)
         return [each for each in every if each.address == berta.organization]
 
     return events
@@ -35,7 +35,7 @@ def events(shared_runtime, berta):
 def anybody(shared_runtime, connect, berta):
     """A client without credentials; the organization in which unknown users are recorded exists, as always."""
     with shared_runtime.store.write() as session:
-        if "default" not in accounts.organizations(session):
+        if "default" not in accounts.list_organizations(session):
             accounts.insert_organization(session, "default", shared_runtime.now())
     return connect(shared_runtime, client=(berta.organization, 50000))
 
@@ -43,7 +43,7 @@ def anybody(shared_runtime, connect, berta):
 def test_every_change_by_a_request_records_its_address(shared_runtime, client, berta):
     House(shared_runtime, client, berta)
     with shared_runtime.store.read() as session:
-        every = journal.audit_events(session, berta.organization)
+        every = journal.list_audit_events(session, berta.organization)
     actions = {event.action for event in every if event.address == berta.organization}
     assert len(actions) > 8, actions
     # No request creates the session of these tests, and exceptions expire automatically.

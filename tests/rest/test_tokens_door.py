@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.services.access.accounts import SESSION_COOKIE
-from holdfast.store.journal import audit_events
+from holdfast.store.journal import list_audit_events
 from rest.calls import APIS, PREFIX, assert_problem
 
 TOKENS, CURRENT = f"{PREFIX}/tokens", f"{PREFIX}/tokens/current"
@@ -50,7 +50,7 @@ def test_a_token_can_revoke_only_itself_whatever_its_scopes(script, make, client
 def test_the_revocation_is_in_the_audit_log(script, make, shared_runtime, berta):
     script.delete(CURRENT, headers=make("nightly"))
     with shared_runtime.store.read() as session:
-        last = audit_events(session, berta.organization)[-1]
+        last = list_audit_events(session, berta.organization)[-1]
     assert (last.user, last.action, last.subject, last.detail) == (
         berta.name,
         "revoke token",

@@ -78,7 +78,7 @@ def change(store, accounts, _directory):
 
 def delete(store, _accounts, _directory):
     with store.write() as session:
-        accounts_rows.remove_user(session, accounts_rows.user_named(session, ADMIN))
+        accounts_rows.remove_user(session, accounts_rows.get_user_by_name(session, ADMIN))
 
 
 def with_variable(_store, accounts, directory):

@@ -31,7 +31,7 @@ from holdfast.store.access import accounts
 from holdfast.store.control_planes import control_planes
 from holdfast.store.database import Store
 from holdfast.store.postgresql.location import parse_location
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.tables import Table
 from postgresql import OWNER, shared_server
@@ -87,7 +87,7 @@ def test_migrate_says_what_it_did(data, database, tmp_path, capsys):
     with data_directory(old):
         make_old(old / DATABASE_FILE)
     databases.migrate(old)
-    newest = newest_revision()
+    newest = get_newest_revision()
     assert capsys.readouterr().out.splitlines() == [
         f"Tables of revision {newest} created.",
         f"The tables have revision {newest} already.",
@@ -161,7 +161,7 @@ def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, d
 
 def events(location):
     with closing(Store(location)) as store, store.read() as session:
-        return journal.audit_events(session, "default")
+        return journal.list_audit_events(session, "default")
 
 
 def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
@@ -289,7 +289,9 @@ def can_open(store, key):
     sealing = Sealing(lambda: (key,))
     try:
         with store.read() as session:
-            return all(sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.sealed_secrets(session))
+            return all(
+                sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.list_sealed_secrets(session)
+            )
     except CannotUnseal:
         return False
 

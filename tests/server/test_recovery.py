@@ -30,7 +30,7 @@ from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import gateway_identities
 from holdfast.store.recovery.copies import copy_before_migration
-from holdfast.store.revisions import list_schema_revisions, newest_revision
+from holdfast.store.revisions import get_newest_revision, list_schema_revisions
 from issuing import issue
 from store.earlier import database_at
 from store.left_behind import begin_new_log, kill, log_of, write
@@ -73,7 +73,7 @@ def names(directory):
 def api_names(database):
     store = Store(database)
     with store.read() as session:
-        found = [api.name for api in apis.all_of(session, "default")]
+        found = [api.name for api in apis.list_of_organization(session, "default")]
     store.close()
     return found
 
@@ -88,7 +88,7 @@ def test_a_backup_is_one_private_file_and_its_content_is_printed(data, tmp_path,
     assert names(tmp_path) == ["backup.sqlite", "data"]
     told = capsys.readouterr()
     size = file.stat().st_size
-    assert told.err == f"Backup written to {file}: 1 API, tables of revision {newest_revision()}, {size} bytes.\n"
+    assert told.err == f"Backup written to {file}: 1 API, tables of revision {get_newest_revision()}, {size} bytes.\n"
     assert told.out == ""
     assert api_names(file) == ["Pizza"]
 
@@ -224,7 +224,7 @@ def test_a_restore_reports_its_content_and_the_old_database(data, tmp_path, caps
     store.close()
     backups.restore(file, data)
     said, kept = capsys.readouterr().out, next(data.glob("*.before-restore-*"))
-    assert f"Restored {file}: 1 API, tables of revision {newest_revision()}." in said
+    assert f"Restored {file}: 1 API, tables of revision {get_newest_revision()}." in said
     assert f"The previous database is kept as {kept}." in said
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert api_names(data / DATABASE_FILE) == ["Pizza"]
@@ -257,7 +257,7 @@ def make_old(path, revision):
 
 def spoil(how):
     def made(path):
-        make_old(path, newest_revision())
+        make_old(path, get_newest_revision())
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(how)
 
@@ -273,7 +273,7 @@ UNUSABLE = {
         "can't be restored: it is damaged (file is not a database). Nothing was",
     ),
     "cut off": (
-        lambda path: path.write_bytes(make_old(path, newest_revision()).read_bytes()[:9000]),
+        lambda path: path.write_bytes(make_old(path, get_newest_revision()).read_bytes()[:9000]),
         "can't be restored: it is damaged (database disk image is malformed). Nothing was changed.",
     ),
     "another program's": (
@@ -332,7 +332,7 @@ def revision_in(database):
 def test_a_restored_backup_of_any_earlier_revision_is_brought_up_to_date(data, tmp_path, revision):
     backups.restore(make_old(tmp_path / "old.sqlite", revision), data)
     assert api_names(data / DATABASE_FILE) == []
-    assert revision_in(data / DATABASE_FILE) == newest_revision()
+    assert revision_in(data / DATABASE_FILE) == get_newest_revision()
 
 
 @pytest.fixture
@@ -360,7 +360,7 @@ def events(database):
     """Return the last audit event: user, action, subject, details."""
     store = Store(database)
     with store.read() as session:
-        last = journal.audit_events(session, "default")[-1]
+        last = journal.list_audit_events(session, "default")[-1]
     store.close()
     return last.user, last.action, last.subject, last.details
 

@@ -69,4 +69,4 @@ class Alias:
     @property
     def last_event(self):
         with self.store.read() as session:
-            return journal.audit_events(session, self.who.organization)[-1]
+            return journal.list_audit_events(session, self.who.organization)[-1]

@@ -49,7 +49,7 @@ def accepted(entry):
 
 def last(store):
     with store.read() as session:
-        return journal.latest_change(session)
+        return journal.get_latest_change(session)
 
 
 def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(store, anna, served, publish, accept):

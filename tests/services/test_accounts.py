@@ -35,7 +35,7 @@ def here():
 
 def actions(store, user):
     with store.read() as session:
-        return [event.action for event in journal.audit_events(session, user.organization)]
+        return [event.action for event in journal.list_audit_events(session, user.organization)]
 
 
 def refused(accounts, name, password, here, now):
@@ -48,7 +48,7 @@ def test_of_a_new_password_only_an_argon2id_hash_is_stored(accounts, store, here
     password = str(uuid.uuid4())
     assert accounts.ensure_user("first", here, password, clock(), reset=False) is True
     with store.read() as session:
-        user = rows.user_named(session, here)
+        user = rows.get_user_by_name(session, here)
     assert (user.name, user.organization, actions(store, user)) == (here, "first", ["create user"])
     assert extract_parameters(user.password_hash).type is Type.ID
     assert here.encode() in shared_storage.content()
@@ -177,7 +177,7 @@ def test_a_user_who_exists_keeps_password_and_sessions(accounts, store, berta, p
     for attempt, reset in ((password, True), ("another", False)):
         assert accounts.ensure_user(berta.organization, berta.name, attempt, clock(), reset=reset) is False
     with store.read() as session:
-        assert rows.user_named(session, berta.name) == berta
+        assert rows.get_user_by_name(session, berta.name) == berta
     assert session_principal(store, token, clock()) is not None
 
 

@@ -129,7 +129,7 @@ def test_previous_certificates_can_be_retired_once_the_backend_has_not_needed_th
 def test_backends_that_present_something_new_or_untrusted_need_attention(store, anna, clock):
     with store.write() as session:
         watched_endpoints.add(session, [(anna.organization, URL)])
-        endpoint = watched_endpoints.of_origins(session, anna.organization, [URL])[URL]
+        endpoint = watched_endpoints.list_by_origin(session, anna.organization, [URL])[URL]
 
     def watch(**seen):
         presented = Presented("chain", "pizza.test", "CA", clock() + DAY * 90, clock())

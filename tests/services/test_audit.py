@@ -209,8 +209,8 @@ def test_events_are_stored_as_json_and_as_text(store):
         for details, _ in WORDS:
             write_down(session, user, NOW, Action.CHANGE_API, "Pizza", details, changed=("api", "id"))
     with store.read() as session:
-        events = journal.audit_events(session, "default")
-        changes = journal.changes_after(session, 0)
+        events = journal.list_audit_events(session, "default")
+        changes = journal.list_changes_after(session, 0)
     assert [(event.detail, event.details) for event in events] == [
         (words, json.loads(json.dumps(audit.to_json(details)))) for details, words in WORDS
     ]

@@ -44,7 +44,7 @@ def notes(store):
 
 def rows(store, name="a"):
     with store.read() as session:
-        return connected_gateways.of_control_planes(session, [name])[name]
+        return connected_gateways.list_by_control_plane(session, [name])[name]
 
 
 def test_changes_of_many_gateways_take_one_transaction_of_a_few_statements(store, served, notes):

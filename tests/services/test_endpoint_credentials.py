@@ -111,7 +111,7 @@ def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_boun
     change(context, api, draft=SecurityDraft(FOR_USER, "geheim", "pass"))
     before = get_api(context, api.id).production.security
     # A publisher of an earlier version finds no secret, instead of one for another grant.
-    assert "secret" not in endpoint_security.column_of(get_api(context, api.id), "production")
+    assert "secret" not in endpoint_security.write_column(get_api(context, api.id), "production")
     after = change(context, api, draft=SecurityDraft(replace(FOR_USER, username="other"), password="new")).production
     assert after.security.secret == before.secret
     assert after.security.password.id != before.password.id
@@ -192,7 +192,7 @@ def test_revisions_at_another_origin_keep_its_secret(context, store, api, revisi
     trust = {origin: build_trust_set(TrustSettings("default", str(origin)), [], origin.reference, context.now)}
     assert built_value(replace(old, state=State.PUBLISHED), kept, trust) == "Basic c2hvcDpnZWhlaW0="
     with store.read() as session:
-        assert len(list(endpoint_security.secrets(session))) == 2
+        assert len(list(endpoint_security.list_secrets(session))) == 2
     assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
     resealed = read_everything(store, WITHOUT_OLD, context.now).credentials[api.organization, api.id]
     assert all(each.value for each in resealed["production"])
@@ -232,7 +232,7 @@ def test_a_secret_is_deleted_with_the_last_revision_that_needs_it(context, store
     assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
     delete_revision(context, api.id, second.id)
     with store.read() as session:
-        (left,) = endpoint_security.secrets(session)
+        (left,) = endpoint_security.list_secrets(session)
     assert left[1].origins == {OTHER}
     change(context, api, URL, basic("again"))
     assert get_api(context, api.id).kept_security == ()
@@ -252,11 +252,11 @@ def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
     create_channel(context, SEALING, "Hook", "slack", hook)
     opened_channel = Secrets("https://hook.test/path").to_bytes()
     with open_to_read(database) as connection:
-        every = list(contents.sealed_secrets(connection))
+        every = list(contents.list_sealed_secrets(connection))
     opened = {SEALING.open(each.sealed, each.organization, each.row) for each in every}
     assert opened == {b"geheim", b"other", b"third", opened_channel}
     with store.read() as session:
-        every = list(inspection.sealed_secrets(session))
+        every = list(inspection.list_sealed_secrets(session))
     listed = {(what, SEALING.open(sealed, owner, row)) for owner, row, what, sealed in every}
     assert listed == {
         ("https://backend.test", b"geheim"),

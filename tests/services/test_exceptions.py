@@ -30,13 +30,13 @@ def grant(store, clock):
 
 def actions(store, who):
     with store.read() as session:
-        return [(event.action, event.user) for event in journal.audit_events(session, who.organization)]
+        return [(event.action, event.user) for event in journal.list_audit_events(session, who.organization)]
 
 
 def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, grant):
     grant(anna, 2)
     with store.read() as session:
-        before = journal.last_change(session)
+        before = journal.get_last_sequence(session)
     due = trust_settings.end_exceptions(store, clock.advance(hours=1))
     assert due == clock() + timedelta(hours=1) - trust_settings.IN_ADVANCE
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) != []
@@ -44,7 +44,7 @@ def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, gra
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) == []
     assert actions(store, anna)[-2:] == [("grant trust exception", "anna"), ("end trust exception", "holdfast")]
     with store.read() as session:
-        (change,) = journal.changes_after(session, before)
+        (change,) = journal.list_changes_after(session, before)
     assert (change.kind, change.key) == ("origin", PIZZA)
 
 

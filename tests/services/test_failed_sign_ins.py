@@ -52,7 +52,7 @@ def write(store, failed):
         with capture_logs() as lines:
             failed.write(store, NOW + after, **options)
         with store.read() as session:
-            events = [each for name in ("default", "acme") for each in journal.audit_events(session, name)]
+            events = [each for name in ("default", "acme") for each in journal.list_audit_events(session, name)]
         return [each for each in events if each.action == Action.FAIL_TO_SIGN_IN and each.at == NOW + after], lines
 
     return write

@@ -113,7 +113,7 @@ def test_users_have_the_permissions_of_their_known_roles(runtime, store, clock, 
         for name, roles in (("few", frozenset()), ("all", frozenset({"viewer", "of tomorrow"}))):
             accounts.insert_user(session, User(name, anna.organization, name, "x", roles), clock())
     with store.read() as session:
-        few, every = (accounts.user_named(session, name) for name in ("few", "all"))
+        few, every = (accounts.get_user_by_name(session, name) for name in ("few", "all"))
     token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, every)}
     assert session_principal(runtime.store, token["few"], clock()).permissions == frozenset()
     assert session_principal(runtime.store, token["all"], clock()).permissions == ROLES[Role.VIEWER]
@@ -276,7 +276,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_database(store, storage, ann
     opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
-        text = repr(journal.audit_events(session, "default")) + repr(logs)
+        text = repr(journal.list_audit_events(session, "default")) + repr(logs)
     assert "import client certificate" in text
     assert "request client certificate" in text
     assert "PRIVATE" not in text

@@ -37,7 +37,7 @@ from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.store import inspection, journal
 from holdfast.store.gateways import authorities, groups
 from holdfast.store.inspection import open_to_inspect
-from holdfast.store.recovery.contents import sealed_secrets
+from holdfast.store.recovery.contents import list_sealed_secrets
 from holdfast.store.sealing import Sealing
 from holdfast.store.sqlite.files import open_to_read
 
@@ -87,7 +87,7 @@ def fingerprint(member):
 
 def events(store):
     with store.read() as session:
-        return [(event.action, event.subject) for event in journal.audit_events(session, "default")]
+        return [(event.action, event.subject) for event in journal.list_audit_events(session, "default")]
 
 
 def test_a_token_becomes_a_certificate_that_may_connect(store, enroll, clock, authorize, get):
@@ -294,7 +294,7 @@ def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, j
     assert reseal_keys(store, Sealing(lambda: (new, old)), clock()) == (1, 0)
     assert get_authority(store, Sealing(lambda: (new,)), clock()).pem == joined.authority
     with store.read() as session:
-        ((organization, row, whose, sealed),) = inspection.sealed_secrets(session)
+        ((organization, row, whose, sealed),) = inspection.list_sealed_secrets(session)
     assert whose == "the gateway CA"
     assert Sealing(lambda: (new,)).open(sealed, organization, row)
 
@@ -303,10 +303,10 @@ def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, j
 @pytest.mark.usefixtures("joined")
 def test_the_sealed_key_of_the_ca_is_found_in_a_file(database):
     with open_to_read(database) as connection:
-        (sealed,) = sealed_secrets(connection)
+        (sealed,) = list_sealed_secrets(connection)
     assert SEALING.open(sealed.sealed, sealed.organization, sealed.row)
     with open_to_inspect(database) as session:
-        assert [entry[2] for entry in inspection.sealed_secrets(session)] == ["the gateway CA"]
+        assert [entry[2] for entry in inspection.list_sealed_secrets(session)] == ["the gateway CA"]
 
 
 def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store, anna, clock, joined, revoke):

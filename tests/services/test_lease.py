@@ -130,7 +130,7 @@ def test_a_holder_that_was_stopped_writes_nothing_when_it_continues(store, anna)
     with pytest.raises(LeaseLost), stopped.write() as session:
         accounts.insert_organization(session, "after", datetime.now(UTC))
     with stopped.read() as session:
-        assert accounts.organizations(session) == ["before", "default"]
+        assert accounts.list_organizations(session) == ["before", "default"]
 
 
 def test_work_that_writes_without_the_lease_stops_and_waits_for_it(store):
@@ -166,7 +166,7 @@ def test_old_rows_are_deleted_only_with_the_lease(store, anna):
     with pytest.raises(LeaseLost):
         forget_old_rows(stopped, datetime.now(UTC))
     with store.read() as session:
-        assert accounts.sessions_of(session, user, old - timedelta(days=1))
+        assert accounts.list_sessions(session, user, old - timedelta(days=1))
     forget_old_rows(current, datetime.now(UTC))
     with store.read() as session:
-        assert not accounts.sessions_of(session, user, old - timedelta(days=1))
+        assert not accounts.list_sessions(session, user, old - timedelta(days=1))

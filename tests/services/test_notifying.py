@@ -298,7 +298,7 @@ def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expir
     endpoint = WatchedEndpoint("watched", "default", PIZZA)
     with store.note(Topic.WATCH) as session:
         watched_endpoints.add(session, [("default", PIZZA)])
-        endpoint = watched_endpoints.of_origins(session, "default", [PIZZA])[PIZZA]
+        endpoint = watched_endpoints.list_by_origin(session, "default", [PIZZA])[PIZZA]
 
     def see(chain, days, *, accepted, changed=None):
         presented = Presented(chain, "pizza.test", "CN=ACME", now + timedelta(days=days), office.clock())

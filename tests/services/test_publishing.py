@@ -214,7 +214,7 @@ def test_old_change_rows_are_deleted_except_the_newest_one(store):
 
     def changes() -> set[str]:
         with store.read() as session:
-            return {change.key for change in journal.changes_after(session, 0)}
+            return {change.key for change in journal.list_changes_after(session, 0)}
 
     play(story())
     assert changes() == {"new", "newest"}

@@ -193,7 +193,7 @@ def test_a_busy_database_delays_a_round_and_ends_no_task(store, monkeypatch):
 def test_a_message_whose_next_attempt_a_wrong_clock_has_set_is_sent_at_once(store):
     with store.write() as session:
         send_message(session, NOW)
-        (message,) = outbox.due(session, NOW)
+        (message,) = outbox.list_due(session, NOW)
         for days, expected in ((0.04, []), (365, [message])):
             outbox.mark_failed(session, message, NOW, "Refused.", NOW + days * DAY)
-            assert outbox.due(session, NOW) == expected
+            assert outbox.list_due(session, NOW) == expected

@@ -16,7 +16,7 @@ from holdfast.services.revisions.revisions import create_revision
 from holdfast.services.trust.unused_trust import find_unused, find_used_only_by
 from holdfast.store.clock import database_time
 from holdfast.store.control_planes import control_planes
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import ControlPlaneRow, SchemaCompatibilityRow
 from holdfast.store.watch import watched_endpoints
 from issuing import issue
@@ -101,7 +101,7 @@ def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, s
     with pytest.raises(OldControlPlanes, match="Upgrade old first"):
         deploy_revision(context(), served.id, two[0].id, {DEFAULT_GROUP: True})
     with store.write() as session:
-        session.get(ControlPlaneRow, "a").schema_revision = newest_revision()
+        session.get(ControlPlaneRow, "a").schema_revision = get_newest_revision()
     deploy_revision(context(), served.id, two[0].id, {DEFAULT_GROUP: True})
     with store.read() as session:
         assert session.query(SchemaCompatibilityRow).one().oldest_revision >= "0041"

@@ -238,7 +238,7 @@ def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, ref
         provider.claims["groups"] = groups
         assert refused() == NO_ROLE
         with store.read() as session:
-            assert accounts.user_identified(session, provider.issuer, "4711").roles == set()
+            assert accounts.get_user_by_subject(session, provider.issuer, "4711").roles == set()
     provider.claims["groups"] = ["cn=on-call,ou=teams"]
     again = come()
     assert (again.id, again.roles) == (known.id, {"publisher"})

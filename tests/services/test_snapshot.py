@@ -48,7 +48,7 @@ def announce(store, organization, kind, key):
 
 def read(store, after=1):
     with store.read() as session:
-        last = journal.changes_after(session, after - 1)[0]
+        last = journal.list_changes_after(session, after - 1)[0]
     snapshot = read_changed(store, SEALING, last, utc_now())
     return {api.name for deployed in snapshot.apis.values() for api in deployed}, snapshot
 

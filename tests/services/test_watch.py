@@ -53,7 +53,7 @@ def seen(store):
 
     def find(who, backend):
         with store.read() as session:
-            return watched_endpoints.of_origins(session, who.organization, [url(backend)]).get(url(backend))
+            return watched_endpoints.list_by_origin(session, who.organization, [url(backend)]).get(url(backend))
 
     return find
 

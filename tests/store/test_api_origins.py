@@ -37,11 +37,11 @@ def show(session, shown, sort=Sort.NAME, **wanted):
 
 def test_an_origin_of_a_member_is_used(store, pizza):
     with store.read() as session:
-        assert [api.id for api in apis.using_origins(session, ORG, {MEMBER, OTHER})] == [pizza.id]
-        assert apis.ids_by_origin(session, ORG, {MEMBER, OTHER}) == {MEMBER: [pizza.id]}
+        assert [api.id for api in apis.list_using_origins(session, ORG, {MEMBER, OTHER})] == [pizza.id]
+        assert apis.list_ids_by_origin(session, ORG, {MEMBER, OTHER}) == {MEMBER: [pizza.id]}
         assert apis.has_origin(session, ORG, MEMBER)
         assert not apis.has_origin(session, ORG, OTHER)
-        assert inventory.users_of(session, ORG, {MEMBER}) == {MEMBER: inventory.Users(1, "Pizza 1.0.0")}
+        assert inventory.list_users(session, ORG, {MEMBER}) == {MEMBER: inventory.Users(1, "Pizza 1.0.0")}
         assert unused_origins.find(session, ORG) == []
         assert (ORG, MEMBER) in watched_endpoints.list_used(session)
 
@@ -63,7 +63,7 @@ def test_each_source_replaces_only_its_own_origins(store, pizza):
         api_origins.replace(session, ORG, pizza.id, OriginSource.TOKEN_ENDPOINT, {MEMBER, OTHER})
         api_origins.replace(session, ORG, pizza.id, OriginSource.MEMBER, set())
     with store.read() as session:
-        assert apis.ids_by_origin(session, ORG, {MEMBER, OTHER}) == {MEMBER: [pizza.id], OTHER: [pizza.id]}
+        assert apis.list_ids_by_origin(session, ORG, {MEMBER, OTHER}) == {MEMBER: [pizza.id], OTHER: [pizza.id]}
     with store.write() as session:
         api_origins.replace(session, ORG, pizza.id, OriginSource.TOKEN_ENDPOINT, {OTHER})
     with store.read() as session:

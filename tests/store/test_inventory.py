@@ -149,7 +149,7 @@ def test_a_search_finds_every_name_and_the_beginning_of_numbers(store, four):
 def test_entries_have_what_lists_show(store, four):
     with store.read() as session:
         (entry,) = inventory.find(session, "default", Filter(alias="three"))
-        users = inventory.users_of(session, "default", {each.origin for each in four.values()})
+        users = inventory.list_users(session, "default", {each.origin for each in four.values()})
     current = four["three"].certificates
     assert [each.fingerprint for each in entry.current] == [each.fingerprint for each in current]
     assert [each.common_name for each in entry.previous] == ["Old"]

@@ -23,7 +23,7 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFull
 from holdfast.store.gateways import groups
 from holdfast.store.recovery.copies import copy_before_migration
-from holdfast.store.revisions import MIGRATIONS, list_schema_revisions, newest_revision, revision_of
+from holdfast.store.revisions import MIGRATIONS, get_newest_revision, get_revision, list_schema_revisions
 from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import Table
 from holdfast.store.trust import endpoint_certificates
@@ -194,7 +194,7 @@ def copies(path):
 
 def revision(path):
     with open_to_read(path) as connection:
-        return revision_of(connection)
+        return get_revision(connection)
 
 
 def test_a_database_is_copied_before_its_migration(old, monkeypatch):
@@ -205,9 +205,9 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     finally:
         os.umask(before)
     (copy,) = copies(old)
-    assert copy.name.startswith(f"holdfast.sqlite.before-{newest_revision()}-")
+    assert copy.name.startswith(f"holdfast.sqlite.before-{get_newest_revision()}-")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert (revision(old), revision(copy)) == (newest_revision(), list_schema_revisions()[1])
+    assert (revision(old), revision(copy)) == (get_newest_revision(), list_schema_revisions()[1])
     assert [call.kwargs["copy"] for call in told.calls] == [str(copy)]
     Store(old).close()
     assert copies(old) == [copy]
@@ -219,7 +219,7 @@ def test_the_latest_three_copies_are_kept(old):
     (old.parent / f"{old.name}.before-restore-20250101T000000Z").touch()
     Store(old).close()
     kept = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in copies(old)]
-    assert kept == ["0001", "0002", newest_revision(), "restore"]
+    assert kept == ["0001", "0002", get_newest_revision(), "restore"]
 
 
 def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
@@ -247,10 +247,10 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
         connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
     store = Store(path)
     with store.read() as session:
-        user = accounts.user_named(session, "anna")
+        user = accounts.get_user_by_name(session, "anna")
         assert user is not None
         assert permissions_of(user.roles) == EVERY_PERMISSION
-        assert accounts.session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
+        assert accounts.get_session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
     store.close()
 
 
@@ -272,7 +272,7 @@ def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them
             connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
     store = Store(path)
     with store.read() as session:
-        required = {api.name for api in apis.all_of(session, "default") if api.requires_certificate}
+        required = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
     store.close()
     assert required == {"asking"}
 
@@ -289,10 +289,10 @@ def test_the_migration_deploys_every_api_to_the_default_group(tmp_path):
         connection.exec_driver_sql("INSERT INTO api_document VALUES ('1', 'default', ?, NULL)", (members,))
     store = Store(path)
     with store.read() as session:
-        (api,) = apis.all_of(session, "default")
+        (api,) = apis.list_of_organization(session, "default")
         assert api.groups == {"Default"}
-        assert api_documents.members_of(session, "default", ["1"]) == {"1": {"tags": ["a"]}}
-        assert groups.names(session) == ["Default"]
+        assert api_documents.list_members(session, "default", ["1"]) == {"1": {"tags": ["a"]}}
+        assert groups.list_names(session) == ["Default"]
     store.close()
 
 
@@ -316,7 +316,7 @@ def test_the_lifecycle_history_includes_old_audit_events(tmp_path):
     context = Context(store, Principal("default", "anna"), datetime(2026, 6, 2, tzinfo=UTC))
     assert [step.after for step in list_steps(context, "1")] == ["CREATED", "PUBLISHED", "DEPRECATED"]
     with store.read() as session:
-        events = journal.audit_events(session, "default")
+        events = journal.list_audit_events(session, "default")
     assert [(event.detail, event.details) for event in events] == [
         ("endpoints https://a -> b", {}),
         ("CREATED -> PUBLISHED", {"before": "CREATED", "after": "PUBLISHED"}),

@@ -30,6 +30,6 @@ def test_a_change_by_an_earlier_version_counts(store):
         later = {"state": "PUBLISHED", "at": (NOW + timedelta(seconds=1)).replace(tzinfo=None).isoformat(" ")}
         session.execute(text("UPDATE api SET state = :state, updated_at = :at"), later)
     with store.read() as session:
-        (api,) = apis.all_of(session, "default")
+        (api,) = apis.list_of_organization(session, "default")
         assert apis.find(session, "default", ApiFilter(status="blocked"))[1] == 0
     assert api.state is State.PUBLISHED

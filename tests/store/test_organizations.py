@@ -127,7 +127,7 @@ def test_imports_and_labels_of_another_organization_do_not_count(store, both):
         for own, another in (both, reversed(both)):
             expiring = OverviewFilter(show=Show.EXPIRING, expiring=min(c.not_after for c in own.entry.certificates))
             assert api_overviews.find(session, own.name, expiring) == ([], 0)
-            assert api_overviews.trusted_at(session, own.name, [sandbox_of(own.name)]) == {}
+            assert api_overviews.list_trusted_at(session, own.name, [sandbox_of(own.name)]) == {}
             assert unused_origins.find(session, own.name) == sorted([own.unused.origin, own.ended.origin])
             label = f"label-{another.name}"
             assert endpoint_certificates.find(session, own.name, label=label) == ([], 0)

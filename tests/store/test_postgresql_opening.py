@@ -13,7 +13,7 @@ from holdfast.store.errors import StoreRefused, StoreTaken, StoreTooNew, StoreUn
 from holdfast.store.postgresql import opening
 from holdfast.store.postgresql.location import parse_location
 from holdfast.store.postgresql.opening import check_server
-from holdfast.store.revisions import list_schema_revisions, newest_revision
+from holdfast.store.revisions import get_newest_revision, list_schema_revisions
 from holdfast.store.tables import Table
 from ports import free_addresses
 from postgresql import shared_server
@@ -42,7 +42,7 @@ def test_control_planes_that_start_at_once_migrate_once(database):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: open_and_close(database), range(4)))
     with database.connect() as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest_revision(),)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(get_newest_revision(),)]
 
 
 def test_a_migration_waits_for_another_one_that_was_killed(database):
@@ -83,7 +83,7 @@ def write_as_later_version(database, oldest):
 
 
 def test_tables_of_a_later_version_that_only_added_to_them_can_be_used(database):
-    write_as_later_version(database, newest_revision())
+    write_as_later_version(database, get_newest_revision())
     with database.connect() as connection:
         connection.execute('ALTER TABLE "change" ADD COLUMN later text')
         connection.execute("CREATE TABLE later (id int)")

@@ -68,11 +68,11 @@ def test_changes_become_visible_in_the_order_of_their_numbers(stores, database):
         with in_background(write_second) as writing:
             wait_until(lambda: waiting_for_locks(database) == 1 or writing.done())
             with second.read() as reading:
-                assert journal.changes_after(reading, 0) == []
+                assert journal.list_changes_after(reading, 0) == []
             session.commit()
             writing.result(60)
     with first.read() as session:
-        changes = journal.changes_after(session, 0)
+        changes = journal.list_changes_after(session, 0)
     assert [change.key for change in changes] == ["first", "second"]
     assert changes[0].sequence < changes[1].sequence
 
@@ -83,7 +83,7 @@ def test_a_writer_sees_what_was_committed_while_it_waited(stores, database):
 
     def write_if_free(store):
         with store.write() as session:
-            if not journal.changes_after(session, 0):
+            if not journal.list_changes_after(session, 0):
                 journal.announce(session, "default", "api", "one", NOW)
 
     with first.write() as session, in_background(lambda: write_if_free(second)) as writing:
@@ -92,7 +92,7 @@ def test_a_writer_sees_what_was_committed_while_it_waited(stores, database):
         session.commit()
         writing.result(60)
     with first.read() as session:
-        assert [change.key for change in journal.changes_after(session, 0)] == ["one"]
+        assert [change.key for change in journal.list_changes_after(session, 0)] == ["one"]
 
 
 def test_many_writers_of_several_control_planes_all_succeed(stores):
@@ -107,7 +107,7 @@ def test_many_writers_of_several_control_planes_all_succeed(stores):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
     with stores[0].read() as session:
-        assert len(journal.changes_after(session, 0)) == 40
+        assert len(journal.list_changes_after(session, 0)) == 40
 
 
 def test_a_long_write_of_another_control_plane_is_reported_as_busy(stores, database, monkeypatch):
@@ -139,12 +139,12 @@ def test_a_stopped_writer_does_not_hold_the_lock(stores, monkeypatch):
         journal.announce(session, "default", "api", "first", NOW)
         session.flush()
         with second.write() as other:  # waits until the first has lost the lock
-            assert journal.changes_after(other, 0) == []
+            assert journal.list_changes_after(other, 0) == []
 
     with pytest.raises(StoreSlow), first.write() as session:
         stop_within(session)
     with first.read() as session:
-        assert journal.changes_after(session, 0) == []
+        assert journal.list_changes_after(session, 0) == []
 
 
 def test_a_process_that_is_stopped_within_a_note_does_not_hold_its_rows(stores, monkeypatch):
@@ -165,12 +165,12 @@ def test_a_process_that_is_stopped_within_a_note_does_not_hold_its_rows(stores, 
 def test_a_reader_sees_one_state_while_others_write(stores):
     first, second = stores
     with first.read() as reading:
-        assert journal.changes_after(reading, 0) == []
+        assert journal.list_changes_after(reading, 0) == []
         with second.write() as session:
             journal.announce(session, "default", "api", "one", NOW)
-        assert journal.changes_after(reading, 0) == []
+        assert journal.list_changes_after(reading, 0) == []
     with first.read() as reading:
-        assert len(journal.changes_after(reading, 0)) == 1
+        assert len(journal.list_changes_after(reading, 0)) == 1
 
 
 def test_a_reader_cannot_write(stores):

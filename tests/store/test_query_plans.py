@@ -34,41 +34,43 @@ ORG, ORIGINS = "default", [f"https://{number}.test" for number in range(3)]
 MANY = [str(number) for number in range(50)]
 NOW = utc_now()
 QUERIES = {
-    "the end of the next exception": trust_settings.next_end,
-    "certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50),
-    "new certificates in rotation": lambda session: endpoint_certificates.in_rotation(session, 50, unseen=True),
-    "the last change": journal.last_change,
-    "the latest change": journal.latest_change,
-    "new changes": lambda session: journal.changes_after(session, 2_950),
-    "changed APIs": lambda session: apis.with_ids(session, ORG, ["a", "b"]),
-    "names of many APIs": lambda session: apis.names(session, ORG, MANY),
-    "where many APIs are deployed": lambda session: deployments.places_of(session, ORG, MANY),
-    "APIs of a changed origin": lambda session: apis.using_origins(session, ORG, ORIGINS),
-    "APIs with a context": lambda session: apis.with_context(session, ORG, "/pizza"),
-    "origins that rejected HTTP/2": lambda session: http1_origins.among(session, ORG, ORIGINS),
+    "the end of the next exception": trust_settings.get_next_end,
+    "certificates in rotation": lambda session: endpoint_certificates.list_in_rotation(session, 50),
+    "new certificates in rotation": lambda session: endpoint_certificates.list_in_rotation(session, 50, unseen=True),
+    "the last change": journal.get_last_sequence,
+    "the latest change": journal.get_latest_change,
+    "new changes": lambda session: journal.list_changes_after(session, 2_950),
+    "changed APIs": lambda session: apis.list_with_ids(session, ORG, ["a", "b"]),
+    "names of many APIs": lambda session: apis.list_names(session, ORG, MANY),
+    "where many APIs are deployed": lambda session: deployments.list_places(session, ORG, MANY),
+    "APIs of a changed origin": lambda session: apis.list_using_origins(session, ORG, ORIGINS),
+    "APIs with a context": lambda session: apis.list_with_context(session, ORG, "/pizza"),
+    "origins that rejected HTTP/2": lambda session: http1_origins.list_among(session, ORG, ORIGINS),
     "whether an API uses an origin": lambda session: apis.has_origin(session, ORG, ORIGINS[0]),
-    "certificates of origins": lambda session: endpoint_certificates.of_origins(session, ORG, ORIGINS),
+    "certificates of origins": lambda session: endpoint_certificates.list_of_origins(session, ORG, ORIGINS),
     "certificates of an endpoint in order": lambda session: inventory.find(
         session, ORG, inventory.Filter(endpoint=ORIGINS[0]), limit=10
     ),
-    "other certificates of an origin": lambda session: endpoint_certificates.trusted_besides(session, make_entry("a")),
-    "aliases of a certificate": lambda session: endpoint_certificates.aliases_with(
+    "other certificates of an origin": lambda session: endpoint_certificates.list_trusted_besides(
+        session, make_entry("a")
+    ),
+    "aliases of a certificate": lambda session: endpoint_certificates.list_aliases_with(
         session, ORG, ORIGINS[0], make_entry("b", issue("a.test")).trusted, "a"
     ),
     "whether facts are missing": facts.has_undescribed,
     "whether facts are missing in an organization": lambda session: facts.has_undescribed(session, ORG),
     "previous certificates to retire": lambda session: urgent.find_retirable(session, ORG, NOW, NOW, NOW),
     "certificates that expire": lambda session: expiring.find(session, ORG, NOW, NOW, 10),
-    "users of origins": lambda session: inventory.users_of(session, ORG, ORIGINS),
+    "users of origins": lambda session: inventory.list_users(session, ORG, ORIGINS),
     "unused origins among some": lambda session: unused_origins.find(session, ORG, ORIGINS),
-    "whether origins have users": lambda session: apis.ids_by_origin(session, ORG, ORIGINS),
-    "trust settings of origins": lambda session: trust_settings.of_origins(session, ORG, ORIGINS),
-    "gateway identities of origins": lambda session: gateway_identities.of_origins(session, ORG, ORIGINS),
-    "the holder of a certificate": lambda session: gateway_certificates.holder(session, ORG, "aa", NOW),
-    "certificates of open streams": lambda session: gateway_certificates.expiries(session, ORG, ["aa", "bb"]),
+    "whether origins have users": lambda session: apis.list_ids_by_origin(session, ORG, ORIGINS),
+    "trust settings of origins": lambda session: trust_settings.list_by_origin(session, ORG, ORIGINS),
+    "gateway identities of origins": lambda session: gateway_identities.list_by_origin(session, ORG, ORIGINS),
+    "the holder of a certificate": lambda session: gateway_certificates.get_holder(session, ORG, "aa", NOW),
+    "certificates of open streams": lambda session: gateway_certificates.list_expiries(session, ORG, ["aa", "bb"]),
     "a join token": lambda session: join_tokens.get(session, ORG, "aa"),
     "whether APIs have endpoints that aren't watched": lambda session: watched_endpoints.has_new(session, ORG, ["a"]),
-    "sessions of a user": lambda session: accounts.sessions_of(session, User("1", ORG, "anna", ""), NOW),
+    "sessions of a user": lambda session: accounts.list_sessions(session, User("1", ORG, "anna", ""), NOW),
     "callers of changed APIs": lambda session: caller_certificates.find_accepted(session, ORG, ["1"]),
 }
 

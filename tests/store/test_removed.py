@@ -57,7 +57,7 @@ def test_a_removed_certificate_is_not_found_after_30_days_and_then_deleted(store
     assert found(store, NOW - SECOND)[1] == 2
     with store.write() as session:
         assert removed_certificates.get(session, "default", old.id, NOW) is None
-        assert removed_certificates.latest_replaced(session, "default", old.entry_id, NOW) is None
+        assert removed_certificates.get_latest_replaced(session, "default", old.entry_id, NOW) is None
     forget_old_rows(store, NOW)
     assert found(store, NOW - SECOND) == ([young], 1)
 
@@ -68,7 +68,7 @@ def test_the_latest_removal_of_an_alias_is_found_ignoring_deletions(store):
     newer = make_removed(Removal.RETIRED, of=entry, age=5 * SECOND)
     insert(store, newer, older, make_removed(Removal.DELETED, of=entry), make_removed())
     with store.read() as session:
-        assert removed_certificates.latest_replaced(session, "default", entry.id, NOW) == newer
+        assert removed_certificates.get_latest_replaced(session, "default", entry.id, NOW) == newer
 
 
 def test_the_oldest_removals_beyond_the_limit_of_an_alias_are_deleted(store):
@@ -101,7 +101,7 @@ def test_previous_certificates_and_observations_are_read_as_they_were_stored(sto
         assert endpoint_certificates.get(session, "default", entry.alias) == entry
         endpoint_certificates.update(session, replace(entry, previous=()))
     with store.read() as session:
-        assert endpoint_certificates.with_id(session, "default", entry.id) == replace(entry, previous=())
+        assert endpoint_certificates.get_by_id(session, "default", entry.id) == replace(entry, previous=())
 
 
 def test_certificates_in_rotation_are_ordered_by_their_last_probe(store):
@@ -114,5 +114,5 @@ def test_certificates_in_rotation_are_ordered_by_their_last_probe(store):
         for entry in (*entries, make_entry("quiet")):
             endpoint_certificates.insert(session, entry)
         wanted = [("default", entry.id) for entry in reversed(entries)]
-        assert endpoint_certificates.in_rotation(session, 9) == wanted
-        assert endpoint_certificates.in_rotation(session, 2) == wanted[:2]
+        assert endpoint_certificates.list_in_rotation(session, 9) == wanted
+        assert endpoint_certificates.list_in_rotation(session, 2) == wanted[:2]

@@ -23,7 +23,7 @@ def add(store):
 
 def seen(request):
     with request.read() as session:
-        return set(accounts.organizations(session))
+        return set(accounts.list_organizations(session))
 
 
 def test_a_request_does_not_see_concurrent_writes(store, add):
@@ -68,11 +68,11 @@ def test_a_session_cannot_be_used_after_a_write(store):
     """Otherwise it would begin another transaction that nothing ends."""
     with RequestStore(store) as request:
         with request.read() as kept:
-            accounts.organizations(kept)
+            accounts.list_organizations(kept)
         with request.write():
             pass
         with pytest.raises(InvalidRequestError):
-            accounts.organizations(kept)
+            accounts.list_organizations(kept)
 
 
 def test_a_waiting_request_keeps_its_transaction_only_while_few_connections_are_in_use(store):
@@ -82,7 +82,7 @@ def test_a_waiting_request_keeps_its_transaction_only_while_few_connections_are_
         request.release_if_crowded()
         assert store.connections == 1
         while not store.is_crowded:  # no request waits for a connection
-            accounts.organizations(stack.enter_context(store.read()))
+            accounts.list_organizations(stack.enter_context(store.read()))
         many = store.connections
         request.release_if_crowded()
         assert store.connections == many - 1

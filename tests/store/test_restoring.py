@@ -32,7 +32,7 @@ def left(store, database, tmp_path):
 def organizations(path):
     store = Store(path)
     with store.read() as session:
-        found = sorted(accounts.organizations(session))
+        found = sorted(accounts.list_organizations(session))
     store.close()
     return found
 

@@ -41,7 +41,7 @@ def test_a_url_that_is_no_longer_accepted_is_not_an_endpoint_and_does_not_hide_o
         url = "https://[::1]evil.example:8443/p"
         session.execute(update(ApiRow).where(ApiRow.id == dubious.id).values(production_url=url))
     with store.read() as session:
-        assert {api.name: api.production for api in apis.all_of(session, "default")} == {
+        assert {api.name: api.production for api in apis.list_of_organization(session, "default")} == {
             "Dubious": None,
             "Other": other.production,
         }
@@ -54,7 +54,7 @@ def test_a_changed_api_replaces_the_old_one(store):
         apis.insert(session, api)
         apis.update(session, changed)
     with store.write() as session:
-        assert list(apis.all_of(session, "default")) == [changed]
+        assert list(apis.list_of_organization(session, "default")) == [changed]
         apis.remove(session, changed)
     with store.read() as session:
         assert apis.get(session, "default", api.id) is None
@@ -109,19 +109,19 @@ def test_numbers_of_changes_are_never_reused(store):
         journal.announce(session, "default", "api", "old", NOW - timedelta(days=2))
         journal.announce(session, "default", "origin", "new", NOW)
     with store.write() as session:
-        assert [(change.sequence, change.key) for change in journal.changes_after(session, 0)] == [
+        assert [(change.sequence, change.key) for change in journal.list_changes_after(session, 0)] == [
             (1, "old"),
             (2, "new"),
         ]
-        assert [change.key for change in journal.changes_after(session, 1)] == ["new"]
+        assert [change.key for change in journal.list_changes_after(session, 1)] == ["new"]
     forget_old_rows(store, NOW)
     with store.write() as session:
-        assert [change.key for change in journal.changes_after(session, 0)] == ["new"]
+        assert [change.key for change in journal.list_changes_after(session, 0)] == ["new"]
     forget_old_rows(store, NOW + timedelta(days=2))
     with store.write() as session:
         journal.announce(session, "default", "api", "newest", NOW)
     with store.read() as session:
-        assert journal.last_change(session) == 3
+        assert journal.get_last_sequence(session) == 3
 
 
 def test_a_session_is_found_until_it_expires(store):
@@ -129,9 +129,9 @@ def test_a_session_is_found_until_it_expires(store):
     with store.write() as session:
         accounts.insert_user(session, user, NOW)
         accounts.insert_session(session, "token", user, NOW, NOW + HOUR)
-        assert accounts.session_user(session, "token", NOW) == user
-        assert accounts.session_user(session, "token", NOW + HOUR) is None
+        assert accounts.get_session_user(session, "token", NOW) == user
+        assert accounts.get_session_user(session, "token", NOW + HOUR) is None
         accounts.insert_session(session, "next", user, NOW + HOUR, NOW + 2 * HOUR)
-        assert accounts.session_user(session, "token", NOW) is None  # it was deleted
+        assert accounts.get_session_user(session, "token", NOW) is None  # it was deleted
         accounts.remove_session(session, "next")
-        assert accounts.session_user(session, "next", NOW + HOUR) is None
+        assert accounts.get_session_user(session, "next", NOW + HOUR) is None

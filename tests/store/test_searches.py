@@ -88,7 +88,7 @@ def test_lists_come_in_pages_by_name(store):
 def test_the_name_of_an_api_is_found_ignoring_case(store):
     with store.write() as session:
         apis.insert(session, make_api("Äpfel", context="/fruit"))
-        same = apis.sharing_name_or_context(session, "default", "ÄPFEL", "/other")
+        same = apis.list_sharing_name_or_context(session, "default", "ÄPFEL", "/other")
         assert [api.name for api in same] == ["Äpfel"]
 
 
@@ -110,9 +110,9 @@ def test_certificates_are_found_by_exact_alias_and_by_origin(store):
     assert found(alias="a", endpoint="https://y.test") == []
     assert found(offset=1, limit=1) == ["a_b"]
     with store.read() as session:
-        entries = endpoint_certificates.of_origins(session, "default", {"https://x.test", "https://z.test"})
+        entries = endpoint_certificates.list_of_origins(session, "default", {"https://x.test", "https://z.test"})
         assert [entry.alias for entry in entries] == ["a", "b"]
-        assert endpoint_certificates.of_origins(session, "default", set()) == []
+        assert endpoint_certificates.list_of_origins(session, "default", set()) == []
 
 
 @pytest.mark.usefixtures("kept")

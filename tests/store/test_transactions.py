@@ -98,8 +98,8 @@ def test_a_failed_transaction_is_rolled_back(store):
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter()) == ([], 0)
         assert endpoint_certificates.find(session, "default") == ([], 0)
-        assert journal.audit_events(session, "default") == []
-        assert journal.last_change(session) == 0
+        assert journal.list_audit_events(session, "default") == []
+        assert journal.get_last_sequence(session) == 0
     assert woken == []
 
 
@@ -109,7 +109,7 @@ def test_listeners_are_called_after_the_change_can_be_read(store):
 
     def look():
         with store.read() as session:
-            seen.append(journal.last_change(session))
+            seen.append(journal.get_last_sequence(session))
 
     begin_to_listen(store)
     store.on_write(look)
@@ -141,20 +141,20 @@ def test_commits_survive_a_process_that_ends_without_closing(store, database):
     with other.read() as session:
         assert apis.get(session, "default", api.id) == api
         assert endpoint_certificates.get(session, "default", entry.alias) == entry
-        assert journal.audit_events(session, "default") == [EVENT]
-        assert [change.key for change in journal.changes_after(session, 0)] == [api.id]
+        assert journal.list_audit_events(session, "default") == [EVENT]
+        assert [change.key for change in journal.list_changes_after(session, 0)] == [api.id]
     other.close()
 
 
 @pytest.mark.usefixtures("anna")
 def test_a_reader_sees_one_state_while_others_write(store):
     with store.read() as reading:
-        assert journal.last_change(reading) == 0
+        assert journal.get_last_sequence(reading) == 0
         with store.write() as session:
             journal.announce(session, "default", "api", "1", NOW)
-        assert journal.last_change(reading) == 0
+        assert journal.get_last_sequence(reading) == 0
     with store.read() as reading:
-        assert journal.last_change(reading) == 1
+        assert journal.get_last_sequence(reading) == 1
 
 
 @pytest.mark.usefixtures("anna")
@@ -164,7 +164,7 @@ def test_a_reader_cannot_write_by_mistake(store):
         journal.announce(session, "default", "api", "1", NOW)
         session.flush()
     with store.read() as session:
-        assert journal.last_change(session) == 0
+        assert journal.get_last_sequence(session) == 0
 
 
 @pytest.mark.usefixtures("anna")
@@ -176,7 +176,7 @@ def test_writes_of_many_threads_all_succeed(store):
         for turn in range(5):
             with store.write() as session:
                 # After a read, a transaction fails unless it has taken the lock at its start.
-                journal.last_change(session)
+                journal.get_last_sequence(session)
                 apis.insert(session, make_api(f"Api{number}-{turn}"))
                 journal.announce(session, "default", "api", f"{number}-{turn}", NOW)
 
@@ -187,7 +187,7 @@ def test_writes_of_many_threads_all_succeed(store):
         thread.join()
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter(), limit=1)[1] == 60
-        changes = journal.changes_after(session, 0)
+        changes = journal.list_changes_after(session, 0)
     assert [change.sequence for change in changes] == list(range(1, 61))
 
 

@@ -37,7 +37,7 @@ def test_each_transaction_is_counted(store, database):
     before = number_in(database)
     write(store, "one", "two")
     with store.read() as session:
-        assert accounts.organizations(session) == ["one", "two"]
+        assert accounts.list_organizations(session) == ["one", "two"]
     assert number_in(database) == before + 2
 
 
@@ -55,7 +55,7 @@ def test_the_log_of_a_killed_process_belongs_to_its_database(database, tmp_path,
     check_log(left)
     opened = Store(left)
     with opened.read() as session:
-        assert set(accounts.organizations(session)) == {"before", "one", "two", "three"}
+        assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three"}
     opened.close()
 
 
@@ -97,7 +97,7 @@ def test_a_backup_of_a_state_within_the_log_is_completed_by_the_log(store, datab
     shutil.copyfile(tmp_path / "recent.sqlite", left)
     opened = Store(left)
     with opened.read() as session:
-        assert set(accounts.organizations(session)) == {"before", "one", "two", "three", "four"}
+        assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three", "four"}
     opened.close()
 
 

@@ -121,11 +121,11 @@ def make_caller(
 def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
     """Return everything that an organization has and the last change's number; a rejected request changes neither."""
     with store.read() as session:
-        every = apis.all_of(session, organization)
+        every = apis.list_of_organization(session, organization)
         return (
             [(api, caller_certificates.find(session, organization, api.id)) for api in every],
             endpoint_certificates.find(session, organization),
-            journal.audit_events(session, organization),
-            journal.last_change(session),
+            journal.list_audit_events(session, organization),
+            journal.get_last_sequence(session),
             removed_certificates.find(session, organization, NOW),
         )

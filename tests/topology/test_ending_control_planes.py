@@ -12,7 +12,7 @@ from backends import V4, Backend
 from deploying import Deployments
 from holdfast.store.postgresql.engine import BEGIN
 from holdfast.store.postgresql.opening import begin_alone
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from issuing import issue
 from load import Load
 from running import wait_until
@@ -147,7 +147,7 @@ def later_tables(installation: Installation) -> Iterator[None]:
         connection.execute("UPDATE alembic_version SET version_num = '9999'; COMMIT")
         yield
         connection.execute("ALTER TABLE api DROP COLUMN later; DROP TABLE later")
-        connection.execute("UPDATE alembic_version SET version_num = %s", [newest_revision()])
+        connection.execute("UPDATE alembic_version SET version_num = %s", [get_newest_revision()])
 
 
 def test_a_rolling_restart_after_a_migration_fails_no_request_and_gateways_move_before_they_lose_anything(

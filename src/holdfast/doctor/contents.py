@@ -24,14 +24,14 @@ RENEWED_BEFORE = timedelta(days=7)  # gateways renew their certificates when 10 
 def check_contents(session: Session, settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Yield the checks of the content."""
     yield _secrets(session, settings, data)
-    trusted, presented = inspection.trusted_certificates(session), inspection.presented_certificates(session)
+    trusted, presented = inspection.list_trusted_certificates(session), inspection.list_presented_certificates(session)
     yield _lifetimes("endpoint certificates", trusted, now, "Replace them (`holdfast certificate replace`).")
     yield _lifetimes("client certificates", presented, now, "Import new ones, or create signing requests for them.")
-    calling = inspection.calling_certificates(session)
+    calling = inspection.list_calling_certificates(session)
     yield _lifetimes("certificates of callers", calling, now, "Ask the callers for new ones and upload those, too.")
     yield _callers(session, now)
     yield _gateways(session, now)
-    on = [f"{origin} of {organization}" for organization, origin in inspection.exceptions(session, now)]
+    on = [f"{origin} of {organization}" for organization, origin in inspection.list_exceptions(session, now)]
     if on:
         text = f"Verification is turned off for {some(on)}."
         yield Check.warning(
@@ -42,7 +42,7 @@ def check_contents(session: Session, settings: Settings, data: Path, now: dateti
 
 
 def _callers(session: Session, now: datetime) -> Check:
-    closed = [f"{api} of {organization}" for organization, api in inspection.without_callers(session, now)]
+    closed = [f"{api} of {organization}" for organization, api in inspection.list_without_callers(session, now)]
     if closed:
         advice = "Upload a caller certificate, or remove mutualssl from securityScheme."
         return Check.warning("callers", f"Nobody can call {some(closed)}: it has no caller certificates.", advice)
@@ -51,7 +51,7 @@ def _callers(session: Session, now: datetime) -> Check:
 
 def _gateways(session: Session, now: datetime) -> Check:
     """Check whether gateways renew their certificates, which they do ten days before they expire."""
-    ends = inspection.expiries_of_gateways(session)
+    ends = inspection.list_gateway_expiries(session)
     expired = [name for name, end in ends.items() if end <= now]
     late = [name for name, end in ends.items() if now < end <= now + RENEWED_BEFORE]
     sentences = []
@@ -70,7 +70,7 @@ def _secrets(session: Session, settings: Settings, data: Path) -> Check:
     opened, lost, ca_lost = 0, [], False
     try:
         sealing = open_sealing(settings, data)
-        for organization, row, origin, sealed in inspection.sealed_secrets(session):
+        for organization, row, origin, sealed in inspection.list_sealed_secrets(session):
             try:
                 sealing.open(sealed, organization, row)
                 opened += 1

@@ -28,7 +28,7 @@ from holdfast.store.location import PostgresqlLocation
 from holdfast.store.recovery.integrity import find_damage, find_dangling
 from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.revisions import is_foreign, list_schema_revisions, newest_revision, revision_of
+from holdfast.store.revisions import get_newest_revision, get_revision, is_foreign, list_schema_revisions
 from holdfast.store.sqlite.files import explain, open_to_read
 
 
@@ -102,7 +102,7 @@ def _writable(path: Path) -> Check:
 
 
 def _level(connection: sqlite3.Connection) -> Check:
-    current, newest = revision_of(connection), newest_revision()
+    current, newest = get_revision(connection), get_newest_revision()
     if current is None:
         return Check.warning("tables", "There are no tables yet.", "`holdfast up` creates them.")
     if current and current not in list_schema_revisions():
@@ -116,17 +116,17 @@ def _level(connection: sqlite3.Connection) -> Check:
 
 def _upgrade(connection: sqlite3.Connection) -> Iterator[Check]:
     """Yield checks of APIs that an earlier version stored and that this version treats differently."""
-    revision = revision_of(connection)
+    revision = get_revision(connection)
     if revision is None:
         return
-    closed = [str(api) for api in upgrade.apis_to_be_closed(connection, revision)]
+    closed = [str(api) for api in upgrade.list_apis_to_be_closed(connection, revision)]
     if closed:
         text = f"The next `holdfast up` enforces mutualssl in securityScheme. Then nobody can call {some(closed)}."
         advice = "First remove mutualssl from securityScheme, or plan to upload caller certificates."
         yield Check.warning("upgrade", text, advice)
-    elif revision != newest_revision():
+    elif revision != get_newest_revision():
         yield Check.ok("upgrade", "The upgrade doesn't affect any API.")
-    broken = [str(api) for api in upgrade.apis_without_endpoint(connection)]
+    broken = [str(api) for api in upgrade.list_apis_without_endpoint(connection)]
     if broken:
         text = f"This version rejects the URL of an endpoint of {some(broken)}, so gateways don't send requests to it."
         yield Check.warning("endpoints", text, "Change the endpoint's URL.")

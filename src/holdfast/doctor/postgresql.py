@@ -16,7 +16,7 @@ from holdfast.store.errors import StoreFailure
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.postgresql import inspection
 from holdfast.store.postgresql.inspection import ServerState
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 
 CLOCKS = 2.0  # seconds that clocks may differ: sessions and waits after failed sign-ins are a matter of seconds
 HEARD_WITHIN = 2.0  # seconds
@@ -67,7 +67,7 @@ def _check_writing(session: Session, state: ServerState) -> Check:
     if state.is_read_only:
         advice = "Connect to the primary server, or turn off default_transaction_read_only."
         return Check.failed("writing", "The server is read-only: it is a standby, or set to read-only.", advice)
-    if missing := inspection.missing_privileges(session):
+    if missing := inspection.list_missing_privileges(session):
         advice = (
             "Let Holdfast's role own the database and its tables (`REASSIGN OWNED`, `ALTER DATABASE ... OWNER TO`)."
         )
@@ -114,9 +114,9 @@ def _tables(session: Session, location: PostgresqlLocation) -> Check:
             _TABLES, "There are no tables yet.", "`holdfast up` or `holdfast database migrate` creates them."
         )
     if state.is_outdated:
-        text = f"The tables have revision {state.revision}; this version of Holdfast needs {newest_revision()}."
+        text = f"The tables have revision {state.revision}; this version of Holdfast needs {get_newest_revision()}."
         return Check.warning(_TABLES, text, "`holdfast database migrate` or the next `holdfast up` upgrades them.")
-    if state.revision != newest_revision():
+    if state.revision != get_newest_revision():
         return Check.ok(
             _TABLES, f"The tables have revision {state.revision}, of a later version, which this one can use."
         )

@@ -56,7 +56,7 @@ from holdfast.services.errors import (
     TooManyTests,
 )
 from holdfast.services.inventory.bulk import ReplacementRefused
-from holdfast.store.errors import StoreFull, StoreReadOnly, StoreUnreachable, public_text, unwritable
+from holdfast.store.errors import StoreFull, StoreReadOnly, StoreUnreachable, explain_unwritable, write_public_text
 from holdfast.store.sealing import CannotUnseal
 from holdfast.store.unstorable_text import UnstorableText
 
@@ -183,7 +183,7 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TryLater):
         headers["Retry-After"] = str(error.seconds)
     details = error.fields() if isinstance(error, Refusal) else {}
-    text = public_text(error, reading=request.method in {"GET", "HEAD"})
+    text = write_public_text(error, reading=request.method in {"GET", "HEAD"})
     response = answer(request, problem, text, details, headers)
     for challenge in challenges(request, error):
         response.headers.append("WWW-Authenticate", challenge)
@@ -191,7 +191,7 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _not_saved(request: Request, error: Exception) -> JSONResponse:
-    failure = unwritable(error)
+    failure = explain_unwritable(error)
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))

@@ -15,7 +15,7 @@ from holdfast.store.location import Location, PostgresqlLocation
 from holdfast.store.recovery.integrity import find_damage, find_dangling
 from holdfast.store.recovery.replacement import is_unfinished
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.revisions import newest_revision, revision_of
+from holdfast.store.revisions import get_newest_revision, get_revision
 from holdfast.store.sqlite.files import open_to_read
 
 
@@ -79,7 +79,7 @@ def copy(settings: Settings) -> Copy:
 def _migrate(location: Location) -> Migration:
     before = _revision_of(location)
     store = asyncio.run(open_store(location))
-    after = newest_revision()
+    after = get_newest_revision()
     store.close()
     return Migration(before, after)
 
@@ -89,7 +89,7 @@ def _revision_of(location: Location) -> str | None:
         if not location.exists():
             return None
         with open_to_read(location) as connection:
-            return revision_of(connection)
+            return get_revision(connection)
     from holdfast.store.postgresql import inspection
 
     with inspection.open_to_inspect(location) as session:
@@ -102,14 +102,14 @@ def _check(source: Path) -> None:
         raise CannotStart(f"A restore of {source} was interrupted. Start Holdfast to finish it, stop it, then copy.")
     check_log(source)
     with open_to_read(source) as connection:
-        revision = revision_of(connection)
+        revision = get_revision(connection)
         if revision is None:
             raise StoreForeign(source)
         if damage := find_damage(connection):
             raise StoreDamaged(source, damage[0])
-        if revision != newest_revision():
+        if revision != (newest := get_newest_revision()):
             raise CannotStart(
-                f"{source} has tables of revision {revision}, and this version of Holdfast needs {newest_revision()}. "
+                f"{source} has tables of revision {revision}, and this version of Holdfast needs {newest}. "
                 "First run `holdfast database migrate` without --database and HOLDFAST_DATABASE."
             )
         if tables := find_dangling(connection):

@@ -26,7 +26,7 @@ from holdfast.services.errors import RenewalRefused
 from holdfast.services.gateways.authority import issue_server_credential
 from holdfast.services.gateways.joining import renew
 from holdfast.store.database import Store
-from holdfast.store.errors import public_text
+from holdfast.store.errors import write_public_text
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ def _renew(store: Store, sealing: Sealing, fingerprint: str, csr: str) -> Renewe
     except (RenewalRefused, UnusableRequest) as error:
         raise RenewalFailed(str(error), is_final=True) from error
     except TryLater as error:
-        raise RenewalFailed(public_text(error)) from error
+        raise RenewalFailed(write_public_text(error)) from error
     except (CannotUnseal, UnusableSealingKey) as error:
         log.exception("the CA of gateways cannot be used")
         raise RenewalFailed("The publisher can't use its CA for gateways. Its log says why.") from error

@@ -15,14 +15,14 @@ from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
 from holdfast.store.location import Location
 from holdfast.store.recovery.copies import remove_copy
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 
 
 def record_backup(location: Location, revision: str, name: str, now: datetime, *, with_sealing_key: bool) -> str:
     """Write that the database was copied to the file *name*; return why that failed, or an empty text."""
-    if revision != newest_revision():
+    if revision != get_newest_revision():
         # Opening it would upgrade its tables.
-        return f"Its tables have revision {revision}, and this version needs {newest_revision()}."
+        return f"Its tables have revision {revision}, and this version needs {get_newest_revision()}."
     try:
         _write(location, Action.BACK_UP, name, now, with_sealing_key=with_sealing_key)
     except StoreFailure as error:
@@ -44,7 +44,7 @@ def _write(location: Location, action: Action, name: str, now: datetime, *, with
     store = Store(location)
     try:
         with store.write() as session:
-            for organization in accounts.organizations(session):
+            for organization in accounts.list_organizations(session):
                 details = BackupOf(with_sealing_key=with_sealing_key)
                 write_down(session, Principal(organization, user), now, action, subject, details)
     finally:

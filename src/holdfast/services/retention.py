@@ -53,7 +53,7 @@ def chain_events(store: Transactions, now: datetime) -> None:
     del now
     with suppress(StoreBusy):
         with store.read() as session:
-            organizations = audit_chain.organizations_waiting(session)
+            organizations = audit_chain.list_waiting_organizations(session)
         for organization in organizations:
             total = 0
             while count := _chain_batch(store, organization):
@@ -63,12 +63,12 @@ def chain_events(store: Transactions, now: datetime) -> None:
 
 def _chain_batch(store: Transactions, organization: str) -> int:
     with store.write() as session:
-        return audit_chain.chain_waiting(session, organization)
+        return audit_chain.chain_waiting_events(session, organization)
 
 
 def _organizations(store: Transactions) -> list[str]:
     with store.read() as session:
-        return accounts.organizations(session)
+        return accounts.list_organizations(session)
 
 
 def _forget_events(store: Transactions, organization: str, now: datetime, retention: timedelta) -> int:
@@ -85,7 +85,7 @@ def _forget_events(store: Transactions, organization: str, now: datetime, retent
 def _log_newest(store: Transactions, organization: str) -> None:
     """Log the newest hash: a copy of the log that isn't in the database then shows whether the chain was rewritten."""
     with store.read() as session:
-        newest = audit_chain.chain_state(session, organization).newest
+        newest = audit_chain.get_state(session, organization).newest
     if newest.number:
         log.info("audit log", organization=organization, newest=newest.number, hash=newest.hash)
 

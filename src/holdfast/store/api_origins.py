@@ -48,7 +48,7 @@ def replace(session: Session, organization: str, api_id: str, source: OriginSour
         session.execute(insert(_table), [{**values, "origin": origin} for origin in added])
 
 
-def of_api(session: Session, organization: str, api_id: str) -> set[str]:
+def list_of_api(session: Session, organization: str, api_id: str) -> set[str]:
     """Return the origins that the API uses besides those of its production and sandbox endpoints."""
     query = select(_table.origin).where(_table.organization_id == organization, _table.api_id == api_id)
     return set(session.scalars(query))

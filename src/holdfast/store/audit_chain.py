@@ -3,7 +3,8 @@ The hash chain of each organization's audit events.
 
 An event is chained in the transaction that writes it, for which there is one writer at a time. The previous version of
 Holdfast, which can run on the same PostgreSQL database during an upgrade, writes events without a hash: the next
-writer chains a few of them, `chain_waiting` the rest. Until then, later events wait, too, so that the order is kept.
+writer chains a few of them, `chain_waiting_events` the rest. Until then, later events wait, too, so that the order is
+kept.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class ChainState:
 
 def append(session: Session, row: AuditEventRow) -> None:
     """Insert an event, chained unless too many earlier ones wait for that."""
-    head = _head(session, row.organization_id)
+    head = _get_head(session, row.organization_id)
     waiting = _find_waiting(session, head, _FEW + 1)
     session.add(row)
     if len(waiting) > _FEW:
@@ -45,15 +46,15 @@ def append(session: Session, row: AuditEventRow) -> None:
     head.number, head.hash, head.event_id = number, digest, row.id
 
 
-def chain_waiting(session: Session, organization: str) -> int:
+def chain_waiting_events(session: Session, organization: str) -> int:
     """Chain at most CHAIN_BATCH events of an organization that wait for it; return their number."""
-    head = _head(session, organization)
+    head = _get_head(session, organization)
     waiting = _find_waiting(session, head, CHAIN_BATCH)
     _chain_later(head, waiting)
     return len(waiting)
 
 
-def organizations_waiting(session: Session) -> Sequence[str]:
+def list_waiting_organizations(session: Session) -> Sequence[str]:
     """Return the organizations with events that wait to be chained."""
     head, event = AuditChainRow, AuditEventRow
     beyond = and_(event.organization_id == OrganizationRow.id, or_(head.event_id.is_(None), event.id > head.event_id))
@@ -61,7 +62,7 @@ def organizations_waiting(session: Session) -> Sequence[str]:
     return session.scalars(query.where(exists().where(beyond, event.hash.is_(None)))).all()
 
 
-def chain_state(session: Session, organization: str) -> ChainState:
+def get_state(session: Session, organization: str) -> ChainState:
     """Return where the chain of an organization begins and ends."""
     head = session.get(AuditChainRow, organization)
     if head is None:
@@ -73,7 +74,7 @@ def chain_state(session: Session, organization: str) -> ChainState:
 def has_forgettable(session: Session, organization: str, end: datetime) -> bool:
     """Return whether `forget` would delete an event."""
     head = session.get(AuditChainRow, organization)
-    return head is not None and bool(_forgettable(session, head, end, limit=1))
+    return head is not None and bool(_find_forgettable(session, head, end, limit=1))
 
 
 def forget(session: Session, organization: str, end: datetime, now: datetime) -> int:
@@ -82,8 +83,8 @@ def forget(session: Session, organization: str, end: datetime, now: datetime) ->
 
     Events that wait to be chained stay. Return the number of deleted events.
     """
-    head = _head(session, organization)
-    rows = _forgettable(session, head, end, BATCH)
+    head = _get_head(session, organization)
+    rows = _find_forgettable(session, head, end, BATCH)
     if chained := [row for row in rows if row.hash is not None]:
         head.anchor_number, head.anchor_hash = chained[-1].number, chained[-1].hash
         head.anchored_at = now
@@ -91,7 +92,7 @@ def forget(session: Session, organization: str, end: datetime, now: datetime) ->
     return len(rows)
 
 
-def members_of(row: AuditEventRow) -> dict[str, Any]:
+def describe_event(row: AuditEventRow) -> dict[str, Any]:
     """Return the members of an event that its hash covers, and the hash; null where it isn't chained yet."""
     return {
         "number": row.number,
@@ -110,7 +111,7 @@ def members_of(row: AuditEventRow) -> dict[str, Any]:
     }
 
 
-def _head(session: Session, organization: str) -> AuditChainRow:
+def _get_head(session: Session, organization: str) -> AuditChainRow:
     head = session.get(AuditChainRow, organization)
     if head is None:
         nothing = bytes.fromhex(NO_HASH)
@@ -139,11 +140,11 @@ def _link(head: AuditChainRow, row: AuditEventRow) -> tuple[int, bytes]:
     """Chain *row* to *head*; return the number and hash that are the next head."""
     number = head.number + 1
     row.number, row.previous_hash = number, head.hash
-    row.hash = digest = bytes.fromhex(hash_event(members_of(row)))
+    row.hash = digest = bytes.fromhex(hash_event(describe_event(row)))
     return number, digest
 
 
-def _forgettable(session: Session, head: AuditChainRow, end: datetime, limit: int) -> list[Any]:
+def _find_forgettable(session: Session, head: AuditChainRow, end: datetime, limit: int) -> list[Any]:
     row = AuditEventRow
     query = select(row.id, row.at, row.number, row.hash)
     query = query.where(row.organization_id == head.organization_id, row.id <= head.event_id)

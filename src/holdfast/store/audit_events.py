@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from holdfast.store.audit_chain import members_of
+from holdfast.store.audit_chain import describe_event
 from holdfast.store.folding import case_insensitive_like
 from holdfast.store.journal import AuditEvent
 from holdfast.store.tables import AuditEventRow
@@ -68,7 +68,9 @@ class Place:
             raise ValueError(text) from error
 
 
-def newest(session: Session, organization: str, wanted: Filter, before: Place | None, limit: int) -> list[LoggedEvent]:
+def find_newest(
+    session: Session, organization: str, wanted: Filter, before: Place | None, limit: int
+) -> list[LoggedEvent]:
     """Return at most *limit* events *before* a place, the newest first."""
     row = AuditEventRow
     query = _select_matching(organization, wanted).order_by(row.at.desc(), row.id.desc()).limit(limit)
@@ -85,7 +87,7 @@ def find_following(
     return _events(session, query if after is None else query.where(AuditEventRow.id > after))
 
 
-def users(session: Session, organization: str, limit: int) -> Sequence[str]:
+def list_users(session: Session, organization: str, limit: int) -> Sequence[str]:
     """Return at most *limit* users who caused events, in order."""
     row = AuditEventRow
     # One step of the index for each user, where `SELECT DISTINCT` would read all events.
@@ -134,4 +136,4 @@ def _contains(text: str) -> ColumnElement[bool]:
 
 
 def _events(session: Session, query: Select[AuditEventRow]) -> list[LoggedEvent]:
-    return [LoggedEvent(row.id, AuditEvent.read(row), members_of(row)) for row in session.scalars(query)]
+    return [LoggedEvent(row.id, AuditEvent.read(row), describe_event(row)) for row in session.scalars(query)]

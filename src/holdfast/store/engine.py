@@ -47,7 +47,7 @@ class DatabaseEngine(Protocol):
         """Close all connections."""
 
 
-def connections_in_use(engine: Engine) -> int:
+def count_connections_in_use(engine: Engine) -> int:
     """Return the number of connections that are taken from the pool of *engine*."""
     pool = engine.pool
     return pool.checkedout() if isinstance(pool, QueuePool) else 0

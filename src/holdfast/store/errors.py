@@ -227,13 +227,13 @@ class StoreUnreadable(StoreFailure):
         super().__init__(text, "Check that it is a Holdfast database, and run this as the user that runs Holdfast.")
 
 
-def public_text(error: Exception, *, reading: bool = False) -> str:
+def write_public_text(error: Exception, *, reading: bool = False) -> str:
     """Return the message of *error* for clients, who don't learn where the database is; *reading* saves nothing."""
     text = (error.public if isinstance(error, StoreFailure) else "") or str(error)
     return text.replace(_UNSAVED, "") if reading else text
 
 
-def unwritable(error: BaseException | None) -> StoreFull | StoreReadOnly | None:
+def explain_unwritable(error: BaseException | None) -> StoreFull | StoreReadOnly | None:
     """Return why nothing can be saved if that is what *error*, from the database or another file, means; else None."""
     if isinstance(error, StoreFull | StoreReadOnly):
         return error

@@ -43,7 +43,7 @@ def open_to_inspect(path: Path) -> Iterator[Session]:
     engine.dispose()
 
 
-def sealed_secrets(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
+def list_sealed_secrets(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
     """Yield each sealed secret (keys, credentials): organization, row id, what it is for, sealed bytes."""
     table = GatewayIdentityRow
     for column in (table.sealed_key, table.request_sealed_key):
@@ -53,14 +53,14 @@ def sealed_secrets(session: Session) -> Iterator[tuple[str, str, str, bytes]]:
     authority = GatewayAuthorityRow
     for ca in session.execute(select(authority.organization_id, authority.id, authority.sealed_key)):
         yield ca[0], ca[1], GATEWAY_CA, ca[2]
-    for organization, secret in endpoint_security.secrets(session):
+    for organization, secret in endpoint_security.list_secrets(session):
         yield organization, secret.id, ", ".join(sorted(secret.origins)), secret.sealed
     channel = NotificationChannelRow
     for row in session.execute(select(channel.organization_id, channel.id, channel.name, channel.sealed)):
         yield row[0], row[1], f"the notification channel {row[2]}", row[3]
 
 
-def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+def list_trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """Yield each certificate that is currently trusted: organization, alias, DER."""
     table = EndpointCertificateRow
     query = select(table.organization_id, table.alias, TrustedCertificateRow.der)
@@ -71,7 +71,7 @@ def trusted_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
         yield row[0], row[1], row[2]
 
 
-def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+def list_presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """Yield the first certificate of each gateway identity: organization, origin, DER."""
     table = GatewayIdentityRow
     query = select(table.organization_id, table.origin, IdentityChainRow.der)
@@ -80,7 +80,7 @@ def presented_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]
         yield row[0], row[1], row[2]
 
 
-def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
+def list_calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
     """Yield each caller certificate: organization, alias and API, DER."""
     table = CallerCertificateRow
     query = select(table.organization_id, table.alias, ApiRow.name, ApiRow.version, table.der)
@@ -91,14 +91,14 @@ def calling_certificates(session: Session) -> Iterator[tuple[str, str, bytes]]:
         yield row[0], f"{row[1]} for {row[2]} {row[3]}", row[4]
 
 
-def expiries_of_gateways(session: Session) -> dict[str, datetime]:
+def list_gateway_expiries(session: Session) -> dict[str, datetime]:
     """Return when the newest certificate of each gateway that has joined expires, by the gateway's name."""
     query = select(GatewayRow.name, func.max(GatewayCertificateRow.not_after))
     query = query.join(GatewayCertificateRow, GatewayCertificateRow.gateway_id == GatewayRow.id)
     return {row[0]: row[1] for row in session.execute(query.group_by(GatewayRow.name).order_by(GatewayRow.name))}
 
 
-def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
+def list_without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
     """Return the APIs that require a caller certificate but accept none at *now*: organization, name and version."""
     table = CallerCertificateRow
     valid = exists().where(table.api_id == ApiRow.id, table.not_before <= now, table.not_after >= now)
@@ -109,7 +109,7 @@ def without_callers(session: Session, now: datetime) -> list[tuple[str, str]]:
     ]
 
 
-def exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:
+def list_exceptions(session: Session, now: datetime) -> list[tuple[str, str]]:
     """Return the origins with an exception at *now*, the first to expire first: organization, origin."""
     table = TrustSettingsRow
     query = select(table.organization_id, table.origin).where(table.exception_ends_at > now)

@@ -70,13 +70,13 @@ def record(session: Session, event: AuditEvent) -> None:
     append(session, row)
 
 
-def audit_events(session: Session, organization: str) -> list[AuditEvent]:
+def list_audit_events(session: Session, organization: str) -> list[AuditEvent]:
     """Return all audit events of an organization, oldest first."""
     query = select(AuditEventRow).where(AuditEventRow.organization_id == organization).order_by(AuditEventRow.id)
     return [AuditEvent.read(row) for row in session.scalars(query)]
 
 
-def audit_events_of(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
+def list_audit_events_about(session: Session, organization: str, subject: str, action: str) -> list[AuditEvent]:
     """Return the audit events with this *action* about this *subject*, oldest first."""
     table = AuditEventRow
     about = (table.organization_id == organization, table.subject == subject, table.action == action)
@@ -88,25 +88,25 @@ def announce(session: Session, organization: str, kind: ChangeKind, key: str, no
     session.add(ChangeRow(organization_id=organization, at=now, kind=kind, key=key))
 
 
-def last_change(session: Session) -> int:
+def get_last_sequence(session: Session) -> int:
     """Return the sequence number of the latest change; 0 if there is none."""
     return session.scalar(select(func.max(ChangeRow.sequence))) or 0
 
 
-def latest_change(session: Session) -> Change | None:
+def get_latest_change(session: Session) -> Change | None:
     """Return the latest change; None if there is none."""
     newest = select(func.max(ChangeRow.sequence)).scalar_subquery()
     row = session.scalar(select(ChangeRow).where(ChangeRow.sequence == newest))
     return _read(row) if row else None
 
 
-def changes_since(session: Session, last: Change | None) -> list[Change]:
+def list_changes_since(session: Session, last: Change | None) -> list[Change]:
     """
-    Return the changes after *last*, the latest one that was read (None: of all), as `changes_after` does.
+    Return the changes after *last*, the latest one that was read (None: of all), as `list_changes_after` does.
 
     Raises ChangesLost if *last* isn't there anymore, or another control plane has noticed that changes were lost.
     """
-    changes = changes_after(session, last.sequence - 1 if last else 0)
+    changes = list_changes_after(session, last.sequence - 1 if last else 0)
     if last and (not changes or changes.pop(0) != last):
         raise ChangesLost
     if any(change.kind == EVERYTHING for change in changes):
@@ -123,14 +123,14 @@ def announce_loss(session: Session, last: Change | None, now: datetime) -> None:
     number = last.sequence if last else 0
     if session.scalar(select(ChangeRow.sequence).where(ChangeRow.sequence > number, ChangeRow.kind == EVERYTHING)):
         return  # another control plane was faster
-    number = max(number, last_change(session)) + 1
+    number = max(number, get_last_sequence(session)) + 1
     organization = session.scalars(select(OrganizationRow.id).order_by(OrganizationRow.id).limit(1)).one()
     session.add(ChangeRow(sequence=number, organization_id=organization, at=now, kind=EVERYTHING, key=""))
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.setval(func.pg_get_serial_sequence("change", "sequence"), number)))
 
 
-def changes_after(session: Session, sequence: int) -> list[Change]:
+def list_changes_after(session: Session, sequence: int) -> list[Change]:
     """
     Return the changes after *sequence* in all organizations, oldest first.
 

@@ -13,7 +13,7 @@ from holdfast.store.tables import LabelRow
 Column = InstrumentedAttribute[str]
 
 
-def labels_of(session: Session, organization: str, kind: LabeledKind, name: str) -> tuple[str, ...]:
+def list_of_object(session: Session, organization: str, kind: LabeledKind, name: str) -> tuple[str, ...]:
     """Return the labels of the object *name*, sorted."""
     query = select(LabelRow.name).where(*_this(organization, kind, name))
     return tuple(sorted(session.scalars(query)))

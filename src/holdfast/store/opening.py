@@ -15,7 +15,7 @@ from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.recovery.integrity import check_before_start
 from holdfast.store.recovery.replacement import finish
 from holdfast.store.recovery.write_ahead_log import check_log
-from holdfast.store.revisions import is_foreign, must_migrate, newest_revision, oldest_of, revision_of
+from holdfast.store.revisions import get_newest_revision, get_oldest_revision, get_revision, is_foreign, must_migrate
 from holdfast.store.sqlite.engine import SqliteEngine
 from holdfast.store.sqlite.files import open_to_read
 
@@ -61,12 +61,12 @@ def _prepare(path: Path) -> bool:
         return True
     check_before_start(path)
     with open_to_read(path) as connection:
-        revision = revision_of(connection)
+        revision = get_revision(connection)
         if is_foreign(connection):
             raise StoreForeign(path)
-        outdated = must_migrate(revision, oldest_of(connection))
+        outdated = must_migrate(revision, get_oldest_revision(connection))
     if revision is None or not outdated:
         return outdated
-    copy = copy_before_migration(path, newest_revision(), datetime.now(UTC))
-    log.warning("database copied before migration", copy=str(copy), before=revision, after=newest_revision())
+    copy = copy_before_migration(path, get_newest_revision(), datetime.now(UTC))
+    log.warning("database copied before migration", copy=str(copy), before=revision, after=get_newest_revision())
     return True

@@ -23,7 +23,7 @@ def list_schema_revisions() -> tuple[str, ...]:
     return tuple(sorted((file.name[1:].partition("_")[0] for file in files), reverse=True))
 
 
-def newest_revision() -> str:
+def get_newest_revision() -> str:
     """Return the revision that this version needs."""
     return list_schema_revisions()[0]
 
@@ -39,24 +39,24 @@ def must_migrate(revision: str | None, oldest: str | None) -> bool:
         StoreTooNew: This version can't use the tables.
     """
     if revision is None or revision in list_schema_revisions():
-        return revision != newest_revision()
+        return revision != get_newest_revision()
     if oldest not in list_schema_revisions():
         raise StoreTooNew(revision)
     log.warning("database has tables of a later version, which this one can use", revision=revision)
     return False
 
 
-def oldest_of(connection: sqlite3.Connection) -> str | None:
+def get_oldest_revision(connection: sqlite3.Connection) -> str | None:
     """Return the oldest revision whose code can use a database's tables; None if they don't say."""
-    if COMPATIBILITY not in tables_of(connection):
+    if COMPATIBILITY not in list_tables(connection):
         return None
     row = connection.execute("SELECT oldest_revision FROM schema_compatibility").fetchone()
     return str(row[0]) if row else None
 
 
-def revision_of(connection: sqlite3.Connection) -> str | None:
+def get_revision(connection: sqlite3.Connection) -> str | None:
     """Return the revision of a database; None if it has no Holdfast tables."""
-    if VERSIONS not in tables_of(connection):
+    if VERSIONS not in list_tables(connection):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None
@@ -64,9 +64,9 @@ def revision_of(connection: sqlite3.Connection) -> str | None:
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
     """Return whether a database has tables, but none from Holdfast, not even from a first start that was killed."""
-    return revision_of(connection) is None and bool(tables_of(connection) - {VERSIONS})
+    return get_revision(connection) is None and bool(list_tables(connection) - {VERSIONS})
 
 
-def tables_of(connection: sqlite3.Connection) -> set[str]:
+def list_tables(connection: sqlite3.Connection) -> set[str]:
     """Return the names of a database's tables, whatever its revision."""
     return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

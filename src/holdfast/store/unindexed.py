@@ -12,6 +12,6 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, func, null
 T = TypeVar("T")
 
 
-def unindexed(column: SQLColumnExpression[T]) -> ColumnElement[T]:
+def disable_index(column: SQLColumnExpression[T]) -> ColumnElement[T]:
     """Return the value of *column* as an expression that no index is about."""
     return func.coalesce(column, null())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import requires_certificate
-from holdfast.store.revisions import list_schema_revisions, tables_of
+from holdfast.store.revisions import list_schema_revisions, list_tables
 
 OBEYED_SINCE = "0009"  # since this revision, `mutualssl` in a description makes the API require certificates
 
@@ -26,10 +26,10 @@ class NamedApi:
         return f"{self.name} {self.version} of {self.organization}"
 
 
-def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
+def list_apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
     """Return the APIs that anyone can call at *revision*, and that require client certificates after the upgrade."""
     known = list_schema_revisions()
-    if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in tables_of(connection):
+    if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in list_tables(connection):
         return []
     query = (
         "SELECT api.organization_id, api.name, api.version, members FROM api_document JOIN api ON api.id = api_id "
@@ -42,7 +42,7 @@ def apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[Nam
     ]
 
 
-def apis_without_endpoint(connection: sqlite3.Connection) -> list[NamedApi]:
+def list_apis_without_endpoint(connection: sqlite3.Connection) -> list[NamedApi]:
     """Return the APIs with an endpoint that an earlier version accepted and this one doesn't."""
     query = (
         "SELECT organization_id, name, version, production_url, sandbox_url FROM api "

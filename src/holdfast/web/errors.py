@@ -20,7 +20,14 @@ from starlette.responses import Response
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
 from holdfast.services.errors import NotFound, NotPermitted
-from holdfast.store.errors import StoreFailure, StoreFull, StoreReadOnly, StoreUnreachable, public_text, unwritable
+from holdfast.store.errors import (
+    StoreFailure,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnreachable,
+    explain_unwritable,
+    write_public_text,
+)
 from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_runtime
 from holdfast.web.rendering import render, wants_part
@@ -97,7 +104,7 @@ async def _answer_try_later(request: Request, error: Exception) -> Response:
     assert isinstance(error, TryLater)  # noqa: S101 - installed for this class only
     reading = request.method == "GET"
     title = "Not saved" if isinstance(error, StoreFailure) and not reading else "Try again"
-    text = public_text(error, reading=reading)
+    text = write_public_text(error, reading=reading)
     if isinstance(error, StoreUnreachable):
         page = _write(request, 503, title, text)  # without the user's menu, which is in the database
     else:
@@ -107,7 +114,7 @@ async def _answer_try_later(request: Request, error: Exception) -> Response:
 
 
 async def _answer_not_saved(request: Request, error: Exception) -> Response:
-    failure = unwritable(error)
+    failure = explain_unwritable(error)
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))

@@ -25,7 +25,7 @@ def pizza(store, anna, clock):
 
 def events_of(store, who):
     with store.read() as session:
-        return [(event.user, event.action) for event in journal.audit_events(session, who.organization)]
+        return [(event.user, event.action) for event in journal.list_audit_events(session, who.organization)]
 
 
 def test_a_new_api_is_created_and_not_served(store, anna, clock, pizza):
@@ -168,7 +168,7 @@ def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza
     actions = ["create API", "change API", "change lifecycle", "delete API"]
     assert events_of(store, anna) == [("anna", action) for action in actions]
     with store.read() as session:
-        changes = journal.changes_after(session, 0)
+        changes = journal.list_changes_after(session, 0)
     assert [change.kind for change in changes if change.key == pizza.id] == ["api"] * 4
 
 

@@ -26,13 +26,13 @@ def api(store, anna, clock):
 
 def changes_of(store, who):
     with store.read() as session:
-        changes = journal.changes_after(session, 0)
+        changes = journal.list_changes_after(session, 0)
     return [(change.kind, change.key) for change in changes if change.organization == who.organization]
 
 
 def last_event(store, who):
     with store.read() as session:
-        return journal.audit_events(session, who.organization)[-1]
+        return journal.list_audit_events(session, who.organization)[-1]
 
 
 def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, api):

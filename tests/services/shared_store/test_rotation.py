@@ -207,5 +207,5 @@ def test_every_step_has_one_event_and_one_change_row(a):
         assert len(after[2]) == len(before[2]) + 1
         assert after[3] == before[3] + 1
     with a.store.read() as session:
-        change = journal.changes_after(session, after[3] - 1)[0]
+        change = journal.list_changes_after(session, after[3] - 1)[0]
     assert (change.kind, change.key) == ("origin", "https://pizza.test:8443")

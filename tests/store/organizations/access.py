@@ -8,21 +8,27 @@ from holdfast.store.access.tokens import Kind
 from store.organizations.rows import LATER, NOW
 
 READS = {
-    accounts.user_in: lambda session, org, both: [accounts.user_in(session, org, each.user.name) for each in both],
+    accounts.get_user: lambda session, org, both: [accounts.get_user(session, org, each.user.name) for each in both],
     accounts.find_users: lambda session, org, _: accounts.find_users(session, org)[0],
     accounts.count_users: lambda session, org, _: [org] * accounts.count_users(session, org),
     accounts.has_password_user: lambda session, org, _: [org] * accounts.has_password_user(session, org, "admin"),
-    accounts.sessions_of: lambda session, org, both: [
-        browser for each in both for browser in accounts.sessions_of(session, replace(each.user, organization=org), NOW)
+    accounts.list_sessions: lambda session, org, both: [
+        browser
+        for each in both
+        for browser in accounts.list_sessions(session, replace(each.user, organization=org), NOW)
     ],
-    saved_views.find: lambda session, org, both: [
-        each.name for each in both if saved_views.find(session, replace(each.user, organization=org), "certificates")
+    saved_views.list_of_page: lambda session, org, both: [
+        each.name
+        for each in both
+        if saved_views.list_of_page(session, replace(each.user, organization=org), "certificates")
     ],
-    tokens.token_of_kind: lambda session, org, both: [
-        tokens.token_of_kind(session, replace(each.user, organization=org), Kind.PERSONAL, NOW) for each in both
+    tokens.get_newest_of_kind: lambda session, org, both: [
+        tokens.get_newest_of_kind(session, replace(each.user, organization=org), Kind.PERSONAL, NOW) for each in both
     ],
-    tokens.personal_tokens: lambda session, org, both: [
-        token for each in both for token in tokens.personal_tokens(session, replace(each.user, organization=org), NOW)
+    tokens.list_personal_tokens: lambda session, org, both: [
+        token
+        for each in both
+        for token in tokens.list_personal_tokens(session, replace(each.user, organization=org), NOW)
     ],
 }
 WRITES = {
@@ -82,16 +88,16 @@ WRITES = {
     ),
 }
 FOR_ALL = {
-    accounts.organizations,
+    accounts.list_organizations,
     accounts.insert_organization,
     # Names of users, identities at the provider, and secrets are unique, and tell which organization it is.
-    accounts.user_identified,
-    accounts.user_named,
-    accounts.session_user,
-    accounts.find_session,
+    accounts.get_user_by_subject,
+    accounts.get_user_by_name,
+    accounts.get_session_user,
+    accounts.get_session,
     accounts.mark_seen,
     accounts.remove_session,
-    tokens.token_with_hash,
-    tokens.owner_of_hash,
-    tokens.application_with_id,
+    tokens.get_token,
+    tokens.get_owner,
+    tokens.get_application,
 }

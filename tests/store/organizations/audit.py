@@ -8,25 +8,29 @@ from holdfast.store.tables import AuditEventRow
 from store.organizations.rows import AFTER_NOW, NOW
 
 READS = {
-    journal.audit_events: lambda session, org, _: [
-        event for event in journal.audit_events(session, org) if event.subject == "Pizza"
+    journal.list_audit_events: lambda session, org, _: [
+        event for event in journal.list_audit_events(session, org) if event.subject == "Pizza"
     ],
-    journal.audit_events_of: lambda session, org, _: journal.audit_events_of(session, org, "Pizza", "create API"),
-    audit_events.newest: lambda session, org, _: [
-        each.event for each in audit_events.newest(session, org, Filter(), None, 9) if each.event.subject == "Pizza"
+    journal.list_audit_events_about: lambda session, org, _: journal.list_audit_events_about(
+        session, org, "Pizza", "create API"
+    ),
+    audit_events.find_newest: lambda session, org, _: [
+        each.event
+        for each in audit_events.find_newest(session, org, Filter(), None, 9)
+        if each.event.subject == "Pizza"
     ],
     audit_events.find_following: lambda session, org, _: [
         each.event
         for each in audit_events.find_following(session, org, Filter(), None, 9)
         if each.event.subject == "Pizza"
     ],
-    audit_events.users: lambda session, org, both: [
-        each.name for each in both if each.user.name in audit_events.users(session, org, 9)
+    audit_events.list_users: lambda session, org, both: [
+        each.name for each in both if each.user.name in audit_events.list_users(session, org, 9)
     ],
-    audit_chain.chain_state: lambda session, org, both: [
+    audit_chain.get_state: lambda session, org, both: [
         each.name
         for each in both
-        if audit_chain.chain_state(session, org).newest.hash
+        if audit_chain.get_state(session, org).newest.hash
         == audit_events.find_following(session, each.name, Filter(), None, 1)[0].members["hash"]
     ],
     audit_chain.has_forgettable: lambda session, org, _: [org] * audit_chain.has_forgettable(session, org, AFTER_NOW),
@@ -37,14 +41,14 @@ WRITES = {
     audit_chain.append: lambda session, org, _: audit_chain.append(
         session, AuditEventRow(organization_id=org, at=NOW, user="", action="create API", subject="", detail="")
     ),
-    audit_chain.chain_waiting: lambda session, org, _: audit_chain.chain_waiting(session, org),
+    audit_chain.chain_waiting_events: lambda session, org, _: audit_chain.chain_waiting_events(session, org),
     audit_chain.forget: lambda session, org, _: audit_chain.forget(session, org, AFTER_NOW, AFTER_NOW),
 }
 FOR_ALL = {
-    audit_chain.organizations_waiting,
-    journal.last_change,
-    journal.changes_after,
-    journal.latest_change,
-    journal.changes_since,
+    audit_chain.list_waiting_organizations,
+    journal.get_last_sequence,
+    journal.list_changes_after,
+    journal.get_latest_change,
+    journal.list_changes_since,
     journal.announce_loss,
 }

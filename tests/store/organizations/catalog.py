@@ -36,34 +36,36 @@ def _names(both, ids):
 
 def _content(session, revision):
     try:
-        return revisions.content_of(session, revision)
+        return revisions.get_content(session, revision)
     except NoResultFound:
         return None
 
 
 READS = {
     apis.get: lambda session, org, both: [api for api_id in _ids(both) if (api := apis.get(session, org, api_id))],
-    apis.id_of: lambda session, org, both: _names(both, {apis.id_of(session, org, "anna-Pizza-1.0.0")}),
+    apis.get_id: lambda session, org, both: _names(both, {apis.get_id(session, org, "anna-Pizza-1.0.0")}),
     apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
-    apis.sharing_name_or_context: lambda session, org, _: apis.sharing_name_or_context(session, org, "Pizza", "/pizza"),
-    apis.using_origins: lambda session, org, _: apis.using_origins(session, org, {ORIGIN}),
+    apis.list_sharing_name_or_context: lambda session, org, _: apis.list_sharing_name_or_context(
+        session, org, "Pizza", "/pizza"
+    ),
+    apis.list_using_origins: lambda session, org, _: apis.list_using_origins(session, org, {ORIGIN}),
     apis.has_origin: lambda session, org, _: [org] * apis.has_origin(session, org, ORIGIN),
-    apis.with_ids: lambda session, org, both: apis.with_ids(session, org, _ids(both)),
-    apis.in_order: lambda session, org, both: apis.in_order(session, org, _ids(both)),
+    apis.list_with_ids: lambda session, org, both: apis.list_with_ids(session, org, _ids(both)),
+    apis.list_in_order: lambda session, org, both: apis.list_in_order(session, org, _ids(both)),
     api_pages.find_ids: lambda session, org, both: [
         each.name for each in both if each.api.id in api_pages.find_ids(session, org, [], [])[0]
     ],
-    apis.names: lambda session, org, both: _names(both, apis.names(session, org, _ids(both))),
-    apis.with_context: lambda session, org, _: apis.with_context(session, org, "/pizza"),
-    apis.all_of: lambda session, org, _: apis.all_of(session, org),
-    apis.ids_by_origin: lambda session, org, both: [
+    apis.list_names: lambda session, org, both: _names(both, apis.list_names(session, org, _ids(both))),
+    apis.list_with_context: lambda session, org, _: apis.list_with_context(session, org, "/pizza"),
+    apis.list_of_organization: lambda session, org, _: apis.list_of_organization(session, org),
+    apis.list_ids_by_origin: lambda session, org, both: [
         each.name
         for each in both
-        for ids in apis.ids_by_origin(session, org, [further_of(each.name)]).values()
+        for ids in apis.list_ids_by_origin(session, org, [further_of(each.name)]).values()
         if ids == [each.api.id]
     ],
-    api_origins.of_api: lambda session, org, both: [
-        each.name for each in both if api_origins.of_api(session, org, each.api.id)
+    api_origins.list_of_api: lambda session, org, both: [
+        each.name for each in both if api_origins.list_of_api(session, org, each.api.id)
     ],
     api_overviews.find: lambda session, org, _: {
         api
@@ -71,73 +73,73 @@ READS = {
         for show in (Show.ALL, Show.EXPIRING)
         for api in api_overviews.find(session, org, OverviewFilter("pizza", show, expiring=FAR), sort)[0]
     },
-    api_overviews.trusted_at: lambda session, org, _: [
-        org for at in api_overviews.trusted_at(session, org, [ORIGIN]).values() if at.count == 1
+    api_overviews.list_trusted_at: lambda session, org, _: [
+        org for at in api_overviews.list_trusted_at(session, org, [ORIGIN]).values() if at.count == 1
     ],
     api_search.search: lambda session, org, both: _names(
         both, {names.id for names in api_search.search(session, org, ["pizza"], 9)}
     ),
-    api_documents.members_of: lambda session, org, both: [
-        members["of"] for members in api_documents.members_of(session, org, _ids(both)).values()
+    api_documents.list_members: lambda session, org, both: [
+        members["of"] for members in api_documents.list_members(session, org, _ids(both)).values()
     ],
-    api_documents.types_of: lambda session, org, both: api_documents.types_of(session, org, _ids(both)).values(),
-    api_documents.definition_of: lambda session, org, both: [
+    api_documents.list_types: lambda session, org, both: api_documents.list_types(session, org, _ids(both)).values(),
+    api_documents.get_definition: lambda session, org, both: [
         definition.strip('"')
         for api_id in _ids(both)
-        if (definition := api_documents.definition_of(session, org, api_id))
+        if (definition := api_documents.get_definition(session, org, api_id))
     ],
-    documents.find: lambda session, org, both: [
-        document for api_id in _ids(both) for document in documents.find(session, org, api_id)
+    documents.list_of_api: lambda session, org, both: [
+        document for api_id in _ids(both) for document in documents.list_of_api(session, org, api_id)
     ],
     documents.get: lambda session, org, both: [
         documents.get(session, org, each.api.id, each.document.id) for each in both
     ],
-    documents.content_of: lambda session, org, both: [
-        documents.content_of(session, replace(each.document, organization=org)).decode() for each in both
+    documents.get_content: lambda session, org, both: [
+        documents.get_content(session, replace(each.document, organization=org)).decode() for each in both
     ],
-    documents.sizes_of: lambda session, org, both: [
-        each.name for each in both if documents.sizes_of(session, org, each.api.id)
+    documents.list_sizes: lambda session, org, both: [
+        each.name for each in both if documents.list_sizes(session, org, each.api.id)
     ],
-    documents.thumbnail_of: lambda session, org, both: [
+    documents.get_thumbnail: lambda session, org, both: [
         thumbnail.content.decode()
         for api_id in _ids(both)
-        if (thumbnail := documents.thumbnail_of(session, org, api_id))
+        if (thumbnail := documents.get_thumbnail(session, org, api_id))
     ],
-    deployments.places_of: lambda session, org, both: _names(
-        both, deployments.places_of(session, org, sorted(_ids(both)))
+    deployments.list_places: lambda session, org, both: _names(
+        both, deployments.list_places(session, org, sorted(_ids(both)))
     ),
     deployments.list_revisions: lambda session, org, both: [
         each.name for each in both if deployments.list_revisions(session, org, each.api.id)
     ],
-    endpoint_security.of_apis: lambda session, org, both: [
+    endpoint_security.list_by_api: lambda session, org, both: [
         security.username
-        for environments in endpoint_security.of_apis(session, org, _ids(both)).values()
+        for environments in endpoint_security.list_by_api(session, org, _ids(both)).values()
         for security in environments["production"]
     ],
-    failure_acknowledgements.of_organization: lambda session, org, both: _names(
-        both, {api_id for api_id, _ in failure_acknowledgements.of_organization(session, org, NOW)}
+    failure_acknowledgements.list_of_organization: lambda session, org, both: _names(
+        both, {api_id for api_id, _ in failure_acknowledgements.list_of_organization(session, org, NOW)}
     ),
-    http1_origins.among: lambda session, org, _: [org] * len(http1_origins.among(session, org, [ORIGIN])),
+    http1_origins.list_among: lambda session, org, _: [org] * len(http1_origins.list_among(session, org, [ORIGIN])),
     labels.find: lambda session, org, both: [
         each.name for each in both if labels.find(session, org, label="team") == ([each.labeled], 1)
     ],
-    labels.labels_of: lambda session, org, both: [
+    labels.list_of_object: lambda session, org, both: [
         each.name
         for each in both
-        if labels.labels_of(session, org, LabeledKind.CERTIFICATE, "pizza-backend") == each.labeled.labels
+        if labels.list_of_object(session, org, LabeledKind.CERTIFICATE, "pizza-backend") == each.labeled.labels
     ],
-    revisions.list_of: lambda session, org, both: [
-        revision for api_id in _ids(both) for revision in revisions.list_of(session, org, api_id)
+    revisions.list_of_api: lambda session, org, both: [
+        revision for api_id in _ids(both) for revision in revisions.list_of_api(session, org, api_id)
     ],
     revisions.get: lambda session, org, both: [revisions.get(session, org, each.revision.id) for each in both],
-    revisions.content_of: lambda session, org, both: [
+    revisions.get_content: lambda session, org, both: [
         each.name for each in both if _content(session, replace(each.revision, organization=org))
     ],
     revisions.count: lambda session, org, both: [
         each.name for each in both if revisions.count(session, replace(each.api, organization=org))
     ],
-    revisions.origins_of: lambda session, org, both: [
-        each.name for each in both if any(revisions.origins_of(session, replace(each.api, organization=org)).values())
+    revisions.list_origins: lambda session, org, both: [
+        each.name for each in both if any(revisions.list_origins(session, replace(each.api, organization=org)).values())
     ],
     revisions.find_deployed: lambda session, org, both: [
         each.name
@@ -213,5 +215,5 @@ WRITES = {
 }
 FOR_ALL = {
     deployments.count_by_group,
-    endpoint_security.secrets,
+    endpoint_security.list_secrets,
 }

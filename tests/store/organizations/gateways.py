@@ -11,11 +11,11 @@ READS = {
     gateways.get: lambda session, org, _: [gateways.get(session, org, "eu-1")],
     gateways.find: lambda session, org, _: gateways.find(session, org)[0],
     gateways.count: lambda session, org, _: [org] * gateways.count(session, org),
-    gateway_certificates.holder: lambda session, org, both: [
-        each.name for each in both if gateway_certificates.holder(session, org, each.issued.fingerprint, NOW)
+    gateway_certificates.get_holder: lambda session, org, both: [
+        each.name for each in both if gateway_certificates.get_holder(session, org, each.issued.fingerprint, NOW)
     ],
-    gateway_certificates.expiries: lambda session, org, both: [
-        each.name for each in both if gateway_certificates.expiries(session, org, {each.issued.fingerprint})
+    gateway_certificates.list_expiries: lambda session, org, both: [
+        each.name for each in both if gateway_certificates.list_expiries(session, org, {each.issued.fingerprint})
     ],
     gateway_certificates.are_valid: lambda session, org, _: [org] * gateway_certificates.are_valid(session, org, NOW),
     join_tokens.get: lambda session, org, both: [
@@ -52,6 +52,6 @@ WRITES = {
 }
 FOR_ALL = {
     # Groups belong to the installation, and serve APIs of all organizations.
-    gateways.names_in,
+    gateways.list_names_in,
     gateways.list_joined,
 }

@@ -10,10 +10,10 @@ READS = {
     caller_certificates.get: lambda session, org, both: [
         caller_certificates.get(session, org, each.api.id, "partner") for each in both
     ],
-    caller_certificates.alias_of: lambda session, org, both: [
+    caller_certificates.get_alias: lambda session, org, both: [
         each.name
         for each in both
-        if caller_certificates.alias_of(session, org, each.api.id, each.caller.certificate.fingerprint)
+        if caller_certificates.get_alias(session, org, each.api.id, each.caller.certificate.fingerprint)
     ],
     caller_certificates.find: lambda session, org, both: [
         caller for each in both for caller in caller_certificates.find(session, org, each.api.id)[0]
@@ -27,11 +27,11 @@ READS = {
         if each.api.id in {caller.api_id for caller in caller_certificates.find_expiring(session, org, FAR)}
     ],
     gateway_identities.get: lambda session, org, _: [gateway_identities.get(session, org, ORIGIN)],
-    gateway_identities.of_origins: lambda session, org, _: gateway_identities.of_origins(
+    gateway_identities.list_by_origin: lambda session, org, _: gateway_identities.list_by_origin(
         session, org, [ORIGIN]
     ).values(),
-    gateway_identities.of_organization: lambda session, org, _: {
-        identity.organization for identity in gateway_identities.of_organization(session, org)
+    gateway_identities.list_of_organization: lambda session, org, _: {
+        identity.organization for identity in gateway_identities.list_of_organization(session, org)
     },
 }
 WRITES = {

@@ -9,32 +9,32 @@ from store.organizations.rows import LATER, NOW
 
 READS = {
     channels.get: lambda session, org, _: [channels.get(session, org, "ops")],
-    channels.of_organization: lambda session, org, _: channels.of_organization(session, org),
+    channels.list_of_organization: lambda session, org, _: channels.list_of_organization(session, org),
     channels.count: lambda session, org, _: [org] * channels.count(session, org),
-    channels.backlogs: lambda session, org, _: [
-        channel_id.removeprefix("c-") for channel_id in channels.backlogs(session, org)
+    channels.list_backlogs: lambda session, org, _: [
+        channel_id.removeprefix("c-") for channel_id in channels.list_backlogs(session, org)
     ],
     channels.count_given_up: lambda session, org, _: [
         channel_id.removeprefix("c-") for channel_id in channels.count_given_up(session, org)
     ],
-    conditions.courses: lambda session, org, _: [
+    conditions.list_courses: lambda session, org, _: [
         course.condition.wording.title
-        for course in conditions.courses(session, org, [EventKind.BACKEND_FAILURE]).values()
+        for course in conditions.list_courses(session, org, [EventKind.BACKEND_FAILURE]).values()
     ],
-    conditions.cursor: lambda session, org, _: [] if conditions.cursor(session, org) is None else [org],
-    conditions.audit_events_after: lambda session, org, _: conditions.audit_events_after(
+    conditions.get_cursor: lambda session, org, _: [] if conditions.get_cursor(session, org) is None else [org],
+    conditions.list_audit_events_after: lambda session, org, _: conditions.list_audit_events_after(
         session, org, 0, 100, ["update API"]
     ),
     history.find: lambda session, org, _: {
         each.notification.organization for each in history.find(session, org, 0, 10)[0]
     },
-    history.latest_of_present: lambda session, org, _: {
-        each.organization for each in history.latest_of_present(session, org)
+    history.list_latest_of_present: lambda session, org, _: {
+        each.organization for each in history.list_latest_of_present(session, org)
     },
     silences.get: lambda session, org, both: [silences.get(session, org, each.silence.id, NOW) for each in both],
-    silences.active: lambda session, org, _: silences.active(session, org, NOW),
-    owners.of_objects: lambda session, org, _: [
-        owner for of_object in owners.of_objects(session, org, ["api:1"]).values() for owner in of_object
+    silences.list_active: lambda session, org, _: silences.list_active(session, org, NOW),
+    owners.list_by_object: lambda session, org, _: [
+        owner for of_object in owners.list_by_object(session, org, ["api:1"]).values() for owner in of_object
     ],
 }
 WRITES = {
@@ -62,14 +62,14 @@ WRITES = {
     owners.save: lambda session, org, _: owners.save(session, org, "api:1", []),
 }
 FOR_ALL = {
-    channels.organizations,
-    conditions.any_without_channels,
+    channels.list_organizations,
+    conditions.has_any_without_channels,
     conditions.forget_without_channels,
-    conditions.last_audit_event,
-    outbox.channels_to_begin,
-    outbox.due,
+    conditions.get_last_audit_event_id,
+    outbox.list_channels_to_begin,
+    outbox.list_due,
     # These are about a message or a channel that was read before, by its id.
-    outbox.content,
+    outbox.get_content,
     outbox.count_attempt,
     outbox.mark_delivered,
     outbox.mark_failed,

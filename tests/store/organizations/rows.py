@@ -184,7 +184,7 @@ def _insert_apis(session: Session, own: SimpleNamespace) -> None:
     documents.save_thumbnail(session, own.api, own.thumbnail)
     documents.insert(session, own.document, own.name.encode())
     labels.replace(session, own.name, own.labeled)
-    revisions.insert(session, own.revision, RevisionContent(revisions.settings_of(own.api), own.members, None))
+    revisions.insert(session, own.revision, RevisionContent(revisions.write_settings(own.api), own.members, None))
     deployments.pin(session, own.api, "Default", own.revision.id, NOW, display_on_devportal=True)
     failure_acknowledgements.save(session, own.name, own.api.id, "production", own.acknowledgement)
     http1_origins.add(session, own.name, ORIGIN, NOW)
@@ -235,7 +235,7 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
 
 def _insert_observations(session: Session, own: SimpleNamespace) -> None:
     watched_endpoints.add(session, [own.place])
-    (watched,) = watched_endpoints.of_origins(session, own.name, [ORIGIN]).values()
+    (watched,) = watched_endpoints.list_by_origin(session, own.name, [ORIGIN]).values()
     own.watched = replace(watched, presented=Presented(own.name, own.name, "CA", LATER, NOW))
     watched_endpoints.save(session, own.watched)
     presented_chains.record(session, own.watched, own.presented)

@@ -25,33 +25,36 @@ READS = {
     endpoint_certificates.find: lambda session, org, _: endpoint_certificates.find(
         session, org, "pizza-backend", BACKEND
     )[0],
-    endpoint_certificates.of_origins: lambda session, org, _: endpoint_certificates.of_origins(session, org, {ORIGIN}),
-    endpoint_certificates.trusted_besides: lambda session, org, both: [
+    endpoint_certificates.list_of_origins: lambda session, org, _: endpoint_certificates.list_of_origins(
+        session, org, {ORIGIN}
+    ),
+    endpoint_certificates.list_trusted_besides: lambda session, org, both: [
         each.entry
         for each in both
-        if endpoint_certificates.trusted_besides(session, replace(each.entry, id="new", organization=org))
+        if endpoint_certificates.list_trusted_besides(session, replace(each.entry, id="new", organization=org))
         == [(each.entry.alias, each.entry.certificates[0])]
     ],
-    endpoint_certificates.aliases_with: lambda session, org, both: [
+    endpoint_certificates.list_aliases_with: lambda session, org, both: [
         each.entry
         for each in both
-        if endpoint_certificates.aliases_with(session, org, ORIGIN, each.entry.certificates, but="")
+        if endpoint_certificates.list_aliases_with(session, org, ORIGIN, each.entry.certificates, but="")
     ],
-    endpoint_certificates.with_id: lambda session, org, both: [
-        endpoint_certificates.with_id(session, org, each.entry.id) for each in both
+    endpoint_certificates.get_by_id: lambda session, org, both: [
+        endpoint_certificates.get_by_id(session, org, each.entry.id) for each in both
     ],
-    endpoint_certificates.with_aliases: lambda session, org, _: endpoint_certificates.with_aliases(
+    endpoint_certificates.list_with_aliases: lambda session, org, _: endpoint_certificates.list_with_aliases(
         session, org, ["pizza-backend"]
     ),
     inventory.find: lambda session, org, _: [entry.created_by for entry in inventory.find(session, org, PIZZA)],
     inventory.count: lambda session, org, _: [org] * inventory.count(session, org, PIZZA),
-    inventory.with_certificate: lambda session, org, both: [
+    inventory.list_aliases_with_certificate: lambda session, org, both: [
         each.entry
         for each in both
-        if inventory.with_certificate(session, org, each.entry.certificates[0].fingerprint) == [each.entry.alias]
+        if inventory.list_aliases_with_certificate(session, org, each.entry.certificates[0].fingerprint)
+        == [each.entry.alias]
     ],
-    inventory.users_of: lambda session, org, _: [
-        org for users in inventory.users_of(session, org, [ORIGIN]).values() if users.count == 1
+    inventory.list_users: lambda session, org, _: [
+        org for users in inventory.list_users(session, org, [ORIGIN]).values() if users.count == 1
     ],
     expiring.find: lambda session, org, both: [
         each.entry for each in both for expires in expiring.find(session, org, FAR) if expires.entry_id == each.entry.id
@@ -66,20 +69,24 @@ READS = {
     removed_certificates.get: lambda session, org, both: [
         removed_certificates.get(session, org, each.removed.id, NOW) for each in both
     ],
-    removed_certificates.latest_replaced: lambda session, org, both: [
-        removed_certificates.latest_replaced(session, org, each.removed.entry_id, NOW) for each in both
+    removed_certificates.get_latest_replaced: lambda session, org, both: [
+        removed_certificates.get_latest_replaced(session, org, each.removed.entry_id, NOW) for each in both
     ],
-    trust_settings.of_origins: lambda session, org, _: trust_settings.of_origins(session, org, [ORIGIN]).values(),
-    trust_settings.with_exception: lambda session, org, _: trust_settings.with_exception(session, org, NOW),
-    trust_settings.with_ended_exception: lambda session, org, _: trust_settings.with_ended_exception(session, org, NOW),
+    trust_settings.list_by_origin: lambda session, org, _: trust_settings.list_by_origin(
+        session, org, [ORIGIN]
+    ).values(),
+    trust_settings.list_with_exception: lambda session, org, _: trust_settings.list_with_exception(session, org, NOW),
+    trust_settings.list_with_ended_exception: lambda session, org, _: trust_settings.list_with_ended_exception(
+        session, org, NOW
+    ),
     unused_origins.find: lambda session, org, both: [
         each.name for each in both for origin in unused_origins.find(session, org) if origin == each.unused.origin
     ],
     unused_origins.count_certificates: lambda session, org, _: (
         [org] * unused_origins.count_certificates(session, org, 9)
     ),
-    unused_origins.with_certificates: lambda session, org, both: [
-        each.name for each in both if each.unused.origin in unused_origins.with_certificates(session, org)
+    unused_origins.list_with_certificates: lambda session, org, both: [
+        each.name for each in both if each.unused.origin in unused_origins.list_with_certificates(session, org)
     ],
     urgent.find_expiring: lambda session, org, both: (
         [org] * urgent.find_expiring(session, org, FAR, None, [each.unused.origin for each in both]).count
@@ -106,7 +113,9 @@ READS = {
     watched_endpoints.get: lambda session, org, both: [
         watched_endpoints.get(session, org, each.watched.id) for each in both
     ],
-    watched_endpoints.of_origins: lambda session, org, _: watched_endpoints.of_origins(session, org, [ORIGIN]).values(),
+    watched_endpoints.list_by_origin: lambda session, org, _: watched_endpoints.list_by_origin(
+        session, org, [ORIGIN]
+    ).values(),
     watched_endpoints.has_new: lambda session, org, both: (
         [org] * watched_endpoints.has_new(session, org, [each.api.id for each in both])
     ),
@@ -151,8 +160,8 @@ WRITES = {
     ),
 }
 FOR_ALL = {
-    endpoint_certificates.in_rotation,
-    trust_settings.next_end,
+    endpoint_certificates.list_in_rotation,
+    trust_settings.get_next_end,
     watched_endpoints.list_used,
     watched_endpoints.list_watched,
     # It is about complete rows.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from holdfast.cli.failures import CommandFailed
 from holdfast.network.sockets import CannotStart
-from holdfast.store.errors import StoreFailure, unwritable
+from holdfast.store.errors import StoreFailure, explain_unwritable
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def failures_in_words() -> Iterator[None]:
     except (CannotStart, StoreFailure) as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:
-        if failure := unwritable(error):
+        if failure := explain_unwritable(error):
             raise CommandFailed(str(failure)) from error
         if error.filename is None:
             raise

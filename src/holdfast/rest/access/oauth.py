@@ -21,7 +21,7 @@ from holdfast.services.access.oauth import ACCESS_LASTS, Grant, GrantRefused, To
 from holdfast.services.errors import TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.tokens import Application
-from holdfast.store.errors import StoreUnreachable, public_text
+from holdfast.store.errors import StoreUnreachable, write_public_text
 
 REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
@@ -191,7 +191,7 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 def _refuse(request: Request, error: GrantRefused | TooManyAttempts | StoreUnreachable) -> JSONResponse:
     if not isinstance(error, GrantRefused):
-        body = {"error": "temporarily_unavailable", "error_description": public_text(error)}
+        body = {"error": "temporarily_unavailable", "error_description": write_public_text(error)}
         status = 429 if isinstance(error, TooManyAttempts) else 503
         return JSONResponse(body, status, {"Retry-After": str(error.seconds)})
     by_header = "authorization" in request.headers

@@ -54,7 +54,7 @@ def session_principal(store: Transactions, token: str, now: datetime) -> Princip
     """Return the principal for a session's *token*; None if the session is unknown or has ended."""
     hashed = hash_token(token)
     with store.read() as session:
-        known = accounts.find_session(session, hashed, now)
+        known = accounts.get_session(session, hashed, now)
     if known is None:
         return None
     user, seen_at = known
@@ -71,7 +71,7 @@ def refuse_outdated(session: Session, user: User) -> None:
 
     Verifying a password takes a while, in which another request, maybe at another control plane, can end all sessions.
     """
-    current = accounts.user_in(session, user.organization, user.name)
+    current = accounts.get_user(session, user.organization, user.name)
     if current is None or current.disabled or (current.id, current.password_hash) != (user.id, user.password_hash):
         raise SignInRefused
 
@@ -98,15 +98,15 @@ class Accounts:
         *password*, becomes an admin and is enabled: this lets the operator of the machine back in.
         """
         with self._store.read() as session:
-            user = accounts.user_named(session, name)
+            user = accounts.get_user_by_name(session, name)
         # Hashing is slow, so it happens before the write transaction.
         keeps = user is not None and (not reset or self.passwords.matches(user.password_hash, password))
         password_hash = None if keeps else self.passwords.hash(password)
         system = Principal(organization, SYSTEM)
         with self._store.write() as session:
-            if organization not in accounts.organizations(session):
+            if organization not in accounts.list_organizations(session):
                 accounts.insert_organization(session, organization, now)
-            user = accounts.user_named(session, name)
+            user = accounts.get_user_by_name(session, name)
             if user is None:
                 if password_hash is None or (accounts.count_users(session, organization) and not reset):
                     return False  # a deleted user stays deleted
@@ -126,12 +126,12 @@ class Accounts:
     def lacks_first_user(self, organization: str, name: str) -> bool:
         """Return whether `ensure_user` would create the user *name* without a reset."""
         with self._store.read() as session:
-            return accounts.user_named(session, name) is None and not accounts.count_users(session, organization)
+            return accounts.get_user_by_name(session, name) is None and not accounts.count_users(session, organization)
 
     def is_password(self, name: str, password: str) -> bool:
         """Return whether *password* is that of the user *name*. Not counted as an attempt: the operator asks."""
         with self._store.read() as session:
-            user = accounts.user_named(session, name)
+            user = accounts.get_user_by_name(session, name)
         return user is not None and self.passwords.matches(user.password_hash, password)
 
     async def sign_in(self, store: Transactions, name: str, password: str, client: str, now: datetime) -> User:
@@ -179,7 +179,7 @@ class Accounts:
     def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
         """Return the user who may have this password, the hash to compare it with, and the key in `_verified`."""
         with store.read() as session:
-            user = accounts.user_named(session, name)
+            user = accounts.get_user_by_name(session, name)
         user = None if user and (user.disabled or user.identity) else user
         stored = user.password_hash if user else self.passwords.nobody
         return user, stored, hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
@@ -207,7 +207,7 @@ class Accounts:
     def end_session(self, token: str, now: datetime, address: str = "") -> None:
         """End the session of *token*, on a request from *address*."""
         with self._store.write() as session:
-            user = accounts.session_user(session, hash_token(token), now)
+            user = accounts.get_session_user(session, hash_token(token), now)
             accounts.remove_session(session, hash_token(token))
             if user:
                 write_down(session, principal_of(user, address), now, Action.SIGN_OUT, user.name)

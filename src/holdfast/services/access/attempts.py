@@ -66,7 +66,7 @@ class Attempts:
     def refuse_early(self, session: Session, keys: Collection[str], now: datetime) -> None:
         """Raise TooManyAttempts if it is too early for one of *keys*."""
         digests = self._digests(keys)
-        _refuse_early(failed_attempts.find(session, digests, now), self._remembered(digests, now), now)
+        _refuse_early(failed_attempts.list_by_key(session, digests, now), self._remembered(digests, now), now)
 
     @contextmanager
     def attempt(self, keys: Sequence[str], now: datetime, *, cheap: bool = False) -> Iterator[Callable[[], None]]:
@@ -98,7 +98,7 @@ class Attempts:
                 return
         digests = self._digests(keys)
         with self._store.read() as session:
-            stored = failed_attempts.find(session, digests, now)
+            stored = failed_attempts.list_by_key(session, digests, now)
         _refuse_early(stored, self._remembered(digests, now), now)
         self._forget(digests[:1], [key for key in digests[:1] if key in stored])
 
@@ -118,7 +118,7 @@ class Attempts:
         others = self._remember(keys, now)
         try:
             with self._store.read() as session:
-                stored = failed_attempts.find(session, keys, now)
+                stored = failed_attempts.list_by_key(session, keys, now)
             _refuse_early(stored, others, now)
             late = [key for key, failures in _add(stored, others).items() if failures.count >= FREE]
             claimed = late if late and self._may_store(now, cheap=cheap) and self._claim(late, others, now) else ()
@@ -132,7 +132,7 @@ class Attempts:
         """Store the attempt as failed; return whether that was possible. Raises TooManyAttempts."""
         with suppress(StoreFailure), self._store.note(Topic.SIGN_INS) as session:
             # Another control plane may have stored one since.
-            _refuse_early(failed_attempts.find(session, keys, now, to_change=True), others, now)
+            _refuse_early(failed_attempts.list_by_key(session, keys, now, to_change=True), others, now)
             failed_attempts.add(session, keys, now)
             return True
         return False

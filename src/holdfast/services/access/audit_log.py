@@ -24,21 +24,21 @@ def list_events(context: Context, wanted: Filter, before: Place | None, limit: i
     """List at most *limit* events *before* a place, the newest first. Raises NotPermitted."""
     context.user.require(Permission.READ_AUDIT_LOG)
     with context.read() as session:
-        return audit_events.newest(session, context.user.organization, wanted, before, limit)
+        return audit_events.find_newest(session, context.user.organization, wanted, before, limit)
 
 
 def list_users(context: Context) -> Sequence[str]:
     """List the users who caused events. Raises NotPermitted."""
     context.user.require(Permission.READ_AUDIT_LOG)
     with context.read() as session:
-        return audit_events.users(session, context.user.organization, _MOST_USERS)
+        return audit_events.list_users(session, context.user.organization, _MOST_USERS)
 
 
 def get_chain(context: Context) -> ChainState:
     """Return where the hash chain of the organization's events begins and ends. Raises NotPermitted."""
     context.user.require(Permission.READ_AUDIT_LOG)
     with context.read() as session:
-        return audit_chain.chain_state(session, context.user.organization)
+        return audit_chain.get_state(session, context.user.organization)
 
 
 def stream_events(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
@@ -57,7 +57,7 @@ def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str]
     context.user.require(Permission.VIEW_APIS)
     wanted = Filter(subjects=tuple(subjects), actions=tuple(actions))
     with context.read() as session:
-        events = audit_events.newest(session, context.user.organization, wanted, None, HISTORY)
+        events = audit_events.find_newest(session, context.user.organization, wanted, None, HISTORY)
     if context.user.may(Permission.READ_AUDIT_LOG):
         return events
     return [replace(entry, event=replace(entry.event, address=None, request_id=None), members={}) for entry in events]
@@ -69,12 +69,12 @@ def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[O
     aliases = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.CERTIFICATES}
     names = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.USERS}
     with context.read() as session:
-        present = apis.names(session, context.user.organization, api_ids)
+        present = apis.list_names(session, context.user.organization, api_ids)
         certificates = {
             certificate.alias
-            for certificate in endpoint_certificates.with_aliases(session, context.user.organization, aliases)
+            for certificate in endpoint_certificates.list_with_aliases(session, context.user.organization, aliases)
         }
-        users = {name for name in names if accounts.user_in(session, context.user.organization, name)}
+        users = {name for name in names if accounts.get_user(session, context.user.organization, name)}
     by_kind = {ObjectKind.APIS: present, ObjectKind.CERTIFICATES: certificates, ObjectKind.USERS: users}
     return {(kind, name) for kind, names in by_kind.items() for name in names}
 

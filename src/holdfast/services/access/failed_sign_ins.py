@@ -149,7 +149,7 @@ class FailedSignIns:
         self._windows = {kind: window for kind, window in self._windows.items() if window.count or now < window.next_at}
 
     def _count(self, session: Session, attempt: _Attempt, count: int, now: datetime) -> None:
-        user = accounts.user_named(session, attempt.name) if attempt.name else None
+        user = accounts.get_user_by_name(session, attempt.name) if attempt.name else None
         organization = user.organization if user else DEFAULT_ORGANIZATION
         client = client_key(attempt.address)
         kind = _Kind(attempt.way, attempt.reason, client, organization, user.name if user else "")
@@ -171,7 +171,7 @@ class FailedSignIns:
             return
         with store.write() as session:
             for kind, window in due.items():
-                if kind.organization in accounts.organizations(session):
+                if kind.organization in accounts.list_organizations(session):
                     user = Principal(kind.organization, "", address=window.address or None)
                     details = FailedSignIn(kind.way, kind.reason, window.count, several=not window.address)
                     write_down(session, user, now, Action.FAIL_TO_SIGN_IN, kind.user or UNKNOWN_USER, details)

@@ -29,7 +29,7 @@ def find_feed(context: Context) -> Token | None:
     """Return the current user's feed, without its secret; None if there is none."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return tokens.token_of_kind(session, account_of(session, context), Kind.CALENDAR, context.now)
+        return tokens.get_newest_of_kind(session, account_of(session, context), Kind.CALENDAR, context.now)
 
 
 def create_feed(context: Context) -> tuple[Token, str]:
@@ -51,7 +51,7 @@ def revoke_feed(context: Context) -> None:
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
         user = account_of(session, context)
-        feed = tokens.token_of_kind(session, user, Kind.CALENDAR, context.now)
+        feed = tokens.get_newest_of_kind(session, user, Kind.CALENDAR, context.now)
         if feed is None:
             raise NotFound("calendar feed", context.user.name)
         tokens.remove_tokens(session, user, (Kind.CALENDAR,))
@@ -66,7 +66,7 @@ def open_feed(store: Transactions, secret: str, now: datetime) -> tuple[Principa
     identity provider for 30 days.
     """
     with store.read() as session:
-        bearer = tokens.token_with_hash(session, hash_token(secret), now)
+        bearer = tokens.get_token(session, hash_token(secret), now)
     if bearer is None or bearer[0].kind is not Kind.CALENDAR:
         return None
     feed, user = bearer

@@ -105,7 +105,7 @@ def authenticate_application(
 ) -> Application:
     """Return the application with this id and secret. Raises GrantRefused, TooManyAttempts."""
     with store.read() as session:
-        application = tokens.application_with_id(session, application_id)
+        application = tokens.get_application(session, application_id)
     keys = (f"application {application_id}", f"client {client_key(address)}")
     right = hmac.compare_digest(application.secret_hash if application else _NOBODY, hash_token(secret))
     owner = application.owner.name if application else ""
@@ -144,7 +144,7 @@ def grant_token(
 def revoke(store: Store, application: Application, secret: str, now: datetime) -> None:
     """Revoke a token of *application* and those issued with it; tokens of other applications are ignored (RFC 7009)."""
     with store.write() as session:
-        bearer = tokens.token_with_hash(session, hash_token(secret), now)
+        bearer = tokens.get_token(session, hash_token(secret), now)
         if bearer and _belongs(bearer[0], application):
             tokens.remove_grant(session, bearer[0])
 
@@ -162,7 +162,7 @@ def _user(accounts: Accounts, application: Application, request: TokenRequest, a
 
 def _refresh(store: Store, application: Application, request: TokenRequest, now: datetime) -> TokenGrant:
     with store.read() as session:
-        bearer = tokens.token_with_hash(session, hash_token(request.refresh), now)
+        bearer = tokens.get_token(session, hash_token(request.refresh), now)
     if bearer is None or bearer[0].kind is not Kind.REFRESH or not _belongs(bearer[0], application):
         raise TokenRefused
     token, user = bearer
@@ -220,7 +220,7 @@ def _issue(
 
 def _refuse_outdated(session: Session, application: Application, user: User) -> None:
     """Raise GrantRefused if the application or the user was deleted or disabled since they were authenticated."""
-    if tokens.application_with_id(session, application.id) is None:
+    if tokens.get_application(session, application.id) is None:
         raise GrantRefused("invalid_client", "The client was deleted.")
     try:
         refuse_outdated(session, user)

@@ -62,7 +62,7 @@ def list_sessions(context: Context) -> list[BrowserSession]:
     """List the current user's sessions, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return accounts.sessions_of(session, account_of(session, context), context.now)
+        return accounts.list_sessions(session, account_of(session, context), context.now)
 
 
 def revoke_other_sessions(context: Context, kept: str) -> None:

@@ -20,7 +20,7 @@ def list_views(context: Context, page: str) -> list[SavedView]:
     """Return the current user's views of *page*, ordered by name."""
     with context.read() as session:
         user = _find_user(session, context)
-        return saved_views.find(session, user, page) if user else []
+        return saved_views.list_of_page(session, user, page) if user else []
 
 
 def save_view(context: Context, page: str, name: str, query: str) -> None:
@@ -34,7 +34,7 @@ def save_view(context: Context, page: str, name: str, query: str) -> None:
         user = _find_user(session, context)
         if user is None:
             return
-        others = [view for view in saved_views.find(session, user, page) if view.name != name]
+        others = [view for view in saved_views.list_of_page(session, user, page) if view.name != name]
         if len(others) >= MOST:
             raise InvalidField("name", f"You can save {MOST} views. Delete one first.")
         saved_views.save(session, user, page, SavedView(name, query))
@@ -48,4 +48,4 @@ def delete_view(context: Context, page: str, name: str) -> None:
 
 
 def _find_user(session: Session, context: Context) -> User | None:
-    return accounts.user_in(session, context.user.organization, context.user.name)
+    return accounts.get_user(session, context.user.organization, context.user.name)

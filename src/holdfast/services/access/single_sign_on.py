@@ -137,7 +137,7 @@ def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, 
     """
     roles = roles_of(sso, identity.groups or frozenset())
     with store.write() as session:
-        known = accounts.user_identified(session, identity.issuer, identity.subject)
+        known = accounts.get_user_by_subject(session, identity.issuer, identity.subject)
         confirmed = ConfirmedIdentity(identity.issuer, identity.subject, now)
         if known is None:
             user = _create(session, sso, identity, roles, confirmed, now, address) if roles else None
@@ -170,7 +170,7 @@ def _create(
     now: datetime,
     address: str,
 ) -> User:
-    if sso.organization not in accounts.organizations(session):
+    if sso.organization not in accounts.list_organizations(session):
         log.error("organization for single sign-on does not exist", organization=sso.organization)
         raise ProviderSignInRefused(f"The organization {sso.organization} doesn't exist yet. Ask an administrator.")
     if accounts.count_users(session, sso.organization) >= MAX_USERS:
@@ -206,7 +206,7 @@ def _free_name(session: Session, organization: str, wanted: str) -> str:
     for number in range(1, SAME_NAMES):
         name = sign_in_name(organization, short if number == 1 else f"{short}-{number}")
         # The operator of the machine resets the password of this name, so nobody else may have it.
-        if name.casefold() != ADMIN and accounts.user_named(session, name) is None:
+        if name.casefold() != ADMIN and accounts.get_user_by_name(session, name) is None:
             return name
     raise ProviderSignInRefused(f"Too many users have the name {short}. Ask an administrator.")
 

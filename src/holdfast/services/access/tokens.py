@@ -43,13 +43,13 @@ def new_secret(kind: Kind) -> str:
 def token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
     """Return a token's principal, with the permissions that its scopes and its user's roles share; None if invalid."""
     with store.read() as session:
-        bearer = tokens.token_with_hash(session, hash_token(secret), now)
+        bearer = tokens.get_token(session, hash_token(secret), now)
     if bearer is None or bearer[0].kind in {Kind.REFRESH, Kind.CALENDAR}:
         return None
     token, user = bearer
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
-    if token.used_on != tokens.day_of(now):
+    if token.used_on != tokens.truncate_to_day(now):
         # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
             tokens.mark_used(session, token, now)
@@ -60,7 +60,7 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
 def find_token_owner(store: Transactions, secret: str) -> str:
     """Return the name of a rejected token's user (it may have expired, or they are disabled); empty if unknown."""
     with store.read() as session:
-        return tokens.owner_of_hash(session, hash_token(secret))
+        return tokens.get_owner(session, hash_token(secret))
 
 
 def create_token(context: Context, name: str, scopes: list[str], expires_at: datetime) -> tuple[Token, str]:
@@ -85,7 +85,7 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
     secret = new_secret(Kind.PERSONAL)
     with context.write() as session:
         user = account_of(session, context)
-        present = tokens.personal_tokens(session, user, context.now)
+        present = tokens.list_personal_tokens(session, user, context.now)
         if name in {token.name for token in present}:
             raise AlreadyExists("name", f"You already have a token named {name}. Revoke it, or choose another name.")
         if len(present) >= MAX_TOKENS:
@@ -104,14 +104,14 @@ def list_tokens(context: Context) -> list[Token]:
     """List the current user's personal tokens, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return tokens.personal_tokens(session, account_of(session, context), context.now)
+        return tokens.list_personal_tokens(session, account_of(session, context), context.now)
 
 
 def revoke_token(context: Context, token_id: str) -> None:
     """Revoke one of the current user's personal tokens. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        own = tokens.personal_tokens(session, account_of(session, context), context.now)
+        own = tokens.list_personal_tokens(session, account_of(session, context), context.now)
         token = next((token for token in own if token.id == token_id), None)
         if token is None:
             raise NotFound("token", token_id)
@@ -139,7 +139,7 @@ def revoke_current_token(context: Context, secret: str) -> None:
 
 
 def _find_current(session: Session, context: Context, secret: str) -> Token:
-    bearer = tokens.token_with_hash(session, hash_token(secret), context.now)
+    bearer = tokens.get_token(session, hash_token(secret), context.now)
     if bearer is None or bearer[0].kind is not Kind.PERSONAL or bearer[0].organization != context.user.organization:
         raise NoPersonalToken
     return bearer[0]

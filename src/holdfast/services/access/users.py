@@ -97,7 +97,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
         raise invalid[0] if len(invalid) == 1 else InvalidFields(invalid)
     password_hash = passwords.hash(password)
     with context.write() as session:
-        if accounts.user_in(session, context.user.organization, name):
+        if accounts.get_user(session, context.user.organization, name):
             raise AlreadyExists("name", f"A user named {name} {ALREADY_EXISTS}.")
         if accounts.count_users(session, context.user.organization) >= MAX_USERS:
             raise Conflict("name", f"There are {MAX_USERS} users, which is the limit. Delete some who have left.")
@@ -176,7 +176,7 @@ def list_organizations(context: Context) -> list[str]:
     """List all organizations. Raises NotPermitted."""
     _require_default(context)
     with context.read() as session:
-        return accounts.organizations(session)
+        return accounts.list_organizations(session)
 
 
 def create_organization(context: Context, passwords: Passwords, organization: str, admin: str, password: str) -> User:
@@ -201,7 +201,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
         raise InvalidField("admin", str(error)) from error
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
-        present = accounts.organizations(session)
+        present = accounts.list_organizations(session)
         if organization in present:
             raise AlreadyExists("organization", f"An organization named {organization} {ALREADY_EXISTS}.")
         if len(present) >= MAX_ORGANIZATIONS:
@@ -230,7 +230,7 @@ def _require_default(context: Context) -> None:
 
 
 def _get_or_raise(session: Session, context: Context, name: str) -> User:
-    user = accounts.user_in(session, context.user.organization, name)
+    user = accounts.get_user(session, context.user.organization, name)
     if user is None:
         raise NotFound("user", name)
     return user

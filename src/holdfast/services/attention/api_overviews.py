@@ -62,14 +62,14 @@ def list_overviews(
     complete_facts(context.store, organization)
     causes = failures.causes_of(organization)
     with context.read() as session:
-        exceptions = trust_settings.with_exception(session, organization, context.now)
+        exceptions = trust_settings.list_with_exception(session, organization, context.now)
         unverified = {settings.origin for settings in exceptions}
         wanted = OverviewFilter(query, show, causes, unverified, context.now + EXPIRING_WITHIN)
         page, total = api_overviews.find(
             session, organization, wanted, sort, descending=descending, offset=offset, limit=limit
         )
         origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}
-        trusted = api_overviews.trusted_at(session, organization, origins)
+        trusted = api_overviews.list_trusted_at(session, organization, origins)
     return [_describe(api, causes.get(api.id), unverified, trusted) for api in page], total
 
 

@@ -39,7 +39,7 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     complete_facts(context.store, context.user.organization)
     organization, now = context.user.organization, context.now
     with context.read() as session:
-        unused_at = unused_origins.with_certificates(session, organization)
+        unused_at = unused_origins.list_with_certificates(session, organization)
         expired = urgent.find_expiring(session, organization, now, None, unused_at)
         bounds = [now + timedelta(days=days) for days in (0, *(days for days, _, _ in _STAGES))]
         expiring = [

@@ -16,7 +16,7 @@ def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[I
     if not problems:
         return
     with context.read() as session:
-        using = apis.ids_by_origin(session, context.user.organization, problems)
+        using = apis.list_ids_by_origin(session, context.user.organization, problems)
     for origin, (api_id, *_) in sorted(using.items())[:1]:
         yield Item(
             Kind.UNUSABLE_BACKENDS,

@@ -17,7 +17,7 @@ def resolve_id(context: Context, text: str) -> str:
     context.user.require(*_EITHER)
     with context.read() as session:
         api = apis.get(session, context.user.organization, text)
-        api_id = api.id if api else apis.id_of(session, context.user.organization, text)
+        api_id = api.id if api else apis.get_id(session, context.user.organization, text)
     if api_id is None:
         raise NotFound("API", text)
     return api_id

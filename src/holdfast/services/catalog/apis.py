@@ -97,14 +97,14 @@ def get_full_api(context: Context, api_id: str) -> FullApi:
 def find_full_api(session: Session, context: Context, api_id: str) -> FullApi:
     """Return an API with all members of its description, in the caller's transaction. Raises NotFound."""
     api = find_api(session, context, api_id)
-    return FullApi(api, api_documents.members_of(session, context.user.organization, [api_id]).get(api_id, {}))
+    return FullApi(api, api_documents.list_members(session, context.user.organization, [api_id]).get(api_id, {}))
 
 
 def describe(context: Context, page: Collection[Api]) -> list[FullApi]:
     """Return APIs with the members of their descriptions."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        members = api_documents.members_of(session, context.user.organization, [api.id for api in page])
+        members = api_documents.list_members(session, context.user.organization, [api.id for api in page])
     return [FullApi(api, members.get(api.id, {})) for api in page]
 
 
@@ -112,7 +112,7 @@ def types_of(context: Context, page: Collection[Api]) -> dict[str, str]:
     """Return the types of APIs by id; those without a type are left out."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return api_documents.types_of(session, context.user.organization, [api.id for api in page])
+        return api_documents.list_types(session, context.user.organization, [api.id for api in page])
 
 
 def get_api(context: Context, api_id: str) -> Api:

@@ -20,20 +20,20 @@ def with_free_context(session: Session, api: Api) -> Api:
     Raises:
         Conflict: This version of the API exists.
     """
-    others = apis.sharing_name_or_context(session, api.organization, api.name, api.context)
+    others = apis.list_sharing_name_or_context(session, api.organization, api.name, api.context)
     if versions := [other for other in others if other.name.lower() == api.name.lower()]:
         if any(other.version == api.version for other in versions):
             raise AlreadyExists("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Choose another name or version.")
         return replace(api, context=versions[0].context)
     for context in number_context(api.context):
-        if not apis.sharing_name_or_context(session, api.organization, api.name, context):
+        if not apis.list_sharing_name_or_context(session, api.organization, api.name, context):
             return replace(api, context=context)
     return api
 
 
 def refuse_conflict(session: Session, api: Api) -> None:
     """Raise Conflict if another API uses the name or the context of *api*."""
-    for other in apis.sharing_name_or_context(session, api.organization, api.name, api.context):
+    for other in apis.list_sharing_name_or_context(session, api.organization, api.name, api.context):
         same_name = other.name.lower() == api.name.lower()
         if other.context == api.context and (not same_name or other.version == api.version):
             raise AlreadyExists(

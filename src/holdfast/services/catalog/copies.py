@@ -46,7 +46,7 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
         copy = FullApi(api, {**before.members, "isDefaultVersion": is_default})
         full_api = add_api(session, context, copy, Action.COPY_API, original=before)
         caller_certificates.copy(session, before.api, full_api.api)
-        definition = api_documents.definition_of(session, context.user.organization, api_id)
+        definition = api_documents.get_definition(session, context.user.organization, api_id)
         full_api = save_definition(session, full_api, definition)
         documents.copy(session, before.api, full_api.api)
     return full_api

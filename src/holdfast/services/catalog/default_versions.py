@@ -25,11 +25,11 @@ def refuse_taken_path(session: Session, api: Api) -> None:
     """Raise Conflict if a path of *api* is one of another API: `/a/b` without a version, or version `b` of `/a`."""
     parent, _, last = api.context.rpartition("/")
     if api.is_default and parent:
-        for other in apis.with_context(session, api.organization, parent):
+        for other in apis.list_with_context(session, api.organization, parent):
             if other.version == last:
                 text = f"The path {api.context} is already used by {other.name} {other.version}."
                 raise Conflict(MEMBER, text)
-    for other in apis.with_context(session, api.organization, f"{api.context}/{api.version}"):
+    for other in apis.list_with_context(session, api.organization, f"{api.context}/{api.version}"):
         if other.is_default:
             path = path_of(api.organization, api.context, api.version)
             raise Conflict("version", f"The path {path} is already used by the default version of {other.name}.")
@@ -39,7 +39,7 @@ def find_fallback(context: Context, api: Api) -> Api | None:
     """Return the version that gets requests for *api* when gateways don't serve it; None if they get 404."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        versions = apis.with_context(session, api.organization, api.context)
+        versions = apis.list_with_context(session, api.organization, api.context)
     return next(
         (version for version in versions if version.has_short_path and version.state.is_live and version.id != api.id),
         None,
@@ -61,7 +61,7 @@ def settle_versions(session: Session, context: Context, changed: Api) -> Api:
 
 def _settle(session: Session, changed: Api) -> tuple[Api, list[Api]]:
     """Return *changed* and the other versions that are different after it."""
-    versions = {api.id: api for api in apis.with_context(session, changed.organization, changed.context)}
+    versions = {api.id: api for api in apis.list_with_context(session, changed.organization, changed.context)}
     others = [api for api in versions.values() if api.id != changed.id]
     before = next((api for api in versions.values() if api.has_short_path and api.state.is_live), None)
     default = changed if changed.is_default and changed.id in versions else None
@@ -84,5 +84,5 @@ def _settle(session: Session, changed: Api) -> tuple[Api, list[Api]]:
 def _save(session: Session, api: Api, *, was_default: bool) -> None:
     apis.update(session, api)
     if api.is_default != was_default:
-        members = api_documents.members_of(session, api.organization, [api.id]).get(api.id, {})
+        members = api_documents.list_members(session, api.organization, [api.id]).get(api.id, {})
         api_documents.save_members(session, api, {**members, MEMBER: api.is_default})

@@ -61,7 +61,7 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         full_api = apis.find_full_api(session, context, api_id)
-        stored = api_documents.definition_of(session, context.user.organization, api_id)
+        stored = api_documents.get_definition(session, context.user.organization, api_id)
     return stored or write_json(make_default_definition(full_api, servers))
 
 
@@ -83,7 +83,7 @@ def put_definition(
     text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
     with context.write() as session:
         before = apis.find_full_api(session, context, api_id)
-        stored = api_documents.definition_of(session, context.user.organization, api_id)
+        stored = api_documents.get_definition(session, context.user.organization, api_id)
         present = stored or write_json(make_default_definition(before, servers))
         check_expected(expected, make_text_tag(present))
         members = {**before.members, "operations": write_operations(definition, before)}

@@ -30,7 +30,7 @@ def apply_deployment(session: Session, context: Context, before: FullApi | None,
     wanted = after.members.get(MEMBER)
     if before and before.members.get(MEMBER) == wanted:
         return FullApi(replace(after.api, groups=before.api.groups), after.members)
-    chosen = ON_DEFAULT if wanted is None else read_groups(wanted, groups.names(session))
+    chosen = ON_DEFAULT if wanted is None else read_groups(wanted, groups.list_names(session))
     if before and chosen != before.api.groups and before.api.state.is_live:
         context.user.require(Permission.PUBLISH_APIS)
     members = dict(after.members) if wanted is None else {**after.members, MEMBER: sorted(chosen)}

@@ -48,7 +48,7 @@ def get_thumbnail(context: Context, api_id: str) -> Thumbnail:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         find_api(session, context, api_id)
-        thumbnail = documents.thumbnail_of(session, context.user.organization, api_id)
+        thumbnail = documents.get_thumbnail(session, context.user.organization, api_id)
     if thumbnail is None:
         raise NotFound("thumbnail of API", api_id)
     return thumbnail
@@ -75,7 +75,7 @@ def delete_thumbnail(context: Context, api_id: str) -> None:
 
 def save_thumbnail(session: Session, context: Context, api: Api, thumbnail: Thumbnail | None) -> Api:
     """Replace or delete the thumbnail of *api*, in the caller's transaction; return the API as stored."""
-    before = documents.thumbnail_of(session, api.organization, api.id)
+    before = documents.get_thumbnail(session, api.organization, api.id)
     if before == thumbnail:
         return api
     documents.save_thumbnail(session, api, thumbnail)
@@ -92,7 +92,7 @@ def list_documents(context: Context, api_id: str) -> list[Document]:
     context.user.require(*_READERS)
     with context.read() as session:
         find_api(session, context, api_id)
-        return documents.find(session, context.user.organization, api_id)
+        return documents.list_of_api(session, context.user.organization, api_id)
 
 
 def get_document(context: Context, api_id: str, document_id: str) -> Content:
@@ -100,7 +100,7 @@ def get_document(context: Context, api_id: str, document_id: str) -> Content:
     context.user.require(*_READERS)
     with context.read() as session:
         document = _find(session, context, api_id, document_id)
-        return Content(document, documents.content_of(session, document))
+        return Content(document, documents.get_content(session, document))
 
 
 def read_documents(context: Context, api_id: str) -> list[Content]:
@@ -108,8 +108,8 @@ def read_documents(context: Context, api_id: str) -> list[Content]:
     context.user.require(*_READERS)
     with context.read() as session:
         find_api(session, context, api_id)
-        stored = documents.find(session, context.user.organization, api_id)
-        return [Content(document, documents.content_of(session, document)) for document in stored]
+        stored = documents.list_of_api(session, context.user.organization, api_id)
+        return [Content(document, documents.get_content(session, document)) for document in stored]
 
 
 def create_document(context: Context, api_id: str, draft: DocumentDraft, text: str = "") -> Content:
@@ -146,13 +146,15 @@ def save_document(
 ) -> None:
     """Add a checked document or replace the one with its name, in the caller's transaction. Raises InvalidField."""
     named = [
-        document for document in documents.find(session, api.organization, api.id) if document.draft.name == draft.name
+        document
+        for document in documents.list_of_api(session, api.organization, api.id)
+        if document.draft.name == draft.name
     ]
     if not named:
         add_document(session, context, api, draft, content, file_name)
         return
     before = named[0]
-    if (before.draft, before.file_name, documents.content_of(session, before)) == (draft, file_name, content):
+    if (before.draft, before.file_name, documents.get_content(session, before)) == (draft, file_name, content):
         return
     after = replace(before, draft=draft, file_name=file_name, updated_at=context.now, updated_by=context.user.name)
     _check(session, after, len(content))
@@ -192,7 +194,7 @@ def change_document(
             updated_at=context.now,
             updated_by=context.user.name,
         )
-        stored = documents.content_of(session, before)
+        stored = documents.get_content(session, before)
         _check(session, after, len(stored if content is None else content))
         documents.save(session, after, content)
         _record(session, context, api, (before.draft.name,), (checked.name,))
@@ -247,10 +249,10 @@ def _find(session: Session, context: Context, api_id: str, document_id: str) -> 
 def _check(session: Session, document: Document, size: int) -> None:
     """Raise Conflict or InvalidField if *document*, with a content of *size* bytes, can't be added or saved."""
     organization, api_id = document.organization, document.api_id
-    for other in documents.find(session, organization, api_id):
+    for other in documents.list_of_api(session, organization, api_id):
         if other.draft.name == document.draft.name and other.id != document.id:
             raise Conflict("name", f"A document called {document.draft.name} {ALREADY_EXISTS}. Choose another name.")
-    sizes = documents.sizes_of(session, organization, api_id) | {document.id: size}
+    sizes = documents.list_sizes(session, organization, api_id) | {document.id: size}
     check_size(list(sizes.values()), "name")
 
 

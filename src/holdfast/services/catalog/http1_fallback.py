@@ -48,7 +48,7 @@ def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
     """Return since when gateways use HTTP/1.1 for endpoints of *api* because the backend rejected HTTP/2."""
     with context.read() as session:
         named = {str(endpoint.origin) for endpoint in api.endpoints}
-        origins = http1_origins.among(session, context.user.organization, named)
+        origins = http1_origins.list_among(session, context.user.organization, named)
     endpoints: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
     return {
         environment: origins[str(endpoint.origin)]
@@ -86,8 +86,8 @@ def connection_to(context: Context, url: str, typed: ConnectionSettings | None =
     endpoint = parse_endpoint(url)
     origin = str(endpoint.origin)
     with context.read() as session:
-        origins = http1_origins.among(session, context.user.organization, {origin})
-        users = apis.using_origins(session, context.user.organization, {origin}) if typed is None else []
+        origins = http1_origins.list_among(session, context.user.organization, {origin})
+        users = apis.list_using_origins(session, context.user.organization, {origin}) if typed is None else []
     configured = (endpoint for api in users for endpoint in api.endpoints)
     saved = (known for known in configured if known.url == endpoint.url)
     connection = typed or next(saved, endpoint).connection

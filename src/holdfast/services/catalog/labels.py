@@ -45,7 +45,7 @@ def set_labels(context: Context, kind: LabeledKind, name: str, wanted: list[str]
     with context.write() as session:
         key, subject = _find(session, context, kind, name)
         organization = context.user.organization
-        before, after = labels.labels_of(session, organization, kind, key), LabeledObject(kind, key, checked)
+        before, after = labels.list_of_object(session, organization, kind, key), LabeledObject(kind, key, checked)
         if before != checked:
             labels.replace(session, organization, after)
             details = ChangedSettings((ChangedSetting("labels", before, checked),))

@@ -50,7 +50,7 @@ def list_steps(context: Context, api_id: str) -> list[Step]:
     with context.read() as session:
         api = find_api(session, context, api_id)
         subject = audit_subject(api)
-        events = journal.audit_events_of(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
+        events = journal.list_audit_events_about(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
     created = Step(None, State.CREATED, api.provider, api.created_at)
     return [created, *filter(None, map(_read_step, events))]
 
@@ -87,7 +87,9 @@ def move_full_api(
             return before
         after = move(session, context, before.api, action)
         if deprecate_others and after.state is State.PUBLISHED:
-            for other in apis.sharing_name_or_context(session, context.user.organization, after.name, after.context):
+            for other in apis.list_sharing_name_or_context(
+                session, context.user.organization, after.name, after.context
+            ):
                 if other.id != after.id and other.name == after.name and other.state is State.PUBLISHED:
                     move(session, context, other, "Deprecate")
     return replace(before, api=after)
@@ -101,7 +103,7 @@ def move(session: Session, context: Context, before: Api, action: str) -> Api:
     """
     after = replace(before, state=transit(before.state, action), updated_at=context.now)
     if after.state.is_live and not before.state.is_live:
-        refuse_unserved_type(api_documents.types_of(session, after.organization, [after.id]).get(after.id))
+        refuse_unserved_type(api_documents.list_types(session, after.organization, [after.id]).get(after.id))
     apis.update(session, after)
     record(session, context, Action.CHANGE_LIFECYCLE, after, StateChange(before.state, after.state))
     return settle_versions(session, context, after)

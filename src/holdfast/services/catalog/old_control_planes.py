@@ -20,7 +20,7 @@ def refuse_old_control_planes(session: Session, known_from: str, *, refused: str
     *known_from* is the first revision of the tables whose code knows what the change needs, *refused* and *effect* are
     for the error.
     """
-    names = control_planes.older_than(session, known_from, database_time(session))
+    names = control_planes.list_older_than(session, known_from, database_time(session))
     if names:
         raise OldControlPlanes(names, refused, effect)
     compatibility.require_revision(session, known_from)

@@ -104,4 +104,4 @@ def _apply_members(session: Session, context: Context, before: FullApi | None, a
 def _uses(session: Session, before: FullApi | None, after: FullApi) -> Uses:
     """Return the origins of revisions, if endpoint security must be kept for them."""
     has_secrets = before and (before.api.kept_security or any(endpoint.security for endpoint in before.api.endpoints))
-    return revisions.origins_of(session, after.api) if has_secrets else NO_USES
+    return revisions.list_origins(session, after.api) if has_secrets else NO_USES

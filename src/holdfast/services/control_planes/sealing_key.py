@@ -24,7 +24,7 @@ def check_sealing_key(store: Store, sealing: Sealing) -> None:
     with store.read() as session:
         sealed = sealed_values.get(session)
         if sealed is None:  # these may have been copied from another database
-            for organization, row, _, secret in inspection.sealed_secrets(session):
+            for organization, row, _, secret in inspection.list_sealed_secrets(session):
                 sealing.open(secret, organization, row)
     if sealed is None:
         own = _seal(sealing)

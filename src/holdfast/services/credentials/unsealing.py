@@ -35,7 +35,7 @@ def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -
             for environment, securities in by_environment.items()
         }
         for organization, wanted in ids.items()
-        for api_id, by_environment in endpoint_security.of_apis(session, organization, wanted).items()
+        for api_id, by_environment in endpoint_security.list_by_api(session, organization, wanted).items()
     }
 
 

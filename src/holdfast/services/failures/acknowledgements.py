@@ -58,7 +58,7 @@ def withdraw(context: Context, api_id: str, environment: Environment) -> None:
 
 def read_acknowledgements(session: Session, context: Context) -> Acknowledgements:
     """Return the acknowledgements that may still count, by API and environment."""
-    return failure_acknowledgements.of_organization(session, context.user.organization, context.now - LASTS)
+    return failure_acknowledgements.list_of_organization(session, context.user.organization, context.now - LASTS)
 
 
 def find_acknowledgement(acknowledgements: Acknowledgements, failure: Failure) -> Acknowledgement | None:

@@ -105,7 +105,9 @@ def _name(context: Context, failures: Failures, limit: int | None = None) -> lis
     if not last_failures:
         return []
     with context.read() as session:
-        named = apis.names(session, context.user.organization, {failure.latest.api_id for failure in last_failures})
+        named = apis.list_names(
+            session, context.user.organization, {failure.latest.api_id for failure in last_failures}
+        )
         grouped = _read_groups(session, context, (failure.latest for failure in last_failures))
         acknowledgements = read_acknowledgements(session, context)
     return [
@@ -134,7 +136,7 @@ def find_request(
     if call is None:
         raise NotFound("failed request", request_id)
     with context.read() as session:
-        api = apis.names(session, context.user.organization, {call.api_id}).get(call.api_id)
+        api = apis.list_names(session, context.user.organization, {call.api_id}).get(call.api_id)
         grouped = _read_groups(session, context, [call])
     return DiagnosedRequest(call, api, _endpoint(call, api, grouped) if api else "")
 
@@ -148,7 +150,7 @@ def name_endpoint(call: FailedCall, api: Api) -> str:
 def _read_groups(session: Session, context: Context, calls: Iterable[FailedCall]) -> dict[str, Api]:
     """Return the APIs of *calls* that failed at a member of a group, by id."""
     wanted = {call.api_id for call in calls if call.member}
-    return {api.id: api for api in apis.with_ids(session, context.user.organization, wanted)} if wanted else {}
+    return {api.id: api for api in apis.list_with_ids(session, context.user.organization, wanted)} if wanted else {}
 
 
 def _endpoint(call: FailedCall, names: ApiNames, grouped: Mapping[str, Api]) -> str:

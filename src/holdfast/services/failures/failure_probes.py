@@ -150,7 +150,7 @@ class FailureProbes:
     def _endpoint(self, call: FailedCall) -> str | None:
         """Return the URL of the https endpoint of *call* that its gateway uses now, in what its group serves."""
         with self._store.read() as session:
-            known = apis.with_ids(session, call.organization, [call.api_id])
+            known = apis.list_with_ids(session, call.organization, [call.api_id])
             deployed = revisions.list_deployed(session, call.organization, known)
             group = dict(gateways.list_joined(session)).get(call.gateway, DEFAULT_GROUP)
         api = next((variant for variant in deployed if group in variant.groups), None)

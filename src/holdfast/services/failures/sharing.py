@@ -175,7 +175,7 @@ class SharedFailures:
         parts: list[SharedPart] = []
         with self._store.read() as session:
             while True:
-                page = rows.beyond(session, self._known | {own: _HIGHEST})
+                page = rows.find_unread(session, self._known | {own: _HIGHEST})
                 self._known |= {part.control_plane: part.number for part in page}
                 parts += page
                 if len(page) < rows.AT_ONCE:

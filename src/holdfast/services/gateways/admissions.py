@@ -42,7 +42,7 @@ class Admissions:
         Costs one query by primary key; call it in a thread.
         """
         with self._store.read() as session:
-            held = certificates.holder(session, DEFAULT_ORGANIZATION, fingerprint, self._now())
+            held = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, self._now())
         return Peer(*held) if held else None
 
     def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
@@ -78,7 +78,7 @@ class Admissions:
 
     def _find_expiries(self, fingerprints: set[str]) -> dict[str, datetime]:
         with self._store.read() as session:
-            return certificates.expiries(session, DEFAULT_ORGANIZATION, fingerprints)
+            return certificates.list_expiries(session, DEFAULT_ORGANIZATION, fingerprints)
 
     def _forget(self, ended: "asyncio.Future[None]") -> None:
         self._streams.pop(ended, None)

@@ -38,7 +38,7 @@ def list_control_planes(context: Context, presence: Presence) -> list[ControlPla
         return [ControlPlaneStatus(replace(presence.own, seen_at=context.now), is_live=True, has_lease=True)]
     with context.read() as session:
         now = database_time(session)
-        known, holder = control_planes.list_known(session, now), leases.holder_of(session, TASKS, now)
+        known, holder = control_planes.list_known(session, now), leases.get_holder(session, TASKS, now)
     live = [control_plane for control_plane in known if control_planes.is_live(control_plane, now)]
     deviations = find_deviations(live)
     return [

@@ -90,7 +90,7 @@ class Elsewhere:
         """Return what the database says now."""
         if self._own is None:
             return NOBODY
-        live = connected_gateways.overviews(session, database_time(session) - LIVE_FOR)
+        live = connected_gateways.list_overviews(session, database_time(session) - LIVE_FOR)
         every = [overview for overview in live if overview.id != self._own]
         known = self._planes
         # A transaction that began earlier can see older versions than those that are known.
@@ -100,7 +100,7 @@ class Elsewhere:
             if (overview := row.overview) and (row.id not in known or known[row.id].version < overview.version)
         ]
         ids = [overview.id for _, overview in changed]
-        gateways = connected_gateways.of_control_planes(session, ids) if ids else {}
+        gateways = connected_gateways.list_by_control_plane(session, ids) if ids else {}
         planes = {
             overview.id: OtherControlPlane(
                 overview.id, name, overview.version, overview.revision, overview.enforced, gateways[overview.id]

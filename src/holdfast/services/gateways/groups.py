@@ -72,7 +72,7 @@ def list_groups(context: Context) -> list[Group]:
     """Return all groups, ordered by name. Publishers of every organization can deploy APIs to them."""
     context.user.require(Permission.VIEW_SETTINGS)
     with context.read() as session:
-        return groups.all_groups(session)
+        return groups.list_all(session)
 
 
 def list_uses(context: Context) -> list[GroupUse]:
@@ -80,7 +80,7 @@ def list_uses(context: Context) -> list[GroupUse]:
     require_operator(context)
     with context.read() as session:
         counts = deployments.count_by_group(session)
-        return [GroupUse(group, counts.get(group.name, 0)) for group in groups.all_groups(session)]
+        return [GroupUse(group, counts.get(group.name, 0)) for group in groups.list_all(session)]
 
 
 def get_use(context: Context, name: str) -> GroupUse:
@@ -102,7 +102,7 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     require_operator(context)
     group = values.apply(Group(check_group_name(name), context.now, context.now))
     with context.write() as session:
-        present = groups.names(session)
+        present = groups.list_names(session)
         if taken := next((other for other in present if other.lower() == group.name.lower()), None):
             raise AlreadyExists("name", f"A group named {taken} {ALREADY_EXISTS}.")
         if len(present) >= MAX_GROUPS:
@@ -147,7 +147,7 @@ def delete_group(context: Context, name: str) -> None:
         if use.apis:
             apis = "1 API is" if use.apis == 1 else f"{use.apis} APIs are"
             raise Conflict("name", f"{apis} deployed to {name}. Choose other environments for them first.")
-        if names := gateways.names_in(session, name):
+        if names := gateways.list_names_in(session, name):
             raise Conflict("name", f"Gateways belong to {name}: {', '.join(names)}. Revoke them first.")
         groups.remove(session, name)
         write_down(session, context.user, context.now, Action.DELETE_GROUP, name, _difference(use.group, None))
@@ -155,7 +155,7 @@ def delete_group(context: Context, name: str) -> None:
 
 def refuse_unknown_group(session: Session, name: str) -> None:
     """Raise InvalidField, with the names of all groups, unless there is a group with this name."""
-    known = groups.names(session)
+    known = groups.list_names(session)
     if name not in known:
         raise InvalidField("group", f"There is no group {name!r}. Choose from {', '.join(known)}.")
 

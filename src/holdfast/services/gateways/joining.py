@@ -164,7 +164,7 @@ def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now
     """
     authority = get_authority(store, sealing, now)
     with store.write() as session:
-        held = certificates.holder(session, DEFAULT_ORGANIZATION, fingerprint, now)
+        held = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, now)
         gateway = gateways.get(session, DEFAULT_ORGANIZATION, held[0]) if held else None
         if gateway is None or gateway.certificate is None:
             raise RenewalRefused

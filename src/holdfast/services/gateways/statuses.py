@@ -182,7 +182,7 @@ def _find_left(session: Session) -> dict[str, states.GatewayState]:
         for control_plane in control_planes.list_known(session, now)
         if not control_planes.is_live(control_plane, now)
     }
-    seen = connected_gateways.of_control_planes(session, ended) if ended else {}
+    seen = connected_gateways.list_by_control_plane(session, ended) if ended else {}
     left: dict[str, states.GatewayState] = {}
     for id_, gateways_of_one in seen.items():
         for name, gateway in gateways_of_one.items():

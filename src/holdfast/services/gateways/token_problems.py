@@ -68,7 +68,9 @@ def _find(context: Context, states: Iterable[GatewayState], organization: str = 
         return []
     with context.read() as session:
         known = {
-            (owner_id, api.id): api for owner_id, own in ids.items() for api in apis.with_ids(session, owner_id, own)
+            (owner_id, api.id): api
+            for owner_id, own in ids.items()
+            for api in apis.list_with_ids(session, owner_id, own)
         }
     return [
         MissingToken(gateway, known[owner[:2]], owner[2], problem)

@@ -244,7 +244,7 @@ def _find_certificate(
 def _refuse_second(session: Session, entry: CallerCertificate) -> None:
     # Deleting one of two aliases must not leave the certificate accepted.
     fingerprint = entry.certificate.fingerprint
-    other = caller_certificates.alias_of(session, entry.organization, entry.api_id, fingerprint)
+    other = caller_certificates.get_alias(session, entry.organization, entry.api_id, fingerprint)
     if other not in {None, entry.alias}:
         raise AlreadyExists(
             "certificate", f"This certificate {ALREADY_EXISTS} under the alias {other}. Replace that one."

@@ -191,7 +191,7 @@ def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
     """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return apis.using_origins(session, context.user.organization, {entry.origin})
+        return apis.list_using_origins(session, context.user.organization, {entry.origin})
 
 
 def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int]:
@@ -202,7 +202,7 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
     """
     sealed = lost = 0
     with store.write() as session:
-        for organization in accounts.organizations(session):
+        for organization in accounts.list_organizations(session):
 
             def reseal(old: bytes, row: str, organization: str = organization) -> bytes:
                 nonlocal sealed, lost

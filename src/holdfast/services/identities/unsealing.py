@@ -39,7 +39,7 @@ def take_identities(
 
 def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
     """Return the gateway identity for one origin. Raises CannotUnseal, UnusableSealingKey."""
-    entries = gateway_identities.of_origins(session, organization, [str(origin)])
+    entries = gateway_identities.list_by_origin(session, organization, [str(origin)])
     return next((_open(sealing, entry) for entry in entries.values()), None)
 
 
@@ -54,7 +54,7 @@ def _unseal_all(
     names = list(by_name)
     identities: dict[Origin, UnsealedIdentity] = {}
     for start in range(0, len(names), _CHUNK):
-        entries = gateway_identities.of_origins(session, organization, names[start : start + _CHUNK])
+        entries = gateway_identities.list_by_origin(session, organization, names[start : start + _CHUNK])
         for name, entry in entries.items():
             try:
                 identity = _open(sealing, entry)

@@ -117,15 +117,15 @@ def _plan(
     session: Session, context: Context, wanted: Replacement, certificates: Sequence[Certificate]
 ) -> list[PlannedReplacement]:
     fingerprint = _read_fingerprint(wanted.fingerprint)
-    trusting = inventory.with_certificate(session, context.user.organization, fingerprint)
+    trusting = inventory.list_aliases_with_certificate(session, context.user.organization, fingerprint)
     aliases = trusting if wanted.aliases is None else sorted(set(wanted.aliases))
     if missing := sorted(set(aliases) - set(trusting)):
         raise NotFound("endpoint certificate with this fingerprint and the alias", missing[0])
     if not trusting:
         raise NotFound("trusted certificate with the fingerprint", fingerprint)
     _check_number(aliases)
-    entries = endpoint_certificates.with_aliases(session, context.user.organization, aliases)
-    users = inventory.users_of(session, context.user.organization, {entry.origin for entry in entries})
+    entries = endpoint_certificates.list_with_aliases(session, context.user.organization, aliases)
+    users = inventory.list_users(session, context.user.organization, {entry.origin for entry in entries})
     planned = []
     for before in entries:
         parts = (certificates if stored.fingerprint == fingerprint else (stored,) for stored in before.certificates)
@@ -146,7 +146,7 @@ def _find_refusal(session: Session, after: EndpointCertificate) -> Refusal | Non
 
 
 def _find_all(session: Session, context: Context, aliases: Sequence[str]) -> list[EndpointCertificate]:
-    entries = endpoint_certificates.with_aliases(session, context.user.organization, aliases)
+    entries = endpoint_certificates.list_with_aliases(session, context.user.organization, aliases)
     if missing := sorted(set(aliases) - {entry.alias for entry in entries}):
         raise NotFound("endpoint certificate", missing[0])
     return entries

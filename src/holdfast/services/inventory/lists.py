@@ -58,7 +58,7 @@ def list_certificates(context: Context, wanted: Filter, section: Section) -> lis
             limit=section.limit,
         )
         origins = {entry.origin for entry in entries}
-        users = inventory.users_of(session, context.user.organization, origins)
+        users = inventory.list_users(session, context.user.organization, origins)
     listed = [
         ListedCertificate(entry, entry_status(entry.current, context.now), users.get(entry.origin)) for entry in entries
     ]

@@ -62,8 +62,8 @@ def list_channels(context: Context) -> list[ChannelStatus]:
     """Return the channels of the organization, by name. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
     with context.read() as session:
-        backlogs = channels.backlogs(session, context.user.organization)
-        every = channels.of_organization(session, context.user.organization)
+        backlogs = channels.list_backlogs(session, context.user.organization)
+        every = channels.list_of_organization(session, context.user.organization)
     return [ChannelStatus(channel, backlogs.get(channel.id, Backlog())) for channel in every]
 
 
@@ -72,9 +72,9 @@ def measure_channels(context: Context) -> list[ChannelMeasure]:
     context.user.require(Permission.VIEW_APIS)
     organization = context.user.organization
     with context.read() as session:
-        backlogs = channels.backlogs(session, organization)
+        backlogs = channels.list_backlogs(session, organization)
         given_up = channels.count_given_up(session, organization)
-        every = channels.of_organization(session, organization)
+        every = channels.list_of_organization(session, organization)
     return [
         ChannelMeasure(
             channel.name,
@@ -91,7 +91,7 @@ def get_channel(context: Context, name: str) -> ChannelStatus:
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
     with context.read() as session:
         channel = _find(session, context, name)
-        return ChannelStatus(channel, channels.backlogs(session, channel.organization).get(channel.id, Backlog()))
+        return ChannelStatus(channel, channels.list_backlogs(session, channel.organization).get(channel.id, Backlog()))
 
 
 def create_channel(context: Context, sealing: Sealing, name: str, kind: str, draft: ChannelDraft) -> Channel:
@@ -125,14 +125,14 @@ def create_channel(context: Context, sealing: Sealing, name: str, kind: str, dra
 
 def _tell_present(session: Session, channel: Channel, now: datetime) -> None:
     """Let a new channel receive what others were notified of and still is so, unless it is silenced now."""
-    active = silences.active(session, channel.organization, now)
+    active = silences.list_active(session, channel.organization, now)
     present = [
         notification
-        for notification in history.latest_of_present(session, channel.organization)
+        for notification in history.list_latest_of_present(session, channel.organization)
         if not is_silenced(active, notification.kind, notification.about)
     ]
     about = {name for notification in present for name in notification.about}
-    responsible = owners.of_objects(session, channel.organization, about)
+    responsible = owners.list_by_object(session, channel.organization, about)
     outbox.add_receivers(session, [address(notification, [channel], responsible) for notification in present])
 
 

@@ -76,7 +76,7 @@ class Clerk:
         """Put what people should know into the outbox, and begin the next message of each channel that has none."""
         self._evaluation.run(store, now, everything=everything)
         with store.read() as session:
-            waiting = outbox.channels_to_begin(session)
+            waiting = outbox.list_channels_to_begin(session)
         if waiting:
             with store.note(Topic.NOTIFICATIONS) as session:
                 for organization, channel, recipients in waiting:
@@ -128,7 +128,7 @@ class Clerk:
         with store.note(Topic.NOTIFICATIONS) as session:
             outbox.count_attempt(session, message)
             channel = channels.get(session, message.organization, message.channel)
-            notifications, counts = outbox.content(session, message.id, MAX_LISTED)
+            notifications, counts = outbox.get_content(session, message.id, MAX_LISTED)
         if channel is None or channel.id != message.channel_id:
             return None
         url = self._sender.url
@@ -163,4 +163,4 @@ def find_next_attempt(message: OpenMessage, error: NotDelivered, now: datetime) 
 
 def _read_due(store: Notes, now: datetime) -> list[OpenMessage]:
     with store.read() as session:
-        return outbox.due(session, now)
+        return outbox.list_due(session, now)

@@ -74,8 +74,8 @@ class Evaluation:
     def run(self, store: Notes, now: datetime, *, everything: bool = False) -> None:
         """Put what people should know at *now* into the outbox; certificates only now and then, unless *everything*."""
         with store.read() as session:
-            organizations = channels.organizations(session)
-            is_left = conditions.any_without_channels(session, organizations)
+            organizations = channels.list_organizations(session)
+            is_left = conditions.has_any_without_channels(session, organizations)
         if is_left:
             with store.note(Topic.NOTIFICATIONS) as session:
                 conditions.forget_without_channels(session, organizations)
@@ -93,8 +93,8 @@ class Evaluation:
         kinds = (*_ALWAYS, *(_CERTIFICATES if with_certificates else ()))
         statuses = self._list_gateways(store, organization, now)
         with store.read() as session:
-            active = silences.active(session, organization, now)
-            before = conditions.courses(session, organization, kinds)
+            active = silences.list_active(session, organization, now)
+            before = conditions.list_courses(session, organization, kinds)
             so = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
             so = _keep_existing(session, organization, so, {key: state.condition for key, state in before.items()})
             steps = list(follow_conditions(organization, before, so.present, now, _match_silences(active)))
@@ -103,7 +103,7 @@ class Evaluation:
         written = [step.notification for step in steps if step.notification]
         with store.read() as session:
             about = {subject for notification in (*granted, *written) for subject in notification.about}
-            responsible = owners.of_objects(session, organization, about)
+            responsible = owners.list_by_object(session, organization, about)
         for start in range(0, max(len(steps), 1), CHUNK):
             some = steps[start : start + CHUNK]
             new = [step.notification for step in some if step.notification]
@@ -114,7 +114,7 @@ class Evaluation:
             with store.note(Topic.NOTIFICATIONS) as session:
                 kept = [step.course for step in some if step.course]
                 conditions.replace(session, organization, [step.key for step in some], kept)
-                receivers = channels.of_organization(session, organization)
+                receivers = channels.list_of_organization(session, organization)
                 outbox.add(session, [address(notification, receivers, responsible) for notification in new])
                 if start == 0 and cursor is not None:
                     conditions.move_cursor(session, organization, cursor)
@@ -159,7 +159,7 @@ def _keep_existing(session: Session, organization: str, so: _Now, before: dict[s
     ids = {
         subject.partition(":")[2] for condition in ended for subject in condition.about if subject.startswith("api:")
     }
-    known = apis.names(session, organization, ids) if ids else {}
+    known = apis.list_names(session, organization, ids) if ids else {}
     return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in known})
 
 
@@ -175,11 +175,11 @@ def _read_exceptions(
     session: Session, organization: str, active: Sequence[Silence]
 ) -> tuple[list[Notification], int | None]:
     """Return the notifications about exceptions since the last time, and where to continue; None: nothing is new."""
-    last = conditions.last_audit_event(session)
-    before = conditions.cursor(session, organization)
+    last = conditions.get_last_audit_event_id(session)
+    before = conditions.get_cursor(session, organization)
     if before is None or before >= last:
         return [], last if before is None else None
-    events = conditions.audit_events_after(session, organization, before, last, ACTIONS)
+    events = conditions.list_audit_events_after(session, organization, before, last, ACTIONS)
     if not events:
         return [], None
     new = describe_exceptions(events)

@@ -25,7 +25,7 @@ def list_owners(context: Context, kind: str, name: str) -> tuple[str, ...]:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         owned, _ = _find(session, context, kind, name)
-        return owners.of_objects(session, context.user.organization, [owned]).get(owned, ())
+        return owners.list_by_object(session, context.user.organization, [owned]).get(owned, ())
 
 
 def change_owners(
@@ -41,7 +41,7 @@ def change_owners(
     organization = context.user.organization
     with context.write() as session:
         owned, subject = _find(session, context, kind, name)
-        before = owners.of_objects(session, organization, [owned]).get(owned, ())
+        before = owners.list_by_object(session, organization, [owned]).get(owned, ())
         check_expected(expected, make_owners_tag(before))
         for owner in after:
             if owner.startswith(CHANNEL) and not channels.get(session, organization, owner.removeprefix(CHANNEL)):

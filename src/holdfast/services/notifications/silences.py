@@ -19,7 +19,7 @@ def list_silences(context: Context) -> list[Silence]:
     """Return the silences that haven't ended, the first to end first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
     with context.read() as session:
-        return silences.active(session, context.user.organization, context.now)
+        return silences.list_active(session, context.user.organization, context.now)
 
 
 def create_silence(context: Context, draft: SilenceDraft) -> Silence:
@@ -28,7 +28,7 @@ def create_silence(context: Context, draft: SilenceDraft) -> Silence:
     user = context.user
     silence = check_silence(draft, str(uuid.uuid4()), user.organization, user.name, context.now)
     with context.write() as session:
-        if len(silences.active(session, user.organization, context.now)) >= MAX_SILENCES:
+        if len(silences.list_active(session, user.organization, context.now)) >= MAX_SILENCES:
             raise Conflict("reason", f"There are {MAX_SILENCES} silences, which is the limit. End one first.")
         silences.insert(session, silence)
         write_down(session, user, context.now, Action.CREATE_SILENCE, _name(silence), _describe(silence))

@@ -112,12 +112,12 @@ class RotationProbes:
 
 def _due(store: Transactions, *, unseen: bool) -> list[tuple[str, str]]:
     with store.read() as session:
-        return endpoint_certificates.in_rotation(session, AT_MOST, unseen=unseen)
+        return endpoint_certificates.list_in_rotation(session, AT_MOST, unseen=unseen)
 
 
 def _read(store: Transactions, organization: str, entry_id: str) -> EndpointCertificate | None:
     with store.read() as session:
-        return endpoint_certificates.with_id(session, organization, entry_id)
+        return endpoint_certificates.get_by_id(session, organization, entry_id)
 
 
 async def fetch_accepted_chain(

@@ -97,10 +97,10 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
     origin = str(target.origin)
     with context.read() as session:
         try:
-            entries = endpoint_certificates.of_origins(session, context.user.organization, [origin])
+            entries = endpoint_certificates.list_of_origins(session, context.user.organization, [origin])
             for entry in entries:
                 entry.require_readable()
-            decided = trust_settings.of_origins(session, context.user.organization, [origin])
+            decided = trust_settings.list_by_origin(session, context.user.organization, [origin])
             identity = identity_of(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
@@ -135,7 +135,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
 def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:
     """Return the names of clusters through which gateways connect to *origin*, of backends and of token endpoints."""
     organization = context.user.organization
-    using = apis.using_origins(session, organization, [origin])
+    using = apis.list_using_origins(session, organization, [origin])
     deployed = revisions.list_deployed(session, organization, using)
     backends = {
         target_name(api, environment)

@@ -197,7 +197,7 @@ class Enforcements:
     def _read(self, context: Context) -> _Stored:
         with context.read() as session:
             others = self._elsewhere.read(session)
-            last, joined = journal.latest_change(session), gateways.list_joined(session)
+            last, joined = journal.get_latest_change(session), gateways.list_joined(session)
         behind = not self._published.have(last)
         return _Stored(behind, joined, find_connections(self._groups, others))
 

@@ -25,7 +25,7 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     path, version = check_context(path), check_version(version)
     routes = enforcements.of_path(context, path_of(context.user.organization, path, version))
     with context.read() as session:
-        candidates = apis.with_context(session, context.user.organization, path)
+        candidates = apis.list_with_context(session, context.user.organization, path)
         live = [api for api in candidates if api.version == version and api.state.is_served]
         served = revisions.list_deployed(session, context.user.organization, live)
     origins = {str(endpoint.origin) for api in served for endpoint in api.endpoints}

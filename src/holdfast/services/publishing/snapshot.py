@@ -70,14 +70,16 @@ class Snapshot:
 def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
     """Read all APIs of all organizations."""
     with store.read() as session:
-        last = journal.latest_change(session)
-        organizations = accounts.organizations(session)
-        batch = _read_deployed(session, [api for org in organizations for api in apis.all_of(session, org)])
+        last = journal.get_latest_change(session)
+        organizations = accounts.list_organizations(session)
+        batch = _read_deployed(
+            session, [api for org in organizations for api in apis.list_of_organization(session, org)]
+        )
         trust, problems = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust, problems)
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
-        every = groups.all_groups(session)
+        every = groups.list_all(session)
         return Snapshot(
             _by_key(batch), trust, problems, identities, callers, credentials, (), last, every, is_everything=True
         )
@@ -101,21 +103,21 @@ def read_again(store: Store, sealing: Sealing, last: Change | None, known: Itera
 def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datetime) -> Snapshot:
     """Read only the APIs that are affected by changes after *last*. Raises ChangesLost."""
     with store.read() as session:
-        changes = journal.changes_since(session, last)
+        changes = journal.list_changes_since(session, last)
         gone: dict[ApiKey, Sequence[Api]] = {}
         wanted: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
             ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
             origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
             gone |= {(org, api_id): () for api_id in ids}
-            concerned = [*apis.with_ids(session, org, ids), *apis.using_origins(session, org, origins)]
+            concerned = [*apis.list_with_ids(session, org, ids), *apis.list_using_origins(session, org, origins)]
             wanted |= {(org, api.id): api for api in concerned}
         batch = _read_deployed(session, list(wanted.values()))
         trust, problems = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust, problems)
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
-        every = groups.all_groups(session)
+        every = groups.list_all(session)
         served = gone | dict.fromkeys(wanted, ()) | _by_key(batch)
         newest = changes[-1] if changes else last
         return Snapshot(served, trust, problems, identities, callers, credentials, changes, newest, every)
@@ -141,7 +143,7 @@ def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
     origins: dict[str, set[str]] = defaultdict(set)
     for api in batch:
         origins[api.organization] |= {str(endpoint.origin) for endpoint in api.endpoints}
-    older = {org: http1_origins.among(session, org, names) for org, names in origins.items()}
+    older = {org: http1_origins.list_among(session, org, names) for org, names in origins.items()}
     return [with_fallback(api, older[api.organization]) for api in batch]
 
 
@@ -196,12 +198,12 @@ def _read_trust_sets(
     names = [str(origin) for origin in origins]
     imported: dict[str, list[Certificate]] = defaultdict(list)
     unreadable: dict[str, str] = {}
-    for entry in endpoint_certificates.of_origins(session, organization, names):
+    for entry in endpoint_certificates.list_of_origins(session, organization, names):
         try:
             imported[entry.origin] += entry.trusted
         except UnreadableCertificate as error:
             unreadable[entry.origin] = str(error)
-    settings = trust_settings.of_origins(session, organization, names)
+    settings = trust_settings.list_by_origin(session, organization, names)
     problems |= {origin: unreadable[name] for origin, name in zip(origins, names, strict=True) if name in unreadable}
     return {
         origin: build_trust_set(

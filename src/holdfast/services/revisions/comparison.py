@@ -22,8 +22,8 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
     with context.read() as session:
         api = find_api(session, context, api_id)
         current = read_working_copy(session, api)
-        every = revisions.list_of(session, api.organization, api.id)
-        return {revision.id: _compare(revisions.content_of(session, revision), current) for revision in every}
+        every = revisions.list_of_api(session, api.organization, api.id)
+        return {revision.id: _compare(revisions.get_content(session, revision), current) for revision in every}
 
 
 def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:

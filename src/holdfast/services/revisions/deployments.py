@@ -42,7 +42,7 @@ def find_places(context: Context, api_id: str) -> tuple[Api, Sequence[Group]]:
     """Return an API, and the groups that can serve it. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     with context.read() as session:
-        return find_api(session, context, api_id), groups.all_groups(session)
+        return find_api(session, context, api_id), groups.list_all(session)
 
 
 def read_revision(context: Context, api_id: str, number: int | None) -> tuple[FullApi, str | None, dict[str, bool]]:
@@ -55,7 +55,7 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[Fu
     with context.read() as session:
         current = find_full_api(session, context, api_id)
         api = current.api
-        every = revisions.list_of(session, api.organization, api.id)
+        every = revisions.list_of_api(session, api.organization, api.id)
         if number is None and not every:
             raise NotFound("revision of API", api_id)
         revision = find_number(session, api, number) if number is not None else every[-1]
@@ -65,7 +65,7 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[Fu
             for deployment in serving
             if deployment.revision_id == revision.id
         }
-        definition = revisions.content_of(session, revision).definition
+        definition = revisions.get_content(session, revision).definition
         return describe_revision(session, revision, current), definition, places
 
 
@@ -95,7 +95,7 @@ def deploy(
     session: Session, context: Context, before: FullApi, revision: Revision, wanted: Mapping[str, bool]
 ) -> list[RevisionDeployment]:
     """Deploy a revision, in the caller's transaction. Raises InvalidField, OldControlPlanes."""
-    chosen = read_groups(list(wanted), groups.names(session))
+    chosen = read_groups(list(wanted), groups.list_names(session))
     refuse_old_control_planes(
         session,
         KNOWS_REVISIONS,
@@ -146,7 +146,7 @@ def undeploy_revision(
             raise InvalidField("revisionId", "Name the revision: its revisionId or its revisionNumber.")
         serving = {group for group, pinned in api.pinned if pinned == revision.id}
         if wanted is not None:
-            serving &= read_groups(list(wanted), groups.names(session))
+            serving &= read_groups(list(wanted), groups.list_names(session))
         undeploy(session, context, before, revision, serving)
         return deployments.list_revisions(session, api.organization, api.id)
 
@@ -191,13 +191,13 @@ def _save_groups(session: Session, before: FullApi, chosen: Collection[str]) -> 
 
 def _save_origins(session: Session, before: Api) -> None:
     """Store the origins of deployed revisions, so that trust there counts as used, is watched and reaches gateways."""
-    after = apis.with_ids(session, before.organization, [before.id])
+    after = apis.list_with_ids(session, before.organization, [before.id])
     deployed = (api for api in revisions.list_deployed(session, before.organization, after) if api.revision)
     origins = {str(endpoint.origin) for api in deployed for endpoint in api.endpoints}
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 
 
 def _number_by_group(session: Session, before: FullApi) -> dict[str, int]:
-    known: Sequence[Revision] = revisions.list_of(session, before.api.organization, before.api.id)
+    known: Sequence[Revision] = revisions.list_of_api(session, before.api.organization, before.api.id)
     numbers = {revision.id: revision.number for revision in known}
     return {group: numbers[pinned] for group, pinned in before.api.pinned if pinned in numbers}

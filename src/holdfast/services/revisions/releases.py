@@ -42,7 +42,7 @@ def release_revision(
 
 def _make_room(session: Session, context: Context, full_api: FullApi, wanted: Mapping[str, bool]) -> None:
     api = full_api.api
-    known = revisions.list_of(session, api.organization, api.id)
+    known = revisions.list_of_api(session, api.organization, api.id)
     if len(known) < MAX_REVISIONS:
         return
     elsewhere = {revision_id for group, revision_id in api.pinned if group not in wanted}

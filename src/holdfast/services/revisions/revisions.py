@@ -64,9 +64,9 @@ def add_revision(session: Session, context: Context, api: Api, description: str 
 
 def read_working_copy(session: Session, api: Api) -> RevisionContent:
     """Return what a revision of *api* would keep."""
-    members = api_documents.members_of(session, api.organization, [api.id]).get(api.id, {})
-    definition = api_documents.definition_of(session, api.organization, api.id)
-    return RevisionContent(revisions.settings_of(api), keep_current(members, {}), definition)
+    members = api_documents.list_members(session, api.organization, [api.id]).get(api.id, {})
+    definition = api_documents.get_definition(session, api.organization, api.id)
+    return RevisionContent(revisions.write_settings(api), keep_current(members, {}), definition)
 
 
 def list_revisions(context: Context, api_id: str) -> list[Revision]:
@@ -74,7 +74,7 @@ def list_revisions(context: Context, api_id: str) -> list[Revision]:
     context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     with context.read() as session:
         api = find_api(session, context, api_id)
-        return revisions.list_of(session, api.organization, api.id)
+        return revisions.list_of_api(session, api.organization, api.id)
 
 
 def get_revision(context: Context, api_id: str, revision_id: str) -> Revision:
@@ -94,7 +94,7 @@ def find_revision(session: Session, context: Context, api: Api, revision_id: str
 
 def find_number(session: Session, api: Api, number: int) -> Revision:
     """Return the revision of *api* with this number, in the caller's transaction. Raises NotFound."""
-    for revision in revisions.list_of(session, api.organization, api.id):
+    for revision in revisions.list_of_api(session, api.organization, api.id):
         if revision.number == number:
             return revision
     raise NotFound("revision", str(number))
@@ -112,8 +112,8 @@ def get_as_api(context: Context, revision_id: str) -> FullApi | None:
 
 def describe_revision(session: Session, revision: Revision, current: FullApi) -> FullApi:
     """Return the API as *revision* has it; *current* is the working copy."""
-    content = revisions.content_of(session, revision)
-    api = replace(revisions.with_settings(current.api, content.settings), revision=revision.number)
+    content = revisions.get_content(session, revision)
+    api = replace(revisions.apply_settings(current.api, content.settings), revision=revision.number)
     return FullApi(api, keep_current(content.members, current.members))
 
 
@@ -142,7 +142,7 @@ def remove_revision(session: Session, context: Context, api: Api, revision: Revi
     """Delete a revision that isn't deployed, and secrets that only it needed, in the caller's transaction."""
     revisions.remove(session, revision)
     if api.kept_security:
-        apis.update(session, keep_for_revisions(api, api, revisions.origins_of(session, api)))
+        apis.update(session, keep_for_revisions(api, api, revisions.list_origins(session, api)))
     record(session, context, Action.DELETE_REVISION, api, RevisionOf(revision.number))
 
 
@@ -160,8 +160,8 @@ def restore_revision(context: Context, api_id: str, revision_id: str) -> FullApi
     with context.write() as session:
         before = find_full_api(session, context, api_id)
         revision = find_revision(session, context, before.api, revision_id)
-        content = revisions.content_of(session, revision)
-        restored = restore_security(revisions.with_settings(before.api, content.settings))
+        content = revisions.get_content(session, revision)
+        restored = restore_security(revisions.apply_settings(before.api, content.settings))
         api = replace(restored, updated_at=context.now)
         after = FullApi(api, check_members(keep_current(content.members, before.members)))
         record(session, context, Action.RESTORE_REVISION, api, RevisionOf(revision.number))

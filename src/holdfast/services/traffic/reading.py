@@ -109,7 +109,7 @@ def count_of_today(context: Context, most: int) -> list[ApiCount]:
     organization = context.user.organization
     with context.read() as session:
         counts = reading.sum_by_api(session, organization, DAY, start_of(context.now, DAY), most)
-        named = api_rows.names(session, organization, {api_id for api_id, *_ in counts})
+        named = api_rows.list_names(session, organization, {api_id for api_id, *_ in counts})
     return [
         ApiCount(f"{api.name}:{api.version}", environment, requests, failures)
         for api_id, environment, requests, failures in counts

@@ -208,7 +208,7 @@ def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Ce
 
 def _find_present(session: Session, context: Context, full_api: FullApi) -> FullApi | None:
     wanted = full_api.api
-    for api in apis.sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
+    for api in apis.list_sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
         if (api.name, api.version) == (wanted.name, wanted.version):
             return find_full_api(session, context, api.id)
     return None

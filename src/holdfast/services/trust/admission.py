@@ -65,7 +65,7 @@ def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: s
 
 def refuse_indistinguishable(session: Session, entry: EndpointCertificate) -> None:
     """Raise IndistinguishableCertificates if a gateway couldn't accept all certificates of *entry* and its origin."""
-    beside = endpoint_certificates.trusted_besides(session, entry)
+    beside = endpoint_certificates.list_trusted_besides(session, entry)
     aliases = {certificate.fingerprint: alias for alias, certificate in beside}
     own = {certificate.fingerprint for certificate in entry.trusted}
     current = {certificate.fingerprint for certificate in entry.certificates}

@@ -190,7 +190,7 @@ def certificates_of(context: Context, origins: Collection[str]) -> list[Endpoint
     """Return the endpoint certificates for *origins*, ordered by alias."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        return endpoint_certificates.of_origins(session, context.user.organization, origins)
+        return endpoint_certificates.list_of_origins(session, context.user.organization, origins)
 
 
 def apis_using_alias(context: Context, alias: str) -> list[Api]:
@@ -205,7 +205,7 @@ def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
     """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        return apis.using_origins(session, context.user.organization, {entry.origin})
+        return apis.list_using_origins(session, context.user.organization, {entry.origin})
 
 
 def entry_status(certificates: Sequence[Valid], now: datetime) -> Status:

@@ -72,14 +72,14 @@ def examine(
     session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
 ) -> list[Finding]:
     """Return findings about the current or future certificates of *alias*, for a backend at *origin*."""
-    decided = trust_settings.of_origins(session, organization, [str(origin)])
+    decided = trust_settings.list_by_origin(session, organization, [str(origin)])
     settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
     # The backend must present one of these; empty if the trust settings skip the host-name check.
     names = build_trust_set(settings, (), origin.reference, now).accepted_names
-    elsewhere = endpoint_certificates.aliases_with(session, organization, str(origin), certificates, but=alias)
+    elsewhere = endpoint_certificates.list_aliases_with(session, organization, str(origin), certificates, but=alias)
     findings = examine_all(certificates, names, now, elsewhere)
     if settings.revocation:
-        entries = endpoint_certificates.of_origins(session, organization, [str(origin)])
+        entries = endpoint_certificates.list_of_origins(session, organization, [str(origin)])
         others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
         trust = build_trust_set(settings, [*others, *certificates], origin.reference, now)
         own = {certificate.fingerprint for certificate in certificates}

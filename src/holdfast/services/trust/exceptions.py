@@ -26,8 +26,8 @@ def list_active(context: Context) -> list[ActiveException]:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         organization = context.user.organization
-        every = trust_settings.with_exception(session, organization, context.now)
-        using = apis.using_origins(session, organization, {settings.origin for settings in every}) if every else []
+        every = trust_settings.list_with_exception(session, organization, context.now)
+        using = apis.list_using_origins(session, organization, {settings.origin for settings in every}) if every else []
     return [
         ActiveException(
             settings.origin,

@@ -118,11 +118,11 @@ def _has_names(entry: EndpointCertificate) -> bool:
 
 
 def _find_trusted(session: Session, entry: EndpointCertificate) -> list[EndpointCertificate]:
-    return endpoint_certificates.of_origins(session, entry.organization, [entry.origin])
+    return endpoint_certificates.list_of_origins(session, entry.organization, [entry.origin])
 
 
 def _find_settings(session: Session, entry: EndpointCertificate) -> TrustSettings:
-    decided = trust_settings.of_origins(session, entry.organization, [entry.origin])
+    decided = trust_settings.list_by_origin(session, entry.organization, [entry.origin])
     return decided.get(entry.origin) or TrustSettings(entry.organization, entry.origin)
 
 

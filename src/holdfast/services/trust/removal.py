@@ -64,7 +64,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
         target = parse_endpoint(removed.endpoint)
         refuse_foreign(session, context, target)
         refuse_insecure(target)
-        current = endpoint_certificates.with_id(session, context.user.organization, removed.entry_id)
+        current = endpoint_certificates.get_by_id(session, context.user.organization, removed.entry_id)
         if current and alias is None:
             after = _add_previous(current, removed, context.now)
             admission.refuse_indistinguishable(session, after)

@@ -129,7 +129,7 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
 def _undo(session: Session, before: EndpointCertificate, now: datetime) -> EndpointCertificate:
     certificates, previous = before.previous, before.previous[:0]
     if not certificates:
-        removed = removed_certificates.latest_replaced(session, before.organization, before.id, now)
+        removed = removed_certificates.get_latest_replaced(session, before.organization, before.id, now)
         if removed is None:
             raise NothingBefore(before.alias, undo=True)
         removed_certificates.remove(session, removed)

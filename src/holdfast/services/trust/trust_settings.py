@@ -59,7 +59,7 @@ def get_settings(context: Context, endpoint: str, *, unused: bool = False) -> En
     context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
     with context.read() as session:
-        if not unused or not trust_settings.of_origins(session, context.user.organization, [str(target.origin)]):
+        if not unused or not trust_settings.list_by_origin(session, context.user.organization, [str(target.origin)]):
             refuse_foreign(session, context, target)
         return _build_trust(session, _find_settings(session, context, target), target, context.now)
 
@@ -140,30 +140,30 @@ def list_exceptions(context: Context) -> list[TrustSettings]:
     """Return the trust settings with an exception, the first to expire first."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return trust_settings.with_exception(session, context.user.organization, context.now)
+        return trust_settings.list_with_exception(session, context.user.organization, context.now)
 
 
 def end_exceptions(store: Store, now: datetime) -> datetime | None:
     """End the exceptions of all organizations that expire within IN_ADVANCE; return when the next ones are due."""
     due = now + IN_ADVANCE
     with store.read() as session:
-        following = trust_settings.next_end(session)
+        following = trust_settings.get_next_end(session)
     if following is None or following > due:
         return following and following - IN_ADVANCE
     with store.write() as session:
-        for organization in accounts.organizations(session):
-            for settings in trust_settings.with_ended_exception(session, organization, due):
+        for organization in accounts.list_organizations(session):
+            for settings in trust_settings.list_with_ended_exception(session, organization, due):
                 trust_settings.save(session, replace(settings, exception=None))
                 context = Context(store, Principal(organization, SYSTEM), now)
                 _record(session, context, Action.END_EXCEPTION, settings, _end(settings.exception, expired=True))
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
-        following = trust_settings.next_end(session)
+        following = trust_settings.get_next_end(session)
     return following and following - IN_ADVANCE
 
 
 def _find_settings(session: Session, context: Context, target: Endpoint) -> TrustSettings:
     origin = str(target.origin)
-    settings = trust_settings.of_origins(session, context.user.organization, [origin])
+    settings = trust_settings.list_by_origin(session, context.user.organization, [origin])
     return settings.get(origin) or TrustSettings(context.user.organization, origin)
 
 
@@ -178,7 +178,7 @@ def _apply_draft(before: TrustSettings, checked: TrustSettings, draft: TrustDraf
 
 
 def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
-    entries = endpoint_certificates.of_origins(session, settings.organization, [settings.origin])
+    entries = endpoint_certificates.list_of_origins(session, settings.organization, [settings.origin])
     imported = [certificate for entry in entries for certificate in entry.readable]
     trust = build_trust_set(settings, imported, target.origin.reference, now)
     problem = next((str(UnreadableCertificate(entry.alias)) for entry in entries if not entry.certificates), "")

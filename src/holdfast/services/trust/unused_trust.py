@@ -49,7 +49,7 @@ def origins_of(api: Api) -> set[str]:
 
 def used_origins(session: Session, api: Api) -> set[str]:
     """Return all origins that *api* uses, including those of deployed revisions."""
-    return origins_of(api) | api_origins.of_api(session, api.organization, api.id)
+    return origins_of(api) | api_origins.list_of_api(session, api.organization, api.id)
 
 
 def find_unused(context: Context, origins: Collection[str] | None = None) -> list[UnusedTrust]:
@@ -63,7 +63,7 @@ def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
     """List the trust that no API would use if *api* were deleted, by origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        users = apis.ids_by_origin(session, context.user.organization, used_origins(session, api))
+        users = apis.list_ids_by_origin(session, context.user.organization, used_origins(session, api))
         return _find_trust(session, context, sorted(origin for origin, ids in users.items() if ids == [api.id]))
 
 
@@ -105,8 +105,8 @@ def settle(session: Session, context: Context, origins: Collection[str], *, dele
 
 def _find_trust(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
     organization = context.user.organization
-    certificates = endpoint_certificates.of_origins(session, organization, origins)
-    settings = trust_settings.of_origins(session, organization, origins)
+    certificates = endpoint_certificates.list_of_origins(session, organization, origins)
+    settings = trust_settings.list_by_origin(session, organization, origins)
     unused = []
     for origin in origins:
         decided = settings.get(origin)

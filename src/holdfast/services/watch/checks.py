@@ -46,7 +46,7 @@ def read_subject(store: Transactions, sealing: Sealing, place: Place, now: datet
     organization, origin = place
     terms = terms_to_test(Context(store, Principal(organization, "holdfast"), now), sealing, origin)
     with store.read() as session:
-        endpoint = watched_endpoints.of_origins(session, organization, [origin]).get(origin)
+        endpoint = watched_endpoints.list_by_origin(session, organization, [origin]).get(origin)
     if endpoint is None:
         return None
     # An exception makes gateways accept anything for a while, but says nothing about the certificate.

@@ -31,12 +31,12 @@ def read_trust(
     organization = context.user.organization
     trusted: defaultdict[str, list[Certificate]] = defaultdict(list)
     unreadable = set()
-    for entry in endpoint_certificates.of_origins(session, organization, origins):
+    for entry in endpoint_certificates.list_of_origins(session, organization, origins):
         try:
             trusted[entry.origin] += after.get(entry.id, entry).trusted
         except UnreadableCertificate:
             unreadable.add(entry.origin)
-    decided = trust_settings.of_origins(session, organization, origins)
+    decided = trust_settings.list_by_origin(session, organization, origins)
     return {
         origin: build_trust_set(
             decided.get(origin) or TrustSettings(organization, origin),

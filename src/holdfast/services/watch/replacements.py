@@ -19,7 +19,7 @@ def predict_coverage(context: Context, planned: Sequence[PlannedReplacement]) ->
     coverage: dict[str, Coverage] = {}
     with context.read() as session:
         trust = read_trust(session, context, origins, after)
-        for origin, endpoint in watched_endpoints.of_origins(session, context.user.organization, origins).items():
+        for origin, endpoint in watched_endpoints.list_by_origin(session, context.user.organization, origins).items():
             chain = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
             if chain and origin in trust:
                 coverage[origin] = predict(chain.certificates, trust[origin], context.now)

@@ -40,7 +40,7 @@ class News:
 def begin(store: Notes, now: datetime) -> Progress:
     """Return how far the watch has come, perhaps at another control plane."""
     with store.read() as session:
-        return progress.get(session) or Progress(now, journal.last_change(session))
+        return progress.get(session) or Progress(now, journal.get_last_sequence(session))
 
 
 def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: datetime) -> list[Due]:
@@ -80,7 +80,7 @@ def save(store: Notes, observations: Iterable[Observation], reached: Progress) -
 def find_news(store: Notes, change: int) -> News:
     """Return the changes since *change* that concern the watch."""
     with store.read() as session:
-        changes: Sequence[journal.Change] = journal.changes_after(session, change)
+        changes: Sequence[journal.Change] = journal.list_changes_after(session, change)
         apis: dict[str, set[str]] = {}
         for row in changes:
             if row.kind == "api":

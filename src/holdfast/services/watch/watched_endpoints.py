@@ -88,7 +88,7 @@ def find_watched(context: Context, origins: Collection[str]) -> Mapping[str, Wat
     """Return the watched endpoints of *origins*, by origin, judged by the trust of now."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        watched = watched_endpoints.of_origins(session, context.user.organization, origins)
+        watched = watched_endpoints.list_by_origin(session, context.user.organization, origins)
         return follow_trust(session, context, watched)
 
 
@@ -96,7 +96,7 @@ def find_rejected_changes(context: Context, origins: Collection[str]) -> set[str
     """Return those of *origins* whose backends present something new that gateways don't accept."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        watched = watched_endpoints.of_origins(session, context.user.organization, origins)
+        watched = watched_endpoints.list_by_origin(session, context.user.organization, origins)
         # The trust of an origin is read only if it matters: it has many certificates, which have to be parsed.
         changed = {origin: endpoint for origin, endpoint in watched.items() if endpoint.changes.at}
         followed = follow_trust(session, context, changed)
@@ -142,7 +142,7 @@ def _find(session: Session, context: Context, endpoint_id: str) -> WatchedEndpoi
 
 
 def _with_apis(session: Session, organization: str, page: Sequence[WatchedEndpoint]) -> list[WatchedBackend]:
-    using = apis.using_origins(session, organization, {endpoint.origin for endpoint in page})
+    using = apis.list_using_origins(session, organization, {endpoint.origin for endpoint in page})
     by_origin: dict[str, list[Api]] = {}
     for api in using:
         for origin in {str(endpoint.origin) for endpoint in api.endpoints}:

@@ -50,7 +50,7 @@ class BrowserSession:
     seen_at: datetime | None  # about when it was last used
 
 
-def organizations(session: Session) -> list[str]:
+def list_organizations(session: Session) -> list[str]:
     """Return the ids of all organizations; only for tasks that work for all of them."""
     return list(session.scalars(select(OrganizationRow.id).order_by(OrganizationRow.id)))
 
@@ -102,10 +102,10 @@ def set_password_hash(session: Session, user: User, password_hash: str) -> None:
     end_sessions(session, user)
 
 
-def user_named(session: Session, name: str) -> User | None:
+def get_user_by_name(session: Session, name: str) -> User | None:
     """Return the user who signs in as *name*; names are unique across organizations."""
     row = session.scalar(select(UserRow).where(UserRow.name == name))
-    return user_of(row) if row else None
+    return read_user(row) if row else None
 
 
 def has_password_user(session: Session, organization: str, role: str) -> bool:
@@ -115,16 +115,16 @@ def has_password_user(session: Session, organization: str, role: str) -> bool:
     return any(role in roles for roles in session.scalars(select(table.roles).where(*able)))
 
 
-def user_identified(session: Session, issuer: str, subject: str) -> User | None:
+def get_user_by_subject(session: Session, issuer: str, subject: str) -> User | None:
     """Return the user with this *subject* at the identity provider *issuer*."""
     row = session.scalar(select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject))
-    return user_of(row) if row else None
+    return read_user(row) if row else None
 
 
-def user_in(session: Session, organization: str, name: str) -> User | None:
+def get_user(session: Session, organization: str, name: str) -> User | None:
     """Return the user of an organization with this name."""
     row = session.scalar(select(UserRow).where(UserRow.organization_id == organization, UserRow.name == name))
-    return user_of(row) if row else None
+    return read_user(row) if row else None
 
 
 def find_users(
@@ -133,7 +133,7 @@ def find_users(
     """Return a page of an organization's users whose name contains *name*, ordered by name, and how many there are."""
     query = select(UserRow).where(UserRow.organization_id == organization, contains(UserRow.name, name))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    users = [user_of(row) for row in session.scalars(query.order_by(UserRow.name).offset(offset).limit(limit))]
+    users = [read_user(row) for row in session.scalars(query.order_by(UserRow.name).offset(offset).limit(limit))]
     return users, total
 
 
@@ -180,17 +180,17 @@ def keep_newest_sessions(session: Session, user: User, count: int) -> None:
     session.execute(delete(SessionRow).where(*theirs, SessionRow.token_hash.not_in(newest)))
 
 
-def session_user(session: Session, token_hash: str, now: datetime) -> User | None:
+def get_session_user(session: Session, token_hash: str, now: datetime) -> User | None:
     """Return the user of a session, unless it has expired or the user is disabled."""
-    known = find_session(session, token_hash, now)
+    known = get_session(session, token_hash, now)
     return known[0] if known else None
 
 
-def find_session(session: Session, token_hash: str, now: datetime) -> tuple[User, datetime | None] | None:
-    """Return the user of a session, as `session_user` does, and when the session was last seen."""
+def get_session(session: Session, token_hash: str, now: datetime) -> tuple[User, datetime | None] | None:
+    """Return the user of a session, as `get_session_user` does, and when the session was last seen."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
-    return (user_of(row.user), row.seen_at) if row and not row.user.disabled else None
+    return (read_user(row.user), row.seen_at) if row and not row.user.disabled else None
 
 
 def mark_seen(session: Session, token_hash: str, now: datetime) -> None:
@@ -198,7 +198,7 @@ def mark_seen(session: Session, token_hash: str, now: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.token_hash == token_hash).values(seen_at=now))
 
 
-def sessions_of(session: Session, user: User, now: datetime) -> list[BrowserSession]:
+def list_sessions(session: Session, user: User, now: datetime) -> list[BrowserSession]:
     """Return the unexpired sessions of *user*, newest first."""
     query = (
         select(SessionRow)
@@ -243,7 +243,7 @@ def end_sessions(session: Session, user: User) -> None:
     session.execute(delete(SessionRow).where(*_of(user)))
 
 
-def user_of(row: UserRow) -> User:
+def read_user(row: UserRow) -> User:
     """Return the user in a row."""
     identity = None
     if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:

@@ -28,7 +28,7 @@ class FailureCount:
         return FailureCount(self.count + other.count, max(self.last, other.last))
 
 
-def find(
+def list_by_key(
     session: Session, keys: Collection[str], now: datetime, *, to_change: bool = False
 ) -> Mapping[str, FailureCount]:
     """

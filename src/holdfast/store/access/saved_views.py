@@ -41,7 +41,7 @@ def remove(session: Session, user: User, page: str, name: str) -> None:
     session.execute(delete(_TABLE).where(*own, _TABLE.page == page, _TABLE.name == name))
 
 
-def find(session: Session, user: User, page: str) -> list[SavedView]:
+def list_of_page(session: Session, user: User, page: str) -> list[SavedView]:
     """Return the user's views of *page*, ordered by name."""
     own = (_TABLE.organization_id == user.organization, _TABLE.user_id == user.id)
     query = select(_TABLE.name, _TABLE.query).where(*own, _TABLE.page == page).order_by(_TABLE.name)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from holdfast.store.access.accounts import User, user_of
+from holdfast.store.access.accounts import User, read_user
 from holdfast.store.tables import ApplicationRow, TokenRow
 
 
@@ -73,36 +73,36 @@ def insert_token(session: Session, token: Token, token_hash: str, now: datetime)
     session.flush()
 
 
-def token_with_hash(session: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
+def get_token(session: Session, token_hash: str, now: datetime) -> tuple[Token, User] | None:
     """Return the token with this hash and its user, unless it has expired or the user is disabled."""
     query = select(TokenRow).where(TokenRow.token_hash == token_hash, TokenRow.expires_at > now)
     row = session.scalar(query)
-    return (_token(row), user_of(row.user)) if row and not row.user.disabled else None
+    return (_read_token(row), read_user(row.user)) if row and not row.user.disabled else None
 
 
-def owner_of_hash(session: Session, token_hash: str) -> str:
+def get_owner(session: Session, token_hash: str) -> str:
     """Return the name of the user of the token with this hash, even if it has expired; empty if there is none."""
     row = session.scalar(select(TokenRow).where(TokenRow.token_hash == token_hash))
     return row.user.name if row else ""
 
 
-def personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
+def list_personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
     """Return the personal tokens of *user*, newest first."""
     query = select(TokenRow).where(*_of(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
-    return [_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
+    return [_read_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 
-def token_of_kind(session: Session, user: User, kind: Kind, now: datetime) -> Token | None:
+def get_newest_of_kind(session: Session, user: User, kind: Kind, now: datetime) -> Token | None:
     """Return the newest token of *user* of this kind."""
     query = select(TokenRow).where(*_of(user), TokenRow.kind == kind.value, TokenRow.expires_at > now)
     row = session.scalar(query.order_by(TokenRow.created_at.desc(), TokenRow.id).limit(1))
-    return _token(row) if row else None
+    return _read_token(row) if row else None
 
 
 def mark_used(session: Session, token: Token, now: datetime) -> None:
     """Record the day of *token*'s last use."""
     this = (TokenRow.organization_id == token.organization, TokenRow.id == token.id)
-    session.execute(update(TokenRow).where(*this).values(used_on=day_of(now)))
+    session.execute(update(TokenRow).where(*this).values(used_on=truncate_to_day(now)))
 
 
 def remove_grant(session: Session, token: Token) -> bool:
@@ -139,12 +139,12 @@ def insert_application(session: Session, application: Application, now: datetime
     session.flush()
 
 
-def application_with_id(session: Session, application_id: str) -> Application | None:
+def get_application(session: Session, application_id: str) -> Application | None:
     """Return the application with this id, of any organization, unless its owner is disabled."""
     row = session.scalar(select(ApplicationRow).where(ApplicationRow.id == application_id))
     if row is None or row.user.disabled:
         return None
-    return Application(row.id, row.organization_id, user_of(row.user), row.name, row.secret_hash, tuple(row.grants))
+    return Application(row.id, row.organization_id, read_user(row.user), row.name, row.secret_hash, tuple(row.grants))
 
 
 def mark_application_used(session: Session, application: Application, now: datetime) -> None:
@@ -167,7 +167,7 @@ def remove_applications(session: Session, user: User) -> None:
     session.execute(delete(ApplicationRow).where(*theirs))
 
 
-def day_of(moment: datetime) -> datetime:
+def truncate_to_day(moment: datetime) -> datetime:
     """Return the start of the day, in UTC."""
     return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
 
@@ -176,7 +176,7 @@ def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return TokenRow.organization_id == user.organization, TokenRow.user_id == user.id
 
 
-def _token(row: TokenRow) -> Token:
+def _read_token(row: TokenRow) -> Token:
     return Token(
         id=row.id,
         organization=row.organization_id,

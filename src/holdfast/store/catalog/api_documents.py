@@ -12,14 +12,14 @@ from holdfast.apis.catalog.api import Api
 from holdfast.store.tables import ApiDocumentRow
 
 
-def members_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+def list_members(session: Session, organization: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the stored members of the APIs with these ids, without APIs that have none."""
     table = ApiDocumentRow
     query = select(table.api_id, table.members).where(table.organization_id == organization, table.api_id.in_(ids))
     return {row.api_id: row.members for row in session.execute(query)}
 
 
-def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[str, str]:
+def list_types(session: Session, organization: str, ids: Collection[str]) -> dict[str, str]:
     """Return the stored member `type` of the APIs with these ids, without APIs that have none; read nothing else."""
     table = ApiDocumentRow
     kind = table.members["type"].as_string()
@@ -27,7 +27,7 @@ def types_of(session: Session, organization: str, ids: Collection[str]) -> dict[
     return {row.api_id: row.type for row in session.execute(query.where(table.api_id.in_(ids), kind.is_not(None)))}
 
 
-def definition_of(session: Session, organization: str, api_id: str) -> str | None:
+def get_definition(session: Session, organization: str, api_id: str) -> str | None:
     """Return the definition that was uploaded for an API, as JSON."""
     table = ApiDocumentRow
     query = select(table.definition).where(table.organization_id == organization, table.api_id == api_id)

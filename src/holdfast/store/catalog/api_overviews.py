@@ -90,10 +90,10 @@ def find(
     order = [keys[0].desc().nulls_last() if descending else keys[0].asc().nulls_last(), *keys[1:]]
     conditions = list(_conditions(organization, wanted))
     ids, total = find_ids(session, organization, conditions, order, offset, limit)
-    return apis.in_order(session, organization, ids), total
+    return apis.list_in_order(session, organization, ids), total
 
 
-def trusted_at(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustedAt]:
+def list_trusted_at(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustedAt]:
     """Return what is imported for each of *origins*; those without certificates are left out."""
     table = EndpointCertificateRow
     query = select(table.origin, func.count(), func.min(table.expires_at)).where(

@@ -23,7 +23,7 @@ from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, equals, folded
 from holdfast.store.labels import has_label
 from holdfast.store.tables import ApiRow
-from holdfast.store.unindexed import unindexed
+from holdfast.store.unindexed import disable_index
 
 _CHUNK = 500  # ids in one query
 
@@ -116,7 +116,7 @@ def get(session: Session, organization: str, api_id: str) -> Api | None:
     return _apis(session, organization, [row])[0] if row else None
 
 
-def id_of(session: Session, organization: str, text: str) -> str | None:
+def get_id(session: Session, organization: str, text: str) -> str | None:
     """Return the id of the API that *text* names as provider-name-version."""
     named = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
     return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, named == text).limit(1))
@@ -134,23 +134,23 @@ def find(
     columns = [_SORTED_BY[order.by], folded(ApiRow.name), ApiRow.version.expression, ApiRow.id.expression]
     ordered = [column.desc() if order.descending else column for column in columns]
     ids, total = find_ids(session, organization, list(_conditions(organization, wanted)), ordered, offset, limit)
-    return in_order(session, organization, ids), total
+    return list_in_order(session, organization, ids), total
 
 
-def sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
+def list_sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
     """Return the APIs with this name or this context, of any version."""
     same = or_(equals(ApiRow.name, name), ApiRow.context == context)
     query = select(ApiRow).where(ApiRow.organization_id == organization, same)
     return _apis(session, organization, session.scalars(query))
 
 
-def with_context(session: Session, organization: str, context: str) -> list[Api]:
+def list_with_context(session: Session, organization: str, context: str) -> list[Api]:
     """Return the APIs with this context, of any version."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.context == context)
     return _apis(session, organization, session.scalars(query))
 
 
-def using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
+def list_using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
     """Return the APIs with an endpoint at one of *origins*, ordered by name."""
     ids = api_origins.select_users(organization, origins, ApiRow.id).subquery()
     query = select(ApiRow).where(ApiRow.id.in_(select(ids.c.id)))
@@ -159,7 +159,7 @@ def using_origins(session: Session, organization: str, origins: Collection[str])
     return _apis(session, organization, rows)
 
 
-def ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
+def list_ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
     """Return the ids of the APIs with an endpoint at each of *origins* that has any, by origin."""
     wanted = sorted(set(origins))
     ids: dict[str, list[str]] = {}
@@ -177,33 +177,35 @@ def has_origin(session: Session, organization: str, origin: str) -> bool:
     return session.scalar(api_origins.select_users(organization, [origin], ApiRow.id).limit(1)) is not None
 
 
-def with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
+def list_with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
     wanted, rows = list(ids), list[ApiRow]()
     for start in range(0, len(wanted), _CHUNK):
         known = ApiRow.id.in_(wanted[start : start + _CHUNK])
-        rows += session.scalars(select(ApiRow).where(unindexed(ApiRow.organization_id) == organization, known))
+        rows += session.scalars(select(ApiRow).where(disable_index(ApiRow.organization_id) == organization, known))
     return _apis(session, organization, rows)
 
 
-def in_order(session: Session, organization: str, ids: Sequence[str]) -> list[Api]:
+def list_in_order(session: Session, organization: str, ids: Sequence[str]) -> list[Api]:
     """Return the APIs with these ids that still exist, in the order of *ids*."""
-    by_id = {api.id: api for api in with_ids(session, organization, ids)}
+    by_id = {api.id: api for api in list_with_ids(session, organization, ids)}
     return [by_id[api_id] for api_id in ids if api_id in by_id]
 
 
-def names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
+def list_names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
     """Return the names of the APIs with these ids that still exist, by id."""
     columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
     wanted, names_by_id = sorted(ids), {}
     for start in range(0, len(wanted), _CHUNK):
         known = ApiRow.id.in_(wanted[start : start + _CHUNK])
-        for row in session.execute(select(*columns).where(unindexed(ApiRow.organization_id) == organization, known)):
+        for row in session.execute(
+            select(*columns).where(disable_index(ApiRow.organization_id) == organization, known)
+        ):
             names_by_id[row.id] = ApiNames(*row)
     return names_by_id
 
 
-def all_of(session: Session, organization: str) -> Sequence[Api]:
+def list_of_organization(session: Session, organization: str) -> Sequence[Api]:
     """Return all APIs of an organization."""
     query = select(ApiRow).where(ApiRow.organization_id == organization)
     return _apis(session, organization, session.scalars(query))
@@ -232,5 +234,5 @@ def _conditions(organization: str, wanted: ApiFilter) -> Iterator[ColumnElement[
 
 def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
     every = list(rows)
-    places = deployments.places_of(session, organization, [row.id for row in every])
+    places = deployments.list_places(session, organization, [row.id for row in every])
     return [read_api(row, places.get(row.id, NOWHERE)) for row in every]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow, ApiRow
-from holdfast.store.unindexed import unindexed
+from holdfast.store.unindexed import disable_index
 
 _CHUNK = 500  # ids in one query
 
@@ -39,12 +39,12 @@ class RevisionDeployment:
     display_on_devportal: bool
 
 
-def places_of(session: Session, organization: str, ids: Sequence[str]) -> dict[str, Places]:
+def list_places(session: Session, organization: str, ids: Sequence[str]) -> dict[str, Places]:
     """Return where the APIs with these ids are deployed, without those that are deployed nowhere."""
     table = ApiDeploymentRow
     # By way of the API, because SQLite would read the deployments of the whole organization.
     query = select(table.api_id, table.group_name, table.revision_id).join(ApiRow, ApiRow.id == table.api_id)
-    query = query.where(unindexed(ApiRow.organization_id) == organization)
+    query = query.where(disable_index(ApiRow.organization_id) == organization)
     groups: dict[str, set[str]] = defaultdict(set)
     pinned: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for api_id, group, revision_id in _in_chunks(session, query, ids):

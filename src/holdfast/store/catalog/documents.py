@@ -20,7 +20,7 @@ from holdfast.apis.catalog.thumbnail import Thumbnail
 from holdfast.store.tables import DocumentRow, ThumbnailRow
 
 
-def thumbnail_of(session: Session, organization: str, api_id: str) -> Thumbnail | None:
+def get_thumbnail(session: Session, organization: str, api_id: str) -> Thumbnail | None:
     """Return the thumbnail of an API."""
     table = ThumbnailRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.api_id == api_id))
@@ -43,7 +43,7 @@ def save_thumbnail(session: Session, api: Api, thumbnail: Thumbnail | None) -> N
         session.flush()
 
 
-def find(session: Session, organization: str, api_id: str) -> list[Document]:
+def list_of_api(session: Session, organization: str, api_id: str) -> list[Document]:
     """Return the documents of an API, ordered by name."""
     table = DocumentRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id)
@@ -57,14 +57,14 @@ def get(session: Session, organization: str, api_id: str, document_id: str) -> D
     return _document(row) if row else None
 
 
-def content_of(session: Session, document: Document) -> bytes:
+def get_content(session: Session, document: Document) -> bytes:
     """Return the content of a document; empty if it has none."""
     table = DocumentRow
     this = (*_is(document.organization, document.api_id), table.id == document.id)
     return session.scalar(select(table.content).where(*this)) or b""
 
 
-def sizes_of(session: Session, organization: str, api_id: str) -> dict[str, int]:
+def list_sizes(session: Session, organization: str, api_id: str) -> dict[str, int]:
     """Return the sizes of an API's documents in bytes, by id."""
     query = select(DocumentRow.id, DocumentRow.size).where(*_is(organization, api_id))
     return {row.id: row.size for row in session.execute(query)}
@@ -92,10 +92,10 @@ def remove(session: Session, document: Document) -> None:
 
 def copy(session: Session, source: Api, target: Api) -> None:
     """Copy the thumbnail and the documents of *source* to *target*."""
-    save_thumbnail(session, target, thumbnail_of(session, source.organization, source.id))
-    for document in find(session, source.organization, source.id):
+    save_thumbnail(session, target, get_thumbnail(session, source.organization, source.id))
+    for document in list_of_api(session, source.organization, source.id):
         copied = replace(document, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id)
-        insert(session, copied, content_of(session, document))
+        insert(session, copied, get_content(session, document))
 
 
 def _is(organization: str, api_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -20,7 +20,7 @@ _PASSWORD_GRANT = "password_grant"  # has the secrets of this grant; others have
 _SECRETS = ("secret", "password")
 
 
-def column_of(api: Api, environment: Environment) -> dict[str, Any] | None:
+def write_column(api: Api, environment: Environment) -> dict[str, Any] | None:
     """Return the value of the column of *environment*."""
     endpoint = api.endpoint(environment)
     values = _write(endpoint.security) if endpoint and endpoint.security else {}
@@ -94,7 +94,7 @@ def _read_secret(values: Mapping[str, Any] | None) -> SealedSecret | None:
     return SealedSecret(values["id"], b64decode(values["sealed"]), values["digest"], frozenset(values["origins"]))
 
 
-def of_apis(
+def list_by_api(
     session: Session, organization: str, ids: Collection[str]
 ) -> dict[str, dict[Environment, tuple[EndpointSecurity | None, ...]]]:
     """
@@ -116,7 +116,7 @@ def of_apis(
     return by_id
 
 
-def secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
+def list_secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
     """Yield all secrets, with their organizations."""
     columns = (ApiRow.organization_id, ApiRow.production_security, ApiRow.sandbox_security)
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))

@@ -44,7 +44,9 @@ def remove(session: Session, organization: str, api_id: str, environment: Enviro
     session.execute(delete(table).where(*this))
 
 
-def of_organization(session: Session, organization: str, since: datetime) -> dict[tuple[str, str], Acknowledgement]:
+def list_of_organization(
+    session: Session, organization: str, since: datetime
+) -> dict[tuple[str, str], Acknowledgement]:
     """Return the acknowledgements since a time, by API and environment."""
     table = FailureAcknowledgementRow
     query = select(table).where(table.organization_id == organization, table.at >= since)

@@ -21,7 +21,7 @@ def add(session: Session, organization: str, origin: str, now: datetime) -> bool
     return True
 
 
-def among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
+def list_among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
     """Return those of *origins* that rejected HTTP/2, with the time when each was added."""
     wanted, since = sorted(set(origins)), dict[str, datetime]()
     for start in range(0, len(wanted), _CHUNK):

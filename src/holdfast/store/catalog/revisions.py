@@ -36,13 +36,13 @@ _SETTINGS = tuple(
 )
 
 
-def settings_of(api: Api) -> dict[str, Any]:
+def write_settings(api: Api) -> dict[str, Any]:
     """Return what a revision of *api* keeps: columns, as JSON."""
     row = write_api(api)
     return {column.key: getattr(row, column.key) for column in _SETTINGS}
 
 
-def with_settings(api: Api, settings: Mapping[str, Any]) -> Api:
+def apply_settings(api: Api, settings: Mapping[str, Any]) -> Api:
     """Return *api* with the settings of a revision; those that its version didn't know have no value."""
     row = write_api(api)
     for column in _SETTINGS:
@@ -89,7 +89,7 @@ def count(session: Session, api: Api) -> int:
     return session.scalar(select(func.count()).select_from(table).where(*this)) or 0
 
 
-def list_of(session: Session, organization: str, api_id: str) -> list[Revision]:
+def list_of_api(session: Session, organization: str, api_id: str) -> list[Revision]:
     """Return the revisions of an API, the oldest first."""
     query = _select(organization).where(ApiRevisionRow.api_id == api_id)
     return [Revision(*row) for row in session.execute(query.order_by(ApiRevisionRow.number))]
@@ -101,7 +101,7 @@ def get(session: Session, organization: str, revision_id: str) -> Revision | Non
     return Revision(*row) if row else None
 
 
-def content_of(session: Session, revision: Revision) -> RevisionContent:
+def get_content(session: Session, revision: Revision) -> RevisionContent:
     """Return what *revision* keeps. Raises NoResultFound if it doesn't exist anymore."""
     table = ApiRevisionRow
     query = select(table.settings, table.members, table.definition)
@@ -132,15 +132,15 @@ def _divide(api: Api, numbers: Mapping[str, int], settings: Mapping[str, Mapping
         yield replace(api, groups=unpinned) if api.pinned else api
     for revision_id in sorted({revision_id for _, revision_id in api.pinned} & settings.keys()):
         groups = frozenset(group for group, pinned in api.pinned if pinned == revision_id)
-        own = with_settings(api, settings[revision_id])
+        own = apply_settings(api, settings[revision_id])
         yield replace(own, revision=numbers[revision_id], groups=groups)
 
 
-def origins_of(session: Session, api: Api) -> dict[Environment, set[frozenset[str]]]:
+def list_origins(session: Session, api: Api) -> dict[Environment, set[frozenset[str]]]:
     """Return the origins that each revision of *api* has in each environment."""
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
-    every = [with_settings(api, settings) for settings in session.scalars(query)]
+    every = [apply_settings(api, settings) for settings in session.scalars(query)]
     return {environment: {variant.origins(environment) for variant in every} for environment in ENVIRONMENTS}
 
 

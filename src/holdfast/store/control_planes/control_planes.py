@@ -8,7 +8,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.control_plane import ControlPlane
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import ControlPlaneRow
 from holdfast.store.upsert import upsert
 
@@ -29,7 +29,7 @@ def save(session: Session, control_plane: ControlPlane, home: str, now: datetime
         "discovery": list(control_plane.discovery),
         "publisher_pin": control_plane.publisher_pin,
         "settings": dict(control_plane.settings),
-        "schema_revision": newest_revision(),
+        "schema_revision": get_newest_revision(),
     }
     session.execute(upsert(session, ControlPlaneRow, values, key=("id",)))
 
@@ -39,7 +39,7 @@ def list_live(session: Session, now: datetime) -> list[ControlPlane]:
     return [control_plane for control_plane in list_known(session, now) if is_live(control_plane, now)]
 
 
-def older_than(session: Session, revision: str, now: datetime) -> list[str]:
+def list_older_than(session: Session, revision: str, now: datetime) -> list[str]:
     """Return the names of live control planes whose version doesn't know *revision* of the tables."""
     row = ControlPlaneRow
     older = or_(row.schema_revision.is_(None), row.schema_revision < revision)

@@ -50,7 +50,7 @@ def save(session: Session, parts: Sequence[SharedPart]) -> None:
     )
 
 
-def beyond(session: Session, known: Mapping[str, int]) -> list[SharedPart]:
+def find_unread(session: Session, known: Mapping[str, int]) -> list[SharedPart]:
     """Return some rows, each control plane's in order, whose numbers are higher than those *known* of it."""
     row = FailureRow
     newer = [and_(row.control_plane == name, row.number > number) for name, number in known.items()]

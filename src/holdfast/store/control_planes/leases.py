@@ -49,7 +49,7 @@ def holds(session: Session, tenure: Tenure) -> bool:
     return session.scalar(query.with_for_update(read=True)) is not None
 
 
-def holder_of(session: Session, name: str, now: datetime) -> str | None:
+def get_holder(session: Session, name: str, now: datetime) -> str | None:
     """Return the id of the control plane that has the lease; None if nobody has it."""
     return session.scalar(select(LeaseRow.holder).where(LeaseRow.name == name, LeaseRow.ends_at > now))
 

@@ -33,7 +33,7 @@ def remove_others(session: Session, gateway: Gateway, keep: Collection[str]) -> 
     session.execute(delete(table).where(*others, table.fingerprint.not_in(keep)))
 
 
-def holder(session: Session, organization: str, fingerprint: str, now: datetime) -> tuple[str, str] | None:
+def get_holder(session: Session, organization: str, fingerprint: str, now: datetime) -> tuple[str, str] | None:
     """Return the name and the group of the gateway that may connect with this certificate at *now*; None if none."""
     table = GatewayCertificateRow
     query = (
@@ -52,7 +52,7 @@ def are_valid(session: Session, organization: str, now: datetime) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def expiries(session: Session, organization: str, fingerprints: Collection[str]) -> dict[str, datetime]:
+def list_expiries(session: Session, organization: str, fingerprints: Collection[str]) -> dict[str, datetime]:
     """Return when those of these certificates expire that gateways may connect with, by fingerprint."""
     table = GatewayCertificateRow
     query = select(table.fingerprint, table.not_after).where(

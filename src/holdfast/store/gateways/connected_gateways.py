@@ -37,7 +37,7 @@ class ControlPlaneOverview:
     overview: Overview | None
 
 
-def overviews(session: Session, seen_after: datetime) -> list[ControlPlaneOverview]:
+def list_overviews(session: Session, seen_after: datetime) -> list[ControlPlaneOverview]:
     """Return the overviews of the control planes that were seen after a time of the database's clock."""
     plane, row = ControlPlaneRow, GatewayOverviewRow
     query = (
@@ -77,7 +77,7 @@ def replace(
         session.execute(insert(table), rows)
 
 
-def of_control_planes(session: Session, control_planes: Collection[str]) -> dict[str, dict[str, ConnectedGateway]]:
+def list_by_control_plane(session: Session, control_planes: Collection[str]) -> dict[str, dict[str, ConnectedGateway]]:
     """Return the gateways of some control planes, by control plane and name."""
     gateways: dict[str, dict[str, ConnectedGateway]] = {control_plane: {} for control_plane in control_planes}
     query = select(ConnectedGatewayRow).where(ConnectedGatewayRow.control_plane_id.in_(control_planes))

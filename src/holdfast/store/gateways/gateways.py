@@ -62,7 +62,7 @@ def list_joined(session: Session) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in session.execute(query.order_by(GatewayRow.name))]
 
 
-def names_in(session: Session, group: str) -> list[str]:
+def list_names_in(session: Session, group: str) -> list[str]:
     """Return the names of the gateways that belong to a group, or that can join it with a token, in order."""
     joining = select(JoinTokenRow.gateway_id).where(JoinTokenRow.group_name == group, JoinTokenRow.used_at.is_(None))
     belongs = or_(GatewayRow.group_name == group, GatewayRow.id.in_(joining))

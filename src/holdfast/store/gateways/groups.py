@@ -25,12 +25,12 @@ def remove(session: Session, name: str) -> None:
     session.execute(delete(GatewayGroupRow).where(GatewayGroupRow.name == name))
 
 
-def all_groups(session: Session) -> list[Group]:
+def list_all(session: Session) -> list[Group]:
     """Return all groups, ordered by name."""
     return [_group(row) for row in session.scalars(select(GatewayGroupRow).order_by(GatewayGroupRow.name))]
 
 
-def names(session: Session) -> list[str]:
+def list_names(session: Session) -> list[str]:
     """Return the names of all groups, in order."""
     return list(session.scalars(select(GatewayGroupRow.name).order_by(GatewayGroupRow.name)))
 

@@ -63,7 +63,7 @@ def get(session: Session, organization: str, api_id: str, alias: str) -> CallerC
     return _entry(row) if row else None
 
 
-def alias_of(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
+def get_alias(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
     """Return the alias of an API's caller certificate with this fingerprint; None if there is none."""
     table = CallerCertificateRow
     of = (table.organization_id == organization, table.api_id == api_id)

@@ -39,18 +39,18 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
     return _entry(row) if row else None
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
+def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
     """Return the gateway identities for these origins, by origin."""
     table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     return {row.origin: _entry(row) for row in session.scalars(query)}
 
 
-def of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
+def list_of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
     """Return all gateway identities, by origin."""
     table = GatewayIdentityRow
     origins = session.scalars(select(table.origin).where(table.organization_id == organization).order_by(table.origin))
-    return list(of_origins(session, organization, origins.all()).values())
+    return list(list_by_origin(session, organization, origins.all()).values())
 
 
 def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[bytes, str], bytes]) -> None:

@@ -53,7 +53,7 @@ def get(session: Session, organization: str, name: str) -> Channel | None:
     return _read(one) if one else None
 
 
-def of_organization(session: Session, organization: str) -> list[Channel]:
+def list_of_organization(session: Session, organization: str) -> list[Channel]:
     """Return the channels of an organization, by name."""
     row = NotificationChannelRow
     query = select(row).where(row.organization_id == organization).order_by(row.name)
@@ -66,12 +66,12 @@ def count(session: Session, organization: str) -> int:
     return session.scalar(select(func.count()).select_from(row).where(row.organization_id == organization)) or 0
 
 
-def organizations(session: Session) -> list[str]:
+def list_organizations(session: Session) -> list[str]:
     """Return the ids of the organizations that have channels."""
     return list(session.scalars(select(NotificationChannelRow.organization_id).distinct().order_by("organization_id")))
 
 
-def backlogs(session: Session, organization: str) -> dict[str, Backlog]:
+def list_backlogs(session: Session, organization: str) -> dict[str, Backlog]:
     """Return what waits for each channel, by its id, without those for which nothing waits."""
     delivery, message = NotificationDeliveryRow, NotificationMessageRow
     own = (message.organization_id == organization, message.next_attempt_at.is_not(None))

@@ -14,7 +14,7 @@ from holdfast.store.tables import AuditEventRow, ConditionRow, NotificationCurso
 from holdfast.store.upsert import upsert
 
 
-def courses(session: Session, organization: str, kinds: Collection[EventKind]) -> dict[str, Course]:
+def list_courses(session: Session, organization: str, kinds: Collection[EventKind]) -> dict[str, Course]:
     """Return what is stored of the conditions of these kinds, by key."""
     row = ConditionRow
     own = (row.organization_id == organization, row.kind.in_([kind.value for kind in kinds]))
@@ -35,7 +35,7 @@ def forget_without_channels(session: Session, with_channels: Collection[str]) ->
         session.execute(delete(row).where(row.organization_id.not_in(with_channels)))
 
 
-def any_without_channels(session: Session, with_channels: Collection[str]) -> bool:
+def has_any_without_channels(session: Session, with_channels: Collection[str]) -> bool:
     """Return whether something is stored for an organization other than these."""
     row = NotificationCursorRow
     return (
@@ -44,7 +44,7 @@ def any_without_channels(session: Session, with_channels: Collection[str]) -> bo
     )
 
 
-def cursor(session: Session, organization: str) -> int | None:
+def get_cursor(session: Session, organization: str) -> int | None:
     """Return the id of the last audit event that was considered; None if none ever was."""
     row = NotificationCursorRow
     return session.scalar(select(row.audit_event_id).where(row.organization_id == organization))
@@ -56,12 +56,12 @@ def move_cursor(session: Session, organization: str, audit_event: int) -> None:
     session.execute(upsert(session, NotificationCursorRow, values, ["organization_id"]))
 
 
-def last_audit_event(session: Session) -> int:
+def get_last_audit_event_id(session: Session) -> int:
     """Return the id of the last audit event of all organizations; 0 if there is none."""
     return session.scalar(select(func.max(AuditEventRow.id))) or 0
 
 
-def audit_events_after(
+def list_audit_events_after(
     session: Session, organization: str, number: int, until: int, actions: Sequence[str]
 ) -> list[AuditEvent]:
     """Return the audit events with these actions after one and up to another, oldest first."""

@@ -52,7 +52,7 @@ def find(session: Session, organization: str, offset: int, limit: int) -> tuple[
     return [Sent(read_notification(stored), tuple(receipts.get(stored.id, ()))) for stored in rows], total
 
 
-def latest_of_present(session: Session, organization: str) -> list[Notification]:
+def list_latest_of_present(session: Session, organization: str) -> list[Notification]:
     """Return the last notification about each condition that began and hasn't ended, the oldest first."""
     row, condition = NotificationRow, ConditionRow
     about = (condition.organization_id == row.organization_id, condition.key == row.key)

@@ -77,7 +77,7 @@ def add_receivers(session: Session, addressed: Iterable[Addressed]) -> None:
         session.execute(insert(NotificationDeliveryRow), deliveries)
 
 
-def channels_to_begin(session: Session) -> list[tuple[str, str, str]]:
+def list_channels_to_begin(session: Session) -> list[tuple[str, str, str]]:
     """
     Return the channels with waiting notifications and no open message.
 
@@ -118,7 +118,7 @@ def begin_message(
     session.execute(update(delivery).where(*of_channel, *waits).values(message_id=message_id))
 
 
-def due(session: Session, now: datetime) -> list[OpenMessage]:
+def list_due(session: Session, now: datetime) -> list[OpenMessage]:
     """
     Return the open messages whose next attempt is due, the oldest first.
 
@@ -137,7 +137,7 @@ def due(session: Session, now: datetime) -> list[OpenMessage]:
     ]
 
 
-def content(session: Session, message_id: str, limit: int) -> tuple[list[Notification], dict[str, int]]:
+def get_content(session: Session, message_id: str, limit: int) -> tuple[list[Notification], dict[str, int]]:
     """Return the most urgent notifications of a message, the oldest first, and the number of all by type."""
     row, delivery = NotificationRow, NotificationDeliveryRow
     urgency = case({severity.value: n for n, severity in enumerate(EventSeverity)}, value=row.severity)

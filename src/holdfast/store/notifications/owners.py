@@ -13,7 +13,7 @@ from holdfast.store.upsert import upsert
 _CHUNK = 500
 
 
-def of_objects(session: Session, organization: str, objects: Collection[str]) -> dict[str, tuple[str, ...]]:
+def list_by_object(session: Session, organization: str, objects: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return the owners of each of *objects* that has any."""
     row, wanted = OwnerRow, sorted(set(objects))
     owners: dict[str, tuple[str, ...]] = {}

@@ -36,10 +36,10 @@ def remove(session: Session, silence: Silence) -> None:
 
 def get(session: Session, organization: str, silence_id: str, now: datetime) -> Silence | None:
     """Return the silence with this id, unless it has ended."""
-    return next((silence for silence in active(session, organization, now) if silence.id == silence_id), None)
+    return next((silence for silence in list_active(session, organization, now) if silence.id == silence_id), None)
 
 
-def active(session: Session, organization: str, now: datetime) -> list[Silence]:
+def list_active(session: Session, organization: str, now: datetime) -> list[Silence]:
     """Return the silences of an organization that haven't ended, the first to end first."""
     row = SilenceRow
     query = select(row).where(row.organization_id == organization, row.ends_at > now).order_by(row.ends_at, row.id)

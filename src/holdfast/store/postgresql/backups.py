@@ -12,7 +12,7 @@ from holdfast.store.errors import StoreUnusable
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.postgresql.copying import compare_rows, select_rows
 from holdfast.store.postgresql.inspection import examine_revision, open_to_inspect
-from holdfast.store.revisions import newest_revision
+from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import Table
 
 
@@ -27,8 +27,8 @@ def copy_to_file(location: PostgresqlLocation, target: Path) -> None:
     try:
         with open_to_inspect(location) as session, engine.begin() as copy:
             state = examine_revision(session, location)
-            if state.revision != newest_revision():
-                why = f"its tables have revision {state.revision}, and this version needs {newest_revision()}"
+            if state.revision != get_newest_revision():
+                why = f"its tables have revision {state.revision}, and this version needs {get_newest_revision()}"
                 raise StoreUnusable(str(location), why, "Use the version of Holdfast that runs on it.")
             _copy(session, copy)
     finally:

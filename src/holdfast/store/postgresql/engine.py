@@ -16,7 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from holdfast.store.engine import close_all, connections_in_use
+from holdfast.store.engine import close_all, count_connections_in_use
 from holdfast.store.errors import StoreBusy, StoreCrowded, StoreFailure, StoreLost, StoreUncertain, StoreUnreachable
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.postgresql.connecting import ANSWER, STATEMENT, ServerConnection, Stop, connect
@@ -71,7 +71,7 @@ class PostgresqlEngine:
     @property
     def connections(self) -> int:
         """The number of connections in use."""
-        return connections_in_use(self.engine)
+        return count_connections_in_use(self.engine)
 
     @property
     def is_crowded(self) -> bool:

@@ -83,7 +83,7 @@ def examine_revision(session: Session, location: PostgresqlLocation) -> TablesSt
     return examine_tables(session.connection(), location)
 
 
-def missing_privileges(session: Session) -> list[str]:
+def list_missing_privileges(session: Session) -> list[str]:
     """Return what the user may not do, such as `DELETE on api`; the owner of the tables may do everything."""
     connection = session.connection()
     missing = []

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from holdfast.store.errors import StoreBusy, StoreCopying, StoreTaken, StoreUnusable
 from holdfast.store.location import PostgresqlLocation
 from holdfast.store.postgresql.engine import ANSWERS, BEGIN, LOCKS, READ, WRITERS, PostgresqlEngine
-from holdfast.store.revisions import COMPATIBILITY, VERSIONS, must_migrate, newest_revision
+from holdfast.store.revisions import COMPATIBILITY, VERSIONS, get_newest_revision, must_migrate
 
 log = structlog.get_logger()
 OLDEST = 14  # the oldest major version that the PostgreSQL project maintains
@@ -92,7 +92,7 @@ def _migrate(database: PostgresqlEngine) -> None:
                     migrate(connection)
                 connection.commit()
             if state.is_outdated and state.revision:
-                log.warning("database migrated", before=state.revision, after=newest_revision())
+                log.warning("database migrated", before=state.revision, after=get_newest_revision())
             return
         except StoreBusy:  # a transaction of a running process has locked a table
             if time.monotonic() > ends_at:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.store.errors import StoreForeign, StoreTooNew
-from holdfast.store.revisions import list_schema_revisions, revision_of, tables_of
+from holdfast.store.revisions import get_revision, list_schema_revisions, list_tables
 from holdfast.store.sealing import CannotUnseal, Sealing
 from holdfast.store.sqlite.files import open_to_read
 
@@ -52,18 +52,18 @@ def read_contents(path: Path) -> Contents:
         StoreFailure: StoreTooNew, StoreForeign, or it can't be read.
     """
     with open_to_read(path) as connection:
-        revision = revision_of(connection)
-        if revision is None or not tables_of(connection) >= _ALWAYS:
+        revision = get_revision(connection)
+        if revision is None or not list_tables(connection) >= _ALWAYS:
             raise StoreForeign(path)
         if revision not in list_schema_revisions():
             raise StoreTooNew(revision)
         apis = connection.execute("SELECT count(*) FROM api").fetchone()[0]
-        return Contents(revision, apis, sum(1 for _ in sealed_secrets(connection)))
+        return Contents(revision, apis, sum(1 for _ in list_sealed_secrets(connection)))
 
 
-def sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
+def list_sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
     """Yield all sealed secrets: private keys, endpoint credentials, and the secrets of notification channels."""
-    tables = tables_of(connection)
+    tables = list_tables(connection)
     for table, column in COLUMNS:
         if table not in tables:
             continue
@@ -85,7 +85,7 @@ def count_lost(database: Path, sealing: Sealing) -> tuple[int, str]:
     """Return the number of secrets that *sealing* can't decrypt, and why not the last one. Raises StoreFailure."""
     count, why = 0, ""
     with open_to_read(database) as connection:
-        for secret in sealed_secrets(connection):
+        for secret in list_sealed_secrets(connection):
             try:
                 sealing.open(secret.sealed, secret.organization, secret.row)
             except CannotUnseal as error:

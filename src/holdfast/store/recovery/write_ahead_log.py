@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from holdfast.store.errors import StoreMixed, StoreUnreadable
-from holdfast.store.sqlite.files import log_of, open_to_read
+from holdfast.store.sqlite.files import name_log, open_to_read
 from holdfast.store.sqlite.transaction_count import MOST
 
 _HALF = 0x40000000  # a number is older than another if it is at most this many steps before it
@@ -35,7 +35,7 @@ def check_log(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise StoreUnreadable(path, "it isn't a file")  # opening a named pipe would block
     # In this order, because a Holdfast may be writing: both the number in the file and the latest number only increase.
-    first = _first_number(log_of(path))
+    first = _first_number(name_log(path))
     own = _own_number(path)
     if first is None or own is None:
         return

@@ -12,7 +12,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from holdfast.store.engine import close_all, connections_in_use
+from holdfast.store.engine import close_all, count_connections_in_use
 from holdfast.store.errors import StoreFailure
 from holdfast.store.folding import LOWER_ALL
 from holdfast.store.sqlite.files import explain, make_file
@@ -52,7 +52,7 @@ class SqliteEngine:
     @property
     def connections(self) -> int:
         """The number of connections in use."""
-        return connections_in_use(self.engine)
+        return count_connections_in_use(self.engine)
 
     @property
     def is_crowded(self) -> bool:

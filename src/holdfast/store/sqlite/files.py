@@ -16,7 +16,7 @@ from holdfast.store.errors import (
     StoreFull,
     StoreReadOnly,
     StoreUnreadable,
-    unwritable,
+    explain_unwritable,
 )
 from holdfast.store.turns import PATIENCE
 
@@ -40,12 +40,12 @@ def make_file(path: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise unwritable(error) or StoreReadOnly(path, error.strerror or str(error)) from error
+        raise explain_unwritable(error) or StoreReadOnly(path, error.strerror or str(error)) from error
     os.fchmod(descriptor, 0o600)
     os.close(descriptor)
 
 
-def log_of(path: Path) -> Path:
+def name_log(path: Path) -> Path:
     """Return the path of a database's write-ahead log: next to the file itself, not to a symbolic link to it."""
     return Path(f"{os.path.realpath(path)}-wal")
 
@@ -53,7 +53,7 @@ def log_of(path: Path) -> Path:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a database read-only, whether or not a Holdfast runs on it."""
     # Without a log next to it, no process has it open, and reading doesn't need to create files.
-    how = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
+    how = "mode=ro" if name_log(path).exists() else "mode=ro&immutable=1"
     return sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
     )

@@ -18,7 +18,7 @@ from holdfast.store import labels
 from holdfast.store.labels import has_label
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust.endpoint_search import is_at
-from holdfast.store.trust.facts import facts_of_certificate, facts_of_entry
+from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.unused_origins import is_unused
 
 log = structlog.get_logger()
@@ -54,14 +54,14 @@ def get(session: Session, organization: str, alias: str) -> EndpointCertificate 
     return _entry(row) if row else None
 
 
-def with_aliases(session: Session, organization: str, aliases: Collection[str]) -> list[EndpointCertificate]:
+def list_with_aliases(session: Session, organization: str, aliases: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates with these aliases that exist, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.alias.in_(aliases))
     return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
-def with_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
+def get_by_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
     """Return the endpoint certificate with this id."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
@@ -99,7 +99,7 @@ def find(
     return [_entry(row) for row in session.scalars(page)], total
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
+def list_of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates for these origins, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
@@ -107,14 +107,14 @@ def of_origins(session: Session, organization: str, origins: Collection[str]) ->
     return [_entry(row) for row in sorted(session.scalars(query), key=lambda row: row.alias)]
 
 
-def trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
+def list_trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
     """Return what the origin of *entry* trusts besides *entry*: alias and certificate, ordered by alias."""
-    others = (each for each in of_origins(session, entry.organization, [entry.origin]) if each.id != entry.id)
+    others = (each for each in list_of_origins(session, entry.organization, [entry.origin]) if each.id != entry.id)
     # What can't be read isn't trusted, and can't be confused with what is.
     return [(each.alias, certificate) for each in others for certificate in each.readable]
 
 
-def aliases_with(
+def list_aliases_with(
     session: Session, organization: str, origin: str, certificates: Collection[Certificate], but: str
 ) -> dict[str, str]:
     """Return the aliases, except *but*, under which *origin* trusts each of *certificates*, by fingerprint."""
@@ -130,7 +130,7 @@ def aliases_with(
     return {prints[row.der]: row.alias for row in rows}
 
 
-def in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
+def list_in_rotation(session: Session, limit: int, *, unseen: bool = False) -> list[tuple[str, str]]:
     """
     Return organization and id of endpoint certificates with previous certificates, in all organizations.
 
@@ -160,7 +160,7 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
             organization_id=entry.organization,
             der=certificate.der,
             previous=n >= len(entry.certificates),
-            **facts_of_certificate(certificate),
+            **derive_certificate_facts(certificate),
         )
         for n, certificate in enumerate(entry.trusted)
     ]
@@ -176,7 +176,7 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
         replaced_at=entry.replaced_at,
         created_by=entry.created_by or None,
         described_at=entry.updated_at,
-        **facts_of_entry(entry.alias, entry.endpoint, entry.certificates, entry.previous),
+        **derive_entry_facts(entry.alias, entry.endpoint, entry.certificates, entry.previous),
         **_observation(entry),
     )
 

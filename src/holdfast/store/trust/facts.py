@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store.audit import Action
 from holdfast.store.tables import AuditEventRow, EndpointCertificateRow, TrustedCertificateRow
-from holdfast.store.unindexed import unindexed
+from holdfast.store.unindexed import disable_index
 
 log = structlog.get_logger()
 BATCH = 500  # endpoint certificates in one transaction
@@ -27,7 +27,7 @@ _LONGEST_SEARCHED = 4_000
 _IMPORTS = (Action.IMPORT_CERTIFICATE, Action.RESTORE_CERTIFICATE)
 
 
-def facts_of_entry(
+def derive_entry_facts(
     alias: str, endpoint: str, current: Sequence[Certificate], previous: Sequence[Certificate]
 ) -> dict[str, Any]:
     """Return the facts of an endpoint certificate, with the names of its first certificate and the first expiry."""
@@ -41,7 +41,7 @@ def facts_of_entry(
     }
 
 
-def facts_of_certificate(certificate: Certificate) -> dict[str, Any]:
+def derive_certificate_facts(certificate: Certificate) -> dict[str, Any]:
     """Return the facts of one certificate."""
     return {
         "common_name": _storable(certificate.title),
@@ -54,7 +54,7 @@ def facts_of_certificate(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def searchable(text: str) -> str:
+def to_searchable(text: str) -> str:
     """Return *text* in the form in which it is searched: lower case, and without U+0000, which can't be stored."""
     return text.lower().replace("\0", "")
 
@@ -79,11 +79,11 @@ def describe(session: Session, organization: str | None = None) -> int:
             continue
         current = [certificate for _, certificate, previous in certificates[row.id] if not previous]
         earlier = [certificate for _, certificate, previous in certificates[row.id] if previous]
-        facts = facts_of_entry(row.alias, row.endpoint, current, earlier)
+        facts = derive_entry_facts(row.alias, row.endpoint, current, earlier)
         importer = row.created_by or importers.get((row.organization_id, row.alias, row.created_at))
         described.append({"id": row.id, "created_by": importer, **facts})
         parts += [
-            {"endpoint_certificate_id": row.id, "position": position, **facts_of_certificate(certificate)}
+            {"endpoint_certificate_id": row.id, "position": position, **derive_certificate_facts(certificate)}
             for position, certificate, _ in certificates[row.id]
         ]
     for changed, values in ((table, described), (table, damaged), (TrustedCertificateRow, parts)):
@@ -99,7 +99,7 @@ def _find_undescribed(session: Session, organization: str | None, limit: int) ->
     query = select(table.id).where(or_(table.described_at.is_(None), table.described_at != table.updated_at))
     if organization is not None:
         # So that SQLite doesn't choose an index with all rows of the organization.
-        query = query.where(unindexed(table.organization_id) == organization)
+        query = query.where(disable_index(table.organization_id) == organization)
     return session.scalars(query.limit(limit)).all()
 
 
@@ -129,7 +129,7 @@ def _find_importers(session: Session, aliases: Collection[str]) -> dict[tuple[st
 
 
 def _join(texts: Sequence[str]) -> str:
-    return searchable("\n".join(dict.fromkeys(texts)))[:_LONGEST_SEARCHED]
+    return to_searchable("\n".join(dict.fromkeys(texts)))[:_LONGEST_SEARCHED]
 
 
 def _storable(text: str) -> str:

@@ -22,9 +22,9 @@ from holdfast.store.substring import contains
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust import unused_origins
 from holdfast.store.trust.endpoint_search import is_at, spell_schemes
-from holdfast.store.trust.facts import searchable
+from holdfast.store.trust.facts import to_searchable
 from holdfast.store.trust.unused_origins import is_unused
-from holdfast.store.unindexed import unindexed
+from holdfast.store.unindexed import disable_index
 
 _HEX = re.compile(r"(?:[0-9a-f]{2}[: ]?){2,}[0-9a-f]?")  # a serial number or fingerprint, or its beginning
 FEW = 1_000  # origins that are looked up one by one
@@ -167,7 +167,7 @@ def find(
     query = _select_matching(session, organization, wanted)
     if after:
         query = query.where(_beyond(column, after, descending=descending))
-    first = unindexed(column) if wanted.reads_all or wanted.is_at_few else column
+    first = disable_index(column) if wanted.reads_all or wanted.is_at_few else column
     order = (first.desc(), _TABLE.alias.desc()) if descending else (first, _TABLE.alias)
     return _entries(session, session.execute(query.order_by(*order).offset(offset).limit(limit)).all())
 
@@ -182,7 +182,7 @@ def count(session: Session, organization: str, wanted: Filter, most: int | None 
     return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
-def with_certificate(session: Session, organization: str, fingerprint: str) -> list[str]:
+def list_aliases_with_certificate(session: Session, organization: str, fingerprint: str) -> list[str]:
     """Return the aliases that currently trust a certificate, in order; a previous certificate doesn't count."""
     table = TrustedCertificateRow
     query = select(_TABLE.alias).join(table, table.endpoint_certificate_id == _TABLE.id)
@@ -191,7 +191,7 @@ def with_certificate(session: Session, organization: str, fingerprint: str) -> l
     return sorted(set(session.scalars(query)))
 
 
-def users_of(session: Session, organization: str, origins: Collection[str]) -> dict[str, Users]:
+def list_users(session: Session, organization: str, origins: Collection[str]) -> dict[str, Users]:
     """Return which APIs use each of *origins*; unused ones are left out."""
     uses = select_users(organization, origins, ApiRow.id, ApiRow.name, ApiRow.version).subquery()
     query = select(uses.c.origin, func.count(), func.min(uses.c.name + " " + uses.c.version)).group_by(uses.c.origin)
@@ -202,7 +202,7 @@ def _name_unused(session: Session, organization: str, wanted: Filter) -> Filter:
     """Return *wanted* with the unused origins if there are few: all rows would be read to find theirs in order."""
     if not wanted.unused:
         return wanted
-    unused = unused_origins.with_certificates(session, organization, FEW + 1)
+    unused = unused_origins.list_with_certificates(session, organization, FEW + 1)
     if len(unused) > FEW:
         return wanted
     origins = unused if wanted.origins is None else [origin for origin in unused if origin in wanted.origins]
@@ -213,7 +213,7 @@ def _select_matching(session: Session, organization: str, wanted: Filter) -> Sel
     names = ("id", "alias", "endpoint", "origin", "common_name", "issuer", "expires_at", "created_at", "created_by")
     query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
     # To read all rows takes several times as long in the order of an index, so none must fit.
-    own = unindexed(_TABLE.organization_id) if wanted.reads_all else _TABLE.organization_id
+    own = disable_index(_TABLE.organization_id) if wanted.reads_all else _TABLE.organization_id
     is_readable = _TABLE.expires_at.is_not(None)
     return query.where(own == organization, is_readable, *_conditions(session, organization, wanted))
 
@@ -234,14 +234,14 @@ def _conditions(session: Session, organization: str, wanted: Filter) -> Iterator
     if wanted.expires_after:
         yield _TABLE.expires_at >= wanted.expires_after
     if wanted.issuer:
-        yield contains(_TABLE.issuer_text, searchable(wanted.issuer))
+        yield contains(_TABLE.issuer_text, to_searchable(wanted.issuer))
     if wanted.unused:
         yield is_unused(_TABLE)
     if wanted.previous:
         # Without the organization, so that the index is used that contains only previous certificates.
         yield _TABLE.id.in_(select(TrustedCertificateRow.endpoint_certificate_id).where(TrustedCertificateRow.previous))
     if wanted.query.strip():
-        yield _search(session, organization, searchable(wanted.query.strip()))
+        yield _search(session, organization, to_searchable(wanted.query.strip()))
 
 
 def _search(session: Session, organization: str, text: str) -> ColumnElement[bool]:

@@ -50,7 +50,7 @@ def get(session: Session, organization: str, removed_id: str, now: datetime) -> 
     return _read_removed(row) if row else None
 
 
-def latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
+def get_latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
     """Return the last removal of an endpoint certificate by replacing or retiring, if it can still be restored."""
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.endpoint_certificate_id == entry_id)

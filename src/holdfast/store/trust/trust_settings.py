@@ -22,7 +22,7 @@ def save(session: Session, settings: TrustSettings) -> None:
     session.flush()
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
+def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
     """Return the trust settings of these origins, by origin, without origins that have the defaults."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
@@ -36,21 +36,21 @@ def remove(session: Session, organization: str, origin: str) -> None:
     labels.remove(session, organization, LabeledKind.TRUST, origin)
 
 
-def with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
+def list_with_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
     """Return the trust settings with an unexpired exception, the first to expire first."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
     return [_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
 
 
-def with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
+def list_with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
     """Return the trust settings whose exception has expired but is still stored."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
     return [_settings(row) for row in session.scalars(query)]
 
 
-def next_end(session: Session) -> datetime | None:
+def get_next_end(session: Session) -> datetime | None:
     """Return when the first exception of any organization expires; None if there is none."""
     return session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
 

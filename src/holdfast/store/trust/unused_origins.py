@@ -33,7 +33,7 @@ def find(session: Session, organization: str, among: Collection[str] | None = No
     return sorted(session.scalars(union(*(_select_unused(table, organization, among) for table in _TABLES))))
 
 
-def with_certificates(session: Session, organization: str, most: int | None = None) -> Sequence[str]:
+def list_with_certificates(session: Session, organization: str, most: int | None = None) -> Sequence[str]:
     """Return the unused origins with endpoint certificates, at most the first *most*, in order."""
     table = EndpointCertificateRow
     # Each origin once, because there are fewer than certificates, and their index has all that is needed.

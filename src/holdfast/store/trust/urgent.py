@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.store.tables import EndpointCertificateRow, GatewayIdentityRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
-from holdfast.store.unindexed import unindexed
+from holdfast.store.unindexed import disable_index
 
 _CHUNK = 500  # origins in one query
 _TABLE = EndpointCertificateRow
@@ -75,7 +75,7 @@ def find_retirable(
     since = case((or_(last.is_(None), first > last), first), else_=last)
     conditions = [
         # So that SQLite begins with the few previous certificates, not with all of the organization.
-        unindexed(_TABLE.organization_id) == organization,
+        disable_index(_TABLE.organization_id) == organization,
         _TABLE.id.in_(previous),
         and_(_TABLE.observed.in_([Generation.CURRENT, Generation.BOTH]), _TABLE.observed_at >= seen_since),
         valid,

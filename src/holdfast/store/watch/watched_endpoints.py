@@ -51,7 +51,7 @@ def has_new(session: Session, organization: str, api_ids: Collection[str]) -> bo
     for start in range(0, len(every), _CHUNK):
         these = (ApiRow.organization_id == organization, ApiRow.id.in_(every[start : start + _CHUNK]))
         used = {origin for _, origin in _find_used(session, *these)}
-        if used - of_origins(session, organization, used).keys():
+        if used - list_by_origin(session, organization, used).keys():
             return True
     return False
 
@@ -90,7 +90,7 @@ def get(session: Session, organization: str, endpoint_id: str) -> WatchedEndpoin
     return _endpoint(row) if row else None
 
 
-def of_origins(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
+def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
     """Return the watched endpoints of these origins, by origin."""
     wanted, endpoints = sorted(set(origins)), {}
     for start in range(0, len(wanted), _CHUNK):

@@ -24,7 +24,7 @@ from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
 from holdfast.services.runtime import Runtime
-from holdfast.store.errors import public_text
+from holdfast.store.errors import write_public_text
 from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext, get_runtime
 from holdfast.web.belonging import find_endpoint_of, get_certificate_of, require_origin_of
@@ -67,7 +67,7 @@ async def check_endpoint(
         context.release()
         return HeadAnswer(await runtime.probes.check(context.user, url, terms, used, gateway))
     except _REASONS as error:
-        return HeadAnswer(error=public_text(error, reading=True))
+        return HeadAnswer(error=write_public_text(error, reading=True))
 
 
 def _read_change(
@@ -226,4 +226,4 @@ async def _test(
         context.release()
         return Outcome(await runtime.probes.probe(context.user, endpoint, terms, gateway), terms.with_upload)
     except _REASONS as error:
-        return Outcome(error=public_text(error, reading=True))
+        return Outcome(error=write_public_text(error, reading=True))

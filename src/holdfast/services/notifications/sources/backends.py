@@ -37,7 +37,7 @@ def find_failing_backends(
         if sum(failure.count for failure in seen) >= FAILS_FROM
         or any(failure.cause in _ENOUGH_ONCE for failure in seen)
     }
-    served = {api.id: api for api in apis.with_ids(session, organization, {api_id for api_id, *_ in failing})}
+    served = {api.id: api for api in apis.list_with_ids(session, organization, {api_id for api_id, *_ in failing})}
     for (api_id, environment, member), seen in failing.items():
         if api_id in served:
             yield _describe(served[api_id], environment, member, seen)

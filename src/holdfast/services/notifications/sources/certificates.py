@@ -33,7 +33,7 @@ def find_expiring_certificates(session: Session, organization: str, now: datetim
         *expiring.find(session, organization, now + WITHIN),
         *expiring.find(session, organization, now + FIRST, now + WITHIN, only_cas=True),
     ]
-    using = apis.ids_by_origin(
+    using = apis.list_ids_by_origin(
         session, organization, {certificate.origin for certificate in trusted if certificate.used}
     )
     for certificate in trusted:
@@ -76,8 +76,8 @@ def _describe_trusted(certificate: ExpiringCertificate, threshold: str, users: i
 def find_expiring_identities(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
     """Yield a condition for each certificate that gateways present and that expires soon, or has."""
     kind = EventKind.IDENTITY_EXPIRY
-    for identity in gateway_identities.of_organization(session, organization):
-        using = apis.using_origins(session, organization, {identity.origin})
+    for identity in gateway_identities.list_of_organization(session, organization):
+        using = apis.list_using_origins(session, organization, {identity.origin})
         for certificate in identity.chain:
             threshold = find_threshold(certificate.not_after, now, is_ca=certificate is not identity.chain[0])
             if threshold is None:
@@ -103,7 +103,7 @@ def find_expiring_callers(session: Session, organization: str, now: datetime) ->
     """Yield a condition for each caller certificate that expires soon, or has."""
     kind = EventKind.CALLER_EXPIRY
     expiring = caller_certificates.find_expiring(session, organization, now + WITHIN)
-    names = apis.names(session, organization, {entry.api_id for entry in expiring})
+    names = apis.list_names(session, organization, {entry.api_id for entry in expiring})
     for entry in expiring:
         threshold = find_threshold(entry.not_after, now)
         api = names.get(entry.api_id)

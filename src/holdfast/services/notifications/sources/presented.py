@@ -22,7 +22,7 @@ KIND = EventKind.PRESENTED_CERTIFICATE
 def find_presented(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
     """Yield the conditions of what backends present, except expiries that concern a trusted certificate, too."""
     watched, _ = watched_endpoints.find(session, organization, WatchFilter(), now)
-    using = apis.ids_by_origin(session, organization, [endpoint.origin for endpoint in watched])
+    using = apis.list_ids_by_origin(session, organization, [endpoint.origin for endpoint in watched])
     trusted = {
         (certificate.origin, certificate.not_after)
         for certificate in expiring.find(session, organization, now + WITHIN)
