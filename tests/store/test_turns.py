@@ -32,7 +32,7 @@ def be_impatient(monkeypatch):
 
 
 def test_turns_come_in_order_of_arrival():
-    turns, order = Turns(most=20, patience=LONG), []
+    turns, order = Turns(limit=20, patience=LONG), []
 
     def work(number):
         with turns.turn():
@@ -50,7 +50,7 @@ def test_turns_come_in_order_of_arrival():
 
 
 def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocking_others():
-    turns, refused = Turns(most=1, patience=0.5), []
+    turns, refused = Turns(limit=1, patience=0.5), []
 
     def wait():
         try:
@@ -72,7 +72,7 @@ def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocki
 
 
 def test_a_turn_that_ends_with_an_error_is_passed_on():
-    turns = Turns(most=1, patience=LONG)
+    turns = Turns(limit=1, patience=LONG)
     with pytest.raises(ZeroDivisionError), turns.turn():
         _ = 1 / 0
     with turns.turn():

@@ -29,7 +29,7 @@ from holdfast.store.errors import (
 from holdfast.store.location import Location, PostgresqlLocation
 from holdfast.store.recovery.contents import Contents, count_lost, read_contents
 from holdfast.store.recovery.copies import copy_database, remove_copy
-from holdfast.store.recovery.replacement import finish, name_kept, replace_database, stage
+from holdfast.store.recovery.replacement import finish, name_old_database, replace_database, stage
 from holdfast.store.recovery.write_ahead_log import check_log
 from holdfast.store.sealing import Sealing
 
@@ -140,7 +140,7 @@ def _replace_on_server(
 
     kept = None
     if choices.replace and has_content(location):
-        kept = name_kept(data / DATABASE_FILE, utc_now())
+        kept = name_old_database(data / DATABASE_FILE, utc_now())
         with open_copy(settings, data) as (copy, _):
             copy.replace(kept)
             flush(data)

@@ -40,12 +40,12 @@ class OriginSource(StrEnum):
 def replace(session: Session, organization: str, api_id: str, source: OriginSource, origins: Collection[str]) -> None:
     """Store the *origins* that the API uses because of *source*, instead of the stored ones."""
     this = (_table.organization_id == organization, _table.api_id == api_id, _table.source == source.value)
-    before, wanted = set(session.scalars(select(_table.origin).where(*this))), set(origins)
-    if gone := before - wanted:
-        session.execute(delete(_table).where(*this, _table.origin.in_(gone)))
-    if added := sorted(wanted - before):
+    before, after = set(session.scalars(select(_table.origin).where(*this))), set(origins)
+    if obsolete_origins := before - after:
+        session.execute(delete(_table).where(*this, _table.origin.in_(obsolete_origins)))
+    if new_origins := sorted(after - before):
         values = {"organization_id": organization, "api_id": api_id, "source": source.value}
-        session.execute(insert(_table), [{**values, "origin": origin} for origin in added])
+        session.execute(insert(_table), [{**values, "origin": origin} for origin in new_origins])
 
 
 def list_of_api(session: Session, organization: str, api_id: str) -> set[str]:

@@ -85,8 +85,8 @@ def forget(session: Session, organization: str, end: datetime, now: datetime) ->
     """
     head = _get_head(session, organization)
     rows = _find_forgettable(session, head, end, BATCH)
-    if chained := [row for row in rows if row.hash is not None]:
-        head.anchor_number, head.anchor_hash = chained[-1].number, chained[-1].hash
+    if chained_rows := [row for row in rows if row.hash is not None]:
+        head.anchor_number, head.anchor_hash = chained_rows[-1].number, chained_rows[-1].hash
         head.anchored_at = now
     session.execute(delete(AuditEventRow).where(AuditEventRow.id.in_([row.id for row in rows])))
     return len(rows)

@@ -69,22 +69,22 @@ class Place:
 
 
 def find_newest(
-    session: Session, organization: str, wanted: Filter, before: Place | None, limit: int
+    session: Session, organization: str, criteria: Filter, before: Place | None, limit: int
 ) -> list[LoggedEvent]:
     """Return at most *limit* events *before* a place, the newest first."""
     row = AuditEventRow
-    query = _select_matching(organization, wanted).order_by(row.at.desc(), row.id.desc()).limit(limit)
+    query = _select_matching(organization, criteria).order_by(row.at.desc(), row.id.desc()).limit(limit)
     if before:
         query = query.where(row.at <= before.at, or_(row.at < before.at, row.id < before.id))
-    return _events(session, query)
+    return _read_events(session, query)
 
 
 def find_following(
-    session: Session, organization: str, wanted: Filter, after: int | None, limit: int
+    session: Session, organization: str, criteria: Filter, after: int | None, limit: int
 ) -> list[LoggedEvent]:
     """Return at most *limit* events in the order of the chain, from the first or after the one with an id."""
-    query = _select_matching(organization, wanted).order_by(AuditEventRow.id).limit(limit)
-    return _events(session, query if after is None else query.where(AuditEventRow.id > after))
+    query = _select_matching(organization, criteria).order_by(AuditEventRow.id).limit(limit)
+    return _read_events(session, query if after is None else query.where(AuditEventRow.id > after))
 
 
 def list_users(session: Session, organization: str, limit: int) -> Sequence[str]:
@@ -100,40 +100,40 @@ def list_users(session: Session, organization: str, limit: int) -> Sequence[str]
     return [user for user in session.scalars(select(steps.c.user).limit(limit)) if user is not None]
 
 
-def _select_matching(organization: str, wanted: Filter) -> Select[AuditEventRow]:
+def _select_matching(organization: str, criteria: Filter) -> Select[AuditEventRow]:
     row = AuditEventRow
     conditions: list[ColumnElement[bool]] = [row.organization_id == organization]
-    if wanted.start:
-        conditions.append(row.at >= wanted.start)
-    if wanted.end:
-        conditions.append(row.at < wanted.end)
-    if wanted.user:
-        conditions.append(row.user == wanted.user)
-    if wanted.actions:
-        conditions.append(row.action.in_(_storable(wanted.actions)))
-    if wanted.subjects:
-        conditions.append(row.subject.in_(_storable(wanted.subjects)))
-    if wanted.text:
-        conditions.append(_contains(wanted.text))
+    if criteria.start:
+        conditions.append(row.at >= criteria.start)
+    if criteria.end:
+        conditions.append(row.at < criteria.end)
+    if criteria.user:
+        conditions.append(row.user == criteria.user)
+    if criteria.actions:
+        conditions.append(row.action.in_(_drop_unstorable(criteria.actions)))
+    if criteria.subjects:
+        conditions.append(row.subject.in_(_drop_unstorable(criteria.subjects)))
+    if criteria.text:
+        conditions.append(_contains(criteria.text))
     return select(row).where(*conditions)
 
 
-def _storable(values: Iterable[str]) -> list[str]:
+def _drop_unstorable(values: Iterable[str]) -> list[str]:
     return [value for value in values if "\0" not in value]  # no text has this character
 
 
 def _contains(text: str) -> ColumnElement[bool]:
     """Search the texts of an event; LIKE ignores case in SQLite (of A to Z), and in PostgreSQL as ILIKE."""
     row = AuditEventRow
-    escaped = text.replace("\0", "").replace("/", "//").replace("%", "/%").replace("_", "/_")
+    pattern = text.replace("\0", "").replace("/", "//").replace("%", "/%").replace("_", "/_")
     # Not by `folded`, for which SQLite would call Python for each text of a million events.
     return or_(
         *(
-            case_insensitive_like(column, f"%{escaped}%")
+            case_insensitive_like(column, f"%{pattern}%")
             for column in (row.subject, row.detail, row.user, row.action, row.address, row.request_id)
         )
     )
 
 
-def _events(session: Session, query: Select[AuditEventRow]) -> list[LoggedEvent]:
+def _read_events(session: Session, query: Select[AuditEventRow]) -> list[LoggedEvent]:
     return [LoggedEvent(row.id, AuditEvent.read(row), describe_event(row)) for row in session.scalars(query)]

@@ -40,8 +40,8 @@ class StoreSlow(StoreBusy):
 
     public = f"The database took too long{_UNSAVED}. Try again in 5 seconds."
 
-    def __init__(self, what: str, reason: str) -> None:
-        text = f"The {what} canceled a statement ({reason})."
+    def __init__(self, place: str, reason: str) -> None:
+        text = f"The {place} canceled a statement ({reason})."
         StoreFailure.__init__(self, text, "Find out what keeps the server busy, for example in pg_stat_activity.")
 
 
@@ -52,16 +52,16 @@ class StoreUnreachable(StoreFailure, TryLater):
     public = f"Holdfast can't reach its database{_UNSAVED}. Gateways continue to serve APIs. Try again in 5 seconds."
 
     def __init__(
-        self, what: str, reason: str, advice: str = "Check that the server runs and that this machine can reach it."
+        self, place: str, reason: str, advice: str = "Check that the server runs and that this machine can reach it."
     ) -> None:
-        super().__init__(f"Can't connect to the {what} ({reason}).", advice)
+        super().__init__(f"Can't connect to the {place} ({reason}).", advice)
 
 
 class StoreLost(StoreUnreachable):
     """A connection was lost that had been open before."""
 
-    def __init__(self, what: str, reason: str) -> None:
-        StoreFailure.__init__(self, f"Lost a connection to the {what} ({reason}).", "Check that the server runs.")
+    def __init__(self, place: str, reason: str) -> None:
+        StoreFailure.__init__(self, f"Lost a connection to the {place} ({reason}).", "Check that the server runs.")
 
 
 class StoreUncertain(StoreUnreachable):
@@ -72,16 +72,16 @@ class StoreUncertain(StoreUnreachable):
         "saved. Check that before you try again."
     )
 
-    def __init__(self, lost: StoreFailure) -> None:
-        StoreFailure.__init__(self, lost.text, "The change may have been saved. Check that before you try again.")
+    def __init__(self, failure: StoreFailure) -> None:
+        StoreFailure.__init__(self, failure.text, "The change may have been saved. Check that before you try again.")
 
 
 class StoreCrowded(StoreUnreachable):
     """The server accepts no more connections; those that are open can be used."""
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str) -> None:
         advice = "Raise max_connections at the server, or lower HOLDFAST_DATABASE_CONNECTIONS at each control plane."
-        super().__init__(what, reason, advice)
+        super().__init__(place, reason, advice)
 
 
 class StoreRefused(StoreUnreachable):
@@ -91,8 +91,8 @@ class StoreRefused(StoreUnreachable):
 class StoreUnusable(StoreFailure):
     """A server's database can't be used, because of its version, encoding or privileges, for instance."""
 
-    def __init__(self, what: str, reason: str, advice: str) -> None:
-        super().__init__(f"Can't use the {what}: {reason}.", advice)
+    def __init__(self, place: str, reason: str, advice: str) -> None:
+        super().__init__(f"Can't use the {place}: {reason}.", advice)
 
 
 class StoreFull(StoreFailure):
@@ -103,9 +103,9 @@ class StoreFull(StoreFailure):
         "space, then try again."
     )
 
-    def __init__(self, what: Path | str, reason: str) -> None:
-        """*what* is a file, or a database and its server."""
-        text = f"There is no space to write {what} ({reason})."
+    def __init__(self, place: Path | str, reason: str) -> None:
+        """*place* is a file, or a database and its server."""
+        text = f"There is no space to write {place} ({reason})."
         super().__init__(text, "Free disk space or raise the quota, then try again.")
 
 
@@ -130,9 +130,9 @@ class StoreServerReadOnly(StoreReadOnly):
         "primary server, then try again."
     )
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str) -> None:
         advice = "Connect Holdfast to the primary server, or turn off default_transaction_read_only."
-        StoreFailure.__init__(self, f"The {what} is read-only ({reason}).", advice)
+        StoreFailure.__init__(self, f"The {place} is read-only ({reason}).", advice)
 
 
 class StoreDamaged(StoreFailure):
@@ -165,24 +165,24 @@ class StoreForeign(StoreFailure):
 class StoreTaken(StoreForeign):
     """The database of a server has tables of another program."""
 
-    def __init__(self, what: str) -> None:
-        StoreFailure.__init__(self, f"The {what} has tables of another program.", "Create a database for Holdfast.")
+    def __init__(self, place: str) -> None:
+        StoreFailure.__init__(self, f"The {place} has tables of another program.", "Create a database for Holdfast.")
 
 
 class StoreCopying(StoreFailure):
     """A copy into the database of a server isn't complete."""
 
-    def __init__(self, what: str) -> None:
-        text = f"A copy into the {what} isn't complete: it is running, or was interrupted."
+    def __init__(self, place: str) -> None:
+        text = f"A copy into the {place} isn't complete: it is running, or was interrupted."
         super().__init__(text, "Run `holdfast database copy` again.")
 
 
 class StoreFilled(StoreFailure):
     """The database to copy to has tables already."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, place: str) -> None:
         super().__init__(
-            f"The {what} isn't empty, so nothing was copied.",
+            f"The {place} isn't empty, so nothing was copied.",
             "Create an empty database, and use that. `holdfast restore --replace` replaces what is there.",
         )
 

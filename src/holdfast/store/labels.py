@@ -15,7 +15,7 @@ Column = InstrumentedAttribute[str]
 
 def list_of_object(session: Session, organization: str, kind: LabeledKind, name: str) -> tuple[str, ...]:
     """Return the labels of the object *name*, sorted."""
-    query = select(LabelRow.name).where(*_this(organization, kind, name))
+    query = select(LabelRow.name).where(*_match_object(organization, kind, name))
     return tuple(sorted(session.scalars(query)))
 
 
@@ -42,19 +42,19 @@ def find(
     return objects, total
 
 
-def replace(session: Session, organization: str, labeled: LabeledObject) -> None:
+def replace(session: Session, organization: str, labeled_object: LabeledObject) -> None:
     """Store the labels of an object instead of those that it has."""
-    remove(session, organization, labeled.kind, labeled.object)
+    remove(session, organization, labeled_object.kind, labeled_object.object)
     session.add_all(
-        LabelRow(organization_id=organization, kind=labeled.kind, object=labeled.object, name=name)
-        for name in labeled.labels
+        LabelRow(organization_id=organization, kind=labeled_object.kind, object=labeled_object.object, name=name)
+        for name in labeled_object.labels
     )
     session.flush()
 
 
 def remove(session: Session, organization: str, kind: LabeledKind, name: str) -> None:
     """Delete the labels of the object *name*, which is deleted."""
-    session.execute(delete(LabelRow).where(*_this(organization, kind, name)))
+    session.execute(delete(LabelRow).where(*_match_object(organization, kind, name)))
 
 
 def has_label(
@@ -62,9 +62,9 @@ def has_label(
 ) -> ColumnElement[bool]:
     """Return the condition that the object in the column *name* has *label*."""
     table = LabelRow
-    same = (table.organization_id == organization, table.kind == kind, table.name == label, table.object == name)
-    return select(table.object).where(*same).exists()
+    is_same = (table.organization_id == organization, table.kind == kind, table.name == label, table.object == name)
+    return select(table.object).where(*is_same).exists()
 
 
-def _this(organization: str, kind: LabeledKind, name: str) -> tuple[ColumnElement[bool], ...]:
+def _match_object(organization: str, kind: LabeledKind, name: str) -> tuple[ColumnElement[bool], ...]:
     return LabelRow.organization_id == organization, LabelRow.kind == kind, LabelRow.object == name

@@ -56,10 +56,13 @@ class OldRows:
 
 def find_old_rows(now: datetime) -> list[OldRows]:
     """Return what can be deleted in all organizations, except for audit events (`audit_chain.forget`)."""
-    removed = RemovedCertificateRow
-    every_organization = removed.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
-    ended = [
-        OldRows(removed.id, select(removed.id).where(every_organization, removed.removed_at <= now - KEEP_REMOVED)),
+    removed_table = RemovedCertificateRow
+    every_organization = removed_table.organization_id.in_(select(OrganizationRow.id))  # the index begins with it
+    expired_rows = [
+        OldRows(
+            removed_table.id,
+            select(removed_table.id).where(every_organization, removed_table.removed_at <= now - KEEP_REMOVED),
+        ),
         OldRows(SessionRow.token_hash, select(SessionRow.token_hash).where(SessionRow.expires_at <= now)),
         OldRows(
             JoinTokenRow.token_hash,
@@ -82,7 +85,7 @@ def find_old_rows(now: datetime) -> list[OldRows]:
     ]
     message, silence = NotificationMessageRow, SilenceRow
     of_channels = message.channel_id.in_(select(NotificationChannelRow.id))  # the index begins with it
-    ended += [
+    expired_rows += [
         OldRows(message.id, select(message.id).where(of_channels, message.created_at <= now - KEEP_NOTIFICATIONS)),
         OldRows(
             silence.id,
@@ -91,11 +94,11 @@ def find_old_rows(now: datetime) -> list[OldRows]:
             ),
         ),
     ]
-    past = [
-        _before(NotificationRow.id, NotificationRow.at, now - KEEP_NOTIFICATIONS),
-        _before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES, keep_last=True),
+    journal_rows = [
+        _select_before(NotificationRow.id, NotificationRow.at, now - KEEP_NOTIFICATIONS),
+        _select_before(ChangeRow.sequence, ChangeRow.at, now - KEEP_CHANGES, keep_last=True),
     ]
-    return [*past, *(OldRows(rows.key, rows.query.limit(BATCH)) for rows in ended)]
+    return [*journal_rows, *(OldRows(rows.key, rows.query.limit(BATCH)) for rows in expired_rows)]
 
 
 def find_old(session: Session, rows: OldRows) -> Sequence[Any]:
@@ -108,7 +111,7 @@ def delete_rows(session: Session, rows: OldRows, keys: Sequence[Any]) -> None:
     session.execute(delete(rows.key.class_).where(rows.key.in_(keys)))
 
 
-def _before(key: _Key, at: _Key, end: datetime, *, keep_last: bool = False) -> OldRows:
+def _select_before(key: _Key, at: _Key, end: datetime, *, keep_last: bool = False) -> OldRows:
     """Return the rows before *end*; as keys increase with time, only the first are read, and no index is needed."""
     first = select(key).order_by(key).limit(BATCH)
     query = select(key).where(key.in_(first), at < end)

@@ -38,11 +38,11 @@ def open_database(location: Location) -> DatabaseEngine:
 
 def _open_file(path: Path) -> SqliteEngine:
     """Open a file of SQLite; an interrupted restore is completed first."""
-    outdated = _prepare(path)
+    needs_migration = _prepare(path)
     database = SqliteEngine(path)
     try:
         with database.engine.connect() as connection:
-            if outdated:
+            if needs_migration:
                 # Most starts need no migration, and importing Alembic takes longer than everything else here.
                 from holdfast.store.migrating import migrate
 
@@ -54,8 +54,8 @@ def _open_file(path: Path) -> SqliteEngine:
 
 def _prepare(path: Path) -> bool:
     """Check the database before it is opened for writing, copy it before migrations, and return if it needs any."""
-    if kept := finish(path):
-        log.warning("interrupted restore finished", database=str(path), replaced_database=str(kept))
+    if old_database := finish(path):
+        log.warning("interrupted restore finished", database=str(path), replaced_database=str(old_database))
     check_log(path)
     if not path.exists() or not path.stat().st_size:
         return True
@@ -64,9 +64,9 @@ def _prepare(path: Path) -> bool:
         revision = get_revision(connection)
         if is_foreign(connection):
             raise StoreForeign(path)
-        outdated = must_migrate(revision, get_oldest_revision(connection))
-    if revision is None or not outdated:
-        return outdated
+        needs_migration = must_migrate(revision, get_oldest_revision(connection))
+    if revision is None or not needs_migration:
+        return needs_migration
     copy = copy_before_migration(path, get_newest_revision(), datetime.now(UTC))
     log.warning("database copied before migration", copy=str(copy), before=revision, after=get_newest_revision())
     return True

@@ -40,17 +40,17 @@ class Sealing:
 
     def seal(self, secret: bytes, organization: str, row: str) -> bytes:
         """Seal *secret* so that it opens only for *row* (an id) of *organization*."""
-        key = self._opened(self._make or self._find)[0]
+        key = self._open_keys(self._make or self._find)[0]
         head = _FORMAT + key.id
-        return head + key.seal(secret, _context(head, organization, row))
+        return head + key.seal(secret, _write_context(head, organization, row))
 
-    def open(self, sealed: bytes, organization: str, row: str) -> bytes:
+    def open(self, sealed_secret: bytes, organization: str, row: str) -> bytes:
         """Return the secret that was sealed for *row* of *organization*. Raises CannotUnseal, UnusableSealingKey."""
-        head, rest = sealed[: len(_FORMAT) + ID_SIZE], sealed[len(_FORMAT) + ID_SIZE :]
-        for key in self._opened(self._find):
+        head, rest = sealed_secret[: len(_FORMAT) + ID_SIZE], sealed_secret[len(_FORMAT) + ID_SIZE :]
+        for key in self._open_keys(self._find):
             if head == _FORMAT + key.id:
                 try:
-                    return key.open(rest, _context(head, organization, row))
+                    return key.open(rest, _write_context(head, organization, row))
                 except NotAuthentic:
                     raise CannotUnseal("it was modified, or copied from elsewhere") from None
         raise CannotUnseal("the sealing key that it was sealed with is missing")
@@ -62,7 +62,7 @@ class Sealing:
         The oldest key makes it, which stays while keys are rotated; without a key, one of this process.
         """
         try:
-            keys = self._opened(self._find)
+            keys = self._open_keys(self._find)
         except UnusableSealingKey:
             keys = ()
         return (keys[-1] if keys else self._own).digest(text.encode()).hex()
@@ -70,14 +70,14 @@ class Sealing:
     @property
     def key_ids(self) -> tuple[bytes, ...]:
         """The ids of all keys, which don't reveal them; empty until there is a key. Raises UnusableSealingKey."""
-        return tuple(key.id for key in self._opened(self._find))
+        return tuple(key.id for key in self._open_keys(self._find))
 
-    def _opened(self, source: Callable[[], Sequence[bytes]]) -> tuple[SealingKey, ...]:
+    def _open_keys(self, source: Callable[[], Sequence[bytes]]) -> tuple[SealingKey, ...]:
         with self._lock:
             if not self._keys:
                 self._keys = tuple(SealingKey(key) for key in source())
             return self._keys
 
 
-def _context(head: bytes, organization: str, row: str) -> bytes:
+def _write_context(head: bytes, organization: str, row: str) -> bytes:
     return head + json.dumps([organization, row]).encode()

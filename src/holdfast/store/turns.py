@@ -17,9 +17,9 @@ MOST_WAITING = 200  # waiting writers of this process
 class Turns:
     """A first-come, first-served queue of threads, limited in length and time."""
 
-    def __init__(self, most: int, patience: float) -> None:
-        """At most *most* threads wait, each for at most *patience* seconds."""
-        self._most = most
+    def __init__(self, limit: int, patience: float) -> None:
+        """At most *limit* threads wait, each for at most *patience* seconds."""
+        self._limit = limit
         self._patience = patience
         self._lock = threading.Lock()
         self._taken = False
@@ -51,17 +51,17 @@ class Turns:
             if not self._taken:
                 self._taken = True
                 return
-            if len(self._waiting) >= self._most:
+            if len(self._waiting) >= self._limit:
                 raise StoreBusy
             ticket = threading.Event()
             self._waiting.append(ticket)
-        called = False
+        is_called = False
         try:
-            called = ticket.wait(self._patience)
+            is_called = ticket.wait(self._patience)
         finally:
-            if not called:
+            if not is_called:
                 self._leave(ticket)
-        if not called:
+        if not is_called:
             raise StoreBusy
 
     def _leave(self, ticket: threading.Event) -> None:

@@ -28,8 +28,8 @@ class NamedApi:
 
 def list_apis_to_be_closed(connection: sqlite3.Connection, revision: str) -> list[NamedApi]:
     """Return the APIs that anyone can call at *revision*, and that require client certificates after the upgrade."""
-    known = list_schema_revisions()
-    if known.index(revision) <= known.index(OBEYED_SINCE) or "api_document" not in list_tables(connection):
+    revisions = list_schema_revisions()
+    if revisions.index(revision) <= revisions.index(OBEYED_SINCE) or "api_document" not in list_tables(connection):
         return []
     query = (
         "SELECT api.organization_id, api.name, api.version, members FROM api_document JOIN api ON api.id = api_id "

@@ -30,6 +30,6 @@ def upsert(
 
     A row without *where* stays as it is, such as a row of another organization whose id is a key column.
     """
-    changed = {name: value for name, value in values.items() if name not in key}
+    updates = {name: value for name, value in values.items() if name not in key}
     insert = insert_into(session, table).values(**values)
-    return insert.on_conflict_do_update(index_elements=list(key), set_=changed, where=where)
+    return insert.on_conflict_do_update(index_elements=list(key), set_=updates, where=where)

@@ -170,7 +170,7 @@ def insert_session(
 
 def keep_newest_sessions(session: Session, user: User, count: int) -> None:
     """End all sessions of *user* except the newest *count*."""
-    theirs = _of(user)
+    theirs = _match_user(user)
     newest = (
         select(SessionRow.token_hash)
         .where(*theirs)
@@ -182,8 +182,8 @@ def keep_newest_sessions(session: Session, user: User, count: int) -> None:
 
 def get_session_user(session: Session, token_hash: str, now: datetime) -> User | None:
     """Return the user of a session, unless it has expired or the user is disabled."""
-    known = get_session(session, token_hash, now)
-    return known[0] if known else None
+    found_session = get_session(session, token_hash, now)
+    return found_session[0] if found_session else None
 
 
 def get_session(session: Session, token_hash: str, now: datetime) -> tuple[User, datetime | None] | None:
@@ -202,7 +202,7 @@ def list_sessions(session: Session, user: User, now: datetime) -> list[BrowserSe
     """Return the unexpired sessions of *user*, newest first."""
     query = (
         select(SessionRow)
-        .where(*_of(user), SessionRow.expires_at > now)
+        .where(*_match_user(user), SessionRow.expires_at > now)
         .order_by(SessionRow.created_at.desc(), SessionRow.token_hash)
     )
     return [
@@ -227,20 +227,20 @@ def remove_session(session: Session, token_hash: str) -> None:
 def remove_session_of(session: Session, user: User, session_id: str) -> bool:
     """End the session of *user* with this id; return whether there was one."""
     this = func.substr(SessionRow.token_hash, 1, SESSION_ID) == session_id
-    hashes = session.scalars(delete(SessionRow).where(*_of(user), this).returning(SessionRow.token_hash))
+    hashes = session.scalars(delete(SessionRow).where(*_match_user(user), this).returning(SessionRow.token_hash))
     return bool(hashes.all())
 
 
 def remove_other_sessions(session: Session, user: User, session_id: str) -> int:
     """End all sessions of *user* except the one with this id; return how many there were."""
     others = func.substr(SessionRow.token_hash, 1, SESSION_ID) != session_id
-    hashes = session.scalars(delete(SessionRow).where(*_of(user), others).returning(SessionRow.token_hash))
+    hashes = session.scalars(delete(SessionRow).where(*_match_user(user), others).returning(SessionRow.token_hash))
     return len(hashes.all())
 
 
 def end_sessions(session: Session, user: User) -> None:
     """End all sessions of *user*."""
-    session.execute(delete(SessionRow).where(*_of(user)))
+    session.execute(delete(SessionRow).where(*_match_user(user)))
 
 
 def read_user(row: UserRow) -> User:
@@ -254,5 +254,5 @@ def read_user(row: UserRow) -> User:
     )
 
 
-def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _match_user(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return SessionRow.organization_id == user.organization, SessionRow.user_id == user.id

@@ -52,17 +52,17 @@ def add(session: Session, keys: Iterable[str], now: datetime) -> None:
     new = [{"key": key, "count": 1, "last_at": now} for key in sorted(keys)]
     insert = insert_into(session, row).values(new)
     forgotten = _is_forgotten(now)
-    later = case((~forgotten & (row.last_at > insert.excluded.last_at), row.last_at), else_=insert.excluded.last_at)
-    changed = {"count": case((forgotten, 1), else_=row.count + 1), "last_at": later}
-    session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=changed))
+    last_at = case((~forgotten & (row.last_at > insert.excluded.last_at), row.last_at), else_=insert.excluded.last_at)
+    updates = {"count": case((forgotten, 1), else_=row.count + 1), "last_at": last_at}
+    session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=updates))
     _sweep(session, now)
 
 
 def remove(session: Session, keys: Collection[str]) -> None:
     """Forget the failures of *keys*."""
     row = FailedAttemptRow
-    there = session.scalars(select(row.key).where(row.key.in_(keys)).order_by(row.key).with_for_update()).all()
-    session.execute(delete(row).where(row.key.in_(there)))
+    rows = session.scalars(select(row.key).where(row.key.in_(keys)).order_by(row.key).with_for_update()).all()
+    session.execute(delete(row).where(row.key.in_(rows)))
 
 
 def _sweep(session: Session, now: datetime) -> None:

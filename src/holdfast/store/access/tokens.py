@@ -88,13 +88,13 @@ def get_owner(session: Session, token_hash: str) -> str:
 
 def list_personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
     """Return the personal tokens of *user*, newest first."""
-    query = select(TokenRow).where(*_of(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
+    query = select(TokenRow).where(*_match_user(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
     return [_read_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 
 def get_newest_of_kind(session: Session, user: User, kind: Kind, now: datetime) -> Token | None:
     """Return the newest token of *user* of this kind."""
-    query = select(TokenRow).where(*_of(user), TokenRow.kind == kind.value, TokenRow.expires_at > now)
+    query = select(TokenRow).where(*_match_user(user), TokenRow.kind == kind.value, TokenRow.expires_at > now)
     row = session.scalar(query.order_by(TokenRow.created_at.desc(), TokenRow.id).limit(1))
     return _read_token(row) if row else None
 
@@ -113,12 +113,12 @@ def remove_grant(session: Session, token: Token) -> bool:
 
 def remove_tokens(session: Session, user: User, kinds: Collection[Kind]) -> None:
     """Delete all tokens of *user* of these kinds."""
-    session.execute(delete(TokenRow).where(*_of(user), TokenRow.kind.in_([kind.value for kind in kinds])))
+    session.execute(delete(TokenRow).where(*_match_user(user), TokenRow.kind.in_([kind.value for kind in kinds])))
 
 
 def keep_newest_tokens(session: Session, user: User, kind: Kind, count: int) -> None:
     """Delete all tokens of *user* of this kind except the newest *count*."""
-    theirs = (*_of(user), TokenRow.kind == kind.value)
+    theirs = (*_match_user(user), TokenRow.kind == kind.value)
     newest = select(TokenRow.id).where(*theirs).order_by(TokenRow.created_at.desc(), TokenRow.id).limit(count)
     session.execute(delete(TokenRow).where(*theirs, TokenRow.id.not_in(newest)))
 
@@ -172,7 +172,7 @@ def truncate_to_day(moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
 
 
-def _of(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _match_user(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return TokenRow.organization_id == user.organization, TokenRow.user_id == user.id
 
 

@@ -70,7 +70,7 @@ class TrustedAt:
 def find(
     session: Session,
     organization: str,
-    wanted: OverviewFilter,
+    criteria: OverviewFilter,
     sort: Sort = Sort.NAME,
     *,
     descending: bool = False,
@@ -84,11 +84,11 @@ def find(
         Sort.CONTEXT: (ApiRow.context,),
         Sort.STATE: (EFFECTIVE_STATE,),
         Sort.CHANGED: (ApiRow.updated_at,),
-        Sort.EXPIRES: (_first_expiry(organization),) if sort is Sort.EXPIRES else (),
+        Sort.EXPIRES: (_select_first_expiry(organization),) if sort is Sort.EXPIRES else (),
     }
     keys = [*columns[sort], *name]
     order = [keys[0].desc().nulls_last() if descending else keys[0].asc().nulls_last(), *keys[1:]]
-    conditions = list(_conditions(organization, wanted))
+    conditions = list(_list_conditions(organization, criteria))
     ids, total = find_ids(session, organization, conditions, order, offset, limit)
     return apis.list_in_order(session, organization, ids), total
 
@@ -103,26 +103,26 @@ def list_trusted_at(session: Session, organization: str, origins: Collection[str
     return {origin: TrustedAt(number, expires_at) for origin, number, expires_at in rows if expires_at}
 
 
-def _conditions(organization: str, wanted: OverviewFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.query:
+def _list_conditions(organization: str, criteria: OverviewFilter) -> Iterator[ColumnElement[bool]]:
+    if criteria.query:
         columns = (ApiRow.name, ApiRow.context, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
-        yield or_(*(contains(column, wanted.query) for column in columns))
-    match wanted.show:
+        yield or_(*(contains(column, criteria.query) for column in columns))
+    match criteria.show:
         case Show.FAILING:
-            yield ApiRow.id.in_(wanted.failing)
+            yield ApiRow.id.in_(criteria.failing)
         case Show.UNVERIFIED:
-            yield _at(organization, wanted.unverified)
+            yield _is_at(organization, criteria.unverified)
         case Show.PLAIN:
             yield api_origins.uses(organization, lambda origin: origin.like("http://%"))
         case Show.WITHOUT_ENDPOINT:
             yield and_(ApiRow.production_url.is_(None), ApiRow.sandbox_url.is_(None))
         case Show.EXPIRING:
-            yield api_origins.uses(organization, lambda origin: _has_expiring(organization, origin, wanted.expiring))
+            yield api_origins.uses(organization, lambda origin: _has_expiring(organization, origin, criteria.expiring))
         case Show.NOT_LIVE:
             yield not_(ApiRow.state.in_(_SERVED))
 
 
-def _at(organization: str, origins: Any) -> ColumnElement[bool]:
+def _is_at(organization: str, origins: Any) -> ColumnElement[bool]:
     return api_origins.uses(organization, lambda origin: origin.in_(origins))
 
 
@@ -133,12 +133,12 @@ def _has_expiring(
     return exists().where(table.organization_id == organization, table.origin == origin, table.expires_at < before)
 
 
-def _first_expiry(organization: str) -> ColumnElement[Any]:
+def _select_first_expiry(organization: str) -> ColumnElement[Any]:
     production, sandbox = (
-        _first_expiry_at(organization, EndpointCertificateRow.origin == origin)
+        _select_first_expiry_at(organization, EndpointCertificateRow.origin == origin)
         for origin in (ApiRow.production_origin, ApiRow.sandbox_origin)
     )
-    further = _first_expiry_at(organization, EndpointCertificateRow.origin.in_(api_origins.select_further()))
+    further = _select_first_expiry_at(organization, EndpointCertificateRow.origin.in_(api_origins.select_further()))
     # Most APIs have only one endpoint, so the other subqueries seldom find anything.
     first = case(
         (ApiRow.sandbox_origin.is_(None), production),
@@ -149,12 +149,12 @@ def _first_expiry(organization: str) -> ColumnElement[Any]:
     return case((further.is_(None), first), (_is_before(further, first), further), else_=first)
 
 
-def _is_before(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that there is *one*, and that it is before *other* if there is any."""
-    return and_(one.is_not(None), or_(other.is_(None), one < other))
+def _is_before(time: ColumnElement[Any], other_time: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that there is *time*, and that it is before *other_time* if there is any."""
+    return and_(time.is_not(None), or_(other_time.is_(None), time < other_time))
 
 
-def _first_expiry_at(organization: str, at_origin: ColumnElement[bool]) -> ScalarSelect[Any]:
+def _select_first_expiry_at(organization: str, at_origin: ColumnElement[bool]) -> ScalarSelect[Any]:
     table = EndpointCertificateRow
     query = select(func.min(table.expires_at)).where(table.organization_id == organization, at_origin)
     return query.correlate(ApiRow).scalar_subquery()

@@ -34,8 +34,8 @@ def write_api(api: Api) -> ApiRow:
         production_origin=str(api.production.origin) if api.production else None,
         sandbox_url=api.sandbox.url if api.sandbox else None,
         sandbox_origin=str(api.sandbox.origin) if api.sandbox else None,
-        production_connection=_connection(api.production),
-        sandbox_connection=_connection(api.sandbox),
+        production_connection=_write_connection(api.production),
+        sandbox_connection=_write_connection(api.sandbox),
         production_security=endpoint_security.write_column(api, "production"),
         sandbox_security=endpoint_security.write_column(api, "sandbox"),
         production_group=api.production_group.values if api.production_group else None,
@@ -62,16 +62,16 @@ def read_api(row: ApiRow, places: Places) -> Api:
         description=row.description,
         provider=row.provider,
         state=read_state(row),
-        production=_endpoint(row.production_url, row.production_connection, row.production_security),
-        sandbox=_endpoint(row.sandbox_url, row.sandbox_connection, row.sandbox_security),
+        production=_read_endpoint(row.production_url, row.production_connection, row.production_security),
+        sandbox=_read_endpoint(row.sandbox_url, row.sandbox_connection, row.sandbox_security),
         created_at=row.created_at,
         updated_at=row.updated_at,
         requires_certificate=row.requires_certificate,
         has_thumbnail=row.has_thumbnail,
         groups=places.groups,
         pinned=places.pinned,
-        production_group=_group(row.production_group),
-        sandbox_group=_group(row.sandbox_group),
+        production_group=_read_group(row.production_group),
+        sandbox_group=_read_group(row.sandbox_group),
         is_default=row.is_default,
         has_short_path=row.has_short_path,
         rules=read_stored_rules(row.request_rules) if row.request_rules else NO_RULES,
@@ -80,18 +80,18 @@ def read_api(row: ApiRow, places: Places) -> Api:
     )
 
 
-def _connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
+def _write_connection(endpoint: Endpoint | None) -> dict[str, Any] | None:
     return (endpoint.connection.changed or None) if endpoint else None
 
 
-def _group(values: Mapping[str, Any] | None) -> EndpointGroup | None:
+def _read_group(values: Mapping[str, Any] | None) -> EndpointGroup | None:
     try:
         return read_group(values) if values else None
     except InvalidField:  # accepted by another version; the endpoint itself still works
         return None
 
 
-def _endpoint(
+def _read_endpoint(
     url: str | None, connection: Mapping[str, Any] | None, security: Mapping[str, Any] | None
 ) -> Endpoint | None:
     if not url:

@@ -89,8 +89,8 @@ def insert(session: Session, api: Api) -> None:
 
 def update(session: Session, api: Api) -> None:
     """Update all values of an existing API."""
-    known = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
-    if session.scalar(known):
+    query = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
+    if session.scalar(query):
         session.merge(write_api(api))
         session.flush()
         _save_related(session, api)
@@ -113,41 +113,43 @@ def remove(session: Session, api: Api) -> None:
 def get(session: Session, organization: str, api_id: str) -> Api | None:
     """Return the API with this id."""
     row = session.scalar(select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id == api_id))
-    return _apis(session, organization, [row])[0] if row else None
+    return _read_apis(session, organization, [row])[0] if row else None
 
 
 def get_id(session: Session, organization: str, text: str) -> str | None:
     """Return the id of the API that *text* names as provider-name-version."""
-    named = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
-    return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, named == text).limit(1))
+    full_name = ApiRow.provider + "-" + ApiRow.name + "-" + ApiRow.version
+    return session.scalar(select(ApiRow.id).where(ApiRow.organization_id == organization, full_name == text).limit(1))
 
 
 def find(
     session: Session,
     organization: str,
-    wanted: ApiFilter,
+    criteria: ApiFilter,
     offset: int = 0,
     limit: int | None = None,
     order: ApiOrder = DEFAULT_ORDER,
 ) -> tuple[list[Api], int]:
     """Return a page of the matching APIs in *order*, and their total number."""
     columns = [_SORTED_BY[order.by], folded(ApiRow.name), ApiRow.version.expression, ApiRow.id.expression]
-    ordered = [column.desc() if order.descending else column for column in columns]
-    ids, total = find_ids(session, organization, list(_conditions(organization, wanted)), ordered, offset, limit)
+    order_columns = [column.desc() if order.descending else column for column in columns]
+    ids, total = find_ids(
+        session, organization, list(_list_conditions(organization, criteria)), order_columns, offset, limit
+    )
     return list_in_order(session, organization, ids), total
 
 
 def list_sharing_name_or_context(session: Session, organization: str, name: str, context: str) -> list[Api]:
     """Return the APIs with this name or this context, of any version."""
-    same = or_(equals(ApiRow.name, name), ApiRow.context == context)
-    query = select(ApiRow).where(ApiRow.organization_id == organization, same)
-    return _apis(session, organization, session.scalars(query))
+    is_same = or_(equals(ApiRow.name, name), ApiRow.context == context)
+    query = select(ApiRow).where(ApiRow.organization_id == organization, is_same)
+    return _read_apis(session, organization, session.scalars(query))
 
 
 def list_with_context(session: Session, organization: str, context: str) -> list[Api]:
     """Return the APIs with this context, of any version."""
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.context == context)
-    return _apis(session, organization, session.scalars(query))
+    return _read_apis(session, organization, session.scalars(query))
 
 
 def list_using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
@@ -156,16 +158,16 @@ def list_using_origins(session: Session, organization: str, origins: Collection[
     query = select(ApiRow).where(ApiRow.id.in_(select(ids.c.id)))
     # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
     rows = sorted(session.scalars(query), key=lambda row: (row.name, row.version))
-    return _apis(session, organization, rows)
+    return _read_apis(session, organization, rows)
 
 
 def list_ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
     """Return the ids of the APIs with an endpoint at each of *origins* that has any, by origin."""
-    wanted = sorted(set(origins))
+    sorted_origins = sorted(set(origins))
     ids: dict[str, list[str]] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        some = wanted[start : start + _CHUNK]
-        users = api_origins.select_users(organization, some, ApiRow.name, ApiRow.id)
+    for start in range(0, len(sorted_origins), _CHUNK):
+        chunk = sorted_origins[start : start + _CHUNK]
+        users = api_origins.select_users(organization, chunk, ApiRow.name, ApiRow.id)
         # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
         for _, api_id, origin in sorted(session.execute(users)):
             ids.setdefault(origin, []).append(api_id)
@@ -179,11 +181,11 @@ def has_origin(session: Session, organization: str, origin: str) -> bool:
 
 def list_with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
-    wanted, rows = list(ids), list[ApiRow]()
-    for start in range(0, len(wanted), _CHUNK):
-        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
-        rows += session.scalars(select(ApiRow).where(disable_index(ApiRow.organization_id) == organization, known))
-    return _apis(session, organization, rows)
+    sorted_ids, rows = list(ids), list[ApiRow]()
+    for start in range(0, len(sorted_ids), _CHUNK):
+        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
+        rows += session.scalars(select(ApiRow).where(disable_index(ApiRow.organization_id) == organization, in_chunk))
+    return _read_apis(session, organization, rows)
 
 
 def list_in_order(session: Session, organization: str, ids: Sequence[str]) -> list[Api]:
@@ -195,11 +197,11 @@ def list_in_order(session: Session, organization: str, ids: Sequence[str]) -> li
 def list_names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
     """Return the names of the APIs with these ids that still exist, by id."""
     columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
-    wanted, names_by_id = sorted(ids), {}
-    for start in range(0, len(wanted), _CHUNK):
-        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
+    sorted_ids, names_by_id = sorted(ids), {}
+    for start in range(0, len(sorted_ids), _CHUNK):
+        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
         for row in session.execute(
-            select(*columns).where(disable_index(ApiRow.organization_id) == organization, known)
+            select(*columns).where(disable_index(ApiRow.organization_id) == organization, in_chunk)
         ):
             names_by_id[row.id] = ApiNames(*row)
     return names_by_id
@@ -208,10 +210,10 @@ def list_names(session: Session, organization: str, ids: Collection[str]) -> dic
 def list_of_organization(session: Session, organization: str) -> Sequence[Api]:
     """Return all APIs of an organization."""
     query = select(ApiRow).where(ApiRow.organization_id == organization)
-    return _apis(session, organization, session.scalars(query))
+    return _read_apis(session, organization, session.scalars(query))
 
 
-def _conditions(organization: str, wanted: ApiFilter) -> Iterator[ColumnElement[bool]]:
+def _list_conditions(organization: str, criteria: ApiFilter) -> Iterator[ColumnElement[bool]]:
     columns = {
         "name": ApiRow.name,
         "context": ApiRow.context,
@@ -221,18 +223,18 @@ def _conditions(organization: str, wanted: ApiFilter) -> Iterator[ColumnElement[
         "description": ApiRow.description,
     }
     for field, column in columns.items():
-        text: str = getattr(wanted, field)
-        if text and field in wanted.exact:
+        text: str = getattr(criteria, field)
+        if text and field in criteria.exact:
             yield equals(column, text)
         elif text:
             yield contains(column, text)
-    if wanted.label:
-        yield has_label(organization, LabeledKind.API, ApiRow.id, wanted.label)
-    if wanted.anywhere:
-        yield or_(*(contains(column, wanted.anywhere) for column in columns.values()))
+    if criteria.label:
+        yield has_label(organization, LabeledKind.API, ApiRow.id, criteria.label)
+    if criteria.anywhere:
+        yield or_(*(contains(column, criteria.anywhere) for column in columns.values()))
 
 
-def _apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
+def _read_apis(session: Session, organization: str, rows: Iterable[ApiRow]) -> list[Api]:
     every = list(rows)
     places = deployments.list_places(session, organization, [row.id for row in every])
     return [read_api(row, places.get(row.id, NOWHERE)) for row in every]

@@ -47,19 +47,21 @@ def list_places(session: Session, organization: str, ids: Sequence[str]) -> dict
     query = query.where(disable_index(ApiRow.organization_id) == organization)
     groups: dict[str, set[str]] = defaultdict(set)
     pinned: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for api_id, group, revision_id in _in_chunks(session, query, ids):
+    for api_id, group, revision_id in _read_in_chunks(session, query, ids):
         groups[api_id].add(group)
         if revision_id:
             pinned[api_id].add((group, revision_id))
     # Most APIs have the same places, and one value serves them all.
-    known: dict[Places, Places] = {}
+    unique_places: dict[Places, Places] = {}
     return {
-        api_id: known.setdefault(places := Places(frozenset(of_api), frozenset(pinned.get(api_id, ()))), places)
-        for api_id, of_api in groups.items()
+        api_id: unique_places.setdefault(
+            places := Places(frozenset(api_groups), frozenset(pinned.get(api_id, ()))), places
+        )
+        for api_id, api_groups in groups.items()
     }
 
 
-def _in_chunks(
+def _read_in_chunks(
     session: Session, query: Select[str, str, str | None], ids: Sequence[str]
 ) -> Iterable[Row[str, str, str | None]]:
     for start in range(0, len(ids), _CHUNK):
@@ -71,8 +73,8 @@ def replace(session: Session, api: Api) -> None:
     table = ApiDeploymentRow
     this = (table.organization_id == api.organization, table.api_id == api.id)
     before = set(session.scalars(select(table.group_name).where(*this)))
-    if gone := before - api.groups:
-        session.execute(delete(table).where(*this, table.group_name.in_(gone)))
+    if obsolete_groups := before - api.groups:
+        session.execute(delete(table).where(*this, table.group_name.in_(obsolete_groups)))
     for group in sorted(api.groups - before):
         session.add(table(api_id=api.id, group_name=group, organization_id=api.organization))
     session.flush()

@@ -47,14 +47,14 @@ def list_of_api(session: Session, organization: str, api_id: str) -> list[Docume
     """Return the documents of an API, ordered by name."""
     table = DocumentRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id)
-    return [_document(row) for row in session.scalars(query.order_by(table.name))]
+    return [_read_document(row) for row in session.scalars(query.order_by(table.name))]
 
 
 def get(session: Session, organization: str, api_id: str, document_id: str) -> Document | None:
     """Return a document of an API."""
     table = DocumentRow
     row = session.scalar(select(table).where(*_is(organization, api_id), table.id == document_id))
-    return _document(row) if row else None
+    return _read_document(row) if row else None
 
 
 def get_content(session: Session, document: Document) -> bytes:
@@ -72,14 +72,14 @@ def list_sizes(session: Session, organization: str, api_id: str) -> dict[str, in
 
 def insert(session: Session, document: Document, content: bytes) -> None:
     """Insert a new document."""
-    values = _values(document) | {"content": content, "size": len(content)}
+    values = _write_values(document) | {"content": content, "size": len(content)}
     session.add(DocumentRow(id=document.id, organization_id=document.organization, api_id=document.api_id, **values))
     session.flush()
 
 
 def save(session: Session, document: Document, content: bytes | None = None) -> None:
     """Update a document; None keeps its content."""
-    values = _values(document) | ({} if content is None else {"content": content, "size": len(content)})
+    values = _write_values(document) | ({} if content is None else {"content": content, "size": len(content)})
     this = (*_is(document.organization, document.api_id), DocumentRow.id == document.id)
     session.execute(update(DocumentRow).where(*this).values(**values))
 
@@ -94,15 +94,15 @@ def copy(session: Session, source: Api, target: Api) -> None:
     """Copy the thumbnail and the documents of *source* to *target*."""
     save_thumbnail(session, target, get_thumbnail(session, source.organization, source.id))
     for document in list_of_api(session, source.organization, source.id):
-        copied = replace(document, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id)
-        insert(session, copied, get_content(session, document))
+        document_copy = replace(document, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id)
+        insert(session, document_copy, get_content(session, document))
 
 
 def _is(organization: str, api_id: str) -> tuple[ColumnElement[bool], ...]:
     return (DocumentRow.organization_id == organization, DocumentRow.api_id == api_id)
 
 
-def _values(document: Document) -> dict[str, object]:
+def _write_values(document: Document) -> dict[str, object]:
     draft = document.draft
     return {
         "name": draft.name,
@@ -120,7 +120,7 @@ def _values(document: Document) -> dict[str, object]:
     }
 
 
-def _document(row: DocumentRow) -> Document:
+def _read_document(row: DocumentRow) -> Document:
     return Document(
         id=row.id,
         api_id=row.api_id,

@@ -24,8 +24,8 @@ def write_column(api: Api, environment: Environment) -> dict[str, Any] | None:
     """Return the value of the column of *environment*."""
     endpoint = api.endpoint(environment)
     values = _write(endpoint.security) if endpoint and endpoint.security else {}
-    if kept := [_write(security) for name, security in api.kept_security if name == environment]:
-        values["earlier"] = kept
+    if kept_values := [_write(security) for name, security in api.kept_security if name == environment]:
+        values["earlier"] = kept_values
     return values or None
 
 
@@ -104,15 +104,17 @@ def list_by_api(
     """
     columns = (ApiRow.id, ApiRow.production_security, ApiRow.sandbox_security)
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
-    wanted, by_id = sorted(ids), {}
-    for start in range(0, len(wanted), _CHUNK):
-        known = ApiRow.id.in_(wanted[start : start + _CHUNK])
-        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, known, has_any)):
-            both: dict[Environment, dict[str, Any] | None] = {
+    sorted_ids, by_id = sorted(ids), {}
+    for start in range(0, len(sorted_ids), _CHUNK):
+        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
+        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, in_chunk, has_any)):
+            columns_by_environment: dict[Environment, dict[str, Any] | None] = {
                 "production": row.production_security,
                 "sandbox": row.sandbox_security,
             }
-            by_id[row.id] = {name: (read(values), *_read_kept(values)) for name, values in both.items() if values}
+            by_id[row.id] = {
+                name: (read(values), *_read_kept(values)) for name, values in columns_by_environment.items() if values
+            }
     return by_id
 
 
@@ -120,8 +122,8 @@ def list_secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
     """Yield all secrets, with their organizations."""
     columns = (ApiRow.organization_id, ApiRow.production_security, ApiRow.sandbox_security)
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
-    for organization, *both in session.execute(select(*columns).where(has_any)):
-        for values in both:
+    for organization, *security_columns in session.execute(select(*columns).where(has_any)):
+        for values in security_columns:
             for security in (read(values), *_read_kept(values)):
                 for secret in security.secrets if security else ():
                     if secret:
@@ -146,6 +148,6 @@ def _reseal(values: dict[str, Any] | None, reseal: Callable[[bytes, str], bytes]
         values = {**values, _PASSWORD_GRANT: _reseal(values[_PASSWORD_GRANT], reseal)}
     for name in _SECRETS:
         if secret := values.get(name):
-            sealed = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()
-            values = {**values, name: {**secret, "sealed": sealed}}
+            resealed_text = b64encode(reseal(b64decode(secret["sealed"]), secret["id"])).decode()
+            values = {**values, name: {**secret, "sealed": resealed_text}}
     return values

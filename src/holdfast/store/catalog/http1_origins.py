@@ -23,10 +23,10 @@ def add(session: Session, organization: str, origin: str, now: datetime) -> bool
 
 def list_among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
     """Return those of *origins* that rejected HTTP/2, with the time when each was added."""
-    wanted, since = sorted(set(origins)), dict[str, datetime]()
-    for start in range(0, len(wanted), _CHUNK):
-        named = Http1OriginRow.origin.in_(wanted[start : start + _CHUNK])
-        query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization, named)
+    sorted_origins, since = sorted(set(origins)), dict[str, datetime]()
+    for start in range(0, len(sorted_origins), _CHUNK):
+        in_chunk = Http1OriginRow.origin.in_(sorted_origins[start : start + _CHUNK])
+        query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization, in_chunk)
         since |= {row.origin: row.since for row in session.scalars(query)}
     return since
 

@@ -118,20 +118,20 @@ def find_deployed(session: Session, organization: str, batch: Collection[Api]) -
     """
     numbers, settings = {}, {}
     table = ApiRevisionRow
-    wanted = sorted({revision_id for api in batch for _, revision_id in api.pinned})
-    for start in range(0, len(wanted), _CHUNK):
+    revision_ids = sorted({revision_id for api in batch for _, revision_id in api.pinned})
+    for start in range(0, len(revision_ids), _CHUNK):
         query = select(table.id, table.number, table.settings).where(table.organization_id == organization)
-        for row in session.execute(query.where(table.id.in_(wanted[start : start + _CHUNK]))):
+        for row in session.execute(query.where(table.id.in_(revision_ids[start : start + _CHUNK]))):
             numbers[row.id], settings[row.id] = row.number, row.settings
     return {api.id: tuple(_divide(api, numbers, settings)) for api in batch}
 
 
 def _divide(api: Api, numbers: Mapping[str, int], settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Api]:
-    unpinned = api.working_copy_groups
-    if unpinned:
-        yield replace(api, groups=unpinned) if api.pinned else api
+    working_copy_groups = api.working_copy_groups
+    if working_copy_groups:
+        yield replace(api, groups=working_copy_groups) if api.pinned else api
     for revision_id in sorted({revision_id for _, revision_id in api.pinned} & settings.keys()):
-        groups = frozenset(group for group, pinned in api.pinned if pinned == revision_id)
+        groups = frozenset(group for group, pinned_id in api.pinned if pinned_id == revision_id)
         own = apply_settings(api, settings[revision_id])
         yield replace(own, revision=numbers[revision_id], groups=groups)
 
@@ -140,8 +140,8 @@ def list_origins(session: Session, api: Api) -> dict[Environment, set[frozenset[
     """Return the origins that each revision of *api* has in each environment."""
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
-    every = [apply_settings(api, settings) for settings in session.scalars(query)]
-    return {environment: {variant.origins(environment) for variant in every} for environment in ENVIRONMENTS}
+    variants = [apply_settings(api, settings) for settings in session.scalars(query)]
+    return {environment: {variant.origins(environment) for variant in variants} for environment in ENVIRONMENTS}
 
 
 def list_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:

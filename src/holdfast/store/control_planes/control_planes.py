@@ -65,8 +65,8 @@ def remove(session: Session, control_plane_id: str) -> None:
 
 def remove_predecessors(session: Session, control_plane_id: str, home: str | None) -> None:
     """Delete other control planes of the data directory *home* (None: of any), which ended without doing so."""
-    ended = delete(ControlPlaneRow).where(ControlPlaneRow.id != control_plane_id)
-    session.execute(ended if home is None else ended.where(ControlPlaneRow.home == home))
+    statement = delete(ControlPlaneRow).where(ControlPlaneRow.id != control_plane_id)
+    session.execute(statement if home is None else statement.where(ControlPlaneRow.home == home))
 
 
 def _read(row: ControlPlaneRow) -> ControlPlane:

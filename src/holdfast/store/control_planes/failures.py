@@ -44,27 +44,27 @@ def save(session: Session, parts: Sequence[SharedPart]) -> None:
         for part in parts
     ]
     statement = insert_into(session, FailureRow)
-    changed = {name: statement.excluded[name] for name in ("control_plane", "number", "written_at", "body")}
+    updates = {name: statement.excluded[name] for name in ("control_plane", "number", "written_at", "body")}
     session.execute(
-        statement.on_conflict_do_update(index_elements=["cluster", "gateway", "part"], set_=changed), values
+        statement.on_conflict_do_update(index_elements=["cluster", "gateway", "part"], set_=updates), values
     )
 
 
-def find_unread(session: Session, known: Mapping[str, int]) -> list[SharedPart]:
-    """Return some rows, each control plane's in order, whose numbers are higher than those *known* of it."""
-    row = FailureRow
-    newer = [and_(row.control_plane == name, row.number > number) for name, number in known.items()]
-    query = select(row).where(or_(row.control_plane.not_in(known), *newer))
-    rows = session.scalars(query.order_by(row.control_plane, row.number).limit(AT_ONCE))
+def find_unread(session: Session, last_numbers: Mapping[str, int]) -> list[SharedPart]:
+    """Return some rows, each control plane's in order, whose numbers are higher than its one in *last_numbers*."""
+    table = FailureRow
+    newer = [and_(table.control_plane == name, table.number > number) for name, number in last_numbers.items()]
+    query = select(table).where(or_(table.control_plane.not_in(last_numbers), *newer))
+    rows = session.scalars(query.order_by(table.control_plane, table.number).limit(AT_ONCE))
     return [
         SharedPart(
-            (stored.cluster, stored.gateway, stored.part),
-            stored.control_plane,
-            stored.number,
-            stored.written_at,
-            stored.body,
+            (row.cluster, row.gateway, row.part),
+            row.control_plane,
+            row.number,
+            row.written_at,
+            row.body,
         )
-        for stored in rows
+        for row in rows
     ]
 
 

@@ -27,13 +27,13 @@ def take(session: Session, name: str, holder: str, now: datetime, lasts: timedel
     """Take or renew a lease at *now*, on the database's clock; return None while another control plane has it."""
     row = insert_into(session, LeaseRow).values(name=name, holder=holder, term=1, ends_at=now + lasts)
     term = case((LeaseRow.holder == holder, LeaseRow.term), else_=LeaseRow.term + 1)
-    taken = row.on_conflict_do_update(
+    statement = row.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": holder, "term": term, "ends_at": now + lasts},
         where=(LeaseRow.holder == holder) | (LeaseRow.ends_at <= now),
     ).returning(LeaseRow.term)
-    held = session.scalar(taken)
-    return None if held is None else Tenure(name, holder, held)
+    lease_term = session.scalar(statement)
+    return None if lease_term is None else Tenure(name, holder, lease_term)
 
 
 def is_free(session: Session, name: str, holder: str, now: datetime) -> bool:

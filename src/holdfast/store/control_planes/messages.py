@@ -52,15 +52,12 @@ def add(session: Session, messages: Sequence[SealedMessage]) -> None:
 
 def find_unread(session: Session, recipient: str, beyond: Collection[Key]) -> list[SealedMessage]:
     """Return some messages to *recipient*, each sender's in order, without those with the keys *beyond*."""
-    row = MessageRow
-    query = select(row).where(row.recipient == recipient, func.length(row.sealed) <= MAX_SEALED)
+    table = MessageRow
+    query = select(table).where(table.recipient == recipient, func.length(table.sealed) <= MAX_SEALED)
     if beyond:
-        query = query.where(tuple_(row.sender, row.number).not_in(beyond))
-    rows = session.scalars(query.order_by(row.sender, row.number).limit(AT_ONCE))
-    return [
-        SealedMessage(stored.sender, stored.number, stored.recipient, stored.kind, stored.sealed, stored.sent_at)
-        for stored in rows
-    ]
+        query = query.where(tuple_(table.sender, table.number).not_in(beyond))
+    rows = session.scalars(query.order_by(table.sender, table.number).limit(AT_ONCE))
+    return [SealedMessage(row.sender, row.number, row.recipient, row.kind, row.sealed, row.sent_at) for row in rows]
 
 
 def remove(session: Session, keys: Collection[Key]) -> None:

@@ -16,11 +16,13 @@ def get(session: Session) -> bytes | None:
     return session.scalar(select(SealedValueRow.sealed).where(SealedValueRow.name == NAME))
 
 
-def insert(session: Session, sealed: bytes) -> None:
+def insert(session: Session, sealed_value: bytes) -> None:
     """Store the sealed value, unless there is one already."""
-    session.execute(insert_into(session, SealedValueRow).values(name=NAME, sealed=sealed).on_conflict_do_nothing())
+    session.execute(
+        insert_into(session, SealedValueRow).values(name=NAME, sealed=sealed_value).on_conflict_do_nothing()
+    )
 
 
-def save(session: Session, sealed: bytes) -> None:
+def save(session: Session, sealed_value: bytes) -> None:
     """Store or replace the sealed value."""
-    session.execute(upsert(session, SealedValueRow, {"name": NAME, "sealed": sealed}, key=("name",)))
+    session.execute(upsert(session, SealedValueRow, {"name": NAME, "sealed": sealed_value}, key=("name",)))

@@ -55,23 +55,27 @@ def begin(session: Session, overview: Overview) -> None:
     """Write the first overview of a control plane, and forget all that it has written before."""
     for table in (GatewayOverviewRow, ConnectedGatewayRow):
         session.execute(delete(table).where(table.control_plane_id == overview.id))
-    session.execute(insert(GatewayOverviewRow).values(control_plane_id=overview.id, **_values_of(overview)))
+    session.execute(insert(GatewayOverviewRow).values(control_plane_id=overview.id, **_write_overview(overview)))
 
 
 def update_overview(session: Session, overview: Overview) -> bool:
     """Replace the overview with the version before this one; return whether it was there."""
     row = GatewayOverviewRow
     this = (row.control_plane_id == overview.id, row.version == overview.version - 1)
-    return session.connection().execute(update(row).where(*this).values(_values_of(overview))).rowcount == 1
+    return session.connection().execute(update(row).where(*this).values(_write_overview(overview))).rowcount == 1
 
 
 def replace(
-    session: Session, control_plane: str, gone: Collection[str], written: Iterable[ConnectedGateway], now: datetime
+    session: Session,
+    control_plane: str,
+    obsolete_names: Collection[str],
+    gateways: Iterable[ConnectedGateway],
+    now: datetime,
 ) -> None:
     """Replace the rows of gateways of a control plane; *now* is used for those that weren't recorded before."""
-    rows = [_to_values(control_plane, gateway, now) for gateway in written]
+    rows = [_write_values(control_plane, gateway, now) for gateway in gateways]
     table = ConnectedGatewayRow
-    names = [*gone, *(row["name"] for row in rows)]
+    names = [*obsolete_names, *(row["name"] for row in rows)]
     session.execute(delete(table).where(table.control_plane_id == control_plane, table.name.in_(names)))
     if rows:
         session.execute(insert(table), rows)
@@ -86,11 +90,11 @@ def list_by_control_plane(session: Session, control_planes: Collection[str]) -> 
     return gateways
 
 
-def _values_of(overview: Overview) -> dict[str, Any]:
+def _write_overview(overview: Overview) -> dict[str, Any]:
     return {"version": overview.version, "revision": overview.revision, "enforced": list(overview.enforced)}
 
 
-def _to_values(control_plane: str, gateway: ConnectedGateway, now: datetime) -> dict[str, Any]:
+def _write_values(control_plane: str, gateway: ConnectedGateway, now: datetime) -> dict[str, Any]:
     return {
         "control_plane_id": control_plane,
         "name": gateway.name,

@@ -46,14 +46,14 @@ def remove(session: Session, gateway: Gateway) -> None:
 def get(session: Session, organization: str, name: str) -> Gateway | None:
     """Return the gateway with this name."""
     query = select(GatewayRow).where(GatewayRow.organization_id == organization, GatewayRow.name == name)
-    return next(iter(_gateways(session, organization, session.scalars(query).all())), None)
+    return next(iter(_read_gateways(session, organization, session.scalars(query).all())), None)
 
 
 def find(session: Session, organization: str, offset: int = 0, limit: int | None = None) -> tuple[list[Gateway], int]:
     """Return a page of gateways, ordered by name, and the number of all."""
     query = select(GatewayRow).where(GatewayRow.organization_id == organization).order_by(GatewayRow.name)
     rows = session.scalars(query.offset(offset).limit(limit)).all()
-    return _gateways(session, organization, rows), count(session, organization)
+    return _read_gateways(session, organization, rows), count(session, organization)
 
 
 def list_joined(session: Session) -> list[tuple[str, str]]:
@@ -77,18 +77,18 @@ def count(session: Session, organization: str) -> int:
     )
 
 
-def _gateways(session: Session, organization: str, rows: Sequence[GatewayRow]) -> list[Gateway]:
+def _read_gateways(session: Session, organization: str, rows: Sequence[GatewayRow]) -> list[Gateway]:
     ids = [row.id for row in rows]
     table = GatewayCertificateRow
     of_these = (table.organization_id == organization, table.gateway_id.in_(ids))
-    issued = session.scalars(select(table).where(*of_these).order_by(table.issued_at, table.not_after))
-    certificates = {row.gateway_id: row for row in issued}  # the newest of each
-    unused = select(JoinTokenRow.gateway_id, JoinTokenRow.expires_at).where(
+    certificate_rows = session.scalars(select(table).where(*of_these).order_by(table.issued_at, table.not_after))
+    certificates = {row.gateway_id: row for row in certificate_rows}  # the newest of each
+    unused_tokens = select(JoinTokenRow.gateway_id, JoinTokenRow.expires_at).where(
         JoinTokenRow.organization_id == organization,
         JoinTokenRow.gateway_id.in_(ids),
         JoinTokenRow.used_at.is_(None),
     )
-    expiries = {row[0]: row[1] for row in session.execute(unused)}
+    expiries = {row[0]: row[1] for row in session.execute(unused_tokens)}
     return [
         Gateway(
             id=row.id,
@@ -97,12 +97,12 @@ def _gateways(session: Session, organization: str, rows: Sequence[GatewayRow]) -
             placement=Placement(row.group_name, row.labels),
             created_at=row.created_at,
             enrolled_at=row.enrolled_at,
-            certificate=_certificate(certificates[row.id]) if row.id in certificates else None,
+            certificate=_read_certificate(certificates[row.id]) if row.id in certificates else None,
             join_by=expiries.get(row.id),
         )
         for row in rows
     ]
 
 
-def _certificate(row: GatewayCertificateRow) -> IssuedCertificate:
+def _read_certificate(row: GatewayCertificateRow) -> IssuedCertificate:
     return IssuedCertificate(row.fingerprint, row.not_before, row.not_after, row.issued_at)

@@ -11,13 +11,13 @@ from holdfast.store.tables import GatewayGroupRow
 
 def insert(session: Session, group: Group) -> None:
     """Insert a new group."""
-    session.add(GatewayGroupRow(name=group.name, created_at=group.created_at, **_values(group)))
+    session.add(GatewayGroupRow(name=group.name, created_at=group.created_at, **_write_values(group)))
     session.flush()
 
 
 def save(session: Session, group: Group) -> None:
     """Update all values of an existing group."""
-    session.execute(update(GatewayGroupRow).where(GatewayGroupRow.name == group.name).values(**_values(group)))
+    session.execute(update(GatewayGroupRow).where(GatewayGroupRow.name == group.name).values(**_write_values(group)))
 
 
 def remove(session: Session, name: str) -> None:
@@ -27,7 +27,7 @@ def remove(session: Session, name: str) -> None:
 
 def list_all(session: Session) -> list[Group]:
     """Return all groups, ordered by name."""
-    return [_group(row) for row in session.scalars(select(GatewayGroupRow).order_by(GatewayGroupRow.name))]
+    return [_read_group(row) for row in session.scalars(select(GatewayGroupRow).order_by(GatewayGroupRow.name))]
 
 
 def list_names(session: Session) -> list[str]:
@@ -38,10 +38,10 @@ def list_names(session: Session) -> list[str]:
 def get(session: Session, name: str) -> Group | None:
     """Return the group with this name."""
     row = session.scalar(select(GatewayGroupRow).where(GatewayGroupRow.name == name))
-    return _group(row) if row else None
+    return _read_group(row) if row else None
 
 
-def _values(group: Group) -> dict[str, object]:
+def _write_values(group: Group) -> dict[str, object]:
     return {
         "display_name": group.display_name,
         "description": group.description,
@@ -51,7 +51,7 @@ def _values(group: Group) -> dict[str, object]:
     }
 
 
-def _group(row: GatewayGroupRow) -> Group:
+def _read_group(row: GatewayGroupRow) -> Group:
     return Group(
         name=row.name,
         created_at=row.created_at,
@@ -59,5 +59,5 @@ def _group(row: GatewayGroupRow) -> Group:
         display_name=row.display_name,
         description=row.description,
         urls=row.urls,
-        listen={member: tuple((host, port) for host, port in listed) for member, listed in row.listen.items()},
+        listen={member: tuple((host, port) for host, port in addresses) for member, addresses in row.listen.items()},
     )

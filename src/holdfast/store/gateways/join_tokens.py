@@ -26,8 +26,8 @@ def replace_unused(
     session: Session, gateway: Gateway, placement: Placement, token_hash: str, now: datetime, expires_at: datetime
 ) -> None:
     """Insert a token for *gateway*, and delete the one that it wasn't used with yet."""
-    unused = (JoinTokenRow.organization_id == gateway.organization, JoinTokenRow.gateway_id == gateway.id)
-    session.execute(delete(JoinTokenRow).where(*unused, JoinTokenRow.used_at.is_(None)))
+    own = (JoinTokenRow.organization_id == gateway.organization, JoinTokenRow.gateway_id == gateway.id)
+    session.execute(delete(JoinTokenRow).where(*own, JoinTokenRow.used_at.is_(None)))
     row = JoinTokenRow(
         token_hash=token_hash,
         organization_id=gateway.organization,
@@ -63,5 +63,5 @@ def use(session: Session, organization: str, token_hash: str, now: datetime) -> 
         JoinTokenRow.used_at.is_(None),
         JoinTokenRow.expires_at > now,
     )
-    used = update(JoinTokenRow).where(*valid).values(used_at=now).returning(JoinTokenRow.token_hash)
-    return session.scalar(used) is not None
+    statement = update(JoinTokenRow).where(*valid).values(used_at=now).returning(JoinTokenRow.token_hash)
+    return session.scalar(statement) is not None

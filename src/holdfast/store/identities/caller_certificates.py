@@ -31,7 +31,7 @@ class ExpiringCaller:
 
 def insert(session: Session, entry: CallerCertificate) -> None:
     """Insert a new caller certificate."""
-    session.add(_row(entry))
+    session.add(_write_row(entry))
     session.flush()
 
 
@@ -39,7 +39,7 @@ def update(session: Session, entry: CallerCertificate) -> None:
     """Update all values of an existing caller certificate."""
     table = CallerCertificateRow
     if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
-        session.merge(_row(entry))
+        session.merge(_write_row(entry))
         session.flush()
 
 
@@ -60,7 +60,7 @@ def get(session: Session, organization: str, api_id: str, alias: str) -> CallerC
     table = CallerCertificateRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id, table.alias == alias)
     row = session.scalar(query)
-    return _entry(row) if row else None
+    return _read_entry(row) if row else None
 
 
 def get_alias(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
@@ -88,7 +88,7 @@ def find(
         query = query.where(or_(table.environment.is_(None), table.environment == environment))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
-    return [_entry(row) for row in session.scalars(page)], total
+    return [_read_entry(row) for row in session.scalars(page)], total
 
 
 def find_expiring(session: Session, organization: str, before: datetime) -> list[ExpiringCaller]:
@@ -104,18 +104,18 @@ def find_accepted(
 ) -> dict[str, frozenset[AcceptedCaller]]:
     """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""
     table = CallerCertificateRow
-    wanted, callers = sorted(api_ids), {api_id: set[AcceptedCaller]() for api_id in api_ids}
+    sorted_ids, callers = sorted(api_ids), {api_id: set[AcceptedCaller]() for api_id in api_ids}
     columns = (table.api_id, table.fingerprint, table.not_before, table.not_after, table.environment)
-    for start in range(0, len(wanted), _CHUNK):
-        of = (table.organization_id == organization, table.api_id.in_(wanted[start : start + _CHUNK]))
+    for start in range(0, len(sorted_ids), _CHUNK):
+        of = (table.organization_id == organization, table.api_id.in_(sorted_ids[start : start + _CHUNK]))
         for row in session.execute(select(*columns).where(*of)):
             callers[row.api_id].add(
                 AcceptedCaller(row.fingerprint, row.not_before, row.not_after, row.environment or "")
             )
-    return {api_id: frozenset(accepted) for api_id, accepted in callers.items()}
+    return {api_id: frozenset(accepted_callers) for api_id, accepted_callers in callers.items()}
 
 
-def _row(entry: CallerCertificate) -> CallerCertificateRow:
+def _write_row(entry: CallerCertificate) -> CallerCertificateRow:
     return CallerCertificateRow(
         id=entry.id,
         organization_id=entry.organization,
@@ -132,7 +132,7 @@ def _row(entry: CallerCertificate) -> CallerCertificateRow:
     )
 
 
-def _entry(row: CallerCertificateRow) -> CallerCertificate:
+def _read_entry(row: CallerCertificateRow) -> CallerCertificate:
     return CallerCertificate(
         id=row.id,
         organization=row.organization_id,

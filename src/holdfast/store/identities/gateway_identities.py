@@ -20,9 +20,9 @@ def save(session: Session, entry: GatewayIdentity) -> None:
     """Insert or update a gateway identity."""
     table = GatewayIdentityRow
     if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
-        session.merge(_row(entry))
+        session.merge(_write_row(entry))
     else:
-        session.add(_row(entry))
+        session.add(_write_row(entry))
     session.flush()
 
 
@@ -36,14 +36,14 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
     """Return the gateway identity for this origin."""
     table = GatewayIdentityRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.origin == origin))
-    return _entry(row) if row else None
+    return _read_entry(row) if row else None
 
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
     """Return the gateway identities for these origins, by origin."""
     table = GatewayIdentityRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    return {row.origin: _entry(row) for row in session.scalars(query)}
+    return {row.origin: _read_entry(row) for row in session.scalars(query)}
 
 
 def list_of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
@@ -62,7 +62,7 @@ def replace_sealed_keys(session: Session, organization: str, reseal: Callable[[b
     session.flush()
 
 
-def _row(entry: GatewayIdentity) -> GatewayIdentityRow:
+def _write_row(entry: GatewayIdentity) -> GatewayIdentityRow:
     pending = entry.pending
     return GatewayIdentityRow(
         id=entry.id,
@@ -84,7 +84,7 @@ def _row(entry: GatewayIdentity) -> GatewayIdentityRow:
     )
 
 
-def _entry(row: GatewayIdentityRow) -> GatewayIdentity:
+def _read_entry(row: GatewayIdentityRow) -> GatewayIdentity:
     return GatewayIdentity(
         id=row.id,
         organization=row.organization_id,

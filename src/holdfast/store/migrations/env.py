@@ -14,9 +14,9 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-_given = context.config.attributes.get("connection")
-if _given is not None:
-    _run(_given)
+_store_connection = context.config.attributes.get("connection")
+if _store_connection is not None:
+    _run(_store_connection)
 else:
     with create_engine(context.config.get_main_option("sqlalchemy.url") or "sqlite://").connect() as _connection:
         _run(_connection)

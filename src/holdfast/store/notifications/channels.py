@@ -25,7 +25,7 @@ class Backlog:
 
 def insert(session: Session, channel: Channel) -> None:
     """Insert a new channel."""
-    session.add(NotificationChannelRow(id=channel.id, organization_id=channel.organization, **_values(channel)))
+    session.add(NotificationChannelRow(id=channel.id, organization_id=channel.organization, **_write_values(channel)))
     session.flush()
 
 
@@ -33,7 +33,7 @@ def change(session: Session, channel: Channel) -> None:
     """Store the values of an existing channel, and forget its last error; an open message is sent at once."""
     row, message = NotificationChannelRow, NotificationMessageRow
     this = (row.organization_id == channel.organization, row.id == channel.id)
-    values = _values(channel) | {"failed_at": None, "error": None}
+    values = _write_values(channel) | {"failed_at": None, "error": None}
     session.execute(update(row).where(*this).values(values))
     of_channel = (message.organization_id == channel.organization, message.channel_id == channel.id)
     is_open = message.next_attempt_at.is_not(None)
@@ -48,9 +48,9 @@ def remove(session: Session, channel: Channel) -> None:
 
 def get(session: Session, organization: str, name: str) -> Channel | None:
     """Return the channel with this name."""
-    row = NotificationChannelRow
-    one = session.scalar(select(row).where(row.organization_id == organization, row.name == name))
-    return _read(one) if one else None
+    table = NotificationChannelRow
+    row = session.scalar(select(table).where(table.organization_id == organization, table.name == name))
+    return _read(row) if row else None
 
 
 def list_of_organization(session: Session, organization: str) -> list[Channel]:
@@ -75,7 +75,7 @@ def list_backlogs(session: Session, organization: str) -> dict[str, Backlog]:
     """Return what waits for each channel, by its id, without those for which nothing waits."""
     delivery, message = NotificationDeliveryRow, NotificationMessageRow
     own = (message.organization_id == organization, message.next_attempt_at.is_not(None))
-    opened = {row.channel_id: row for row in session.scalars(select(message).where(*own))}
+    open_messages = {row.channel_id: row for row in session.scalars(select(message).where(*own))}
     in_messages = (
         select(delivery.channel_id, func.count())
         .join(message, message.id == delivery.message_id)
@@ -83,14 +83,14 @@ def list_backlogs(session: Session, organization: str) -> dict[str, Backlog]:
         .group_by(delivery.channel_id)
     )
     waits = (delivery.organization_id == organization, delivery.message_id.is_(None))
-    later = select(delivery.channel_id, func.count()).where(*waits).group_by(delivery.channel_id)
+    not_in_messages = select(delivery.channel_id, func.count()).where(*waits).group_by(delivery.channel_id)
     waiting: dict[str, int] = {}
-    for query in (in_messages, later):
+    for query in (in_messages, not_in_messages):
         for channel_id, number in session.execute(query):
             waiting[channel_id] = waiting.get(channel_id, 0) + number
     return {
-        channel_id: Backlog(number, opened[channel_id].attempts, opened[channel_id].next_attempt_at)
-        if channel_id in opened
+        channel_id: Backlog(number, open_messages[channel_id].attempts, open_messages[channel_id].next_attempt_at)
+        if channel_id in open_messages
         else Backlog(number)
         for channel_id, number in waiting.items()
     }
@@ -99,9 +99,9 @@ def list_backlogs(session: Session, organization: str) -> dict[str, Backlog]:
 def count_given_up(session: Session, organization: str) -> dict[str, int]:
     """Return how many messages to each channel were given up, by its id, without those to which none was."""
     row, channel = NotificationMessageRow, NotificationChannelRow
-    undelivered = (row.next_attempt_at.is_(None), row.delivered_at.is_(None))
+    was_given_up = (row.next_attempt_at.is_(None), row.delivered_at.is_(None))
     query = select(row.channel_id, func.count()).join(channel, channel.id == row.channel_id)
-    query = query.where(channel.organization_id == organization, *undelivered).group_by(row.channel_id)
+    query = query.where(channel.organization_id == organization, *was_given_up).group_by(row.channel_id)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
@@ -125,7 +125,7 @@ def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes,
     session.flush()
 
 
-def _values(channel: Channel) -> dict[str, object]:
+def _write_values(channel: Channel) -> dict[str, object]:
     return {
         "name": channel.name,
         "kind": channel.kind.value,
@@ -140,7 +140,7 @@ def _values(channel: Channel) -> dict[str, object]:
 
 
 def _read(row: NotificationChannelRow) -> Channel:
-    known = set(EventKind)
+    kinds = set(EventKind)
     return Channel(
         id=row.id,
         organization=row.organization_id,
@@ -149,7 +149,7 @@ def _read(row: NotificationChannelRow) -> Channel:
         target=row.target,
         sealed=row.sealed,
         recipients=tuple(row.recipients),
-        events=tuple(EventKind(kind) for kind in row.events if kind in known),
+        events=tuple(EventKind(kind) for kind in row.events if kind in kinds),
         audience=Audience(row.audience),
         created_at=row.created_at,
         updated_at=row.updated_at,

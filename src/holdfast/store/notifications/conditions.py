@@ -21,11 +21,11 @@ def list_courses(session: Session, organization: str, kinds: Collection[EventKin
     return {condition.key: _read(condition) for condition in session.scalars(select(row).where(*own))}
 
 
-def replace(session: Session, organization: str, keys: Collection[str], kept: Iterable[Course]) -> None:
-    """Replace what is stored of the conditions *keys* by *kept*."""
+def replace(session: Session, organization: str, keys: Collection[str], remaining_courses: Iterable[Course]) -> None:
+    """Replace what is stored of the conditions *keys* by *remaining_courses*."""
     row = ConditionRow
     session.execute(delete(row).where(row.organization_id == organization, row.key.in_(keys)))
-    if values := [_values(organization, course) for course in kept]:
+    if values := [_write_values(organization, course) for course in remaining_courses]:
         session.execute(insert(row), values)
 
 
@@ -82,7 +82,7 @@ def list_audit_events_after(
     ]
 
 
-def _values(organization: str, course: Course) -> dict[str, Any]:
+def _write_values(organization: str, course: Course) -> dict[str, Any]:
     return {
         "organization_id": organization,
         "key": course.condition.key,

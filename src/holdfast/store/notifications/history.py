@@ -43,13 +43,13 @@ class Sent:
 
 def find(session: Session, organization: str, offset: int, limit: int) -> tuple[list[Sent], int]:
     """Return a page of the notifications of an organization, newest first, and their number."""
-    row = NotificationRow
-    own = row.organization_id == organization
-    total = session.scalar(select(func.count()).select_from(row).where(own, ~row.quiet)) or 0
-    page = select(row).where(own, ~row.quiet).order_by(row.id.desc()).offset(offset).limit(limit)
+    table = NotificationRow
+    own = table.organization_id == organization
+    total = session.scalar(select(func.count()).select_from(table).where(own, ~table.quiet)) or 0
+    page = select(table).where(own, ~table.quiet).order_by(table.id.desc()).offset(offset).limit(limit)
     rows = session.scalars(page).all()
-    receipts = _receipts(session, [stored.id for stored in rows])
-    return [Sent(read_notification(stored), tuple(receipts.get(stored.id, ()))) for stored in rows], total
+    receipts = _list_receipts(session, [row.id for row in rows])
+    return [Sent(read_notification(row), tuple(receipts.get(row.id, ()))) for row in rows], total
 
 
 def list_latest_of_present(session: Session, organization: str) -> list[Notification]:
@@ -79,7 +79,7 @@ def read_notification(row: NotificationRow) -> Notification:
     )
 
 
-def _receipts(session: Session, numbers: list[int]) -> dict[int, list[Receipt]]:
+def _list_receipts(session: Session, numbers: list[int]) -> dict[int, list[Receipt]]:
     delivery, message, channel = NotificationDeliveryRow, NotificationMessageRow, NotificationChannelRow
     query = (
         select(delivery.notification_id, channel.name, message)
@@ -89,10 +89,10 @@ def _receipts(session: Session, numbers: list[int]) -> dict[int, list[Receipt]]:
         .order_by(channel.name)
     )
     receipts: dict[int, list[Receipt]] = {}
-    for number, name, sent in session.execute(query):
+    for number, name, sent_message in session.execute(query):
         receipt = Receipt(name, "", None, given_up=False, error="")
-        if sent:
-            given_up = sent.next_attempt_at is None and sent.delivered_at is None
-            receipt = Receipt(name, sent.id, sent.delivered_at, given_up, sent.error or "")
+        if sent_message:
+            given_up = sent_message.next_attempt_at is None and sent_message.delivered_at is None
+            receipt = Receipt(name, sent_message.id, sent_message.delivered_at, given_up, sent_message.error or "")
         receipts.setdefault(number, []).append(receipt)
     return receipts

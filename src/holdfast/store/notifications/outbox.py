@@ -45,23 +45,23 @@ class OpenMessage:
     attempts: int
 
 
-def add(session: Session, addressed: Iterable[Addressed]) -> None:
+def add(session: Session, entries: Iterable[Addressed]) -> None:
     """Store notifications and their receivers; one without any is stored, too."""
-    every = list(addressed)
-    if not every:
+    addressed_entries = list(entries)
+    if not addressed_entries:
         return
-    rows = [_values(entry.notification) for entry in every]
+    rows = [_write_values(entry.notification) for entry in addressed_entries]
     numbers = session.scalars(insert(NotificationRow).returning(NotificationRow.id, sort_by_parameter_order=True), rows)
     add_receivers(
         session,
         [
             replace(entry, notification=replace(entry.notification, number=number))
-            for entry, number in zip(every, numbers.all(), strict=True)
+            for entry, number in zip(addressed_entries, numbers.all(), strict=True)
         ],
     )
 
 
-def add_receivers(session: Session, addressed: Iterable[Addressed]) -> None:
+def add_receivers(session: Session, entries: Iterable[Addressed]) -> None:
     """Store receivers of notifications that are stored already."""
     deliveries = [
         {
@@ -70,7 +70,7 @@ def add_receivers(session: Session, addressed: Iterable[Addressed]) -> None:
             "channel_id": channel,
             "recipients": recipients,
         }
-        for entry in addressed
+        for entry in entries
         for channel, recipients in entry.channels
     ]
     if deliveries:
@@ -176,7 +176,7 @@ def mark_failed(session: Session, message: OpenMessage, at: datetime, error: str
     channels.write_failure(session, message.channel_id, at, error)
 
 
-def _values(notification: Notification) -> dict[str, object]:
+def _write_values(notification: Notification) -> dict[str, object]:
     wording = notification.wording
     return {
         "organization_id": notification.organization,

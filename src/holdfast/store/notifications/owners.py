@@ -15,19 +15,19 @@ _CHUNK = 500
 
 def list_by_object(session: Session, organization: str, objects: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return the owners of each of *objects* that has any."""
-    row, wanted = OwnerRow, sorted(set(objects))
+    table, sorted_objects = OwnerRow, sorted(set(objects))
     owners: dict[str, tuple[str, ...]] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        own = (row.organization_id == organization, row.object.in_(wanted[start : start + _CHUNK]))
-        owners |= {owned.object: tuple(owned.owners) for owned in session.scalars(select(row).where(*own))}
+    for start in range(0, len(sorted_objects), _CHUNK):
+        own = (table.organization_id == organization, table.object.in_(sorted_objects[start : start + _CHUNK]))
+        owners |= {row.object: tuple(row.owners) for row in session.scalars(select(table).where(*own))}
     return owners
 
 
-def save(session: Session, organization: str, owned: str, owners: Sequence[str]) -> None:
+def save(session: Session, organization: str, object_key: str, owners: Sequence[str]) -> None:
     """Store the owners of an object; none: delete them."""
     row = OwnerRow
     if owners:
-        values = {"organization_id": organization, "object": owned, "owners": list(owners)}
+        values = {"organization_id": organization, "object": object_key, "owners": list(owners)}
         session.execute(upsert(session, row, values, ["organization_id", "object"]))
     else:
-        session.execute(delete(row).where(row.organization_id == organization, row.object == owned))
+        session.execute(delete(row).where(row.organization_id == organization, row.object == object_key))

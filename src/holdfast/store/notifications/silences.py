@@ -43,8 +43,8 @@ def list_active(session: Session, organization: str, now: datetime) -> list[Sile
     """Return the silences of an organization that haven't ended, the first to end first."""
     row = SilenceRow
     query = select(row).where(row.organization_id == organization, row.ends_at > now).order_by(row.ends_at, row.id)
-    known = set(EventKind)
-    return [_read(silence) for silence in session.scalars(query) if silence.kind is None or silence.kind in known]
+    kinds = set(EventKind)
+    return [_read(silence) for silence in session.scalars(query) if silence.kind is None or silence.kind in kinds]
 
 
 def _read(row: SilenceRow) -> Silence:

@@ -41,8 +41,8 @@ def _copy(session: Session, copy: Connection) -> None:
         copy.execute(table.delete())  # migrations insert some rows
     for table in tables:
         with select_rows(server, table) as rows:
-            for some in rows.mappings().partitions():
-                copy.execute(insert(table), [dict(row) for row in some])
+            for partition in rows.mappings().partitions():
+                copy.execute(insert(table), [dict(row) for row in partition])
     _continue_numbers(server, copy)
     for table in tables:
         compare_rows(server, copy, table)
@@ -55,7 +55,7 @@ def _continue_numbers(server: Connection, copy: Connection) -> None:
         if column is None or not table.dialect_options["sqlite"]["autoincrement"]:
             continue
         sequence = server.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
-        used = server.exec_driver_sql(f"SELECT last_value FROM {sequence} WHERE is_called").scalar()  # noqa: S608 - its name
+        last_number = server.exec_driver_sql(f"SELECT last_value FROM {sequence} WHERE is_called").scalar()  # noqa: S608 - its name
         copy.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": table.name})
-        values = {"name": table.name, "seq": used or 0}
+        values = {"name": table.name, "seq": last_number or 0}
         copy.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), values)

@@ -20,8 +20,8 @@ _COLUMNS = """
 
 def set_collations(connection: Connection) -> None:
     """Let columns that a migration has added sort by code point, and create the collation that `folded` uses."""
-    known = set(connection.scalars(text(_COLLATIONS)))
-    lowers = next(name for name in _LOWER_EVERYTHING if name in known)
+    names = set(connection.scalars(text(_COLLATIONS)))
+    lowers = next(name for name in _LOWER_EVERYTHING if name in names)
     connection.execute(text(f'CREATE COLLATION IF NOT EXISTS {FOLDING} FROM "{lowers}"'))
     for table, columns in groupby(connection.execute(text(_COLUMNS)).all(), key=lambda row: row[0]):
         changes = [f'ALTER COLUMN "{name}" TYPE {kind} COLLATE "C"' for _, name, kind in columns]

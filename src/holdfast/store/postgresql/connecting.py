@@ -54,13 +54,13 @@ class ServerConnection(psycopg.Connection[Row]):
         """Run *gen*, and close the connection if the server takes too long; its answer would be taken for the next."""
         began = time.monotonic()
         try:
-            awaited = next(gen)
+            event = next(gen)
             while True:
-                ready = yield awaited
+                ready = yield event
                 if not ready and self._is_over(began):
                     self.pgconn.finish()
                     raise psycopg.OperationalError("The server doesn't answer.")
-                awaited = gen.send(ready)
+                event = gen.send(ready)
         except StopIteration as end:
             answer: RV = end.value
             return answer

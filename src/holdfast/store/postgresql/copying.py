@@ -53,7 +53,7 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
     database = PostgresqlEngine(location)
     try:
         with database.engine.execution_options(**begin_alone(_PATIENCE)).connect() as connection:
-            check_server(_driver(connection).info, location)
+            check_server(_get_driver(connection).info, location)
             if not _has_content(connection):
                 connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {COPY_MARKER} ()")
                 connection.commit()
@@ -65,10 +65,10 @@ def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool 
                     raise StoreFilled(str(location))
                 _refuse_use(connection)
             migrate(connection)
-            copied = _copy(source, connection, location)
+            counts = _copy(source, connection, location)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {COPY_MARKER}")
             commit(connection)
-        return copied
+        return counts
     finally:
         database.close()
 
@@ -113,7 +113,7 @@ def _copy(source: Path, connection: Connection, location: PostgresqlLocation) ->
     tables = Table.metadata.sorted_tables  # those that others refer to come first
     for table in reversed(tables):
         connection.execute(table.delete())  # migrations insert some rows
-    with open_to_read(source) as original, closing(_driver(connection).cursor()) as cursor:
+    with open_to_read(source) as original, closing(_get_driver(connection).cursor()) as cursor:
         for table in tables:
             try:
                 copy_rows(original, cursor, table)
@@ -136,12 +136,12 @@ def copy_rows(original: sqlite3.Connection, cursor: psycopg.Cursor[Any], table: 
 
 def _continue_sequences(original: sqlite3.Connection, connection: Connection, tables: Sequence[SqlTable]) -> None:
     """Let the numbers of new rows continue after the largest one ever used, even if its row was deleted."""
-    used = dict(original.execute("SELECT name, seq FROM sqlite_sequence"))
+    last_numbers = dict(original.execute("SELECT name, seq FROM sqlite_sequence"))
     for table in tables:
         column = table.autoincrement_column
         if column is None:
             continue
-        largest = max(connection.scalar(select(func.max(column))) or 0, used.get(table.name, 0))
+        largest = max(connection.scalar(select(func.max(column))) or 0, last_numbers.get(table.name, 0))
         sequence = func.pg_get_serial_sequence(table.name, column.name)
         connection.execute(select(func.setval(sequence, max(largest, 1), largest > 0)))
 
@@ -150,8 +150,8 @@ def compare_rows(original: Connection, copy: Connection, table: SqlTable) -> int
     """Compare each row of *table* in two databases, as Holdfast reads it; return their number. Raises CopyDiffers."""
     number = 0
     with select_rows(original, table) as originals, select_rows(copy, table) as copies:
-        for row, copied in zip_longest(originals, copies):
-            if row != copied:
+        for row, row_copy in zip_longest(originals, copies):
+            if row != row_copy:
                 raise CopyDiffers(table.name, f"the copy of row {number + 1}, by key, has other values")
             number += 1
     return number
@@ -162,6 +162,6 @@ def select_rows(connection: Connection, table: SqlTable) -> CursorResult[Any]:
     return connection.execute(select(table).order_by(*table.primary_key).execution_options(yield_per=_AT_ONCE))
 
 
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
+def _get_driver(connection: Connection) -> psycopg.Connection[Any]:
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     return driver

@@ -92,13 +92,13 @@ class PostgresqlEngine:
         Raises:
             StoreBusy: It has waited for PATIENCE seconds, or too many writers are already waiting.
         """
-        with self._turns.turn() as left:
+        with self._turns.turn() as seconds_left:
             # READ COMMITTED, so that the transaction sees what writers have committed while it waited.
             begin = (
-                f"BEGIN; SET LOCAL lock_timeout = {_milliseconds(left)}; "
+                f"BEGIN; SET LOCAL lock_timeout = {_write_milliseconds(seconds_left)}; "
                 f"{_limit_idle()}SELECT pg_advisory_xact_lock({WRITERS}); {notify(topic, self.name)}"
             )
-            with self._session(begin, left) as session:
+            with self._session(begin, seconds_left) as session:
                 yield session
                 commit(session)
 
@@ -216,14 +216,15 @@ def _configure(connection: ServerConnection, entry: ConnectionPoolEntry) -> None
     # A connection pooler may pass on what another connection listens to; without a handler, psycopg collects it.
     connection.add_notify_handler(lambda _: None)
     connection.execute(
-        f"SET statement_timeout = {_milliseconds(STATEMENT)}; SET lock_timeout = {_milliseconds(PATIENCE)}; "
-        f"SET idle_in_transaction_session_timeout = {_milliseconds(READER_IDLE)}; SET timezone = 'UTC'"
+        f"SET statement_timeout = {_write_milliseconds(STATEMENT)}; "
+        f"SET lock_timeout = {_write_milliseconds(PATIENCE)}; "
+        f"SET idle_in_transaction_session_timeout = {_write_milliseconds(READER_IDLE)}; SET timezone = 'UTC'"
     )
 
 
 def _limit_idle() -> str:
-    return f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(WRITER_IDLE)}; "
+    return f"SET LOCAL idle_in_transaction_session_timeout = {_write_milliseconds(WRITER_IDLE)}; "
 
 
-def _milliseconds(seconds: float) -> int:
+def _write_milliseconds(seconds: float) -> int:
     return max(round(seconds * 1000), 1)  # 0 would mean no limit

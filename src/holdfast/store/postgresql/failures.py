@@ -58,35 +58,35 @@ def explain(error: psycopg.Error, location: PostgresqlLocation, *, opening: bool
 
     *opening* says that it was raised instead of a new connection.
     """
-    code, what, reason = error.sqlstate or "", str(location), _reason(error)
+    code, place, reason = error.sqlstate or "", str(location), _read_reason(error)
     if code.startswith(_FULL):
-        return StoreFull(what, reason)
+        return StoreFull(place, reason)
     if code == _CROWDED:
-        return StoreCrowded(what, reason)
+        return StoreCrowded(place, reason)
     if code.startswith(_SLOW):
-        return StoreSlow(what, reason)
+        return StoreSlow(place, reason)
     if code.startswith(_BUSY):
         return StoreBusy()
     if code == READ_ONLY:
-        return StoreServerReadOnly(what, reason)
+        return StoreServerReadOnly(place, reason)
     if code in _FORBIDDEN:
-        return StoreUnusable(what, reason, "Make its user the owner of the database and of all tables in it.")
+        return StoreUnusable(place, reason, "Make its user the owner of the database and of all tables in it.")
     if code.startswith(_DAMAGED):
-        return StoreUnusable(what, reason, "The server's log may say more. Check its disk, and restore a backup.")
+        return StoreUnusable(place, reason, "The server's log may say more. Check its disk, and restore a backup.")
     if code.startswith(_LOST) or (not code and isinstance(error, psycopg.OperationalError)):
-        return _explain_refusal(what, reason, str(error)) if opening else StoreLost(what, reason)
+        return _explain_refusal(place, reason, str(error)) if opening else StoreLost(place, reason)
     return None
 
 
-def _explain_refusal(what: str, reason: str, message: str) -> StoreUnreachable:
+def _explain_refusal(place: str, reason: str, message: str) -> StoreUnreachable:
     """Return why a connection couldn't be opened."""
     if _NO_CONNECTIONS.search(message):
-        return StoreCrowded(what, reason)
+        return StoreCrowded(place, reason)
     advice = next((advice for text, advice in _REFUSALS if re.search(text, message)), None)
-    return StoreRefused(what, reason, advice) if advice else StoreUnreachable(what, reason)
+    return StoreRefused(place, reason, advice) if advice else StoreUnreachable(place, reason)
 
 
-def _reason(error: psycopg.Error) -> str:
+def _read_reason(error: psycopg.Error) -> str:
     """Return the first line of the server's message, without the address that psycopg puts before it."""
     first = str(error).strip().partition("\n")[0] or type(error).__name__
     return re.sub("^.* failed: +", "", first).removeprefix("FATAL:").strip()

@@ -44,7 +44,7 @@ def open_to_inspect(location: PostgresqlLocation) -> Iterator[Session]:
     database = PostgresqlEngine(location)
     try:
         with database.read() as session:
-            check_server(_driver(session).info, location)
+            check_server(_get_driver(session).info, location)
             yield session
     finally:
         database.close()
@@ -53,9 +53,9 @@ def open_to_inspect(location: PostgresqlLocation) -> Iterator[Session]:
 def examine_server(session: Session) -> ServerState:
     """Return the state of the server."""
     connection = session.connection()
-    started = time.time()
+    start = time.time()
     at = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-    middle = (started + time.time()) / 2
+    middle = (start + time.time()) / 2
     tls = connection.exec_driver_sql("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl").scalar()
     address = connection.exec_driver_sql(
         "SELECT inet_server_addr() IS NULL OR inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1'"
@@ -72,7 +72,7 @@ def examine_server(session: Session) -> ServerState:
         "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
         " - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
     ).scalar_one()
-    version = _driver(session).info.parameter_status("server_version") or ""
+    version = _get_driver(session).info.parameter_status("server_version") or ""
     return ServerState(
         version, tls or "", address, at.astimezone(UTC).timestamp() - middle, is_read_only, tuple(lossy), free
     )
@@ -112,7 +112,7 @@ def list_missing_privileges(session: Session) -> list[str]:
 def find_dangling(session: Session) -> list[str]:
     """Return the tables with rows that refer to missing rows, as a restore without constraints leaves them."""
     connection = session.connection()
-    return sorted({key.table.name for key in _foreign_keys() if _is_dangling(connection, key)})
+    return sorted({key.table.name for key in _list_foreign_keys() if _is_dangling(connection, key)})
 
 
 def hears_notifications(location: PostgresqlLocation, seconds: float) -> bool:
@@ -128,7 +128,7 @@ def hears_notifications(location: PostgresqlLocation, seconds: float) -> bool:
         raise explain(error, location) or StoreUnreachable(str(location), str(error)) from error
 
 
-def _foreign_keys() -> Iterator[ForeignKeyConstraint]:
+def _list_foreign_keys() -> Iterator[ForeignKeyConstraint]:
     for table in Table.metadata.sorted_tables:
         yield from table.foreign_key_constraints
 
@@ -141,6 +141,6 @@ def _is_dangling(connection: Connection, key: ForeignKeyConstraint) -> bool:
     return connection.execute(dangling.limit(1)).first() is not None
 
 
-def _driver(session: Session) -> psycopg.Connection[tuple[object, ...]]:
+def _get_driver(session: Session) -> psycopg.Connection[tuple[object, ...]]:
     driver: psycopg.Connection[tuple[object, ...]] = session.connection().connection.driver_connection  # type: ignore[assignment]
     return driver

@@ -32,13 +32,13 @@ def parse_location(url: str, password: str = "", connections: int = CONNECTIONS)
     if not url.startswith(_SCHEMES):
         raise ValueError(f"it isn't the URL of a PostgreSQL database, such as {EXAMPLE}")
     try:
-        written = conninfo_to_dict(url)
+        options = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # its message may contain a part of the password
         raise ValueError(
             f"it isn't a valid URL, such as {EXAMPLE}. Percent-encode special characters, and check the names of "
             "parameters"
         ) from None
-    parameters = {name: str(value) for name, value in written.items() if value is not None}
+    parameters = {name: str(value) for name, value in options.items() if value is not None}
     own = parameters.pop("password", "")
     if own and password:
         raise ValueError("it contains a password, and another one is set. Remove one of them")
@@ -47,7 +47,7 @@ def parse_location(url: str, password: str = "", connections: int = CONNECTIONS)
         mode = parameters.setdefault("sslmode", VERIFIED)
         weak_tls = mode if mode != VERIFIED else ""
     if parameters.get("sslmode") in {VERIFIED, "verify-ca"}:
-        parameters.setdefault("sslrootcert", _system_roots())
+        parameters.setdefault("sslrootcert", _find_system_roots())
     return PostgresqlLocation(parameters, own or password, connections, weak_tls)
 
 
@@ -67,6 +67,6 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def _system_roots() -> str:
+def _find_system_roots() -> str:
     candidates = (os.environ.get("SSL_CERT_FILE", ""), *_SYSTEM_ROOTS)
     return next((path for path in candidates if path and Path(path).is_file()), certifi.where())

@@ -83,7 +83,7 @@ class Notifications:
         if is_pooled:
             log.warning("a connection pooler may drop notifications of other control planes", seconds=POLL)
         self._tell_of(Topic)
-        tests_at, answered = time.monotonic() + TEST, True
+        tests_at, test_arrived = time.monotonic() + TEST, True
         polls_at = time.monotonic() + POLL
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), selectors.EVENT_READ)
@@ -91,16 +91,16 @@ class Notifications:
             while not self._ended.is_set():
                 selector.select(max((polls_at if is_pooled else tests_at) - time.monotonic(), 0))
                 topics = self._receive(connection)
-                answered |= _TEST in topics
+                test_arrived |= _TEST in topics
                 # Only then, and not whenever one arrives: listeners may write something, which sends the next one.
                 if is_pooled and time.monotonic() >= polls_at:
                     topics |= set(Topic)
                     polls_at = time.monotonic() + POLL
                 self._tell_of(topics)
                 if time.monotonic() >= tests_at:
-                    is_pooled |= not answered
+                    is_pooled |= not test_arrived
                     connection.execute(notify(_TEST, self._own_name))
-                    tests_at, answered = time.monotonic() + TEST, False
+                    tests_at, test_arrived = time.monotonic() + TEST, False
 
     def _receive(self, connection: ServerConnection) -> set[str]:
         """Return the topics of waiting notifications, without waiting for any."""

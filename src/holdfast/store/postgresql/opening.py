@@ -46,8 +46,10 @@ def check_server(info: ConnectionInfo, location: PostgresqlLocation) -> None:
     """Check the version of the server and the encoding of the database. Raises StoreUnusable."""
     version = info.server_version
     if version < OLDEST * 10_000:
-        written = f"{version // 10_000}.{version % 10_000}"
-        raise StoreUnusable(str(location), f"the server is PostgreSQL {written}", f"Upgrade it to {OLDEST} or later.")
+        version_text = f"{version // 10_000}.{version % 10_000}"
+        raise StoreUnusable(
+            str(location), f"the server is PostgreSQL {version_text}", f"Upgrade it to {OLDEST} or later."
+        )
     encoding = info.parameter_status("server_encoding")
     if encoding != ENCODING:
         advice = f"Create one with ENCODING '{ENCODING}' TEMPLATE template0."
@@ -84,9 +86,9 @@ def _migrate(database: PostgresqlEngine) -> None:
 
     ends_at = time.monotonic() + PATIENCE
     while True:
-        left = max(ends_at - time.monotonic(), 0.001)
+        seconds_left = max(ends_at - time.monotonic(), 0.001)
         try:
-            with database.engine.execution_options(**begin_alone(left)).connect() as connection:
+            with database.engine.execution_options(**begin_alone(seconds_left)).connect() as connection:
                 state = examine_tables(connection, database.location)
                 if state.is_outdated:
                     migrate(connection)

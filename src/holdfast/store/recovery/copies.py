@@ -65,11 +65,11 @@ def copy_before_migration(path: Path, revision: str, now: datetime) -> Path:
 
     The latest MAX_COPIES copies stay. Raises StoreFailure.
     """
-    unfinished = path.with_name(f"{path.name}.copying")
-    remove_copy(unfinished)
-    copy_database(path, unfinished)
+    partial_copy = path.with_name(f"{path.name}.copying")
+    remove_copy(partial_copy)
+    copy_database(path, partial_copy)
     copy = path.with_name(f"{path.name}.before-{revision}-{write_time(now)}")
-    unfinished.replace(copy)
+    partial_copy.replace(copy)
     flush(path.parent)
     earlier = sorted(
         path.parent.glob(f"{path.name}.before-[0-9]*Z"), key=lambda copy: copy.name[-len("20260101T000000Z") :]

@@ -23,7 +23,7 @@ _STEPS = 10_000  # of SQLite's virtual machine between looks at the clock, well 
 
 def find_damage(connection: sqlite3.Connection) -> list[str]:
     """Check a whole database; return SQLite's description of each problem."""
-    return _problems(connection, _CHECKS[1])
+    return _list_problems(connection, _CHECKS[1])
 
 
 def find_dangling(connection: sqlite3.Connection) -> list[str]:
@@ -32,7 +32,7 @@ def find_dangling(connection: sqlite3.Connection) -> list[str]:
 
     Such a database isn't damaged: programs that don't turn on SQLite's foreign keys, like its shell, leave such rows.
     """
-    return list(dict.fromkeys(_problems(connection, _REFERENCES)))
+    return list(dict.fromkeys(_list_problems(connection, _REFERENCES)))
 
 
 def check_before_start(path: Path, seconds: float = AT_START) -> None:
@@ -45,7 +45,7 @@ def check_before_start(path: Path, seconds: float = AT_START) -> None:
     with open_to_read(path) as connection, _time_limit(connection, seconds):
         for check in _CHECKS:
             try:
-                problems = _problems(connection, check)
+                problems = _list_problems(connection, check)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != _INTERRUPTED:
                     raise
@@ -57,7 +57,7 @@ def check_before_start(path: Path, seconds: float = AT_START) -> None:
                 raise StoreDamaged(path, problems[0])
 
 
-def _problems(connection: sqlite3.Connection, check: str) -> list[str]:
+def _list_problems(connection: sqlite3.Connection, check: str) -> list[str]:
     rows = connection.execute(f"PRAGMA {check}").fetchmany(1_000)
     return [str(row[0]) for row in rows if row[0] != "ok"]
 

@@ -18,16 +18,16 @@ _SHARED_MEMORY = "-shm"
 
 def stage(source: Path, database: Path) -> Path:
     """Copy *source* next to *database*, which it will replace, and return the copy's path. Raises StoreFailure."""
-    staged = database.with_name(f"{database.name}.restoring")
-    remove_copy(staged)
+    staged_copy = database.with_name(f"{database.name}.restoring")
+    remove_copy(staged_copy)
     check_log(source)
-    copy_database(source, staged)
-    return staged
+    copy_database(source, staged_copy)
+    return staged_copy
 
 
-def replace_database(database: Path, staged: Path) -> Path | None:
+def replace_database(database: Path, staged_copy: Path) -> Path | None:
     """Replace *database* with *staged*, and return the path of the old database, if there was one."""
-    staged.replace(_name_decision_file(database))
+    staged_copy.replace(_name_decision_file(database))
     flush(database.parent)
     return finish(database)
 
@@ -42,21 +42,21 @@ def finish(database: Path) -> Path | None:
     new = _name_decision_file(database)
     if not new.exists():
         return None
-    kept = _move_away(database, datetime.fromtimestamp(new.stat().st_mtime, UTC))
+    old_database = _move_away(database, datetime.fromtimestamp(new.stat().st_mtime, UTC))
     flush(database.parent)
     new.replace(database)
     flush(database.parent)
-    return kept
+    return old_database
 
 
-def name_kept(database: Path, at: datetime) -> Path:
+def name_old_database(database: Path, at: datetime) -> Path:
     """Return a new name next to *database* for what a restore replaces."""
-    first = kept = database.with_name(f"{database.name}.before-restore-{write_time(at)}")
+    first = name = database.with_name(f"{database.name}.before-restore-{write_time(at)}")
     number = 1
-    while kept.exists():
+    while name.exists():
         number += 1
-        kept = first.with_name(f"{first.name}-{number}")
-    return kept
+        name = first.with_name(f"{first.name}-{number}")
+    return name
 
 
 def _name_decision_file(database: Path) -> Path:
@@ -65,10 +65,10 @@ def _name_decision_file(database: Path) -> Path:
 
 def _move_away(database: Path, at: datetime) -> Path | None:
     """Rename the old database and its log; after a crash, the same name is used again."""
-    kept = name_kept(database, at)
+    old_database = name_old_database(database, at)
     for ending in (*_BESIDE, ""):
         old = database.with_name(database.name + ending)
         if old.exists():
-            old.replace(kept.with_name(kept.name + ending))
+            old.replace(old_database.with_name(old_database.name + ending))
     database.with_name(database.name + _SHARED_MEMORY).unlink(missing_ok=True)
-    return kept if kept.exists() else None
+    return old_database if old_database.exists() else None

@@ -35,8 +35,8 @@ def check_log(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise StoreUnreadable(path, "it isn't a file")  # opening a named pipe would block
     # In this order, because a Holdfast may be writing: both the number in the file and the latest number only increase.
-    first = _first_number(name_log(path))
-    own = _own_number(path)
+    first = _read_first_number(name_log(path))
+    own = _read_own_number(path)
     if first is None or own is None:
         return
     if _is_older(own, (first - 1) & MOST):
@@ -47,11 +47,11 @@ def check_log(path: Path) -> None:
         raise StoreMixed(path)
 
 
-def _is_older(one: int, other: int) -> bool:
-    return 0 < ((other - one) & MOST) < _HALF
+def _is_older(number: int, other_number: int) -> bool:
+    return 0 < ((other_number - number) & MOST) < _HALF
 
 
-def _own_number(path: Path) -> int | None:
+def _read_own_number(path: Path) -> int | None:
     """Return the number in the file itself, without its log; 0 if it is missing or empty."""
     try:
         with path.open("rb") as file:
@@ -62,7 +62,7 @@ def _own_number(path: Path) -> int | None:
         return None
 
 
-def _first_number(log: Path) -> int | None:
+def _read_first_number(log: Path) -> int | None:
     """Return the first number in a write-ahead log; None if it has no valid transaction with one."""
     try:
         file = log.open("rb")
@@ -76,7 +76,7 @@ def _first_number(log: Path) -> int | None:
         order = _MAGIC.get(magic)
         if order is None or page_size < 512 or page_size > 65536 or page_size % 8:
             return None
-        sums = _checksum(head[:24], order, (0, 0))
+        sums = _compute_checksum(head[:24], order, (0, 0))
         if list(sums) != stored_sums:
             return None
         for _ in range(_MOST_FRAMES):
@@ -85,7 +85,7 @@ def _first_number(log: Path) -> int | None:
                 return None
             number, _, *salts, sum_1, sum_2 = _FRAME_HEADER.unpack_from(frame)
             page = frame[_FRAME_HEADER.size :]
-            sums = _checksum(page, order, _checksum(frame[:8], order, sums))
+            sums = _compute_checksum(page, order, _compute_checksum(frame[:8], order, sums))
             if salts != [salt_1, salt_2] or sums != (sum_1, sum_2):
                 return None
             if number == 1:
@@ -93,7 +93,7 @@ def _first_number(log: Path) -> int | None:
     return None
 
 
-def _checksum(content: bytes, order: str, before: tuple[int, int]) -> tuple[int, int]:
+def _compute_checksum(content: bytes, order: str, before: tuple[int, int]) -> tuple[int, int]:
     one, two = before
     pairs: Iterable[tuple[int, int]] = struct.iter_unpack(f"{order}2I", content)
     for left, right in pairs:

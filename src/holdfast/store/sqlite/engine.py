@@ -83,8 +83,8 @@ class SqliteEngine:
     def note(self, topic: Topic) -> Iterator[Session]:
         """Wait for this thread's turn, and run one transaction. Raises as `write` does."""
         del topic  # the store tells those who wait, all of which are in this process
-        with self._turns.turn() as left:
-            engine = self.engine.execution_options(**{_SECONDS_LEFT: left})
+        with self._turns.turn() as seconds_left:
+            engine = self.engine.execution_options(**{_SECONDS_LEFT: seconds_left})
             with Session(engine, expire_on_commit=False) as session:
                 yield session
                 session.commit()
@@ -121,12 +121,12 @@ def _lower(value: object) -> object:
 
 
 def _begin(connection: Connection) -> None:
-    left = connection.get_execution_options().get(_SECONDS_LEFT)
-    if left is None:
+    seconds_left = connection.get_execution_options().get(_SECONDS_LEFT)
+    if seconds_left is None:
         connection.exec_driver_sql("BEGIN")
         return
     cursor = connection.connection.cursor()
-    _wait_for_others(cursor, left)
+    _wait_for_others(cursor, seconds_left)
     # A transaction that will write takes the lock at once, because one that reads first may fail to upgrade later.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     _wait_for_others(cursor, PATIENCE)

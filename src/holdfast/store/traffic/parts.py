@@ -46,14 +46,14 @@ def is_next(session: Session, gateway: str, source: str, number: int, now: datet
         gateway=gateway, source=source, number=number, stored_at=now
     )
     new = statement.excluded
-    stored = session.scalars(
+    numbers = session.scalars(
         statement.on_conflict_do_update(
             index_elements=["gateway", "source"],
             set_={"number": new.number, "stored_at": new.stored_at},
             where=TrafficSourceRow.number < new.number,
         ).returning(TrafficSourceRow.number)
     )
-    if stored.first() is None:
+    if numbers.first() is None:
         return False
     _forget_sources(session, gateway, source)
     return True
@@ -105,10 +105,10 @@ def _add(
         table.at == at,
         table.gateway == gateway,
     )
-    stored = {(row[0], row[1]): Measures.restore(row[2]) for row in session.execute(query)}
+    stored_measures = {(row[0], row[1]): Measures.restore(row[2]) for row in session.execute(query)}
     rows = []
     for subject, subject_measures in measures.items():
-        before = stored.get((subject.api_id, subject.environment))
+        before = stored_measures.get((subject.api_id, subject.environment))
         total = before + subject_measures if before else subject_measures
         rows.append(
             {
@@ -124,8 +124,8 @@ def _add(
             }
         )
     statement = insert_into(session, table)
-    changed = {name: statement.excluded[name] for name in ("requests", "failures", "measures")}
-    session.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=changed), rows)
+    updates = {name: statement.excluded[name] for name in ("requests", "failures", "measures")}
+    session.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=updates), rows)
 
 
 def add_coverage(
@@ -134,7 +134,7 @@ def add_coverage(
     """Add *seconds* of a minute that a gateway has reported."""
     statement = insert_into(session, TrafficCoverageRow)
     new, table = statement.excluded, TrafficCoverageRow
-    changed = {
+    updates = {
         "seconds": table.seconds + new.seconds,
         "is_late": or_(table.is_late, new.is_late),
         "uncounted": new.uncounted,
@@ -152,7 +152,7 @@ def add_coverage(
         }
         for resolution in RESOLUTIONS
     ]
-    session.execute(statement.on_conflict_do_update(index_elements=["resolution", "at", "gateway"], set_=changed), rows)
+    session.execute(statement.on_conflict_do_update(index_elements=["resolution", "at", "gateway"], set_=updates), rows)
 
 
 def add_causes(session: Session, counts: Iterable[tuple[Subject, str, datetime, str, int]]) -> None:

@@ -47,10 +47,12 @@ class Coverage:
     lost: int
 
 
-def find_traffic(session: Session, wanted: Selection) -> list[StoredTraffic]:
+def find_traffic(session: Session, selection: Selection) -> list[StoredTraffic]:
     """Return the traffic of a selection, the oldest first."""
     table = TrafficRow
-    query = select(table.at, table.environment, table.gateway, table.measures).where(*_conditions(table, wanted))
+    query = select(table.at, table.environment, table.gateway, table.measures).where(
+        *_list_conditions(table, selection)
+    )
     rows = session.execute(query.order_by(table.at, table.environment, table.gateway))
     return [
         StoredTraffic(at, environment, gateway, Measures.restore(measures))
@@ -58,11 +60,11 @@ def find_traffic(session: Session, wanted: Selection) -> list[StoredTraffic]:
     ]
 
 
-def find_causes(session: Session, wanted: Selection) -> dict[str, int]:
+def find_causes(session: Session, selection: Selection) -> dict[str, int]:
     """Return how many requests failed for each cause, the most frequent first; EVERY_API sums up all APIs."""
     table = TrafficCauseRow
     count = func.sum(table.requests)
-    conditions = _conditions(table, wanted, every_api=not wanted.api_id)
+    conditions = _list_conditions(table, selection, every_api=not selection.api_id)
     rows = session.execute(select(table.cause, count).where(*conditions).group_by(table.cause))
     return {cause: int(requests) for cause, requests in sorted(rows, key=lambda row: (-row[1], row[0]))}
 
@@ -78,9 +80,9 @@ def find_coverage(session: Session, resolution: int, start: datetime, end: datet
 
 
 def sum_by_api(
-    session: Session, organization: str, resolution: int, start: datetime, most: int
+    session: Session, organization: str, resolution: int, start: datetime, limit: int
 ) -> Sequence[tuple[str, str, int, int]]:
-    """Return API, environment, requests and failures since *start*, of the *most* with the most requests."""
+    """Return API, environment, requests and failures since *start*, of the *limit* with the most requests."""
     table = TrafficRow
     requests = func.sum(table.requests)
     query = (
@@ -93,24 +95,24 @@ def sum_by_api(
         )
         .group_by(table.api_id, table.environment)
         .order_by(requests.desc(), table.api_id, table.environment)
-        .limit(most)
+        .limit(limit)
     )
     return [(row[0], row[1], int(row[2]), int(row[3])) for row in session.execute(query)]
 
 
-def _conditions(
-    table: type[TrafficRow] | type[TrafficCauseRow], wanted: Selection, *, every_api: bool = False
+def _list_conditions(
+    table: type[TrafficRow] | type[TrafficCauseRow], selection: Selection, *, every_api: bool = False
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
-        table.organization_id == wanted.organization,
-        table.resolution == wanted.resolution,
-        table.at >= wanted.start,
-        table.at < wanted.end,
+        table.organization_id == selection.organization,
+        table.resolution == selection.resolution,
+        table.at >= selection.start,
+        table.at < selection.end,
     ]
     if not every_api:
-        conditions.append(table.api_id == wanted.api_id)
-    if wanted.environment:
-        conditions.append(table.environment == wanted.environment)
-    if wanted.gateway:
-        conditions.append(table.gateway == wanted.gateway)
+        conditions.append(table.api_id == selection.api_id)
+    if selection.environment:
+        conditions.append(table.environment == selection.environment)
+    if selection.gateway:
+        conditions.append(table.gateway == selection.gateway)
     return conditions

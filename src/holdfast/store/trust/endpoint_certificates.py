@@ -28,7 +28,7 @@ _SMALL = 8 * 1024  # bytes of the largest cached certificate
 
 def insert(session: Session, entry: EndpointCertificate) -> None:
     """Insert a new endpoint certificate."""
-    session.add(_row(entry))
+    session.add(_write_row(entry))
     session.flush()
 
 
@@ -36,7 +36,7 @@ def update(session: Session, entry: EndpointCertificate) -> None:
     """Update all values of an existing endpoint certificate."""
     table = EndpointCertificateRow
     if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
-        session.merge(_row(entry))
+        session.merge(_write_row(entry))
         session.flush()
 
 
@@ -51,21 +51,21 @@ def get(session: Session, organization: str, alias: str) -> EndpointCertificate 
     """Return the endpoint certificate with this alias."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
-    return _entry(row) if row else None
+    return _read_entry(row) if row else None
 
 
 def list_with_aliases(session: Session, organization: str, aliases: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates with these aliases that exist, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.alias.in_(aliases))
-    return [_entry(row) for row in session.scalars(query.order_by(table.alias))]
+    return [_read_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
 def get_by_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
     """Return the endpoint certificate with this id."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
-    return _entry(row) if row else None
+    return _read_entry(row) if row else None
 
 
 def find(
@@ -96,7 +96,7 @@ def find(
         query = query.where(is_unused(table))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
-    return [_entry(row) for row in session.scalars(page)], total
+    return [_read_entry(row) for row in session.scalars(page)], total
 
 
 def list_of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
@@ -104,14 +104,14 @@ def list_of_origins(session: Session, organization: str, origins: Collection[str
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
     # Sorted here: for an ORDER BY, SQLite would read all endpoint certificates in the order of their aliases.
-    return [_entry(row) for row in sorted(session.scalars(query), key=lambda row: row.alias)]
+    return [_read_entry(row) for row in sorted(session.scalars(query), key=lambda row: row.alias)]
 
 
 def list_trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
     """Return what the origin of *entry* trusts besides *entry*: alias and certificate, ordered by alias."""
-    others = (each for each in list_of_origins(session, entry.organization, [entry.origin]) if each.id != entry.id)
+    others = (other for other in list_of_origins(session, entry.organization, [entry.origin]) if other.id != entry.id)
     # What can't be read isn't trusted, and can't be confused with what is.
-    return [(each.alias, certificate) for each in others for certificate in each.readable]
+    return [(other.alias, certificate) for other in others for certificate in other.readable]
 
 
 def list_aliases_with(
@@ -148,11 +148,15 @@ def list_in_rotation(session: Session, limit: int, *, unseen: bool = False) -> l
 def observe(session: Session, entry: EndpointCertificate) -> None:
     """Update the observation of *entry*, unless its trust has changed since it was read."""
     table = EndpointCertificateRow
-    same = (table.organization_id == entry.organization, table.id == entry.id, table.updated_at == entry.updated_at)
-    session.execute(change(table).where(*same).values(_observation(entry)))
+    is_unchanged = (
+        table.organization_id == entry.organization,
+        table.id == entry.id,
+        table.updated_at == entry.updated_at,
+    )
+    session.execute(change(table).where(*is_unchanged).values(_write_observation(entry)))
 
 
-def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
+def _write_row(entry: EndpointCertificate) -> EndpointCertificateRow:
     certificates = [
         TrustedCertificateRow(
             endpoint_certificate_id=entry.id,
@@ -177,11 +181,11 @@ def _row(entry: EndpointCertificate) -> EndpointCertificateRow:
         created_by=entry.created_by or None,
         described_at=entry.updated_at,
         **derive_entry_facts(entry.alias, entry.endpoint, entry.certificates, entry.previous),
-        **_observation(entry),
+        **_write_observation(entry),
     )
 
 
-def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]:
+def _write_observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]:
     observation = entry.observation
     return {
         "looked_at": observation.looked_at,
@@ -192,7 +196,7 @@ def _observation(entry: EndpointCertificate) -> dict[str, datetime | str | None]
     }
 
 
-def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
+def _read_entry(row: EndpointCertificateRow) -> EndpointCertificate:
     current, previous = _read_certificates(row)
     return EndpointCertificate(
         id=row.id,
@@ -219,7 +223,9 @@ def _entry(row: EndpointCertificateRow) -> EndpointCertificate:
 def _read_certificates(row: EndpointCertificateRow) -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
     """Return the current and the previous certificates; none if one of them can't be read."""
     try:
-        certificates = [(_certificate(each.der), each.previous) for each in row.certificates]
+        certificates = [
+            (_read_certificate(certificate_row.der), certificate_row.previous) for certificate_row in row.certificates
+        ]
     except ValueError as error:
         log.error("certificate cannot be read", organization=row.organization_id, alias=row.alias, why=str(error))
         return (), ()
@@ -227,9 +233,9 @@ def _read_certificates(row: EndpointCertificateRow) -> tuple[tuple[Certificate, 
     return current, tuple(certificate for certificate, previous in certificates if previous)
 
 
-def _certificate(der: bytes) -> Certificate:
+def _read_certificate(der: bytes) -> Certificate:
     # Each change reads all certificates of its origin again, partly during a writer's turn.
-    return _remembered(der) if len(der) <= _SMALL else read_certificate(der)
+    return _read_cached(der) if len(der) <= _SMALL else read_certificate(der)
 
 
-_remembered = lru_cache(_CACHE_SIZE)(read_certificate)
+_read_cached = lru_cache(_CACHE_SIZE)(read_certificate)

@@ -8,13 +8,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 from holdfast.apis.url import BACKENDS, DEFAULT_PORTS, parse_host, parse_url
 
 
-def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bool]:
+def is_at(origin: InstrumentedAttribute[str], endpoint: str) -> ColumnElement[bool]:
     """
-    Return the condition that *origin* is where *searched* leads: its scheme, host and port; a path has no effect.
+    Return the condition that *origin* is where *endpoint* leads: its scheme, host and port; a path has no effect.
 
     Without a port, any port matches; without a scheme, any scheme. Nothing matches what isn't a URL or a host.
     """
-    scheme, separator, rest = searched.strip().rpartition("://")
+    scheme, separator, rest = endpoint.strip().rpartition("://")
     authority = rest.partition("/")[0].partition("?")[0]
     schemes = [BACKENDS.get(scheme.lower(), scheme.lower())] if separator else list(DEFAULT_PORTS)
     if _has_port(authority):
@@ -33,8 +33,8 @@ def is_at(origin: InstrumentedAttribute[str], searched: str) -> ColumnElement[bo
 def spell_schemes(text: str) -> list[str]:
     """Return *text*, or if it begins with the scheme of a backend, the texts with all schemes that mean the same."""
     scheme, separator, rest = text.partition("://")
-    same = [name for name, meaning in BACKENDS.items() if separator and meaning == BACKENDS.get(scheme)]
-    return [f"{name}://{rest}" for name in same] or [text]
+    schemes = [name for name, meaning in BACKENDS.items() if separator and meaning == BACKENDS.get(scheme)]
+    return [f"{name}://{rest}" for name in schemes] or [text]
 
 
 def _begins_with(origin: InstrumentedAttribute[str], exact: str) -> ColumnElement[bool]:

@@ -33,8 +33,8 @@ def derive_entry_facts(
     """Return the facts of an endpoint certificate, with the names of its first certificate and the first expiry."""
     names = [name for certificate in (*current, *previous) for name in (certificate.subject, certificate.issuer)]
     return {
-        "common_name": _storable(current[0].title),
-        "issuer": _storable(current[0].issuer_title),
+        "common_name": _make_storable(current[0].title),
+        "issuer": _make_storable(current[0].issuer_title),
         "expires_at": min(certificate.not_after for certificate in current),
         "search_text": _join([alias, endpoint, *names]),
         "issuer_text": _join([certificate.issuer for certificate in current]),
@@ -44,8 +44,8 @@ def derive_entry_facts(
 def derive_certificate_facts(certificate: Certificate) -> dict[str, Any]:
     """Return the facts of one certificate."""
     return {
-        "common_name": _storable(certificate.title),
-        "issuer": _storable(certificate.issuer_title),
+        "common_name": _make_storable(certificate.title),
+        "issuer": _make_storable(certificate.issuer_title),
         "serial_number": f"{certificate.serial_number:x}"[:_LONGEST],
         "fingerprint": certificate.fingerprint,
         "not_before": certificate.not_before,
@@ -72,23 +72,23 @@ def describe(session: Session, organization: str | None = None) -> int:
     rows = session.execute(select(*columns).where(table.id.in_(ids))).all()
     certificates = _read_certificates(session, ids)
     importers = _find_importers(session, [row.alias for row in rows if row.created_by is None])
-    described, damaged, parts = [], [], []
+    complete, incomplete, parts = [], [], []
     for row in rows:
         if row.id not in certificates:
-            damaged.append({"id": row.id, "expires_at": None})
+            incomplete.append({"id": row.id, "expires_at": None})
             continue
         current = [certificate for _, certificate, previous in certificates[row.id] if not previous]
         earlier = [certificate for _, certificate, previous in certificates[row.id] if previous]
         facts = derive_entry_facts(row.alias, row.endpoint, current, earlier)
         importer = row.created_by or importers.get((row.organization_id, row.alias, row.created_at))
-        described.append({"id": row.id, "created_by": importer, **facts})
+        complete.append({"id": row.id, "created_by": importer, **facts})
         parts += [
             {"endpoint_certificate_id": row.id, "position": position, **derive_certificate_facts(certificate)}
             for position, certificate, _ in certificates[row.id]
         ]
-    for changed, values in ((table, described), (table, damaged), (TrustedCertificateRow, parts)):
+    for updated_table, values in ((table, complete), (table, incomplete), (TrustedCertificateRow, parts)):
         if values:
-            session.execute(update(changed), values)
+            session.execute(update(updated_table), values)
     session.execute(update(table).where(table.id.in_(ids)).values(described_at=table.updated_at))
     return len(ids)
 
@@ -107,24 +107,24 @@ def _read_certificates(session: Session, ids: Collection[str]) -> dict[str, list
     """Return the certificates by endpoint certificate, without those of which one can't be read."""
     table = TrustedCertificateRow
     query = select(table.endpoint_certificate_id, table.position, table.der, table.previous)
-    certificates, damaged = defaultdict(list), set()
+    certificates, damaged_ids = defaultdict(list), set()
     for row in session.execute(query.where(table.endpoint_certificate_id.in_(ids)).order_by(table.position)):
         try:
             certificate = row.position, read_certificate(row.der), row.previous
         except ValueError:
             log.exception("certificate cannot be read", endpoint_certificate=row.endpoint_certificate_id)
-            damaged.add(row.endpoint_certificate_id)
+            damaged_ids.add(row.endpoint_certificate_id)
             continue
         certificates[row.endpoint_certificate_id].append(certificate)
-    return {key: every for key, every in certificates.items() if key not in damaged}
+    return {key: parts for key, parts in certificates.items() if key not in damaged_ids}
 
 
 def _find_importers(session: Session, aliases: Collection[str]) -> dict[tuple[str, str, datetime], str]:
     """Return who imported these aliases, by organization, alias and time, according to the audit log."""
     table = AuditEventRow
     query = select(table.organization_id, table.subject, table.at, table.user)
-    known: ColumnElement[bool] = table.subject.in_(aliases)
-    rows = session.execute(query.where(known, table.action.in_(_IMPORTS)))
+    is_known: ColumnElement[bool] = table.subject.in_(aliases)
+    rows = session.execute(query.where(is_known, table.action.in_(_IMPORTS)))
     return {(row.organization_id, row.subject, row.at): row.user for row in rows}
 
 
@@ -132,5 +132,5 @@ def _join(texts: Sequence[str]) -> str:
     return to_searchable("\n".join(dict.fromkeys(texts)))[:_LONGEST_SEARCHED]
 
 
-def _storable(text: str) -> str:
+def _make_storable(text: str) -> str:
     return text.replace("\0", "\\00")[:_LONGEST]

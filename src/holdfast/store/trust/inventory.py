@@ -153,7 +153,7 @@ class Users:
 def find(
     session: Session,
     organization: str,
-    wanted: Filter,
+    criteria: Filter,
     sort: Sort = Sort.EXPIRES,
     *,
     descending: bool = False,
@@ -163,21 +163,21 @@ def find(
 ) -> list[InventoryEntry]:
     """Return the matching endpoint certificates in order, those *after* a position; *offset* skips some of them."""
     column = _COLUMNS[sort]
-    wanted = _name_unused(session, organization, wanted)
-    query = _select_matching(session, organization, wanted)
+    criteria = _name_unused(session, organization, criteria)
+    query = _select_matching(session, organization, criteria)
     if after:
-        query = query.where(_beyond(column, after, descending=descending))
-    first = disable_index(column) if wanted.reads_all or wanted.is_at_few else column
+        query = query.where(_is_beyond(column, after, descending=descending))
+    first = disable_index(column) if criteria.reads_all or criteria.is_at_few else column
     order = (first.desc(), _TABLE.alias.desc()) if descending else (first, _TABLE.alias)
-    return _entries(session, session.execute(query.order_by(*order).offset(offset).limit(limit)).all())
+    return _read_entries(session, session.execute(query.order_by(*order).offset(offset).limit(limit)).all())
 
 
-def count(session: Session, organization: str, wanted: Filter, most: int | None = None) -> int:
-    """Return the number of matching endpoint certificates, or *most* if there are more."""
-    wanted = _name_unused(session, organization, wanted)
+def count(session: Session, organization: str, criteria: Filter, limit: int | None = None) -> int:
+    """Return the number of matching endpoint certificates, or *limit* if there are more."""
+    criteria = _name_unused(session, organization, criteria)
     # Without columns, so that indexes have all that is needed.
     rows: Select[Any] = (
-        _select_matching(session, organization, wanted).with_only_columns(literal_column("1")).limit(most)
+        _select_matching(session, organization, criteria).with_only_columns(literal_column("1")).limit(limit)
     )
     return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
@@ -198,56 +198,58 @@ def list_users(session: Session, organization: str, origins: Collection[str]) ->
     return {origin: Users(number, example) for origin, number, example in session.execute(query)}
 
 
-def _name_unused(session: Session, organization: str, wanted: Filter) -> Filter:
+def _name_unused(session: Session, organization: str, criteria: Filter) -> Filter:
     """Return *wanted* with the unused origins if there are few: all rows would be read to find theirs in order."""
-    if not wanted.unused:
-        return wanted
-    unused = unused_origins.list_with_certificates(session, organization, FEW + 1)
-    if len(unused) > FEW:
-        return wanted
-    origins = unused if wanted.origins is None else [origin for origin in unused if origin in wanted.origins]
-    return replace(wanted, unused=False, origins=origins)
+    if not criteria.unused:
+        return criteria
+    all_unused = unused_origins.list_with_certificates(session, organization, FEW + 1)
+    if len(all_unused) > FEW:
+        return criteria
+    origins = (
+        all_unused if criteria.origins is None else [origin for origin in all_unused if origin in criteria.origins]
+    )
+    return replace(criteria, unused=False, origins=origins)
 
 
-def _select_matching(session: Session, organization: str, wanted: Filter) -> Select[Any]:
+def _select_matching(session: Session, organization: str, criteria: Filter) -> Select[Any]:
     names = ("id", "alias", "endpoint", "origin", "common_name", "issuer", "expires_at", "created_at", "created_by")
     query = select(*(getattr(_TABLE, name) for name in names), _TABLE.updated_at)
     # To read all rows takes several times as long in the order of an index, so none must fit.
-    own = disable_index(_TABLE.organization_id) if wanted.reads_all else _TABLE.organization_id
+    own = disable_index(_TABLE.organization_id) if criteria.reads_all else _TABLE.organization_id
     is_readable = _TABLE.expires_at.is_not(None)
-    return query.where(own == organization, is_readable, *_conditions(session, organization, wanted))
+    return query.where(own == organization, is_readable, *_list_conditions(session, organization, criteria))
 
 
-def _conditions(session: Session, organization: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    if wanted.alias:
-        yield _TABLE.alias == wanted.alias
-    if wanted.endpoint:
-        yield is_at(_TABLE.origin, wanted.endpoint)
-    if wanted.label:
-        yield has_label(organization, LabeledKind.CERTIFICATE, _TABLE.alias, wanted.label)
-    if wanted.aliases is not None:
-        yield _TABLE.alias.in_(wanted.aliases)
-    if wanted.origins is not None:
-        yield _TABLE.origin.in_(wanted.origins)
-    if wanted.expires_before:
-        yield _TABLE.expires_at < wanted.expires_before
-    if wanted.expires_after:
-        yield _TABLE.expires_at >= wanted.expires_after
-    if wanted.issuer:
-        yield contains(_TABLE.issuer_text, to_searchable(wanted.issuer))
-    if wanted.unused:
+def _list_conditions(session: Session, organization: str, criteria: Filter) -> Iterator[ColumnElement[bool]]:
+    if criteria.alias:
+        yield _TABLE.alias == criteria.alias
+    if criteria.endpoint:
+        yield is_at(_TABLE.origin, criteria.endpoint)
+    if criteria.label:
+        yield has_label(organization, LabeledKind.CERTIFICATE, _TABLE.alias, criteria.label)
+    if criteria.aliases is not None:
+        yield _TABLE.alias.in_(criteria.aliases)
+    if criteria.origins is not None:
+        yield _TABLE.origin.in_(criteria.origins)
+    if criteria.expires_before:
+        yield _TABLE.expires_at < criteria.expires_before
+    if criteria.expires_after:
+        yield _TABLE.expires_at >= criteria.expires_after
+    if criteria.issuer:
+        yield contains(_TABLE.issuer_text, to_searchable(criteria.issuer))
+    if criteria.unused:
         yield is_unused(_TABLE)
-    if wanted.previous:
+    if criteria.previous:
         # Without the organization, so that the index is used that contains only previous certificates.
         yield _TABLE.id.in_(select(TrustedCertificateRow.endpoint_certificate_id).where(TrustedCertificateRow.previous))
-    if wanted.query.strip():
-        yield _search(session, organization, to_searchable(wanted.query.strip()))
+    if criteria.query.strip():
+        yield _search(session, organization, to_searchable(criteria.query.strip()))
 
 
 def _search(session: Session, organization: str, text: str) -> ColumnElement[bool]:
-    named = or_(*(contains(_TABLE.search_text, spelling) for spelling in spell_schemes(text)))
+    has_text = or_(*(contains(_TABLE.search_text, spelling) for spelling in spell_schemes(text)))
     ids = _find_numbers(session, organization, re.sub("[: ]", "", text)) if _HEX.fullmatch(text) else set()
-    return or_(named, _TABLE.id.in_(ids)) if ids else named
+    return or_(has_text, _TABLE.id.in_(ids)) if ids else has_text
 
 
 def _find_numbers(session: Session, organization: str, digits: str) -> set[str]:
@@ -262,13 +264,13 @@ def _find_numbers(session: Session, organization: str, digits: str) -> set[str]:
     return ids
 
 
-def _beyond(column: InstrumentedAttribute[Any], position: Position, *, descending: bool) -> ColumnElement[bool]:
-    row = tuple_(column, _TABLE.alias)
-    there = tuple_(literal(position.value, column.type), literal(position.alias, _TABLE.alias.type))
-    return row < there if descending else row > there
+def _is_beyond(column: InstrumentedAttribute[Any], position: Position, *, descending: bool) -> ColumnElement[bool]:
+    row_position = tuple_(column, _TABLE.alias)
+    position_values = tuple_(literal(position.value, column.type), literal(position.alias, _TABLE.alias.type))
+    return row_position < position_values if descending else row_position > position_values
 
 
-def _entries(session: Session, rows: Sequence[Row[Any]]) -> list[InventoryEntry]:
+def _read_entries(session: Session, rows: Sequence[Row[Any]]) -> list[InventoryEntry]:
     if not rows:
         return []
     facts = defaultdict(list)

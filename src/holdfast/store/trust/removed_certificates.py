@@ -17,29 +17,33 @@ MAX_OF_ALIAS = 20  # replaced and retired certificates
 MAX_OF_ORGANIZATION = 1000
 
 
-def insert(session: Session, removed: RemovedCertificate) -> None:
+def insert(session: Session, removed_certificate: RemovedCertificate) -> None:
     """Insert a removed certificate, and delete the oldest ones beyond the limits."""
-    session.add(_row(removed))
+    session.add(_write_row(removed_certificate))
     session.flush()
     table = RemovedCertificateRow
-    own = table.organization_id == removed.organization
+    own = table.organization_id == removed_certificate.organization
     _limit(session, MAX_OF_ORGANIZATION, own)
-    if removed.why is not Removal.DELETED:
-        of_entry = table.endpoint_certificate_id == removed.entry_id
+    if removed_certificate.why is not Removal.DELETED:
+        of_entry = table.endpoint_certificate_id == removed_certificate.entry_id
         _limit(session, MAX_OF_ALIAS, own, of_entry, table.why != Removal.DELETED)
 
 
 def _limit(session: Session, limit: int, *where: ColumnElement[bool]) -> None:
     table = RemovedCertificateRow
-    kept = select(table.id).where(*where).order_by(table.removed_at.desc(), table.id).offset(limit)
-    if surplus := list(session.scalars(kept)):
+    query = select(table.id).where(*where).order_by(table.removed_at.desc(), table.id).offset(limit)
+    if surplus := list(session.scalars(query)):
         session.execute(delete(table).where(*where, table.id.in_(surplus)))
 
 
-def remove(session: Session, removed: RemovedCertificate) -> None:
+def remove(session: Session, removed_certificate: RemovedCertificate) -> None:
     """Delete a removed certificate, because it is restored."""
     table = RemovedCertificateRow
-    session.execute(delete(table).where(table.organization_id == removed.organization, table.id == removed.id))
+    session.execute(
+        delete(table).where(
+            table.organization_id == removed_certificate.organization, table.id == removed_certificate.id
+        )
+    )
 
 
 def get(session: Session, organization: str, removed_id: str, now: datetime) -> RemovedCertificate | None:
@@ -70,22 +74,22 @@ def find(
     return [_read_removed(row) for row in session.scalars(page)], total
 
 
-def _row(removed: RemovedCertificate) -> RemovedCertificateRow:
+def _write_row(removed_certificate: RemovedCertificate) -> RemovedCertificateRow:
     return RemovedCertificateRow(
-        id=removed.id,
-        organization_id=removed.organization,
-        endpoint_certificate_id=removed.entry_id,
-        alias=removed.alias,
-        endpoint=removed.endpoint,
-        origin=removed.origin,
-        why=removed.why.value,
-        certificates=b"".join(certificate.der for certificate in removed.certificates),
-        previous=b"".join(certificate.der for certificate in removed.previous),
-        created_at=removed.created_at,
-        replaced_at=removed.replaced_at,
-        removed_at=removed.removed_at,
-        removed_by=removed.removed_by,
-        created_by=removed.created_by or None,
+        id=removed_certificate.id,
+        organization_id=removed_certificate.organization,
+        endpoint_certificate_id=removed_certificate.entry_id,
+        alias=removed_certificate.alias,
+        endpoint=removed_certificate.endpoint,
+        origin=removed_certificate.origin,
+        why=removed_certificate.why.value,
+        certificates=b"".join(certificate.der for certificate in removed_certificate.certificates),
+        previous=b"".join(certificate.der for certificate in removed_certificate.previous),
+        created_at=removed_certificate.created_at,
+        replaced_at=removed_certificate.replaced_at,
+        removed_at=removed_certificate.removed_at,
+        removed_by=removed_certificate.removed_by,
+        created_by=removed_certificate.created_by or None,
     )
 
 
@@ -98,8 +102,8 @@ def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
         endpoint=row.endpoint,
         origin=row.origin,
         why=Removal(row.why),
-        certificates=_certificates(row.certificates),
-        previous=_certificates(row.previous),
+        certificates=_read_certificates(row.certificates),
+        previous=_read_certificates(row.previous),
         created_at=row.created_at,
         replaced_at=row.replaced_at,
         removed_at=row.removed_at,
@@ -108,5 +112,5 @@ def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
     )
 
 
-def _certificates(written: bytes) -> tuple[Certificate, ...]:
-    return tuple(read_certificate(bytes(element.raw)) for element in der.read(written))
+def _read_certificates(content: bytes) -> tuple[Certificate, ...]:
+    return tuple(read_certificate(bytes(element.raw)) for element in der.read(content))

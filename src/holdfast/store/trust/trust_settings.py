@@ -18,7 +18,7 @@ from holdfast.store.tables import RevocationListRow, TrustSettingsRow
 
 def save(session: Session, settings: TrustSettings) -> None:
     """Insert or update the trust settings of an origin."""
-    session.merge(_row(settings))
+    session.merge(_write_row(settings))
     session.flush()
 
 
@@ -26,7 +26,7 @@ def list_by_origin(session: Session, organization: str, origins: Collection[str]
     """Return the trust settings of these origins, by origin, without origins that have the defaults."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    return {row.origin: _settings(row) for row in session.scalars(query)}
+    return {row.origin: _read_settings(row) for row in session.scalars(query)}
 
 
 def remove(session: Session, organization: str, origin: str) -> None:
@@ -40,14 +40,14 @@ def list_with_exception(session: Session, organization: str, now: datetime) -> l
     """Return the trust settings with an unexpired exception, the first to expire first."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
-    return [_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
+    return [_read_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
 
 
 def list_with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
     """Return the trust settings whose exception has expired but is still stored."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
-    return [_settings(row) for row in session.scalars(query)]
+    return [_read_settings(row) for row in session.scalars(query)]
 
 
 def get_next_end(session: Session) -> datetime | None:
@@ -55,7 +55,7 @@ def get_next_end(session: Session) -> datetime | None:
     return session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
 
 
-def _row(settings: TrustSettings) -> TrustSettingsRow:
+def _write_row(settings: TrustSettings) -> TrustSettingsRow:
     exception = settings.exception
     return TrustSettingsRow(
         organization_id=settings.organization,
@@ -81,7 +81,7 @@ def _row(settings: TrustSettings) -> TrustSettingsRow:
     )
 
 
-def _settings(row: TrustSettingsRow) -> TrustSettings:
+def _read_settings(row: TrustSettingsRow) -> TrustSettings:
     return TrustSettings(
         organization=row.organization_id,
         origin=row.origin,
@@ -95,11 +95,11 @@ def _settings(row: TrustSettingsRow) -> TrustSettings:
         revocation_of_path=row.revocation_of_path,
         tls_minimum=TlsVersion(row.tls_minimum),
         tls_maximum=TlsVersion(row.tls_maximum),
-        exception=_exception(row),
+        exception=_read_exception(row),
     )
 
 
-def _exception(row: TrustSettingsRow) -> TrustException | None:
+def _read_exception(row: TrustSettingsRow) -> TrustException | None:
     if row.exception_ends_at is None:
         return None
     return TrustException(row.exception_reason or "", row.exception_owner or "", row.exception_ends_at)

@@ -32,29 +32,29 @@ class Urgent:
 
 
 def find_expiring(
-    session: Session, organization: str, before: datetime, after: datetime | None, unused: Sequence[str]
+    session: Session, organization: str, before: datetime, after: datetime | None, unused_origins: Sequence[str]
 ) -> Urgent:
-    """Find those whose first expiry is before *before*, and not before *after*, except at the *unused* origins."""
+    """Find those whose first expiry is before *before*, and not before *after*, except at *unused_origins*."""
     conditions = [_TABLE.organization_id == organization, _TABLE.expires_at < before]
     if after:
         conditions.append(_TABLE.expires_at >= after)
     # Most are in use, and to read that for each takes ten times as long.
-    count = _count(session, *conditions) - _count_at(session, unused, *conditions)
+    count = _count(session, *conditions) - _count_at(session, unused_origins, *conditions)
     return _find_first(session, count, [*conditions, ~is_unused(_TABLE)], _TABLE.expires_at)
 
 
-def find_unused(session: Session, organization: str, unused: Sequence[str]) -> Urgent:
-    """Find those that no API uses, the first to expire of the first of the *unused* origins first."""
+def find_unused(session: Session, organization: str, unused_origins: Sequence[str]) -> Urgent:
+    """Find those that no API uses, the first to expire of the first of *unused_origins* first."""
     own = _TABLE.organization_id == organization
-    count = _count_at(session, unused, own)
-    return _find_first(session, count, [own, _TABLE.origin.in_(unused[:1])], _TABLE.expires_at)
+    count = _count_at(session, unused_origins, own)
+    return _find_first(session, count, [own, _TABLE.origin.in_(unused_origins[:1])], _TABLE.expires_at)
 
 
 def find_unused_identities(session: Session, organization: str) -> Urgent:
     """Find gateway identities for origins that no API uses, by origin; the first one's origin is the *endpoint*."""
     table = GatewayIdentityRow
-    unused = (table.organization_id == organization, is_unused(table))
-    count, first = session.execute(select(func.count(), func.min(table.origin)).where(*unused)).one()
+    conditions = (table.organization_id == organization, is_unused(table))
+    count, first = session.execute(select(func.count(), func.min(table.origin)).where(*conditions)).one()
     return Urgent(count, endpoint=first or "")
 
 

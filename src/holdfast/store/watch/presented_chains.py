@@ -30,10 +30,10 @@ class PresentedChain:
     certificates: tuple[Certificate, ...]  # the backend's own first
 
 
-def record(session: Session, endpoint: WatchedEndpoint, presented: PresentedChain) -> None:
+def record(session: Session, endpoint: WatchedEndpoint, presented_chain: PresentedChain) -> None:
     """Insert a chain that *endpoint* now presents, or note that it presents it again; delete the oldest beyond 50."""
     this = (_table.organization_id == endpoint.organization, _table.watched_endpoint_id == endpoint.id)
-    again = update(_table).where(*this, _table.chain == presented.chain).values(last_at=presented.last_at)
+    again = update(_table).where(*this, _table.chain == presented_chain.chain).values(last_at=presented_chain.last_at)
     if session.scalars(again.returning(_table.id)).all():
         return
     session.add(
@@ -41,11 +41,11 @@ def record(session: Session, endpoint: WatchedEndpoint, presented: PresentedChai
             id=str(uuid.uuid4()),
             organization_id=endpoint.organization,
             watched_endpoint_id=endpoint.id,
-            chain=presented.chain,
-            first_at=presented.first_at,
-            last_at=presented.last_at,
-            changes=[kind.value for kind in presented.changes],
-            certificates=b"".join(certificate.der for certificate in presented.certificates),
+            chain=presented_chain.chain,
+            first_at=presented_chain.first_at,
+            last_at=presented_chain.last_at,
+            changes=[kind.value for kind in presented_chain.changes],
+            certificates=b"".join(certificate.der for certificate in presented_chain.certificates),
         )
     )
     session.flush()
@@ -57,7 +57,7 @@ def get(session: Session, endpoint: WatchedEndpoint, chain: str) -> PresentedCha
     """Return a chain that *endpoint* presented, by its hash."""
     this = (_table.organization_id == endpoint.organization, _table.watched_endpoint_id == endpoint.id)
     row = session.scalar(select(_table).where(*this, _table.chain == chain))
-    return _chain(row) if row else None
+    return _read_chain(row) if row else None
 
 
 def find(
@@ -69,10 +69,10 @@ def find(
     )
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(_table.last_at.desc(), _table.id).offset(offset).limit(limit)
-    return [_chain(row) for row in session.scalars(page)], total
+    return [_read_chain(row) for row in session.scalars(page)], total
 
 
-def _chain(row: PresentedChainRow) -> PresentedChain:
+def _read_chain(row: PresentedChainRow) -> PresentedChain:
     return PresentedChain(
         row.chain,
         row.first_at,

@@ -47,11 +47,11 @@ def list_used(session: Session) -> set[Place]:
 
 def has_new(session: Session, organization: str, api_ids: Collection[str]) -> bool:
     """Return whether one of these APIs uses an https origin that isn't watched yet."""
-    every = sorted(api_ids)
-    for start in range(0, len(every), _CHUNK):
-        these = (ApiRow.organization_id == organization, ApiRow.id.in_(every[start : start + _CHUNK]))
-        used = {origin for _, origin in _find_used(session, *these)}
-        if used - list_by_origin(session, organization, used).keys():
+    sorted_ids = sorted(api_ids)
+    for start in range(0, len(sorted_ids), _CHUNK):
+        these = (ApiRow.organization_id == organization, ApiRow.id.in_(sorted_ids[start : start + _CHUNK]))
+        used_origins = {origin for _, origin in _find_used(session, *these)}
+        if used_origins - list_by_origin(session, organization, used_origins).keys():
             return True
     return False
 
@@ -71,51 +71,51 @@ def add(session: Session, places: Iterable[Place]) -> None:
 
 def remove(session: Session, places: Iterable[Place]) -> None:
     """Delete watched endpoints, with the chains that they presented."""
-    every = sorted(places)
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
+    sorted_places = sorted(places)
+    for start in range(0, len(sorted_places), _CHUNK):
+        chunk = sorted_places[start : start + _CHUNK]
         session.execute(delete(_table).where(tuple_(_table.organization_id, _table.origin).in_(chunk)))
 
 
 def save(session: Session, endpoint: WatchedEndpoint) -> bool:
     """Update all values of a watched endpoint; return whether it still exists."""
     this = (_table.organization_id == endpoint.organization, _table.id == endpoint.id)
-    updated = session.scalars(update(_table).where(*this).values(_values(endpoint)).returning(_table.id))
-    return bool(updated.all())
+    updated_ids = session.scalars(update(_table).where(*this).values(_write_values(endpoint)).returning(_table.id))
+    return bool(updated_ids.all())
 
 
 def get(session: Session, organization: str, endpoint_id: str) -> WatchedEndpoint | None:
     """Return the watched endpoint with this id."""
     row = session.scalar(select(_table).where(_table.organization_id == organization, _table.id == endpoint_id))
-    return _endpoint(row) if row else None
+    return _read_endpoint(row) if row else None
 
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
     """Return the watched endpoints of these origins, by origin."""
-    wanted, endpoints = sorted(set(origins)), {}
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    sorted_origins, endpoints = sorted(set(origins)), {}
+    for start in range(0, len(sorted_origins), _CHUNK):
+        chunk = sorted_origins[start : start + _CHUNK]
         query = select(_table).where(_table.organization_id == organization, _table.origin.in_(chunk))
-        endpoints.update({row.origin: _endpoint(row) for row in session.scalars(query)})
+        endpoints.update({row.origin: _read_endpoint(row) for row in session.scalars(query)})
     return endpoints
 
 
 def find(
     session: Session,
     organization: str,
-    wanted: WatchFilter,
+    criteria: WatchFilter,
     now: datetime,
     offset: int = 0,
     limit: int | None = None,
 ) -> tuple[list[WatchedEndpoint], int]:
     """Return a page of the matching watched endpoints, the first to expire first, and their total number."""
-    query = _select_matching(organization, wanted, now)
-    ordered = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin)
-    page = session.scalars(ordered.offset(offset).limit(limit)).all()
+    query = _select_matching(organization, criteria, now)
+    order = query.order_by(_table.expires_at.asc().nulls_last(), _table.origin)
+    page = session.scalars(order.offset(offset).limit(limit)).all()
     total = find_total(len(page), offset, limit)
     if total is None:
         total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    return [_endpoint(row) for row in page], total
+    return [_read_endpoint(row) for row in page], total
 
 
 def count_by_status(session: Session, organization: str, now: datetime) -> dict[WatchStatus, int]:
@@ -133,11 +133,11 @@ def count_expiring(session: Session, organization: str, after: datetime, before:
 
 def _has_status(status: WatchStatus, now: datetime) -> ColumnElement[bool]:
     """Return the condition that a row has *status* at *now*, as `WatchedEndpoint.status` decides."""
-    seen = and_(_table.silent_since.is_(None), _table.chain.is_not(None))
-    recent = and_(_table.changed_at.is_not(None), _table.changed_at > now - CHANGED_WITHIN)
-    settled = and_(seen, or_(_table.changed_at.is_(None), _table.changed_at <= now - CHANGED_WITHIN))
-    trusted = and_(_table.accepted.is_(True), _table.accepted_until >= now)
-    untrusted = or_(
+    is_seen = and_(_table.silent_since.is_(None), _table.chain.is_not(None))
+    is_recent = and_(_table.changed_at.is_not(None), _table.changed_at > now - CHANGED_WITHIN)
+    is_settled = and_(is_seen, or_(_table.changed_at.is_(None), _table.changed_at <= now - CHANGED_WITHIN))
+    is_trusted = and_(_table.accepted.is_(True), _table.accepted_until >= now)
+    is_untrusted = or_(
         _table.accepted.is_(None),
         _table.accepted.is_(False),
         _table.accepted_until.is_(None),
@@ -149,25 +149,25 @@ def _has_status(status: WatchStatus, now: datetime) -> ColumnElement[bool]:
         case WatchStatus.NOT_CHECKED:
             return and_(_table.silent_since.is_(None), _table.chain.is_(None))
         case WatchStatus.CHANGED:
-            return and_(seen, recent)
+            return and_(is_seen, is_recent)
         case WatchStatus.NOT_TRUSTED:
-            return and_(settled, untrusted)
+            return and_(is_settled, is_untrusted)
         case WatchStatus.EXPIRING:
-            return and_(settled, trusted, _table.accepted_until <= now + EXPIRING_WITHIN)
+            return and_(is_settled, is_trusted, _table.accepted_until <= now + EXPIRING_WITHIN)
         case WatchStatus.TRUSTED:
-            return and_(settled, trusted, _table.accepted_until > now + EXPIRING_WITHIN)
+            return and_(is_settled, is_trusted, _table.accepted_until > now + EXPIRING_WITHIN)
 
 
-def _select_matching(organization: str, wanted: WatchFilter, now: datetime) -> Select[WatchedEndpointRow]:
+def _select_matching(organization: str, criteria: WatchFilter, now: datetime) -> Select[WatchedEndpointRow]:
     query = select(_table).where(_table.organization_id == organization)
-    if wanted.status:
-        query = query.where(_has_status(wanted.status, now))
-    if wanted.origins is not None:
-        query = query.where(_table.origin.in_(wanted.origins))
-    if wanted.expires_before:
-        query = query.where(_table.expires_at < wanted.expires_before)
-    if wanted.expires_after:
-        query = query.where(_table.expires_at >= wanted.expires_after)
+    if criteria.status:
+        query = query.where(_has_status(criteria.status, now))
+    if criteria.origins is not None:
+        query = query.where(_table.origin.in_(criteria.origins))
+    if criteria.expires_before:
+        query = query.where(_table.expires_at < criteria.expires_before)
+    if criteria.expires_after:
+        query = query.where(_table.expires_at >= criteria.expires_after)
     return query
 
 
@@ -179,14 +179,14 @@ def _find_used(session: Session, *conditions: ColumnElement[bool]) -> set[Place]
     return places
 
 
-def _values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool | None]:
-    presented, coverage, silence = endpoint.presented, endpoint.coverage, endpoint.silence
+def _write_values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool | None]:
+    chain, coverage, silence = endpoint.presented, endpoint.coverage, endpoint.silence
     return {
-        "chain": presented.chain if presented else None,
-        "name": presented.name if presented else None,
-        "issuer": presented.issuer if presented else None,
-        "expires_at": presented.expires_at if presented else None,
-        "presented_since": presented.since if presented else None,
+        "chain": chain.chain if chain else None,
+        "name": chain.name if chain else None,
+        "issuer": chain.issuer if chain else None,
+        "expires_at": chain.expires_at if chain else None,
+        "presented_since": chain.since if chain else None,
         "trust": coverage.trust if coverage else None,
         "accepted": coverage.accepted if coverage else None,
         "cause": coverage.cause if coverage else None,
@@ -203,12 +203,12 @@ def _values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool 
     }
 
 
-def _endpoint(row: WatchedEndpointRow) -> WatchedEndpoint:
+def _read_endpoint(row: WatchedEndpointRow) -> WatchedEndpoint:
     return WatchedEndpoint(
         row.id,
         row.organization_id,
         row.origin,
-        _presented(row),
+        _read_presented(row),
         Coverage(row.trust, bool(row.accepted), row.cause, row.accepted_until, bool(row.by_gateway))
         if row.trust
         else None,
@@ -219,7 +219,7 @@ def _endpoint(row: WatchedEndpointRow) -> WatchedEndpoint:
     )
 
 
-def _presented(row: WatchedEndpointRow) -> Presented | None:
+def _read_presented(row: WatchedEndpointRow) -> Presented | None:
     if not (row.chain and row.expires_at and row.presented_since):
         return None
     return Presented(row.chain, row.name or "", row.issuer or "", row.expires_at, row.presented_since)
