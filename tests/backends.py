@@ -42,7 +42,7 @@ class Backend:
 
     def __init__(
         self,
-        presented: Issued | None,
+        identity: Issued | None,
         address: str = V4,
         tls: ssl.SSLContext | None = None,
         *,
@@ -56,7 +56,7 @@ class Backend:
         """
         self._server = _Server(address)
         self._server.client_ca, self._server.client_needed = client_ca, client_needed
-        self._server.present(presented)
+        self._server.present(identity)
         if tls:
             self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -83,9 +83,9 @@ class Backend:
             "https" if self._server.tls else "http", host or str(self._server.server_address[0]), self.port, path
         )
 
-    def present(self, presented: Issued) -> None:
+    def present(self, identity: Issued) -> None:
         """Present another certificate from now on; open connections stay."""
-        self._server.present(presented)
+        self._server.present(identity)
 
     def hang_up(self) -> None:
         """Close the open connections."""
@@ -163,9 +163,9 @@ class _Server(socketserver.ThreadingTCPServer):
             super().server_bind()
         _earlier_ports.add(port)
 
-    def present(self, presented: Issued | None) -> None:
-        asked = {"client_ca": self.client_ca, "client_needed": self.client_needed}
-        self.tls = server_context(presented, **asked) if presented else None  # type: ignore[arg-type]
+    def present(self, identity: Issued | None) -> None:
+        options = {"client_ca": self.client_ca, "client_needed": self.client_needed}
+        self.tls = server_context(identity, **options) if identity else None  # type: ignore[arg-type]
         if self.tls:
             self.tls.sni_callback = lambda _, name, __: self.server_names.append(name)
 
@@ -297,17 +297,17 @@ def _url(scheme: str, host: str, port: int, path: str) -> str:
 
 
 @contextmanager
-def http2_backend(presented: Issued | None, protocols: Sequence[str] = ("h2", "http/1.1")) -> Iterator[str]:
+def http2_backend(identity: Issued | None, protocols: Sequence[str] = ("h2", "http/1.1")) -> Iterator[str]:
     """
     Run a server that offers *protocols* (ALPN), answers like Backend (and says `http`), and give its URL.
 
     It also accepts websockets, and sends back each message with the HTTP version before it.
 
-    It speaks TLS, or, unless anything is *presented*, HTTP/1.1 and, with prior knowledge, HTTP/2 in the clear.
+    It speaks TLS, or, without an *identity*, HTTP/1.1 and, with prior knowledge, HTTP/2 in the clear.
     """
     listening, end = listen_on_new_port(), threading.Event()
-    url = _url("https" if presented else "http", V4, listening.getsockname()[1], "")
-    config = _Http2Config(presented, protocols, listening.detach())
+    url = _url("https" if identity else "http", V4, listening.getsockname()[1], "")
+    config = _Http2Config(identity, protocols, listening.detach())
     serving = serve(_asgi_echo, config, shutdown_trigger=lambda: asyncio.to_thread(end.wait))
     thread = threading.Thread(target=asyncio.run, args=[serving])
     thread.start()
@@ -322,9 +322,9 @@ class _Http2Config(Config):
     graceful_timeout = 0.2
     loglevel = "critical"
 
-    def __init__(self, presented: Issued | None, protocols: Sequence[str], descriptor: int) -> None:
+    def __init__(self, identity: Issued | None, protocols: Sequence[str], descriptor: int) -> None:
         super().__init__()
-        self._context = server_context(presented, list(protocols)) if presented else None
+        self._context = server_context(identity, list(protocols)) if identity else None
         self.bind = [f"fd://{descriptor}"]
 
     @property
@@ -357,14 +357,14 @@ async def _asgi_echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def websocket_backend(presented: Issued | None) -> Iterator[str]:
+def websocket_backend(identity: Issued | None) -> Iterator[str]:
     """Run a server that sends back each message with the path that was asked for before it; TLS if it presents any."""
 
     def talk(connection: websockets.sync.server.ServerConnection) -> None:
         for message in connection:
             connection.send(f"{connection.request.path if connection.request else ''} {message!s}")
 
-    tls = server_context(presented) if presented else None
+    tls = server_context(identity) if identity else None
     with websockets.sync.server.serve(talk, sock=listen_on_new_port(), ssl=tls) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -387,8 +387,8 @@ class ListeningBackend:
         self._reply = reply
         self._listening = listen_on_new_port()
         self._thread = threading.Thread(target=self._serve)
-        self.heard: list[bytes] = []
-        self.is_asked = threading.Event()  # set by the first data, whereas `heard` gets them when the connection ends
+        self.received: list[bytes] = []
+        self.is_asked = threading.Event()  # set by the first data, which `received` gets when the connection ends
         self.names: list[str | None] = []  # server names in handshakes (SNI)
         context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
 
@@ -423,16 +423,16 @@ class ListeningBackend:
     def _listen(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         with connection, contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as tls:
-            heard = b""
+            received = b""
             try:
                 while data := tls.recv(4096):
-                    heard += data
+                    received += data
                     self.is_asked.set()
                     if self._reply:
                         tls.sendall(self._reply)
                         break
             finally:
-                self.heard.append(heard)
+                self.received.append(received)
 
 
 @contextmanager
@@ -465,6 +465,6 @@ def resetting_backend() -> Iterator[str]:
 @contextmanager
 def closed_port() -> Iterator[str]:
     """Reserve a port on which nothing listens; yield its URL."""
-    with socket.socket() as bound:
-        bound.bind((V4, 0))
-        yield _url("https", V4, bound.getsockname()[1], "")
+    with socket.socket() as listening:
+        listening.bind((V4, 0))
+        yield _url("https", V4, listening.getsockname()[1], "")

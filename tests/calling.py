@@ -44,5 +44,5 @@ def answer(
 ) -> str:
     """Call *api* over a new TLS connection, and return the outcome as text."""
     with holdfast.tls_caller(tls_of(caller), sandbox=sandbox) as client:
-        answered = client.get(api.path + below)
-    return "200" if answered.is_success else refusal(answered)
+        response = client.get(api.path + below)
+    return "200" if response.is_success else refusal(response)

@@ -22,36 +22,36 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 
-def main(wanted: dict[str, Any]) -> None:
+def main(settings: dict[str, Any]) -> None:
     """Serve until the input ends."""
     app = create_app(
         {
             "SECRET_KEY": "only for tests",
-            "SERVER_NAME": f"127.0.0.1:{wanted['port']}",
+            "SERVER_NAME": f"127.0.0.1:{settings['port']}",
             "PREFERRED_URL_SCHEME": "http",
             "CANAILLE": {"DATABASE": "memory"},
-            "CANAILLE_OIDC": {"ACTIVE_JWKS": [wanted["key"]]},
+            "CANAILLE_OIDC": {"ACTIVE_JWKS": [settings["key"]]},
         }
     )
-    asyncio.run(run(app, wanted))
+    asyncio.run(run(app, settings))
 
 
-async def run(app: Any, wanted: dict[str, Any]) -> None:
+async def run(app: Any, settings: dict[str, Any]) -> None:
     """Serve, and apply the lines of the input."""
-    config, ended = Config(), asyncio.Event()
+    config, end = Config(), asyncio.Event()
     # It accepts connections from now on, so callers needn't poll.
-    config.bind = [f"fd://{socket.create_server(('127.0.0.1', wanted['port'])).detach()}"]
+    config.bind = [f"fd://{socket.create_server(('127.0.0.1', settings['port'])).detach()}"]
     config.graceful_timeout = 0
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(WsgiToAsgi(app), config, shutdown_trigger=ended.wait))  # type: ignore[arg-type]
+        tasks.create_task(serve(WsgiToAsgi(app), config, shutdown_trigger=end.wait))  # type: ignore[arg-type]
         while line := await asyncio.to_thread(sys.stdin.readline):
             with app.app_context():
-                fill(wanted | json.loads(line), Backend.instance)
+                fill(settings | json.loads(line), Backend.instance)
             print("ready", flush=True)
-        ended.set()
+        end.set()
 
 
-def fill(wanted: dict[str, Any], backend: Any) -> None:
+def fill(settings: dict[str, Any], backend: Any) -> None:
     """Make the people, their groups, and the client that Holdfast is, in place of those before."""
     for model in (models.Client, models.Group, models.User):
         for entry in backend.query(model):
@@ -63,22 +63,22 @@ def fill(wanted: dict[str, Any], backend: Any) -> None:
             formatted_name=name.title(),
             family_name=name.title(),
             emails=[f"{name}@example.org"],
-            password=wanted["password"],
+            password=settings["password"],
         )
-        for name in wanted["people"]
+        for name in settings["people"]
     }
     for person in people.values():
         backend.save(person)
-    for group in {group for groups in wanted["people"].values() for group in groups}:
-        members = [people[name] for name, groups in wanted["people"].items() if group in groups]
+    for group in {group for groups in settings["people"].values() for group in groups}:
+        members = [people[name] for name, groups in settings["people"].items() if group in groups]
         backend.save(models.Group(display_name=group, members=members))
     client = models.Client(
-        client_id=wanted["client_id"],
-        client_secret=wanted["client_secret"],
+        client_id=settings["client_id"],
+        client_secret=settings["client_secret"],
         client_name="Holdfast",
-        client_uri=wanted["redirect_uri"],
+        client_uri=settings["redirect_uri"],
         client_id_issued_at=datetime.now(UTC),
-        redirect_uris=[wanted["redirect_uri"]],
+        redirect_uris=[settings["redirect_uri"]],
         grant_types=["authorization_code"],
         response_types=["code"],
         scope=["openid", "profile", "groups"],

@@ -63,8 +63,8 @@ def _tables() -> Callable[[sqlite3.Connection], None]:
             content = file.serialize()
 
     def copy(database: sqlite3.Connection) -> None:
-        with closing(sqlite3.connect(":memory:")) as migrated:
-            migrated.deserialize(content)
-            migrated.backup(database)
+        with closing(sqlite3.connect(":memory:")) as template:
+            template.deserialize(content)
+            template.backup(database)
 
     return copy

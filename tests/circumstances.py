@@ -12,15 +12,15 @@ from issuing import ask_clients, ed448_key, issue, key_usage, revoke, rsa_key, s
 from kinds import HOST, INTERMEDIATE, ROOT, Kind, Kinds, below, itself
 
 
-def decided(kind: Kind, words: str, **settings: object) -> Kind:
+def configure(kind: Kind, words: str, **settings: object) -> Kind:
     """Return the same kind with trust settings."""
-    return replace(kind, trusted=f"{kind.trusted}; {words}", settings=settings)
+    return replace(kind, description=f"{kind.description}; {words}", settings=settings)
 
 
 def speaking(version: TLSVersion, ciphers: str = "", **options: object) -> Kind:
     """A backend that is trusted itself and speaks one version of TLS."""
-    presented = issue(HOST, **options)  # type: ignore[arg-type]
-    return replace(itself(presented), tls=speak_only(server_context(presented), version, ciphers))
+    identity = issue(HOST, **options)  # type: ignore[arg-type]
+    return replace(itself(identity), tls=speak_only(server_context(identity), version, ciphers))
 
 
 def asking_clients(version: TLSVersion) -> Kind:
@@ -29,28 +29,28 @@ def asking_clients(version: TLSVersion) -> Kind:
     return replace(kind, tls=ask_clients(kind.tls, issue(ca=True, common_name="client CA")))
 
 
-def pinned(*, right: bool, key: bool = False) -> Kind:
+def pin(*, right: bool, key: bool = False) -> Kind:
     kind, other = below(ROOT), issue(HOST, by=ROOT)
-    assert kind.presented
-    certificate = read_certificate((kind.presented if right else other).der)
+    assert kind.identity
+    certificate = read_certificate((kind.identity if right else other).der)
     what = "key" if key else "certificate"
     settings = {"spkiPins": [certificate.spki_fingerprint]} if key else {"certificatePins": [certificate.fingerprint]}
-    return decided(kind, f"the pin of {'its' if right else 'another'} {what}", **settings)
+    return configure(kind, f"the pin of {'its' if right else 'another'} {what}", **settings)
 
 
 def without_name() -> Kind:
-    presented = issue(common_name="no name")
-    pins = [read_certificate(presented.der).fingerprint]
-    return decided(itself(presented), "its pin, any name", anyName=True, certificatePins=pins)
+    identity = issue(common_name="no name")
+    pins = [read_certificate(identity.der).fingerprint]
+    return configure(itself(identity), "its pin, any name", anyName=True, certificatePins=pins)
 
 
-def with_names(presented: str, *names: str) -> Kind:
-    return decided(itself(issue(presented, common_name="backend")), f"the name {' or '.join(names)}", names=names)
+def with_names(name: str, *names: str) -> Kind:
+    return configure(itself(issue(name, common_name="backend")), f"the name {' or '.join(names)}", names=names)
 
 
 def with_crl(words: str, *crls: Callable[[Kind], bytes], kind: Kind | None = None) -> Kind:
     kind = kind or below(ROOT)
-    return decided(kind, words, crls=b"".join(crl(kind) for crl in crls).decode())
+    return configure(kind, words, crls=b"".join(crl(kind) for crl in crls).decode())
 
 
 def with_ending_crl() -> Kind:
@@ -60,8 +60,8 @@ def with_ending_crl() -> Kind:
 
 
 def revoking(kind: Kind) -> bytes:
-    assert kind.presented
-    return revoke(ROOT, kind.presented)
+    assert kind.identity
+    return revoke(ROOT, kind.identity)
 
 
 def deep() -> Kind:
@@ -69,7 +69,7 @@ def deep() -> Kind:
 
 
 V1_1, V1_2, V1_3 = TLSVersion.TLSv1_1, TLSVersion.TLSv1_2, TLSVersion.TLSv1_3
-NOTHING = partial(Kind, trusted="nothing imported")
+NOTHING = partial(Kind, description="nothing imported")
 
 OTHERWISE: Kinds = {
     "self-signed, nothing imported": lambda: NOTHING(issue(HOST)),
@@ -82,7 +82,7 @@ OTHERWISE: Kinds = {
     ),
     "TLS 1.2 with AES128-GCM-SHA256 only": lambda: speaking(V1_2, "AES128-GCM-SHA256", key=rsa_key()),
     "TLS 1.1 only": lambda: speaking(V1_1),
-    "TLS 1.2 only, where 1.3 is required": lambda: decided(speaking(V1_2), "TLS 1.3 at least", tlsMinimum="1.3"),
+    "TLS 1.2 only, where 1.3 is required": lambda: configure(speaking(V1_2), "TLS 1.3 at least", tlsMinimum="1.3"),
     "Ed448": lambda: itself(issue(HOST, key=ed448_key())),
     "client certificate required in TLS 1.2": lambda: asking_clients(V1_2),
     "client certificate required in TLS 1.3": lambda: asking_clients(V1_3),
@@ -90,10 +90,10 @@ OTHERWISE: Kinds = {
     "nothing listens": lambda: NOTHING(None, place=closed_port),
     "listens, but sends nothing": lambda: NOTHING(None, place=silent_backend),
     "resets connections": lambda: NOTHING(None, place=resetting_backend),
-    "certificate pin": lambda: pinned(right=True),
-    "certificate pin of another": lambda: pinned(right=False),
-    "key pin": lambda: pinned(right=True, key=True),
-    "key pin of another": lambda: pinned(right=False, key=True),
+    "certificate pin": lambda: pin(right=True),
+    "certificate pin of another": lambda: pin(right=False),
+    "key pin": lambda: pin(right=True, key=True),
+    "key pin of another": lambda: pin(right=False, key=True),
     "no usable name, but a certificate pin": without_name,
     "name in the trust settings": lambda: with_names("b.internal", "a.internal", "b.internal"),
     "other name than in the trust settings": lambda: with_names(HOST, "a.internal"),
@@ -107,10 +107,10 @@ OTHERWISE: Kinds = {
     "intermediate that the root's CRL revokes": lambda: with_crl(
         "two CRLs", lambda _: revoke(ROOT, INTERMEDIATE), lambda _: revoke(INTERMEDIATE), kind=deep()
     ),
-    "imported, but only public roots are trusted": lambda: decided(
+    "imported, but only public roots are trusted": lambda: configure(
         itself(issue(HOST)), "only public roots", anchors="public"
     ),
-    "imported, and public roots, too": lambda: decided(
+    "imported, and public roots, too": lambda: configure(
         itself(issue(HOST)), "public roots too", anchors="imported-and-public"
     ),
 }

@@ -244,13 +244,13 @@ def connect() -> Iterator[Callable[..., TestClient]]:
     """Create clients of a control plane; they share one event loop."""
     from holdfast.server.asgi import create_asgi
 
-    made: dict[int, ASGIApp] = {}
+    apps: dict[int, ASGIApp] = {}
     with anyio.from_thread.start_blocking_portal() as portal:
 
         def make(runtime: Runtime, *, requests_per_second: float = 0.0, **options: object) -> TestClient:
-            if id(runtime) not in made:
-                made[id(runtime)] = create_asgi(runtime, requests_per_second)
-            client = TestClient(made[id(runtime)], "http://127.0.0.1:9080", follow_redirects=False, **options)
+            if id(runtime) not in apps:
+                apps[id(runtime)] = create_asgi(runtime, requests_per_second)
+            client = TestClient(apps[id(runtime)], "http://127.0.0.1:9080", follow_redirects=False, **options)
             client.portal = portal
             return client
 

@@ -55,20 +55,20 @@ def damaged_backend(certificates: Sequence[bytes], version: str = "TLSv1.3") -> 
 
 
 def _tls12(hello: bytes, certificates: Sequence[bytes]) -> bytes:
-    entries = b"".join(_sized(3, each) for each in certificates)
+    entries = b"".join(_prefix_size(3, certificate) for certificate in certificates)
     # TLS 1.2 servers confirm secure renegotiation (RFC 5746).
-    said = _server_hello(hello, SUITES["TLSv1.2"], b"\xff\x01\x00\x01\x00")
-    return _record(22, said) + _record(22, _message(CERTIFICATE, _sized(3, entries)))
+    server_hello = _server_hello(hello, SUITES["TLSv1.2"], b"\xff\x01\x00\x01\x00")
+    return _record(22, server_hello) + _record(22, _message(CERTIFICATE, _prefix_size(3, entries)))
 
 
 def _tls13(hello: bytes, certificates: Sequence[bytes]) -> bytes:
     own = X25519PrivateKey.generate()
     public = own.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    extensions = b"\x00\x2b\x00\x02\x03\x04" + b"\x00\x33" + _sized(2, b"\x00\x1d" + _sized(2, public))
-    said = _server_hello(hello, SUITES["TLSv1.3"], extensions)
-    secret = _handshake_secret(own.exchange(_key_share(hello)), hashlib.sha256(hello + said).digest())
-    entries = b"".join(_sized(3, each) + b"\0\0" for each in certificates)
-    messages = _message(EXTENSIONS, b"\0\0") + _message(CERTIFICATE, b"\0" + _sized(3, entries))
+    extensions = b"\x00\x2b\x00\x02\x03\x04" + b"\x00\x33" + _prefix_size(2, b"\x00\x1d" + _prefix_size(2, public))
+    server_hello = _server_hello(hello, SUITES["TLSv1.3"], extensions)
+    secret = _handshake_secret(own.exchange(_key_share(hello)), hashlib.sha256(hello + server_hello).digest())
+    entries = b"".join(_prefix_size(3, certificate) + b"\0\0" for certificate in certificates)
+    messages = _message(EXTENSIONS, b"\0\0") + _message(CERTIFICATE, b"\0" + _prefix_size(3, entries))
     key, iv = _expand(secret, b"key", b"", 16), _expand(secret, b"iv", b"", 12)
     records = b""
     # In small records, so that a message is in several of them.
@@ -77,12 +77,12 @@ def _tls13(hello: bytes, certificates: Sequence[bytes]) -> bytes:
         header = b"\x17\x03\x03" + (len(inner) + 16).to_bytes(2)
         nonce = (int.from_bytes(iv) ^ number).to_bytes(12)
         records += header + AESGCM(key).encrypt(nonce, inner, header)
-    return _record(22, said) + _record(20, b"\x01") + records
+    return _record(22, server_hello) + _record(20, b"\x01") + records
 
 
 def _server_hello(hello: bytes, suite: bytes, extensions: bytes) -> bytes:
     session = hello[38 : 39 + hello[38]]
-    return _message(HELLO, b"\x03\x03" + os.urandom(32) + session + suite + b"\0" + _sized(2, extensions))
+    return _message(HELLO, b"\x03\x03" + os.urandom(32) + session + suite + b"\0" + _prefix_size(2, extensions))
 
 
 def _key_share(hello: bytes) -> X25519PublicKey:
@@ -90,15 +90,15 @@ def _key_share(hello: bytes) -> X25519PublicKey:
     return X25519PublicKey.from_public_bytes(hello[at + 4 : at + 36])
 
 
-def _handshake_secret(shared: bytes, transcript: bytes) -> bytes:
+def _handshake_secret(shared_secret: bytes, transcript: bytes) -> bytes:
     """RFC 8446, section 7.1, for SHA-256 and without a pre-shared key."""
     early = hmac.digest(bytes(32), bytes(32), "sha256")
-    derived = _expand(early, b"derived", hashlib.sha256().digest(), 32)
-    return _expand(hmac.digest(derived, shared, "sha256"), b"s hs traffic", transcript, 32)
+    salt = _expand(early, b"derived", hashlib.sha256().digest(), 32)
+    return _expand(hmac.digest(salt, shared_secret, "sha256"), b"s hs traffic", transcript, 32)
 
 
 def _expand(secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
-    info = length.to_bytes(2) + _sized(1, b"tls13 " + label) + _sized(1, context)
+    info = length.to_bytes(2) + _prefix_size(1, b"tls13 " + label) + _prefix_size(1, context)
     return hmac.digest(secret, info + b"\x01", "sha256")[:length]
 
 
@@ -114,12 +114,12 @@ def _read_record(connection: socket.socket) -> bytes:
 
 def _record(kind: int, content: bytes) -> bytes:
     pieces = [content[at : at + 16000] for at in range(0, len(content), 16000)]
-    return b"".join(bytes([kind]) + b"\x03\x03" + _sized(2, piece) for piece in pieces)
+    return b"".join(bytes([kind]) + b"\x03\x03" + _prefix_size(2, piece) for piece in pieces)
 
 
 def _message(kind: int, content: bytes) -> bytes:
-    return bytes([kind]) + _sized(3, content)
+    return bytes([kind]) + _prefix_size(3, content)
 
 
-def _sized(octets: int, content: bytes) -> bytes:
+def _prefix_size(octets: int, content: bytes) -> bytes:
     return len(content).to_bytes(octets) + content

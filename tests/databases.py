@@ -253,10 +253,10 @@ def location_of(database: postgresql.Database) -> PostgresqlLocation:
 
 def _create() -> PostgresqlStorage:
     server = postgresql.shared_server()
-    with alone(_TEMPLATE) as created:
-        if not created.exists():
+    with alone(_TEMPLATE) as template:
+        if not template.exists():
             _create_template(server)
-            created.touch()
+            template.touch()
     database = server.create_database(_TEMPLATE)
     return PostgresqlStorage(database, database.connect(ADMIN))
 
@@ -287,6 +287,6 @@ def without(storage: Storage, table: str) -> Iterator[None]:
 
 def begin_to_listen(store: Store) -> None:
     """Wait until a shared database reports what other processes do; at first, it calls all listeners."""
-    connected = threading.Event()
-    store.on_note(list(Topic)[-1], connected.set)
-    assert not store.is_shared or connected.wait(30)
+    connection = threading.Event()
+    store.on_note(list(Topic)[-1], connection.set)
+    assert not store.is_shared or connection.wait(30)

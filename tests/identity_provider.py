@@ -43,14 +43,14 @@ class IdentityProvider:
         }
 
     def __enter__(self) -> "IdentityProvider":
-        wanted = {
+        settings = {
             "port": self._port,
             "key": RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}).as_dict(private=True),
             "client_id": CLIENT,
             "client_secret": SECRET,
             "password": self.password,
         }
-        command = [sys.executable, str(PROGRAM), json.dumps(wanted)]
+        command = [sys.executable, str(PROGRAM), json.dumps(settings)]
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -63,8 +63,8 @@ class IdentityProvider:
 
     def serve(self, publisher_url: str, people: Mapping[str, Sequence[str]]) -> None:
         """Serve these *people*, by name with their groups, and nobody else, to the Holdfast at *publisher_url*."""
-        wanted = {"redirect_uri": f"{publisher_url}/sign-in/callback", "people": people}
+        registration = {"redirect_uri": f"{publisher_url}/sign-in/callback", "people": people}
         assert self._process.stdin
         assert self._process.stdout
-        print(json.dumps(wanted), file=self._process.stdin, flush=True)
+        print(json.dumps(registration), file=self._process.stdin, flush=True)
         assert self._process.stdout.readline() == "ready\n", self._errors.read_text()

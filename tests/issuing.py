@@ -73,7 +73,7 @@ class Issued:
 
     def followed_by(self, *above: "Issued") -> "Issued":
         """The same, of a server that sends *above* after it."""
-        return Issued(self.certificate, self.key, tuple(each.certificate for each in above))
+        return Issued(self.certificate, self.key, tuple(identity.certificate for identity in above))
 
 
 def issue(
@@ -159,28 +159,28 @@ def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False, c
     return x509.KeyUsage(**bits, **own), True
 
 
-def alter(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> Issued:
+def alter(identity: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> Issued:
     """
     Replace parts of a certificate in DER and sign it again, which `cryptography` would refuse to do.
 
     The parts are called as in RFC 5280, section 4.1: version, serial_number, signature, issuer, validity, subject,
     spki, extensions; an empty one is left out. *by* signs it, or else its own key; *algorithm* needs an RSA key.
     """
-    return Issued(_load(altered(issued, by, algorithm, **parts)), issued.key, issued.issuers)
+    return Issued(_load(alter_der(identity, by, algorithm, **parts)), identity.key, identity.issuers)
 
 
-def altered(issued: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
+def alter_der(identity: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
     """Return the DER of the certificate that `alter` makes, even if `cryptography` can't load it."""
-    (certificate,) = der.read(issued.der)
+    (certificate,) = der.read(identity.der)
     tbs, signature_algorithm, _ = certificate.children()
     names = ("version", "serial_number", "signature", "issuer", "validity", "subject", "spki", "extensions")
-    kept = dict(zip(names, (bytes(element.raw) for element in tbs.children()), strict=True))
+    elements = dict(zip(names, (bytes(element.raw) for element in tbs.children()), strict=True))
     signature = bytes(signature_algorithm.raw)
     if algorithm:
         signature = tlv(0x30, tlv(0x06, der.oid(algorithm.oid)), tlv(0x05))
-    content = tlv(0x30, *(kept | {"signature": signature} | parts).values())
-    signed = _sign((by or issued).key, content, algorithm.digest if algorithm else hashes.SHA256())
-    return tlv(0x30, content, signature, tlv(0x03, b"\0" + signed))
+    content = tlv(0x30, *(elements | {"signature": signature} | parts).values())
+    value = _sign((by or identity).key, content, algorithm.digest if algorithm else hashes.SHA256())
+    return tlv(0x30, content, signature, tlv(0x03, b"\0" + value))
 
 
 def _sign(key: PrivateKey, content: bytes, digest: hashes.HashAlgorithm) -> bytes:
@@ -193,10 +193,10 @@ def _sign(key: PrivateKey, content: bytes, digest: hashes.HashAlgorithm) -> byte
     return key.sign(content, ec.ECDSA(digest))
 
 
-def _load(made: bytes) -> x509.Certificate:
+def _load(data: bytes) -> x509.Certificate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return x509.load_der_x509_certificate(made)
+        return x509.load_der_x509_certificate(data)
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -252,8 +252,8 @@ def rsa_key(bits: int = 2048) -> PrivateKey:
     return rsa.generate_private_key(65537, bits)
 
 
-def revoke(by: Issued, *revoked: Issued, end: timedelta = 30 * DAY) -> bytes:
-    """Make the CRL of *by*, as PEM, that lists *revoked* and ends after *end*."""
+def revoke(by: Issued, *identities: Issued, end: timedelta = 30 * DAY) -> bytes:
+    """Make the CRL of *by*, as PEM, that lists *identities* and ends after *end*."""
     now = datetime.now(UTC)
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -261,17 +261,17 @@ def revoke(by: Issued, *revoked: Issued, end: timedelta = 30 * DAY) -> bytes:
         .last_update(now - 30 * DAY)
         .next_update(now + end)
     )
-    for each in revoked:
-        entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+    for identity in identities:
+        entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(now - DAY).build())
     return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def server_context(
-    presented: Issued, alpn: Iterable[str] = (), client_ca: Issued | None = None, *, client_needed: bool = True
+    identity: Issued, alpn: Iterable[str] = (), client_ca: Issued | None = None, *, client_needed: bool = True
 ) -> ssl.SSLContext:
     """
-    Make the TLS side of a server that presents *presented* and its issuers.
+    Make the TLS side of a server that presents *identity* and its issuers.
 
     With *client_ca* it asks for a certificate that this CA issued, and refuses who has none if one is needed.
     """
@@ -284,7 +284,7 @@ def server_context(
         context.load_verify_locations(cadata=client_ca.pem.decode())
         context.verify_mode = ssl.CERT_REQUIRED if client_needed else ssl.CERT_OPTIONAL
     with tempfile.NamedTemporaryFile() as file:
-        file.write(presented.key_pem + presented.chain_pem)
+        file.write(identity.key_pem + identity.chain_pem)
         file.flush()
         context.load_cert_chain(file.name)
     return context
@@ -326,17 +326,19 @@ def answer(csr_pem: str, by: Issued) -> Issued:
     return Issued(builder.sign(by.key, hashes.SHA256()), by.key, _issuers(by))
 
 
-def identity_file(password: str, issued: Issued) -> bytes:
+def identity_file(password: str, identity: Issued) -> bytes:
     """Write a PKCS#12 file of a key and its chain that *password* protects."""
     protection = BestAvailableEncryption(password.encode()) if password else NoEncryption()
-    issuers = list(issued.issuers)
-    return pkcs12.serialize_key_and_certificates(b"me", issued.key, issued.certificate, issuers, protection)
+    issuers = list(identity.issuers)
+    return pkcs12.serialize_key_and_certificates(b"me", identity.key, identity.certificate, issuers, protection)
 
 
-def truststore(password: str, *issued: Issued) -> bytes:
+def truststore(password: str, *identities: Issued) -> bytes:
     """Write a PKCS#12 file with only certificates, protected by *password*."""
     protection = BestAvailableEncryption(password.encode())
-    return pkcs12.serialize_key_and_certificates(None, None, None, [each.certificate for each in issued], protection)
+    return pkcs12.serialize_key_and_certificates(
+        None, None, None, [identity.certificate for identity in identities], protection
+    )
 
 
 def keystore(entries: Iterable[tuple[str, bytes]], password: str = "", tag: int = 2, jceks: bool = False) -> bytes:

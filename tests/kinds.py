@@ -2,8 +2,8 @@
 Kinds of backend, and of trust for them. The gateway's verdict on each is in docs/reference/verdicts.md.
 
     kind = ACCEPTED["self-signed with CA:TRUE"]()
-    with kind.served() as (url, backend):
-        holdfast.import_certificate(url, kind.imported)
+    with kind.serve() as (url, backend):
+        holdfast.import_certificate(url, kind.file)
 
 The kinds of ACCEPTED are accepted once their file is imported, those of REJECTED are not; none is before.
 Those in which more than a certificate decides are in circumstances.py.
@@ -48,22 +48,22 @@ BOTH = "its root and intermediate"
 class Kind:
     """The certificates of a backend, the file that is imported for it, its description, and the host of its URL."""
 
-    presented: Issued | None  # None: no TLS
-    imported: bytes = b""  # empty: nothing
-    trusted: str = "its root"
+    identity: Issued | None  # None: no TLS
+    file: bytes = b""  # empty: nothing
+    description: str = "its root"
     host: str = HOST
     password: str = ""  # of the file
     tls: ssl.SSLContext | None = None  # if it differs from the default
     settings: Mapping[str, object] = field(default_factory=dict)  # as in REST
-    place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend with *presented*
+    place: Callable[[], AbstractContextManager[str]] | None = None  # instead of a backend with *identity*
     begins: datetime | None = None  # when it becomes this kind, if that takes time
 
     def backend(self) -> Backend:
         """Make the backend that presents it."""
-        return Backend(self.presented, tls=self.tls)
+        return Backend(self.identity, tls=self.tls)
 
     @contextmanager
-    def served(self) -> Iterator[tuple[str, Backend | None]]:
+    def serve(self) -> Iterator[tuple[str, Backend | None]]:
         """Run what is there, and give its https URL, and the backend unless there is something else."""
         if self.place:
             with self.place() as url:
@@ -76,8 +76,8 @@ class Kind:
 Kinds = dict[str, Callable[[], Kind]]
 
 
-def itself(presented: Issued, host: str = HOST) -> Kind:
-    return Kind(presented, presented.pem, "itself", host)
+def itself(identity: Issued, host: str = HOST) -> Kind:
+    return Kind(identity, identity.pem, "itself", host)
 
 
 def below(issuer: Issued, **options: object) -> Kind:
@@ -100,7 +100,7 @@ def bundle(*parts: Issued) -> bytes:
     return b"".join(part.pem for part in parts)
 
 
-def packed() -> Kind:
+def pkcs7_file() -> Kind:
     backend = issue(HOST, by=INTERMEDIATE)
     certificates = [ROOT.certificate, INTERMEDIATE.certificate]
     return Kind(backend.alone, pkcs7.serialize_certificates(certificates, Encoding.DER), f"{BOTH}, as PKCS#7")
@@ -153,7 +153,7 @@ ACCEPTED: Kinds = {
     "a CA more than the path length allows, all imported": lambda: Kind(
         issue(HOST, by=(cas := too_deep())[1]).alone, bundle(*cas, ROOT), "all CAs above it"
     ),
-    "issuer with CA:FALSE that is imported": lambda: Kind((made := no_ca_above())[1].alone, made[0].pem, "its issuer"),
+    "issuer with CA:FALSE that is imported": lambda: Kind((pair := no_ca_above())[1].alone, pair[0].pem, "its issuer"),
     "CA with an unknown critical extension": lambda: below(issue(ca=True, more=[(UNKNOWN_EXTENSION, True)])),
     "together with an expired one in one file": lambda: Kind(
         backend := issue(HOST), issue(HOST, **EXPIRED).pem + backend.pem, "itself and an expired one"
@@ -161,7 +161,7 @@ ACCEPTED: Kinds = {
     "together with another of its name in one file": lambda: Kind(
         backend := issue(HOST), issue(HOST).pem + backend.pem, "itself and another"
     ),
-    "PKCS#7 file": packed,
+    "PKCS#7 file": pkcs7_file,
     "PKCS#12 truststore with a password": lambda: replace(
         Kind(issue(HOST, by=ROOT), truststore("geheim", ROOT), "its root, as PKCS#12"), password="geheim"
     ),

@@ -32,8 +32,8 @@ class Load:
         self._holdfast, self._path = holdfast, path
         calls = [self._call_again if reconnects and number % 2 else self._call for number in range(callers)]
         self._threads = [threading.Thread(target=call, args=[number]) for number, call in enumerate(calls)]
-        self._ended = threading.Event()
-        self._answered = [0] * callers
+        self._end = threading.Event()
+        self._counts = [0] * callers
         self.answers: Counter[str] = Counter()
 
     def __enter__(self) -> "Load":
@@ -43,32 +43,32 @@ class Load:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._ended.set()
+        self._end.set()
         for thread in self._threads:
             thread.join()
 
     def _call(self, number: int) -> None:
         with self._holdfast.caller() as client:
-            while not self._ended.wait(PAUSE):
+            while not self._end.wait(PAUSE):
                 self._send(client, number)
 
     def _call_again(self, number: int) -> None:
-        while not self._ended.wait(PAUSE):
+        while not self._end.wait(PAUSE):
             with self._holdfast.caller() as client:
                 self._send(client, number)
 
     def _send(self, client: httpx2.Client, number: int) -> None:
         try:
             answer = client.get(self._path)
-            said = "200" if answer.status_code == 200 else refusal(answer)
+            outcome = "200" if answer.status_code == 200 else refusal(answer)
         except (httpx2.HTTPError, AssertionError) as error:
-            said = repr(error)
-        self.answers[said] += 1
-        self._answered[number] += 1
+            outcome = repr(error)
+        self.answers[outcome] += 1
+        self._counts[number] += 1
 
     def go_on(self, requests: int = 12) -> None:
         """Wait until that many more requests were answered, and each caller's answer is to a request since now."""
-        total, each = sum(self._answered) + requests, [count + 2 for count in self._answered]
+        total, targets = sum(self._counts) + requests, [count + 2 for count in self._counts]
         wait_until(
-            lambda: sum(self._answered) >= total and all(map(int.__ge__, self._answered, each))  # one may be in flight
+            lambda: sum(self._counts) >= total and all(map(int.__ge__, self._counts, targets))  # one may be in flight
         )

@@ -28,7 +28,7 @@ _RESET = b"reset"  # instead of closing the connection normally
 
 
 def _fields(number: int) -> bytes:
-    return b"".join(b"x-%d: 1\r\n" % each for each in range(number))
+    return b"".join(b"x-%d: 1\r\n" % index for index in range(number))
 
 
 # What is sent before the connection is closed.
@@ -57,9 +57,9 @@ HTTP1: dict[str, bytes] = {
 
 
 @contextmanager
-def misbehaving_backend(presented: Issued | None = None, *, http2: bool = False) -> Iterator[str]:
-    """Run a misbehaving backend and yield its URL; TLS with *presented*, optionally HTTP/2 (only over TLS)."""
-    tls = server_context(presented, ["h2"] if http2 else None) if presented else None
+def misbehaving_backend(identity: Issued | None = None, *, http2: bool = False) -> Iterator[str]:
+    """Run a misbehaving backend and yield its URL; TLS with *identity*, optionally HTTP/2 (only over TLS)."""
+    tls = server_context(identity, ["h2"] if http2 else None) if identity else None
     talk = _talk_http2 if http2 else _talk_http1
 
     class _Handler(socketserver.BaseRequestHandler):
@@ -86,22 +86,22 @@ def misbehaving_backend(presented: Issued | None = None, *, http2: bool = False)
 
 
 def _talk_http1(connection: socket.socket) -> None:
-    heard = b""
-    while b"\r\n\r\n" not in heard:
+    request = b""
+    while b"\r\n\r\n" not in request:
         data = connection.recv(65536)
         if not data:
             return
-        heard += data
-    name = heard.split()[1].rpartition(b"/")[2].decode()
+        request += data
+    name = request.split()[1].rpartition(b"/")[2].decode()
     if name == "silent":
         connection.recv(1)
         return
-    said = HTTP1.get(name, HTTP1["good"])
-    if said is _RESET:
+    reply = HTTP1.get(name, HTTP1["good"])
+    if reply is _RESET:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
         return
-    connection.sendall(said)
+    connection.sendall(reply)
     with contextlib.suppress(OSError):
         if isinstance(connection, ssl.SSLSocket):
             connection.unwrap()

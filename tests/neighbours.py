@@ -66,9 +66,9 @@ async def control_plane(store: Store, name: str, sealing: Sealing = SEALING) -> 
 async def neighbours(store: Store, names: str = "ab") -> AsyncIterator[Sequence[Neighbour]]:
     """Run control planes that know each other until the block ends."""
     async with AsyncExitStack() as stack:
-        each = [await stack.enter_async_context(control_plane(store, name)) for name in names]
-        await until(lambda: all(len(one.mailbox.others) == len(names) - 1 for one in each))
-        yield each
+        control_planes = [await stack.enter_async_context(control_plane(store, name)) for name in names]
+        await until(lambda: all(len(one.mailbox.others) == len(names) - 1 for one in control_planes))
+        yield control_planes
 
 
 async def until(condition: Callable[[], object]) -> None:

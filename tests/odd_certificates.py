@@ -13,26 +13,28 @@ SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"
 
 
 def add_extension(
-    issued: Issued, oid: str, content: bytes, *, by: Issued | None = None, critical: bool = False
+    identity: Issued, oid: str, content: bytes, *, by: Issued | None = None, critical: bool = False
 ) -> Issued:
-    """Add an extension to *issued*, or replace the one with the same OID."""
-    others = [bytes(each.raw) for each in Structure.of(issued.der).extensions if extension_oid(each) != oid]
-    added = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, content))
-    return alter(issued, by, extensions=tlv(0xA3, tlv(0x30, *others, added)))
+    """Add an extension to *identity*, or replace the one with the same OID."""
+    other_extensions = [
+        bytes(extension.raw) for extension in Structure.of(identity.der).extensions if extension_oid(extension) != oid
+    ]
+    new_extension = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, content))
+    return alter(identity, by, extensions=tlv(0xA3, tlv(0x30, *other_extensions, new_extension)))
 
 
-def make_critical(issued: Issued, oid: str, *, by: Issued | None = None) -> Issued:
+def make_critical(identity: Issued, oid: str, *, by: Issued | None = None) -> Issued:
     """Make an extension critical that isn't."""
-    (extension,) = (each for each in Structure.of(issued.der).extensions if extension_oid(each) == oid)
-    return add_extension(issued, oid, extension.children()[-1].octets(), by=by, critical=True)
+    (extension,) = (element for element in Structure.of(identity.der).extensions if extension_oid(element) == oid)
+    return add_extension(identity, oid, extension.children()[-1].octets(), by=by, critical=True)
 
 
-def describe_curve(issued: Issued) -> Issued:
+def describe_curve(identity: Issued) -> Issued:
     """Describe the curve of a P-256 key instead of naming it (RFC 5480, section 2.1.1)."""
-    spki = issued.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    spki = identity.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     key = bytes(der.read(spki)[0].children()[1].raw)
     algorithm = tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.2.1")), _described_p256())
-    return alter(issued, spki=tlv(0x30, algorithm, key))
+    return alter(identity, spki=tlv(0x30, algorithm, key))
 
 
 def _described_p256() -> bytes:
@@ -45,7 +47,7 @@ def _described_p256() -> bytes:
         0x30,
         tlv(0x02, b"\1"),
         tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.1.1")), tlv(0x02, prime.to_bytes(33, "big"))),
-        tlv(0x30, *(tlv(0x04, each.to_bytes(32, "big")) for each in coefficients)),
+        tlv(0x30, *(tlv(0x04, coefficient.to_bytes(32, "big")) for coefficient in coefficients)),
         tlv(0x04, base.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
         tlv(0x02, order.to_bytes(33, "big")),
         tlv(0x02, b"\1"),

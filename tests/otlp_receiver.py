@@ -47,10 +47,10 @@ class Span:
 class OtlpReceiver:
     """Receives on its port until the block ends; `stop` and `start` are for failures."""
 
-    def __init__(self, presented: Issued, port: int = 0) -> None:
+    def __init__(self, identity: Issued, port: int = 0) -> None:
         """It presents this certificate, with its chain; *port* 0: a free one."""
-        chain = presented.pem + b"".join(each.public_bytes(Encoding.PEM) for each in presented.issuers)
-        self._credentials = grpc.ssl_server_credentials([(presented.key_pem, chain)])
+        chain = identity.pem + b"".join(issuer.public_bytes(Encoding.PEM) for issuer in identity.issuers)
+        self._credentials = grpc.ssl_server_credentials([(identity.key_pem, chain)])
         self.spans: list[Span] = []
         self.records: list[Any] = []  # LogRecord
         self.metrics: dict[str, Any] = {}  # the last Metric, by name
@@ -107,7 +107,7 @@ class OtlpReceiver:
             resource = _read(group.resource.attributes)
             self.metric_services.add(f"{resource['service.name']}/{resource['service.instance.id']}")
             for scope in group.instrumentation_library_metrics:
-                self.metrics |= {each.name: each for each in scope.metrics}
+                self.metrics |= {metric.name: metric for metric in scope.metrics}
         return ExportMetricsServiceResponse()
 
 
@@ -156,10 +156,12 @@ def read_spans(request: Any) -> Iterator[Span]:
         resource = _read(group.resource.attributes)
         # The name of `scope_spans` in the version of the messages that xds-protos has; the numbers are the same.
         for scope in group.instrumentation_library_spans:
-            for each in scope.spans:
-                trace, parent = each.trace_id.hex(), each.parent_span_id.hex()
-                yield Span(trace, each.span_id.hex(), parent, each.name, _read(each.attributes), resource)
+            for span in scope.spans:
+                trace, parent = span.trace_id.hex(), span.parent_span_id.hex()
+                yield Span(trace, span.span_id.hex(), parent, span.name, _read(span.attributes), resource)
 
 
 def _read(attributes: Any) -> dict[str, str]:
-    return {each.key: each.value.string_value or str(each.value.int_value or "") for each in attributes}
+    return {
+        attribute.key: attribute.value.string_value or str(attribute.value.int_value or "") for attribute in attributes
+    }

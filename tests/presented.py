@@ -23,13 +23,15 @@ from kinds import EXPIRED, HOST, INTERMEDIATE, ROOT, RSA_ROOT, Kind, Kinds
 OLD_ROOT = issue(ca=True, common_name="expired root", **EXPIRED)
 CROSS_KEY = p256()
 FIRST, SECOND = (issue(ca=True, common_name=f"{name} root") for name in ("first", "second"))
-BY_FIRST, BY_SECOND = (issue(by=each, ca=True, common_name="cross-signed", key=CROSS_KEY) for each in (FIRST, SECOND))
+BY_FIRST, BY_SECOND = (
+    issue(by=issuer, ca=True, common_name="cross-signed", key=CROSS_KEY) for issuer in (FIRST, SECOND)
+)
 
 
-def chain_of(presented: Issued) -> list[Certificate]:
+def chain_of(identity: Issued) -> list[Certificate]:
     """The certificates that a server sends, its own first."""
-    every = (presented.certificate, *presented.issuers)
-    return [read_certificate(Issued(each, presented.key, ()).der) for each in every]
+    certificates = (identity.certificate, *identity.issuers)
+    return [read_certificate(Issued(certificate, identity.key, ()).der) for certificate in certificates]
 
 
 def through(**options: object) -> Kind:
@@ -38,9 +40,9 @@ def through(**options: object) -> Kind:
     return Kind(issue(HOST, by=intermediate), ROOT.pem)
 
 
-def unknown(presented: Issued, *sent: Issued) -> Kind:
-    """Nothing is imported; the backend sends *sent* after its own certificate."""
-    return NOTHING(presented.followed_by(*sent))
+def unknown(identity: Issued, *above: Issued) -> Kind:
+    """Nothing is imported; the backend sends *above* after its own certificate."""
+    return NOTHING(identity.followed_by(*above))
 
 
 def of(issuer: Issued, *names: str, **options: object) -> Issued:
@@ -73,7 +75,7 @@ SEVERAL: Kinds = {
     ),
     "expired and for another name, root imported": lambda: Kind(of(ROOT, "other.test", **EXPIRED), ROOT.pem),
     "imported, but only public roots are trusted, for another name": lambda: replace(
-        Kind(made := issue("other.test"), made.pem, "itself; only public roots"), settings={"anchors": "public"}
+        Kind(identity := issue("other.test"), identity.pem, "itself; only public roots"), settings={"anchors": "public"}
     ),
     "cross-signed, the other CA's certificate first": lambda: Kind(
         of(BY_FIRST).followed_by(BY_FIRST, BY_SECOND), SECOND.pem, "the second root"

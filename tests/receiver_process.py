@@ -19,19 +19,19 @@ LOCK = threading.Lock()
 
 
 def keep(file, record):
-    with LOCK, open(file, "a", encoding="utf-8") as opened:  # noqa: PTH123
-        opened.write(json.dumps(record) + "\n")
+    with LOCK, open(file, "a", encoding="utf-8") as stream:  # noqa: PTH123
+        stream.write(json.dumps(record) + "\n")
 
 
 def receive_webhooks(file, statuses):
-    left = list(statuses)
+    queue = list(statuses)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             """Keep the request, and answer with the next status."""
             body = self.rfile.read(int(self.headers["content-length"]))
             with LOCK:
-                status = left.pop(0) if left else 200
+                status = queue.pop(0) if queue else 200
             headers = {name.lower(): value for name, value in self.headers.items()}
             keep(file, {"path": self.path, "headers": headers, "body": body.decode(), "status": status})
             if status == 0:

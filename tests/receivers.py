@@ -45,7 +45,7 @@ class Receiver:
     @property
     def bodies(self):
         """The JSON bodies that it has received."""
-        return [json.loads(each["body"]) for each in self.received]
+        return [json.loads(request["body"]) for request in self.received]
 
     def wait_for(self, count):
         """Wait until it has received *count* messages, and return them."""

@@ -29,7 +29,7 @@ NUMBER = extension("2.5.29.20", tlv(0x02, b"\5"))
 
 def write_crl(
     by: Issued,
-    *revoked: Issued,
+    *identities: Issued,
     extensions: Iterable[bytes] = (NUMBER,),
     entry_extensions: Iterable[bytes] = (),
     version: int | None = 1,
@@ -51,8 +51,8 @@ def write_crl(
         0x30, tlv(0x06, der.oid(oid or (RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256)))
     )
     now = datetime.now(UTC)
-    entries = [_entry(each, now - DAY, list(entry_extensions)) for each in revoked]
-    written = list(extensions)
+    entries = [_entry(identity, now - DAY, list(entry_extensions)) for identity in identities]
+    extension_list = list(extensions)
     content = tlv(
         0x30,
         b"" if version is None else tlv(0x02, bytes([version])),
@@ -61,19 +61,19 @@ def write_crl(
         _time(now + start),
         _time(now + end) if end is not None else b"",
         tlv(0x30, *entries) if entries else b"",
-        tlv(0xA0, tlv(0x30, *written)) if written else b"",
+        tlv(0xA0, tlv(0x30, *extension_list)) if extension_list else b"",
     )
     if isinstance(key, rsa.RSAPrivateKey):
         signature = key.sign(content, padding.PKCS1v15(), _DIGESTS[digest])
     else:
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         signature = key.sign(content, ec.ECDSA(_DIGESTS[digest]))
-    made = tlv(0x30, content, algorithm, tlv(0x03, b"\0" + signature))
-    return b"-----BEGIN X509 CRL-----\n" + encodebytes(made) + b"-----END X509 CRL-----\n"
+    crl = tlv(0x30, content, algorithm, tlv(0x03, b"\0" + signature))
+    return b"-----BEGIN X509 CRL-----\n" + encodebytes(crl) + b"-----END X509 CRL-----\n"
 
 
-def _entry(revoked: Issued, when: datetime, extensions: list[bytes]) -> bytes:
-    number = revoked.certificate.serial_number
+def _entry(identity: Issued, when: datetime, extensions: list[bytes]) -> bytes:
+    number = identity.certificate.serial_number
     serial = tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
     return tlv(0x30, serial, _time(when), tlv(0x30, *extensions) if extensions else b"")
 

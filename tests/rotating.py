@@ -26,7 +26,7 @@ class Rotation:
 
     def __init__(self, holdfast: Holdfast, endpoint: str) -> None:
         self._holdfast, self.endpoint = holdfast, endpoint
-        self._ended = threading.Event()
+        self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._numbers = itertools.count()
         self.steps, self.last, self.uncertain = 0, "", set[str]()
@@ -38,11 +38,11 @@ class Rotation:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._ended.set()
+        self._end.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._end.is_set():
             alias = f"rotated{next(self._numbers)}.{threading.get_ident()}"
             form = {"alias": alias, "endpoint": self.endpoint}
             files = {"certificate": ("certificate.crt", issue("127.0.0.1").pem)}
@@ -57,7 +57,7 @@ class Rotation:
                 if before and self._holdfast.rest.delete(f"/endpoint-certificates/{before}").is_success:
                     self.uncertain.discard(before)
                 self.steps += 1
-            self._ended.wait(0.05)
+            self._end.wait(0.05)
 
     def _note(self, answer: httpx2.Response, *aliases: str) -> None:
         """Count a rejected request, which changed nothing unless the database was lost while it committed."""

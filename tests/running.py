@@ -52,14 +52,14 @@ def wait_until(condition: Callable[[], T], within: float = 40.0) -> T:
     """Call *condition* until its result is true, and return that; fail after *within* seconds."""
     begin = time.monotonic()
     pause = 0.005
-    while not (said := condition()):
-        waited = time.monotonic() - begin
-        if waited > within:
-            raise AssertionError(f"after {within} seconds it still says {said!r}")
+    while not (value := condition()):
+        duration = time.monotonic() - begin
+        if duration > within:
+            raise AssertionError(f"after {within} seconds it still says {value!r}")
         time.sleep(pause)
         # Asking costs time, too, of those who are to answer.
-        pause = min(pause * 1.5, max(SHORT_PAUSE, waited / 20), LONG_PAUSE)
-    return said
+        pause = min(pause * 1.5, max(SHORT_PAUSE, duration / 20), LONG_PAUSE)
+    return value
 
 
 def refusal(answer: httpx2.Response) -> str:
@@ -115,8 +115,8 @@ class Holdfast:
         ours["HOLDFAST_WATCH_INTERVAL"] = "0"  # backends of tests count their connections
         # Variables of the tests themselves would be warned about.
         theirs = unknown_variables(os.environ)
-        given = {name: value for name, value in os.environ.items() if name not in theirs}
-        self.environment = given | ours | environment
+        inherited = {name: value for name, value in os.environ.items() if name not in theirs}
+        self.environment = inherited | ours | environment
         self.command = COMMAND  # set another one to run another version
         self._forks = forks
         self._process: Process | None = None
@@ -211,7 +211,7 @@ class Holdfast:
 
     def speak_http_alone(self) -> None:
         """Start the gateway without TLS next time."""
-        self._addresses = {name: each for name, each in self._addresses.items() if "-tls" not in name}
+        self._addresses = {name: address for name, address in self._addresses.items() if "-tls" not in name}
 
     def listen_by_name_and_on_ipv6(self) -> None:
         """Listen on `localhost` and `[::1]` next time, on the same ports."""
@@ -227,10 +227,10 @@ class Holdfast:
         (line,) = errors.read_text().splitlines()
         return line
 
-    def options(self, **others: str) -> list[str]:
-        """Return the options for its data directory and addresses, overridden by *others*."""
-        every = {"data": str(self.data)} | self._addresses | self._several | others
-        return [f"--{name}={value}" for name, value in every.items()]
+    def options(self, **overrides: str) -> list[str]:
+        """Return the options for its data directory and addresses, overridden by *overrides*."""
+        settings = {"data": str(self.data)} | self._addresses | self._several | overrides
+        return [f"--{name}={value}" for name, value in settings.items()]
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Read what it has logged since its last start."""
@@ -312,22 +312,22 @@ class Holdfast:
     def kill_agent(self) -> None:
         """Kill the agent of its gateway; Envoy continues."""
 
-        def ended() -> bool:
+        def has_ended() -> bool:
             if agent := self._running_agent():
                 kill(agent)
             return not is_locked(self.gateway / LOCK_FILE)
 
-        wait_until(ended)
+        wait_until(has_ended)
 
     def kill_envoy(self) -> None:
         """Kill its Envoy, including one that is just being started."""
 
-        def ended() -> bool:
+        def has_ended() -> bool:
             if envoy := self._running_envoy():
                 kill(envoy)
             return not is_locked(self.gateway / ENVOY_LOCK)
 
-        wait_until(ended)
+        wait_until(has_ended)
 
     # What a publisher does
 
@@ -499,10 +499,10 @@ def _client(
     return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30, limits=limits)
 
 
-def write_identity(directory: Path, issued: Issued) -> tuple[Path, Path]:
+def write_identity(directory: Path, identity: Issued) -> tuple[Path, Path]:
     """Write chain and key of a server into *directory*, as `--tls-cert` and the like read them."""
     certificate, key = directory / "publisher.pem", directory / "publisher.key"
-    for path, content in ((key, issued.key_pem), (certificate, issued.chain_pem)):
+    for path, content in ((key, identity.key_pem), (certificate, identity.chain_pem)):
         path.touch(mode=0o600)
         path.write_bytes(content)
     return certificate, key

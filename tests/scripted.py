@@ -42,12 +42,12 @@ class Message:
 
 def read_message(connection: socket.socket) -> Message:
     """Read up to the end of the head; `rest` is what came with it."""
-    heard = b""
-    while b"\r\n\r\n" not in heard:
-        heard += receive(connection)
-    head, _, rest = heard.partition(b"\r\n\r\n")
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += receive(connection)
+    head, _, rest = data.partition(b"\r\n\r\n")
     line, *lines = head.decode("latin-1").split("\r\n")
-    pairs = (each.partition(":") for each in lines)
+    pairs = (line.partition(":") for line in lines)
     return Message(line, [(name.lower(), value.strip()) for name, _, value in pairs], rest)
 
 
@@ -58,11 +58,11 @@ def receive(connection: socket.socket) -> bytes:
     raise EOFError
 
 
-def read_until(connection: socket.socket, heard: bytes, end: bytes) -> bytes:
-    """Read on after *heard* until it ends with *end*."""
-    while not heard.endswith(end):
-        heard += receive(connection)
-    return heard
+def read_until(connection: socket.socket, data: bytes, end: bytes) -> bytes:
+    """Read on after *data* until it ends with *end*."""
+    while not data.endswith(end):
+        data += receive(connection)
+    return data
 
 
 def answer(*fields: str, status: str = "200 OK", body: bytes = b"ok") -> Script:
@@ -78,21 +78,21 @@ def refuse_early(connection: socket.socket, _: Message) -> None:
         b"too large"
     )
     socket.socket.shutdown(connection, socket.SHUT_WR)
-    ended = select.poll()
-    ended.register(connection, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
-    ended.poll(PATIENCE * 1000)
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+    poll.poll(PATIENCE * 1000)
     raise EOFError
 
 
 class ScriptedBackend:
     """A server that reads the head of each request and lets *script* do the rest; TLS with *presented*."""
 
-    def __init__(self, script: Script, presented: Issued | None = None) -> None:
+    def __init__(self, script: Script, identity: Issued | None = None) -> None:
         self._script = script
-        self._tls = server_context(presented) if presented else None
+        self._tls = server_context(identity) if identity else None
         self._listening = listen_on_new_port()
         self._thread = threading.Thread(target=self._accept)
-        self.url = f"{'https' if presented else 'http'}://{V4}:{self._listening.getsockname()[1]}"
+        self.url = f"{'https' if identity else 'http'}://{V4}:{self._listening.getsockname()[1]}"
         self.requests: list[Message] = []
 
     def __enter__(self) -> "ScriptedBackend":
@@ -132,9 +132,9 @@ def exchange(address: tuple[str, int], *lines: str, body: bytes = b"") -> Messag
     """Send a request over a new connection and return what the gateway sends until it closes the connection."""
     with dial(address) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-        answered = read_message(connection)
-        rest = answered.rest
+        message = read_message(connection)
+        rest = message.rest
         with contextlib.suppress(EOFError):
             while True:
                 rest += receive(connection)
-        return Message(answered.line, answered.fields, rest)
+        return Message(message.line, message.fields, rest)

@@ -24,30 +24,30 @@ def new_key(kid: str = "one") -> ECKey:
     return ECKey.generate_key("P-256", {"kid": kid})
 
 
-def signed(claims: Mapping[str, Any], key: ECKey) -> str:
+def sign(claims: Mapping[str, Any], key: ECKey) -> str:
     """Return a correct token with *claims*."""
     return jwt.encode({"alg": "ES256", "kid": key.kid}, dict(claims), key)
 
 
-def forged(claims: Mapping[str, Any], alg: str, secret: bytes) -> str:
+def forge(claims: Mapping[str, Any], alg: str, secret: bytes) -> str:
     """Return a token with *claims* that anyone with *secret* can create, signed with *alg*: none or HS256."""
-    body = ".".join(_written(part) for part in ({"alg": alg, "kid": "one"}, claims))
-    made = hmac.digest(secret, body.encode(), "sha256") if alg == "HS256" else b""
-    return f"{body}.{urlsafe_b64encode(made).decode().rstrip('=')}"
+    body = ".".join(_encode(part) for part in ({"alg": alg, "kid": "one"}, claims))
+    signature = hmac.digest(secret, body.encode(), "sha256") if alg == "HS256" else b""
+    return f"{body}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-def _written(part: Mapping[str, Any]) -> str:
+def _encode(part: Mapping[str, Any]) -> str:
     return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 class ScriptedProvider:
-    """A provider whose attributes determine its responses and can be changed at any time; requests are in *asked*."""
+    """A provider whose attributes determine its responses and can be changed at any time; it records its *requests*."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, list[str]], str]] = []  # path, form, header Authorization
+        self.requests: list[tuple[str, dict[str, list[str]], str]] = []  # path, form, header Authorization
         self.key = new_key()
         self.claims: dict[str, Any] = {}  # in addition to, or instead of, the correct ones
-        self.sign: Callable[[Mapping[str, Any]], str] = lambda claims: signed(claims, self.key)
+        self.sign: Callable[[Mapping[str, Any]], str] = lambda claims: sign(claims, self.key)
         self.answers: dict[str, tuple[int, bytes]] = {}  # by path, instead of the correct ones
         self.nonce = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -83,14 +83,14 @@ class ScriptedProvider:
     def _answer(self, path: str) -> tuple[int, bytes]:
         if path in self.answers:
             return self.answers[path]
-        known: dict[str, Any] = {
+        documents: dict[str, Any] = {
             "/.well-known/openid-configuration": self.metadata,
             "/keys": {"keys": [self.key.as_dict(private=False)]},
             "/userinfo": self.user_info,
         }
         if path == "/token":
-            known[path] = {"access_token": "opens user info", "token_type": "Bearer", "id_token": self.id_token()}
-        return (200, json.dumps(known[path]).encode()) if path in known else (404, b"")
+            documents[path] = {"access_token": "opens user info", "token_type": "Bearer", "id_token": self.id_token()}
+        return (200, json.dumps(documents[path]).encode()) if path in documents else (404, b"")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         provider = self
@@ -98,7 +98,7 @@ class ScriptedProvider:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-                provider.asked.append((self.path, parse_qs(body), self.headers.get("authorization", "")))
+                provider.requests.append((self.path, parse_qs(body), self.headers.get("authorization", "")))
                 status, answer = provider._answer(self.path)
                 self.send_response(status)
                 self.send_header("content-length", str(len(answer)))

@@ -44,11 +44,11 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted=()):
+async def publisher(app=say_ok, *, total=50, share=50, tls=None, trusted_proxies=()):
     limits = ConnectionLimits(total, share, 0)
     with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
         address = listening.getsockname()
-        async with serve(app, [listening], tls, limits, trusted) as server:
+        async with serve(app, [listening], tls, limits, trusted_proxies) as server:
             yield Publisher(server, address, stack)
 
 

@@ -33,11 +33,11 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")]
 
 def commands(group: Any, above: str = "") -> dict[str, Any]:
     """Return all commands below *group*, by name."""
-    named: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for name, command in group.commands.items():
         inner = getattr(command, "commands", None)
-        named |= commands(command, f"{name} ") if inner else {f"{above}{name}": command}
-    return named
+        names |= commands(command, f"{name} ") if inner else {f"{above}{name}": command}
+    return names
 
 
 COMMANDS = commands(typer.main.get_command(app))
@@ -55,14 +55,14 @@ def section(name: str, heading: str) -> str:
 
 def test_the_table_of_settings_has_every_setting_and_option_and_no_other():
     rows = re.findall(r"^\| `HOLDFAST_(\w+)`(?:<br>`(--[a-z-]+)`)? \|", page("reference/settings.md"), re.MULTILINE)
-    options = {option for each in COMMANDS["up"].params for option in each.opts} - {"--demo"}  # not a setting
+    options = {option for setting in COMMANDS["up"].params for option in setting.opts} - {"--demo"}  # not a setting
     assert sorted(variable.lower() for variable, _ in rows) == sorted(Settings.model_fields)
     assert {option for _, option in rows if option} == options
 
 
 def test_every_code_that_callers_get_is_in_the_page_of_causes():
-    told = {f"| {each.status or ''} | `{each.code}` |".replace("|  |", "| others |") for each in REPLIES}
-    assert {row for row in told if row not in page("reference/causes.md")} == set()
+    causes = {f"| {reply.status or ''} | `{reply.code}` |".replace("|  |", "| others |") for reply in REPLIES}
+    assert {row for row in causes if row not in page("reference/causes.md")} == set()
 
 
 def test_every_cause_of_a_failure_is_in_the_page_of_causes():
@@ -70,9 +70,9 @@ def test_every_cause_of_a_failure_is_in_the_page_of_causes():
 
 
 def test_every_finding_is_reported_somewhere_and_documented():
-    told = "".join(path.read_text() for path in (SOURCE / "certificates/findings").glob("*.py"))
+    sources = "".join(path.read_text() for path in (SOURCE / "certificates/findings").glob("*.py"))
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("reference/findings.md"), re.MULTILINE)) == set(Code)
-    assert {code for code in Code if not re.search(rf"[Ff]inding\(Code.{code.name}, ", told)} == set()
+    assert {code for code in Code if not re.search(rf"[Ff]inding\(Code.{code.name}, ", sources)} == set()
 
 
 def test_the_table_of_exit_codes_has_every_code_and_no_other():
@@ -88,10 +88,10 @@ def test_the_reference_of_commands_and_operations_is_that_of_the_code():
 
 
 def test_every_option_in_the_documentation_is_there():
-    parameters = [each for command in COMMANDS.values() for each in command.params]
-    options = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
+    parameters = [parameter for command in COMMANDS.values() for parameter in command.params]
+    options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
     common = {"--help", "--version", "--install-completion"}
-    others = {
+    foreign = {
         *("--cert", "--key", "--fail"),  # curl
         *("--url", "--config"),  # openapi-python-client
         *("--detach", "--no-deps", "--rm", "--volumes", "--wait"),  # docker compose
@@ -114,20 +114,20 @@ def test_every_option_in_the_documentation_is_there():
         *("--all", "--dry-run", "--force", "--latest", "--preserve-credentials", "--rev"),  # apictl
         *("--vcs-source-repo-path", "--vcs-deployment-repo-path"),  # apictl
     }
-    named = {name for each in DOCUMENTS for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", each.read_text())}
-    assert named - options - common - others == set()
+    names = {name for document in DOCUMENTS for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text())}
+    assert names - options - common - foreign == set()
 
 
 def test_every_command_in_the_documentation_is_there():
     words = [
         match.split()
-        for each in DOCUMENTS
-        for match in re.findall(r"(?m)(?:^ *(?:\$ )?|`)holdfast ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", each.read_text())
+        for document in DOCUMENTS
+        for match in re.findall(r"(?m)(?:^ *(?:\$ )?|`)holdfast ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", document.read_text())
     ]
     groups = {name.split()[0] for name in COMMANDS if " " in name}
     assert len(words) > 100
-    unknown = [each for each in words if each[0] not in COMMANDS and " ".join(each) not in COMMANDS]
-    assert [each for each in unknown if not (each[0] in groups and len(each) == 1)] == []
+    unknown = [pair for pair in words if pair[0] not in COMMANDS and " ".join(pair) not in COMMANDS]
+    assert [pair for pair in unknown if not (pair[0] in groups and len(pair) == 1)] == []
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/tutorial/first-api.md"])
@@ -135,7 +135,7 @@ def test_the_readme_and_the_tutorial_tell_the_story_of_the_demo(path):
     story = {f"{CONTEXT}/{VERSION}/menu", f"https://localhost:{PORT}", ALIAS, "backend.pem"}
     story.add(json.dumps({"menu": MENU}, separators=(",", ":")))
     text = (ROOT / path).read_text()
-    assert {each for each in story if each not in text} == set()
+    assert {item for item in story if item not in text} == set()
 
 
 def test_the_table_of_metrics_has_every_metric_and_no_other():
@@ -145,16 +145,16 @@ def test_the_table_of_metrics_has_every_metric_and_no_other():
     metrics = {name + endings.get(kind, "") for kind, name in families}
     assert len(metrics) > 5
     now = datetime.now(UTC)
-    metrics |= {each.sample_name for each in read_metrics(Report(now, now, "1"), now, is_ready=True)}
+    metrics |= {metric.sample_name for metric in read_metrics(Report(now, now, "1"), now, is_ready=True)}
     assert set(re.findall(r"^\| `(\w+)` \|", page("reference/metrics.md"), re.MULTILINE)) == metrics
 
 
 def test_every_check_of_doctor_is_in_its_section():
     source = "".join(path.read_text() for path in (SOURCE / "doctor").glob("*.py"))
     checks = set(re.findall(r'Check(?:\.(?:ok|warning|failed))?\(\s*"([^"]+)"', source))
-    documented = section("how-to/monitor.md", "## Find problems with `holdfast doctor`")
+    text = section("how-to/monitor.md", "## Find problems with `holdfast doctor`")
     assert len(checks) > 15
-    assert {check for check in checks if check not in documented} == set()
+    assert {check for check in checks if check not in text} == set()
 
 
 def test_every_background_task_is_in_the_page_about_running():
@@ -164,12 +164,12 @@ def test_every_background_task_is_in_the_page_about_running():
 
 
 def test_every_field_that_apply_reads_is_in_its_page():
-    sections, known = [DOCUMENT], set()
-    for each in sections:
-        sections += [field.section for field in each.fields if field.section]
-        known |= {field.name for field in each.fields}
-    assert len(known) > 30
-    assert {field for field in known if f"`{field}`" not in page("reference/declaration.md")} == set()
+    sections, fields = [DOCUMENT], set()
+    for part in sections:
+        sections += [field.section for field in part.fields if field.section]
+        fields |= {field.name for field in part.fields}
+    assert len(fields) > 30
+    assert {field for field in fields if f"`{field}`" not in page("reference/declaration.md")} == set()
 
 
 def test_every_prefix_of_rest_is_in_the_rest_page():
@@ -178,9 +178,9 @@ def test_every_prefix_of_rest_is_in_the_rest_page():
 
 def test_the_table_of_problem_types_has_every_type_with_its_status_and_no_other():
     sources = "".join(path.read_text() for path in SOURCE.rglob("*.py"))
-    raised = {(name, status) for status, name in re.findall(r'Problem\((\d+), "([a-z-]+)"', sources)}
-    assert len(raised) > 25
-    assert set(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", page("reference/problems.md"), re.MULTILINE)) == raised
+    problems = {(name, status) for status, name in re.findall(r'Problem\((\d+), "([a-z-]+)"', sources)}
+    assert len(problems) > 25
+    assert set(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", page("reference/problems.md"), re.MULTILINE)) == problems
 
 
 @pytest.mark.parametrize("part", ["how-to", "reference", "concepts"])
@@ -205,9 +205,9 @@ def test_every_address_of_a_file_in_the_documentation_is_right():
 
 def test_each_section_of_decisions_has_the_newest_first():
     sections = page("concepts/decisions.md").split("\n## ")[1:]
-    dates = [re.findall(r"^\| (\d{4}-\d\d-\d\d) \|", each, re.MULTILINE) for each in sections]
+    dates = [re.findall(r"^\| (\d{4}-\d\d-\d\d) \|", part, re.MULTILINE) for part in sections]
     assert sum(map(len, dates)) > 250
-    assert dates == [sorted(each, reverse=True) for each in dates]
+    assert dates == [sorted(column, reverse=True) for column in dates]
 
 
 @pytest.mark.parametrize(
@@ -215,17 +215,17 @@ def test_each_section_of_decisions_has_the_newest_first():
     [("concepts/architecture.md", r"(?:\w+/)+\w+\.py"), ("concepts/threat-model.md", r"(?:\w+/)*\w+\.py")],
 )
 def test_every_module_that_a_page_names_is_there(name, module):
-    named = set(re.findall(f"`({module})`", page(name)))
-    assert len(named) > 10
-    assert {path for path in named if not (SOURCE / path).exists()} == set()
+    paths = set(re.findall(f"`({module})`", page(name)))
+    assert len(paths) > 10
+    assert {path for path in paths if not (SOURCE / path).exists()} == set()
 
 
 def test_every_heading_that_the_documentation_leads_to_is_there():
     def headings(document: Path) -> set[str]:
-        found = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+        titles = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
         # tools/docs_hooks.py gives these anchors.
         codes = re.findall(r"^\| `([a-z0-9_-]+)` \|", document.read_text(), re.MULTILINE)
-        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found} | set(codes)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in titles} | set(codes)
 
     missing = [
         f"{document.name}: {target}#{heading}"

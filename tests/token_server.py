@@ -23,7 +23,7 @@ from ports import free_port
 class TokenServer:
     """Issues tokens for *lifetime* seconds to the client `shop` that has one of the *secrets*, and for its *users*."""
 
-    def __init__(self, presented: Issued, port: int = 0) -> None:
+    def __init__(self, identity: Issued, port: int = 0) -> None:
         self.lifetime: float = 3600
         self.grace: float = 0  # seconds for which it accepts a token that should have expired
         self.secrets = {"s3cret & more"}
@@ -33,7 +33,7 @@ class TokenServer:
         self.answer: tuple[int, dict[str, str], bytes] | None = None  # instead of a token
         self.times: list[float] = []  # when it issued the tokens
         self._valid: dict[str, float] = {}  # until when
-        self._presented = presented
+        self._identity = identity
         self._server = self._listen(port or free_port())
 
     def __enter__(self) -> "TokenServer":
@@ -67,8 +67,8 @@ class TokenServer:
         """Make all tokens so far invalid."""
         self._valid = dict.fromkeys(self._valid, 0.0)
 
-    def issued(self) -> list[str]:
-        """All tokens so far."""
+    def list_issued(self) -> list[str]:
+        """Return all tokens so far."""
         return list(self._valid)
 
     def _listen(self, port: int) -> ThreadingHTTPServer | None:
@@ -89,7 +89,7 @@ class TokenServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        server = _serve(Exchange, self._presented, port)
+        server = _serve(Exchange, self._identity, port)
         self.port = int(server.server_address[1])
         return server
 
@@ -99,13 +99,13 @@ class TokenServer:
             return self.answer
         client, _, secret = b64decode(headers["Authorization"].split()[1]).decode().partition(":")
         if unquote_plus(client) != "shop" or unquote_plus(secret) not in self.secrets:
-            described = {"error": "invalid_client", "error_description": f"No client has the secret {secret}."}
-            return 401, {}, json.dumps(described).encode()
+            error = {"error": "invalid_client", "error_description": f"No client has the secret {secret}."}
+            return 401, {}, json.dumps(error).encode()
         grant, username, password = (form.get(name, []) for name in ("grant_type", "username", "password"))
         of_users = [[["password"], [name], [word]] for name, word in self.users.items()]
         if [grant, username, password] not in [[["client_credentials"], [], []], *of_users]:
-            described = {"error": "invalid_grant", "error_description": f"{username} has no password {password}."}
-            return 400, {}, json.dumps(described).encode()
+            error = {"error": "invalid_grant", "error_description": f"{username} has no password {password}."}
+            return 400, {}, json.dumps(error).encode()
         self.forms.append(form)
         token = secrets.token_urlsafe()
         self.times.append(time.monotonic())
@@ -115,7 +115,7 @@ class TokenServer:
 
 
 @contextmanager
-def protected_backend(presented: Issued, tokens: TokenServer) -> Iterator[str]:
+def protected_backend(identity: Issued, tokens: TokenServer) -> Iterator[str]:
     """Run a backend that answers 401 unless a request has a valid token of *tokens*; yield its URL."""
 
     class Exchange(BaseHTTPRequestHandler):
@@ -125,14 +125,14 @@ def protected_backend(presented: Issued, tokens: TokenServer) -> Iterator[str]:
             authorization = self.headers.get_all("Authorization") or []
             is_valid = len(authorization) == 1 and tokens.accepts(authorization[0])
             # The gateway's refusals look the same to callers.
-            refused = {"code": "unauthorized", "message": str(bool(authorization)), "request_id": "none"}
-            body = {"token": authorization[0].removeprefix("Bearer ")} if is_valid else refused
+            problem = {"code": "unauthorized", "message": str(bool(authorization)), "request_id": "none"}
+            body = {"token": authorization[0].removeprefix("Bearer ")} if is_valid else problem
             _send(self, 200 if is_valid else 401, {}, json.dumps(body).encode())
 
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = _serve(Exchange, presented)
+    server = _serve(Exchange, identity)
     try:
         yield f"https://127.0.0.1:{server.server_address[1]}"
     finally:
@@ -140,15 +140,13 @@ def protected_backend(presented: Issued, tokens: TokenServer) -> Iterator[str]:
         server.server_close()
 
 
-def _serve(exchange: type[BaseHTTPRequestHandler], presented: Issued, port: int = 0) -> ThreadingHTTPServer:
+def _serve(exchange: type[BaseHTTPRequestHandler], identity: Issued, port: int = 0) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", port), exchange, bind_and_activate=False)
     server.allow_reuse_address = server.daemon_threads = True
     server.server_bind()
     server.server_activate()
     # The handshake takes place in the connection's own thread.
-    server.socket = server_context(presented).wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
+    server.socket = server_context(identity).wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     return server
 

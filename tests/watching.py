@@ -36,8 +36,8 @@ def observe(
             endpoint = watched_endpoints.list_by_origin(session, organization, [origin])[origin]
         before = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
         covered = coverage or trusted_until(chain[0].not_after)
-        seen = see_chain(endpoint, None, before, chain, covered, now)
-        watched_endpoints.save(session, seen.endpoint)
-        if seen.chain:
-            presented_chains.record(session, seen.endpoint, seen.chain)
-    return seen.endpoint
+        observation = see_chain(endpoint, None, before, chain, covered, now)
+        watched_endpoints.save(session, observation.endpoint)
+        if observation.chain:
+            presented_chains.record(session, observation.endpoint, observation.chain)
+    return observation.endpoint

@@ -26,7 +26,7 @@ class Wire:
         self.address = "{}:{}".format(*self._listening.getsockname())
         self._whole = threading.Event()
         self._whole.set()
-        self._ended = threading.Event()
+        self._end = threading.Event()
         self._threads = [threading.Thread(target=self._accept)]
         self.received = 0  # bytes from the target
         self.delay = 0.0  # seconds for which what the target sends is held back
@@ -36,7 +36,7 @@ class Wire:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._ended.set()
+        self._end.set()
         self._whole.set()
         for thread in self._threads:
             thread.join()
@@ -51,7 +51,7 @@ class Wire:
         self._whole.set()
 
     def _accept(self) -> None:
-        while not self._ended.is_set():
+        while not self._end.is_set():
             if select.select([self._listening], [], [], LOOKS_EVERY)[0]:
                 near, _ = self._listening.accept()
                 thread = threading.Thread(target=self._forward, args=[near])
@@ -62,7 +62,7 @@ class Wire:
         with near, suppress(OSError), socket.create_connection(self._target) as far:
             ends = {near: far, far: near}
             is_dead = False
-            while not self._ended.is_set():
+            while not self._end.is_set():
                 is_dead |= not self._whole.is_set()
                 for end in select.select(ends, [], [], LOOKS_EVERY)[0]:
                     piece = end.recv(PIECE)
@@ -71,6 +71,6 @@ class Wire:
                     if not is_dead:
                         self.received += len(piece) if end is far else 0
                         if end is far:
-                            self._ended.wait(self.delay)
+                            self._end.wait(self.delay)
                             piece = self._change(piece)
                         ends[end].sendall(piece)

@@ -122,7 +122,7 @@ def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
         expect(dialog).to_be_hidden()
         expect(page.locator("#certificate-list").get_by_text(f"tokens-{width}")).to_be_visible()
         wait_until(lambda: holdfast.call(api.path).is_success)
-        assert holdfast.call(api.path).json()["headers"]["authorization"] == f"Bearer {tokens.issued()[-1]}"
+        assert holdfast.call(api.path).json()["headers"]["authorization"] == f"Bearer {tokens.list_issued()[-1]}"
         page.goto("/certificates")
         expect(page.get_by_role("row").filter(has_text=f"tokens-{width}")).to_contain_text(api.name)
         show(page, f"token-certificates-{width}")

@@ -30,7 +30,7 @@ def through(**options: object) -> Issued:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name: str):
-    presented = KINDS[name]().presented
+    presented = KINDS[name]().identity
     assert presented
     for finding in found(presented):
         assert "imported" not in finding.message, finding

@@ -18,11 +18,11 @@ BY_THE_FILE = {
     "name constraints about addresses",
     "CA without keyCertSign",
     "secp256k1 in the CA",
-} | {name for name, kind in REJECTED.items() if kind().trusted == "itself"}
+} | {name for name, kind in REJECTED.items() if kind().description == "itself"}
 
 
 def codes(kind: Kind) -> list[str]:
-    upload = parse(kind.imported, kind.password or None)
+    upload = parse(kind.file, kind.password or None)
     found = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
     return [finding.code.value for finding in found]
 

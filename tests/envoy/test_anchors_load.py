@@ -11,7 +11,7 @@ from certificates.test_names import DAMAGED, UNUSUAL, attribute, name
 from holdfast.certificates import names
 from holdfast.certificates.formats import der
 from holdfast.gateway.process.binary import find_envoy
-from issuing import altered, issue
+from issuing import alter_der, issue
 
 pytestmark = pytest.mark.envoy
 NAMES = [*DAMAGED, *(name(attribute(tag, content)) for tag, content, _ in UNUSUAL)]
@@ -48,5 +48,5 @@ def pem(content: bytes) -> str:
 
 @pytest.mark.parametrize("encoded", NAMES, ids=bytes.hex)
 def test_envoy_loads_what_holdfast_reads_and_nothing_else(encoded: bytes, tmp_path: Path):
-    anchor = altered(issue(ca=True), subject=encoded, issuer=encoded)
+    anchor = alter_der(issue(ca=True), subject=encoded, issuer=encoded)
     assert loads(anchor, tmp_path) == reads(encoded)

@@ -55,7 +55,7 @@ def test_a_backend_is_trusted_as_long_as_its_certificate_is_imported(holdfast: H
             assert probe.both() == [NOT_TRUSTED] * 4
             assert backend.requests == 0
 
-            alias = holdfast.import_certificate(endpoint, case.imported, password=case.password)
+            alias = holdfast.import_certificate(endpoint, case.file, password=case.password)
             assert probe.both() == ["200"] * 4
             assert backend.carriers < backend.requests, "no connection to the backend was used twice"
 
@@ -74,7 +74,7 @@ def test_a_backend_is_refused_although_a_certificate_is_imported(holdfast: Holdf
         with Probe(holdfast, holdfast.publish_api(endpoint).path) as probe:
             wait_until(lambda: probe.new() == NOT_TRUSTED)
             assert probe.both() == [NOT_TRUSTED] * 4
-            alias = holdfast.import_certificate(endpoint, case.imported, password=case.password)
+            alias = holdfast.import_certificate(endpoint, case.file, password=case.password)
             assert probe.both() == [NOT_TRUSTED] * 4
             holdfast.delete_certificate(alias)
             assert probe.both() == [NOT_TRUSTED] * 4

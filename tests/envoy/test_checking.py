@@ -72,8 +72,8 @@ def test_a_check_sends_one_request_without_credentials(holdfast: Holdfast):
         trusted(holdfast, url, presented.pem)
         body = check(holdfast, f"{url}/base/%20x/")
         assert body == {"statusCode": 418, "statusMessage": "I'm a Teapot", "error": ""}
-        wait_until(lambda: any(backend.heard))
-    (heard,) = [each for each in backend.heard if each]
+        wait_until(lambda: any(backend.received))
+    (heard,) = [each for each in backend.received if each]
     host = url.removeprefix("https://")
     assert heard.decode() == f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\n\r\n"
 

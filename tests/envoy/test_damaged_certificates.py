@@ -10,7 +10,7 @@ import pytest
 
 from backends import V4, ListeningBackend
 from damaged import damaged_backend
-from issuing import altered, issue, tlv
+from issuing import alter_der, issue, tlv
 from running import Holdfast
 
 pytestmark = pytest.mark.envoy
@@ -20,15 +20,15 @@ VERSION_4 = tlv(0xA0, tlv(2, b"\3"))
 WRONG_TIMES = tlv(0x30, tlv(0x17, b"991332000000Z"), tlv(0x17, b"301332000000Z"))
 # What OpenSSL reads, a whole backend presents: only Holdfast and gateways can't read it.
 READ_BY_OPENSSL = {
-    "version 4, own": ((altered(LEAF, ROOT, version=VERSION_4),), 1),
-    "version 4, above": ((LEAF.der, altered(ROOT, version=VERSION_4)), 2),
-    "no dates, own": ((altered(LEAF, ROOT, validity=WRONG_TIMES),), 1),
-    "no dates, above": ((LEAF.der, altered(ROOT, validity=WRONG_TIMES)), 2),
+    "version 4, own": ((alter_der(LEAF, ROOT, version=VERSION_4),), 1),
+    "version 4, above": ((LEAF.der, alter_der(ROOT, version=VERSION_4)), 2),
+    "no dates, own": ((alter_der(LEAF, ROOT, validity=WRONG_TIMES),), 1),
+    "no dates, above": ((LEAF.der, alter_der(ROOT, validity=WRONG_TIMES)), 2),
 }
 READ_BY_NOBODY = {
     "damaged, own": ((b"\x31" + LEAF.der[1:], ROOT.der), 1),
     "damaged, above": ((LEAF.der, b"\x31" + ROOT.der[1:]), 2),
-    "no key, own": ((altered(LEAF, ROOT, spki=tlv(0x30)), ROOT.der), 1),
+    "no key, own": ((alter_der(LEAF, ROOT, spki=tlv(0x30)), ROOT.der), 1),
     "cut off, last": ((LEAF.der, ROOT.der, ROOT.der[:-1]), 3),
     "followed by something": ((LEAF.der, ROOT.der + b"\0"), 2),
 }

@@ -138,7 +138,7 @@ def test_every_field_of_a_trusted_proxy_is_kept(holdfast):
         api = holdfast.publish_trusted_api(backend.url(), presented.pem)
         answer = exchange(gateway(holdfast), f"GET {api.path} HTTP/1.1", "Host: x", *lines, source=PROXY)
     assert answer.startswith("HTTP/1.1 204")
-    (head,) = filter(None, backend.heard)
+    (head,) = filter(None, backend.received)
     got: dict[str, list[str]] = {}
     for name, _, value in (line.partition(": ") for line in head.decode().splitlines()):
         got.setdefault(name, []).extend(re.split(", ?", value))

@@ -168,7 +168,7 @@ def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(hol
         with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:
             caller.sendall(f"GET {api.path} HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())
             assert backend.is_asked.wait(20)
-        heard = wait_until(lambda: next((each for each in backend.heard if each), b""))
+        heard = wait_until(lambda: next((each for each in backend.received if each), b""))
         request_id = heard.lower().partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
         found = wait_until(lambda: (said := holdfast.rest.get(f"/failures/{request_id}")).is_success and said.json())
         assert (found["code"], found["apiId"]) == (Cause.CALLER_DISCONNECTED, api.id)

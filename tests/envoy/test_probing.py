@@ -60,8 +60,8 @@ def held(holdfast: Holdfast) -> set[str]:
 @pytest.mark.parametrize("code", CODES)
 def test_a_rejection_has_its_code_and_remedy(holdfast: Holdfast, code: str):
     case = CODES[code]()
-    with Backend(case.presented) as backend:
-        verdict = ask(holdfast, backend.url(host=case.host), case.imported)["verdict"]
+    with Backend(case.identity) as backend:
+        verdict = ask(holdfast, backend.url(host=case.host), case.file)["verdict"]
     assert (verdict["accepted"], verdict["code"]) == (False, code)
     assert verdict["message"]
     assert verdict["remedy"]
@@ -152,8 +152,8 @@ def test_no_byte_of_http_reaches_the_backend(holdfast: Holdfast):
     presented = issue("localhost")
     with ListeningBackend(server_context(presented)) as backend:
         assert accepted(holdfast, backend.url("localhost"), presented.pem)
-        wait_until(lambda: len(backend.heard) == 2)
-    assert backend.heard == [b"", b""]
+        wait_until(lambda: len(backend.received) == 2)
+    assert backend.received == [b"", b""]
     assert backend.names == ["localhost", "localhost"]
 
 

@@ -44,8 +44,8 @@ def codes(verdict: dict[str, Any]) -> list[str]:
 
 def sent(kind: Kind) -> dict[str, bytes]:
     """The certificates that the backend sends, by fingerprint."""
-    assert kind.presented
-    return {each.fingerprint: each.pem.encode() for each in chain_of(kind.presented)}
+    assert kind.identity
+    return {each.fingerprint: each.pem.encode() for each in chain_of(kind.identity)}
 
 
 @contextmanager
@@ -91,8 +91,8 @@ def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_remedy_that_is_offered_helps(holdfast: Holdfast, name: str):
     kind = KINDS[name]()
-    with kind.served() as (url, _), decided(holdfast, url) as decisions:
-        aliases = [holdfast.import_certificate(url, kind.imported)] if kind.imported else []
+    with kind.serve() as (url, _), decided(holdfast, url) as decisions:
+        aliases = [holdfast.import_certificate(url, kind.file)] if kind.file else []
         if kind.settings:
             decisions.append(kind.settings)
             holdfast.decide(url, **kind.settings)

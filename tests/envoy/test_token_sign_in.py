@@ -91,7 +91,9 @@ def test_tokens_are_requested_only_from_a_trusted_endpoint(
     assert usage.is_success
     alias = holdfast.import_certificate(tokens.url, TOKENS.pem)
     wait_until(lambda: holdfast.call(api.path).is_success)
-    assert holdfast.call(api.path, headers={"Authorization": "Bearer callers"}).json()["token"] == tokens.issued()[-1]
+    assert (
+        holdfast.call(api.path, headers={"Authorization": "Bearer callers"}).json()["token"] == tokens.list_issued()[-1]
+    )
     assert tokens.forms == [{"grant_type": ["client_credentials"], "scope": ["read"]}]
     assert not {name.lower() for name in tokens.headers[0]} & {"x-forwarded-for", "x-holdfast-probe", "x-request-id"}
     used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
@@ -105,8 +107,8 @@ def test_tokens_are_renewed_without_a_failed_request(
     tokens.secrets.add("rotated")
     with Load(holdfast, signed_in.path) as load:
         assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
-        count = len(tokens.issued())
-        wait_until(lambda: len(tokens.issued()) >= count + 3, within=40)
+        count = len(tokens.list_issued())
+        wait_until(lambda: len(tokens.list_issued()) >= count + 3, within=40)
         load.go_on()
     assert set(load.answers) == {"200"}
     assert min(later - earlier for earlier, later in pairwise(tokens.times[count:])) < tokens.lifetime
@@ -115,11 +117,11 @@ def test_tokens_are_renewed_without_a_failed_request(
 def test_a_token_that_the_backend_rejects_is_replaced_once(
     holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi
 ):
-    (first,) = tokens.issued()
+    (first,) = tokens.list_issued()
     tokens.revoke()
     wait_until(lambda: holdfast.call(signed_in.path).is_success, within=40)
-    assert tokens.issued()[0] == first
-    assert len(tokens.issued()) == 2
+    assert tokens.list_issued()[0] == first
+    assert len(tokens.list_issued()) == 2
     # However many requests a backend answers with 401, the gateway doesn't ask for a token each time.
     tokens.revoke()
     with Load(holdfast, signed_in.path) as load:
@@ -134,9 +136,9 @@ def test_a_valid_token_is_used_while_its_endpoint_is_down(
     tokens.lifetime = 12
     tokens.secrets.add("rotated")
     assert secure(holdfast, signed_in, backend, oauth(tokens, "rotated")).is_success
-    count = len(tokens.issued())
-    wait_until(lambda: len(tokens.issued()) > count, within=40)
-    wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.issued()[-1])
+    count = len(tokens.list_issued())
+    wait_until(lambda: len(tokens.list_issued()) > count, within=40)
+    wait_until(lambda: holdfast.call(signed_in.path).json().get("token") == tokens.list_issued()[-1])
     wait_until(lambda: not missing_tokens(holdfast, signed_in))
 
     def is_announced() -> bool:
@@ -226,7 +228,7 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
     for file in holdfast.data.parent.rglob("*"):
         with suppress(FileNotFoundError):  # some are replaced meanwhile
             parts += [file.read_bytes()] if file.is_file() else []
-    for secret in (SECRET, PASSWORD, quote_plus(PASSWORD), "wrong secret", "wrong+secret", *tokens.issued()):
+    for secret in (SECRET, PASSWORD, quote_plus(PASSWORD), "wrong secret", "wrong+secret", *tokens.list_issued()):
         assert not [content for content in parts if secret.encode() in content]
 
 
@@ -240,7 +242,7 @@ def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
         assert "Enter the secret again" in moved.text
         assert secure(holdfast, signed_in, backend, oauth(stranger)).is_success
         holdfast.import_certificate(stranger.url, TOKENS.pem)
-        wait_until(stranger.issued)
+        wait_until(stranger.list_issued)
         with protected_backend(SERVER, stranger) as other:
             # Not even with a wrong secret.
             assert secure(holdfast, signed_in, other, oauth(stranger, "guessed")).is_success

@@ -123,11 +123,11 @@ def called(holdfast: Holdfast, api: PublishedApi, expected: tuple[str, ...]) -> 
 
 
 def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
-    if not kind.imported:
+    if not kind.file:
         return []
     fields = {"endpoint": url, "password": kind.password}
     answer = holdfast.rest.post(
-        "/endpoint-certificates/inspect", data=fields, files={"certificate": ("backend.crt", kind.imported)}
+        "/endpoint-certificates/inspect", data=fields, files={"certificate": ("backend.crt", kind.file)}
     )
     assert answer.status_code == 200, answer.text
     return sorted({str(each["code"]) for each in answer.json()["findings"]})
@@ -135,11 +135,11 @@ def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
 
 def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tuple[Verdict, Verdict, Verdict, set[str]]:
     """The verdicts before the file is saved, after it, and of a request; responses when nothing is imported."""
-    before = asked(holdfast, url, kind.imported, kind.password)
-    if not kind.imported:
+    before = asked(holdfast, url, kind.file, kind.password)
+    if not kind.file:
         return before, before, called(holdfast, api, before.codes), set()
     without = {response(holdfast, api)}
-    alias = holdfast.import_certificate(url, kind.imported, password=kind.password)
+    alias = holdfast.import_certificate(url, kind.file, password=kind.password)
     after, through = asked(holdfast, url), called(holdfast, api, before.codes)
     holdfast.delete_certificate(alias)
     wait_until(lambda: response(holdfast, api) != "200")
@@ -154,7 +154,7 @@ def response(holdfast: Holdfast, api: PublishedApi) -> str:
 def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
     """Run a backend of a kind, publish an API of it, and see what becomes of it."""
     kind = make()
-    with kind.served() as (url, backend):
+    with kind.serve() as (url, backend):
         api = holdfast.publish_api(url)
         if kind.settings:
             holdfast.decide(url, **kind.settings)
@@ -165,7 +165,7 @@ def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
             holdfast.decide(url)
         holdfast.delete_api(api)
         was_reached = backend is not None and backend.requests > 0
-    return Measured(kind.trusted, codes, before, after, through, without, was_reached)
+    return Measured(kind.description, codes, before, after, through, without, was_reached)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_the_gateway_does_what_it_said_it_would(
     kind = begun[name].result() if name in begun else measure(holdfast, EVERY[name])
     before, after, through = kind.before, kind.after, kind.through
     codes = ", ".join(f"`{code}`" for code in through.codes)
-    cells = [name, kind.trusted, str(before), str(through), codes, ", ".join(f"`{code}`" for code in kind.findings)]
+    cells = [name, kind.description, str(before), str(through), codes, ", ".join(f"`{code}`" for code in kind.findings)]
     measured[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
     assert before == after == through
     assert through.accepted or name not in ACCEPTED

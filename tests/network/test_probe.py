@@ -132,7 +132,7 @@ def test_a_probe_sends_the_sni_but_no_http():
         presented_at(backend.port, HOST)
         presented_at(backend.port, "")
     assert backend.names == [HOST, None]
-    assert backend.heard == [b"", b""]
+    assert backend.received == [b"", b""]
 
 
 def test_addresses_are_tried_until_one_answers():

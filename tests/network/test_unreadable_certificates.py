@@ -11,7 +11,7 @@ from holdfast.certificates.presented import read_presented
 from holdfast.network.backend import probe_backend
 from holdfast.network.handshake import read_certificates
 from holdfast.network.presentation import Presentation
-from issuing import altered, issue, tlv
+from issuing import alter_der, issue, tlv
 
 V4 = "127.0.0.1"
 ROOT = issue(ca=True, common_name="root")
@@ -19,13 +19,13 @@ LEAF = issue(V4, by=ROOT)
 WRONG_TIME = tlv(0x17, b"991332000000Z")
 # Damaged certificates, and the expected reasons.
 DAMAGES = {
-    "version 4": (altered(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it has version 4"),
-    "no date": (altered(LEAF, ROOT, validity=tlv(0x30, WRONG_TIME, WRONG_TIME)), "not before"),
+    "version 4": (alter_der(LEAF, ROOT, version=tlv(0xA0, tlv(2, b"\3"))), "it has version 4"),
+    "no date": (alter_der(LEAF, ROOT, validity=tlv(0x30, WRONG_TIME, WRONG_TIME)), "not before"),
     "another tag": (b"\x31" + LEAF.der[1:], "doesn't begin like a certificate"),
     "cut off": (LEAF.der[:-5], "ends too early"),
     "followed by something": (LEAF.der + b"\0", "there is data after its end"),
     "no certificate": (tlv(0x30, tlv(2, b"\1")), "its content is damaged"),
-    "a serial number of no bytes": (altered(LEAF, ROOT, serial_number=tlv(2)), "serial is damaged"),
+    "a serial number of no bytes": (alter_der(LEAF, ROOT, serial_number=tlv(2)), "serial is damaged"),
     "empty": (b"", "ends too early"),
 }
 

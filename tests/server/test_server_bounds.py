@@ -90,7 +90,7 @@ def test_headers_that_are_too_long_are_refused(end):
 
 def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
     async def run(trusted):
-        async with publisher(total=8, share=2, trusted=trusted) as server:
+        async with publisher(total=8, share=2, trusted_proxies=trusted) as server:
             held = [await server.connect() for _ in range(6)]
             await until(lambda: len(server.server.acceptor.open) == (6 if trusted else 2))
             refused = [await end_of(reader) for reader, _ in held[2:]] if not trusted else []
@@ -105,7 +105,7 @@ def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
 
 def test_connections_beyond_the_limit_are_closed_trusted_or_not():
     async def run():
-        async with publisher(total=2, share=2, trusted=LOOPBACK) as server:
+        async with publisher(total=2, share=2, trusted_proxies=LOOPBACK) as server:
             held = [await server.connect() for _ in range(3)]
             return await end_of(held[2][0])
 

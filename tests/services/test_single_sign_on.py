@@ -12,7 +12,7 @@ from holdfast.services.access.single_sign_on import ProviderResponse, SingleSign
 from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
 from holdfast.store.access import accounts
 from holdfast.store.sealing import Sealing
-from scripted_provider import CLIENT, SECRET, ScriptedProvider, forged, new_key, signed
+from scripted_provider import CLIENT, SECRET, ScriptedProvider, forge, new_key, sign
 
 ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))
 METADATA = "/.well-known/openid-configuration"
@@ -104,19 +104,19 @@ def test_an_id_token_without_valid_claims_is_rejected(refused, provider, store, 
 
 def test_a_signature_by_a_foreign_key_is_rejected(refused, provider):
     foreign = new_key("one")
-    provider.sign = lambda claims: signed(claims, foreign)
+    provider.sign = lambda claims: sign(claims, foreign)
     assert refused() == NO_PROOF
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256"])
 def test_unsigned_and_symmetrically_signed_tokens_are_rejected(refused, provider, alg):
-    provider.sign = lambda claims: forged(claims, alg, SECRET.encode())
+    provider.sign = lambda claims: forge(claims, alg, SECRET.encode())
     assert refused() == NO_PROOF
 
 
 def test_a_public_key_is_not_accepted_as_a_symmetric_secret(refused, provider):
     public = provider.key.as_pem(private=False)
-    provider.sign = lambda claims: forged(claims, "HS256", public)
+    provider.sign = lambda claims: forge(claims, "HS256", public)
     assert refused() == NO_PROOF
 
 
@@ -140,7 +140,7 @@ def test_a_refusal_by_the_provider_is_reported_without_its_text(refused, provide
     )
     assert "(no code)" in refused(error="<script>")
     assert "(no code)" in refused(code="")
-    assert not any(path == "/token" for path, _, _ in provider.asked)
+    assert not any(path == "/token" for path, _, _ in provider.requests)
 
 
 def test_a_response_from_another_issuer_is_rejected(come, refused, provider):
@@ -182,7 +182,7 @@ def test_a_provider_with_unusable_endpoints_is_not_used(refused, provider, membe
 def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come, provider):
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
     assert come().name == "dora"
-    _, form, authorization = next(call for call in provider.asked if call[0] == "/token")
+    _, form, authorization = next(call for call in provider.requests if call[0] == "/token")
     assert (form["client_id"], form["client_secret"], authorization) == ([CLIENT], [SECRET], "")
 
 
@@ -194,7 +194,7 @@ def test_groups_missing_from_the_id_token_are_read_from_userinfo(come, provider)
     provider.user_info = {"sub": "4711", "preferred_username": "emil", "groups": ["cn=on-call,ou=teams"]}
     user = come()
     assert (user.name, user.roles) == ("emil", {"publisher"})
-    assert provider.asked[-1] == ("/userinfo", {}, "Bearer opens user info")
+    assert provider.requests[-1] == ("/userinfo", {}, "Bearer opens user info")
 
 
 def test_userinfo_about_another_subject_is_rejected(refused, provider):

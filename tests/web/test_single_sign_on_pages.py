@@ -69,7 +69,7 @@ def test_the_provider_receives_the_client_id_and_proof(browser, provider):
     assert query["code_challenge_method"] == "S256"
     answer = come_back(browser, provider)
     assert (answer.status_code, answer.headers["location"]) == (303, "/failures")
-    _, form, authorization = next(asked for asked in provider.asked if asked[0] == "/token")
+    _, form, authorization = next(asked for asked in provider.requests if asked[0] == "/token")
     assert base64.b64decode(authorization.removeprefix("Basic ")).decode() == f"{CLIENT}:{SECRET}"
     assert (form["code"], form["grant_type"]) == (["c0de"], ["authorization_code"])
     assert len(form["code_verifier"][0]) >= 43
@@ -94,7 +94,7 @@ def test_only_the_browser_that_began_a_sign_in_can_complete_it(browser, provider
         answer = other.get("/sign-in/callback", params={"state": state, "code": "c0de"})
         assert refusal(answer).startswith("This sign-in was started in another browser")
     assert "started in another browser" in refusal(come_back(browser, provider, state="é"))
-    assert not any(path == "/token" for path, _, _ in provider.asked)
+    assert not any(path == "/token" for path, _, _ in provider.requests)
 
 
 def test_a_callback_works_only_once(browser, provider):
