@@ -24,7 +24,7 @@ from sqlalchemy import insert
 
 from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.store.access import accounts
 from holdfast.store.database import Store

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.location import Location
 from holdfast.store.postgresql.location import parse_location
 from lists import APIS, CERTIFICATES, KINDS, LISTS, fill, measure, signed_in

@@ -21,7 +21,7 @@ from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from cost_of_changes import fill
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from measuring import Noise, agent_of, cpu_time, envoy_of, free_ports, holdfast_up, machine, memory, percentile, write
 from time_to_trust import measure, started
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location

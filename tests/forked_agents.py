@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from holdfast.cli.exit_timer import exit_timer
 from holdfast.cli.server import agent_process
-from holdfast.server.local_gateway import AGENT_MODULE
+from holdfast.server.gateways.local_gateway import AGENT_MODULE
 
 execute = asyncio.create_subprocess_exec  # as in production
 

@@ -10,8 +10,8 @@ import contextlib
 import socket
 from contextlib import asynccontextmanager
 
-from holdfast.server.http_server import serve
-from holdfast.server.limits import ConnectionLimits
+from holdfast.server.http.server import serve
+from holdfast.server.machine.limits import ConnectionLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

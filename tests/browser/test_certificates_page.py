@@ -10,7 +10,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from browser.conftest import tab_to, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
 from holdfast.server.clock import utc_now
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.database import Store
 from holdfast.store.location import Location
 from holdfast.store.postgresql.location import parse_location

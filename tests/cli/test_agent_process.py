@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.cli.server.agent_options import AgentOptions, read_options
 from holdfast.gateway.telemetry.metrics_options import MetricsOptions
-from holdfast.server.local_gateway import AGENT_MODULE
+from holdfast.server.gateways.local_gateway import AGENT_MODULE
 
 ADDRESSES = {"production": (("127.0.0.1", 8280), ("::1", 8280)), "sandbox/tls": (("127.0.0.1", 8444),)}
 LARGE = {

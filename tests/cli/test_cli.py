@@ -13,7 +13,7 @@ import pytest
 
 from holdfast import cli
 from holdfast.cli.server import local, signals, up
-from holdfast.server.directories import data_directory
+from holdfast.server.machine.directories import data_directory
 from issuing import alter, issue, tlv
 from ports import free_addresses
 from running import wait_until

@@ -16,7 +16,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from deploy.containers import Container, read_seconds
 from holdfast.apis.gateways.enrollment_key import read_enrollment_keys
 from holdfast.files.sealing_keys import read_keys
-from holdfast.server.health import READY
+from holdfast.server.middleware.health import READY
 from holdfast.services.access.passwords import check_password
 
 ROOT = Path(__file__).parents[2]

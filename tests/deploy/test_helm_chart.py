@@ -13,7 +13,7 @@ import yaml
 
 from deploy.containers import Container
 from deploy.kubernetes_schemas import Schemas
-from holdfast.server.health import LIVE, READY
+from holdfast.server.middleware.health import LIVE, READY
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/holdfast"

@@ -8,8 +8,8 @@ import pytest
 from databases import write_new_database
 from holdfast.doctor import examine
 from holdfast.files.sealing_keys import KeyFile
-from holdfast.server.directories import DATABASE_FILE, data_directory
-from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.machine.directories import DATABASE_FILE, data_directory
+from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.store.access import accounts
 from holdfast.store.database import Store

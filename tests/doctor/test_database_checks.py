@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from holdfast.server.directories import DATABASE_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure

@@ -16,9 +16,9 @@ from holdfast.doctor import examine
 from holdfast.files.locks import shared_lock
 from holdfast.files.sealing_keys import KeyFile
 from holdfast.gateway.process.directory import ENVOY_LOCK
-from holdfast.server.admin_password import PASSWORD_FILE
-from holdfast.server.directories import DATABASE_FILE, GATEWAY, data_directory
-from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.access.admin_password import PASSWORD_FILE
+from holdfast.server.machine.directories import DATABASE_FILE, GATEWAY, data_directory
+from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.services.gateways.authority import get_authority
 from holdfast.store.catalog import apis
@@ -59,7 +59,7 @@ def test_a_low_limit_on_files_is_a_warning_with_the_connections_it_allows(unwell
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("holdfast.server.limits.resource.getrlimit", lambda _which: (256, 1024))
+            patched.setattr("holdfast.server.machine.limits.resource.getrlimit", lambda _which: (256, 1024))
             outcome, text, advice = unwell()["connections"]
     finally:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # unchanged

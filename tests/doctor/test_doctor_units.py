@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.doctor import files, network
 from holdfast.network.sockets import CannotStart
-from holdfast.server.limits import FEWEST_FILES, raise_file_limit
+from holdfast.server.machine.limits import FEWEST_FILES, raise_file_limit
 
 
 @pytest.mark.parametrize(

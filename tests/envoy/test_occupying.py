@@ -9,7 +9,7 @@ from time import monotonic
 import httpx2
 import pytest
 
-from holdfast.server.concurrency_limit import MAX_WAITING, OF_USER
+from holdfast.server.middleware.concurrency_limit import MAX_WAITING, OF_USER
 from holdfast.services.access.attempts import FREE
 from running import REST, Holdfast
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from backends import Backend
-from holdfast.server.limits import connection_limits
+from holdfast.server.machine.limits import connection_limits
 from running import REST, Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy

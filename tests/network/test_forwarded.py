@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from holdfast.network.addresses import EVERYWHERE
 from holdfast.network.forwarded import ForwardedClient, client_address, is_trusted
-from holdfast.server.http_server import serve
-from holdfast.server.limits import connection_limits
+from holdfast.server.http.server import serve
+from holdfast.server.machine.limits import connection_limits
 from holdfast.server.settings import Settings
 
 PROXIES = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.7, fd00::/8").trusted_proxies

@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 
-from holdfast.server.bodies import MAX_BODY
+from holdfast.server.middleware.bodies import MAX_BODY
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body
 

@@ -7,7 +7,7 @@ from databases import write_new_database
 from disk_space import largest_file
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.network.sockets import CannotStart
-from holdfast.server.admin_password import PASSWORD_FILE, ensure_admin
+from holdfast.server.access.admin_password import PASSWORD_FILE, ensure_admin
 from holdfast.server.clock import utc_now
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import ADMIN, Accounts

@@ -6,7 +6,7 @@ import pytest
 
 from enrolling import SEALING
 from holdfast.network.addresses import EVERY_ADDRESS, find_own_address, read_ip
-from holdfast.server.presence import build_presence
+from holdfast.server.control_planes.presence import build_presence
 from holdfast.server.settings import Settings
 
 

@@ -15,9 +15,9 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.running_agent import read_status, replace_agent, stop_agent
 from holdfast.files.locks import LOCK_FILE, shared_lock
 from holdfast.gateway.agent.record import RECORD_FILE, RecordFile
-from holdfast.server import local_gateway
 from holdfast.server.clock import utc_now
-from holdfast.server.local_gateway import LocalGateway
+from holdfast.server.gateways import local_gateway
+from holdfast.server.gateways.local_gateway import LocalGateway
 
 
 @pytest.fixture

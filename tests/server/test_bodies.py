@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from holdfast.rest.errors import refuse
-from holdfast.server.bodies import MAX_BODY, SMALL_BODY, BodyLimit
+from holdfast.server.middleware.bodies import MAX_BODY, SMALL_BODY, BodyLimit
 from holdfast.work.shares import Shares
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, upload

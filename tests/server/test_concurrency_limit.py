@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.refusals import Busy
 from holdfast.rest.errors import refuse
-from holdfast.server.concurrency_limit import ConcurrencyLimit, Lines
+from holdfast.server.middleware.concurrency_limit import ConcurrencyLimit, Lines
 from holdfast.services.access.accounts import SESSION_COOKIE
 
 

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from holdfast.server.limits import (
+from holdfast.server.machine.limits import (
     ConnectionLimits,
     allowed_files,
     connection_limits,

@@ -11,8 +11,8 @@ from typer import BadParameter
 
 from holdfast.cli.server.database import parse_database
 from holdfast.network.sockets import CannotStart
-from holdfast.server import database as database_module
-from holdfast.server.database import database_location, open_store
+from holdfast.server.database import opening
+from holdfast.server.database.opening import database_location, open_store
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreRefused, StoreUnreachable
 from holdfast.store.postgresql.location import parse_location
@@ -63,18 +63,18 @@ def test_an_option_with_a_password_is_refused_without_repeating_it(url):
 
 
 def test_a_start_waits_for_a_server_that_accepts_no_connections_yet(monkeypatch):
-    monkeypatch.setattr(database_module, "log", log := CapturingLogger())
-    monkeypatch.setattr(database_module, "PAUSE", 0.05)
+    monkeypatch.setattr(opening, "log", log := CapturingLogger())
+    monkeypatch.setattr(opening, "PAUSE", 0.05)
     server = shared_server()
     database = server.create_database()
     server.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT 0")
 
     async def start():
-        opening = asyncio.create_task(open_store(parse_location(database.url)))
+        task = asyncio.create_task(open_store(parse_location(database.url)))
         await asyncio.to_thread(wait_until, lambda: log.calls)
-        assert not opening.done()
+        assert not task.done()
         server.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT -1")
-        return await opening
+        return await task
 
     asyncio.run(start()).close()
     (call,) = log.calls
@@ -82,11 +82,11 @@ def test_a_start_waits_for_a_server_that_accepts_no_connections_yet(monkeypatch)
 
 
 def test_a_start_gives_up_after_a_while_and_at_once_if_waiting_is_useless(monkeypatch):
-    monkeypatch.setattr(database_module, "PAUSE", 0.05)
-    monkeypatch.setattr(database_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(opening, "PAUSE", 0.05)
+    monkeypatch.setattr(opening, "PATIENCE", 0.2)
     with pytest.raises(StoreUnreachable, match="Connection refused"):
         asyncio.run(open_store(parse_location(f"postgresql://holdfast@{free_addresses(1)[0]}/holdfast")))
-    monkeypatch.setattr(database_module, "PATIENCE", 60)
+    monkeypatch.setattr(opening, "PATIENCE", 60)
     with pytest.raises(StoreRefused, match='database "nothing" does not exist'):
         asyncio.run(open_store(parse_location(shared_server().database("nothing").url)))
 

@@ -20,10 +20,9 @@ from holdfast.cli.server import backups, databases, up
 from holdfast.doctor.postgresql import check_postgresql
 from holdfast.files.sealing_keys import KeyFile, new_key
 from holdfast.server.clock import utc_now
-from holdfast.server.directories import DATABASE_FILE, data_directory
-from holdfast.server.key_rotation import ControlPlanesRun, rotate_sealing_key
-from holdfast.server.presence import SEALING_KEY, digest_sealing
-from holdfast.server.sealing_keys import KEY_FILE, open_sealing
+from holdfast.server.machine.directories import DATABASE_FILE, data_directory
+from holdfast.server.sealing.keys import KEY_FILE, SEALING_KEY, digest_sealing, open_sealing
+from holdfast.server.sealing.rotation import ControlPlanesRun, rotate_sealing_key
 from holdfast.server.settings import Settings
 from holdfast.services.gateways.authority import get_authority
 from holdfast.store import inspection, journal

@@ -17,8 +17,8 @@ from holdfast.files.sealing_keys import KeyFile
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.sockets import CannotStart
-from holdfast.server import directories
-from holdfast.server.directories import data_directory
+from holdfast.server.machine import directories
+from holdfast.server.machine.directories import data_directory
 from holdfast.store.database import Store
 
 HOLD = """

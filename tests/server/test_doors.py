@@ -4,8 +4,8 @@ import pytest
 from starlette.requests import Request
 
 from holdfast.rest.errors import BUSY
-from holdfast.server.bodies import MAX_BODY
-from holdfast.server.concurrency_limit import ConcurrencyLimit
+from holdfast.server.middleware.bodies import MAX_BODY
+from holdfast.server.middleware.concurrency_limit import ConcurrencyLimit
 from rest.calls import APIS, assert_problem
 
 UPLOAD = "/apis/1/certificates/new"

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from starlette.testclient import TestClient
 
-from holdfast.server.health import Health, Readiness
+from holdfast.server.middleware.health import Health, Readiness
 
 
 async def behind(_scope, _receive, _send):

@@ -17,9 +17,9 @@ from holdfast.network import presented_files
 from holdfast.network.certificate_files import UnusableCertificate, load, load_for_gateway
 from holdfast.network.presented_files import PUBLISHERS_OPTIONS, GatewayCertificate
 from holdfast.server.clock import utc_now
-from holdfast.server.http_server import serve
-from holdfast.server.https import PublisherCertificate
-from holdfast.server.limits import connection_limits
+from holdfast.server.http.server import serve
+from holdfast.server.machine.limits import connection_limits
+from holdfast.server.tls.publisher_certificate import PublisherCertificate
 from issuing import DAY, ed448_key, issue
 from running import write_identity
 

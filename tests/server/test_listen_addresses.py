@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.network.addresses import is_loopback, read_network
 from holdfast.network.sockets import CannotStart, check_free, listen_problem, refuse_open_http
-from holdfast.server.listen_addresses import listen_addresses
+from holdfast.server.machine.listen_addresses import listen_addresses
 from holdfast.server.settings import Settings
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost", "LOCALHOST"]

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.access.oidc import open_single_sign_on
 from holdfast.server.reload import Reload
 from holdfast.server.settings import Settings
 from holdfast.services.access.permissions import Role

@@ -4,7 +4,7 @@ import pytest
 
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import up
-from holdfast.server.platforms import Platform, platform_problem, this_platform
+from holdfast.server.machine.platforms import Platform, platform_problem, this_platform
 
 SUPPORTED = [
     ("Linux", "x86_64", "2.31"),

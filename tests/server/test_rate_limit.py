@@ -3,8 +3,8 @@
 import asyncio
 
 from holdfast.rest.errors import refuse
-from holdfast.server.host_cookie import PREFIX
-from holdfast.server.rate_limit import BURST, USERS_OF_AN_ADDRESS, RateLimit
+from holdfast.server.middleware.host_cookie import PREFIX
+from holdfast.server.middleware.rate_limit import BURST, USERS_OF_AN_ADDRESS, RateLimit
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.work import buckets as token_buckets
 from holdfast.work.buckets import Buckets

@@ -20,9 +20,9 @@ from holdfast import cli
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups
-from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
-from holdfast.server.key_rotation import rotate_sealing_key
-from holdfast.server.sealing_keys import KEY_FILE, open_sealing
+from holdfast.server.machine.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.sealing.keys import KEY_FILE, open_sealing
+from holdfast.server.sealing.rotation import rotate_sealing_key
 from holdfast.server.settings import Settings
 from holdfast.store import journal
 from holdfast.store.access import accounts

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from databases import without
 from holdfast.rest.errors import unexpected_error
-from holdfast.server.request_ids import RequestIds
+from holdfast.server.middleware.request_ids import RequestIds
 from rest.calls import PREFIX
 from serving import GET, publisher, until
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from holdfast.server import connections, http_server
-from holdfast.server.http_server import MAX_HEAD
+from holdfast.server.http import connections
+from holdfast.server.http import server as http_server
+from holdfast.server.http.server import MAX_HEAD
 from issuing import issue, server_context
 from serving import GET, end_of, publisher, say_ok, until
 

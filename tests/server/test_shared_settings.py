@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.server.presence import SHARED_SETTINGS, digest_settings
+from holdfast.server.control_planes.presence import SHARED_SETTINGS, digest_settings
 from holdfast.server.settings import Settings
 
 # Each control plane may have its own: where it runs, where it keeps what, its credentials, and how it stops.

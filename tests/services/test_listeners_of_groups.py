@@ -2,7 +2,7 @@
 
 from holdfast.gateway.discovery.cache import Cache, Rejection
 from holdfast.gateway.resources.resource import LISTENER, Resource
-from holdfast.server.listen_addresses import GatewayListener
+from holdfast.server.machine.listen_addresses import GatewayListener
 from holdfast.services.publishing.listeners import Listeners
 
 REJECTION = Rejection("1", "production: cannot bind '[::1]:8280': Address already in use")

@@ -8,7 +8,7 @@ import pytest
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.resources.listeners import listener_name
 from holdfast.gateway.resources.resource import LISTENER, Resource
-from holdfast.server.listen_addresses import GatewayListener
+from holdfast.server.machine.listen_addresses import GatewayListener
 from holdfast.services.publishing.listeners import Listeners
 
 ADDRESS = (("127.0.0.1", 9),)

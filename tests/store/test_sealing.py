@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, read_keys
 from holdfast.network.sockets import CannotStart
-from holdfast.server.sealing_keys import KEY_FILE, open_sealing, rotate_key
+from holdfast.server.sealing.keys import KEY_FILE, open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.store.recovery import contents
 from holdfast.store.sealing import CannotUnseal, Sealing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.key_rotation import rotate_sealing_key
+from holdfast.server.sealing.rotation import rotate_sealing_key
 from holdfast.server.settings import Settings
 from ports import free_addresses
 from postgresql import shared_server

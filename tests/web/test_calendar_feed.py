@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from holdfast.server.request_ids import RequestIds
+from holdfast.server.middleware.request_ids import RequestIds
 from holdfast.services.access.permissions import Role
 from holdfast.services.watch.ical import Event, fold, write_calendar
 from holdfast.store.tables import TokenRow

@@ -8,8 +8,8 @@ from datetime import datetime
 from holdfast.doctor import database, environment, envoy, files, health, identity_provider, network
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
-from holdfast.server.directories import GATEWAY, is_held
-from holdfast.server.listen_addresses import listen_addresses
+from holdfast.server.machine.directories import GATEWAY, is_held
+from holdfast.server.machine.listen_addresses import listen_addresses
 from holdfast.server.settings import Settings
 
 

@@ -13,7 +13,7 @@ from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check, some
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
-from holdfast.server.sealing_keys import open_sealing
+from holdfast.server.sealing.keys import open_sealing
 from holdfast.server.settings import Settings
 from holdfast.store import inspection
 from holdfast.store.sealing import CannotUnseal

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError
 from holdfast.doctor.check import Check, CheckResult, some
 from holdfast.doctor.contents import check_contents
 from holdfast.network.sockets import CannotStart
-from holdfast.server.database import database_location
-from holdfast.server.directories import is_held
+from holdfast.server.database.opening import database_location
+from holdfast.server.machine.directories import is_held
 from holdfast.server.settings import Settings
 from holdfast.store import inspection, upgrade
 from holdfast.store.errors import (

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
-from holdfast.server.admin_password import find_given_password
-from holdfast.server.platforms import SUPPORTED, platform_problem, this_platform
+from holdfast.server.access.admin_password import find_given_password
+from holdfast.server.machine.platforms import SUPPORTED, platform_problem, this_platform
 from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
 

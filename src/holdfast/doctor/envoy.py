@@ -13,7 +13,7 @@ from holdfast.doctor.check import Check
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.log_file import ENVOY_LOG, EnvoyLogUnusable, open_log
 from holdfast.gateway.process.socket_directories import sockets_problem
-from holdfast.server.directories import GATEWAY
+from holdfast.server.machine.directories import GATEWAY
 from holdfast.server.settings import Settings
 
 TESTED_VERSION = "1.40"  # what Holdfast is tested with

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from holdfast.doctor.check import Check
 from holdfast.files.private_directories import OTHERS, owner_problem
-from holdfast.server.admin_password import PASSWORD_FILE
-from holdfast.server.directories import DATABASE_FILE, open_files
-from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.access.admin_password import PASSWORD_FILE
+from holdfast.server.machine.directories import DATABASE_FILE, open_files
+from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.server.settings import Settings
 
 EARLIEST_YEAR = 2026  # the year of this program; an earlier year means that the clock is wrong

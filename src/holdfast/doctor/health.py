@@ -10,7 +10,7 @@ import httpx2
 from holdfast.doctor.check import Check
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import make_url
-from holdfast.server.health import READY
+from holdfast.server.middleware.health import READY
 from holdfast.server.settings import Settings
 
 NAME = "health"

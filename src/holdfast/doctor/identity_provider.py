@@ -8,7 +8,7 @@ from datetime import datetime
 from holdfast.doctor.check import Check
 from holdfast.network.sockets import CannotStart
 from holdfast.openid.errors import ProviderUnusable
-from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.access.oidc import open_single_sign_on
 from holdfast.server.settings import Settings
 
 NAME = "identity provider"

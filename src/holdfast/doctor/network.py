@@ -12,10 +12,10 @@ from holdfast.gateway.process.directory import ENVOY_LOCK
 from holdfast.network.addresses import Address, Addresses, is_loopback
 from holdfast.network.server_certificates import ServerCertificate
 from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
-from holdfast.server.limits import FEWEST_FILES, allowed_files, connection_limits
-from holdfast.server.listen_addresses import DISCOVERY, PUBLISHER, ListenAddresses
+from holdfast.server.machine.limits import FEWEST_FILES, allowed_files, connection_limits
+from holdfast.server.machine.listen_addresses import DISCOVERY, PUBLISHER, ListenAddresses
 from holdfast.server.settings import Settings
-from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
+from holdfast.server.tls.certificates import gateway_certificate, publisher_certificate
 
 FEW_FILES = 4096
 

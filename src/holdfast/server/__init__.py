@@ -1,3 +1,3 @@
 """
-The server process: settings, HTTP, TLS, middleware, and the composition of all components.
+The server process: settings, and the composition of all components.
 """

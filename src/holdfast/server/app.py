@@ -23,22 +23,21 @@ from holdfast.gateway.telemetry.collector import CollectorOptions
 from holdfast.gateway.telemetry.metrics_options import MetricsOptions
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
 from holdfast.network.sockets import format_address, listen, make_url
-from holdfast.server.admin_password import ensure_admin
+from holdfast.server.access.admin_password import ensure_admin
+from holdfast.server.access.oidc import open_single_sign_on
 from holdfast.server.clock import utc_now
-from holdfast.server.database import database_location, open_store
-from holdfast.server.directories import GATEWAY, data_directory
-from holdfast.server.discovery_port import DiscoveryPort
-from holdfast.server.health import Readiness
-from holdfast.server.http_server import serve
-from holdfast.server.limits import connection_limits, raise_file_limit
-from holdfast.server.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
-from holdfast.server.local_gateway import LocalGateway
-from holdfast.server.observing import Observe, open_observer
-from holdfast.server.oidc import open_single_sign_on
+from holdfast.server.control_planes.presence import build_presence, register
+from holdfast.server.database.opening import database_location, open_store
+from holdfast.server.gateways.discovery_port import DiscoveryPort
+from holdfast.server.gateways.local_gateway import LocalGateway
+from holdfast.server.http.server import serve
+from holdfast.server.machine.directories import GATEWAY, data_directory
+from holdfast.server.machine.limits import connection_limits, raise_file_limit
+from holdfast.server.machine.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
+from holdfast.server.middleware.health import Readiness
 from holdfast.server.parts import Parts, build_parts, traffic_lifetimes
-from holdfast.server.presence import build_presence, register
 from holdfast.server.reload import Reload
-from holdfast.server.sealing_keys import open_sealing
+from holdfast.server.sealing.keys import open_sealing
 from holdfast.server.settings import Settings
 from holdfast.server.tasks import (
     follow_changes,
@@ -49,7 +48,8 @@ from holdfast.server.tasks import (
     share_gateways,
     watch_backends,
 )
-from holdfast.server.tls_settings import gateway_certificate, publisher_certificate
+from holdfast.server.telemetry.observing import Observe, open_observer
+from holdfast.server.tls.certificates import gateway_certificate, publisher_certificate
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
@@ -139,7 +139,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             if gateway:
                 background.start("local gateway", gateway.keep)
             if addresses.discovery:
-                port = DiscoveryPort(addresses.discovery, parts, utc_now)
+                port = DiscoveryPort(addresses.discovery, runtime, parts.services, parts.admissions)
                 stack.push_async_callback(port.close)
                 await port.open()
                 background.start("discovery port", port.follow)

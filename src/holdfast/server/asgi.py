@@ -10,15 +10,16 @@ from starlette.types import ASGIApp
 from holdfast import rest, web
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import ForwardedClient
-from holdfast.server.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
-from holdfast.server.concurrency_limit import ConcurrencyLimit
-from holdfast.server.doors import Door, Doors
-from holdfast.server.health import Health, Readiness
-from holdfast.server.host_cookie import HostCookie
-from holdfast.server.middleware import CrossOriginProtection, SecurityHeaders
-from holdfast.server.observing import Observe
-from holdfast.server.rate_limit import RateLimit
-from holdfast.server.request_ids import RequestIds
+from holdfast.server.middleware.bodies import LARGE_BODIES, LARGE_BODIES_OF_A_USER, BodyLimit
+from holdfast.server.middleware.concurrency_limit import ConcurrencyLimit
+from holdfast.server.middleware.cross_origin import CrossOriginProtection
+from holdfast.server.middleware.doors import Door, Doors
+from holdfast.server.middleware.health import Health, Readiness
+from holdfast.server.middleware.host_cookie import HostCookie
+from holdfast.server.middleware.rate_limit import RateLimit
+from holdfast.server.middleware.request_ids import RequestIds
+from holdfast.server.middleware.security_headers import SecurityHeaders
+from holdfast.server.telemetry.observing import Observe
 from holdfast.services.runtime import Runtime
 from holdfast.work.shares import Shares
 

@@ -20,11 +20,11 @@ from holdfast.gateway.resources.backend_limits import BackendLimits
 from holdfast.gateway.resources.resource import CLUSTER
 from holdfast.network.presented_files import CertificateFiles
 from holdfast.server.clock import utc_now
-from holdfast.server.enrollment_keys import open_enrollment_keys
-from holdfast.server.https import PublisherCertificate
-from holdfast.server.listen_addresses import ListenAddresses
+from holdfast.server.gateways.enrollment_keys import open_enrollment_keys
+from holdfast.server.machine.listen_addresses import ListenAddresses
 from holdfast.server.notifications import build_sender
 from holdfast.server.settings import Settings
+from holdfast.server.tls.publisher_certificate import PublisherCertificate
 from holdfast.services.access.accounts import Accounts
 from holdfast.services.access.single_sign_on import SingleSignOn
 from holdfast.services.catalog.http1_fallback import remember_http1

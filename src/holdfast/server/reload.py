@@ -10,7 +10,7 @@ import structlog
 
 from holdfast.network.presented_files import CertificateFiles
 from holdfast.network.sockets import CannotStart
-from holdfast.server.oidc import read_again
+from holdfast.server.access.oidc import read_again
 from holdfast.server.settings import Settings
 from holdfast.services.access.single_sign_on import SingleSignOn
 

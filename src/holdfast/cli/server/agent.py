@@ -35,8 +35,8 @@ from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses
 from holdfast.network.sockets import CannotStart, listen
 from holdfast.server.clock import utc_now
-from holdfast.server.limits import connection_limits, raise_file_limit
 from holdfast.server.logs import configure_logging
+from holdfast.server.machine.limits import connection_limits, raise_file_limit
 from holdfast.work.garbage import retain
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.local import read_settings
 from holdfast.cli.server.signals import run_until_stopped
 from holdfast.network.sockets import CannotStart
-from holdfast.server.admin_password import PASSWORD_FILE
+from holdfast.server.access.admin_password import PASSWORD_FILE
 from holdfast.server.app import Instance, run
 from holdfast.server.clock import utc_now
-from holdfast.server.key_rotation import rotate_sealing_key
 from holdfast.server.reload import Reload
+from holdfast.server.sealing.rotation import rotate_sealing_key
 from holdfast.server.settings import Settings
 from holdfast.server.variables import unknown_variables
 from holdfast.services.access.accounts import ADMIN

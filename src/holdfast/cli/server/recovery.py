@@ -9,8 +9,8 @@ from pathlib import Path
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.local import read_settings
 from holdfast.cli.terminal.output import say, tell
-from holdfast.server import recovery, restoring
-from holdfast.server.restoring import Choices
+from holdfast.server.recovery.backup import Backup, stream_backup, write_backup
+from holdfast.server.recovery.restore import Choices, restore_backup
 from holdfast.server.settings import Settings
 from holdfast.store.recovery.copies import write_time
 
@@ -24,7 +24,7 @@ def back_up(data: Path | None, file: str | None, *, with_sealing_key: bool) -> N
         else:
             ending = "tar" if with_sealing_key else "sqlite"
             path = Path(file or f"holdfast-{write_time(datetime.now(UTC))}.{ending}")
-            where, backup = str(path), recovery.back_up(settings, path, with_sealing_key=with_sealing_key)
+            where, backup = str(path), write_backup(settings, path, with_sealing_key=with_sealing_key)
     of = backup.contents
     tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
     if with_sealing_key:
@@ -51,7 +51,7 @@ def restore(data: Path | None, file: Path, *, without_keys: bool, replace: bool)
     """Restore a backup, and report where the previous database is kept. Raises CommandFailed."""
     with failures_in_words():
         choices = Choices(without_keys=without_keys, replace=replace)
-        restored = restoring.restore(read_settings({"data": data}), file, choices)
+        restored = restore_backup(read_settings({"data": data}), file, choices)
     of = restored.contents
     say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
     if restored.kept:
@@ -63,8 +63,8 @@ def restore(data: Path | None, file: Path, *, without_keys: bool, replace: bool)
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 
-def _stream(settings: Settings, *, with_sealing_key: bool) -> recovery.Backup:
-    return recovery.stream_backup(settings, sys.stdout.buffer, with_sealing_key=with_sealing_key)
+def _stream(settings: Settings, *, with_sealing_key: bool) -> Backup:
+    return stream_backup(settings, sys.stdout.buffer, with_sealing_key=with_sealing_key)
 
 
 def _count(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.terminal.durations import parse_seconds
 from holdfast.cli.terminal.help import ending
 from holdfast.cli.terminal.output import AsJson, write_json, write_table
-from holdfast.server.platforms import platform_problem, this_platform
+from holdfast.server.machine.platforms import platform_problem, this_platform
 from holdfast.work.garbage import pause_collection
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from holdfast.files.replacement import flush
 from holdfast.network.sockets import CannotStart
-from holdfast.server.backup_files import BackupFile, open_backup
 from holdfast.server.clock import utc_now
-from holdfast.server.database import database_location
-from holdfast.server.directories import DATABASE_FILE, data_directory, database_in
-from holdfast.server.recovery import open_copy
-from holdfast.server.recovery_audit import upgrade_and_record_restore
-from holdfast.server.sealing_keys import merge_keys, open_added_keys
+from holdfast.server.database.opening import database_location
+from holdfast.server.machine.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.recovery.audit import upgrade_and_record_restore
+from holdfast.server.recovery.backup import open_copy
+from holdfast.server.recovery.backup_files import BackupFile, open_backup
+from holdfast.server.sealing.keys import merge_keys, open_added_keys
 from holdfast.server.settings import Settings
 from holdfast.store.errors import (
     BackupUnusable,
@@ -79,7 +79,7 @@ class RestoreUncertain(StoreUncertain):
         StoreFailure.__init__(self, lost.text, advice)
 
 
-def restore(settings: Settings, file: Path, choices: Choices | None = None) -> Restored:
+def restore_backup(settings: Settings, file: Path, choices: Choices | None = None) -> Restored:
     """
     Replace the database in the data directory by the one in *file*, and keep the old one.
 

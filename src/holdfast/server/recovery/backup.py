@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from holdfast.files.replacement import flush
 from holdfast.network.sockets import CannotStart
-from holdfast.server.backup_files import pack
 from holdfast.server.clock import utc_now
-from holdfast.server.database import database_location
-from holdfast.server.directories import DATABASE_FILE
-from holdfast.server.recovery_audit import record_backup
-from holdfast.server.sealing_keys import read_all_keys
+from holdfast.server.database.opening import database_location
+from holdfast.server.machine.directories import DATABASE_FILE
+from holdfast.server.recovery.audit import record_backup
+from holdfast.server.recovery.backup_files import pack
+from holdfast.server.sealing.keys import read_all_keys
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreForeign
 from holdfast.store.location import PostgresqlLocation
@@ -45,7 +45,7 @@ class Backup:
     unrecorded: str = ""
 
 
-def back_up(settings: Settings, target: Path, *, with_sealing_key: bool = False) -> Backup:
+def write_backup(settings: Settings, target: Path, *, with_sealing_key: bool = False) -> Backup:
     """
     Write the database into the new file *target*, even while Holdfast is running on it.
 
@@ -71,7 +71,7 @@ def back_up(settings: Settings, target: Path, *, with_sealing_key: bool = False)
 
 
 def stream_backup(settings: Settings, output: BinaryIO, *, with_sealing_key: bool = False) -> Backup:
-    """Write the database into *output*, through a temporary file. Raises like `back_up`."""
+    """Write the database into *output*, through a temporary file. Raises like `write_backup`."""
     with open_copy(settings, None, with_sealing_key=with_sealing_key) as (copy, backup):
         with copy.open("rb") as source:
             shutil.copyfileobj(source, output)

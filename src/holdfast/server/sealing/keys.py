@@ -2,6 +2,7 @@
 The sealing keys: in a variable, in a file that is set, or in the data directory.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from holdfast.store.errors import StoreUncertain
 from holdfast.store.sealing import Sealing
 
 KEY_FILE = "sealing-key"
+SEALING_KEY = "HOLDFAST_SEALING_KEY"
 
 
 def open_sealing(settings: Settings, data: Path) -> Sealing:
@@ -32,6 +34,11 @@ def open_sealing(settings: Settings, data: Path) -> Sealing:
     except UnusableSealingKey as error:
         raise CannotStart(str(error)) from None
     return Sealing(lambda: keys)
+
+
+def digest_sealing(sealing: Sealing) -> str:
+    """Return a digest of the sealing keys, whatever their order, for other control planes."""
+    return hashlib.sha256(b"".join(sorted(sealing.key_ids))).hexdigest()[:16]
 
 
 @contextmanager
@@ -122,4 +129,4 @@ def _key_file(settings: Settings, data: Path) -> KeyFile:
 def _from_variable(settings: Settings) -> tuple[bytes, ...]:
     if settings.sealing_key is None:
         return ()
-    return read_keys(settings.sealing_key.get_secret_value(), "HOLDFAST_SEALING_KEY")
+    return read_keys(settings.sealing_key.get_secret_value(), SEALING_KEY)

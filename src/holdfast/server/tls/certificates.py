@@ -6,8 +6,8 @@ from holdfast.network.addresses import Addresses
 from holdfast.network.presented_files import GatewayCertificate
 from holdfast.network.sockets import CannotStart, refuse_open_http
 from holdfast.server.clock import utc_now
-from holdfast.server.https import PublisherCertificate
 from holdfast.server.settings import Settings
+from holdfast.server.tls.publisher_certificate import PublisherCertificate
 
 
 def publisher_certificate(settings: Settings, publisher: Addresses) -> PublisherCertificate | None:

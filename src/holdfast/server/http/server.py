@@ -17,9 +17,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from holdfast.network.addresses import Network
-from holdfast.server.connections import Acceptor, HttpConnection
-from holdfast.server.limits import ConnectionLimits
-from holdfast.server.request_heads import StrictConnection
+from holdfast.server.http.connections import Acceptor, HttpConnection
+from holdfast.server.http.request_heads import StrictConnection
+from holdfast.server.machine.limits import ConnectionLimits
 
 HEAD_WITHIN = 20.0  # seconds for the request line and headers
 MAX_HEAD = 32 * 1024  # bytes of the request line and headers

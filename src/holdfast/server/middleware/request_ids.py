@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.server.doors import Fail
+from holdfast.server.middleware.doors import Fail
 from holdfast.services.access.feeds import FEEDS
 
 log = structlog.get_logger()

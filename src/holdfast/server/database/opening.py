@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.directories import database_in
+from holdfast.server.machine.directories import database_in
 from holdfast.server.settings import Settings
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreRefused, StoreUnreachable

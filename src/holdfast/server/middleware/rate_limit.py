@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.rest.errors import Problem
-from holdfast.server.doors import Refuse
-from holdfast.server.host_cookie import PREFIX
+from holdfast.server.middleware.doors import Refuse
+from holdfast.server.middleware.host_cookie import PREFIX
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.attempts import client_key
 from holdfast.work.buckets import Buckets

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from holdfast.files.sealing_keys import UnusableSealingKey, read_keys, write_keys
-from holdfast.server.directories import DATABASE_FILE
-from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.machine.directories import DATABASE_FILE
+from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.store.errors import BackupUnusable
 from holdfast.store.sqlite.files import make_file
 

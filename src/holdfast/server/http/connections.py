@@ -13,7 +13,7 @@ import structlog
 
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import is_trusted
-from holdfast.server.limits import ConnectionLimits
+from holdfast.server.machine.limits import ConnectionLimits
 from holdfast.services.access.attempts import client_key
 from holdfast.work.shares import Shares
 

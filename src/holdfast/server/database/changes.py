@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.database import database_location, open_store
-from holdfast.server.directories import data_directory, database_in
+from holdfast.server.database.opening import database_location, open_store
+from holdfast.server.machine.directories import data_directory, database_in
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.location import Location, PostgresqlLocation

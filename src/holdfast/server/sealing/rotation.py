@@ -8,10 +8,9 @@ from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
-from holdfast.server.database import database_location
-from holdfast.server.directories import data_directory
-from holdfast.server.presence import SEALING_KEY, digest_sealing
-from holdfast.server.sealing_keys import open_sealing, rotate_key
+from holdfast.server.database.opening import database_location
+from holdfast.server.machine.directories import data_directory
+from holdfast.server.sealing.keys import SEALING_KEY, digest_sealing, open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.services.identities.gateway_identities import reseal_keys
 from holdfast.store.clock import database_time

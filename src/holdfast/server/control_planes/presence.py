@@ -19,9 +19,9 @@ from holdfast.network.addresses import EVERY_ADDRESS, Address, find_own_address
 from holdfast.network.presented_files import CertificateFiles, GatewayCertificate
 from holdfast.network.sockets import CannotStart, format_address
 from holdfast.server.clock import utc_now
-from holdfast.server.https import PublisherCertificate
-from holdfast.server.sealing_keys import KEY_FILE
+from holdfast.server.sealing.keys import KEY_FILE, SEALING_KEY, digest_sealing
 from holdfast.server.settings import Settings
+from holdfast.server.tls.publisher_certificate import PublisherCertificate
 from holdfast.services.control_planes.presence import NameTaken, Presence
 from holdfast.services.control_planes.sealing_key import check_sealing_key
 from holdfast.store.database import Store
@@ -66,7 +66,6 @@ SHARED_SETTINGS = (
     "smtp_user",
     "smtp_from",
 )
-SEALING_KEY = "HOLDFAST_SEALING_KEY"
 CERTIFICATE = "HOLDFAST_GATEWAY_TLS_CERT"  # its content counts, not the path
 
 
@@ -112,11 +111,6 @@ def digest_settings(settings: Settings) -> dict[str, str]:
     """Return a digest of each setting that must be the same at all control planes, by its variable."""
     values = settings.model_dump(include=set(SHARED_SETTINGS), mode="json")
     return {f"HOLDFAST_{name.upper()}": _digest(repr(values[name]).encode()) for name in SHARED_SETTINGS}
-
-
-def digest_sealing(sealing: Sealing) -> str:
-    """Return a digest of the sealing keys, whatever their order."""
-    return _digest(b"".join(sorted(sealing.key_ids)))
 
 
 def _check_sealing_key(store: Store, sealing: Sealing, data: Path) -> None:

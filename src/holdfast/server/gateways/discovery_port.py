@@ -3,15 +3,14 @@ The port for gateways on other machines: its certificate, and the services that 
 """
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
+from collections.abc import Sequence
 
 import grpc.aio
 import structlog
 
 from holdfast.certificates.gateway_certificates import UnusableRequest, pem_of
 from holdfast.files.sealing_keys import UnusableSealingKey
+from holdfast.gateway.discovery.ads import Register
 from holdfast.gateway.remote.admission import Admission
 from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
@@ -19,15 +18,14 @@ from holdfast.gateway.remote.tls import Credential
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import CannotStart
 from holdfast.refusals import TryLater
-from holdfast.server.clock import utc_now
-from holdfast.server.listen_addresses import DISCOVERY
-from holdfast.server.parts import Parts
+from holdfast.server.machine.listen_addresses import DISCOVERY
 from holdfast.services.errors import RenewalRefused
+from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.gateways.authority import issue_server_credential
 from holdfast.services.gateways.joining import renew
-from holdfast.store.database import Store
+from holdfast.services.runtime import Runtime
 from holdfast.store.errors import write_public_text
-from holdfast.store.sealing import CannotUnseal, Sealing
+from holdfast.store.sealing import CannotUnseal
 
 log = structlog.get_logger()
 LOOK_AGAIN = 60.0  # seconds
@@ -40,10 +38,14 @@ class DiscoveryPort:
     Without the key of the gateways' CA the port stays closed, and everything else works. Lives on one event loop.
     """
 
-    def __init__(self, addresses: Addresses, parts: Parts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, addresses: Addresses, runtime: Runtime, services: Sequence[Register], admissions: Admissions
+    ) -> None:
+        """*services* are those for gateways on any machine; renewing certificates is added here."""
         self._addresses = addresses
-        self._parts = parts
-        self._now = now
+        self._runtime = runtime
+        self._services = (*services, RenewalService(self._renew).register)
+        self._admissions = admissions
         self._credential: Credential | None = None
         self._problem = ""
         self._server: grpc.aio.Server | None = None
@@ -58,11 +60,9 @@ class DiscoveryPort:
         await asyncio.to_thread(self._refresh)
         if self._credential is None or self._server:
             return
-        renewals = RenewalService(partial(_renew, self._parts.runtime.store, self._parts.runtime.sealing))
-        services = (*self._parts.services, renewals.register)
-        admission = Admission(self._parts.admissions)
+        admission = Admission(self._admissions)
         try:
-            self._server = await serve_remote_gateways(self._addresses, self._present, admission, services)
+            self._server = await serve_remote_gateways(self._addresses, self._present, admission, self._services)
         except CannotListen as error:
             raise CannotStart(f"{error} Choose another address with --{DISCOVERY} HOST:PORT.") from error
 
@@ -82,9 +82,9 @@ class DiscoveryPort:
         return self._credential
 
     def _refresh(self) -> None:
-        runtime = self._parts.runtime
+        runtime = self._runtime
         try:
-            issued, authority = issue_server_credential(runtime.store, runtime.sealing, self._now())
+            issued, authority = issue_server_credential(runtime.store, runtime.sealing, runtime.now())
         except (CannotUnseal, UnusableSealingKey) as error:
             if self._problem != str(error):
                 log.error("no certificate for the discovery port", reason=str(error))
@@ -93,15 +93,15 @@ class DiscoveryPort:
             self._problem = ""
             self._credential = Credential(issued.key.pem, pem_of(issued.certificate), authority.pem)
 
-
-def _renew(store: Store, sealing: Sealing, fingerprint: str, csr: str) -> Renewed:
-    try:
-        membership = renew(store, sealing, fingerprint, csr, utc_now())
-    except (RenewalRefused, UnusableRequest) as error:
-        raise RenewalFailed(str(error), is_final=True) from error
-    except TryLater as error:
-        raise RenewalFailed(write_public_text(error)) from error
-    except (CannotUnseal, UnusableSealingKey) as error:
-        log.exception("the CA of gateways cannot be used")
-        raise RenewalFailed("The publisher can't use its CA for gateways. Its log says why.") from error
-    return Renewed(membership.certificate, membership.authority, membership.gateway.placement.group)
+    def _renew(self, fingerprint: str, csr: str) -> Renewed:
+        runtime = self._runtime
+        try:
+            membership = renew(runtime.store, runtime.sealing, fingerprint, csr, runtime.now())
+        except (RenewalRefused, UnusableRequest) as error:
+            raise RenewalFailed(str(error), is_final=True) from error
+        except TryLater as error:
+            raise RenewalFailed(write_public_text(error)) from error
+        except (CannotUnseal, UnusableSealingKey) as error:
+            log.exception("the CA of gateways cannot be used")
+            raise RenewalFailed("The publisher can't use its CA for gateways. Its log says why.") from error
+        return Renewed(membership.certificate, membership.authority, membership.gateway.placement.group)

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.refusals import Busy
 from holdfast.rest.errors import BUSY
-from holdfast.server.doors import Refuse
-from holdfast.server.rate_limit import address_of, identify_client
+from holdfast.server.middleware.doors import Refuse
+from holdfast.server.middleware.rate_limit import address_of, identify_client
 from holdfast.work.buckets import MAX_KEYS
 
 # Handlers share 40 threads (anyio's default). No user and no address can occupy all of them.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.rest.errors import Problem
-from holdfast.server.doors import Identify, Refuse
+from holdfast.server.middleware.doors import Identify, Refuse
 from holdfast.work.shares import Shares
 
 TOO_SLOW = Problem(408, "request-timeout", "Request Timeout")

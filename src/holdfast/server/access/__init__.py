@@ -1,0 +1,3 @@
+"""
+The password of the first user, and single sign-on, as the settings configure them.
+"""

@@ -1,0 +1,3 @@
+"""
+The presence of this process among the control planes of its database.
+"""

@@ -1,0 +1,3 @@
+"""
+The database of the settings: opening it, migrating it, and copying it to a server.
+"""

@@ -1,0 +1,3 @@
+"""
+The gateway on this machine, and what gateways on other machines connect to.
+"""

@@ -1,0 +1,3 @@
+"""
+The publisher's HTTP server: its connections, and strict reading of requests.
+"""

@@ -1,0 +1,3 @@
+"""
+The machine: directories, addresses, open files, and supported platforms.
+"""

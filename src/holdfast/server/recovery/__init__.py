@@ -1,0 +1,3 @@
+"""
+Backups of the database, and restoring them.
+"""

@@ -1,0 +1,3 @@
+"""
+The keys that encrypt secrets in the database, and their rotation.
+"""

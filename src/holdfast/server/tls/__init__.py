@@ -1,0 +1,3 @@
+"""
+The certificates that the publisher and the gateways present.
+"""
