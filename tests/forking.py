@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
+LATE_IMPORTS = "LATE_IMPORTS"  # the variable with the file for LateImports
 PRELOADED = (
     "anyio._backends._asyncio",
     "holdfast.cli.app",
@@ -41,6 +42,19 @@ PRELOADED = (
     "holdfast.store.migrating",
     "uvicorn.lifespan.off",
 )
+
+
+class LateImports:
+    """Writes the names of Holdfast's modules that a fork imports itself to a file, one per line; it finds none."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Write the name of a module that isn't loaded."""
+        if name.startswith("holdfast."):
+            with self._file.open("a") as file:
+                file.write(f"{name}\n")
 
 
 class ForkedProcess:
@@ -168,6 +182,8 @@ def _become(arguments: list[str], environment: dict[str, str], output: str, erro
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # the environment may name another one
+    if LATE_IMPORTS in environment:
+        sys.meta_path.insert(0, LateImports(Path(environment[LATE_IMPORTS])))  # type: ignore[arg-type]
     sys.argv = ["holdfast", *arguments]
     if arguments[0] == "up":
         from forked_agents import start_agent_cheaply

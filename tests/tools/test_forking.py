@@ -1,5 +1,6 @@
-"""tests/forking.py leaves no process behind."""
+"""tests/forking.py leaves no process behind, and its forks need no further imports."""
 
+import importlib.util
 import json
 import os
 import select
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from forking import LATE_IMPORTS, PRELOADED
 from ports import free_addresses
 from running import START_WITHIN, is_running, kill, wait_until
 
@@ -28,23 +30,31 @@ time.sleep(100)
 """
 
 
+def test_each_preloaded_module_exists():
+    assert [name for name in PRELOADED if not importlib.util.find_spec(name)] == []
+
+
 @pytest.mark.envoy
-def test_a_holdfast_ends_when_the_process_of_its_tests_is_killed(tmp_path):
+def test_a_fork_imports_nothing_of_holdfast_and_ends_when_the_process_of_its_tests_is_killed(tmp_path):
     addresses = dict(zip(("PUBLISHER", "GATEWAY", "SANDBOX"), free_addresses(3), strict=True))
     ours = {f"HOLDFAST_{name}": address for name, address in addresses.items()}
     environment = os.environ | ours | {"HOLDFAST_DATA": str(tmp_path / "data"), "PYTHONPATH": str(TESTS)}
-    output = tmp_path / "output"
+    output, late_imports = tmp_path / "output", tmp_path / "late-imports"
     output.touch()
+    late_imports.touch()
+    environment[LATE_IMPORTS] = str(late_imports)
     command = [sys.executable, "-c", STARTS, output]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as tests:
         assert tests.stdout
         holdfast = os.pidfd_open(int(tests.stdout.readline()))
+        imports = late_imports.read_text().split()
         tests.kill()
     ended, _, _ = select.select([holdfast], [], [], START_WITHIN)
     if not ended:
         signal.pidfd_send_signal(holdfast, signal.SIGKILL)
     os.close(holdfast)
     assert ended
+    assert imports == [], "add these modules to PRELOADED"
 
 
 def test_a_holdfast_does_not_start_for_tests_that_have_ended(tmp_path):
