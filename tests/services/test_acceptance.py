@@ -31,7 +31,7 @@ def presenting(certificate) -> Presentation:
 
 def terms(*, public: bool = False, **changes) -> Terms:
     trust, rest = (replace(each, with_public_roots=public) for each in (BOTH, trust_set([OLD], HOST)))
-    return replace(Terms(trust, with_upload=True, stored=(STORED,), without_upload=rest), **changes)
+    return replace(Terms(trust, with_upload=True, stored_certificates=(STORED,), without_upload=rest), **changes)
 
 
 def test_the_second_verdict_decides_whether_the_upload_makes_the_difference():
@@ -48,10 +48,10 @@ def test_without_a_second_verdict_nothing_is_claimed_about_the_upload(without):
 
 def test_public_roots_are_a_reason_if_they_are_trusted():
     both = accept(YES, YES, presenting(PUBLIC), terms(public=True))
-    assert (both.result, both.stored, both.by_public_roots) == (Result.ANYWAY, (), True)
+    assert (both.result, both.stored_certificates, both.by_public_roots) == (Result.ANYWAY, (), True)
     assert both.sentence.endswith("public roots are trusted for this endpoint, too.")
     alias = accept(YES, YES, presenting(OLD), terms(public=True))
-    assert (alias.stored, alias.by_public_roots) == ((STORED,), False)
+    assert (alias.stored_certificates, alias.by_public_roots) == ((STORED,), False)
 
 
 def test_if_only_public_roots_are_trusted_the_upload_is_reported_as_unused():
@@ -64,7 +64,7 @@ def test_if_only_public_roots_are_trusted_the_upload_is_reported_as_unused():
 
 
 def test_without_other_trust_no_second_verdict_is_needed():
-    alone = terms(stored=(), without_upload=None)
+    alone = terms(stored_certificates=(), without_upload=None)
     assert not needs_second_answer(YES, alone)
     assert accept(YES, None, presenting(NEW), alone).result is Result.BY_UPLOAD
 
@@ -79,8 +79,8 @@ def test_an_exception_is_the_reason_regardless_of_trust():
 
 
 def test_a_rejection_reports_whether_the_backend_needs_the_replaced_certificate():
-    gone = terms(ended=(OLD,))
-    assert accept(NO, None, presenting(OLD), gone).needs_ended
-    assert not accept(NO, None, presenting(ROOT), gone).needs_ended
-    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), gone).needs_ended
+    gone = terms(removed_certificates=(OLD,))
+    assert accept(NO, None, presenting(OLD), gone).needs_removed
+    assert not accept(NO, None, presenting(ROOT), gone).needs_removed
+    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), gone).needs_removed
     assert accept(Verdict(False, None, by="none"), None, presenting(OLD), gone).result is Result.UNKNOWN

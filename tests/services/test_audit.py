@@ -207,7 +207,7 @@ def test_events_are_stored_as_json_and_as_text(store):
     with store.write() as session:
         accounts.insert_organization(session, "default", NOW)
         for details, _ in WORDS:
-            write_down(session, user, NOW, Action.CHANGE_API, "Pizza", details, changed=("api", "id"))
+            write_down(session, user, NOW, Action.CHANGE_API, "Pizza", details, change=("api", "id"))
     with store.read() as session:
         events = journal.list_audit_events(session, "default")
         changes = journal.list_changes_after(session, 0)

@@ -178,6 +178,6 @@ def test_every_control_plane_shows_all_gateways_and_where_they_are_connected(sto
             return shown, own, statuses_at(a)["local@b"]
 
     shown, own, gone = play(story())
-    assert (shown.followed.report, shown.connected_since) == (report, own.connected_since)
-    assert (shown.state, shown.applied, shown.behind) == (own.state, own.applied, own.behind)
-    assert (gone.control_plane, gone.followed.report) == ("", report)
+    assert (shown.reported_state.report, shown.connected_since) == (report, own.connected_since)
+    assert (shown.state, shown.applied_revision, shown.behind) == (own.state, own.applied_revision, own.behind)
+    assert (gone.control_plane, gone.reported_state.report) == ("", report)

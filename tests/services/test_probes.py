@@ -86,7 +86,7 @@ def test_without_a_gateway_only_the_presented_chain_is_known():
 
     with Backend(PRESENTED) as backend:
         probed = play(story())
-    assert isinstance(probed.presented, Presentation)
+    assert isinstance(probed.presentation, Presentation)
     assert (probed.verdict.accepted, probed.verdict.cause, probed.verdict.by) == (False, None, "none")
     assert probed.verdict.reason == f"The gateway {GATEWAY} isn't connected."
     assert "don't know" in probed.verdict.explanation.sentence
@@ -230,7 +230,7 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, t
             )
 
     probed, (fetched, _) = play(story())
-    assert probed.presented == fetched == Unseen(Obstacle.DNS, f"{HOST} has no address.")
+    assert probed.presentation == fetched == Unseen(Obstacle.DNS, f"{HOST} has no address.")
     assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
 
@@ -270,8 +270,8 @@ def test_a_failed_fetch_has_no_findings(store, tmp_path):
 
     with closed_port() as closed:
         probed = play(story())
-    assert isinstance(probed.presented, Unseen)
-    assert (probed.presented.obstacle, probed.findings) == (Obstacle.REFUSED, ())
+    assert isinstance(probed.presentation, Unseen)
+    assert (probed.presentation.obstacle, probed.findings) == (Obstacle.REFUSED, ())
 
 
 # The gateway that is asked
@@ -300,7 +300,7 @@ def test_backends_are_seen_from_the_machine_of_a_gateway_elsewhere(tmp_path):
             assert refused.obstacle is Obstacle.REFUSED
             probed = await tester.probe(ANNA, here, TERMS, GATEWAY)
             assert (probed.gateway, probed.verdict.reason) == (GATEWAY, "Envoy isn't running.")
-            assert isinstance(probed.presented, Presentation)
+            assert isinstance(probed.presentation, Presentation)
 
     with Backend(PRESENTED) as backend, closed_port() as closed:
         play(story())

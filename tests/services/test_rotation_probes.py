@@ -181,7 +181,7 @@ def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
 
     async def story():
         backends = Backends()
-        looking = RotationProbes(store, backends.look, clock, every=0.001)
+        looking = RotationProbes(store, backends.look, clock, interval=0.001)
         async with Background() as background, asyncio.timeout(30):
             background.start("observation", partial(looking.follow, store))
             while len(backends.asked) < 3:
@@ -197,7 +197,7 @@ def test_a_failed_round_is_followed_by_another(store, anna, clock, rotate, monke
 
     async def story():
         backends = Backends()
-        looking = RotationProbes(store, backends.look, clock, every=0.001)
+        looking = RotationProbes(store, backends.look, clock, interval=0.001)
         failures = [OSError("disk")]
         due = rotation_probes._due  # noqa: SLF001 - tests can't make the database fail for a moment
         monkeypatch.setattr(

@@ -87,10 +87,10 @@ def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, contex
         assert (anna.organization, OTHER) in watched_endpoints.list_used(session)
     api = apis.get_api(context(), served.id)
     assert [trust.origin for trust in find_used_only_by(context(), api)] == [OTHER]
-    undeploy_revision(context(), served.id, number=2, wanted=None)
+    undeploy_revision(context(), served.id, number=2, group_names=None)
     assert [trust.origin for trust in find_unused(context())] == [OTHER]
     deploy_revision(context(), served.id, two[1].id, {DEFAULT_GROUP: True})
-    assert [trust.origin for trust in deletion.delete_api(context(), served.id).kept] == [OTHER]
+    assert [trust.origin for trust in deletion.delete_api(context(), served.id).unused_trust] == [OTHER]
 
 
 def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, served, two):

@@ -75,10 +75,10 @@ class OldControlPlanes(Refusal):
     *refused* says what can't be done, and *effect* what they would do, such as "it would ignore them".
     """
 
-    def __init__(self, names: Sequence[str], refused: str, effect: str) -> None:
+    def __init__(self, names: Sequence[str], change: str, effect: str) -> None:
         self.names = tuple(names)
         super().__init__(
-            f"{refused} while a control plane of an earlier version runs: {effect}. Upgrade {', '.join(names)} first."
+            f"{change} while a control plane of an earlier version runs: {effect}. Upgrade {', '.join(names)} first."
         )
 
 

@@ -33,9 +33,9 @@ class OnTime:
         while True:
             self._wake.clear()
             following = await asyncio.to_thread(self._step, self._store, self._now())
-            left = LONGEST_SLEEP if following is None else (following - self._now()).total_seconds()
+            seconds = LONGEST_SLEEP if following is None else (following - self._now()).total_seconds()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(max(left, 0.0), LONGEST_SLEEP)):
+                async with asyncio.timeout(min(max(seconds, 0.0), LONGEST_SLEEP)):
                     await self._wake.wait()
                     await asyncio.sleep(AFTER_PUBLISHING)
 

@@ -72,7 +72,7 @@ def test_all_certificates_of_a_file_are_stored_and_ignored_parts_reported(store,
     data = b"notes\n" + backend.pem + root.pem + backend.pem
     outcome = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
     assert outcome.entry.certificates == (read(backend), read(root))
-    assert [ignored.what for ignored in outcome.ignored] == ["Block 3"]
+    assert [ignored.what for ignored in outcome.ignored_parts] == ["Block 3"]
     for kept in outcome.entry.certificates:
         assert kept.fingerprint in last_event(store, anna).detail
 

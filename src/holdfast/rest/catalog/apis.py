@@ -27,12 +27,12 @@ from holdfast.rest.prefixes import is_v1
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import api_names, apis, copies, deletion
-from holdfast.services.catalog.http1_fallback import fallback_since
+from holdfast.services.catalog.http1_fallback import find_fallback_times
 from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.diagnosis import name_endpoint
 from holdfast.services.revisions import revisions
-from holdfast.services.trust.unused_trust import LeftBehind, UnusedTrust
+from holdfast.services.trust.unused_trust import TrustOutcome, UnusedTrust
 from holdfast.store.catalog.apis import ApiOrder, ApiSort
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["APIs"])
@@ -212,7 +212,7 @@ def update_api(
         raise in_rest_words(error) from error
     response.headers["ETag"] = quote_tag(tag_api(changed.full_api))
     answer = _answer(context, changed.full_api)
-    return answer if changed.left == LeftBehind() else {**answer, **_write_left(changed.left)}
+    return answer if changed.trust == TrustOutcome() else {**answer, **_write_outcome(changed.trust)}
 
 
 @router.delete("/{api_id}", response_class=Response, responses=_MAYBE_LEFT)
@@ -224,8 +224,8 @@ def delete_api(
 
     The response is empty, or lists the trust that is unused because of this.
     """
-    left = deletion.delete_api(context, api_id, expected, delete_unused=delete_unused)
-    return Response() if left == LeftBehind() else JSONResponse(_write_left(left))
+    outcome = deletion.delete_api(context, api_id, expected, delete_unused=delete_unused)
+    return Response() if outcome == TrustOutcome() else JSONResponse(_write_outcome(outcome))
 
 
 def answer_created(context: Context, full_api: FullApi, response: Response) -> dict[str, Any]:
@@ -240,14 +240,14 @@ def _answer(context: Context, full_api: FullApi) -> dict[str, Any]:
     answer = describe_api(full_api)
     if is_v1():
         answer[PROPERTIES] = map_properties(answer[PROPERTIES])
-    for environment, since in fallback_since(context, full_api.api).items():
+    for environment, since in find_fallback_times(context, full_api.api).items():
         endpoints = answer["endpointConfig"][f"{environment}_endpoints"]
         (endpoints[0] if isinstance(endpoints, list) else endpoints)[FALLBACK] = since.isoformat()
     return answer
 
 
-def _write_left(left: LeftBehind) -> responses.LeftBehind:
-    return {"unusedTrust": _write_unused(left.kept), "deletedTrust": _write_unused(left.deleted)}
+def _write_outcome(outcome: TrustOutcome) -> responses.LeftBehind:
+    return {"unusedTrust": _write_unused(outcome.unused_trust), "deletedTrust": _write_unused(outcome.deleted_trust)}
 
 
 def _write_unused(unused: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:

@@ -58,7 +58,7 @@ def import_openapi(
     except InvalidFields as error:
         raise in_rest_words(error) from error
     answer = answer_created(context, imported.full_api, response)
-    unused = _write_unused(imported.unused)
+    unused = _write_unused(imported.unused_servers)
     return answer | {"unusedInDefinition": unused} if unused else answer
 
 
@@ -132,7 +132,7 @@ def put_swagger(
     data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
     kept = definitions.put_definition(context, api_id, data, gateways, expected)
     response.headers["ETag"] = quote_tag(make_text_tag(kept.text))
-    definition_as_kept, unused = definitions.load_definition(kept.text), _write_unused(kept.unused)
+    definition_as_kept, unused = definitions.load_definition(kept.text), _write_unused(kept.unused_servers)
     return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
 
 

@@ -15,7 +15,7 @@ from holdfast.rest.catalog.searches import read_question
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.catalog import api_names
-from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.outcomes import CheckOutcome
 from holdfast.services.probing.terms import terms_to_call
@@ -61,7 +61,7 @@ async def validate_endpoint(
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, endpoint)
         if api_id:
             await run_in_threadpool(api_names.resolve_id, context, api_id)
-        connection = await run_in_threadpool(connection_to, context, endpoint)
+        connection = await run_in_threadpool(find_connection, context, endpoint)
         context.release()
         checked = await runtime.probes.check(context.user, endpoint, terms, connection, gateway)
     except InvalidField as error:

@@ -62,7 +62,9 @@ def list_failures(
                 "apiId": backend.api.id,
                 "apiName": backend.api.name,
                 "apiVersion": backend.api.version,
-                "acknowledgement": describe_acknowledgement(backend.acknowledged) if backend.acknowledged else None,
+                "acknowledgement": describe_acknowledgement(backend.acknowledgement)
+                if backend.acknowledgement
+                else None,
             }
             for backend in page.backends
         ],

@@ -12,7 +12,7 @@ from holdfast.services.gateways.statuses import GatewayStatus
 
 def describe_gateway(status: GatewayStatus, revision: int, now: datetime) -> Gateway:
     """Describe a gateway; *revision* is the newest one of the configuration."""
-    enrolled = status.enrolled
+    enrolled = status.gateway
     join_by = enrolled.join_by if enrolled else None
     return {
         "name": status.name,
@@ -28,11 +28,11 @@ def describe_gateway(status: GatewayStatus, revision: int, now: datetime) -> Gat
 
 
 def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnection:
-    applied = status.applied
+    applied = status.applied_revision
     return {
         "controlPlane": status.control_plane or None,
         "connectedSince": _write(status.connected_since),
-        "lastSeen": _write(status.followed.seen_at if status.followed else None),
+        "lastSeen": _write(status.reported_state.seen_at if status.reported_state else None),
         "address": status.address or None,
         "newestRevision": revision,
         "applied": {"revision": applied.revision, "since": applied.since.isoformat()} if applied else None,
@@ -41,9 +41,9 @@ def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnect
         "rejections": status.rejections,
         "rejected": [
             {"type": rejection.type, "name": rejection.name, "message": rejection.reason}
-            for rejection in status.rejected
+            for rejection in status.rejected_resources
         ],
-        "report": _describe_report(status, status.followed) if status.followed else None,
+        "report": _describe_report(status, status.reported_state) if status.reported_state else None,
     }
 
 

@@ -83,7 +83,7 @@ def put_gateway_identity(
         password,
         read_upload(key) if key else b"",
     )
-    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
+    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored_parts)}
 
 
 @router.delete("", response_class=Response)
@@ -133,7 +133,7 @@ def put_answer(
     Completes the pending signing request. Gateways then present this certificate.
     """
     imported = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
-    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored)}
+    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored_parts)}
 
 
 def _describe(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:

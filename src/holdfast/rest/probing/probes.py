@@ -58,10 +58,10 @@ async def probe_endpoint(
     context.release()
     probed = await runtime.probes.probe(context.user, endpoint, terms, gateway)
     return {
-        **_connection(endpoint, probed.presented, probed.gateway),
+        **_connection(endpoint, probed.presentation, probed.gateway),
         "presented": [
             {**describe_certificate(certificate, context.now), "role": role}
-            for certificate, role in _with_roles(probed.presented)
+            for certificate, role in _with_roles(probed.presentation)
         ],
         "verdict": _verdict(probed),
         "findings": describe_findings(probed.findings),
@@ -143,7 +143,7 @@ def _verdict(probed: ProbeOutcome) -> ProbeVerdict:
         "accepted": verdict.accepted,
         "result": acceptance.result,
         "because": _reasons(acceptance),
-        "replacedStillPresented": acceptance.needs_ended,
+        "replacedStillPresented": acceptance.needs_removed,
         "answeredBy": verdict.by,
         "code": verdict.cause,
         "message": explanation.sentence,
@@ -162,7 +162,7 @@ def _verdict(probed: ProbeOutcome) -> ProbeVerdict:
 def _reasons(acceptance: Acceptance) -> list[AcceptanceReason]:
     reasons: list[AcceptanceReason] = [
         {"kind": "endpoint_certificate", "alias": certificate.alias, "previous": certificate.is_previous}
-        for certificate in acceptance.stored
+        for certificate in acceptance.stored_certificates
     ]
     if acceptance.by_public_roots:
         reasons.append({"kind": "public_roots"})

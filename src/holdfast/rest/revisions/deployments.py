@@ -104,7 +104,7 @@ def undeploy_revision(
         api_id,
         revision_id=revision_id or None,
         number=_read_number(number),
-        wanted=None if every else [deployment.name for deployment in body or ()],
+        group_names=None if every else [deployment.name for deployment in body or ()],
     )
     return describe_deployments(runtime, context, api_id, left)
 

@@ -131,14 +131,16 @@ def import_api(
     data = file.file.read(MAX_ARCHIVE + 1)
     if dry_run:
         try:
-            return report({}, _import(runtime, context, data, overwrite=overwrite, rotate=rotate, dry_run=True).unused)
+            return report(
+                {}, _import(runtime, context, data, overwrite=overwrite, rotate=rotate, dry_run=True).unused_parts
+            )
         except RequestValidationError as error:
             return report(details_of(error.errors()), ())
         except Refusal as error:
             return report(error.fields("file"), ())
     imported = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
     answer = answer_created(context, imported.full_api, response) | {"revision": imported.revision or None}
-    unused = [{"what": part.what, "why": part.why} for part in imported.unused]
+    unused = [{"what": part.what, "why": part.why} for part in imported.unused_parts]
     return answer | {"notImported": unused} if unused else answer
 
 

@@ -95,7 +95,7 @@ def inspect_certificate(
     inspection = examination.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
         "certificates": [describe_certificate(certificate, now) for certificate in inspection.certificates],
-        **describe_file(inspection.findings, inspection.used, inspection.ignored),
+        **describe_file(inspection.findings, inspection.used_parts, inspection.ignored_parts),
     }
 
 
@@ -284,7 +284,7 @@ def _write_with_tag(
 
 
 def _describe_import(runtime: Runtime, context: Context, imported: Import) -> ImportedCertificate:
-    parts = describe_file(imported.findings, imported.used, imported.ignored)
+    parts = describe_file(imported.findings, imported.used_parts, imported.ignored_parts)
     return {**describe_entry(runtime, context, imported.entry, imported.findings), **parts}
 
 

@@ -52,16 +52,16 @@ def hash_token(token: str) -> str:
 
 def session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
     """Return the principal for a session's *token*; None if the session is unknown or has ended."""
-    hashed = hash_token(token)
+    token_hash = hash_token(token)
     with store.read() as session:
-        known = accounts.get_session(session, hashed, now)
-    if known is None:
+        row = accounts.get_session(session, token_hash, now)
+    if row is None:
         return None
-    user, seen_at = known
+    user, seen_at = row
     if seen_at is None or now - seen_at > SEEN_EVERY:
         # Only for the page *Account*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
-            accounts.mark_seen(session, hashed, now)
+            accounts.mark_seen(session, token_hash, now)
     return principal_of(user)
 
 
@@ -140,9 +140,9 @@ class Accounts:
 
         Raises Busy, SignInRefused, TooManyAttempts.
         """
-        known = await run_in_threadpool(self._recall, store, name, password, client, now)
-        if known:
-            return known
+        user = await run_in_threadpool(self._recall, store, name, password, client, now)
+        if user:
+            return user
         store.release()
         return await self.threads.run(self.authenticate, name, password, client, now)
 
@@ -157,11 +157,11 @@ class Accounts:
         """
         keys = _keys(name, client)
         with self._turn:
-            user, stored, digest = self._find_candidate(self._store, name, password)
+            user, password_hash, digest = self._find_candidate(self._store, name, password)
             if user and self._is_verified(digest, now):
                 return user
             with self.attempts.attempt(keys, now) as succeed:
-                if self.passwords.matches(stored, password) and user:
+                if self.passwords.matches(password_hash, password) and user:
                     self._remember(digest, now)
                     succeed()
                     return user
@@ -181,8 +181,8 @@ class Accounts:
         with store.read() as session:
             user = accounts.get_user_by_name(session, name)
         user = None if user and (user.disabled or user.identity) else user
-        stored = user.password_hash if user else self.passwords.nobody
-        return user, stored, hmac.digest(self._key, f"{stored}\0{password}".encode(), hashlib.sha256)
+        password_hash = user.password_hash if user else self.passwords.nobody
+        return user, password_hash, hmac.digest(self._key, f"{password_hash}\0{password}".encode(), hashlib.sha256)
 
     def _is_verified(self, digest: bytes, now: datetime) -> bool:
         return now < self._verified.get(digest, now)

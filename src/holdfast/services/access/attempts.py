@@ -66,7 +66,7 @@ class Attempts:
     def refuse_early(self, session: Session, keys: Collection[str], now: datetime) -> None:
         """Raise TooManyAttempts if it is too early for one of *keys*."""
         digests = self._digests(keys)
-        _refuse_early(failed_attempts.list_by_key(session, digests, now), self._remembered(digests, now), now)
+        _refuse_early(failed_attempts.list_by_key(session, digests, now), self._find_unstored(digests, now), now)
 
     @contextmanager
     def attempt(self, keys: Sequence[str], now: datetime, *, cheap: bool = False) -> Iterator[Callable[[], None]]:
@@ -77,15 +77,15 @@ class Attempts:
         limits the number of attempts. Raises TooManyAttempts, and counts nothing, if it is too early.
         """
         digests = self._digests(keys)
-        stored, claimed = self._begin(digests, now, cheap=cheap)
+        failures, claims = self._begin(digests, now, cheap=cheap)
         outcomes: list[bool] = []
         try:
             yield lambda: outcomes.append(True)
         finally:
             if outcomes:
-                self._forget(digests, {*stored, *claimed})
+                self._forget(digests, {*failures, *claims})
             else:
-                self._store_failures([key for key in digests if key not in claimed], now, cheap=cheap)
+                self._store_failures([key for key in digests if key not in claims], now, cheap=cheap)
 
     def judge(self, keys: Sequence[str], now: datetime, *, right: bool) -> None:
         """
@@ -98,9 +98,9 @@ class Attempts:
                 return
         digests = self._digests(keys)
         with self._store.read() as session:
-            stored = failed_attempts.list_by_key(session, digests, now)
-        _refuse_early(stored, self._remembered(digests, now), now)
-        self._forget(digests[:1], [key for key in digests[:1] if key in stored])
+            failures = failed_attempts.list_by_key(session, digests, now)
+        _refuse_early(failures, self._find_unstored(digests, now), now)
+        self._forget(digests[:1], [key for key in digests[:1] if key in failures])
 
     def count_failure(self, keys: Sequence[str], now: datetime) -> None:
         """Count a cheap failure for each of *keys*."""
@@ -118,15 +118,15 @@ class Attempts:
         others = self._remember(keys, now)
         try:
             with self._store.read() as session:
-                stored = failed_attempts.list_by_key(session, keys, now)
-            _refuse_early(stored, others, now)
-            late = [key for key, failures in _add(stored, others).items() if failures.count >= FREE]
-            claimed = late if late and self._may_store(now, cheap=cheap) and self._claim(late, others, now) else ()
+                stored_failures = failed_attempts.list_by_key(session, keys, now)
+            _refuse_early(stored_failures, others, now)
+            late = [key for key, failures in _add(stored_failures, others).items() if failures.count >= FREE]
+            claims = late if late and self._may_store(now, cheap=cheap) and self._claim(late, others, now) else ()
         except BaseException:
             self._release(keys)
             raise
-        self._release(claimed)
-        return stored, claimed
+        self._release(claims)
+        return stored_failures, claims
 
     def _claim(self, keys: Sequence[str], others: Mapping[str, FailureCount], now: datetime) -> bool:
         """Store the attempt as failed; return whether that was possible. Raises TooManyAttempts."""
@@ -145,11 +145,11 @@ class Attempts:
                     failed_attempts.add(session, keys, now)
                 self._release(keys)
 
-    def _forget(self, keys: Collection[str], stored: Collection[str]) -> None:
+    def _forget(self, keys: Collection[str], stored_keys: Collection[str]) -> None:
         with self._lock:
             for key in keys:
                 self._unstored.pop(key, None)
-        if stored:
+        if stored_keys:
             with suppress(StoreFailure), self._store.note(Topic.SIGN_INS) as session:
                 failed_attempts.remove(session, keys)
 
@@ -162,16 +162,16 @@ class Attempts:
             self._cheap += 1
             return self._cheap <= CHEAP_PER_SECOND
 
-    def _remembered(self, keys: Iterable[str], now: datetime) -> Mapping[str, FailureCount]:
+    def _find_unstored(self, keys: Iterable[str], now: datetime) -> Mapping[str, FailureCount]:
         """Return the failures of *keys* that aren't stored."""
         with self._lock:
-            counted = {key: failures for key in keys if (failures := self._unstored.get(key))}
-        return {key: failures for key, failures in counted.items() if abs(now - failures.last) <= FORGOTTEN_AFTER}
+            counts = {key: failures for key in keys if (failures := self._unstored.get(key))}
+        return {key: failures for key, failures in counts.items() if abs(now - failures.last) <= FORGOTTEN_AFTER}
 
     def _remember(self, keys: Sequence[str], now: datetime) -> Mapping[str, FailureCount]:
         """Count an attempt that isn't stored, and return those before."""
         with self._lock:
-            before = self._remembered(keys, now)
+            before = self._find_unstored(keys, now)
             self._unstored |= _add(before, dict.fromkeys(keys, FailureCount(1, now)))
             while len(self._unstored) > MAX_KEYS:
                 self._unstored.pop(next(iter(self._unstored)))
@@ -191,14 +191,16 @@ def _add(some: Mapping[str, FailureCount], others: Mapping[str, FailureCount]) -
     return {**some, **others, **both}
 
 
-def _refuse_early(stored: Mapping[str, FailureCount], others: Mapping[str, FailureCount], now: datetime) -> None:
+def _refuse_early(
+    stored_failures: Mapping[str, FailureCount], others: Mapping[str, FailureCount], now: datetime
+) -> None:
     # Concurrent attempts may arrive out of order, so an attempt within the free ones is never too early.
-    waits = [_next_at(failures) - now for failures in _add(stored, others).values() if failures.count > FREE]
+    waits = [_next_at(failures) - now for failures in _add(stored_failures, others).values() if failures.count > FREE]
     if waits and (longest := max(waits)) > timedelta():
         raise TooManyAttempts(ceil(longest.total_seconds()))
 
 
 def _next_at(failures: FailureCount) -> datetime:
     """Return when the next attempt is allowed, once the free ones are used up."""
-    doubled = min(failures.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
-    return failures.last + min(timedelta(seconds=2**doubled), LONGEST)
+    doublings = min(failures.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
+    return failures.last + min(timedelta(seconds=2**doublings), LONGEST)

@@ -27,12 +27,12 @@ def write_down(
     subject: str,
     details: Details = NOTHING,
     *,
-    changed: tuple[ChangeKind, str] | None = None,
+    change: tuple[ChangeKind, str] | None = None,
 ) -> None:
     """
     Write the audit event of what *user* did to *subject*, in the caller's transaction.
 
-    With *changed* (an API's id or an origin), the distributor rebuilds the affected APIs.
+    With *change* (an API's id or an origin), the distributor rebuilds the affected APIs.
     """
     event = AuditEvent(
         organization=user.organization,
@@ -46,8 +46,8 @@ def write_down(
         request_id=get_contextvars().get("request_id"),  # under which the log has the request, too
     )
     journal.record(session, event)
-    if changed:
-        journal.announce(session, user.organization, *changed, now)
+    if change:
+        journal.announce(session, user.organization, *change, now)
 
 
 def describe_details(details: Details) -> str:
@@ -63,24 +63,24 @@ def describe_details(details: Details) -> str:
             return f"{endpoint} {subject} {key}"
         case audit.DiscardedRequest(endpoint):
             return endpoint
-        case audit.CallerCertificateOf(alias, certificate, removed, tier, tier_before):
+        case audit.CallerCertificateOf(alias, certificate, old, tier, tier_before):
             tiers = f", tier {tier_before} -> {tier}" if tier_before else ""
-            return f"{alias} SHA-256 {certificate}{f', removed {removed}' if removed else ''}{tiers}"
+            return f"{alias} SHA-256 {certificate}{f', removed {old}' if old else ''}{tiers}"
         case audit.ChangedSettings(settings):
             changes = (f"{change.name}: {_values(change.before)} -> {_values(change.after)}" for change in settings)
             return "; ".join(changes) or "nothing changed"
         case audit.ExceptionGrant(until, reason, _):
             return f"verification is off until {_minute(until)}: {reason}"
-        case audit.ExceptionEnd(expired, _, _):
-            return "expired; verification is on" if expired else "ended early; verification is on"
+        case audit.ExceptionEnd(is_expired, _, _):
+            return "expired; verification is on" if is_expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
             return f"endpoints {_endpoints(endpoints)}"
         case audit.ApiChange(before, after, requires, groups):
             others = [*(["description"] if details.description else []), *details.members]
             callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
-            deployed = "" if groups is None else f", deployed to {', '.join(groups)}"
-            changed = f", changed {' '.join(others)}" if others else ""
-            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{deployed}{changed}"
+            groups_text = "" if groups is None else f", deployed to {', '.join(groups)}"
+            others_text = f", changed {' '.join(others)}" if others else ""
+            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{groups_text}{others_text}"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
         case audit.RevisionOf(revision, groups, instead_of, description):
@@ -89,9 +89,9 @@ def describe_details(details: Details) -> str:
             return f"revision {revision}{where}{before_that}{f': {description}' if description else ''}"
         case audit.FailingEnvironment(environment):
             return environment
-        case audit_of_users.UserRoles(roles, disabled, by_provider, _, _):
+        case audit_of_users.UserRoles(roles, is_disabled, by_provider, _, _):
             provider = ", from the groups at the identity provider" if by_provider else ""
-            return f"roles {_values(roles)}{', disabled' if disabled else ''}{provider}"
+            return f"roles {_values(roles)}{', disabled' if is_disabled else ''}{provider}"
         case audit_of_users.NewOrganization(organization):
             return f"organization {organization}"
         case audit_of_users.FailedSignIn():
@@ -129,7 +129,10 @@ def _certificates(details: audit.CertificatesOf) -> str:
 
 
 def _endpoints(endpoints: Sequence[EndpointUse]) -> str:
-    return " and ".join(dict.fromkeys(describe_endpoint(each.url, each.settings) for each in endpoints)) or "none"
+    return (
+        " and ".join(dict.fromkeys(describe_endpoint(endpoint.url, endpoint.settings) for endpoint in endpoints))
+        or "none"
+    )
 
 
 def _values(values: Sequence[str]) -> str:
@@ -140,6 +143,6 @@ def _minute(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _times(failed: audit_of_users.FailedSignIn) -> str:
-    several = ", from several addresses" if failed.several else ""
-    return f" ({failed.count} times{several})" if failed.count > 1 or several else ""
+def _times(attempt: audit_of_users.FailedSignIn) -> str:
+    several = ", from several addresses" if attempt.several else ""
+    return f" ({attempt.count} times{several})" if attempt.count > 1 or several else ""

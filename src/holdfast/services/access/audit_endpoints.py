@@ -37,5 +37,5 @@ def _describe(name: str, value: object) -> str:
 
 def _describe_item(value: object) -> str:
     if isinstance(value, Mapping) and "url" in value:
-        return describe_endpoint(value["url"], {name: each for name, each in value.items() if name != "url"})
+        return describe_endpoint(value["url"], {name: setting for name, setting in value.items() if name != "url"})
     return str(value)

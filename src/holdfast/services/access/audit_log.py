@@ -20,11 +20,11 @@ _AT_ONCE = 500
 _MOST_USERS = 200
 
 
-def list_events(context: Context, wanted: Filter, before: Place | None, limit: int) -> list[LoggedEvent]:
+def list_events(context: Context, event_filter: Filter, before: Place | None, limit: int) -> list[LoggedEvent]:
     """List at most *limit* events *before* a place, the newest first. Raises NotPermitted."""
     context.user.require(Permission.READ_AUDIT_LOG)
     with context.read() as session:
-        return audit_events.find_newest(session, context.user.organization, wanted, before, limit)
+        return audit_events.find_newest(session, context.user.organization, event_filter, before, limit)
 
 
 def list_users(context: Context) -> Sequence[str]:
@@ -41,10 +41,10 @@ def get_chain(context: Context) -> ChainState:
         return audit_chain.get_state(session, context.user.organization)
 
 
-def stream_events(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
+def stream_events(context: Context, event_filter: Filter) -> Iterator[list[LoggedEvent]]:
     """Yield all matching events in the order of the chain, some from each transaction. Raises NotPermitted."""
     context.user.require(Permission.READ_AUDIT_LOG)
-    return _stream(context, wanted)
+    return _stream(context, event_filter)
 
 
 def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str] = ()) -> list[LoggedEvent]:
@@ -55,9 +55,9 @@ def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str]
     log. Raises NotPermitted.
     """
     context.user.require(Permission.VIEW_APIS)
-    wanted = Filter(subjects=tuple(subjects), actions=tuple(actions))
+    event_filter = Filter(subjects=tuple(subjects), actions=tuple(actions))
     with context.read() as session:
-        events = audit_events.find_newest(session, context.user.organization, wanted, None, HISTORY)
+        events = audit_events.find_newest(session, context.user.organization, event_filter, None, HISTORY)
     if context.user.may(Permission.READ_AUDIT_LOG):
         return events
     return [replace(entry, event=replace(entry.event, address=None, request_id=None), members={}) for entry in events]

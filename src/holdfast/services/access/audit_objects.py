@@ -166,24 +166,24 @@ def list_changes(event: AuditEvent) -> list[Change]:
     if "before" in details and "after" in details:
         return _changes_of_values(event.action, details)
     # What isn't set says nothing.
-    stated = {name: value for name, value in details.items() if value is not False}
-    changes = [Change(name.replace("_", " "), (), _values(value)) for name, value in stated.items()]
+    values = {name: value for name, value in details.items() if value is not False}
+    changes = [Change(name.replace("_", " "), (), _values(value)) for name, value in values.items()]
     return [change for change in changes if change.after]
 
 
 def _changes_of_certificates(action: str, details: Mapping[str, Any]) -> list[Change]:
     current, previous = _values(details["certificates"]), _values(details.get("previous"))
-    removed = _values(details.get("removed"))
+    removals = _values(details.get("removed"))
     endpoint = Change("endpoint", _values(details["endpoint"]), _values(details["endpoint"]))
     if action in _REMOVALS:
         return [endpoint, Change("certificates", current + previous, ())]
     if action == Action.RETIRE_PREVIOUS:
-        return [endpoint, Change("certificates", current, current), Change("previous certificates", removed, ())]
+        return [endpoint, Change("certificates", current, current), Change("previous certificates", removals, ())]
     if action == Action.UNDO_REPLACEMENT:
-        return [endpoint, Change("certificates", removed, current)]
+        return [endpoint, Change("certificates", removals, current)]
     # With an overlap, the certificates that were replaced are the previous ones now.
-    changes = [endpoint, Change("certificates", previous or removed, current)]
-    return [*changes, Change("previous certificates", removed if previous else (), previous)] if previous else changes
+    changes = [endpoint, Change("certificates", previous or removals, current)]
+    return [*changes, Change("previous certificates", removals if previous else (), previous)] if previous else changes
 
 
 def _changes_of_certificate(action: str, details: Mapping[str, Any]) -> list[Change]:
@@ -222,9 +222,9 @@ def _changes_of_values(action: str, details: Mapping[str, Any]) -> list[Change]:
 
 def _changes_of_user(details: Mapping[str, Any]) -> list[Change]:
     changes = [_change("roles", details.get("before"), details["roles"])]
-    disabled, before = bool(details.get("disabled")), bool(details.get("disabled_before"))
-    if disabled or before:
-        changes.append(_change("disabled", before, disabled))
+    is_disabled, before = bool(details.get("disabled")), bool(details.get("disabled_before"))
+    if is_disabled or before:
+        changes.append(_change("disabled", before, is_disabled))
     return changes
 
 

@@ -84,18 +84,18 @@ def register_application(context: Context, name: str, grants: Collection[str]) -
     check_visible(name, "clientName", "The name")
     if not 0 < len(name) <= MAX_NAME:
         raise InvalidField("clientName", f"Use 1 to {MAX_NAME} characters.")
-    offered = tuple(grant.value for grant in Grant if grant in set(grants))
-    if not offered:
+    supported_grants = tuple(grant.value for grant in Grant if grant in set(grants))
+    if not supported_grants:
         raise InvalidField("grantType", f"Use one or more of {', '.join(Grant)}, separated by spaces.")
     secret = secrets.token_urlsafe(32)
     with context.write() as session:
         owner = account_of(session, context)
         application = Application(
-            secrets.token_urlsafe(18), context.user.organization, owner, name, hash_token(secret), offered
+            secrets.token_urlsafe(18), context.user.organization, owner, name, hash_token(secret), supported_grants
         )
         tokens.insert_application(session, application, context.now)
         tokens.keep_latest_applications(session, owner, MAX_APPLICATIONS)
-        details = NewApplication(name, offered)
+        details = NewApplication(name, supported_grants)
         write_down(session, context.user, context.now, Action.REGISTER_APPLICATION, application.id, details)
     return application, secret
 
@@ -169,21 +169,21 @@ def _refresh(store: Store, application: Application, request: TokenRequest, now:
     scopes = request.scope.split() or token.scopes
     if set(scopes) - set(token.scopes):
         raise GrantRefused("invalid_scope", "The refresh token doesn't cover all of these scopes.")
-    return _issue(store, application, user, scopes, now, refreshable=True, used=token)
+    return _issue(store, application, user, scopes, now, refreshable=True, refresh_token=token)
 
 
 def _issue(
     store: Store,
     application: Application,
     user: User,
-    requested: Collection[str],
+    requested_scopes: Collection[str],
     now: datetime,
     *,
     refreshable: bool,
-    used: Token | None = None,
+    refresh_token: Token | None = None,
 ) -> TokenGrant:
-    """Create the tokens of a grant; *used* is the refresh token in the request; it is revoked."""
-    scopes = tuple(grant_scopes(requested, permissions_of(user.roles)))
+    """Create the tokens of a grant; *refresh_token* is the refresh token in the request; it is revoked."""
+    scopes = tuple(grant_scopes(requested_scopes, permissions_of(user.roles)))
     if not scopes:
         raise GrantRefused("invalid_scope", "None of these scopes allows this user anything.")
     grant_id = str(uuid.uuid4())
@@ -200,13 +200,15 @@ def _issue(
         application_id=application.id,
     )
     # The new refresh token keeps all scopes of the old one, even if fewer were requested (RFC 6749, section 6).
-    kept = used.scopes if used else scopes
-    refresh = replace(access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=kept)
+    refresh_scopes = refresh_token.scopes if refresh_token else scopes
+    refresh = replace(
+        access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=refresh_scopes
+    )
     grant = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
     new_secrets = {kind: new_secret(kind) for kind in grant}
     with store.write() as session:
         _refuse_outdated(session, application, user)
-        if used and not tokens.remove_grant(session, used):
+        if refresh_token and not tokens.remove_grant(session, refresh_token):
             raise GrantRefused(
                 "invalid_grant",
                 "The refresh token was just used by another request. Request new tokens with another grant.",

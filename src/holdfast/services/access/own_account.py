@@ -65,11 +65,11 @@ def list_sessions(context: Context) -> list[BrowserSession]:
         return accounts.list_sessions(session, account_of(session, context), context.now)
 
 
-def revoke_other_sessions(context: Context, kept: str) -> None:
-    """End all of the current user's sessions except the one with the id *kept*. Raises NotPermitted."""
+def revoke_other_sessions(context: Context, session_id: str) -> None:
+    """End all of the current user's sessions except the one with the id *session_id*. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        if accounts.remove_other_sessions(session, account_of(session, context), kept):
+        if accounts.remove_other_sessions(session, account_of(session, context), session_id):
             write_down(session, context.user, context.now, Action.REVOKE_SESSION, context.user.name)
 
 

@@ -36,8 +36,8 @@ def check_password(password: str, user: str, field: str = "password") -> str:
     if len(password) > MAX_PASSWORD:
         raise InvalidField(field, f"Use at most {MAX_PASSWORD} characters.")
     plain = password.casefold()
-    repeated = _REPETITION.fullmatch(plain)
-    if repeated and len(repeated[1]) < MIN_PASSWORD:
+    repetition = _REPETITION.fullmatch(plain)
+    if repetition and len(repetition[1]) < MIN_PASSWORD:
         raise InvalidField(field, "This repeats a short pattern, which is easy to guess. Use several different words.")
     core = _ENDS.sub("", plain)
     if {core, plain} & {user.casefold(), user.casefold().partition("@")[0]}:

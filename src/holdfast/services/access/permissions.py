@@ -76,5 +76,5 @@ ROLES: dict[Role, frozenset[Permission]] = {
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
     """Return the permissions of these roles; unknown names, such as those of other versions of Holdfast, have none."""
-    known = set(roles)
-    return frozenset(permission for role in Role if role.value in known for permission in ROLES[role])
+    names = set(roles)
+    return frozenset(permission for role in Role if role.value in names for permission in ROLES[role])

@@ -98,8 +98,8 @@ def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
 
 def scopes_permitting(either: Iterable[Permission]) -> list[str]:
     """List the scopes that each include at least one of these permissions."""
-    wanted = frozenset(either)
-    return [scope for scope, permitted in SCOPES.items() if permitted & wanted]
+    alternatives = frozenset(either)
+    return [scope for scope, permissions in SCOPES.items() if permissions & alternatives]
 
 
 def grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
@@ -107,18 +107,18 @@ def grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
     return scopes_permitting(permissions)
 
 
-def grant_scopes(requested: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
-    """Return those of the *requested* scopes that exist and have an effect for a user with these permissions."""
-    wanted = set(requested) or {DEFAULT_SCOPE}
-    return [scope for scope in grantable_scopes(permissions) if scope in wanted]
+def grant_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
+    """Return those of *scopes* that exist and have an effect for a user with these permissions."""
+    names = set(scopes) or {DEFAULT_SCOPE}
+    return [scope for scope in grantable_scopes(permissions) if scope in names]
 
 
 def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
     """Return *scopes* in the order of SCOPES if all can be granted. Raises InvalidField."""
-    wanted = set(scopes)
-    if not wanted:
+    names = set(scopes)
+    if not names:
         raise InvalidField("scopes", "Choose at least one scope.")
     can = grantable_scopes(permissions)
-    if wrong := sorted(wanted - set(can)):
+    if wrong := sorted(names - set(can)):
         raise InvalidField("scopes", f"Your roles don't allow the scope {wrong[0]!r}. Choose from {', '.join(can)}.")
-    return [scope for scope in can if scope in wanted]
+    return [scope for scope in can if scope in names]

@@ -137,16 +137,16 @@ def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, 
     """
     roles = roles_of(sso, identity.groups or frozenset())
     with store.write() as session:
-        known = accounts.get_user_by_subject(session, identity.issuer, identity.subject)
-        confirmed = ConfirmedIdentity(identity.issuer, identity.subject, now)
-        if known is None:
-            user = _create(session, sso, identity, roles, confirmed, now, address) if roles else None
-        elif known.organization != sso.organization:
+        before = accounts.get_user_by_subject(session, identity.issuer, identity.subject)
+        new_identity = ConfirmedIdentity(identity.issuer, identity.subject, now)
+        if before is None:
+            user = _create(session, sso, identity, roles, new_identity, now, address) if roles else None
+        elif before.organization != sso.organization:
             raise ProviderSignInRefused(
-                f"You're already a user of {known.organization}. Ask an admin there to delete your account."
+                f"You're already a user of {before.organization}. Ask an admin there to delete your account."
             )
         else:
-            user = _update(session, replace(known, roles=roles, identity=confirmed), known, now, address)
+            user = _update(session, replace(before, roles=roles, identity=new_identity), before, now, address)
     if user is None or not user.roles:
         groups = "no groups" if identity.groups is None else f"{len(identity.groups)} groups"
         log.warning("no role by single sign-on", issuer=identity.issuer, subject=identity.subject, groups=groups)
@@ -166,7 +166,7 @@ def _create(
     sso: SingleSignOn,
     identity: "Identity",
     roles: frozenset[str],
-    confirmed: ConfirmedIdentity,
+    new_identity: ConfirmedIdentity,
     now: datetime,
     address: str,
 ) -> User:
@@ -176,7 +176,7 @@ def _create(
     if accounts.count_users(session, sso.organization) >= MAX_USERS:
         raise ProviderSignInRefused("The organization has reached its limit of users. Ask an administrator.")
     name = _free_name(session, sso.organization, identity.name or identity.subject)
-    user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=confirmed)
+    user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=new_identity)
     accounts.insert_user(session, user, now)
     _record(session, Action.CREATE_USER, user, frozenset(), now, address)
     return user
@@ -199,9 +199,9 @@ def _record(session: Session, action: Action, user: User, before: Collection[str
     write_down(session, system, now, action, user.name, details)
 
 
-def _free_name(session: Session, organization: str, wanted: str) -> str:
+def _free_name(session: Session, organization: str, provider_name: str) -> str:
     """Return a user name made from the name at the provider; if it is taken, a number is appended."""
-    plain = unicodedata.normalize("NFKD", wanted.partition("@")[0]).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", provider_name.partition("@")[0]).encode("ascii", "ignore").decode()
     short = _NOT_OF_NAMES.sub("-", plain)[:MAX_NAME].strip("._-") or "user"
     for number in range(1, SAME_NAMES):
         name = sign_in_name(organization, short if number == 1 else f"{short}-{number}")

@@ -53,8 +53,8 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
         # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
             tokens.mark_used(session, token, now)
-    may, scoped = permissions_of(user.roles), permissions_of_scopes(token.scopes)
-    return Principal(user.organization, user.name, may & scoped, beyond_scopes=may - scoped)
+    may, scope_permissions = permissions_of(user.roles), permissions_of_scopes(token.scopes)
+    return Principal(user.organization, user.name, may & scope_permissions, beyond_scopes=may - scope_permissions)
 
 
 def find_token_owner(store: Transactions, secret: str) -> str:
@@ -79,7 +79,7 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
         raise InvalidField(
             "name", f"Use 1 to {MAX_NAME} characters, for example the name of the script that will use the token."
         )
-    checked = check_scopes(scopes, context.user.permissions)
+    checked_scopes = check_scopes(scopes, context.user.permissions)
     if not context.now < expires_at <= context.now + LONGEST:
         raise InvalidField("expires", f"Choose a time in the future, at most {LONGEST.days} days from now.")
     secret = new_secret(Kind.PERSONAL)
@@ -92,10 +92,18 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
             raise Conflict("name", f"You have {MAX_TOKENS} tokens, which is the limit. Revoke some that you don't use.")
         grant = str(uuid.uuid4())
         token = Token(
-            grant, user.organization, user.id, grant, Kind.PERSONAL, name, tuple(checked), context.now, expires_at
+            grant,
+            user.organization,
+            user.id,
+            grant,
+            Kind.PERSONAL,
+            name,
+            tuple(checked_scopes),
+            context.now,
+            expires_at,
         )
         tokens.insert_token(session, token, hash_token(secret), context.now)
-        details = NewToken(tuple(checked), expires_at)
+        details = NewToken(tuple(checked_scopes), expires_at)
         write_down(session, context.user, context.now, Action.CREATE_TOKEN, name, details)
     return token, secret
 

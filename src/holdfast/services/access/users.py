@@ -80,13 +80,13 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     """
     context.user.require(Permission.MANAGE_USERS)
     invalid: list[InvalidField] = []
-    checked: frozenset[str] = frozenset()
+    checked_roles: frozenset[str] = frozenset()
     try:
         name = sign_in_name(context.user.organization, name)
     except InvalidField as error:
         invalid.append(error)
     try:
-        checked = check_roles(roles)
+        checked_roles = check_roles(roles)
     except InvalidField as error:
         invalid.append(error)
     try:
@@ -101,9 +101,9 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
             raise AlreadyExists("name", f"A user named {name} {ALREADY_EXISTS}.")
         if accounts.count_users(session, context.user.organization) >= MAX_USERS:
             raise Conflict("name", f"There are {MAX_USERS} users, which is the limit. Delete some who have left.")
-        user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked)
+        user = User(str(uuid.uuid4()), context.user.organization, name, password_hash, checked_roles)
         accounts.insert_user(session, user, context.now)
-        _record(session, context, Action.CREATE_USER, user, UserRoles(tuple(sorted(checked))))
+        _record(session, context, Action.CREATE_USER, user, UserRoles(tuple(sorted(checked_roles))))
     return user
 
 
@@ -119,18 +119,18 @@ def change_user(
         ContentChanged: The user isn't as *expected*.
     """
     context.user.require(Permission.MANAGE_USERS)
-    checked = None if roles is None else check_roles(roles)
+    new_roles = None if roles is None else check_roles(roles)
     with context.write() as session:
         before = _get_or_raise(session, context, name)
         check_expected(expected, make_user_tag(before))
-        if before.identity and checked not in {None, before.roles}:
+        if before.identity and new_roles not in {None, before.roles}:
             raise Conflict(
                 "roles",
                 "The roles of this user come from their groups at the identity provider. Change the groups there.",
             )
         after = replace(
             before,
-            roles=before.roles if checked is None else checked,
+            roles=before.roles if new_roles is None else new_roles,
             disabled=before.disabled if disabled is None else disabled,
         )
         accounts.update_user(session, after)
@@ -217,10 +217,10 @@ def create_organization(context: Context, passwords: Passwords, organization: st
 
 def check_roles(roles: Collection[str]) -> frozenset[str]:
     """Return *roles* if there is at least one and all are known. Raises InvalidField."""
-    wanted = frozenset(roles)
-    if not wanted or wanted - set(Role):
+    names = frozenset(roles)
+    if not names or names - set(Role):
         raise InvalidField("roles", f"Choose one or more of {', '.join(Role)}.")
-    return wanted
+    return names
 
 
 def _require_default(context: Context) -> None:

@@ -63,26 +63,26 @@ def list_overviews(
     causes = failures.causes_of(organization)
     with context.read() as session:
         exceptions = trust_settings.list_with_exception(session, organization, context.now)
-        unverified = {settings.origin for settings in exceptions}
-        wanted = OverviewFilter(query, show, causes, unverified, context.now + EXPIRING_WITHIN)
+        exception_origins = {settings.origin for settings in exceptions}
+        overview_filter = OverviewFilter(query, show, causes, exception_origins, context.now + EXPIRING_WITHIN)
         page, total = api_overviews.find(
-            session, organization, wanted, sort, descending=descending, offset=offset, limit=limit
+            session, organization, overview_filter, sort, descending=descending, offset=offset, limit=limit
         )
         origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}
-        trusted = api_overviews.list_trusted_at(session, organization, origins)
-    return [_describe(api, causes.get(api.id), unverified, trusted) for api in page], total
+        certificates = api_overviews.list_trusted_at(session, organization, origins)
+    return [_describe(api, causes.get(api.id), exception_origins, certificates) for api in page], total
 
 
 def _describe(
-    api: Api, cause: Cause | None, unverified: Collection[str], trusted: Mapping[str, TrustedAt]
+    api: Api, cause: Cause | None, exception_origins: Collection[str], certificates: Mapping[str, TrustedAt]
 ) -> ApiOverview:
     origins = {endpoint.origin for endpoint in api.endpoints}
-    known = [trusted[str(origin)] for origin in origins if str(origin) in trusted]
+    own = [certificates[str(origin)] for origin in origins if str(origin) in certificates]
     if not origins:
         health = Health.WITHOUT_ENDPOINT
     elif cause:
         health = Health.FAILING
-    elif any(str(origin) in unverified for origin in origins):
+    elif any(str(origin) in exception_origins for origin in origins):
         health = Health.UNVERIFIED
     elif not api.state.is_served:
         health = Health.NOT_LIVE
@@ -90,5 +90,5 @@ def _describe(
         health = Health.PLAIN
     else:
         health = Health.NO_FAILURES
-    expires_at = min((overview.expires_at for overview in known), default=None)
-    return ApiOverview(api, health, cause, sum(overview.count for overview in known), expires_at)
+    expires_at = min((overview.expires_at for overview in own), default=None)
+    return ApiOverview(api, health, cause, sum(overview.count for overview in own), expires_at)

@@ -63,7 +63,7 @@ def list_server_warnings(context: Context, server_certificates: ServerCertificat
 
 
 def _examine_failures(context: Context, failures: Failures) -> Iterator[Item]:
-    failing = [backend for backend in diagnosis.find_failing(context, failures) if not backend.acknowledged]
+    failing = [backend for backend in diagnosis.find_failing(context, failures) if not backend.acknowledgement]
     for backend in failing[:1]:
         failure = backend.failure
         yield Item(

@@ -40,17 +40,19 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     organization, now = context.user.organization, context.now
     with context.read() as session:
         unused_at = unused_origins.list_with_certificates(session, organization)
-        expired = urgent.find_expiring(session, organization, now, None, unused_at)
+        expired_certificates = urgent.find_expiring(session, organization, now, None, unused_at)
         bounds = [now + timedelta(days=days) for days in (0, *(days for days, _, _ in _STAGES))]
         expiring = [
             urgent.find_expiring(session, organization, before, after, unused_at) for after, before in pairwise(bounds)
         ]
         retirable = urgent.find_retirable(session, organization, now, now - SEEN_WITHIN, now - retire_after)
-        unused = urgent.find_unused(session, organization, unused_at)
+        unused_certificates = urgent.find_unused(session, organization, unused_at)
         identities = urgent.find_unused_identities(session, organization)
-    if expired.count:
-        sentence = count_of(expired.count, "certificate in use has expired", "certificates in use have expired")
-        yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired, sentence, "expired")
+    if expired_certificates.count:
+        sentence = count_of(
+            expired_certificates.count, "certificate in use has expired", "certificates in use have expired"
+        )
+        yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired_certificates, sentence, "expired")
     for number, (certificates, (days, kind, urgency)) in enumerate(zip(expiring, _STAGES, strict=True)):
         if certificates.count:
             # The list that this leads to also has those of the earlier stages.
@@ -62,9 +64,11 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
     if retirable.count:
         sentence = count_of(retirable.count, "previous certificate", "previous certificates")
         yield _describe(Kind.PREVIOUS_TO_RETIRE, Urgency.LATER, retirable, f"{sentence} can be retired", "replaced")
-    if unused.count:
-        sentence = count_of(unused.count, "certificate isn't used by any API", "certificates aren't used by any API")
-        yield _describe(Kind.UNUSED_CERTIFICATES, Urgency.LATER, unused, sentence, "expires")
+    if unused_certificates.count:
+        sentence = count_of(
+            unused_certificates.count, "certificate isn't used by any API", "certificates aren't used by any API"
+        )
+        yield _describe(Kind.UNUSED_CERTIFICATES, Urgency.LATER, unused_certificates, sentence, "expires")
     if identities.count:
         sentence = count_of(
             identities.count, "gateway identity isn't used by any API", "gateway identities aren't used by any API"

@@ -23,8 +23,8 @@ _NOT_JOINED = {GatewayState.WAITING, GatewayState.NOT_JOINED}
 
 def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
     """Yield items about gateways that reject something, aren't connected, or lack the latest changes."""
-    every = statuses.list_statuses(context, sources)
-    rejecting = [status for status in every if status.rejections]
+    all_statuses = statuses.list_statuses(context, sources)
+    rejecting = [status for status in all_statuses if status.rejections]
     if rejecting:
         worst = max(rejecting, key=lambda status: status.rejections)
         yield Item(
@@ -36,7 +36,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             _PATH,
             "Show gateways",
         )
-    away = [status for status in every if not status.connected_since and status.state not in _NOT_JOINED]
+    away = [status for status in all_statuses if not status.connected_since and status.state not in _NOT_JOINED]
     if away:
         longest = min(away, key=_seen_at)
         yield Item(
@@ -47,9 +47,9 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             longest.name,
             _PATH,
             "Show gateways",
-            *(("last seen", longest.followed.seen_at) if longest.followed else ()),
+            *(("last seen", longest.reported_state.seen_at) if longest.reported_state else ()),
         )
-    lagging = [status for status in every if status.behind and _lags(context, status)]
+    lagging = [status for status in all_statuses if status.behind and _lags(context, status)]
     if lagging:
         last = min(lagging, key=lambda status: status.behind_since or context.now)
         yield Item(
@@ -89,14 +89,14 @@ def examine_control_planes(context: Context, presence: Presence) -> Iterator[Ite
     """Yield an item about control planes that ended without a clean stop, for operators."""
     if not presence.is_shared or not is_operator(context):
         return
-    stopped = [status.control_plane for status in list_control_planes(context, presence) if not status.is_live]
-    if stopped:
-        last = max(stopped, key=lambda control_plane: control_plane.seen_at)
+    silent = [status.control_plane for status in list_control_planes(context, presence) if not status.is_live]
+    if silent:
+        last = max(silent, key=lambda control_plane: control_plane.seen_at)
         yield Item(
             Kind.STOPPED_CONTROL_PLANES,
             Urgency.NOW,
-            len(stopped),
-            count_of(len(stopped), "control plane has stopped", "control planes have stopped"),
+            len(silent),
+            count_of(len(silent), "control plane has stopped", "control planes have stopped"),
             f"{last.name}; the gateway next to it, {last.local_gateway}, gets no changes",
             _PATH,
             "Show control planes",
@@ -107,12 +107,12 @@ def examine_control_planes(context: Context, presence: Presence) -> Iterator[Ite
 
 def _describe_rejection(status: GatewayStatus) -> str:
     resources = count_of(status.rejections, "resource", "resources")
-    reason = f" ({status.rejected[0].reason})" if status.rejected else ""
+    reason = f" ({status.rejected_resources[0].reason})" if status.rejected_resources else ""
     return f"{status.name}: {resources}{reason}"
 
 
 def _seen_at(status: GatewayStatus) -> float:
-    return status.followed.seen_at.timestamp() if status.followed else 0.0
+    return status.reported_state.seen_at.timestamp() if status.reported_state else 0.0
 
 
 def _lags(context: Context, status: GatewayStatus) -> bool:

@@ -13,21 +13,21 @@ from holdfast.services.watch.watched_endpoints import Wanted, find_changed, list
 def examine_presented(context: Context) -> Iterator[Item]:
     """Yield items about changed backends, those that gateways reject or else all, and about others they reject."""
     yield from _examine_untrusted(context)
-    changed = find_changed(context)
-    rejected = [endpoint for endpoint in changed if not endpoint.is_trusted(context.now)]
-    for endpoint in (rejected or changed)[:1]:
-        number = len(rejected or changed)
-        presented = endpoint.presented.name if endpoint.presented else ""
+    endpoints = find_changed(context)
+    untrusted = [endpoint for endpoint in endpoints if not endpoint.is_trusted(context.now)]
+    for endpoint in (untrusted or endpoints)[:1]:
+        number = len(untrusted or endpoints)
+        name = endpoint.presented.name if endpoint.presented else ""
         yield Item(
             Kind.CHANGED_CERTIFICATES,
-            Urgency.NOW if rejected else Urgency.LATER,
+            Urgency.NOW if untrusted else Urgency.LATER,
             number,
             count_of(
                 number,
-                f"backend presents a new certificate{' that gateways reject' if rejected else ''}",
-                f"backends present new certificates{' that gateways reject' if rejected else ''}",
+                f"backend presents a new certificate{' that gateways reject' if untrusted else ''}",
+                f"backends present new certificates{' that gateways reject' if untrusted else ''}",
             ),
-            f"{endpoint.origin} presents {presented}",
+            f"{endpoint.origin} presents {name}",
             "/watched-endpoints?status=changed",
             "Show what changed",
             "changed",
@@ -38,7 +38,7 @@ def examine_presented(context: Context) -> Iterator[Item]:
 def _examine_untrusted(context: Context) -> Iterator[Item]:
     backends, total = list_watched_endpoints(context, Wanted(status=WatchStatus.NOT_TRUSTED), limit=1)
     for backend in backends:
-        presented = backend.endpoint.presented
+        presentation = backend.endpoint.presented
         yield Item(
             Kind.NOT_COVERED,
             Urgency.NOW,
@@ -48,8 +48,8 @@ def _examine_untrusted(context: Context) -> Iterator[Item]:
                 "backend presents a certificate that isn't trusted",
                 "backends present certificates that aren't trusted",
             ),
-            f"{backend.endpoint.origin} presents {presented.name if presented else ''}",
+            f"{backend.endpoint.origin} presents {presentation.name if presentation else ''}",
             f"/watched-endpoints?status={WatchStatus.NOT_TRUSTED}",
             "Show backends",
-            *(("since", presented.since) if presented else ()),
+            *(("since", presentation.since) if presentation else ()),
         )

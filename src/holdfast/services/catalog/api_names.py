@@ -26,16 +26,18 @@ def resolve_id(context: Context, text: str) -> str:
 def find_id(context: Context, name: str, version: str, provider: str = "") -> str:
     """Return the id of the API with this name and version, and this provider if not empty. Raises NotFound."""
     context.user.require(*_EITHER)
-    wanted = ApiFilter(name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"}))
+    api_filter = ApiFilter(
+        name=name, version=version, provider=provider, exact=frozenset({"name", "version", "provider"})
+    )
     with context.read() as session:
-        matches, _ = apis.find(session, context.user.organization, wanted, 0, 1) if name and version else ([], 0)
+        matches, _ = apis.find(session, context.user.organization, api_filter, 0, 1) if name and version else ([], 0)
     if not matches:
         raise NotFound("API", f"{name} {version}".strip())
     return matches[0].id
 
 
-def is_there(context: Context, wanted: ApiFilter) -> bool:
-    """Return whether an API matches *wanted*."""
+def is_there(context: Context, api_filter: ApiFilter) -> bool:
+    """Return whether an API matches *api_filter*."""
     context.user.require(Permission.VIEW_APIS, Permission.CHANGE_APIS)
     with context.read() as session:
-        return bool(apis.find(session, context.user.organization, wanted, 0, 1)[1])
+        return bool(apis.find(session, context.user.organization, api_filter, 0, 1)[1])

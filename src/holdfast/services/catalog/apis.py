@@ -35,7 +35,7 @@ from holdfast.services.catalog.endpoints import (
 )
 from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.errors import NotFound
-from holdfast.services.trust.unused_trust import LeftBehind, origins_of, settle
+from holdfast.services.trust.unused_trust import TrustOutcome, list_origins, settle
 from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store.catalog import api_documents, apis
 from holdfast.store.catalog.apis import DEFAULT_ORDER, ApiFilter, ApiOrder
@@ -62,7 +62,7 @@ class ChangeOutcome:
     """An API after a change, and the trust that no API uses because of it."""
 
     full_api: FullApi
-    left: LeftBehind
+    trust: TrustOutcome
 
 
 def create_api(context: Context, draft: ApiDraft) -> Api:
@@ -132,15 +132,15 @@ def find_api(session: Session, context: Context, api_id: str) -> Api:
 
 def list_apis(
     context: Context,
-    wanted: ApiFilter | None = None,
+    api_filter: ApiFilter | None = None,
     offset: int = 0,
     limit: int | None = None,
     order: ApiOrder = DEFAULT_ORDER,
 ) -> tuple[list[Api], int]:
-    """Return a page of the APIs that match *wanted*, in *order*, and the number of all matches."""
+    """Return a page of the APIs that match *api_filter*, in *order*, and the number of all matches."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return apis.find(session, context.user.organization, wanted or ApiFilter(), offset, limit, order)
+        return apis.find(session, context.user.organization, api_filter or ApiFilter(), offset, limit, order)
 
 
 def change_endpoints(
@@ -201,9 +201,9 @@ def change_api(
     """
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     check = Check()
-    checked = read_endpoints(check, *endpoints) if endpoints else None
+    new_endpoints = read_endpoints(check, *endpoints) if endpoints else None
     text = check(rules.check_description, description) if description is not None else None
-    kept = check(check_members, members or {}) or {}
+    new_members = check(check_members, members or {}) or {}
     check.finish()
     with context.write() as session:
         before = find_full_api(session, context, api_id)
@@ -212,9 +212,11 @@ def change_api(
             before.api,
             description=before.api.description if text is None else text,
             production=with_connection(
-                checked[0] if checked else before.api.production, before.api, connections, "production"
+                new_endpoints[0] if new_endpoints else before.api.production, before.api, connections, "production"
             ),
-            sandbox=with_connection(checked[1] if checked else before.api.sandbox, before.api, connections, "sandbox"),
+            sandbox=with_connection(
+                new_endpoints[1] if new_endpoints else before.api.sandbox, before.api, connections, "sandbox"
+            ),
             production_group=groups.get("production", before.api.production_group),
             sandbox_group=groups.get("sandbox", before.api.sandbox_group),
             updated_at=context.now,
@@ -227,12 +229,12 @@ def change_api(
         ):
             context.user.require(Permission.CHANGE_APIS)
         # Checked again: two small descriptions can be too large together.
-        after = FullApi(api, check_members(merge_members(before.members, kept)))
-        saved = save_full_api(session, context, before, after)
-        if concerns_callers(before.api, saved.api):
+        after = FullApi(api, check_members(merge_members(before.members, new_members)))
+        after = save_full_api(session, context, before, after)
+        if concerns_callers(before.api, after.api):
             context.user.require(Permission.CHANGE_APIS)
-        gone = origins_of(before.api) - origins_of(saved.api)
-        return ChangeOutcome(saved, settle(session, context, gone, delete=delete_unused))
+        gone = list_origins(before.api) - list_origins(after.api)
+        return ChangeOutcome(after, settle(session, context, gone, delete=delete_unused))
 
 
 def check_draft(context: Context, draft: ApiDraft) -> FullApi:

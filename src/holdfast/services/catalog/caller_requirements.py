@@ -25,11 +25,11 @@ def apply_requirements(session: Session, context: Context, before: FullApi | Non
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
         InvalidField: It would stop requiring them, but has certificates that would still seem to protect it.
     """
-    required = before is not None and before.api.requires_certificate
-    requires = requires_certificate(after.members)
-    if requires and not required and not context.asks_callers:
+    was_required = before is not None and before.api.requires_certificate
+    is_required = requires_certificate(after.members)
+    if is_required and not was_required and not context.asks_callers:
         raise MutualTlsMissing
-    if required and not requires and before:
+    if was_required and not is_required and before:
         _, count = caller_certificates.find(session, before.api.organization, before.api.id, limit=0)
         if count:
             raise InvalidField(
@@ -37,7 +37,7 @@ def apply_requirements(session: Session, context: Context, before: FullApi | Non
                 f"Without {MUTUAL_TLS}, anyone could call this API, and its client certificates ({count}) would not "
                 f"protect it. Delete them first, or keep {MUTUAL_TLS} in securityScheme.",
             )
-    return FullApi(replace(after.api, requires_certificate=requires), after.members)
+    return FullApi(replace(after.api, requires_certificate=is_required), after.members)
 
 
 def concerns_callers(before: Api, after: Api) -> bool:

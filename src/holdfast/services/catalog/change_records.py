@@ -41,4 +41,4 @@ def audit_subject(api: Api) -> str:
 
 def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
     """Write an audit event about *api*, and wake the distributor, in the caller's transaction."""
-    write_down(session, context.user, context.now, action, audit_subject(api), details, changed=("api", api.id))
+    write_down(session, context.user, context.now, action, audit_subject(api), details, change=("api", api.id))

@@ -44,9 +44,9 @@ def copy_api(context: Context, api_id: str, version: str, *, is_default: bool = 
             pinned=frozenset(),  # revisions belong to the original
         )
         copy = FullApi(api, {**before.members, "isDefaultVersion": is_default})
-        full_api = add_api(session, context, copy, Action.COPY_API, original=before)
-        caller_certificates.copy(session, before.api, full_api.api)
+        copy = add_api(session, context, copy, Action.COPY_API, original=before)
+        caller_certificates.copy(session, before.api, copy.api)
         definition = api_documents.get_definition(session, context.user.organization, api_id)
-        full_api = save_definition(session, full_api, definition)
-        documents.copy(session, before.api, full_api.api)
-    return full_api
+        copy = save_definition(session, copy, definition)
+        documents.copy(session, before.api, copy.api)
+    return copy

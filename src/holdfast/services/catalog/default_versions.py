@@ -46,39 +46,40 @@ def find_fallback(context: Context, api: Api) -> Api | None:
     )
 
 
-def settle_versions(session: Session, context: Context, changed: Api) -> Api:
+def settle_versions(session: Session, context: Context, api: Api) -> Api:
     """
-    Decide which version is the default, and which one has the path without a version, after a version *changed*.
+    Decide which version is the default, and which one has the path without a version, after *api* was changed.
 
     It was saved already, or deleted. Returns it as it is then, and records the other versions that are changed by this.
     """
-    settled, others = _settle(session, changed)
-    for api in others:
-        endpoints = describe_endpoints(api)
-        record(session, context, Action.CHANGE_API, api, ApiChange(endpoints, endpoints, members=(MEMBER,)))
-    return settled
+    after, others = _settle(session, api)
+    for other in others:
+        endpoints = describe_endpoints(other)
+        record(session, context, Action.CHANGE_API, other, ApiChange(endpoints, endpoints, members=(MEMBER,)))
+    return after
 
 
-def _settle(session: Session, changed: Api) -> tuple[Api, list[Api]]:
-    """Return *changed* and the other versions that are different after it."""
-    versions = {api.id: api for api in apis.list_with_context(session, changed.organization, changed.context)}
-    others = [api for api in versions.values() if api.id != changed.id]
-    before = next((api for api in versions.values() if api.has_short_path and api.state.is_live), None)
-    default = changed if changed.is_default and changed.id in versions else None
-    default = default or next((api for api in others if api.is_default), None)
-    if default is None and before and before.id != changed.id:
+def _settle(session: Session, api: Api) -> tuple[Api, list[Api]]:
+    """Return *api* and the other versions that are different after its change."""
+    versions = {version.id: version for version in apis.list_with_context(session, api.organization, api.context)}
+    others = [version for version in versions.values() if version.id != api.id]
+    before = next((version for version in versions.values() if version.has_short_path and version.state.is_live), None)
+    default = api if api.is_default and api.id in versions else None
+    default = default or next((version for version in others if version.is_default), None)
+    if default is None and before and before.id != api.id:
         default = before
-    served = default if default and default.state.is_live else before if default else None
-    default_id, served_id = default and default.id, served and served.id
+    with_path = default if default and default.state.is_live else before if default else None
+    default_id, path_id = default and default.id, with_path and with_path.id
     after = [
-        replace(api, is_default=api.id == default_id, has_short_path=api.id == served_id) for api in versions.values()
+        replace(version, is_default=version.id == default_id, has_short_path=version.id == path_id)
+        for version in versions.values()
     ]
     # The one that loses the path comes first: two can't have it, even for a moment.
-    for api in sorted(after, key=lambda api: api.has_short_path):
-        if api != versions[api.id]:
-            _save(session, api, was_default=versions[api.id].is_default)
-    moved = [api for api in after if api.id != changed.id and api != versions[api.id]]
-    return next((api for api in after if api.id == changed.id), changed), moved
+    for version in sorted(after, key=lambda version: version.has_short_path):
+        if version != versions[version.id]:
+            _save(session, version, was_default=versions[version.id].is_default)
+    different = [version for version in after if version.id != api.id and version != versions[version.id]]
+    return next((version for version in after if version.id == api.id), api), different
 
 
 def _save(session: Session, api: Api, *, was_default: bool) -> None:

@@ -40,7 +40,7 @@ class SavedDefinition:
     """A stored definition, as JSON, and its servers that have no effect."""
 
     text: str
-    unused: tuple[Unused, ...]
+    unused_servers: tuple[Unused, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ImportedApi:
     """An API created from a definition, and the servers of the definition that have no effect."""
 
     full_api: FullApi
-    unused: tuple[Unused, ...]
+    unused_servers: tuple[Unused, ...]
 
 
 def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
@@ -61,8 +61,8 @@ def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         full_api = apis.find_full_api(session, context, api_id)
-        stored = api_documents.get_definition(session, context.user.organization, api_id)
-    return stored or write_json(make_default_definition(full_api, servers))
+        definition = api_documents.get_definition(session, context.user.organization, api_id)
+    return definition or write_json(make_default_definition(full_api, servers))
 
 
 def put_definition(
@@ -83,8 +83,8 @@ def put_definition(
     text = write_json({name: value for name, value in definition.content.items() if name != UNUSED})
     with context.write() as session:
         before = apis.find_full_api(session, context, api_id)
-        stored = api_documents.get_definition(session, context.user.organization, api_id)
-        present = stored or write_json(make_default_definition(before, servers))
+        stored_text = api_documents.get_definition(session, context.user.organization, api_id)
+        present = stored_text or write_json(make_default_definition(before, servers))
         check_expected(expected, make_text_tag(present))
         members = {**before.members, "operations": write_operations(definition, before)}
         after = FullApi(replace(before.api, updated_at=context.now), check_members(members))
@@ -114,25 +114,25 @@ def import_definition(
         MutualTlsMissing: It requires caller certificates, but no gateway requests them.
     """
     context.user.require(Permission.CHANGE_APIS)
-    filled, unused = fill_draft(definition, draft)
-    full_api = apis.check_draft(context, filled)
+    full_draft, unused_servers = fill_draft(definition, draft)
+    full_api = apis.check_draft(context, full_draft)
     text = write_json(definition.content)
     with context.write() as session:
         if not draft.context:
             full_api = replace(full_api, api=with_free_context(session, full_api.api))
         full_api = add_api(session, context, full_api, Action.IMPORT_DEFINITION)
         full_api = save_definition(session, full_api, text)
-    return ImportedApi(full_api, unused)
+    return ImportedApi(full_api, unused_servers)
 
 
 def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple[Unused, ...]]:
     """Fill what *draft* leaves empty from *definition*, adapted to what is allowed; return the unused servers, too."""
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
     if draft.production or draft.sandbox:
-        production, sandbox, unused = draft.production, draft.sandbox, NOTHING_UNUSED
+        production, sandbox, unused_servers = draft.production, draft.sandbox, NOTHING_UNUSED
     else:
-        production, sandbox, unused = _endpoints(definition.servers)
-    filled = replace(
+        production, sandbox, unused_servers = _endpoints(definition.servers)
+    full_draft = replace(
         draft,
         name=name,
         context=draft.context or suggest_context(definition.context, name),
@@ -142,34 +142,35 @@ def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple
         description=draft.description or suggest_description(definition.description),
         members={"operations": write_operations(definition)} | dict(draft.members),
     )
-    return filled, unused
+    return full_draft, unused_servers
 
 
 def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
     """Return the first usable server for production and for the sandbox, and those that aren't used."""
-    production, refused = _first_usable(servers.production)
-    sandbox, also_refused = _first_usable(servers.sandbox)
-    return production, sandbox, (*refused, *also_refused, *servers.unused)[:MAX_UNUSED]
+    production, unused_production = _first_usable(servers.production)
+    sandbox, unused_sandbox = _first_usable(servers.sandbox)
+    return production, sandbox, (*unused_production, *unused_sandbox, *servers.unused)[:MAX_UNUSED]
 
 
 def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
-    refused = []
+    unusable = []
     for url in urls:
         try:
             parse_endpoint(url)
         except InvalidField as error:
-            refused.append(Unused(url, str(error)))
+            unusable.append(Unused(url, str(error)))
         else:
-            return url, refused
-    return None, refused
+            return url, unusable
+    return None, unusable
 
 
 def write_operations(definition: Definition, before: FullApi | None = None) -> list[dict[str, Any]]:
     """Return the operations of a definition as members of a description; known ones are kept as they were *before*."""
     present: list[dict[str, Any]] = before.members.get("operations") or [] if before else []
-    known = {(operation.get("target"), operation.get("verb")): operation for operation in present}
+    stored_operations = {(operation.get("target"), operation.get("verb")): operation for operation in present}
     return [
-        known.get((operation.target, operation.verb)) or {"target": operation.target, "verb": operation.verb}
+        stored_operations.get((operation.target, operation.verb))
+        or {"target": operation.target, "verb": operation.verb}
         for operation in definition.operations
     ]
 

@@ -27,25 +27,25 @@ def apply_deployment(session: Session, context: Context, before: FullApi | None,
         InvalidField: A group doesn't exist, or there is none.
         NotPermitted: It would change where a served API is deployed, which only publishers can.
     """
-    wanted = after.members.get(MEMBER)
-    if before and before.members.get(MEMBER) == wanted:
+    value = after.members.get(MEMBER)
+    if before and before.members.get(MEMBER) == value:
         return FullApi(replace(after.api, groups=before.api.groups), after.members)
-    chosen = ON_DEFAULT if wanted is None else read_groups(wanted, groups.list_names(session))
-    if before and chosen != before.api.groups and before.api.state.is_live:
+    group_names = ON_DEFAULT if value is None else read_groups(value, groups.list_names(session))
+    if before and group_names != before.api.groups and before.api.state.is_live:
         context.user.require(Permission.PUBLISH_APIS)
-    members = dict(after.members) if wanted is None else {**after.members, MEMBER: sorted(chosen)}
-    return FullApi(replace(after.api, groups=chosen), members)
+    members = dict(after.members) if value is None else {**after.members, MEMBER: sorted(group_names)}
+    return FullApi(replace(after.api, groups=group_names), members)
 
 
-def read_groups(wanted: Any, known: Sequence[str]) -> frozenset[str]:
-    """Return the groups that *wanted*, a list of names, means. Raises InvalidField."""
-    if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+def read_groups(value: Any, group_names: Sequence[str]) -> frozenset[str]:
+    """Return the groups that *value*, a list of names, means. Raises InvalidField."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise InvalidField(MEMBER, "Use a list of names of gateway environments.")
-    if not wanted:
+    if not value:
         text = "Choose at least one gateway environment. To stop serving an API, change its lifecycle state."
         raise InvalidField(MEMBER, text)
-    names = [DEFAULT_GROUP if name == OLD_DEFAULT and name not in known else name for name in wanted]
-    if unknown := [name for name in names if name not in known]:
-        text = f"There is no gateway environment {unknown[0]!r}. Choose from {', '.join(known)}."
+    names = [DEFAULT_GROUP if name == OLD_DEFAULT and name not in group_names else name for name in value]
+    if unknown := [name for name in names if name not in group_names]:
+        text = f"There is no gateway environment {unknown[0]!r}. Choose from {', '.join(group_names)}."
         raise InvalidField(MEMBER, text)
     return frozenset(names)

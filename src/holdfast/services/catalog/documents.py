@@ -79,12 +79,12 @@ def save_thumbnail(session: Session, context: Context, api: Api, thumbnail: Thum
     if before == thumbnail:
         return api
     documents.save_thumbnail(session, api, thumbnail)
-    changed = replace(api, has_thumbnail=thumbnail is not None, updated_at=context.now)
-    apis.update(session, changed)
+    after = replace(api, has_thumbnail=thumbnail is not None, updated_at=context.now)
+    apis.update(session, after)
     formats = [(image.media_type,) if image else () for image in (before, thumbnail)]
     details = ChangedSettings((ChangedSetting("thumbnail", *formats),))
     write_down(session, context.user, context.now, Action.CHANGE_THUMBNAIL, audit_subject(api), details)
-    return changed
+    return after
 
 
 def list_documents(context: Context, api_id: str) -> list[Document]:
@@ -108,8 +108,10 @@ def read_documents(context: Context, api_id: str) -> list[Content]:
     context.user.require(*_READERS)
     with context.read() as session:
         find_api(session, context, api_id)
-        stored = documents.list_of_api(session, context.user.organization, api_id)
-        return [Content(document, documents.get_content(session, document)) for document in stored]
+        return [
+            Content(document, documents.get_content(session, document))
+            for document in documents.list_of_api(session, context.user.organization, api_id)
+        ]
 
 
 def create_document(context: Context, api_id: str, draft: DocumentDraft, text: str = "") -> Content:
@@ -122,11 +124,11 @@ def create_document(context: Context, api_id: str, draft: DocumentDraft, text: s
         NotFound: The API doesn't exist.
     """
     context.user.require(*_CHANGERS, Permission.CHANGE_DOCUMENTS)
-    checked, content = check_document(draft), _encode(text) if draft.source.is_text else b""
-    check_content(checked.source, content, "content", "inlineContent")
+    draft, content = check_document(draft), _encode(text) if draft.source.is_text else b""
+    check_content(draft.source, content, "content", "inlineContent")
     with context.write() as session:
         api = find_api(session, context, api_id)
-        return add_document(session, context, api, checked, content)
+        return add_document(session, context, api, draft, content)
 
 
 def add_document(
@@ -145,15 +147,11 @@ def save_document(
     session: Session, context: Context, api: Api, draft: DocumentDraft, content: bytes, file_name: str = ""
 ) -> None:
     """Add a checked document or replace the one with its name, in the caller's transaction. Raises InvalidField."""
-    named = [
-        document
-        for document in documents.list_of_api(session, api.organization, api.id)
-        if document.draft.name == draft.name
-    ]
-    if not named:
+    present = documents.list_of_api(session, api.organization, api.id)
+    before = next((document for document in present if document.draft.name == draft.name), None)
+    if before is None:
         add_document(session, context, api, draft, content, file_name)
         return
-    before = named[0]
     if (before.draft, before.file_name, documents.get_content(session, before)) == (draft, file_name, content):
         return
     after = replace(before, draft=draft, file_name=file_name, updated_at=context.now, updated_by=context.user.name)
@@ -176,29 +174,29 @@ def change_document(
     Raises InvalidField, Conflict, NotFound, ContentChanged.
     """
     context.user.require(*_CHANGERS, Permission.CHANGE_DOCUMENTS)
-    checked = check_document(draft)
-    content = _encode(text) if text is not None and checked.source.is_text else None
+    draft = check_document(draft)
+    content = _encode(text) if text is not None and draft.source.is_text else None
     if content is not None:
-        check_content(checked.source, content, "", "inlineContent")
+        check_content(draft.source, content, "", "inlineContent")
     with context.write() as session:
         api = find_api(session, context, api_id)
         before = _find(session, context, api_id, document_id)
         check_expected(expected, make_document_tag(before))
-        if content is None and _kind(checked.source) != _kind(before.draft.source):
+        if content is None and _kind(draft.source) != _kind(before.draft.source):
             content = b""
-        is_file = checked.source is DocumentSource.FILE
+        is_file = draft.source is DocumentSource.FILE
         after = replace(
             before,
-            draft=checked,
+            draft=draft,
             file_name=before.file_name if is_file else "",
             updated_at=context.now,
             updated_by=context.user.name,
         )
-        stored = documents.get_content(session, before)
-        _check(session, after, len(stored if content is None else content))
+        old_content = documents.get_content(session, before)
+        _check(session, after, len(old_content if content is None else content))
         documents.save(session, after, content)
-        _record(session, context, api, (before.draft.name,), (checked.name,))
-        return Content(after, stored if content is None else content)
+        _record(session, context, api, (before.draft.name,), (draft.name,))
+        return Content(after, old_content if content is None else content)
 
 
 def put_content(context: Context, api_id: str, document_id: str, data: bytes, file_name: str, field: str) -> Content:
@@ -213,8 +211,8 @@ def put_content(context: Context, api_id: str, document_id: str, data: bytes, fi
         before = _find(session, context, api_id, document_id)
         source = before.draft.source
         if source is DocumentSource.URL or source.is_text == bool(file_name):
-            wanted = "inlineContent" if source.is_text else "a file"
-            text = "Its content is at its URL." if source is DocumentSource.URL else f"Send {wanted}."
+            missing = "inlineContent" if source.is_text else "a file"
+            text = "Its content is at its URL." if source is DocumentSource.URL else f"Send {missing}."
             raise InvalidField(field, f"The sourceType of this document is {source}. {text}")
         name = check_content(source, data, file_name, field)
         after = replace(before, file_name=name, updated_at=context.now, updated_by=context.user.name)

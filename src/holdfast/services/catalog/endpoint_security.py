@@ -26,46 +26,46 @@ def set_security(api: Api, before: Api | None, securities: Securities) -> Api:
     """Return *api* with the endpoint security in *securities*, or else what its environments had *before*."""
     return replace(
         api,
-        production=_set(api.production, before, securities, "production"),
-        sandbox=_set(api.sandbox, before, securities, "sandbox"),
+        production=_secure(api.production, before, securities, "production"),
+        sandbox=_secure(api.sandbox, before, securities, "sandbox"),
     )
 
 
-def _set(
+def _secure(
     endpoint: Endpoint | None, before: Api | None, securities: Securities, environment: Environment
 ) -> Endpoint | None:
     if endpoint is None:
         return None
     old = before.endpoint(environment) if before else None
-    chosen = securities.get(environment, old.security if old else None)
-    return replace(endpoint, security=chosen)
+    return replace(endpoint, security=securities.get(environment, old.security if old else None))
 
 
-def bind_secrets(api: Api, before: Api | None, used: Uses = NO_USES) -> Api:
+def bind_secrets(api: Api, before: Api | None, uses: Uses = NO_USES) -> Api:
     """
     Return *api* with all secrets: new ones are bound to the origins of its endpoints, and others are kept.
 
     A stored secret is only kept for origins that it was entered for, in the same header, and encrypted unless it was
-    entered to be sent unencrypted, so that nobody without the secret can have it revealed. *used* are the origins of
+    entered to be sent unencrypted, so that nobody without the secret can have it revealed. *uses* are the origins of
     its revisions.
 
     Raises InvalidFields: a secret is missing, must be entered again, or would be sent over http.
     """
-    check, bound = Check(), {}
+    check, endpoints = Check(), {}
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
-        known = _list_known(before, environment)
+        earlier = _list_earlier(before, environment)
         token = api.token_endpoint(environment)
         origins = api.origins(environment) | ({str(token.origin)} if token else set())
-        bound[environment] = _bind(check, endpoint, known, environment, origins) if endpoint else None
+        endpoints[environment] = _bind(check, endpoint, earlier, environment, origins) if endpoint else None
     check.finish()
-    return keep_for_revisions(replace(api, production=bound["production"], sandbox=bound["sandbox"]), before, used)
+    after = replace(api, production=endpoints["production"], sandbox=endpoints["sandbox"])
+    return keep_for_revisions(after, before, uses)
 
 
 def _bind(
     check: Check,
     endpoint: Endpoint,
-    known: Sequence[EndpointSecurity],
+    earlier: Sequence[EndpointSecurity],
     environment: Environment,
     origins: frozenset[str],
 ) -> Endpoint:
@@ -73,13 +73,13 @@ def _bind(
     if security is None:
         return endpoint
     field = f"{SECURITY_FIELD}{environment}."
-    same = [earlier for earlier in known if earlier.kind is security.kind]
-    stored: list[_Stored] = [(earlier, earlier.secret) for earlier in same]
-    secret = _bind_secret(check, field + SECRETS[security.kind], security, security.secret, stored, origins)
+    same = [variant for variant in earlier if variant.kind is security.kind]
+    candidates: list[_Candidate] = [(variant, variant.secret) for variant in same]
+    secret = _bind_secret(check, field + SECRETS[security.kind], security, security.secret, candidates, origins)
     password = None
     if security.has_password:
-        stored = [(earlier, earlier.password) for earlier in same if earlier.password]
-        password = _bind_secret(check, field + PASSWORD, security, security.password, stored, origins)
+        candidates = [(variant, variant.password) for variant in same if variant.password]
+        password = _bind_secret(check, field + PASSWORD, security, security.password, candidates, origins)
     if not (are_https(origins) or security.allow_unencrypted):
         message = "The secret would be sent unencrypted. Use an https endpoint, or set allowUnencrypted."
         check.add(f"{field}allowUnencrypted", message)
@@ -87,49 +87,49 @@ def _bind(
 
 
 # A stored secret, and the endpoint security that it is part of.
-_Stored = tuple[EndpointSecurity, SealedSecret | None]
+_Candidate = tuple[EndpointSecurity, SealedSecret | None]
 
 
 def _bind_secret(
     check: Check,
     field: str,
     security: EndpointSecurity,
-    entered: SealedSecret | None,
-    stored: Sequence[_Stored],
+    new: SealedSecret | None,
+    candidates: Sequence[_Candidate],
     origins: frozenset[str],
 ) -> SealedSecret | None:
-    """Return one secret of *security*, the *entered* one or one of those *stored*; a problem is about *field*."""
-    first = stored[0] if stored else None
-    chosen = next((candidate for candidate in stored if _explain_need(security, origins, candidate) is None), first)
-    kept = chosen[1] if chosen else None
-    if entered is None:
-        if why := _explain_need(security, origins, chosen):
+    """Return one secret of *security*, the *new* one or that of a candidate; a problem is about *field*."""
+    first = candidates[0] if candidates else None
+    best = next((candidate for candidate in candidates if _explain_need(security, origins, candidate) is None), first)
+    old = best[1] if best else None
+    if new is None:
+        if why := _explain_need(security, origins, best):
             check.add(field, why)
-        return kept
-    if kept and kept.digest == entered.digest and kept.origins.issuperset(origins):
-        return kept
-    if not entered.origins:
-        return replace(entered, origins=origins)
-    if why := _explain_origins(entered, origins):
+        return old
+    if old and old.digest == new.digest and old.origins.issuperset(origins):
+        return old
+    if not new.origins:
+        return replace(new, origins=origins)
+    if why := _explain_origins(new, origins):
         check.add(field, why)
-    return entered
+    return new
 
 
-def _explain_need(security: EndpointSecurity, origins: frozenset[str], known: _Stored | None) -> str | None:
-    """Return why a secret must be entered for *security* although one is *known*; None: it may be kept."""
-    stored, secret = known or (None, None)
-    if stored is None or secret is None:
+def _explain_need(security: EndpointSecurity, origins: frozenset[str], candidate: _Candidate | None) -> str | None:
+    """Return why a secret must be entered for *security* despite a stored *candidate*; None: that may be kept."""
+    earlier, secret = candidate or (None, None)
+    if earlier is None or secret is None:
         return "Enter the secret."
     if why := _explain_origins(secret, origins):
         return why
     before, after = (
-        token_endpoint(variant.token.url).origin if variant.token else None for variant in (stored, security)
+        token_endpoint(variant.token.url).origin if variant.token else None for variant in (earlier, security)
     )
     if before != after:
         return f"Enter the secret again to send it to {after}. It was entered for the token endpoint at {before}."
-    if security.header.lower() != stored.header.lower():
-        return f"Enter the secret again to send it in {security.header}. It was entered for {stored.header}."
-    if security.allow_unencrypted and not stored.allow_unencrypted:
+    if security.header.lower() != earlier.header.lower():
+        return f"Enter the secret again to send it in {security.header}. It was entered for {earlier.header}."
+    if security.allow_unencrypted and not earlier.allow_unencrypted:
         return "Enter the secret again to allow that it is sent unencrypted."
     return None
 
@@ -137,24 +137,24 @@ def _explain_need(security: EndpointSecurity, origins: frozenset[str], known: _S
 def _explain_origins(secret: SealedSecret, origins: frozenset[str]) -> str | None:
     if origins <= secret.origins:
         return None
-    wanted, entered = (", ".join(sorted(bound)) for bound in (origins, secret.origins))
-    return f"Enter the secret again to send it to {wanted}. It was entered for {entered}."
+    after, before = (", ".join(sorted(names)) for names in (origins, secret.origins))
+    return f"Enter the secret again to send it to {after}. It was entered for {before}."
 
 
-def keep_for_revisions(api: Api, before: Api | None, used: Uses) -> Api:
+def keep_for_revisions(api: Api, before: Api | None, uses: Uses) -> Api:
     """
-    Return *api* with the endpoint security of *before* that revisions at the origins in *used* need.
+    Return *api* with the endpoint security of *before* that revisions at the origins in *uses* need.
 
     The current one applies to revisions without other origins than those of *api*, even if it is none.
     """
-    kept = {
+    securities = {
         (environment, security): None
         for environment in ENVIRONMENTS
-        for origins in used.get(environment, ())
+        for origins in uses.get(environment, ())
         if not origins <= api.origins(environment) and not _is_for(api.endpoint(environment), origins)
-        for security in [candidate for candidate in _list_known(before, environment) if candidate.is_for(origins)][:1]
+        for security in [candidate for candidate in _list_earlier(before, environment) if candidate.is_for(origins)][:1]
     }
-    return replace(api, kept_security=tuple(kept))
+    return replace(api, kept_security=tuple(securities))
 
 
 def restore_security(api: Api) -> Api:
@@ -168,15 +168,15 @@ def _restore(api: Api, endpoint: Endpoint | None, environment: Environment) -> E
     origins = api.origins(environment)
     if endpoint is None or _is_for(endpoint, origins):
         return endpoint
-    kept = (candidate for name, candidate in api.kept_security if name == environment and candidate.is_for(origins))
-    return replace(endpoint, security=next(kept, endpoint.security))
+    securities = (security for name, security in api.kept_security if name == environment and security.is_for(origins))
+    return replace(endpoint, security=next(securities, endpoint.security))
 
 
 def _is_for(endpoint: Endpoint | None, origins: frozenset[str]) -> bool:
     return bool(endpoint and endpoint.security and endpoint.security.is_for(origins))
 
 
-def _list_known(api: Api | None, environment: Environment) -> list[EndpointSecurity]:
+def _list_earlier(api: Api | None, environment: Environment) -> list[EndpointSecurity]:
     """Return the endpoint security that *api* has or keeps in *environment*, the current one first."""
     if api is None:
         return []

@@ -70,7 +70,7 @@ def _describe_group(group: EndpointGroup | None) -> dict[str, Any]:
         return {}
     values = group.values
     members = [
-        described | {"url": member.endpoint.loggable_url}
-        for described, member in zip(values["members"], group.members, strict=True)
+        entry | {"url": member.endpoint.loggable_url}
+        for entry, member in zip(values["members"], group.members, strict=True)
     ]
     return {"group": values | {"members": members}}

@@ -44,16 +44,16 @@ def _falls_back(endpoint: Endpoint, origins: Mapping[str, datetime]) -> bool:
     return endpoint.connection.protocol is Protocol.AUTO and str(endpoint.origin) in origins
 
 
-def fallback_since(context: Context, api: Api) -> dict[Environment, datetime]:
+def find_fallback_times(context: Context, api: Api) -> dict[Environment, datetime]:
     """Return since when gateways use HTTP/1.1 for endpoints of *api* because the backend rejected HTTP/2."""
     with context.read() as session:
-        named = {str(endpoint.origin) for endpoint in api.endpoints}
-        origins = http1_origins.list_among(session, context.user.organization, named)
+        origins = {str(endpoint.origin) for endpoint in api.endpoints}
+        times = http1_origins.list_among(session, context.user.organization, origins)
     endpoints: dict[Environment, Endpoint | None] = {"production": api.production, "sandbox": api.sandbox}
     return {
-        environment: origins[str(endpoint.origin)]
+        environment: times[str(endpoint.origin)]
         for environment, endpoint in endpoints.items()
-        if endpoint and _falls_back(endpoint, origins)
+        if endpoint and _falls_back(endpoint, times)
     }
 
 
@@ -63,22 +63,22 @@ def remember_http1(store: Store, clock: Callable[[], datetime], organization: st
     with store.write() as session:
         if apis.has_origin(session, organization, origin) and http1_origins.add(session, organization, origin, now):
             user = Principal(organization, SYSTEM)
-            write_down(session, user, now, Action.SWITCH_TO_HTTP1, origin, changed=("origin", origin))
+            write_down(session, user, now, Action.SWITCH_TO_HTTP1, origin, change=("origin", origin))
 
 
 def forget_http1(session: Session, before: Api, after: Api, now: datetime) -> None:
     """Try HTTP/2 again at endpoints whose protocol setting was changed, in the caller's transaction."""
     pairs = ((before.production, after.production), (before.sandbox, after.sandbox))
-    decided = {
+    origins = {
         str(new.origin) for old, new in pairs if new and old and old.connection.protocol is not new.connection.protocol
     }
-    for origin in http1_origins.remove(session, after.organization, decided):
+    for origin in http1_origins.remove(session, after.organization, origins):
         journal.announce(session, after.organization, "origin", origin, now)
 
 
-def connection_to(context: Context, url: str, typed: ConnectionSettings | None = None) -> ConnectionSettings:
+def find_connection(context: Context, url: str, settings: ConnectionSettings | None = None) -> ConnectionSettings:
     """
-    Return the settings that traffic uses for *url*: *typed*, or those of an API with this endpoint, or the defaults.
+    Return the settings that traffic uses for *url*: *settings*, or those of an API with this endpoint, or the defaults.
 
     Raises:
         InvalidField: *url* can't be the URL of an endpoint.
@@ -87,9 +87,8 @@ def connection_to(context: Context, url: str, typed: ConnectionSettings | None =
     origin = str(endpoint.origin)
     with context.read() as session:
         origins = http1_origins.list_among(session, context.user.organization, {origin})
-        users = apis.list_using_origins(session, context.user.organization, {origin}) if typed is None else []
-    configured = (endpoint for api in users for endpoint in api.endpoints)
-    saved = (known for known in configured if known.url == endpoint.url)
-    connection = typed or next(saved, endpoint).connection
+        users = apis.list_using_origins(session, context.user.organization, {origin}) if settings is None else []
+    same = (used_endpoint for api in users for used_endpoint in api.endpoints if used_endpoint.url == endpoint.url)
+    connection = settings or next(same, endpoint).connection
     older = _older(replace(endpoint, connection=connection), origins)
     return older.connection if older else connection

@@ -32,7 +32,7 @@ def list_labels(
         return labels.find(session, context.user.organization, kind, label, offset, limit)
 
 
-def set_labels(context: Context, kind: LabeledKind, name: str, wanted: list[str]) -> LabeledObject:
+def set_labels(context: Context, kind: LabeledKind, name: str, texts: list[str]) -> LabeledObject:
     """
     Set all labels of an object: *name* is an API's id, an alias, or the URL of an endpoint.
 
@@ -41,14 +41,14 @@ def set_labels(context: Context, kind: LabeledKind, name: str, wanted: list[str]
         InvalidField: A label is invalid, or *name* isn't an endpoint of any API.
     """
     context.user.require(_PERMISSIONS[kind])
-    checked = check_labels(wanted)
+    new_labels = check_labels(texts)
     with context.write() as session:
         key, subject = _find(session, context, kind, name)
         organization = context.user.organization
-        before, after = labels.list_of_object(session, organization, kind, key), LabeledObject(kind, key, checked)
-        if before != checked:
+        before, after = labels.list_of_object(session, organization, kind, key), LabeledObject(kind, key, new_labels)
+        if before != new_labels:
             labels.replace(session, organization, after)
-            details = ChangedSettings((ChangedSetting("labels", before, checked),))
+            details = ChangedSettings((ChangedSetting("labels", before, new_labels),))
             write_down(session, context.user, context.now, Action.SET_LABELS, subject, details)
     return after
 

@@ -51,8 +51,8 @@ def list_steps(context: Context, api_id: str) -> list[Step]:
         api = find_api(session, context, api_id)
         subject = audit_subject(api)
         events = journal.list_audit_events_about(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
-    created = Step(None, State.CREATED, api.provider, api.created_at)
-    return [created, *filter(None, map(_read_step, events))]
+    first_step = Step(None, State.CREATED, api.provider, api.created_at)
+    return [first_step, *filter(None, map(_read_step, events))]
 
 
 def change_lifecycle(context: Context, api_id: str, action: str) -> Api:

@@ -27,8 +27,8 @@ def settle_mocks(session: Session, full_api: FullApi) -> Api:
     """Save the responses that follow from an API's definition and members; return it as stored. Raises InvalidField."""
     api, mocks = full_api.api, None
     if is_mocked(full_api.members):
-        stored = api_documents.get_definition(session, api.organization, api.id)
-        mocks = read_mocks(json.loads(stored) if stored else make_default_definition(full_api, []))
+        text = api_documents.get_definition(session, api.organization, api.id)
+        mocks = read_mocks(json.loads(text) if text else make_default_definition(full_api, []))
     if mocks == api.mocks:
         return api
     settled = replace(api, mocks=mocks)

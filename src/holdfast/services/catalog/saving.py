@@ -36,7 +36,7 @@ from holdfast.store.catalog import api_documents, apis, revisions
 def add_api(
     session: Session,
     context: Context,
-    checked: FullApi,
+    full_api: FullApi,
     action: Action = Action.CREATE_API,
     original: FullApi | None = None,
 ) -> FullApi:
@@ -45,8 +45,8 @@ def add_api(
 
     Raises Conflict, InvalidField, MutualTlsMissing, OldControlPlanes.
     """
-    refuse_conflict(session, checked.api)
-    full_api = _apply_members(session, context, original, checked)
+    refuse_conflict(session, full_api.api)
+    full_api = _apply_members(session, context, original, full_api)
     api = full_api.api
     refuse_taken_path(session, api)
     apis.insert(session, api)
@@ -61,7 +61,7 @@ def save_full_api(
     session: Session,
     context: Context,
     before: FullApi,
-    checked: FullApi,
+    after: FullApi,
 ) -> FullApi:
     """
     Save an API that was changed and checked, in the caller's transaction; return it as stored.
@@ -73,7 +73,7 @@ def save_full_api(
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
         OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
-    after = _apply_members(session, context, before, checked)
+    after = _apply_members(session, context, before, after)
     if after.api.state.is_live and (api_type := type_of(after.members)) != type_of(before.members):
         refuse_unserved_type(api_type)
     if after.api.is_default != before.api.is_default:

@@ -137,9 +137,9 @@ class Lease:
         """Run *work* until it fails, or until *tenure* ends."""
         assert tenure  # noqa: S101 - the caller has waited for it
         working = asyncio.ensure_future(work(LeasedStore(self._store, tenure)))
-        ended = asyncio.ensure_future(self._until(lambda: self._tenure != tenure))
+        end = asyncio.ensure_future(self._until(lambda: self._tenure != tenure))
         try:
-            await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, end}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 working.result()
                 raise RuntimeError("Work that should continue has ended.")
@@ -148,8 +148,8 @@ class Lease:
                 self._hold(None, 0.0)
         finally:
             working.cancel()
-            ended.cancel()
-            await asyncio.gather(working, ended, return_exceptions=True)
+            end.cancel()
+            await asyncio.gather(working, end, return_exceptions=True)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():

@@ -165,14 +165,14 @@ class Mailbox:
             while True:
                 self._wake.clear()
                 if self.others or self._unsent or self._read:
-                    sent, self._unsent = self._unsent, []
+                    outgoing, self._unsent = self._unsent, []
                     sweeps = loop.time() >= self._next_sweep
                     tidies = is_quiet or len(self._read) >= _MANY
-                    exchange = partial(self._exchange, sent, tidies=tidies, sweeps=sweeps)
-                    arrived = await run_to_end(self._thread, exchange)
-                    for sealed in arrived:
-                        self._take(sealed)
-                    if len(arrived) == messages.AT_ONCE:
+                    exchange = partial(self._exchange, outgoing, tidies=tidies, sweeps=sweeps)
+                    incoming = await run_to_end(self._thread, exchange)
+                    for message in incoming:
+                        self._take(message)
+                    if len(incoming) == messages.AT_ONCE:
                         self._wake.set()
                     self._next_sweep = loop.time() + _SWEEP if sweeps else self._next_sweep
                 is_quiet = await self._wait()
@@ -192,40 +192,40 @@ class Mailbox:
             return True
         return False
 
-    def _exchange(self, sent: Sequence[Outgoing], *, tidies: bool, sweeps: bool) -> list[SealedMessage]:
-        """Write what is *sent*, delete what was read, and return what has arrived since."""
-        own, read = self._peers.own.id, frozenset(self._read)
-        if not (sent or sweeps or (tidies and read)):
+    def _exchange(self, outgoing: Sequence[Outgoing], *, tidies: bool, sweeps: bool) -> list[SealedMessage]:
+        """Write the *outgoing* messages, delete what was read, and return what has arrived since."""
+        own, old_keys = self._peers.own.id, frozenset(self._read)
+        if not (outgoing or sweeps or (tidies and old_keys)):
             with self._store.read() as session:
-                return messages.find_unread(session, own, read)
+                return messages.find_unread(session, own, old_keys)
         with self._store.note(Topic.MESSAGES) as session:
-            messages.remove(session, read)
+            messages.remove(session, old_keys)
             if sweeps:
                 now = self._now()
                 messages.remove_old(session, own, [own, *self.others], now - RETENTION, now + MAX_AGE)
-            messages.add(session, self._seal(session, sent))
-            arrived = messages.find_unread(session, own, ())
-        self._read -= read
-        return arrived
+            messages.add(session, self._seal(session, outgoing))
+            incoming = messages.find_unread(session, own, ())
+        self._read -= old_keys
+        return incoming
 
-    def _seal(self, session: Session, sent: Sequence[Outgoing]) -> list[SealedMessage]:
-        """Seal what is *sent*, and delete questions that are ended."""
-        sealed: dict[Key, SealedMessage] = {}
-        for message, conversation in sent:
+    def _seal(self, session: Session, outgoing: Sequence[Outgoing]) -> list[SealedMessage]:
+        """Seal the *outgoing* messages, and delete questions that are ended."""
+        rows: dict[Key, SealedMessage] = {}
+        for message, conversation in outgoing:
             row = self._sealer.seal(message)
-            sealed[row.key] = row
+            rows[row.key] = row
             if conversation and message.verb is Verb.ASK:
                 conversation.question = row.key
-            elif conversation and conversation.question and not sealed.pop(conversation.question, None):
+            elif conversation and conversation.question and not rows.pop(conversation.question, None):
                 messages.remove(session, [conversation.question])  # the recipient may be reading it, hence END
-        return list(sealed.values())
+        return list(rows.values())
 
-    def _take(self, sealed: SealedMessage) -> None:
-        self._read.add(sealed.key)
+    def _take(self, row: SealedMessage) -> None:
+        self._read.add(row.key)
         try:
-            message = self._sealer.open(sealed)
+            message = self._sealer.open(row)
         except BadMessage as error:
-            log.warning("message of a control plane is ignored", sender=sealed.sender, reason=str(error))
+            log.warning("message of a control plane is ignored", sender=row.sender, reason=str(error))
             return
         question = self._asked.get(message.conversation)
         match message.verb:

@@ -68,26 +68,26 @@ class Sealer:
         now = self._now()
         content = bytes([message.verb]) + message.conversation.bytes + message.body
         address = _address(message.sender, self._number, message.recipient, message.kind, now)
-        sealed = self._sealing.seal(content, _NO_ORGANIZATION, address)
-        return SealedMessage(message.sender, self._number, message.recipient, message.kind, sealed, now)
+        data = self._sealing.seal(content, _NO_ORGANIZATION, address)
+        return SealedMessage(message.sender, self._number, message.recipient, message.kind, data, now)
 
-    def open(self, sealed: SealedMessage) -> Message:
+    def open(self, row: SealedMessage) -> Message:
         """Open a message, once. Raises BadMessage."""
-        if sealed.recipient != self._own or sealed.number <= self._seen.get(sealed.sender, 0):
+        if row.recipient != self._own or row.number <= self._seen.get(row.sender, 0):
             raise BadMessage("it was sent to another control plane, or it is repeated")
-        address = _address(sealed.sender, sealed.number, sealed.recipient, sealed.kind, sealed.sent_at)
+        address = _address(row.sender, row.number, row.recipient, row.kind, row.sent_at)
         try:
-            content = self._sealing.open(sealed.sealed, _NO_ORGANIZATION, address)
+            content = self._sealing.open(row.sealed, _NO_ORGANIZATION, address)
             verb, conversation = Verb(content[0]), UUID(bytes=content[1:_HEAD])
         except (CannotUnseal, UnusableSealingKey, ValueError, IndexError) as error:
             raise BadMessage("it isn't sealed with one of this control plane's sealing keys") from error
-        if abs(self._now() - sealed.sent_at) > MAX_AGE:
+        if abs(self._now() - row.sent_at) > MAX_AGE:
             raise BadMessage("it is old, or the clocks of the two machines differ by more than 5 minutes")
-        self._seen[sealed.sender] = sealed.number
-        self._seen.move_to_end(sealed.sender)
+        self._seen[row.sender] = row.number
+        self._seen.move_to_end(row.sender)
         if len(self._seen) > _MAX_SENDERS:
             self._seen.popitem(last=False)
-        return Message(sealed.sender, sealed.recipient, sealed.kind, verb, conversation, content[_HEAD:])
+        return Message(row.sender, row.recipient, row.kind, verb, conversation, content[_HEAD:])
 
 
 def _address(sender: str, number: int, recipient: str, kind: str, sent_at: datetime) -> str:

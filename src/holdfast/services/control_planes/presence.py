@@ -117,10 +117,10 @@ class Presence:
         this waits until it isn't live. Raises NameTaken if it is, StoreFailure.
         """
         try:
-            seen: dict[str, datetime] = {}
+            heartbeats: dict[str, datetime] = {}
             while twins := await self._run(self._register):
                 for twin in twins:
-                    if seen.setdefault(twin.id, twin.seen_at) != twin.seen_at:
+                    if heartbeats.setdefault(twin.id, twin.seen_at) != twin.seen_at:
                         raise NameTaken(twin)
                 await asyncio.sleep(BEAT / 4)
         except StoreFailure as error:
@@ -181,13 +181,13 @@ class Presence:
             now = database_time(session)
             self._own = replace(self._refresh(self._own), seen_at=now)
             control_planes.save(session, self._own, self._home, now)
-            known = [
+            others = [
                 control_plane
                 for control_plane in control_planes.list_known(session, now)
                 if control_plane.id != self._own.id
             ]
-        self._silent = {control_plane.id for control_plane in known if not control_planes.is_live(control_plane, now)}
-        return [control_plane for control_plane in known if control_plane.id not in self._silent]
+        self._silent = {control_plane.id for control_plane in others if not control_planes.is_live(control_plane, now)}
+        return [control_plane for control_plane in others if control_plane.id not in self._silent]
 
     def _remove(self) -> Sequence[ControlPlane]:
         with self._store.note(Topic.CONTROL_PLANES) as session:

@@ -22,16 +22,16 @@ def check_sealing_key(store: Store, sealing: Sealing) -> None:
     Raises CannotUnseal, UnusableSealingKey.
     """
     with store.read() as session:
-        sealed = sealed_values.get(session)
-        if sealed is None:  # these may have been copied from another database
+        value = sealed_values.get(session)
+        if value is None:  # these may have been copied from another database
             for organization, row, _, secret in inspection.list_sealed_secrets(session):
                 sealing.open(secret, organization, row)
-    if sealed is None:
+    if value is None:
         own = _seal(sealing)
         with store.note(Topic.CONTROL_PLANES) as session:
             sealed_values.insert(session, own)
-            sealed = sealed_values.get(session) or own
-    sealing.open(sealed, _NO_ORGANIZATION, sealed_values.NAME)
+            value = sealed_values.get(session) or own
+    sealing.open(value, _NO_ORGANIZATION, sealed_values.NAME)
 
 
 def replace_sealed_value(session: Session, sealing: Sealing) -> None:

@@ -22,7 +22,7 @@ def seal_drafts(context: Context, sealing: Sealing, drafts: Drafts) -> Securitie
 
 
 def _seal(sealing: Sealing, organization: str, draft: SecurityDraft) -> EndpointSecurity:
-    secret, password = (_seal_secret(sealing, organization, entered) for entered in (draft.secret, draft.password))
+    secret, password = (_seal_secret(sealing, organization, secret) for secret in (draft.secret, draft.password))
     return replace(draft.security, secret=secret, password=password)
 
 
@@ -30,5 +30,5 @@ def _seal_secret(sealing: Sealing, organization: str, secret: str) -> SealedSecr
     if not secret:
         return None
     name = str(uuid.uuid4())
-    sealed = sealing.seal(secret.encode(), organization, name)
-    return SealedSecret(name, sealed, sealing.digest(f"endpoint security\n{organization}\n{secret}"))
+    value = sealing.seal(secret.encode(), organization, name)
+    return SealedSecret(name, value, sealing.digest(f"endpoint security\n{organization}\n{secret}"))

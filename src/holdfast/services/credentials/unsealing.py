@@ -34,16 +34,16 @@ def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -
             environment: tuple(_open(sealing, organization, security) if security else None for security in securities)
             for environment, securities in by_environment.items()
         }
-        for organization, wanted in ids.items()
-        for api_id, by_environment in endpoint_security.list_by_api(session, organization, wanted).items()
+        for organization, api_ids in ids.items()
+        for api_id, by_environment in endpoint_security.list_by_api(session, organization, api_ids).items()
     }
 
 
 def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, Credential]:
     """Return the credential for each environment of *api*: of a revision with other origins, one kept for them."""
     chosen: dict[Environment, Credential] = {}
-    for environment, (current, *kept) in credentials.items():
-        candidates = (current, *kept) if api.revision else ()
+    for environment, (current, *others) in credentials.items():
+        candidates = (current, *others) if api.revision else ()
         origins = api.origins(environment)
         # One for other origins, which gateways don't send, is better than none: it locks the endpoint.
         own = next((candidate for candidate in candidates if candidate and candidate.security.is_for(origins)), current)

@@ -49,10 +49,10 @@ class BackendProbe:
         return bool(self.verdict.faults) and reported_cause is self.verdict.reported_cause
 
 
-def record_probe(probed: ProbeOutcome, now: datetime) -> BackendProbe:
+def record_probe(outcome: ProbeOutcome, now: datetime) -> BackendProbe:
     """Return what to keep of a test: what the backend presented, and the verdict."""
-    presentation = probed.presented
+    presentation = outcome.presentation
     if not isinstance(presentation, Presentation):
-        return BackendProbe(now, (), probed.verdict)
+        return BackendProbe(now, (), outcome.verdict)
     readable = tuple(certificate for certificate, _ in presentation.presented.with_roles)
-    return BackendProbe(now, readable, probed.verdict, presentation.presented.unreadable)
+    return BackendProbe(now, readable, outcome.verdict, presentation.presented.unreadable)

@@ -29,7 +29,7 @@ class FailingBackend:
     api: ApiNames
     endpoint: str
     failure: Failure
-    acknowledged: Acknowledgement | None = None
+    acknowledgement: Acknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class FailureFilter:
             and self.cause in {"", failure.cause}
             and self.gateway in {"", failure.latest.gateway}
             and (self.since is None or failure.last >= self.since)
-            and self.acknowledged in {None, backend.acknowledged is not None}
+            and self.acknowledged in {None, backend.acknowledgement is not None}
         )
 
 
@@ -79,18 +79,18 @@ COUNT_LIMIT = 100
 
 
 def list_failures(
-    context: Context, failures: Failures, wanted: FailureFilter = ALL, offset: int = 0, limit: int | None = None
+    context: Context, failures: Failures, failure_filter: FailureFilter = ALL, offset: int = 0, limit: int | None = None
 ) -> FailurePage:
     """Return a page of failures at current endpoints, those that began last first."""
-    every = find_failing(context, failures)
-    matching = [backend for backend in every if wanted.matches(backend)]
-    named = {backend.api.id: backend.api for backend in every}
+    backends = find_failing(context, failures)
+    matching = [backend for backend in backends if failure_filter.matches(backend)]
+    names_by_id = {backend.api.id: backend.api for backend in backends}
     return FailurePage(
         matching[offset:][:limit],
         len(matching),
-        sorted(named.values(), key=lambda api: (api.name, api.version)),
-        sorted({backend.failure.cause for backend in every}),
-        sorted({backend.failure.latest.gateway for backend in every}),
+        sorted(names_by_id.values(), key=lambda api: (api.name, api.version)),
+        sorted({backend.failure.cause for backend in backends}),
+        sorted({backend.failure.latest.gateway for backend in backends}),
     )
 
 
@@ -105,22 +105,22 @@ def _name(context: Context, failures: Failures, limit: int | None = None) -> lis
     if not last_failures:
         return []
     with context.read() as session:
-        named = apis.list_names(
+        names_by_id = apis.list_names(
             session, context.user.organization, {failure.latest.api_id for failure in last_failures}
         )
-        grouped = _read_groups(session, context, (failure.latest for failure in last_failures))
+        group_apis = _read_groups(session, context, (failure.latest for failure in last_failures))
         acknowledgements = read_acknowledgements(session, context)
     return [
         FailingBackend(api, endpoint, failure, find_acknowledgement(acknowledgements, failure))
         for failure in last_failures
-        if (api := named.get(failure.latest.api_id)) and (endpoint := _endpoint(failure.latest, api, grouped))
+        if (api := names_by_id.get(failure.latest.api_id)) and (endpoint := _endpoint(failure.latest, api, group_apis))
     ]
 
 
 def count_open(context: Context, failures: Failures) -> int:
     """Return the number of failures that nobody has acknowledged, among the newest COUNT_LIMIT: every page shows it."""
     context.user.require(Permission.VIEW_APIS)
-    return sum(not backend.acknowledged for backend in _name(context, failures, limit=COUNT_LIMIT))
+    return sum(not backend.acknowledgement for backend in _name(context, failures, limit=COUNT_LIMIT))
 
 
 def find_request(
@@ -137,8 +137,8 @@ def find_request(
         raise NotFound("failed request", request_id)
     with context.read() as session:
         api = apis.list_names(session, context.user.organization, {call.api_id}).get(call.api_id)
-        grouped = _read_groups(session, context, [call])
-    return DiagnosedRequest(call, api, _endpoint(call, api, grouped) if api else "")
+        group_apis = _read_groups(session, context, [call])
+    return DiagnosedRequest(call, api, _endpoint(call, api, group_apis) if api else "")
 
 
 def name_endpoint(call: FailedCall, api: Api) -> str:
@@ -149,12 +149,12 @@ def name_endpoint(call: FailedCall, api: Api) -> str:
 
 def _read_groups(session: Session, context: Context, calls: Iterable[FailedCall]) -> dict[str, Api]:
     """Return the APIs of *calls* that failed at a member of a group, by id."""
-    wanted = {call.api_id for call in calls if call.member}
-    return {api.id: api for api in apis.list_with_ids(session, context.user.organization, wanted)} if wanted else {}
+    api_ids = {call.api_id for call in calls if call.member}
+    return {api.id: api for api in apis.list_with_ids(session, context.user.organization, api_ids)} if api_ids else {}
 
 
-def _endpoint(call: FailedCall, names: ApiNames, grouped: Mapping[str, Api]) -> str:
+def _endpoint(call: FailedCall, names: ApiNames, group_apis: Mapping[str, Api]) -> str:
     """Return the URL of the endpoint that failed; empty if it was removed."""
-    if call.member and (api := grouped.get(call.api_id)):
+    if call.member and (api := group_apis.get(call.api_id)):
         return name_endpoint(call, api)
     return (names.production if call.environment == "production" else names.sandbox) or ""

@@ -83,21 +83,21 @@ def list_endpoint_health(
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         current = find_full_api(session, context, api_id)
-        deployed = dict(_find_deployed(session, context, current))
+        api_by_group = dict(_find_deployed(session, context, current))
     health: dict[tuple[Environment, str], tuple[Endpoint, list[HealthAtGateway]]] = {}
     for environment in ENVIRONMENTS:
         for member in current.api.members(environment):
             health[environment, str(member.endpoint.origin)] = member.endpoint, []
-    enforcement = {group: enforcements.of_deployment(context, api, group) for group, api in deployed.items()}
-    for status in list_reporting(context, sources, deployed) if deployed else ():
-        api, is_current = deployed[status.group], _has(enforcement[status.group], status.name)
+    enforcement = {group: enforcements.of_deployment(context, api, group) for group, api in api_by_group.items()}
+    for status in list_reporting(context, sources, api_by_group) if api_by_group else ():
+        api, is_current = api_by_group[status.group], _has(enforcement[status.group], status.name)
         for environment in ENVIRONMENTS:
             for member in api.members(environment):
                 key = environment, str(member.endpoint.origin)
                 _, places = health.setdefault(key, (member.endpoint, []))
                 places += _describe(status, api, environment, member.endpoint, is_current=is_current)
-    every = sorted(health.items(), key=lambda item: ENVIRONMENTS.index(item[0][0]))
-    return [EndpointHealth(environment, endpoint, tuple(places)) for (environment, _), (endpoint, places) in every]
+    entries = sorted(health.items(), key=lambda item: ENVIRONMENTS.index(item[0][0]))
+    return [EndpointHealth(environment, endpoint, tuple(places)) for (environment, _), (endpoint, places) in entries]
 
 
 def _has(enforcement: Enforcement, gateway: str) -> bool:
@@ -112,10 +112,10 @@ def _find_deployed(session: Session, context: Context, current: FullApi) -> Iter
     api = current.api
     if not api.state.is_served or api.mocks is not None:
         return
-    pinned = dict(api.pinned)
+    revision_numbers = dict(api.pinned)
     for group in sorted(api.groups):
-        if group in pinned:
-            revision = find_revision(session, context, api, pinned[group])
+        if group in revision_numbers:
+            revision = find_revision(session, context, api, revision_numbers[group])
             yield group, describe_revision(session, revision, current).api
         else:
             yield group, api
@@ -124,24 +124,24 @@ def _find_deployed(session: Session, context: Context, current: FullApi) -> Iter
 def _describe(
     status: GatewayStatus, api: Api, environment: Environment, endpoint: Endpoint, *, is_current: bool
 ) -> list[HealthAtGateway]:
-    followed = status.followed
-    report = followed.report if followed and status.connected_since else None
+    state = status.reported_state
+    report = state.report if state and status.connected_since else None
     unknown = [HealthAtGateway(status.name, status.group, HealthState.NOT_REPORTED)]
-    if followed is None or report is None or report.health is None:
+    if state is None or report is None or report.health is None:
         return unknown
     cluster = target_name(api, environment)
     is_alone = len(api.members(environment)) == 1
-    listed = {
+    problems = {
         (problem.address, problem.cause): problem
         for problem in report.health.unhealthy
         if problem.cluster in {cluster, cluster + WEBSOCKET_SUFFIX}
         and (is_alone or problem.member == endpoint.origin.authority)
     }
-    if listed:
-        return [_read(status, problem) for problem in listed.values()]
-    received = report.sent_at - followed.clock_offset if followed.clock_offset is not None else report.sent_at
+    if problems:
+        return [_read(status, problem) for problem in problems.values()]
+    reported_at = report.sent_at - state.clock_offset if state.clock_offset is not None else report.sent_at
     # A report from before the last change is about other endpoints.
-    if not report.health.is_complete or not is_current or received < api.updated_at:
+    if not report.health.is_complete or not is_current or reported_at < api.updated_at:
         return unknown
     return [HealthAtGateway(status.name, status.group, HealthState.AVAILABLE)]
 

@@ -16,7 +16,7 @@ from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.gateway.failures.causes import TOKEN_CAUSES, Cause
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
-from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.failures.backend_probe import BackendProbe, record_probe
 from holdfast.services.failures.failed_calls import FailedCall
@@ -102,33 +102,33 @@ class FailureProbes:
 
     def forget(self, organization: str, api_id: str) -> None:
         """Allow the backends of an API to be tested again at once, because a change of it is in force."""
-        for known in (self._turns, self._waiting):
-            for backend in [key for key in known if key[:2] == (organization, api_id)]:
-                del known[backend]
+        for times in (self._turns, self._waiting):
+            for backend in [key for key in times if key[:2] == (organization, api_id)]:
+                del times[backend]
 
     async def follow(self) -> None:
         """Test failing backends, one after the other, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            backend, queued, call = await self._queue.get()
-            await asyncio.sleep(queued + TEST_DELAY - clock())
-            if self._waiting.get(backend) != queued:  # a later change is in force
+            backend, queued_at, call = await self._queue.get()
+            await asyncio.sleep(queued_at + TEST_DELAY - clock())
+            if self._waiting.get(backend) != queued_at:  # a later change is in force
                 continue
             del self._waiting[backend]
             if clock() < self._silent_until.get(call.gateway, 0.0):
                 continue
             began = self._now()
             try:
-                examined = await self._examine(call)
+                probe = await self._examine(call)
             except (Conflict, InvalidField, TooManyTests) as error:
                 log.info("backend cannot be tested", organization=call.organization, api=call.api_id, reason=str(error))
             except Exception:
                 # One backend must not keep the others from being tested.
                 log.exception("backend test failed", organization=call.organization, api=call.api_id)
             else:
-                if examined:
-                    self._failures.keep_probe(call, examined, began)
-                    if not examined.verdict.cause and examined.verdict.by == "none":
+                if probe:
+                    self._failures.keep_probe(call, probe, began)
+                    if not probe.verdict.cause and probe.verdict.by == "none":
                         # Neither must a gateway that reports failures, and doesn't answer.
                         self._silent_until[call.gateway] = clock() + AGAIN_AFTER
 
@@ -140,19 +140,19 @@ class FailureProbes:
             return None
         terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
         # From where it failed: the backend may present something else to other machines.
-        probed = await self._probes.probe(user, url, terms, call.gateway)
-        if probed.verdict.accepted and call.reported_cause in _MAY_REJECT_HTTP2:
-            connection = await asyncio.to_thread(connection_to, context, url)
+        outcome = await self._probes.probe(user, url, terms, call.gateway)
+        if outcome.verdict.accepted and call.reported_cause in _MAY_REJECT_HTTP2:
+            connection = await asyncio.to_thread(find_connection, context, url)
             if connection.protocol is Protocol.AUTO:
                 await self._probes.check(user, url, terms, connection, call.gateway)
-        return record_probe(probed, self._now())
+        return record_probe(outcome, self._now())
 
     def _endpoint(self, call: FailedCall) -> str | None:
         """Return the URL of the https endpoint of *call* that its gateway uses now, in what its group serves."""
         with self._store.read() as session:
-            known = apis.list_with_ids(session, call.organization, [call.api_id])
-            deployed = revisions.list_deployed(session, call.organization, known)
+            stored_apis = apis.list_with_ids(session, call.organization, [call.api_id])
+            variants = revisions.list_deployed(session, call.organization, stored_apis)
             group = dict(gateways.list_joined(session)).get(call.gateway, DEFAULT_GROUP)
-        api = next((variant for variant in deployed if group in variant.groups), None)
+        api = next((variant for variant in variants if group in variant.groups), None)
         endpoint = api.find_member(call.environment, call.member) if api and call.environment else None
         return endpoint.url if endpoint and endpoint.origin.is_secure else None

@@ -93,13 +93,13 @@ class Failures:
         self._rejections = FailedCalls(MAX_REQUESTS_OF_BACKEND)
         self._rejections_without_api = FailedCalls(MAX_REJECTIONS_WITHOUT_API)
 
-    def observe(self, failed: Callable[[FailedCall], None], changed: Callable[[str, str], None]) -> None:
+    def observe(self, on_failure: Callable[[FailedCall], None], on_change: Callable[[str, str], None]) -> None:
         """
-        Call *failed*, on the event loop, with each request that failed because of its backend.
+        Call *on_failure*, on the event loop, with each request that failed because of its backend.
 
-        *changed* is called with an organization and the API whose failures were forgotten.
+        *on_change* is called with an organization and the API whose failures were forgotten.
         """
-        self._notice, self._notice_change = failed, changed
+        self._notice, self._notice_change = on_failure, on_change
 
     def share(self, sharing: Sharing) -> None:
         """Call *sharing* with everything that changes from now on, except by `take`."""
@@ -226,20 +226,20 @@ class Failures:
         """Return the test of a failing backend from a gateway."""
         return self._probes.get(key)
 
-    def take(self, failures: Mapping[Key, Failure], probes: Mapping[Key, BackendProbe], ended: Collection[Key]) -> None:
-        """Take what has changed at other control planes; those that *ended* are forgotten."""
+    def take(self, failures: Mapping[Key, Failure], probes: Mapping[Key, BackendProbe], ends: Collection[Key]) -> None:
+        """Take what has changed at other control planes, and forget the failures with the keys *ends*."""
         with self._lock:
-            for key in ended:
+            for key in ends:
                 if self.failure(key):
                     self._pop(key)
             for key, failure in failures.items():
-                known = self.failure(key)
-                if known is None or (known.last, known.count) <= (failure.last, failure.count):
+                before = self.failure(key)
+                if before is None or (before.last, before.count) <= (failure.last, failure.count):
                     self._put(key, failure)
             for key, probe in probes.items():
                 if self.failure(key):
                     self._put_probe(key, probe)
-        for organization, api_id, _ in filter(None, map(read_cluster_name, {cluster for cluster, _ in ended})):
+        for organization, api_id, _ in filter(None, map(read_cluster_name, {cluster for cluster, _ in ends})):
             self._notice_change(organization, api_id)
         self._tell()
 
@@ -249,7 +249,7 @@ class Failures:
 
         Keys are the environment and the origin of the member, which is empty if there is no group.
         """
-        failures = [(environment, failure) for environment, every in self.of_api(api).items() for failure in every]
+        failures = [(environment, failure) for environment, group in self.of_api(api).items() for failure in group]
         failures.sort(key=lambda pair: pair[1].last)
         return {(environment, failure.latest.member): failure for environment, failure in failures}
 
@@ -263,15 +263,15 @@ class Failures:
     def of_organization(self, organization: str) -> list[Failure]:
         """Return all last failures of an organization, those that began last first."""
         with self._lock:
-            every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
-        own = [failure for failure in every if failure.latest.organization == organization]
+            all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+        own = [failure for failure in all_failures if failure.latest.organization == organization]
         return sorted(own, key=lambda failure: failure.since, reverse=True)
 
     def causes_of(self, organization: str) -> dict[str, Cause]:
         """Return the cause of the last failure of each API of an organization that has one, by its id."""
         with self._lock:
-            every = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
-        own = (failure for failure in every if failure.latest.organization == organization)
+            all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+        own = (failure for failure in all_failures if failure.latest.organization == organization)
         return {failure.latest.api_id: failure.cause for failure in sorted(own, key=lambda failure: failure.last)}
 
     def request(self, organization: str, request_id: str) -> FailedCall | None:
@@ -279,9 +279,9 @@ class Failures:
         with self._lock:
             call = self._requests.find(organization, request_id)
             if call is None:
-                rejected = self._rejections.find(organization, request_id)
-                rejected = rejected or self._rejections_without_api.find(NOBODY, request_id)
-                call = rejected or self._attempts.find(organization, request_id)
+                rejection = self._rejections.find(organization, request_id)
+                rejection = rejection or self._rejections_without_api.find(NOBODY, request_id)
+                call = rejection or self._attempts.find(organization, request_id)
         return self.with_probe(call) if call else None
 
     def with_probe(self, call: FailedCall) -> FailedCall:

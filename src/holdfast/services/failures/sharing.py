@@ -184,7 +184,7 @@ class SharedFailures:
     def _apply(self, parts: Sequence[SharedPart]) -> None:
         failures: dict[Key, Failure] = {}
         probes: dict[Key, BackendProbe] = {}
-        ended: set[Key] = set()
+        ends: set[Key] = set()
         for part in parts:
             cluster, gateway, kind = part.key
             key = cluster, gateway
@@ -195,7 +195,7 @@ class SharedFailures:
                 del self._changes[part.key]  # whether it ended is the business of who wrote it later
             if part.body is None:
                 self._writers.pop(part.key, None)
-                ended |= {key} if kind == Part.FAILURE else set()
+                ends |= {key} if kind == Part.FAILURE else set()
                 continue
             self._writers[part.key] = part.control_plane
             try:
@@ -206,8 +206,8 @@ class SharedFailures:
             except ValidationError as error:
                 # Its version differs.
                 log.warning("failure of another control plane can't be read", faults=error.error_count())
-        if failures or probes or ended:
-            self._failures.take(failures, probes, ended)
+        if failures or probes or ends:
+            self._failures.take(failures, probes, ends)
 
 
 def _write(content: Failure | BackendProbe | None) -> bytes | None:

@@ -42,43 +42,43 @@ class Admissions:
         Costs one query by primary key; call it in a thread.
         """
         with self._store.read() as session:
-            held = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, self._now())
-        return Peer(*held) if held else None
+            peer = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, self._now())
+        return Peer(*peer) if peer else None
 
     def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
         """Return a future that is done once the certificate is revoked, replaced or expired, even if it is already."""
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._streams[ended] = fingerprint
-        ended.add_done_callback(self._forget)
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._streams[end] = fingerprint
+        end.add_done_callback(self._forget)
         self._wake.set()
-        return ended
+        return end
 
     async def follow(self) -> None:
         """End streams whose certificates are no longer accepted, within milliseconds, until cancelled."""
         while True:
             self._wake.clear()
             following = await self._end_rejected()
-            left = LONGEST_SLEEP if following is None else (following - self._now()).total_seconds()
+            seconds = LONGEST_SLEEP if following is None else (following - self._now()).total_seconds()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(max(left, 0.0), LONGEST_SLEEP)):
+                async with asyncio.timeout(min(max(seconds, 0.0), LONGEST_SLEEP)):
                     await self._wake.wait()
 
     async def _end_rejected(self) -> datetime | None:
         """End what must end, and return when the next certificate expires."""
-        followed = dict(self._streams)
-        if not followed:
+        streams = dict(self._streams)
+        if not streams:
             return None
-        expiries = await asyncio.to_thread(self._find_expiries, set(followed.values()))
+        expiries = await asyncio.to_thread(self._find_expiries, set(streams.values()))
         now = self._now()
-        for ended, fingerprint in followed.items():
-            if expiries.get(fingerprint, now) <= now and not ended.done():
+        for stream_end, fingerprint in streams.items():
+            if expiries.get(fingerprint, now) <= now and not stream_end.done():
                 log.info("gateway certificate no longer accepted", fingerprint=fingerprint)
-                ended.set_result(None)
+                stream_end.set_result(None)
         return min((end for end in expiries.values() if end > now), default=None)
 
     def _find_expiries(self, fingerprints: set[str]) -> dict[str, datetime]:
         with self._store.read() as session:
             return certificates.list_expiries(session, DEFAULT_ORGANIZATION, fingerprints)
 
-    def _forget(self, ended: "asyncio.Future[None]") -> None:
-        self._streams.pop(ended, None)
+    def _forget(self, end: "asyncio.Future[None]") -> None:
+        self._streams.pop(end, None)

@@ -49,24 +49,24 @@ def get_authority(store: Transactions, sealing: Sealing, now: datetime) -> Autho
         authority = _read(session, sealing, now)
     if authority:
         return authority
-    created = create_authority(now)
+    new_authority = create_authority(now)
     row_id = str(uuid.uuid4())
-    sealed = SealedAuthority(
+    row = SealedAuthority(
         row_id,
         DEFAULT_ORGANIZATION,
-        created.certificate.der,
-        sealing.seal(created.key.der, DEFAULT_ORGANIZATION, row_id),
+        new_authority.certificate.der,
+        sealing.seal(new_authority.key.der, DEFAULT_ORGANIZATION, row_id),
     )
     with store.write() as session:
         authority = _read(session, sealing, now)
         if authority:  # another thread was faster
             return authority
         authorities.remove(session, DEFAULT_ORGANIZATION)
-        authorities.insert(session, sealed, now)
-        details = CertificateFingerprint(created.certificate.fingerprint)
+        authorities.insert(session, row, now)
+        details = CertificateFingerprint(new_authority.certificate.fingerprint)
         system = Principal(DEFAULT_ORGANIZATION, SYSTEM)
-        write_down(session, system, now, Action.CREATE_GATEWAY_CA, created.certificate.subject, details)
-    return created
+        write_down(session, system, now, Action.CREATE_GATEWAY_CA, new_authority.certificate.subject, details)
+    return new_authority
 
 
 def issue_server_credential(store: Transactions, sealing: Sealing, now: datetime) -> tuple[ServerCredential, Authority]:
@@ -77,13 +77,13 @@ def issue_server_credential(store: Transactions, sealing: Sealing, now: datetime
 
 def _read(session: Session, sealing: Sealing, now: datetime) -> Authority | None:
     """Return the CA, None if there is none or if it must be replaced. Raises AuthorityLost."""
-    sealed = authorities.get(session, DEFAULT_ORGANIZATION)
-    if sealed is None:
+    row = authorities.get(session, DEFAULT_ORGANIZATION)
+    if row is None:
         return None
     try:
-        key = open_key(sealing.open(sealed.sealed_key, sealed.organization, sealed.id))
+        key = open_key(sealing.open(row.sealed_key, row.organization, row.id))
     except CannotUnseal as error:
         if certificates.are_valid(session, DEFAULT_ORGANIZATION, now):
             raise AuthorityLost(error.why) from error
         return None
-    return Authority(read_certificate(sealed.der), key)
+    return Authority(read_certificate(row.der), key)

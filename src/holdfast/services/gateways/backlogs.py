@@ -55,22 +55,22 @@ class Backlogs:
 
 
 def _look(group: _Group) -> None:
-    changed = [(type_url, name) for type_url in ORDER for name in group.watch.take(type_url)]
+    changes = [(type_url, name) for type_url in ORDER for name in group.watch.take(type_url)]
     before, group.backlogs = group.backlogs, {}
     for gateway in group.cache.gateways:
         # The old backlogs refer to their gateways, so a new gateway can't have the identity of one of them.
         backlog = before.get(id(gateway)) or _Backlog(gateway)
         group.backlogs[id(gateway)] = backlog
-        backlog.missing = _find_missing(group.cache, gateway, backlog, changed)
+        backlog.missing = _find_missing(group.cache, gateway, backlog, changes)
         backlog.compared |= backlog.missing is not None
 
 
 def _find_missing(
-    cache: Cache, gateway: Gateway, backlog: _Backlog, changed: Collection[ResourceKey]
+    cache: Cache, gateway: Gateway, backlog: _Backlog, changes: Collection[ResourceKey]
 ) -> set[ResourceKey] | None:
     candidates: Collection[ResourceKey]
-    if backlog.missing is not None and len(backlog.missing) + len(changed) <= MAX_MISSING:
-        candidates = backlog.missing.union(changed)
+    if backlog.missing is not None and len(backlog.missing) + len(changes) <= MAX_MISSING:
+        candidates = backlog.missing.union(changes)
     elif not gateway.started or gateway.behind:
         return None
     elif backlog.compared:  # since then, everything that has changed was sent and answered

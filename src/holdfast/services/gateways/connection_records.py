@@ -86,19 +86,19 @@ class ConnectionRecords:
         groups: Groups,
         states: GatewayStates,
         revision: Callable[[], int],
-        enforced: Callable[[], Sequence[Any]] = tuple,
+        latest_times: Callable[[], Sequence[Any]] = tuple,
     ) -> None:
         """
         *own* is the id of this control plane; *revision* returns the one that the gateways are sent.
 
-        *enforced* returns when its gateways had the latest changes, as JSON values.
+        *latest_times* returns when its gateways had the latest changes, as JSON values.
         """
         self._store = store
         self._own = own
         self._groups = groups
         self._states = states
         self._revision = revision
-        self._enforced = enforced
+        self._enforced = latest_times
         self._backlogs = Backlogs(groups)
         self._version = 0
         self._written: dict[str, Record] | None = None  # None: nothing, or it is unknown
@@ -143,26 +143,26 @@ class ConnectionRecords:
         records = self._describe()
         before = self._written or {}
         differs = Record.is_newer if with_reports else Record.is_news
-        changed = {name: record for name, record in records.items() if differs(record, before.get(name))}
+        changes = {name: record for name, record in records.items() if differs(record, before.get(name))}
         gone = sorted(before.keys() - records.keys())
         has_gateways = any(record.stream for record in records.values())
-        if not (changed or gone or self._written is None or (has_gateways and overview != self._overview)):
+        if not (changes or gone or self._written is None or (has_gateways and overview != self._overview)):
             return
         # What isn't written stays as it was, so that its difference is noticed later.
-        if not await self._write(overview, {**before, **changed}, changed, gone):
+        if not await self._write(overview, {**before, **changes}, changes, gone):
             await self._write(overview, records, records, ())
 
     async def _write(
-        self, overview: _Overview, records: Mapping[str, Record], changed: Mapping[str, Record], gone: Collection[str]
+        self, overview: _Overview, records: Mapping[str, Record], changes: Mapping[str, Record], gone: Collection[str]
     ) -> bool:
         """Write one version; return whether the one before was still there."""
         self._version += 1
-        rows = [record.value for record in changed.values()]
+        rows = [record.value for record in changes.values()]
         begins, self._written = self._written is None, None
         now = await asyncio.to_thread(self._store_rows, *overview, rows, gone, begins=begins)
         if now is None:
             return False
-        for record in changed.values():
+        for record in changes.values():
             if record.stream and not record.stream.recorded_at:
                 record.stream.recorded_at = now
         self._written = {name: record.recorded(now) for name, record in records.items() if name not in gone}
@@ -172,14 +172,14 @@ class ConnectionRecords:
     def _store_rows(
         self,
         revision: int,
-        enforced: Sequence[Any],
+        latest_times: Sequence[Any],
         rows: Iterable[ConnectedGateway],
         gone: Collection[str],
         *,
         begins: bool,
     ) -> datetime | None:
         """Write in one transaction; return its time, or None if the version before isn't there anymore."""
-        overview = Overview(self._own, self._version, revision, enforced)
+        overview = Overview(self._own, self._version, revision, latest_times)
         with self._store.note(Topic.GATEWAYS) as session:
             now = database_time(session)
             if begins:
@@ -190,8 +190,8 @@ class ConnectionRecords:
             return now
 
     def _read_overview(self) -> _Overview:
-        enforced = self._enforced()
-        return self._revision(), enforced
+        latest_times = self._enforced()
+        return self._revision(), latest_times
 
     def _describe(self) -> dict[str, Record]:
         streams: dict[str, list[tuple[str, Gateway]]] = {}
@@ -213,9 +213,11 @@ class ConnectionRecords:
         missing: frozenset[ResourceKey] | None = frozenset()
         for backlog in backlogs:
             missing = None if missing is None or backlog is None else missing | backlog
-        applied = min((stream.applied for _, stream in streams), key=lambda backlog: backlog.revision if backlog else 0)
+        oldest_revision = min(
+            (stream.applied for _, stream in streams), key=lambda backlog: backlog.revision if backlog else 0
+        )
         cache = self._groups.caches[group]
-        rejected = {
+        rejections = {
             key: rejection.message[:MAX_REASON]
             for key, rejection in newest.rejected.items()
             if (resource := cache.get(*key)) and resource.version == rejection.version
@@ -227,12 +229,12 @@ class ConnectionRecords:
             address="",
             connected_since=connected_since,
             seen_at=connected_since,
-            applied=applied.revision if applied else None,
-            applied_since=applied.since if applied else None,
+            applied=oldest_revision.revision if oldest_revision else None,
+            applied_since=oldest_revision.since if oldest_revision else None,
             behind=newest.behind,
             behind_since=newest.behind_since,
             missing=missing,
-            rejected=dict(itertools.islice(rejected.items(), MAX_REJECTED)),
+            rejected=dict(itertools.islice(rejections.items(), MAX_REJECTED)),
             rejections=len(newest.rejected),
             recorded_at=newest.recorded_at,
         )

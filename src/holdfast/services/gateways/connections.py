@@ -19,13 +19,13 @@ class Connections:
     plane reads the latest changes before it sends anything to a gateway that connects.
     """
 
-    superseded: Sequence[Gateway] = ()
+    older_streams: Sequence[Gateway] = ()
     elsewhere: Mapping[str, Sequence[Connection]] = field(default_factory=dict)  # by group
 
     def among(self, gateways: Iterable[Gateway]) -> Iterator[Gateway]:
         """Yield those of *gateways* whose connection to this control plane counts."""
         for gateway in gateways:
-            if not any(gateway is other for other in self.superseded):
+            if not any(gateway is other for other in self.older_streams):
                 yield gateway
 
     def names(self, groups: Groups) -> set[str]:
@@ -39,16 +39,16 @@ ONLY_LOCAL = Connections()
 
 def find_connections(groups: Groups, others: Others) -> Connections:
     """Return which connections count."""
-    if not others.connected:
+    if not others.connections:
         return ONLY_LOCAL
     gateways = groups.gateways
-    superseded = [gateway for gateway in gateways if _is_superseded(gateway, others.connected.get(gateway.id))]
-    local = {gateway.id for gateway in Connections(superseded).among(gateways)}
+    older_streams = [gateway for gateway in gateways if _is_superseded(gateway, others.connections.get(gateway.id))]
+    local = {gateway.id for gateway in Connections(older_streams).among(gateways)}
     elsewhere: dict[str, list[Connection]] = {}
-    for name, connection in others.connected.items():
+    for name, connection in others.connections.items():
         if name not in local:
             elsewhere.setdefault(connection.gateway.group, []).append(connection)
-    return Connections(superseded, elsewhere)
+    return Connections(older_streams, elsewhere)
 
 
 def _is_superseded(gateway: Gateway, connection: Connection | None) -> bool:

@@ -38,12 +38,12 @@ def list_control_planes(context: Context, presence: Presence) -> list[ControlPla
         return [ControlPlaneStatus(replace(presence.own, seen_at=context.now), is_live=True, has_lease=True)]
     with context.read() as session:
         now = database_time(session)
-        known, holder = control_planes.list_known(session, now), leases.get_holder(session, TASKS, now)
-    live = [control_plane for control_plane in known if control_planes.is_live(control_plane, now)]
+        all_planes, holder = control_planes.list_known(session, now), leases.get_holder(session, TASKS, now)
+    live = [control_plane for control_plane in all_planes if control_planes.is_live(control_plane, now)]
     deviations = find_deviations(live)
     return [
         ControlPlaneStatus(
             control_plane, control_plane in live, control_plane.id == holder, deviations.get(control_plane.id, ())
         )
-        for control_plane in known
+        for control_plane in all_planes
     ]

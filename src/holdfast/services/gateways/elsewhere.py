@@ -34,7 +34,7 @@ class OtherControlPlane:
     name: str
     version: int
     revision: int
-    enforced: Sequence[Any]
+    latest_times: Sequence[Any]
     gateways: Mapping[str, ConnectedGateway]
 
 
@@ -51,12 +51,13 @@ class Others:
     """
     The other control planes that are live, and the gateways that are connected to them, by name.
 
-    Of a gateway with several connections, only the newest one counts. *seen* has the gateways that were connected.
+    Of a gateway with several connections, only the newest one counts. *last_connections* has the gateways that were
+    connected.
     """
 
     control_planes: tuple[OtherControlPlane, ...] = ()
-    connected: Mapping[str, Connection] = field(default_factory=dict)
-    seen: Mapping[str, Connection] = field(default_factory=dict)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    last_connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
 NOBODY = Others()
@@ -91,33 +92,35 @@ class Elsewhere:
         if self._own is None:
             return NOBODY
         live = connected_gateways.list_overviews(session, database_time(session) - LIVE_FOR)
-        every = [overview for overview in live if overview.id != self._own]
-        known = self._planes
+        overviews = [overview for overview in live if overview.id != self._own]
+        planes_before = self._planes
         # A transaction that began earlier can see older versions than those that are known.
-        changed = [
+        new_overviews = [
             (row.name, overview)
-            for row in every
-            if (overview := row.overview) and (row.id not in known or known[row.id].version < overview.version)
+            for row in overviews
+            if (overview := row.overview)
+            and (row.id not in planes_before or planes_before[row.id].version < overview.version)
         ]
-        ids = [overview.id for _, overview in changed]
+        ids = [overview.id for _, overview in new_overviews]
         gateways = connected_gateways.list_by_control_plane(session, ids) if ids else {}
         planes = {
             overview.id: OtherControlPlane(
                 overview.id, name, overview.version, overview.revision, overview.enforced, gateways[overview.id]
             )
-            for name, overview in changed
+            for name, overview in new_overviews
         }
-        return self._take([row.id for row in every], planes)
+        return self._take([row.id for row in overviews], planes)
 
     def _take(self, live: Sequence[str], planes: Mapping[str, OtherControlPlane]) -> Others:
         with self._lock:
-            known = self._planes
+            planes_before = self._planes
             self._planes = {
                 name: max(
-                    (plane for plane in (planes.get(name), known.get(name)) if plane), key=lambda plane: plane.version
+                    (plane for plane in (planes.get(name), planes_before.get(name)) if plane),
+                    key=lambda plane: plane.version,
                 )
                 for name in live
-                if name in planes or name in known
+                if name in planes or name in planes_before
             }
             current = tuple(self._planes.values())
             if [(plane.id, plane.version) for plane in current] != [
@@ -134,12 +137,12 @@ class Elsewhere:
         latest = NOBODY
         while True:
             wake.clear()
-            known = await asyncio.to_thread(self._read_now, store)
-            if known is not latest:
-                latest = known
+            others = await asyncio.to_thread(self._read_now, store)
+            if others is not latest:
+                latest = others
                 tell()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_AGAIN if known.control_planes else None):
+                async with asyncio.timeout(LOOK_AGAIN if others.control_planes else None):
                     await wake.wait()
 
     def _read_now(self, store: Store) -> Others:
@@ -148,16 +151,16 @@ class Elsewhere:
 
 
 def _combine(planes: Sequence[OtherControlPlane]) -> Others:
-    connected: dict[str, Connection] = {}
-    seen: dict[str, Connection] = {}
+    connections: dict[str, Connection] = {}
+    last_connections: dict[str, Connection] = {}
     for plane in planes:
         for name, gateway in plane.gateways.items():
             if gateway.connected_since is None:
-                if name not in seen or seen[name].gateway.seen_at < gateway.seen_at:
-                    seen[name] = Connection(plane, gateway)
-            elif name not in connected or _is_newer(gateway, connected[name].gateway):
-                connected[name] = Connection(plane, gateway)
-    return Others(tuple(planes), connected, seen)
+                if name not in last_connections or last_connections[name].gateway.seen_at < gateway.seen_at:
+                    last_connections[name] = Connection(plane, gateway)
+            elif name not in connections or _is_newer(gateway, connections[name].gateway):
+                connections[name] = Connection(plane, gateway)
+    return Others(tuple(planes), connections, last_connections)
 
 
 def _is_newer(gateway: ConnectedGateway, other: ConnectedGateway) -> bool:

@@ -45,7 +45,7 @@ class GroupChange:
     def apply(self, group: Group) -> Group:
         """Return *group* with these values. Raises InvalidFields."""
         check = Check()
-        changed = replace(
+        after = replace(
             group,
             display_name=group.display_name
             if self.display_name is None
@@ -57,7 +57,7 @@ class GroupChange:
             listen=group.listen if self.listen is None else check(check_listen, self.listen) or {},
         )
         check.finish()
-        return changed
+        return after
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     group = values.apply(Group(check_group_name(name), context.now, context.now))
     with context.write() as session:
         present = groups.list_names(session)
-        if taken := next((other for other in present if other.lower() == group.name.lower()), None):
-            raise AlreadyExists("name", f"A group named {taken} {ALREADY_EXISTS}.")
+        if same := next((other for other in present if other.lower() == group.name.lower()), None):
+            raise AlreadyExists("name", f"A group named {same} {ALREADY_EXISTS}.")
         if len(present) >= MAX_GROUPS:
             raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
         groups.insert(session, group)
@@ -155,9 +155,9 @@ def delete_group(context: Context, name: str) -> None:
 
 def refuse_unknown_group(session: Session, name: str) -> None:
     """Raise InvalidField, with the names of all groups, unless there is a group with this name."""
-    known = groups.list_names(session)
-    if name not in known:
-        raise InvalidField("group", f"There is no group {name!r}. Choose from {', '.join(known)}.")
+    names = groups.list_names(session)
+    if name not in names:
+        raise InvalidField("group", f"There is no group {name!r}. Choose from {', '.join(names)}.")
 
 
 def _find(session: Session, name: str) -> Group:
@@ -174,8 +174,8 @@ def _use(session: Session, group: Group) -> GroupUse:
 def _difference(before: Group | None, after: Group | None) -> ChangedSettings:
     old, new = _settings(before) if before else {}, _settings(after) if after else {}
     both = ((name, old.get(name, ()), new.get(name, ())) for name in old | new)
-    changed = [ChangedSetting(name, earlier, later) for name, earlier, later in both if earlier != later]
-    return ChangedSettings(tuple(changed))
+    changes = [ChangedSetting(name, earlier, later) for name, earlier, later in both if earlier != later]
+    return ChangedSettings(tuple(changes))
 
 
 def _settings(group: Group) -> dict[str, tuple[str, ...]]:

@@ -66,23 +66,23 @@ def join(
     token_hash = hash_token(token)
     with attempts.attempt((f"join {client_key(address)}",), now, cheap=True) as succeed:
         with store.read() as session:
-            stored = join_tokens.get(session, DEFAULT_ORGANIZATION, token_hash)
-        if stored is None:
+            join_token = join_tokens.get(session, DEFAULT_ORGANIZATION, token_hash)
+        if join_token is None:
             raise JoinRefused
-        if stored.used_at or stored.expires_at <= now:
+        if join_token.used_at or join_token.expires_at <= now:
             # A second use can mean that the token was stolen, and that the first machine wasn't the intended one.
-            why = "used already" if stored.used_at else "expired"
-            log.warning("join token rejected", gateway=stored.gateway, why=why, address=address)
+            why = "used already" if join_token.used_at else "expired"
+            log.warning("join token rejected", gateway=join_token.gateway, why=why, address=address)
             raise JoinRefused
         succeed()
     authority = get_authority(store, sealing, now)
-    issued = issue_gateway_certificate(authority, csr, stored.gateway, now)
+    certificate = issue_gateway_certificate(authority, csr, join_token.gateway, now)
     with store.write() as session:
-        gateway = gateways.get(session, DEFAULT_ORGANIZATION, stored.gateway)
+        gateway = gateways.get(session, DEFAULT_ORGANIZATION, join_token.gateway)
         if gateway is None or not join_tokens.use(session, DEFAULT_ORGANIZATION, token_hash, now):
             raise JoinRefused
-        after = _admit(session, replace(gateway, placement=stored.placement), issued, address, now)
-    return Membership(after, pem_of(issued), authority.pem)
+        after = _admit(session, replace(gateway, placement=join_token.placement), certificate, address, now)
+    return Membership(after, pem_of(certificate), authority.pem)
 
 
 def join_with_key(
@@ -115,33 +115,33 @@ def join_with_key(
         succeed()
     check_gateway_name(name)
     authority = get_authority(store, sealing, now)
-    issued = issue_gateway_certificate(authority, csr, name, now)
+    certificate = issue_gateway_certificate(authority, csr, name, now)
     with store.write() as session:
         refuse_unknown_group(session, group)
         gateway = gateways.get(session, DEFAULT_ORGANIZATION, name) or _create(session, name, group, now)
         if gateway.placement.group != group:
             raise Conflict("name", f"{name} is a gateway of the group {gateway.placement.group}. Choose another name.")
-        after = _admit(session, gateway, issued, address, now)
-    return Membership(after, pem_of(issued), authority.pem)
+        after = _admit(session, gateway, certificate, address, now)
+    return Membership(after, pem_of(certificate), authority.pem)
 
 
 def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
-    every, count = gateways.find(session, DEFAULT_ORGANIZATION)
-    for gateway in every:
+    all_gateways, count = gateways.find(session, DEFAULT_ORGANIZATION)
+    for gateway in all_gateways:
         if gateway.placement.labels == JOINED_BY_KEY and gateway.state(now) is GatewayState.EXPIRED:
             gateways.remove(session, gateway)
             write_down(session, _system(), now, Action.REVOKE_GATEWAY, gateway.name, CertificateFingerprint(""))
             count -= 1
     if count >= MAX_GATEWAYS:
         raise Conflict("name", f"There are {MAX_GATEWAYS:,} gateways, which is the limit. Revoke one first.")
-    created = Gateway(str(uuid.uuid4()), DEFAULT_ORGANIZATION, name, Placement(group, JOINED_BY_KEY), now)
-    gateways.insert(session, created)
-    return created
+    new_gateway = Gateway(str(uuid.uuid4()), DEFAULT_ORGANIZATION, name, Placement(group, JOINED_BY_KEY), now)
+    gateways.insert(session, new_gateway)
+    return new_gateway
 
 
-def _admit(session: Session, gateway: Gateway, issued: Certificate, address: str, now: datetime) -> Gateway:
-    """Store that *gateway* has joined with the certificate *issued*; its earlier ones are rejected."""
-    entry = _entry(issued, now)
+def _admit(session: Session, gateway: Gateway, certificate: Certificate, address: str, now: datetime) -> Gateway:
+    """Store that *gateway* has joined with the certificate *certificate*; its earlier ones are rejected."""
+    entry = _entry(certificate, now)
     after = replace(gateway, enrolled_at=now, certificate=entry, join_by=None)
     gateways.update_placement(session, after)
     certificates.insert(session, after, entry)
@@ -164,19 +164,19 @@ def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now
     """
     authority = get_authority(store, sealing, now)
     with store.write() as session:
-        held = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, now)
-        gateway = gateways.get(session, DEFAULT_ORGANIZATION, held[0]) if held else None
+        holder = certificates.get_holder(session, DEFAULT_ORGANIZATION, fingerprint, now)
+        gateway = gateways.get(session, DEFAULT_ORGANIZATION, holder[0]) if holder else None
         if gateway is None or gateway.certificate is None:
             raise RenewalRefused
         if now - gateway.certificate.issued_at < RENEWAL_PAUSE:
             raise RenewedJustNow(int(RENEWAL_PAUSE.total_seconds()))
-        issued = issue_gateway_certificate(authority, csr, gateway.name, now)
-        entry = _entry(issued, now)
+        certificate = issue_gateway_certificate(authority, csr, gateway.name, now)
+        entry = _entry(certificate, now)
         certificates.insert(session, gateway, entry)
         certificates.remove_others(session, gateway, [entry.fingerprint, fingerprint])
         details = GatewayCertificateOf(entry.fingerprint, entry.not_after, fingerprint)
         write_down(session, _system(), now, Action.RENEW_GATEWAY, gateway.name, details)
-    return Membership(replace(gateway, certificate=entry), pem_of(issued), authority.pem)
+    return Membership(replace(gateway, certificate=entry), pem_of(certificate), authority.pem)
 
 
 def _entry(certificate: Certificate, now: datetime) -> IssuedCertificate:

@@ -47,12 +47,12 @@ class Spreading:
 
     async def follow(self) -> None:
         """Announce which control planes are live, whenever that changes, until cancelled."""
-        changed = asyncio.Event()
-        self._presence.on_change(changed.set)
+        change = asyncio.Event()
+        self._presence.on_change(change.set)
         while True:
-            changed.clear()
+            change.clear()
             self._control.announce(ControlPlanes(find_discovery_addresses(self._presence)))
-            await changed.wait()
+            await change.wait()
 
     async def balance(self) -> None:
         """Ask gateways to move, if there are too many of them here, or while this control plane has no database."""
@@ -101,10 +101,10 @@ class Spreading:
             self._control.move(gateway, least)
 
     def _count(self, control_plane: ControlPlane) -> int:
-        connected = self._elsewhere.known.connected.items()
+        connections = self._elsewhere.known.connections.items()
         return sum(
             connection.control_plane.id == control_plane.id and not is_local_gateway(name)
-            for name, connection in connected
+            for name, connection in connections
         )
 
     async def send_away(self, seconds: float) -> None:

@@ -46,36 +46,36 @@ class RejectedResource:
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """
-    A gateway and its connection. *enrolled* is None on the publisher's machine, where no gateway needs to enroll.
+    A gateway and its connection. *gateway* is None on the publisher's machine, where no gateway needs to enroll.
     *control_plane* is the name of the control plane that it is connected to; empty if it isn't connected.
 
-    *behind* counts the resources that it has yet to apply, *rejections* all that it rejects. *followed* is what it
-    reports, None if it has reported nothing since the publisher started.
+    *behind* counts the resources that it has yet to apply, *rejections* all that it rejects. *reported_state* is what
+    it reports, None if it has reported nothing since the publisher started.
     """
 
     name: str
     group: str
     state: GatewayState
-    enrolled: Gateway | None
+    gateway: Gateway | None
     connected_since: datetime | None  # aware, UTC
-    applied: AppliedRevision | None = None
+    applied_revision: AppliedRevision | None = None
     behind: int = 0
     behind_since: datetime | None = None
     rejections: int = 0
-    rejected: Sequence[RejectedResource] = field(default=())
-    followed: states.GatewayState | None = None
+    rejected_resources: Sequence[RejectedResource] = field(default=())
+    reported_state: states.GatewayState | None = None
     control_plane: str = ""
 
     @property
     def stale_since(self) -> datetime | None:
         """Since when it has had no configuration; its last report doesn't count while it is connected."""
-        report = self.followed.report if self.followed else None
+        report = self.reported_state.report if self.reported_state else None
         return report.stale_since if report and not self.connected_since else None
 
     @property
     def address(self) -> str:
         """The IP address that it connects from; empty on the publisher's machine, or if unknown."""
-        kind, _, address = self.followed.address.partition(":") if self.followed else ("", "", "")
+        kind, _, address = self.reported_state.address.partition(":") if self.reported_state else ("", "", "")
         return address.rpartition(":")[0].strip("[]") if kind in {"ipv4", "ipv6"} else ""
 
 
@@ -88,7 +88,7 @@ class Sources:
 
     control_plane: str
     groups: Groups
-    reported: GatewayStates
+    states: GatewayStates
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
 
@@ -99,8 +99,8 @@ def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
     Only operators see more of a gateway than its name, group, state, connection and revision.
     """
     context.user.require(Permission.VIEW_APIS)
-    every = _find_all(context, sources)
-    return every if is_operator(context) else [_summarize(status) for status in every]
+    statuses = _find_all(context, sources)
+    return statuses if is_operator(context) else [_summarize(status) for status in statuses]
 
 
 def list_reporting(context: Context, sources: Sources, groups: Collection[str]) -> list[GatewayStatus]:
@@ -115,9 +115,9 @@ def list_reporting(context: Context, sources: Sources, groups: Collection[str]) 
 
 def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
     with context.read() as session:
-        enrolled, _ = gateways.find(session, DEFAULT_ORGANIZATION)
+        enrolled_gateways, _ = gateways.find(session, DEFAULT_ORGANIZATION)
         others = sources.elsewhere.read(session)
-        left = _find_left(session) if sources.elsewhere.is_shared else {}
+        last_states = _find_left(session) if sources.elsewhere.is_shared else {}
     connections = find_connections(sources.groups, others)
     # A gateway that reconnects can have two streams for some seconds; the newest comes last.
     here = {
@@ -126,26 +126,26 @@ def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
         for connection in connections.among(cache.gateways)
     }
     there = {connection.gateway.name: connection for group in connections.elsewhere.values() for connection in group}
-    local = {name: state.peer.group for name, state in left.items()}
+    local = {name: state.peer.group for name, state in last_states.items()}
     local |= _find_local(sources, others) | {name: connection.gateway.group for name, connection in there.items()}
     local |= {name: group for name, (group, _) in here.items()}
-    every = [
+    statuses = [
         *(
             GatewayStatus(name, local[name], GatewayState.LOCAL, None, None)
-            for name in sorted(local.keys() - {gateway.name for gateway in enrolled})
+            for name in sorted(local.keys() - {gateway.name for gateway in enrolled_gateways})
         ),
-        *(describe_enrolled(gateway, context.now) for gateway in enrolled),
+        *(describe_enrolled(gateway, context.now) for gateway in enrolled_gateways),
     ]
-    for number, status in enumerate(every):
+    for number, status in enumerate(statuses):
         if status.name in here:
-            every[number] = _describe_here(status, here[status.name][1], sources)
+            statuses[number] = _describe_here(status, here[status.name][1], sources)
         elif status.name in there:
-            every[number] = _describe_there(status, there[status.name])
+            statuses[number] = _describe_there(status, there[status.name])
         else:
-            every[number] = replace(
-                status, followed=_find_last_state(status.name, sources, others) or left.get(status.name)
+            statuses[number] = replace(
+                status, reported_state=_find_last_state(status.name, sources, others) or last_states.get(status.name)
             )
-    return every
+    return statuses
 
 
 def list_for_operator(context: Context, sources: Sources) -> list[GatewayStatus]:
@@ -169,41 +169,46 @@ def describe_enrolled(gateway: Gateway, now: datetime) -> GatewayStatus:
 
 def _find_local(sources: Sources, others: Others) -> dict[str, str]:
     """Return the gateways on the machines of publishers that have been seen, by name, with their groups."""
-    peers = {state.peer.name: (state.peer.group, state.address) for state in sources.reported.all()}
-    peers |= {name: (connection.gateway.group, connection.gateway.address) for name, connection in others.seen.items()}
+    peers = {state.peer.name: (state.peer.group, state.address) for state in sources.states.all()}
+    peers |= {
+        name: (connection.gateway.group, connection.gateway.address)
+        for name, connection in others.last_connections.items()
+    }
     return {name: group for name, (group, address) in peers.items() if address.startswith(_SAME_MACHINE)}
 
 
 def _find_left(session: Session) -> dict[str, states.GatewayState]:
     """Return the gateways next to control planes that ended without a clean stop, as these saw them last, by name."""
     now = database_time(session)
-    ended = {
+    control_planes_by_id = {
         control_plane.id: control_plane
         for control_plane in control_planes.list_known(session, now)
         if not control_planes.is_live(control_plane, now)
     }
-    seen = connected_gateways.list_by_control_plane(session, ended) if ended else {}
-    left: dict[str, states.GatewayState] = {}
-    for id_, gateways_of_one in seen.items():
+    gateways_by_plane = (
+        connected_gateways.list_by_control_plane(session, control_planes_by_id) if control_planes_by_id else {}
+    )
+    last_states: dict[str, states.GatewayState] = {}
+    for id_, gateways_of_one in gateways_by_plane.items():
         for name, gateway in gateways_of_one.items():
             if gateway.address.startswith(_SAME_MACHINE):
-                seen_at = max(gateway.seen_at, ended[id_].seen_at)
-                left[name] = states.GatewayState(Peer(name, gateway.group), gateway.address, None, seen_at)
-    return left
+                seen_at = max(gateway.seen_at, control_planes_by_id[id_].seen_at)
+                last_states[name] = states.GatewayState(Peer(name, gateway.group), gateway.address, None, seen_at)
+    return last_states
 
 
-def _describe_here(status: GatewayStatus, connected: ConnectedGateway, sources: Sources) -> GatewayStatus:
+def _describe_here(status: GatewayStatus, gateway: ConnectedGateway, sources: Sources) -> GatewayStatus:
     """Add the state of a gateway that is connected to this control plane."""
-    rejected = {key: rejection.message for key, rejection in itertools.islice(connected.rejected.items(), MAX_REJECTED)}
+    reasons = {key: rejection.message for key, rejection in itertools.islice(gateway.rejected.items(), MAX_REJECTED)}
     return replace(
         status,
-        followed=sources.reported.of(status.name),
-        connected_since=datetime.fromtimestamp(connected.connected_at, UTC),
-        applied=connected.applied,
-        behind=connected.behind,
-        behind_since=connected.behind_since,
-        rejections=len(connected.rejected),
-        rejected=_describe_rejected(rejected),
+        reported_state=sources.states.of(status.name),
+        connected_since=datetime.fromtimestamp(gateway.connected_at, UTC),
+        applied_revision=gateway.applied,
+        behind=gateway.behind,
+        behind_since=gateway.behind_since,
+        rejections=len(gateway.rejected),
+        rejected_resources=_describe_rejected(reasons),
         control_plane=sources.control_plane,
     )
 
@@ -211,31 +216,31 @@ def _describe_here(status: GatewayStatus, connected: ConnectedGateway, sources: 
 def _describe_there(status: GatewayStatus, connection: Connection) -> GatewayStatus:
     """Add the state of a gateway that is connected to another control plane."""
     gateway = connection.gateway
-    applied = None
+    applied_revision = None
     if gateway.applied is not None and gateway.applied_since is not None:
-        applied = AppliedRevision(gateway.applied, gateway.applied_since)
+        applied_revision = AppliedRevision(gateway.applied, gateway.applied_since)
     return replace(
         status,
-        followed=read_state(connection),
+        reported_state=read_state(connection),
         connected_since=gateway.connected_since,
-        applied=applied,
+        applied_revision=applied_revision,
         behind=gateway.behind,
         behind_since=gateway.behind_since,
         rejections=gateway.rejections,
-        rejected=_describe_rejected(gateway.rejected),
+        rejected_resources=_describe_rejected(gateway.rejected),
         control_plane=connection.control_plane.name,
     )
 
 
 def _find_last_state(name: str, sources: Sources, others: Others) -> states.GatewayState | None:
     """Return the state of a gateway that isn't connected, by the control plane that has seen it last."""
-    every = sources.reported.of(name), read_state(others.seen.get(name))
-    return max((state for state in every if state), key=lambda state: state.seen_at, default=None)
+    candidates = sources.states.of(name), read_state(others.last_connections.get(name))
+    return max((state for state in candidates if state), key=lambda state: state.seen_at, default=None)
 
 
-def _describe_rejected(rejected: Mapping[tuple[str, str], str]) -> tuple[RejectedResource, ...]:
+def _describe_rejected(reasons: Mapping[tuple[str, str], str]) -> tuple[RejectedResource, ...]:
     return tuple(
-        RejectedResource(type_url.rpartition(".")[2], name, reason) for (type_url, name), reason in rejected.items()
+        RejectedResource(type_url.rpartition(".")[2], name, reason) for (type_url, name), reason in reasons.items()
     )
 
 
@@ -259,4 +264,4 @@ def read_state(connection: Connection | None) -> states.GatewayState | None:
 
 def _summarize(status: GatewayStatus) -> GatewayStatus:
     """Leave out what only operators may see, such as names of other organizations' resources."""
-    return replace(status, enrolled=None, rejected=(), followed=None)
+    return replace(status, gateway=None, rejected_resources=(), reported_state=None)

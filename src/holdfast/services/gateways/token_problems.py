@@ -38,22 +38,22 @@ class MissingToken:
 def find_own(context: Context, sources: Sources) -> list[MissingToken]:
     """Return the backends of the user's organization for which a connected gateway gets no token."""
     context.user.require(Permission.VIEW_APIS)
-    there = (read_state(record) for record in sources.elsewhere.known.connected.values())
-    connected = [state for state in (*sources.reported.all(), *there) if state and state.connected_since]
-    return _find(context, connected, context.user.organization)
+    there = (read_state(record) for record in sources.elsewhere.known.connections.values())
+    states = [state for state in (*sources.states.all(), *there) if state and state.connected_since]
+    return _find(context, states, context.user.organization)
 
 
 def find_shown(context: Context, statuses: Iterable[GatewayStatus]) -> dict[str, list[MissingToken]]:
     """Return the backends for which gateways with these *statuses* get no token, by the name of the gateway."""
     by_gateway: defaultdict[str, list[MissingToken]] = defaultdict(list)
-    for missing in _find(context, [status.followed for status in statuses if status.followed]):
+    for missing in _find(context, [status.reported_state for status in statuses if status.reported_state]):
         by_gateway[missing.gateway].append(missing)
     return dict(by_gateway)
 
 
 def _find(context: Context, states: Iterable[GatewayState], organization: str = "") -> list[MissingToken]:
     """Return what is missing for backends that still exist; without *organization*, of all."""
-    reported = [
+    problems = [
         (state.peer.name, owner, problem)
         for state in states
         for problem in (state.report.tokens if state.report else ())
@@ -62,18 +62,18 @@ def _find(context: Context, states: Iterable[GatewayState], organization: str = 
         and organization in {"", owner[0]}
     ]
     ids: defaultdict[str, set[str]] = defaultdict(set)
-    for _, owner, _ in reported:
+    for _, owner, _ in problems:
         ids[owner[0]].add(owner[1])
     if not ids:
         return []
     with context.read() as session:
-        known = {
+        apis_by_id = {
             (owner_id, api.id): api
             for owner_id, own in ids.items()
             for api in apis.list_with_ids(session, owner_id, own)
         }
     return [
-        MissingToken(gateway, known[owner[:2]], owner[2], problem)
-        for gateway, owner, problem in reported
-        if owner[:2] in known
+        MissingToken(gateway, apis_by_id[owner[:2]], owner[2], problem)
+        for gateway, owner, problem in problems
+        if owner[:2] in apis_by_id
     ]

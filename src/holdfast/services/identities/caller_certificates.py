@@ -163,7 +163,7 @@ def replace_certificate(
         _find_certificate(session, context, _find_api(session, context, api_id).id, alias, environment)
     certificate = None if data is None else read_caller(context, data)
     new_tier = None if tier is None else check_tier(tier)
-    wanted = None if accepted_in is None else check_environments(accepted_in)
+    new_environment = None if accepted_in is None else check_environments(accepted_in)
     with context.write() as session:
         api = _find_api(session, context, api_id)
         before = _find_certificate(session, context, api_id, alias, environment)
@@ -172,15 +172,15 @@ def replace_certificate(
             before,
             certificate=certificate or before.certificate,
             tier=before.tier if new_tier is None else new_tier,
-            environment=before.environment if accepted_in is None else wanted,
+            environment=before.environment if accepted_in is None else new_environment,
             updated_at=context.now,
         )
         _refuse_second(session, after)
         caller_certificates.update(session, after)
-        removed = before.certificate.fingerprint if after.certificate != before.certificate else ""
+        fingerprint_before = before.certificate.fingerprint if after.certificate != before.certificate else ""
         tier_before = before.tier if after.tier != before.tier else ""
         details = CallerCertificateOf(
-            alias, after.certificate.fingerprint, removed, after.tier, tier_before, after.environment or ""
+            alias, after.certificate.fingerprint, fingerprint_before, after.tier, tier_before, after.environment or ""
         )
         _record(session, context, Action.REPLACE_CALLER, api, details)
     return after
@@ -262,4 +262,4 @@ def _require(session: Session, context: Context, api_id: str) -> None:
 
 def _record(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:
     subject = audit_subject(api)
-    write_down(session, context.user, context.now, action, subject, details, changed=("api", api.id))
+    write_down(session, context.user, context.now, action, subject, details, change=("api", api.id))

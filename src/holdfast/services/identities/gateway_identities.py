@@ -53,7 +53,7 @@ class IdentityImport:
     """The stored identity, and the parts of the files that were ignored."""
 
     entry: GatewayIdentity
-    ignored: tuple[Ignored, ...]
+    ignored_parts: tuple[Ignored, ...]
 
 
 def get_gateway_identity(context: Context, endpoint: str) -> GatewayIdentity | None:
@@ -96,9 +96,9 @@ def import_gateway_identity(
     with context.write() as session:
         refuse_foreign(session, context, target)
         before = _get_or_build(session, context, target)
-        sealed = sealing.seal(credential.key.der, context.user.organization, before.id)
+        sealed_key = sealing.seal(credential.key.der, context.user.organization, before.id)
         after = replace(
-            before, endpoint=target.base_url, chain=credential.chain, sealed_key=sealed, updated_at=context.now
+            before, endpoint=target.base_url, chain=credential.chain, sealed_key=sealed_key, updated_at=context.now
         )
         gateway_identities.save(session, after)
         _record(session, context, Action.IMPORT_IDENTITY, after, before)
@@ -200,20 +200,20 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
 
     Returns how many were encrypted, and how many couldn't be decrypted; these stay as they are.
     """
-    sealed = lost = 0
+    successes = failures = 0
     with store.write() as session:
         for organization in accounts.list_organizations(session):
 
             def reseal(old: bytes, row: str, organization: str = organization) -> bytes:
-                nonlocal sealed, lost
+                nonlocal successes, failures
                 try:
-                    opened = sealing.open(old, organization, row)
+                    value = sealing.open(old, organization, row)
                 except CannotUnseal as error:
                     log.error("key cannot be decrypted", organization=organization, why=error.why)
-                    lost += 1
+                    failures += 1
                     return old
-                sealed += 1
-                return sealing.seal(opened, organization, row)
+                successes += 1
+                return sealing.seal(value, organization, row)
 
             gateway_identities.replace_sealed_keys(session, organization, reseal)
             authorities.replace_sealed_keys(session, organization, reseal)
@@ -222,7 +222,7 @@ def reseal_keys(store: Store, sealing: Sealing, now: datetime) -> tuple[int, int
             write_down(session, Principal(organization, SYSTEM), now, Action.ROTATE_SEALING_KEY, "")
         if store.is_shared:
             replace_sealed_value(session, sealing)
-    return sealed, lost
+    return successes, failures
 
 
 def _refuse_foreign_first(context: Context, target: Endpoint) -> None:
@@ -261,10 +261,10 @@ def _get_or_build(session: Session, context: Context, target: Endpoint) -> Gatew
 def _record(
     session: Session, context: Context, action: Action, entry: GatewayIdentity, before: GatewayIdentity | None = None
 ) -> None:
-    removed = _prints(before) if before else ()
-    details = CertificatesOf(entry.endpoint, _prints(entry), removed=removed)
-    changed: tuple[ChangeKind, str] = ("origin", entry.origin)
-    write_down(session, context.user, context.now, action, entry.origin, details, changed=changed)
+    removals = _prints(before) if before else ()
+    details = CertificatesOf(entry.endpoint, _prints(entry), removed=removals)
+    change: tuple[ChangeKind, str] = ("origin", entry.origin)
+    write_down(session, context.user, context.now, action, entry.origin, details, change=change)
 
 
 def _prints(entry: GatewayIdentity) -> tuple[str, ...]:

@@ -55,10 +55,10 @@ class ReplacementRefused(Refusal):
 
     field = "certificate"
 
-    def __init__(self, refused: Sequence[PlannedReplacement]) -> None:
-        self.refused = tuple(refused)
+    def __init__(self, replacements: Sequence[PlannedReplacement]) -> None:
+        self.refused = tuple(replacements)
         first = self.refused[0]
-        others = f" {len(refused) - 1} others can't be changed either." if len(refused) > 1 else ""
+        others = f" {len(replacements) - 1} others can't be changed either." if len(replacements) > 1 else ""
         super().__init__(f"Nothing was replaced. {first.before.alias}: {first.refusal}{others} Leave them out.")
 
 
@@ -79,18 +79,18 @@ def delete_certificates(context: Context, aliases: Sequence[str]) -> list[Endpoi
     return entries
 
 
-def plan_replacement(context: Context, wanted: Replacement) -> list[PlannedReplacement]:
+def plan_replacement(context: Context, replacement: Replacement) -> list[PlannedReplacement]:
     """
     Return what `replace_everywhere` would do, by alias; nothing is saved. Raises as it does.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    certificates = read_upload(context, wanted.data, wanted.password).certificates
+    certificates = read_upload(context, replacement.data, replacement.password).certificates
     complete_facts(context.store, context.user.organization)
     with context.read() as session:
-        return _plan(session, context, wanted, certificates)
+        return _plan(session, context, replacement, certificates)
 
 
-def replace_everywhere(context: Context, wanted: Replacement) -> list[PlannedReplacement]:
+def replace_everywhere(context: Context, replacement: Replacement) -> list[PlannedReplacement]:
     """
     Replace a certificate wherever it is currently trusted; other certificates of the same aliases stay.
 
@@ -102,23 +102,23 @@ def replace_everywhere(context: Context, wanted: Replacement) -> list[PlannedRep
         ReplacementRefused: Some aliases can't be changed. Nothing was replaced.
     """
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
-    certificates = read_upload(context, wanted.data, wanted.password).certificates
+    certificates = read_upload(context, replacement.data, replacement.password).certificates
     complete_facts(context.store, context.user.organization)
     with context.write() as session:
-        planned = _plan(session, context, wanted, certificates)
-        if refused := [replacement for replacement in planned if replacement.refusal]:
-            raise ReplacementRefused(refused)
-        for replacement in planned:
-            save_replacement(session, context, replacement.before, replacement.after, keep=wanted.keep)
-    return planned
+        plan = _plan(session, context, replacement, certificates)
+        if impossible := [step for step in plan if step.refusal]:
+            raise ReplacementRefused(impossible)
+        for step in plan:
+            save_replacement(session, context, step.before, step.after, keep=replacement.keep)
+    return plan
 
 
 def _plan(
-    session: Session, context: Context, wanted: Replacement, certificates: Sequence[Certificate]
+    session: Session, context: Context, replacement: Replacement, certificates: Sequence[Certificate]
 ) -> list[PlannedReplacement]:
-    fingerprint = _read_fingerprint(wanted.fingerprint)
+    fingerprint = _read_fingerprint(replacement.fingerprint)
     trusting = inventory.list_aliases_with_certificate(session, context.user.organization, fingerprint)
-    aliases = trusting if wanted.aliases is None else sorted(set(wanted.aliases))
+    aliases = trusting if replacement.aliases is None else sorted(set(replacement.aliases))
     if missing := sorted(set(aliases) - set(trusting)):
         raise NotFound("endpoint certificate with this fingerprint and the alias", missing[0])
     if not trusting:
@@ -126,13 +126,16 @@ def _plan(
     _check_number(aliases)
     entries = endpoint_certificates.list_with_aliases(session, context.user.organization, aliases)
     users = inventory.list_users(session, context.user.organization, {entry.origin for entry in entries})
-    planned = []
+    replacements = []
     for before in entries:
-        parts = (certificates if stored.fingerprint == fingerprint else (stored,) for stored in before.certificates)
+        parts = (
+            certificates if certificate.fingerprint == fingerprint else (certificate,)
+            for certificate in before.certificates
+        )
         current = {certificate.fingerprint: certificate for part in parts for certificate in part}
-        after = before.replaced_by(tuple(current.values()), context.now, keep=wanted.keep)
-        planned.append(PlannedReplacement(before, after, users.get(before.origin), _find_refusal(session, after)))
-    return planned
+        after = before.replaced_by(tuple(current.values()), context.now, keep=replacement.keep)
+        replacements.append(PlannedReplacement(before, after, users.get(before.origin), _find_refusal(session, after)))
+    return replacements
 
 
 def _find_refusal(session: Session, after: EndpointCertificate) -> Refusal | None:

@@ -37,18 +37,18 @@ class Row:
     createdTime: str  # noqa: N815
 
 
-def list_rows(context: Context, wanted: Filter, section: Section) -> Iterator[Row]:
+def list_rows(context: Context, certificate_filter: Filter, section: Section) -> Iterator[Row]:
     """Return the certificates of all wanted endpoint certificates, which are read while they are used."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
-    return _iterate(context, wanted, section)
+    return _iterate(context, certificate_filter, section)
 
 
-def _iterate(context: Context, wanted: Filter, section: Section) -> Iterator[Row]:
-    for listed in iterate_certificates(context, wanted, section):
-        for certificate in listed.entry.certificates:
+def _iterate(context: Context, certificate_filter: Filter, section: Section) -> Iterator[Row]:
+    for row in iterate_certificates(context, certificate_filter, section):
+        for certificate in row.entry.certificates:
             yield Row(
-                alias=listed.entry.alias,
-                endpoint=listed.entry.endpoint,
+                alias=row.entry.alias,
+                endpoint=row.entry.endpoint,
                 commonName=certificate.common_name,
                 issuer=certificate.issuer,
                 serialNumber=certificate.serial_number,
@@ -57,9 +57,9 @@ def _iterate(context: Context, wanted: Filter, section: Section) -> Iterator[Row
                 notAfter=certificate.not_after.isoformat(),
                 status=status_of(certificate, context.now),
                 previous=certificate.previous,
-                usedBy=listed.users.count if listed.users else 0,
-                createdBy=listed.entry.created_by,
-                createdTime=listed.entry.created_at.isoformat(),
+                usedBy=row.users.count if row.users else 0,
+                createdBy=row.entry.created_by,
+                createdTime=row.entry.created_at.isoformat(),
             )
 
 

@@ -41,8 +41,8 @@ class Section:
     limit: int | None = None
 
 
-def list_certificates(context: Context, wanted: Filter, section: Section) -> list[ListedCertificate]:
-    """Return a section of the endpoint certificates that are *wanted*, in its order."""
+def list_certificates(context: Context, certificate_filter: Filter, section: Section) -> list[ListedCertificate]:
+    """Return a section of the endpoint certificates that match *certificate_filter*, in its order."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     complete_facts(context.store, context.user.organization)
     backward = section.before is not None
@@ -50,7 +50,7 @@ def list_certificates(context: Context, wanted: Filter, section: Section) -> lis
         entries = inventory.find(
             session,
             context.user.organization,
-            wanted,
+            certificate_filter,
             section.sort,
             descending=section.descending != backward,
             after=section.before or section.after,
@@ -59,29 +59,29 @@ def list_certificates(context: Context, wanted: Filter, section: Section) -> lis
         )
         origins = {entry.origin for entry in entries}
         users = inventory.list_users(session, context.user.organization, origins)
-    listed = [
+    rows = [
         ListedCertificate(entry, entry_status(entry.current, context.now), users.get(entry.origin)) for entry in entries
     ]
-    return listed[::-1] if backward else listed
+    return rows[::-1] if backward else rows
 
 
-def count_certificates(context: Context, wanted: Filter, most: int | None = MOST) -> int:
-    """Return the number of endpoint certificates that are *wanted*, or *most* if there are more."""
+def count_certificates(context: Context, certificate_filter: Filter, most: int | None = MOST) -> int:
+    """Return the number of endpoint certificates that match *certificate_filter*, or *most* if there are more."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        return inventory.count(session, context.user.organization, wanted, most)
+        return inventory.count(session, context.user.organization, certificate_filter, most)
 
 
-def count_all(context: Context, wanted: Filter, section: Section, listed: int) -> int:
-    """Return the number of endpoint certificates that are *wanted*, of which *listed* are in *section*."""
-    total = find_total(listed, section.offset, section.limit)
-    return count_certificates(context, wanted, None) if total is None else total
+def count_all(context: Context, certificate_filter: Filter, section: Section, number: int) -> int:
+    """Return the number of endpoint certificates that match *certificate_filter*; *number* are in *section*."""
+    total = find_total(number, section.offset, section.limit)
+    return count_certificates(context, certificate_filter, None) if total is None else total
 
 
-def iterate_certificates(context: Context, wanted: Filter, section: Section) -> Iterator[ListedCertificate]:
+def iterate_certificates(context: Context, certificate_filter: Filter, section: Section) -> Iterator[ListedCertificate]:
     """Yield all wanted endpoint certificates; no transaction is held meanwhile, so changes can be missed."""
     after = None
-    while batch := list_certificates(context, wanted, replace(section, after=after, limit=_BATCH)):
+    while batch := list_certificates(context, certificate_filter, replace(section, after=after, limit=_BATCH)):
         context.release()
         yield from batch
         after = batch[-1].entry.position(section.sort)

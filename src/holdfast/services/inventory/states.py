@@ -58,25 +58,25 @@ class CertificateState:
 
 
 def find_state(
-    listed: ListedCertificate, enforcement: Enforcement | None, now: datetime, *, changed: bool = False
+    row: ListedCertificate, enforcement: Enforcement | None, now: datetime, *, has_changed: bool = False
 ) -> CertificateState:
     """
     Return the state of an endpoint certificate.
 
-    *enforcement* is that of its origin, None: not asked for. *changed*: its backend recently presented something new
-    that is not trusted.
+    *enforcement* is that of its origin, None: not asked for. *has_changed*: its backend recently presented something
+    new that is not trusted.
     """
     conditions = {
-        Word.EXPIRED: listed.status is Status.EXPIRED,
-        Word.PARTLY_EXPIRED: listed.status is not Status.EXPIRED and listed.entry.expires_at < now,
-        Word.NOT_YET_VALID: listed.status is Status.NOT_YET_VALID,
+        Word.EXPIRED: row.status is Status.EXPIRED,
+        Word.PARTLY_EXPIRED: row.status is not Status.EXPIRED and row.entry.expires_at < now,
+        Word.NOT_YET_VALID: row.status is Status.NOT_YET_VALID,
         Word.REJECTED: enforcement is not None and enforcement.progress is Progress.REFUSED,
         Word.NOT_IN_FORCE: enforcement is not None
         and enforcement.progress not in (*_IN_FORCE, Progress.REFUSED)
-        and listed.users is not None,
-        Word.CHANGED: changed,
-        Word.EXPIRING: listed.status is Status.EXPIRING or now <= listed.entry.expires_at <= now + EXPIRING_WITHIN,
-        Word.UNUSED: listed.users is None,
+        and row.users is not None,
+        Word.CHANGED: has_changed,
+        Word.EXPIRING: row.status is Status.EXPIRING or now <= row.entry.expires_at <= now + EXPIRING_WITHIN,
+        Word.UNUSED: row.users is None,
     }
     words = [word for word, is_true in conditions.items() if is_true] or [Word.ACTIVE]
     return CertificateState(words[0], tuple(words[1:]))

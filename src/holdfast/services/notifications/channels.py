@@ -63,8 +63,8 @@ def list_channels(context: Context) -> list[ChannelStatus]:
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
     with context.read() as session:
         backlogs = channels.list_backlogs(session, context.user.organization)
-        every = channels.list_of_organization(session, context.user.organization)
-    return [ChannelStatus(channel, backlogs.get(channel.id, Backlog())) for channel in every]
+        all_channels = channels.list_of_organization(session, context.user.organization)
+    return [ChannelStatus(channel, backlogs.get(channel.id, Backlog())) for channel in all_channels]
 
 
 def measure_channels(context: Context) -> list[ChannelMeasure]:
@@ -74,7 +74,7 @@ def measure_channels(context: Context) -> list[ChannelMeasure]:
     with context.read() as session:
         backlogs = channels.list_backlogs(session, organization)
         given_up = channels.count_given_up(session, organization)
-        every = channels.list_of_organization(session, organization)
+        all_channels = channels.list_of_organization(session, organization)
     return [
         ChannelMeasure(
             channel.name,
@@ -82,7 +82,7 @@ def measure_channels(context: Context) -> list[ChannelMeasure]:
             given_up.get(channel.id, 0),
             failing=bool(channel.delivery.error),
         )
-        for channel in every
+        for channel in all_channels
     ]
 
 
@@ -151,14 +151,14 @@ def change_channel(
         secrets = _open_if_possible(sealing, before)
         after = _apply(before, draft, secrets, sealing, context)
         channels.change(session, after)
-        changed = tuple(
+        fields = tuple(
             field
             for field in ("target", "recipients", "events", "audience")
             if getattr(before, field) != getattr(after, field)
         )
         if draft.url or draft.secret:
-            changed += ("secrets",)
-        _record(session, context, Action.CHANGE_CHANNEL, after, changed)
+            fields += ("secrets",)
+        _record(session, context, Action.CHANGE_CHANNEL, after, fields)
     return after
 
 
@@ -222,8 +222,8 @@ def _apply(
 ) -> Channel:
     kind = before.kind
     audience = before.audience if draft.audience is None else rules.check_audience(draft.audience, kind)
-    typed = before.recipients if draft.recipients is None else draft.recipients
-    recipients = rules.check_recipients(typed, kind, audience)
+    recipients = before.recipients if draft.recipients is None else draft.recipients
+    recipients = rules.check_recipients(recipients, kind, audience)
     after_secrets = rules.check_secrets(draft, kind, secrets)
     return replace(
         before,
@@ -271,8 +271,8 @@ def _record(
     context: Context,
     action: Action,
     channel: Channel,
-    changed: Sequence[str] = (),
+    fields: Sequence[str] = (),
     error: str = "",
 ) -> None:
-    details = ChannelOf(channel.kind.value, channel.target, tuple(changed), error)
+    details = ChannelOf(channel.kind.value, channel.target, tuple(fields), error)
     write_down(session, context.user, context.now, action, channel.name, details)

@@ -106,15 +106,15 @@ class Clerk:
             log.info("notification not marked", channel=message.channel, reason=str(error))
 
     async def _attempt(self, store: Notes, message: OpenMessage) -> None:
-        prepared = await asyncio.to_thread(self._prepare, store, message)
-        if prepared is None:
+        pair = await asyncio.to_thread(self._prepare, store, message)
+        if pair is None:
             return
-        channel, written = prepared
+        channel, notification = pair
         recipients = tuple(filter(None, message.recipients.split(","))) or channel.recipients
         error: NotDelivered | None = None
         try:
             secrets = open_secrets(self._sealing, channel)
-            await self._sender.send(channel, secrets, written, recipients, self._now())
+            await self._sender.send(channel, secrets, notification, recipients, self._now())
         except NotDelivered as failure:
             error = failure
         except Exception:

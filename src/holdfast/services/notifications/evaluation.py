@@ -68,7 +68,7 @@ class _Now:
 class Evaluation:
     """Evaluates all organizations that have channels. It isn't thread-safe."""
 
-    observed: Observed
+    sources: Observed
     _looked_at: dict[str, datetime] = field(default_factory=dict)  # certificates, by organization
 
     def run(self, store: Notes, now: datetime, *, everything: bool = False) -> None:
@@ -99,21 +99,23 @@ class Evaluation:
             so = _keep_existing(session, organization, so, {key: state.condition for key, state in before.items()})
             steps = list(follow_conditions(organization, before, so.present, now, _match_silences(active)))
             steps = [_quiet(step, so.existing) for step in steps]
-            granted, cursor = _read_exceptions(session, organization, active)
-        written = [step.notification for step in steps if step.notification]
+            exception_notifications, cursor = _read_exceptions(session, organization, active)
+        notifications = [step.notification for step in steps if step.notification]
         with store.read() as session:
-            about = {subject for notification in (*granted, *written) for subject in notification.about}
+            about = {
+                subject for notification in (*exception_notifications, *notifications) for subject in notification.about
+            }
             responsible = owners.list_by_object(session, organization, about)
         for start in range(0, max(len(steps), 1), CHUNK):
             some = steps[start : start + CHUNK]
             new = [step.notification for step in some if step.notification]
             if start == 0:
-                new = [*granted, *new]
+                new = [*exception_notifications, *new]
             if not some and cursor is None:
                 continue
             with store.note(Topic.NOTIFICATIONS) as session:
-                kept = [step.course for step in some if step.course]
-                conditions.replace(session, organization, [step.key for step in some], kept)
+                courses = [step.course for step in some if step.course]
+                conditions.replace(session, organization, [step.key for step in some], courses)
                 receivers = channels.list_of_organization(session, organization)
                 outbox.add(session, [address(notification, receivers, responsible) for notification in new])
                 if start == 0 and cursor is not None:
@@ -123,7 +125,7 @@ class Evaluation:
         """Return the gateways, which belong to the default organization."""
         if organization != DEFAULT_ORGANIZATION:
             return []
-        return list_statuses(Context(store, Principal(organization, SYSTEM), now), self.observed.gateways)
+        return list_statuses(Context(store, Principal(organization, SYSTEM), now), self.sources.gateways)
 
     def _find_all(
         self,
@@ -135,7 +137,7 @@ class Evaluation:
         with_certificates: bool,
     ) -> _Now:
         present = [
-            *find_failing_backends(session, self.observed.failures, organization, now),
+            *find_failing_backends(session, self.sources.failures, organization, now),
             *find_lost_gateways(statuses),
         ]
         if with_certificates:
@@ -144,7 +146,7 @@ class Evaluation:
             present += find_presented(session, organization, now)
             present += find_expiring_callers(session, organization, now)
             if organization == DEFAULT_ORGANIZATION:
-                present += find_expiring_servers(self.observed.server_certificates(now), now)
+                present += find_expiring_servers(self.sources.server_certificates(now), now)
         existing = frozenset(f"gateway:{status.name}" for status in statuses)
         return _Now({condition.key: condition for condition in present}, existing)
 
@@ -155,12 +157,10 @@ def _match_silences(active: Sequence[Silence]) -> Callable[[Condition], bool]:
 
 def _keep_existing(session: Session, organization: str, so: _Now, before: dict[str, Condition]) -> _Now:
     """Add the APIs that still exist to what exists, among those whose backends may have ended to fail."""
-    ended = (condition for key, condition in before.items() if key not in so.present)
-    ids = {
-        subject.partition(":")[2] for condition in ended for subject in condition.about if subject.startswith("api:")
-    }
-    known = apis.list_names(session, organization, ids) if ids else {}
-    return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in known})
+    ends = (condition for key, condition in before.items() if key not in so.present)
+    ids = {subject.partition(":")[2] for condition in ends for subject in condition.about if subject.startswith("api:")}
+    names = apis.list_names(session, organization, ids) if ids else {}
+    return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in names})
 
 
 def _quiet(step: Step, existing: Collection[str]) -> Step:

@@ -24,12 +24,12 @@ def list_owners(context: Context, kind: str, name: str) -> tuple[str, ...]:
     """Return the owners of an `api` (by its id) or a `certificate` (by its alias). Raises NotPermitted, NotFound."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        owned, _ = _find(session, context, kind, name)
-        return owners.list_by_object(session, context.user.organization, [owned]).get(owned, ())
+        key, _ = _find(session, context, kind, name)
+        return owners.list_by_object(session, context.user.organization, [key]).get(key, ())
 
 
 def change_owners(
-    context: Context, kind: str, name: str, typed: Sequence[str], expected: Expected = None
+    context: Context, kind: str, name: str, new_owners: Sequence[str], expected: Expected = None
 ) -> tuple[str, ...]:
     """
     Replace the owners of an `api` or a `certificate`.
@@ -37,17 +37,17 @@ def change_owners(
     Raises NotPermitted, NotFound, InvalidField, and ContentChanged if the owners aren't as *expected*.
     """
     context.user.require(Permission.CHANGE_OWNERS)
-    after = check_owners(typed)
+    after = check_owners(new_owners)
     organization = context.user.organization
     with context.write() as session:
-        owned, subject = _find(session, context, kind, name)
-        before = owners.list_by_object(session, organization, [owned]).get(owned, ())
+        key, subject = _find(session, context, kind, name)
+        before = owners.list_by_object(session, organization, [key]).get(key, ())
         check_expected(expected, make_owners_tag(before))
         for owner in after:
             if owner.startswith(CHANNEL) and not channels.get(session, organization, owner.removeprefix(CHANNEL)):
                 raise InvalidField("owners", f"No channel is called {owner.removeprefix(CHANNEL)!r}. Create it first.")
         if after != before:
-            owners.save(session, organization, owned, after)
+            owners.save(session, organization, key, after)
             write_down(session, context.user, context.now, Action.CHANGE_OWNERS, subject, OwnersOf(before, after))
     return after
 

@@ -15,7 +15,7 @@ Owners = Mapping[str, Sequence[str]]  # by object, such as `api:ID`
 def address(notification: Notification, channels: Iterable[Channel], owners: Owners) -> Addressed:
     """Return *notification* with the channels that receive it, and the e-mail addresses of owners for each."""
     responsible = find_owners(notification.about, owners)
-    addressed = []
+    deliveries = []
     for channel in channels:
         if not channel.receives(notification.kind) or (notification.quiet and not channel.has_incidents):
             continue
@@ -24,8 +24,8 @@ def address(notification: Notification, channels: Iterable[Channel], owners: Own
         addresses = find_addresses(responsible) if channel.audience is Audience.OWNERS else []
         if channel.audience is Audience.OWNERS and not addresses and not channel.recipients:
             continue
-        addressed.append((channel.id, ",".join(sorted(addresses))))
-    return Addressed(notification, addressed)
+        deliveries.append((channel.id, ",".join(sorted(addresses))))
+    return Addressed(notification, deliveries)
 
 
 def find_owners(about: Sequence[str], owners: Owners) -> list[str]:
@@ -35,5 +35,5 @@ def find_owners(about: Sequence[str], owners: Owners) -> list[str]:
 
 
 def _owners_of(kind: str, about: Sequence[str], owners: Owners) -> list[str]:
-    every = (owner for subject in about if subject.startswith(kind) for owner in owners.get(subject, ()))
-    return list(dict.fromkeys(every))
+    names = (owner for subject in about if subject.startswith(kind) for owner in owners.get(subject, ()))
+    return list(dict.fromkeys(names))

@@ -37,11 +37,11 @@ class Acceptance:
     """A *result* and, if the backend is accepted without the upload, all the reasons."""
 
     result: Result
-    stored: tuple[Stored, ...] = ()  # which verify the backend's chain
+    stored_certificates: tuple[Stored, ...] = ()  # which verify the backend's chain
     by_public_roots: bool = False
     only_public_roots: bool = False  # imported certificates aren't used at all
     unverified_until: datetime | None = None
-    needs_ended: bool = False  # rejected, and the backend presents what would no longer be trusted
+    needs_removed: bool = False  # rejected, and the backend presents what would no longer be trusted
 
     @property
     def sentence(self) -> str:
@@ -65,7 +65,7 @@ class Acceptance:
             f"the previous certificate of {entry.alias} stays trusted"
             if entry.is_previous
             else f"{entry.alias} is trusted"
-            for entry in self.stored
+            for entry in self.stored_certificates
         ]
         if self.by_public_roots:
             reasons.append("public roots are trusted")
@@ -82,14 +82,14 @@ def needs_second_answer(verdict: Verdict, terms: Terms) -> bool:
     )
 
 
-def accept(verdict: Verdict, without: Verdict | None, presented: Presentation | Unseen, terms: Terms) -> Acceptance:
+def accept(verdict: Verdict, without: Verdict | None, presentation: Presentation | Unseen, terms: Terms) -> Acceptance:
     """Return the result of a test; *without* is the verdict on `terms.without_upload`, None if there is none."""
-    chain = presented.chain if isinstance(presented, Presentation) else ()
+    chain = presentation.chain if isinstance(presentation, Presentation) else ()
     if verdict.by == "none":
         return Acceptance(Result.UNKNOWN)
     if not verdict.accepted:
-        needs_ended = verdict.cause in _NOT_TRUSTED and bool(leads_to(chain, terms.ended))
-        return Acceptance(Result.REJECTED, needs_ended=needs_ended)
+        needs_ended = verdict.cause in _NOT_TRUSTED and bool(leads_to(chain, terms.removed_certificates))
+        return Acceptance(Result.REJECTED, needs_removed=needs_ended)
     if not terms.with_upload:
         return _reasons(Result.ACCEPTED, chain, terms)
     if terms.trust.unverified_until or terms.without_upload == terms.trust or (without and without.accepted):
@@ -104,7 +104,9 @@ def _reasons(result: Result, chain: Sequence[Certificate], terms: Terms) -> Acce
     if terms.trust.unverified_until:
         return Acceptance(result, unverified_until=terms.trust.unverified_until)
     if not rest.anchors:
-        return Acceptance(result, by_public_roots=True, only_public_roots=bool(terms.stored) or terms.with_upload)
-    stored = tuple(entry for entry in terms.stored if leads_to(chain, entry.certificates))
-    by_public = rest.public_roots and (not stored or bool(leads_to(chain, public_roots())))
-    return Acceptance(result, stored, by_public_roots=by_public)
+        return Acceptance(
+            result, by_public_roots=True, only_public_roots=bool(terms.stored_certificates) or terms.with_upload
+        )
+    entries = tuple(entry for entry in terms.stored_certificates if leads_to(chain, entry.certificates))
+    by_public = rest.public_roots and (not entries or bool(leads_to(chain, public_roots())))
+    return Acceptance(result, entries, by_public_roots=by_public)

@@ -57,8 +57,8 @@ def _write_detail(fault: Fault, path: Path) -> str:
     if fault.cause is Cause.HOSTNAME_MISMATCH and fault.difference:
         names = typed_names(path.leaf)
         more = " and others" if len(names) > SHOWN_NAMES else ""
-        listed = ", ".join(display(name) for name in names[:SHOWN_NAMES])
-        return f"It has {listed}{more}; the gateway looks for {fault.difference.expected}."
+        name_list = ", ".join(display(name) for name in names[:SHOWN_NAMES])
+        return f"It has {name_list}{more}; the gateway looks for {fault.difference.expected}."
     if fault.cause in {Cause.EXPIRED, Cause.NOT_YET_VALID} and fault.difference:
         time, _, which = fault.difference.presented.partition(", of ")
         verb = "expired" if fault.cause is Cause.EXPIRED else "becomes valid"
@@ -79,13 +79,13 @@ def _describe_path(path: Path) -> str:
         )
     else:
         end = f"whose issuer, {display(path.top.issuer) or '(no name)'}, is neither sent by the backend nor trusted"
-    tried = f"The gateway tried the path {steps}, {end}."
+    sentence = f"The gateway tried the path {steps}, {end}."
     if path.other:
-        tried += (
+        sentence += (
             f" The backend also sends a certificate of {display(path.other.subject)} that was issued by "
             f"{display(path.other.issuer)}, which is trusted, but gateways try only one path."
         )
-    return tried
+    return sentence
 
 
 def _choose_remedy(
@@ -111,18 +111,18 @@ def _choose_remedy(
 
 def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     what = f"{_KINDS[offer.role]}, {display(offer.certificate.subject) or '(no name)'}"
-    verified = "after verifying its fingerprint with the backend's operator"
+    condition = "after verifying its fingerprint with the backend's operator"
     if offer.instead and len(terms.aliases) == 1:
-        return f"Replace {terms.aliases[0]} with {what}, {verified}. Importing it in addition wouldn't help."
+        return f"Replace {terms.aliases[0]} with {what}, {condition}. Importing it in addition wouldn't help."
     if offer.instead:
-        return f"Import {what}, {verified}, and delete the other certificates of this endpoint, which prevent its use."
+        return f"Import {what}, {condition}, and delete the other certificates of this endpoint, which prevent its use."
     if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
         issuer = display(path.top.issuer) or "(no name)"
         return (
             f"If a trusted CA issued the certificate of {issuer}, have the backend send it; or import {what}, "
-            f"{verified}."
+            f"{condition}."
         )
-    return f"Import {what}, {verified}."
+    return f"Import {what}, {condition}."
 
 
 def _by_renewal(faults: Sequence[Fault]) -> str:
@@ -136,8 +136,8 @@ def _by_renewal(faults: Sequence[Fault]) -> str:
 
 
 def _by_name(path: Path, terms: Terms) -> str:
-    wanted = " or ".join(map(str, terms.trust.accepted_names[:SHOWN_NAMES]))
-    ask = f"ask for a certificate with the subjectAltName {wanted}"
+    accepted_names = " or ".join(map(str, terms.trust.accepted_names[:SHOWN_NAMES]))
+    ask = f"ask for a certificate with the subjectAltName {accepted_names}"
     if names := usable_names(path.leaf)[:SHOWN_NAMES]:
         which = "its name" if len(names) == 1 else "one of its names"
         return f"Accept {which} ({', '.join(names)}) in the trust settings, or {ask}."

@@ -42,8 +42,8 @@ def find_faults(
 
     They always include the reported cause, or `chain_incomplete` if the gateway says `unknown_issuer` for both.
     """
-    compared = compare(chain, trust, now, public_roots() if trust.public_roots else ())
-    differences = {Cause(difference.code): difference.difference for difference in compared}
+    comparison = compare(chain, trust, now, public_roots() if trust.public_roots else ())
+    differences = {Cause(difference.code): difference.difference for difference in comparison}
     if reported_cause is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in differences:
         reported_cause = Cause.CHAIN_INCOMPLETE
     later = [cause for cause in differences if _stage(cause) >= _stage(reported_cause)]

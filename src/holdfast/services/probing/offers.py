@@ -45,10 +45,10 @@ def possible_offers(
     if faults[0].cause in _NOT_BY_IMPORT or not terms.uses_imported or _is_over(chain[0], now):
         return
     for instead in (False, True) if terms.aliases else (False,):
-        kept = () if instead else terms.trust.anchors
+        anchors = () if instead else terms.trust.anchors
         for choice in list_choices(chain):
-            if not why_not_imported(choice.certificate, kept, now):
-                trust = replace(terms.trust, anchors=deduplicate([*kept, choice.certificate]))
+            if not why_not_imported(choice.certificate, anchors, now):
+                trust = replace(terms.trust, anchors=deduplicate([*anchors, choice.certificate]))
                 yield Offer(choice.kind, choice.certificate, instead), trust
 
 

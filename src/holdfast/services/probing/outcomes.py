@@ -18,7 +18,7 @@ class ProbeOutcome:
     """The result of a test: what a backend presents, findings about it, and the gateway's verdict."""
 
     endpoint: Endpoint
-    presented: Presentation | Unseen
+    presentation: Presentation | Unseen
     verdict: Verdict
     findings: tuple[Finding, ...]
     acceptance: Acceptance
@@ -28,7 +28,7 @@ class ProbeOutcome:
     def explanation(self) -> Explanation:
         """The result of the test and what to do."""
         explanation = self.verdict.explanation
-        if self.acceptance.needs_ended:
+        if self.acceptance.needs_removed:
             return Explanation(explanation.sentence, STILL_PRESENTED)
         return Explanation(self.acceptance.sentence or explanation.sentence, explanation.remedy, explanation.action)
 

@@ -85,26 +85,26 @@ class There:
         """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused, NoAnswer."""
         try:
             async with asyncio.timeout(RESOLVED_WITHIN + _ON_THE_WAY):
-                resolved = await self._control.resolve(self.gateway, host)
+                answer = await self._control.resolve(self.gateway, host)
         except TimeoutError as error:
             raise NoAnswer(f"The gateway {self.gateway} didn't answer in time.") from error
-        if not resolved.addresses:
-            raise NoAddress(resolved.reason)
-        allowed = [address for address in resolved.addresses if may_be_reached(ip_address(address), self._networks)]
-        if not allowed:
+        if not answer.addresses:
+            raise NoAddress(answer.reason)
+        addresses = [address for address in answer.addresses if may_be_reached(ip_address(address), self._networks)]
+        if not addresses:
             raise AddressRefused(host)
-        return allowed
+        return addresses
 
     async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
         """Return what the backend at one of *addresses* presents."""
         try:
             async with asyncio.timeout(self._seconds + _ON_THE_WAY):
-                seen = await self._control.probe_backend(self.gateway, addresses, port, server_name, self._seconds)
+                answer = await self._control.probe_backend(self.gateway, addresses, port, server_name, self._seconds)
         except (NoAnswer, TimeoutError) as error:
             return Unseen(Obstacle.TIMEOUT, str(error) or f"The gateway {self.gateway} didn't answer in time.")
-        if isinstance(seen, Handshake):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, seen.read)
-        return seen
+        if isinstance(answer, Handshake):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answer.read)
+        return answer
 
 
 class Places:
@@ -143,12 +143,12 @@ class Places:
         Raises:
             InvalidField: It isn't connected, or it must not get the key of the gateway identity.
         """
-        local, connected = self._here.gateway, self._control.all_gateways
+        local, gateways = self._here.gateway, self._control.all_gateways
         clusters = terms.clusters if terms else ()
-        serving = [name for name in connected if name == local or self._serves(name, clusters)]
+        serving = [name for name in gateways if name == local or self._serves(name, clusters)]
         if not gateway:
-            gateway = local if local in connected else next(iter(serving), local)
-        elif gateway not in connected:
+            gateway = local if local in gateways else next(iter(serving), local)
+        elif gateway not in gateways:
             raise InvalidField("gateway", "This gateway isn't connected. Leave the name out to use any gateway.")
         elif gateway not in serving and terms and terms.identity:
             message = "This gateway doesn't serve the endpoint, so it isn't sent the key of the gateway identity."

@@ -127,7 +127,7 @@ class Probes:
             try:
                 judge = partial(judge_connection, handshake=handshake, presents=terms.identity is not None)
                 verdict = await self._probe_until(place, end, probe, judge)
-                presented = await handshake
+                presentation = await handshake
                 without = None
                 if needs_second_answer(verdict, terms):
                     rest = build_probe(
@@ -136,11 +136,11 @@ class Probes:
                     without = await self._probe_until(place, end, rest, judge)
             finally:
                 handshake.cancel()
-            verdict = await self._refine(place, end, verdict, presented, target, terms, addresses)
-            acceptance = await self._in_thread(partial(accept, verdict, without, presented, terms))
+            verdict = await self._refine(place, end, verdict, presentation, target, terms, addresses)
+            acceptance = await self._in_thread(partial(accept, verdict, without, presentation, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
-            findings = findings_about(presented, terms.trust, self._now())
-            return ProbeOutcome(target, presented, verdict, findings, acceptance, place.gateway)
+            findings = findings_about(presentation, terms.trust, self._now())
+            return ProbeOutcome(target, presentation, verdict, findings, acceptance, place.gateway)
 
     async def fetch(
         self, user: Principal, endpoint: str, terms: Terms, gateway: str = ""
@@ -202,8 +202,8 @@ class Probes:
             if not isinstance(answer, Verdict):
                 return CheckOutcome(target, answer, None, place.gateway)
             if terms and answer.cause in UNCLEAR:
-                presented = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
-                answer = await self._refine(place, end, answer, presented, target, terms, addresses)
+                presentation = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
+                answer = await self._refine(place, end, answer, presentation, target, terms, addresses)
             return CheckOutcome(target, 0, answer, place.gateway)
 
     async def _head(
@@ -248,25 +248,25 @@ class Probes:
         place: Place,
         end: float,
         verdict: Verdict,
-        presented: Presentation | Unseen,
+        presentation: Presentation | Unseen,
         target: Endpoint,
         terms: Terms,
         addresses: Sequence[str],
     ) -> Verdict:
-        """Return *verdict* with all faults of what is *presented*, and with what helps according to the gateway."""
+        """Return *verdict* with all faults of *presentation*, and with what helps according to the gateway."""
         now, presents = self._now(), terms.identity is not None
-        verdict = await self._in_thread(partial(refine, verdict, presented, terms.trust, now, presents=presents))
-        if not verdict.faults or isinstance(presented, Unseen):
+        verdict = await self._in_thread(partial(refine, verdict, presentation, terms.trust, now, presents=presents))
+        if not verdict.faults or isinstance(presentation, Unseen):
             return verdict
         offer, is_answered = None, True
-        for possible, trust in possible_offers(verdict.faults, presented.chain, terms, now):
+        for possible, trust in possible_offers(verdict.faults, presentation.chain, terms, now):
             probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(place, end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible
                 break
             is_answered = is_answered and answer.by == "gateway"
-        advice = advise(verdict.faults, presented.chain, terms, offer, is_complete=is_answered)
+        advice = advise(verdict.faults, presentation.chain, terms, offer, is_complete=is_answered)
         return replace(verdict, offer=offer, advice=advice)
 
     async def _probe_until(

@@ -38,7 +38,7 @@ Probe = Callable[[str, str], Awaitable[Sequence[Certificate] | None]]
 class RotationProbes:
     """Checks the backends of all aliases with previous certificates. Lives on one event loop."""
 
-    def __init__(self, store: Store, probe: Probe, now: Callable[[], datetime], every: float = EVERY) -> None:
+    def __init__(self, store: Store, probe: Probe, now: Callable[[], datetime], interval: float = EVERY) -> None:
         """
         *probe* returns the chain that a backend presents (by organization and URL), its own certificate first.
 
@@ -47,7 +47,7 @@ class RotationProbes:
         self._store: Transactions = store
         self._probe = probe
         self._now = now
-        self._every = every
+        self._every = interval
         self._places = asyncio.Semaphore(AT_ONCE)
         self._wake = wake_on_write(store)
         self._next = 0.0  # time of the next round, on the loop's clock
@@ -131,11 +131,11 @@ async def fetch_accepted_chain(
     context = Context(store, Principal(organization, "holdfast"), now())
     try:
         terms = await asyncio.to_thread(terms_to_test, context, sealing, endpoint)
-        probed = await probes.probe(context.user, endpoint, terms)
+        outcome = await probes.probe(context.user, endpoint, terms)
     except (Conflict, InvalidField, TooManyTests) as error:
         log.info("backend cannot be checked", organization=organization, endpoint=endpoint, reason=str(error))
         return None
-    presentation, verdict = probed.presented, probed.verdict
+    presentation, verdict = outcome.presentation, outcome.verdict
     if not verdict.accepted or not isinstance(presentation, Presentation) or not presentation.chain:
         return None
     return presentation.chain if presentation.chain[0].fingerprint == verdict.fingerprint else None

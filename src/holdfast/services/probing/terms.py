@@ -51,9 +51,9 @@ class Terms:
     trust: TrustSet
     identity: UnsealedIdentity | None = None
     with_upload: bool = False
-    stored: tuple[Stored, ...] = ()  # what is trusted besides an upload
+    stored_certificates: tuple[Stored, ...] = ()  # what is trusted besides an upload
     without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
-    ended: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
+    removed_certificates: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
     aliases: tuple[str, ...] = ()
     uses_imported: bool = True
     clusters: frozenset[str] = frozenset()  # of APIs with this endpoint or token endpoint, as gateways name them
@@ -93,14 +93,14 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
             "keepPrevious",
             "There is nothing to keep. Send the alias and the certificate that replaces its current one.",
         )
-    uploaded = open_upload(context, change.data, change.password).certificates if change.data is not None else ()
+    certificates = open_upload(context, change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with context.read() as session:
         try:
             entries = endpoint_certificates.list_of_origins(session, context.user.organization, [origin])
             for entry in entries:
                 entry.require_readable()
-            decided = trust_settings.list_by_origin(session, context.user.organization, [origin])
+            settings_by_origin = trust_settings.list_by_origin(session, context.user.organization, [origin])
             identity = identity_of(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
@@ -108,22 +108,22 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
         clusters = _name_clusters(session, context, origin)
         before = _find_replaced(session, context, entries, change.instead_of, origin)
         after = None
-        if uploaded:
-            after = _build_entry(context, target, before, uploaded, keep=change.keep)
-            admission.refuse_expired(uploaded, context.now)
+        if certificates:
+            after = _build_entry(context, target, before, certificates, keep=change.keep)
+            admission.refuse_expired(certificates, context.now)
             admission.refuse_indistinguishable(session, after)
-    settings = decided.get(origin) or TrustSettings(context.user.organization, origin)
-    stored = _list_stored([entry for entry in entries if entry != before], after)
-    rest = [certificate for entry in stored for certificate in entry.certificates]
+    settings = settings_by_origin.get(origin) or TrustSettings(context.user.organization, origin)
+    others = _list_stored([entry for entry in entries if entry != before], after)
+    rest = [certificate for entry in others for certificate in entry.certificates]
     make = partial(build_trust_set, settings, reference=target.origin.reference, now=context.now)
-    trust = make([*uploaded, *rest])
+    trust = make([*certificates, *rest])
     return Terms(
         trust,
         identity,
-        with_upload=bool(uploaded),
-        stored=stored,
+        with_upload=bool(certificates),
+        stored_certificates=others,
         without_upload=make(rest) if rest or settings.anchors is not AnchorMode.IMPORTED else None,
-        ended=tuple(certificate for certificate in before.trusted if certificate not in trust.anchors)
+        removed_certificates=tuple(certificate for certificate in before.trusted if certificate not in trust.anchors)
         if before
         else (),
         aliases=tuple(entry.alias for entry in entries) if change == UNCHANGED else (),
@@ -136,16 +136,16 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
     """Return the names of clusters through which gateways connect to *origin*, of backends and of token endpoints."""
     organization = context.user.organization
     using = apis.list_using_origins(session, organization, [origin])
-    deployed = revisions.list_deployed(session, organization, using)
+    variants = revisions.list_deployed(session, organization, using)
     backends = {
         target_name(api, environment)
-        for api in deployed
+        for api in variants
         for environment in ENVIRONMENTS
         if origin in api.origins(environment)
     }
     tokens = {
         ENDPOINT_PREFIX + name_request(cluster_name(organization, api.id, environment), security)
-        for api in deployed
+        for api in variants
         for environment, security in api.securities
         if security.token and str(token_endpoint(security.token.url).origin) == origin
     }
@@ -171,21 +171,25 @@ def _build_entry(
     context: Context,
     target: Endpoint,
     before: EndpointCertificate | None,
-    uploaded: tuple[Certificate, ...],
+    certificates: tuple[Certificate, ...],
     *,
     keep: bool,
 ) -> EndpointCertificate:
     """Return the entry that would be stored."""
     if before:
-        return before.replaced_by(uploaded, context.now, keep=keep)
-    return admission.new_entry(context, "", target, uploaded)
+        return before.replaced_by(certificates, context.now, keep=keep)
+    return admission.new_entry(context, "", target, certificates)
 
 
 def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
     """Return what is trusted besides the current certificates of *after*."""
-    kept = [Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]]
+    previous = [
+        Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]
+    ]
     return tuple(
-        entry for entry in [*(Stored(entry.alias, entry.certificates) for entry in others), *kept] if entry.certificates
+        entry
+        for entry in [*(Stored(entry.alias, entry.certificates) for entry in others), *previous]
+        if entry.certificates
     )
 
 

@@ -78,10 +78,10 @@ async def judge_connection(
     answer = connection.answer
     if not answer.connected:
         return _build_refusal(answer, presents=presents)
-    presented = await asyncio.shield(handshake)
-    asks = isinstance(presented, Presentation) and presented.asks_for_certificate
-    if (asks or isinstance(presented, Unseen)) and await connection.ends_within(MOMENT):
-        return Verdict(False, _find_objection(presented, presents=presents), ENDED)
+    presentation = await asyncio.shield(handshake)
+    asks = isinstance(presentation, Presentation) and presentation.asks_for_certificate
+    if (asks or isinstance(presentation, Unseen)) and await connection.ends_within(MOMENT):
+        return Verdict(False, _find_objection(presentation, presents=presents), ENDED)
     return Verdict(
         True,
         address=answer.address,
@@ -119,9 +119,9 @@ def _build_refusal(answer: Answer, *, presents: bool) -> Verdict:
     return Verdict(False, _find_cause(answer, presents=presents), answer.reason or answer.flags)
 
 
-def _find_objection(presented: Presentation | Unseen, *, presents: bool) -> Cause:
+def _find_objection(presentation: Presentation | Unseen, *, presents: bool) -> Cause:
     """Return why a backend closed an accepted connection: in TLS 1.3, it rejects client certificates that late."""
-    if isinstance(presented, Unseen) or not presented.asks_for_certificate:
+    if isinstance(presentation, Unseen) or not presentation.asks_for_certificate:
         return Cause.CLOSED_BEFORE_RESPONSE
     return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
 
@@ -137,7 +137,7 @@ def _find_cause(answer: Answer, *, presents: bool) -> Cause:
 
 
 def refine(
-    verdict: Verdict, presented: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
+    verdict: Verdict, presentation: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
 ) -> Verdict:
     """
     Return *verdict* with a more precise cause, based on what the backend presents.
@@ -146,26 +146,26 @@ def refine(
     rejected client certificate from other reasons to close the connection.
     """
     verdict = replace(verdict, reported_cause=verdict.cause)
-    is_seen = isinstance(presented, Presentation) and bool(presented.presented.unreadable)
+    is_seen = isinstance(presentation, Presentation) and bool(presentation.presented.unreadable)
     if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
         # It is known which certificate can't be read, so the advice doesn't ask the user to find out.
         return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
-        return replace(verdict, cause=_find_objection(presented, presents=presents))
-    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presented, Unseen) or not presented.chain:
+        return replace(verdict, cause=_find_objection(presentation, presents=presents))
+    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presentation, Unseen) or not presentation.chain:
         return verdict
-    faults = find_faults(verdict.cause, presented.chain, trust, now)
+    faults = find_faults(verdict.cause, presentation.chain, trust, now)
     return replace(verdict, cause=faults[0].cause, faults=faults)
 
 
 def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
     """Return whether *verdict* no longer has the first of *faults*, and has no fault that wasn't there before."""
-    left = {fault.cause for fault in faults[1:]} & AFTER_THE_PATH
-    return verdict.accepted or verdict.cause in left
+    remaining_causes = {fault.cause for fault in faults[1:]} & AFTER_THE_PATH
+    return verdict.accepted or verdict.cause in remaining_causes
 
 
-def findings_about(presented: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+def findings_about(presentation: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
     """Return findings about what a backend presents, with the names that the trust settings accept."""
-    if isinstance(presented, Unseen):
+    if isinstance(presentation, Unseen):
         return ()
-    return tuple(examine_presented(presented.chain, trust.accepted_names, now))
+    return tuple(examine_presented(presentation.chain, trust.accepted_names, now))

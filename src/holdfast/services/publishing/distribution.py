@@ -97,13 +97,13 @@ class Distributor:
                 self.take(await asyncio.to_thread(self._read, self._last, list(self._built)))
                 self._answered = calls
 
-    def _read(self, last: Change | None, known: Sequence[ApiKey]) -> Snapshot:
+    def _read(self, last: Change | None, api_keys: Sequence[ApiKey]) -> Snapshot:
         """Read what has changed since *last*, or everything if the database has lost some of the changes until then."""
         try:
             return read_changed(self._store, self._sealing, last, self._now())
         except ChangesLost:
             log.error("the database has lost changes, so everything is published again", after=last and last.sequence)
-            return read_again(self._store, self._sealing, last, known, self._now())
+            return read_again(self._store, self._sealing, last, api_keys, self._now())
 
     async def welcome(self) -> None:
         """
@@ -119,24 +119,24 @@ class Distributor:
 
     def take(self, snapshot: Snapshot) -> None:
         """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
-        concerned = dict.fromkeys(self._take_groups(snapshot.groups))
+        group_names = dict.fromkeys(self._take_groups(snapshot.groups))
         old = {key: self._built[key] for key in snapshot.apis if key in self._built}
-        for key, deployed in snapshot.apis.items():
+        for key, variants in snapshot.apis.items():
             before = old.get(key, ())
             self._built.pop(key, None)
-            after = [own for api in deployed if (own := _build(api, snapshot, self._limits)) and own.has_routes]
+            after = [own for api in variants if (own := _build(api, snapshot, self._limits)) and own.has_routes]
             if after:
                 self._built[key] = after
             groups = frozenset[str]().union(*(api.groups for api in (*before, *after)))
             for group in sorted(groups & self._served.keys()):
                 self._served[group].replace(key, _within(before, group), _within(after, group))
-                concerned[group] = None
+                group_names[group] = None
         self._last = snapshot.last
         self._enforcements.take_resources(snapshot, old, self._built)
-        built: BuiltScopes = {}
-        resources = sum(self._served[group].apply(built) for group in concerned)
+        scopes: BuiltScopes = {}
+        resources = sum(self._served[group].apply(scopes) for group in group_names)
         self._groups.tell_observers()
-        if concerned or snapshot.apis:
+        if group_names or snapshot.apis:
             log.info("published", apis=len(snapshot.apis), resources=resources, sequence=self._enforcements.revision)
 
     def presents_identity(self, name: str, member: str = "") -> bool:
@@ -157,8 +157,8 @@ class Distributor:
 
     def _clusters(self, name: str) -> list[Resource]:
         owner = read_cluster_name(name)
-        deployed = self._built.get(owner[:2], ()) if owner else ()
-        clusters = (cluster for resources in deployed for cluster in resources.clusters)
+        api_resources = self._built.get(owner[:2], ()) if owner else ()
+        clusters = (cluster for resources in api_resources for cluster in resources.clusters)
         return [cluster for cluster in clusters if f"{cluster.name}/".startswith(f"{name}/")]
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:
@@ -166,7 +166,7 @@ class Distributor:
         for gone in self._served.keys() - {group.name for group in groups}:
             del self._served[gone], self._known[gone]
             self._groups.remove(gone)
-        changed = []
+        names = []
         for group in groups:
             before = self._known.get(group.name)
             self._known[group.name] = group
@@ -174,12 +174,12 @@ class Distributor:
                 self._served[group.name] = ServedGroup(self._groups, group.name, self._drain)
             if before is None or before.listen != group.listen:
                 self._served[group.name].listen(self._listeners.build(group))
-                changed.append(group.name)
-        return changed
+                names.append(group.name)
+        return names
 
 
-def _within(built: Sequence[ApiResources], group: str) -> ApiResources | None:
-    return next((resources for resources in built if group in resources.groups), None)
+def _within(variants: Sequence[ApiResources], group: str) -> ApiResources | None:
+    return next((resources for resources in variants if group in resources.groups), None)
 
 
 def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:

@@ -190,7 +190,7 @@ class Enforcements:
         tally = tally_gateways(targets, lambda target: target.follows)
         if early := describe_early(targets, tally, absent):
             return early
-        if not behind and not tally.awaited:
+        if not behind and not tally.waiting_for:
             return Enforcement(Progress.ENFORCED, tally.gateways, tally.gateways, disconnected=absent)
         return tally.describe_waiting(absent, behind=behind)
 
@@ -218,7 +218,7 @@ class Enforcements:
         tally = tally_gateways(targets, lambda target: target.has_all)
         if early := describe_early(targets, tally, absent):
             return early
-        if stored.behind or key in self._pending or tally.awaited:
+        if stored.behind or key in self._pending or tally.waiting_for:
             return tally.describe_waiting(absent, behind=stored.behind)
         progress = Progress.UNVERIFIED if key in self._unverified else Progress.ENFORCED
         milliseconds = change.milliseconds if change else None

@@ -129,11 +129,11 @@ class Listeners:
         return [gateway for gateway in self._cache.gateways if gateway.id == self._gateway]
 
     def _log_changes(self) -> None:
-        refused = {state.option: state.problem for state in self.states() if state.is_refused}
-        for option, problem in refused.items():
+        problems = {state.option: state.problem for state in self.states() if state.is_refused}
+        for option, problem in problems.items():
             if self._refused.get(option) != problem:
                 log.error("gateway can't listen", listener=option, why=problem)
         for option in self._refused.keys() & {state.option for state in self.states() if not state.problem}:
             log.warning("gateway listens again", listener=option)
             del self._refused[option]
-        self._refused |= refused
+        self._refused |= problems

@@ -14,9 +14,9 @@ class OriginProblems:
 
     def take(self, snapshot: Snapshot) -> None:
         """Replace what is known about the origins that *snapshot* has read, or that were changed before it."""
-        known = {(org, str(origin)) for org, trust in snapshot.trust.items() for origin in trust}
-        known |= {(change.organization, change.key) for change in snapshot.changes if change.kind == "origin"}
-        problems = {key: why for key, why in self._problems.items() if key not in known}
+        origins = {(org, str(origin)) for org, trust in snapshot.trust.items() for origin in trust}
+        origins |= {(change.organization, change.key) for change in snapshot.changes if change.kind == "origin"}
+        problems = {key: why for key, why in self._problems.items() if key not in origins}
         for organization, unusable in snapshot.problems.items():
             problems |= {(organization, str(origin)): why for origin, why in unusable.items()}
         self._problems = problems

@@ -55,7 +55,7 @@ class LatestTimes:
 
 def find_time(plane: OtherControlPlane, key: PolicyKey, sequence: int) -> datetime | None:
     """Return when the gateways of another control plane had a change (aware, UTC); None if that is unknown."""
-    times = (entry[4] for entry in plane.enforced if entry[:4] == [*_name(key), sequence])
+    times = (entry[4] for entry in plane.latest_times if entry[:4] == [*_name(key), sequence])
     return next((datetime.fromtimestamp(time, UTC) for time in times), None)
 
 

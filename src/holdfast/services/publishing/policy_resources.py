@@ -56,16 +56,16 @@ class PolicyResources:
         parts = self._parts.get(key)
         if parts is None:
             return {}
-        known = self._by_group.get(key)
-        if known is None or known[0] is not parts:
-            known = self._by_group[key] = parts, _collect(key, parts.values())
-        return known[1]
+        entry = self._by_group.get(key)
+        if entry is None or entry[0] is not parts:
+            entry = self._by_group[key] = parts, _collect(key, parts.values())
+        return entry[1]
 
 
 def _collect(key: PolicyKey, parts: Collection[Sequence[ApiResources]]) -> _ByGroup:
-    every = [part for of_api in parts for part in of_api]
-    groups = frozenset().union(*(part.groups for part in every))
+    all_parts = [part for of_api in parts for part in of_api]
+    groups = frozenset().union(*(part.groups for part in all_parts))
     return {
-        group: frozenset().union(*(part.by_policy[key[1]] for part in every if group in part.groups))
+        group: frozenset().union(*(part.by_policy[key[1]] for part in all_parts if group in part.groups))
         for group in groups
     }

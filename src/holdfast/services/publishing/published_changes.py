@@ -31,8 +31,8 @@ class PublishedChanges:
             self._changes = {snapshot.last.sequence if snapshot.last else 0: snapshot.last}
             self.first = self.sequence
         else:
-            added = {**self._changes, **{change.sequence: change for change in snapshot.changes}}
-            self._changes = dict(list(added.items())[-KEPT:])
+            changes = {**self._changes, **{change.sequence: change for change in snapshot.changes}}
+            self._changes = dict(list(changes.items())[-KEPT:])
 
     def have(self, change: Change | None) -> bool:
         """Return whether *change*, the last one that a transaction sees, was sent; None: it sees none."""

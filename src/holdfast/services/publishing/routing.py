@@ -27,8 +27,8 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     with context.read() as session:
         candidates = apis.list_with_context(session, context.user.organization, path)
         live = [api for api in candidates if api.version == version and api.state.is_served]
-        served = revisions.list_deployed(session, context.user.organization, live)
-    origins = {str(endpoint.origin) for api in served for endpoint in api.endpoints}
+        variants = revisions.list_deployed(session, context.user.organization, live)
+    origins = {str(endpoint.origin) for api in variants for endpoint in api.endpoints}
     parts = [routes, *enforcements.of_origins(context, origins).values()]
     return next(
         (enforcement for progress in _WORST_FIRST for enforcement in parts if enforcement.progress is progress), routes

@@ -52,13 +52,13 @@ class ServedGroup:
             self._retire_later([(r.type_url, r.name) for r in before.all])
         self._scopes.replace(api, before, after)
 
-    def apply(self, built: BuiltScopes) -> int:
+    def apply(self, scopes: BuiltScopes) -> int:
         """
         Send the changes since the last call to the group's gateways; return how many resources.
 
-        *built* has the routes that other groups changed at the same time, so that equal ones are built once.
+        *scopes* has the routes that other groups changed at the same time, so that equal ones are built once.
         """
-        routes, routeless = self._scopes.take_changes(built)
+        routes, routeless = self._scopes.take_changes(scopes)
         upserts = self._upserts + self._groups.share(self._listeners + routes)
         removals = self._removals + routeless
         self._upserts, self._listeners, self._removals = [], [], []
@@ -66,18 +66,18 @@ class ServedGroup:
         return len(upserts)
 
     def _retire_later(self, keys: list[ResourceKey]) -> None:
-        unused = [key for key in keys if self._users[key] <= 0]
-        if unused:
+        unused_keys = [key for key in keys if self._users[key] <= 0]
+        if unused_keys:
             loop = asyncio.get_running_loop()
             due = loop.time() + self._drain
-            self._due.update(dict.fromkeys(unused, due))
-            loop.call_at(due, self._retire, unused, due)
+            self._due.update(dict.fromkeys(unused_keys, due))
+            loop.call_at(due, self._retire, unused_keys, due)
 
     def _retire(self, keys: list[ResourceKey], due: float) -> None:
         # If a resource was used again in the meantime, it has users or another time.
-        unused = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
+        unused_keys = [key for key in keys if self._users[key] <= 0 and self._due.get(key) == due]
         # Envoy drops a secret together with the cluster that names it, so both can be removed in one step.
-        for key in unused:
+        for key in unused_keys:
             del self._users[key], self._due[key]
-        self._cache.apply([], unused)
-        log.info("retired", group=self._name, clusters=sum(key[0] == CLUSTER for key in unused))
+        self._cache.apply([], unused_keys)
+        log.info("retired", group=self._name, clusters=sum(key[0] == CLUSTER for key in unused_keys))

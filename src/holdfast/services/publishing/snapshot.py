@@ -79,22 +79,24 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         identities = take_identities(session, sealing, trust, problems)
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
-        every = groups.list_all(session)
+        all_groups = groups.list_all(session)
         return Snapshot(
-            _by_key(batch), trust, problems, identities, callers, credentials, (), last, every, is_everything=True
+            _by_key(batch), trust, problems, identities, callers, credentials, (), last, all_groups, is_everything=True
         )
 
 
-def read_again(store: Store, sealing: Sealing, last: Change | None, known: Iterable[ApiKey], now: datetime) -> Snapshot:
+def read_again(
+    store: Store, sealing: Sealing, last: Change | None, api_keys: Iterable[ApiKey], now: datetime
+) -> Snapshot:
     """
     Read everything, because the database has lost changes up to *last*, and let other control planes do so.
 
-    Of the APIs that were *known*, some may not exist anymore. Each API counts as changed.
+    Some of the APIs with *api_keys*, which were published before, may not exist anymore. Each API counts as changed.
     """
     with store.write() as session:
         journal.announce_loss(session, last, now)
     everything = read_everything(store, sealing, now)
-    apis = {**dict.fromkeys(known, ()), **everything.apis}
+    apis = {**dict.fromkeys(api_keys, ()), **everything.apis}
     newest = everything.last
     changes = [replace(newest, organization=org, kind="api", key=key) for org, key in apis] if newest else []
     return replace(everything, apis=apis, changes=changes)
@@ -105,22 +107,22 @@ def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datet
     with store.read() as session:
         changes = journal.list_changes_since(session, last)
         gone: dict[ApiKey, Sequence[Api]] = {}
-        wanted: dict[ApiKey, Api] = {}
+        apis_by_key: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
             ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
             origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
             gone |= {(org, api_id): () for api_id in ids}
-            concerned = [*apis.list_with_ids(session, org, ids), *apis.list_using_origins(session, org, origins)]
-            wanted |= {(org, api.id): api for api in concerned}
-        batch = _read_deployed(session, list(wanted.values()))
+            affected_apis = [*apis.list_with_ids(session, org, ids), *apis.list_using_origins(session, org, origins)]
+            apis_by_key |= {(org, api.id): api for api in affected_apis}
+        batch = _read_deployed(session, list(apis_by_key.values()))
         trust, problems = _read_trust(session, batch, now)
         identities = take_identities(session, sealing, trust, problems)
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
-        every = groups.list_all(session)
-        served = gone | dict.fromkeys(wanted, ()) | _by_key(batch)
+        all_groups = groups.list_all(session)
+        variants = gone | dict.fromkeys(apis_by_key, ()) | _by_key(batch)
         newest = changes[-1] if changes else last
-        return Snapshot(served, trust, problems, identities, callers, credentials, changes, newest, every)
+        return Snapshot(variants, trust, problems, identities, callers, credentials, changes, newest, all_groups)
 
 
 def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
@@ -135,8 +137,8 @@ def _read_deployed(session: Session, batch: Sequence[Api]) -> list[Api]:
     by_organization: dict[str, list[Api]] = defaultdict(list)
     for api in batch:
         by_organization[api.organization].append(api)
-    deployed = [revisions.list_deployed(session, org, own) for org, own in by_organization.items()]
-    return _with_fallback(session, [api for own in deployed for api in own])
+    variants = [revisions.list_deployed(session, org, own) for org, own in by_organization.items()]
+    return _with_fallback(session, [api for own in variants for api in own])
 
 
 def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
@@ -166,10 +168,10 @@ def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> tuple[
     trust: _Trust = {}
     problems: _Problems = {}
     for organization, own in origins.items():
-        every = sorted(own)
+        sorted_origins = sorted(own)
         trust[organization], problems[organization] = {}, {}
-        for start in range(0, len(every), _CHUNK):
-            some = every[start : start + _CHUNK]
+        for start in range(0, len(sorted_origins), _CHUNK):
+            some = sorted_origins[start : start + _CHUNK]
             trust[organization] |= _read_readable(session, organization, some, now, problems[organization])
     return trust, problems
 
@@ -196,18 +198,18 @@ def _read_trust_sets(
     # If something can't be read, its origin gets no trust set: falling back to the public roots would change what is
     # trusted.
     names = [str(origin) for origin in origins]
-    imported: dict[str, list[Certificate]] = defaultdict(list)
+    certificates: dict[str, list[Certificate]] = defaultdict(list)
     unreadable: dict[str, str] = {}
     for entry in endpoint_certificates.list_of_origins(session, organization, names):
         try:
-            imported[entry.origin] += entry.trusted
+            certificates[entry.origin] += entry.trusted
         except UnreadableCertificate as error:
             unreadable[entry.origin] = str(error)
     settings = trust_settings.list_by_origin(session, organization, names)
     problems |= {origin: unreadable[name] for origin, name in zip(origins, names, strict=True) if name in unreadable}
     return {
         origin: build_trust_set(
-            settings.get(name) or TrustSettings(organization, name), imported[name], origin.reference, now
+            settings.get(name) or TrustSettings(organization, name), certificates[name], origin.reference, now
         )
         for origin, name in zip(origins, names, strict=True)
         if name not in unreadable

@@ -14,12 +14,12 @@ class Tally:
     """The number of *gateways*, and the names of those that don't have what they should."""
 
     gateways: int
-    awaited: tuple[str, ...]
+    waiting_for: tuple[str, ...]
 
     def describe_waiting(self, absent: tuple[str, ...], *, behind: bool) -> Enforcement:
         """Return the progress; *behind*: what the gateways have isn't what the database has."""
-        number, awaited = (0, ()) if behind else (self.gateways - len(self.awaited), self.awaited)
-        return Enforcement(Progress.WAITING, self.gateways, number, waiting_for=awaited, disconnected=absent)
+        number, waiting_for = (0, ()) if behind else (self.gateways - len(self.waiting_for), self.waiting_for)
+        return Enforcement(Progress.WAITING, self.gateways, number, waiting_for=waiting_for, disconnected=absent)
 
 
 def tally_gateways(targets: Iterable[Target], has: Callable[[Target], bool]) -> Tally:
@@ -37,7 +37,7 @@ def describe_early(targets: Sequence[Target], tally: Tally, absent: tuple[str, .
     refusals = {target.name: reason for target in targets if (reason := target.rejection)}
     if not refusals:
         return None
-    number, reason = tally.gateways - len(tally.awaited), next(iter(refusals.values()))
+    number, reason = tally.gateways - len(tally.waiting_for), next(iter(refusals.values()))
     return Enforcement(
         Progress.REFUSED, tally.gateways, number, reason=reason, waiting_for=tuple(refusals), disconnected=absent
     )

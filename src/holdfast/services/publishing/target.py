@@ -124,8 +124,8 @@ class RemoteTarget:
     @property
     def rejection(self) -> str | None:
         """Why the gateway rejects the version of a resource that *revision* has."""
-        rejected = self.connection.gateway.rejected if self._is_current else {}
-        return next((rejected[key] for key in self.keys if key in rejected), None)
+        reasons = self.connection.gateway.rejected if self._is_current else {}
+        return next((reasons[key] for key in self.keys if key in reasons), None)
 
     @property
     def _is_current(self) -> bool:

@@ -22,8 +22,8 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
     with context.read() as session:
         api = find_api(session, context, api_id)
         current = read_working_copy(session, api)
-        every = revisions.list_of_api(session, api.organization, api.id)
-        return {revision.id: _compare(revisions.get_content(session, revision), current) for revision in every}
+        all_revisions = revisions.list_of_api(session, api.organization, api.id)
+        return {revision.id: _compare(revisions.get_content(session, revision), current) for revision in all_revisions}
 
 
 def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:

@@ -55,10 +55,10 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[Fu
     with context.read() as session:
         current = find_full_api(session, context, api_id)
         api = current.api
-        every = revisions.list_of_api(session, api.organization, api.id)
-        if number is None and not every:
+        all_revisions = revisions.list_of_api(session, api.organization, api.id)
+        if number is None and not all_revisions:
             raise NotFound("revision of API", api_id)
-        revision = find_number(session, api, number) if number is not None else every[-1]
+        revision = find_number(session, api, number) if number is not None else all_revisions[-1]
         serving = deployments.list_revisions(session, api.organization, api.id)
         places = {
             deployment.group: deployment.display_on_devportal
@@ -70,12 +70,12 @@ def read_revision(context: Context, api_id: str, number: int | None) -> tuple[Fu
 
 
 def deploy_revision(
-    context: Context, api_id: str, revision_id: str, wanted: Mapping[str, bool]
+    context: Context, api_id: str, revision_id: str, displays: Mapping[str, bool]
 ) -> list[RevisionDeployment]:
     """
     Let groups of gateways serve a revision, instead of what they served before; return all deployments of revisions.
 
-    *wanted* has the names of groups, and for each whether WSO2's developer portal should show it. If the API isn't
+    *displays* has the names of groups, and for each whether WSO2's developer portal should show it. If the API isn't
     served yet, its working copy isn't deployed anywhere anymore: as in WSO2, it then is only where it was deployed.
 
     Raises:
@@ -88,27 +88,27 @@ def deploy_revision(
         before = find_full_api(session, context, api_id)
         require_right(context, before)
         revision = find_revision(session, context, before.api, revision_id)
-        return deploy(session, context, before, revision, wanted)
+        return deploy(session, context, before, revision, displays)
 
 
 def deploy(
-    session: Session, context: Context, before: FullApi, revision: Revision, wanted: Mapping[str, bool]
+    session: Session, context: Context, before: FullApi, revision: Revision, displays: Mapping[str, bool]
 ) -> list[RevisionDeployment]:
     """Deploy a revision, in the caller's transaction. Raises InvalidField, OldControlPlanes."""
-    chosen = read_groups(list(wanted), groups.list_names(session))
+    chosen = read_groups(list(displays), groups.list_names(session))
     refuse_old_control_planes(
         session,
         KNOWS_REVISIONS,
-        refused="Revisions can't be deployed",
+        change="Revisions can't be deployed",
         effect="it would let its gateways serve the working copy",
     )
     api = before.api
-    pinned = frozenset(group for group, _ in api.pinned)
-    kept = api.groups if api.state.is_live else pinned
-    _save_groups(session, before, kept | chosen)
+    revision_groups = frozenset(group for group, _ in api.pinned)
+    present = api.groups if api.state.is_live else revision_groups
+    _save_groups(session, before, present | chosen)
     for group in sorted(chosen):
-        shown = wanted.get(group, True)
-        deployments.pin(session, api, group, revision.id, context.now, display_on_devportal=shown)
+        is_displayed = displays.get(group, True)
+        deployments.pin(session, api, group, revision.id, context.now, display_on_devportal=is_displayed)
     _save_origins(session, api)
     earlier = {number for group, number in _number_by_group(session, before).items() if group in chosen}
     details = RevisionOf(revision.number, tuple(sorted(chosen)), tuple(sorted(earlier - {revision.number})))
@@ -122,7 +122,7 @@ def undeploy_revision(
     *,
     revision_id: str | None = None,
     number: int | None = None,
-    wanted: Collection[str] | None,
+    group_names: Collection[str] | None,
 ) -> list[RevisionDeployment]:
     """
     Stop serving a revision, given by id or number, at groups of gateways (None: at all); return what is still deployed.
@@ -144,9 +144,9 @@ def undeploy_revision(
             revision = find_number(session, api, number)
         else:
             raise InvalidField("revisionId", "Name the revision: its revisionId or its revisionNumber.")
-        serving = {group for group, pinned in api.pinned if pinned == revision.id}
-        if wanted is not None:
-            serving &= read_groups(list(wanted), groups.list_names(session))
+        serving = {group for group, pinned_id in api.pinned if pinned_id == revision.id}
+        if group_names is not None:
+            serving &= read_groups(list(group_names), groups.list_names(session))
         undeploy(session, context, before, revision, serving)
         return deployments.list_revisions(session, api.organization, api.id)
 
@@ -192,12 +192,12 @@ def _save_groups(session: Session, before: FullApi, chosen: Collection[str]) -> 
 def _save_origins(session: Session, before: Api) -> None:
     """Store the origins of deployed revisions, so that trust there counts as used, is watched and reaches gateways."""
     after = apis.list_with_ids(session, before.organization, [before.id])
-    deployed = (api for api in revisions.list_deployed(session, before.organization, after) if api.revision)
-    origins = {str(endpoint.origin) for api in deployed for endpoint in api.endpoints}
+    variants = (api for api in revisions.list_deployed(session, before.organization, after) if api.revision)
+    origins = {str(endpoint.origin) for api in variants for endpoint in api.endpoints}
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 
 
 def _number_by_group(session: Session, before: FullApi) -> dict[str, int]:
-    known: Sequence[Revision] = revisions.list_of_api(session, before.api.organization, before.api.id)
-    numbers = {revision.id: revision.number for revision in known}
-    return {group: numbers[pinned] for group, pinned in before.api.pinned if pinned in numbers}
+    all_revisions: Sequence[Revision] = revisions.list_of_api(session, before.api.organization, before.api.id)
+    numbers = {revision.id: revision.number for revision in all_revisions}
+    return {group: numbers[revision_id] for group, revision_id in before.api.pinned if revision_id in numbers}

@@ -15,9 +15,9 @@ def list_revision_origins(context: Context, api: Api) -> dict[str, list[int]]:
         return {}
     own = {str(endpoint.origin) for endpoint in api.endpoints}
     with context.read() as session:
-        deployed = revisions.list_deployed(session, context.user.organization, [api])
+        variants = revisions.list_deployed(session, context.user.organization, [api])
     numbers: dict[str, list[int]] = {}
-    for variant in sorted((variant for variant in deployed if variant.revision), key=lambda variant: variant.revision):
+    for variant in sorted((variant for variant in variants if variant.revision), key=lambda variant: variant.revision):
         for origin in sorted({str(endpoint.origin) for endpoint in variant.endpoints} - own):
             numbers.setdefault(origin, []).append(variant.revision)
     return numbers

@@ -16,10 +16,10 @@ from holdfast.store.catalog import revisions
 
 
 def release_revision(
-    session: Session, context: Context, api_id: str, wanted: Mapping[str, bool], description: str, *, rotate: bool
+    session: Session, context: Context, api_id: str, displays: Mapping[str, bool], description: str, *, rotate: bool
 ) -> Revision:
     """
-    Create a revision of an API and deploy it to the groups in *wanted*, in the caller's transaction.
+    Create a revision of an API and deploy it to the groups in *displays*, in the caller's transaction.
 
     With *rotate*, a revision is deleted if the API has MAX_REVISIONS: the oldest that isn't deployed to other groups
     or, if all are, the oldest, which is undeployed first.
@@ -33,21 +33,21 @@ def release_revision(
     full_api = find_full_api(session, context, api_id)
     require_right(context, full_api)
     if rotate:
-        _make_room(session, context, full_api, wanted)
+        _make_room(session, context, full_api, displays)
         full_api = find_full_api(session, context, api_id)
     revision = add_revision(session, context, full_api.api, description)
-    deploy(session, context, full_api, revision, wanted)
+    deploy(session, context, full_api, revision, displays)
     return revision
 
 
-def _make_room(session: Session, context: Context, full_api: FullApi, wanted: Mapping[str, bool]) -> None:
+def _make_room(session: Session, context: Context, full_api: FullApi, displays: Mapping[str, bool]) -> None:
     api = full_api.api
-    known = revisions.list_of_api(session, api.organization, api.id)
-    if len(known) < MAX_REVISIONS:
+    all_revisions = revisions.list_of_api(session, api.organization, api.id)
+    if len(all_revisions) < MAX_REVISIONS:
         return
-    elsewhere = {revision_id for group, revision_id in api.pinned if group not in wanted}
-    oldest = next((revision for revision in known if revision.id not in elsewhere), known[0])
+    elsewhere = {revision_id for group, revision_id in api.pinned if group not in displays}
+    oldest = next((revision for revision in all_revisions if revision.id not in elsewhere), all_revisions[0])
     serving = {group for group, revision_id in api.pinned if revision_id == oldest.id}
-    undeploy(session, context, full_api, oldest, serving - wanted.keys())
-    # Groups in *wanted* that served it get the new revision in the same transaction.
+    undeploy(session, context, full_api, oldest, serving - displays.keys())
+    # Groups in *displays* that served it get the new revision in the same transaction.
     remove_revision(session, context, find_api(session, context, api.id), oldest)

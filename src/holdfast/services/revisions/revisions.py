@@ -129,7 +129,7 @@ def delete_revision(context: Context, api_id: str, revision_id: str) -> None:
     with context.write() as session:
         api = find_api(session, context, api_id)
         revision = find_revision(session, context, api, revision_id)
-        places = sorted(group for group, pinned in api.pinned if pinned == revision.id)
+        places = sorted(group for group, pinned_id in api.pinned if pinned_id == revision.id)
         if places:
             text = (
                 f"{revision.name} is deployed to {', '.join(places)}. Undeploy it, or deploy another one there, first."

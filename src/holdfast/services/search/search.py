@@ -66,5 +66,5 @@ def _find(context: Context, text: str, limit: int) -> Iterator[Hit]:
 def _find_gateways(context: Context, sources: Sources, text: str, limit: int) -> list[Hit]:
     if not context.user.may(Permission.VIEW_APIS):
         return []
-    every = (status for status in statuses.list_statuses(context, sources) if text in status.name.lower())
-    return [Hit(Kind.GATEWAY, status.name, status.name, status.group) for status in every][:limit]
+    matches = (status for status in statuses.list_statuses(context, sources) if text in status.name.lower())
+    return [Hit(Kind.GATEWAY, status.name, status.name, status.group) for status in matches][:limit]

@@ -86,7 +86,7 @@ def describe_traffic(traffic: Traffic) -> TrafficDescription:
         "points": [_describe_point(point) for point in traffic.points],
         "backends": [_describe_share(share) for share in traffic.shares],
         "causes": [{"code": code, "requests": requests} for code, requests in traffic.causes.items()],
-        "lost": traffic.lost,
+        "lost": traffic.lost_count,
     }
 
 

@@ -60,7 +60,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Traffic from *start* to *end*, in steps; *lost* counts what gateways had no place for."""
+    """Traffic from *start* to *end*, in steps; *lost_count* counts what gateways had no place for."""
 
     range: Range
     start: datetime
@@ -69,7 +69,7 @@ class Traffic:
     total: Measures
     shares: Sequence[Share]
     causes: Mapping[str, int]
-    lost: int = 0
+    lost_count: int = 0
 
     @property
     def has_gaps(self) -> bool:
@@ -109,42 +109,42 @@ def count_of_today(context: Context, most: int) -> list[ApiCount]:
     organization = context.user.organization
     with context.read() as session:
         counts = reading.sum_by_api(session, organization, DAY, start_of(context.now, DAY), most)
-        named = api_rows.list_names(session, organization, {api_id for api_id, *_ in counts})
+        names = api_rows.list_names(session, organization, {api_id for api_id, *_ in counts})
     return [
         ApiCount(f"{api.name}:{api.version}", environment, requests, failures)
         for api_id, environment, requests, failures in counts
-        if (api := named.get(api_id))
+        if (api := names.get(api_id))
     ]
 
 
 def _read(context: Context, api: Api | None, range_name: str, environment: str | None, gateway: str | None) -> Traffic:
-    wanted_range = RANGES.get(range_name)
-    if wanted_range is None:
+    chosen = RANGES.get(range_name)
+    if chosen is None:
         raise InvalidField("range", f"Use one of {', '.join(RANGES)}.")
     if environment and environment not in ENVIRONMENTS:
         raise InvalidField("environment", f"Use one of {', '.join(ENVIRONMENTS)}.")
-    start, end = wanted_range.bounds(context.now)
-    wanted = Selection(
+    start, end = chosen.bounds(context.now)
+    selection = Selection(
         context.user.organization,
         api.id if api else EVERY_API,
-        wanted_range.resolution,
+        chosen.resolution,
         start,
         end,
         environment or None,
         gateway or None,
     )
     with context.read() as session:
-        rows = reading.find_traffic(session, wanted)
-        causes = reading.find_causes(session, wanted)
-        coverage = reading.find_coverage(session, wanted.resolution, start, end)
-        deployed = _find_deployed(session, api, {row.gateway for row in rows}) if api else {}
+        rows = reading.find_traffic(session, selection)
+        causes = reading.find_causes(session, selection)
+        coverage = reading.find_coverage(session, selection.resolution, start, end)
+        api_by_gateway = _find_deployed(session, api, {row.gateway for row in rows}) if api else {}
     if gateway:
         coverage = [entry for entry in coverage if entry.gateway == gateway]
-    points = _draw(wanted_range, start, end, rows, coverage)
-    shares = _divide(rows, api, deployed)
+    points = _draw(chosen, start, end, rows, coverage)
+    shares = _divide(rows, api, api_by_gateway)
     total = sum((share.measures for share in shares), NOTHING)
     lost = sum(entry.lost for entry in coverage)
-    return Traffic(wanted_range, start, end, points, total, shares, causes, lost)
+    return Traffic(chosen, start, end, points, total, shares, causes, lost)
 
 
 def _draw(
@@ -155,34 +155,35 @@ def _draw(
     for row in rows:
         step = start_of(row.at, chosen.step)
         measures[step] = measures[step] + row.measures if step in measures else row.measures
-    covered: defaultdict[datetime, set[str]] = defaultdict(set)
+    gateways_by_step: defaultdict[datetime, set[str]] = defaultdict(set)
     late: set[datetime] = set()
     for entry in coverage:
         step = start_of(entry.at, chosen.step)
-        covered[step].add(entry.gateway)
+        gateways_by_step[step].add(entry.gateway)
         late |= {step} if entry.is_late else set()
     points, at = [], start
     while at < end:
         # A gateway with traffic has reported, even if the row of its coverage was deleted.
-        is_known = at in covered or at in measures
+        is_known = at in gateways_by_step or at in measures
         value = measures.get(at, NOTHING) if is_known else None
         points.append(Point(at, value, is_late=at in late))
         at += timedelta(seconds=chosen.step)
-    return _mark_partial(points, covered)
+    return _mark_partial(points, gateways_by_step)
 
 
-def _mark_partial(points: Sequence[Point], covered: Mapping[datetime, set[str]]) -> list[Point]:
+def _mark_partial(points: Sequence[Point], gateways_by_step: Mapping[datetime, set[str]]) -> list[Point]:
     """Mark the points that lack a gateway which has reported before and afterwards."""
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
     for point in points:
-        for gateway in covered.get(point.at, ()):
+        for gateway in gateways_by_step.get(point.at, ()):
             first.setdefault(gateway, point.at)
             last[gateway] = point.at
     return [
         replace(point, is_partial=True)
         if any(
-            first[gateway] < point.at < last[gateway] and gateway not in covered.get(point.at, ()) for gateway in first
+            first[gateway] < point.at < last[gateway] and gateway not in gateways_by_step.get(point.at, ())
+            for gateway in first
         )
         else point
         for point in points
@@ -194,23 +195,23 @@ def _find_deployed(session: Session, api: Api, names: Collection[str]) -> dict[s
     if not api.pinned:
         return {}
     group_of = dict(gateways.list_joined(session))
-    every = revisions.list_deployed(session, api.organization, [api])
-    by_group = {group: variant for variant in every for group in variant.groups}
+    variants = revisions.list_deployed(session, api.organization, [api])
+    by_group = {group: variant for variant in variants for group in variant.groups}
     groups = {name: group_of.get(name, DEFAULT_GROUP) for name in names}
     return {name: by_group[group] for name, group in groups.items() if group in by_group}
 
 
-def _divide(rows: Sequence[StoredTraffic], api: Api | None, deployed: Mapping[str, Api]) -> list[Share]:
+def _divide(rows: Sequence[StoredTraffic], api: Api | None, api_by_gateway: Mapping[str, Api]) -> list[Share]:
     """Return the requests by environment and gateway; production first."""
     sums: dict[tuple[str, str], Measures] = {}
-    certified: dict[tuple[str, str], datetime] = {}
+    certificate_times: dict[tuple[str, str], datetime] = {}
     for row in rows:
         key = row.environment, row.gateway
         sums[key] = sums.get(key, NOTHING) + row.measures
         if row.measures.certificate:
-            certified[key] = row.at
+            certificate_times[key] = row.at
     return [
-        Share(*key, _find_endpoint(deployed.get(key[1], api), key[0]), sums[key], certified.get(key))
+        Share(*key, _find_endpoint(api_by_gateway.get(key[1], api), key[0]), sums[key], certificate_times.get(key))
         for key in sorted(sums)
     ]
 

@@ -58,21 +58,21 @@ class TrafficRecording:
         # Its own thread, because the shared ones may all be waiting for the database.
         self._thread = ThreadPoolExecutor(1, "traffic")
 
-    def take(self, peer: Peer, report: TrafficReport, stored: Callable[[], None]) -> None:
-        """Store *report* of a gateway soon, then call *stored*; ignore it if too many of this gateway wait."""
+    def take(self, peer: Peer, report: TrafficReport, on_stored: Callable[[], None]) -> None:
+        """Store *report* of a gateway soon, then call *on_stored*; ignore it if too many of this gateway wait."""
         if self._by_gateway[peer.name] < MAX_WAITING:
             self._by_gateway[peer.name] += 1
-            self._waiting.append((peer, report, stored))
+            self._waiting.append((peer, report, on_stored))
             self._news.set()
 
     async def follow(self) -> None:
         """Store what arrives, until cancelled."""
         while True:
             while self._waiting:
-                peer, report, stored = self._waiting.popleft()
+                peer, report, on_stored = self._waiting.popleft()
                 self._by_gateway[peer.name] -= 1
                 await run_to_end(self._thread, partial(self.record, peer, report))
-                stored()
+                on_stored()
             self._by_gateway += Counter()  # forgets those without any
             self._news.clear()
             await self._news.wait()
@@ -91,16 +91,16 @@ class TrafficRecording:
             if not now - LATE <= part.minute <= now + EARLY:
                 log.warning("traffic of another time isn't counted", gateway=peer.name, minute=part.minute.isoformat())
                 return
-            deployed = parts.find_deployed(session, peer.group, measures)
+            deployed_apis = parts.find_deployed(session, peer.group, measures)
             own = {
                 subject: subject_measures
                 for subject, subject_measures in measures.items()
-                if (subject.organization, subject.api_id) in deployed
+                if (subject.organization, subject.api_id) in deployed_apis
             }
             if len(own) < len(measures):
                 log.info("traffic of APIs that aren't deployed isn't counted", gateway=peer.name)
-            kept = self._lifetimes.by_resolution()
-            resolutions = [resolution for resolution, lifetime in kept.items() if part.minute > now - lifetime]
+            lifetimes = self._lifetimes.by_resolution()
+            resolutions = [resolution for resolution, lifetime in lifetimes.items() if part.minute > now - lifetime]
             parts.add_measures(session, peer.name, part.minute, own | _sum_up(own), resolutions)
             parts.add_coverage(
                 session,
@@ -115,8 +115,8 @@ class TrafficRecording:
 
 def _read_subjects(clusters: Mapping[str, Measures]) -> dict[Subject, Measures]:
     """Return measures by subject; a name of another form has none."""
-    named = ((read_cluster_name(name), measures) for name, measures in clusters.items())
-    return {Subject(*owner): measures for owner, measures in named if owner and owner[1] != EVERY_API}
+    entries = ((read_cluster_name(name), measures) for name, measures in clusters.items())
+    return {Subject(*owner): measures for owner, measures in entries if owner and owner[1] != EVERY_API}
 
 
 def _sum_up(measures: Mapping[Subject, Measures]) -> dict[Subject, Measures]:

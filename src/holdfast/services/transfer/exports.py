@@ -57,13 +57,13 @@ def export_api(
     context.user.require(Permission.VIEW_CALLER_CERTIFICATES, Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     # As in WSO2, users who can export an API can read everything in its archive, but only there.
     context = replace(context, user=replace(context.user, permissions=context.user.permissions | _GO_WITH_IT))
-    deployed: dict[str, bool] = {}
+    deployments: dict[str, bool] = {}
     if number is None and not latest:
         full_api = get_full_api(context, api_id)
         definition = definitions.get_definition(context, api_id, servers)
     else:
-        full_api, stored, deployed = read_revision(context, api_id, number)
-        definition = stored or write_json(make_default_definition(full_api, servers))
+        full_api, stored_definition, deployments = read_revision(context, api_id, number)
+        definition = stored_definition or write_json(make_default_definition(full_api, servers))
     entries = certificates_of_api(context, full_api.api)
     for entry in entries:
         entry.require_readable()
@@ -85,5 +85,5 @@ def export_api(
             ArchivedDocument(content.document.draft, content.data, content.document.file_name)
             for content in documents.read_documents(context, api_id)
         ),
-        deployed,
+        deployments,
     )

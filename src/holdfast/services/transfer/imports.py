@@ -60,7 +60,7 @@ class ImportedArchive:
 
     full_api: FullApi
     revision: str  # the ID of the new one; empty without deployments
-    unused: tuple[Unused, ...]
+    unused_parts: tuple[Unused, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +127,24 @@ def import_api(
             full_api, members={"operations": definitions.write_operations(definition)} | dict(full_api.members)
         )
     # Before the write transaction, because it can take long.
-    read = [_read(context, archived) for archived in archive.certificates]
-    used, left = read, list[tuple[str, Endpoint, Upload]]()
+    entries = [_read(context, certificate) for certificate in archive.certificates]
+    own_entries, foreign_entries = entries, list[tuple[str, Endpoint, Upload]]()
     if archive.has_replaced_endpoints:
         origins = {endpoint.origin for endpoint in full_api.api.endpoints}
-        used = [entry for entry in read if entry[1].origin in origins]
-        left = [entry for entry in read if entry[1].origin not in origins]
+        own_entries = [entry for entry in entries if entry[1].origin in origins]
+        foreign_entries = [entry for entry in entries if entry[1].origin not in origins]
     contents = _Contents(
         full_api,
         state,
         write_json(definition.content) if definition else "",
-        used,
-        [_read_caller(context, archived) for archived in archive.callers],
+        own_entries,
+        [_read_caller(context, caller) for caller in archive.callers],
         draft.securities,
         archive.thumbnail,
         archive.documents,
         archive.deployments,
     )
-    unused = (*archive.unused, *(_leave_out(alias, target) for alias, target, _ in left))
+    unused_parts = (*archive.unused, *(_leave_out(alias, target) for alias, target, _ in foreign_entries))
     try:
         with context.write() as session:
             full_api, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
@@ -152,7 +152,7 @@ def import_api(
                 raise _DryRun(full_api, revision)
     except _DryRun as end:
         full_api, revision = end.full_api, end.revision
-    return ImportedArchive(full_api, revision, unused)
+    return ImportedArchive(full_api, revision, unused_parts)
 
 
 def _save(
@@ -178,9 +178,9 @@ def _save(
     if contents.thumbnail:
         full_api = replace(full_api, api=save_thumbnail(session, context, full_api.api, contents.thumbnail))
     revision = ""
-    if wanted := contents.deployments:
+    if deployments := contents.deployments:
         api_id = full_api.api.id
-        revision = release_revision(session, context, api_id, wanted, _IMPORTED, rotate=rotate).id
+        revision = release_revision(session, context, api_id, deployments, _IMPORTED, rotate=rotate).id
         full_api = find_full_api(session, context, api_id)
     if not present:
         for action in _WAYS.get(State(contents.state), ()) if contents.state in set(State) else ():
@@ -207,9 +207,9 @@ def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Ce
 
 
 def _find_present(session: Session, context: Context, full_api: FullApi) -> FullApi | None:
-    wanted = full_api.api
-    for api in apis.list_sharing_name_or_context(session, context.user.organization, wanted.name, wanted.context):
-        if (api.name, api.version) == (wanted.name, wanted.version):
+    new_api = full_api.api
+    for api in apis.list_sharing_name_or_context(session, context.user.organization, new_api.name, new_api.context):
+        if (api.name, api.version) == (new_api.name, new_api.version):
             return find_full_api(session, context, api.id)
     return None
 
@@ -218,22 +218,22 @@ def _overwrite(
     session: Session,
     context: Context,
     before: FullApi,
-    wanted: FullApi,
+    full_api: FullApi,
     securities: Securities,
 ) -> FullApi:
-    if wanted.api.context != before.api.context:
+    if full_api.api.context != before.api.context:
         raise InvalidField("context", f"The context of {before.api.name} is {before.api.context} and can't be changed.")
     api = replace(
         before.api,
-        description=wanted.api.description,
-        production=wanted.api.production,
-        sandbox=wanted.api.sandbox,
-        production_group=wanted.api.production_group,
-        sandbox_group=wanted.api.sandbox_group,
+        description=full_api.api.description,
+        production=full_api.api.production,
+        sandbox=full_api.api.sandbox,
+        production_group=full_api.api.production_group,
+        sandbox_group=full_api.api.sandbox_group,
         updated_at=context.now,
     )
     api = set_security(api, before.api, securities)
-    after = FullApi(api, check_members(merge_members(before.members, wanted.members)))
+    after = FullApi(api, check_members(merge_members(before.members, full_api.members)))
     return save_full_api(session, context, before, after)
 
 

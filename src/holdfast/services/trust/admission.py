@@ -83,12 +83,12 @@ def record_change(
     context: Context,
     action: Action,
     entry: EndpointCertificate,
-    removed: Sequence[Certificate] = (),
+    removals: Sequence[Certificate] = (),
 ) -> None:
-    """Write the audit event and the change row for a change of *entry*; *removed* are no longer trusted."""
-    details = CertificatesOf(entry.endpoint, _prints(entry.certificates), _prints(entry.previous), _prints(removed))
+    """Write the audit event and the change row for a change of *entry*; *removals* are no longer trusted."""
+    details = CertificatesOf(entry.endpoint, _prints(entry.certificates), _prints(entry.previous), _prints(removals))
     user, now = context.user, context.now
-    write_down(session, user, now, action, entry.alias, details, changed=("origin", entry.origin))
+    write_down(session, user, now, action, entry.alias, details, change=("origin", entry.origin))
 
 
 def _prints(certificates: Sequence[Certificate]) -> tuple[str, ...]:

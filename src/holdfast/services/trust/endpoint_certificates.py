@@ -36,8 +36,8 @@ class Import:
 
     entry: EndpointCertificate
     findings: tuple[Finding, ...]
-    ignored: tuple[Ignored, ...]
-    used: tuple[Used, ...]
+    ignored_parts: tuple[Ignored, ...]
+    used_parts: tuple[Used, ...]
 
 
 def import_certificate(
@@ -137,9 +137,9 @@ def save_replacement(
     """Save that *after* replaces *before*, which can be restored, in the caller's transaction."""
     _keep_replaced(session, context, before, after)
     endpoint_certificates.update(session, after)
-    removed = [certificate for certificate in before.readable if certificate.fingerprint not in _prints(after.trusted)]
+    removals = [certificate for certificate in before.readable if certificate.fingerprint not in _prints(after.trusted)]
     action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
-    admission.record_change(session, context, action, after, removed)
+    admission.record_change(session, context, action, after, removals)
 
 
 def delete_certificate(context: Context, alias: str, expected: Expected = None) -> EndpointCertificate:

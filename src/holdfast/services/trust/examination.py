@@ -26,8 +26,8 @@ class Inspection:
 
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
-    ignored: tuple[Ignored, ...]
-    used: tuple[Used, ...]
+    ignored_parts: tuple[Ignored, ...]
+    used_parts: tuple[Used, ...]
 
 
 def inspect(
@@ -72,8 +72,8 @@ def examine(
     session: Session, organization: str, origin: Origin, alias: str, certificates: Sequence[Certificate], now: datetime
 ) -> list[Finding]:
     """Return findings about the current or future certificates of *alias*, for a backend at *origin*."""
-    decided = trust_settings.list_by_origin(session, organization, [str(origin)])
-    settings = decided.get(str(origin)) or TrustSettings(organization, str(origin))
+    settings_by_origin = trust_settings.list_by_origin(session, organization, [str(origin)])
+    settings = settings_by_origin.get(str(origin)) or TrustSettings(organization, str(origin))
     # The backend must present one of these; empty if the trust settings skip the host-name check.
     names = build_trust_set(settings, (), origin.reference, now).accepted_names
     elsewhere = endpoint_certificates.list_aliases_with(session, organization, str(origin), certificates, but=alias)

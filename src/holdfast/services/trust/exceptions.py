@@ -26,14 +26,16 @@ def list_active(context: Context) -> list[ActiveException]:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         organization = context.user.organization
-        every = trust_settings.list_with_exception(session, organization, context.now)
-        using = apis.list_using_origins(session, organization, {settings.origin for settings in every}) if every else []
+        active = trust_settings.list_with_exception(session, organization, context.now)
+        using = (
+            apis.list_using_origins(session, organization, {settings.origin for settings in active}) if active else []
+        )
     return [
         ActiveException(
             settings.origin,
             settings.exception,
             tuple(api for api in using if any(str(endpoint.origin) == settings.origin for endpoint in api.endpoints)),
         )
-        for settings in every
+        for settings in active
         if settings.exception
     ]

@@ -122,8 +122,8 @@ def _find_trusted(session: Session, entry: EndpointCertificate) -> list[Endpoint
 
 
 def _find_settings(session: Session, entry: EndpointCertificate) -> TrustSettings:
-    decided = trust_settings.list_by_origin(session, entry.organization, [entry.origin])
-    return decided.get(entry.origin) or TrustSettings(entry.organization, entry.origin)
+    settings_by_origin = trust_settings.list_by_origin(session, entry.organization, [entry.origin])
+    return settings_by_origin.get(entry.origin) or TrustSettings(entry.organization, entry.origin)
 
 
 def _prints(entry: EndpointCertificate) -> set[str]:
@@ -134,4 +134,4 @@ def _save(session: Session, context: Context, before: TrustSettings, after: Trus
     trust_settings.save(session, after)
     changes = compare_settings(before, after)
     action, origin = Action.CHANGE_TRUST_SETTINGS, after.origin
-    write_down(session, context.user, context.now, action, origin, changes, changed=("origin", origin))
+    write_down(session, context.user, context.now, action, origin, changes, change=("origin", origin))

@@ -35,9 +35,9 @@ def list_removed(context: Context, offset: int = 0, limit: int | None = None) ->
         return removed_certificates.find(session, context.user.organization, context.now, offset, limit)
 
 
-def restorable_until(removed: RemovedCertificate) -> datetime:
-    """Return when *removed* will be deleted for good."""
-    return removed.removed_at + removed_certificates.KEEP_REMOVED
+def restorable_until(removed_entry: RemovedCertificate) -> datetime:
+    """Return when *removed_entry* will be deleted for good."""
+    return removed_entry.removed_at + removed_certificates.KEEP_REMOVED
 
 
 def restore_certificate(context: Context, removed_id: str, alias: str | None = None) -> EndpointCertificate:
@@ -57,24 +57,24 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     alias = check_alias(alias) if alias is not None else None
     with context.write() as session:
-        removed = removed_certificates.get(session, context.user.organization, removed_id, context.now)
-        if removed is None:
+        removed_entry = removed_certificates.get(session, context.user.organization, removed_id, context.now)
+        if removed_entry is None:
             raise NotFound("removed certificate", removed_id)
-        admission.refuse_expired(removed.certificates, context.now)
-        target = parse_endpoint(removed.endpoint)
+        admission.refuse_expired(removed_entry.certificates, context.now)
+        target = parse_endpoint(removed_entry.endpoint)
         refuse_foreign(session, context, target)
         refuse_insecure(target)
-        current = endpoint_certificates.get_by_id(session, context.user.organization, removed.entry_id)
+        current = endpoint_certificates.get_by_id(session, context.user.organization, removed_entry.entry_id)
         if current and alias is None:
-            after = _add_previous(current, removed, context.now)
+            after = _add_previous(current, removed_entry, context.now)
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.update(session, after)
         else:
-            after = _build_entry(removed, alias or removed.alias, context)
+            after = _build_entry(removed_entry, alias or removed_entry.alias, context)
             admission.refuse_taken_alias(session, context, after.alias, "Restore it under another alias.")
             admission.refuse_indistinguishable(session, after)
             endpoint_certificates.insert(session, after)
-        removed_certificates.remove(session, removed)
+        removed_certificates.remove(session, removed_entry)
         admission.record_change(session, context, Action.RESTORE_CERTIFICATE, after)
     return after
 
@@ -103,7 +103,7 @@ def keep(
     """
     if not certificates:
         return
-    removed = RemovedCertificate(
+    removed_entry = RemovedCertificate(
         id=str(uuid.uuid4()),
         organization=before.organization,
         entry_id=before.id,
@@ -119,12 +119,14 @@ def keep(
         removed_by=context.user.name,
         created_by=before.created_by,
     )
-    removed_certificates.insert(session, removed)
+    removed_certificates.insert(session, removed_entry)
 
 
-def _add_previous(current: EndpointCertificate, removed: RemovedCertificate, now: datetime) -> EndpointCertificate:
-    every = (*current.previous, *removed.certificates, *removed.previous)
-    previous = tuple({certificate.fingerprint: certificate for certificate in every}.values())
+def _add_previous(
+    current: EndpointCertificate, removed_entry: RemovedCertificate, now: datetime
+) -> EndpointCertificate:
+    certificates = (*current.previous, *removed_entry.certificates, *removed_entry.previous)
+    previous = tuple({certificate.fingerprint: certificate for certificate in certificates}.values())
     if len(previous) > MAX_CERTIFICATES:
         raise Conflict("alias", f"{current.alias} would have more than {MAX_CERTIFICATES} previous certificates.")
     return replace(
@@ -136,19 +138,19 @@ def _add_previous(current: EndpointCertificate, removed: RemovedCertificate, now
     )
 
 
-def _build_entry(removed: RemovedCertificate, alias: str, context: Context) -> EndpointCertificate:
-    deleted = removed.why is Removal.DELETED
+def _build_entry(removed_entry: RemovedCertificate, alias: str, context: Context) -> EndpointCertificate:
+    is_deleted = removed_entry.why is Removal.DELETED
     return EndpointCertificate(
         # A deleted entry keeps its id, so that its earlier replacements can still be undone.
-        id=removed.entry_id if deleted else str(uuid.uuid4()),
-        organization=removed.organization,
+        id=removed_entry.entry_id if is_deleted else str(uuid.uuid4()),
+        organization=removed_entry.organization,
         alias=alias,
-        endpoint=removed.endpoint,
-        origin=removed.origin,
-        certificates=removed.certificates,
-        previous=removed.previous,
-        created_at=removed.created_at if deleted else context.now,
+        endpoint=removed_entry.endpoint,
+        origin=removed_entry.origin,
+        certificates=removed_entry.certificates,
+        previous=removed_entry.previous,
+        created_at=removed_entry.created_at if is_deleted else context.now,
         updated_at=context.now,
-        replaced_at=removed.replaced_at if deleted else None,
-        created_by=removed.created_by if deleted else context.user.name,
+        replaced_at=removed_entry.replaced_at if is_deleted else None,
+        created_by=removed_entry.created_by if is_deleted else context.user.name,
     )

@@ -78,9 +78,9 @@ def retire_previous(context: Context, alias: str, expected: Expected = None) -> 
     return after
 
 
-def find_generation(entry: EndpointCertificate, presented: Sequence[Certificate]) -> Generation:
-    """Return which certificates of *entry* verify the *presented* chain, which begins with the backend's own."""
-    current, previous = (bool(leads_to(presented, anchors)) for anchors in (entry.certificates, entry.previous))
+def find_generation(entry: EndpointCertificate, chain: Sequence[Certificate]) -> Generation:
+    """Return which certificates of *entry* verify *chain*, which begins with the backend's own."""
+    current, previous = (bool(leads_to(chain, anchors)) for anchors in (entry.certificates, entry.previous))
     if current and previous:
         return Generation.BOTH
     if current or previous:
@@ -129,11 +129,11 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
 def _undo(session: Session, before: EndpointCertificate, now: datetime) -> EndpointCertificate:
     certificates, previous = before.previous, before.previous[:0]
     if not certificates:
-        removed = removed_certificates.get_latest_replaced(session, before.organization, before.id, now)
-        if removed is None:
+        removed_entry = removed_certificates.get_latest_replaced(session, before.organization, before.id, now)
+        if removed_entry is None:
             raise NothingBefore(before.alias, undo=True)
-        removed_certificates.remove(session, removed)
-        certificates, previous = removed.certificates, removed.previous
+        removed_certificates.remove(session, removed_entry)
+        certificates, previous = removed_entry.certificates, removed_entry.previous
     return replace(
         before,
         certificates=certificates,

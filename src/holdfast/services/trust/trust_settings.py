@@ -76,12 +76,12 @@ def change_settings(context: Context, endpoint: str, draft: TrustDraft, expected
     """
     context.user.require(Permission.CHANGE_TRUST_SETTINGS)
     target = secure_endpoint(endpoint)
-    checked = check_draft(draft)
+    new_settings = check_draft(draft)
     with context.write() as session:
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
         check_expected(expected, make_settings_tag(before))
-        after = _apply_draft(before, checked, draft)
+        after = _apply_draft(before, new_settings, draft)
         trust = _build_trust(session, after, target, context.now)
         _refuse_rejecting(before, trust)
         trust_settings.save(session, after)
@@ -93,11 +93,11 @@ def preview_settings(context: Context, endpoint: str, draft: TrustDraft) -> Endp
     """Return the trust that *draft* would give the origin of *endpoint*; save nothing. Raises as `change_settings`."""
     context.user.require(Permission.VIEW_APIS)
     target = secure_endpoint(endpoint)
-    checked = check_draft(draft)
+    new_settings = check_draft(draft)
     with context.read() as session:
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
-        trust = _build_trust(session, _apply_draft(before, checked, draft), target, context.now)
+        trust = _build_trust(session, _apply_draft(before, new_settings, draft), target, context.now)
     _refuse_rejecting(before, trust)
     return trust
 
@@ -167,29 +167,31 @@ def _find_settings(session: Session, context: Context, target: Endpoint) -> Trus
     return settings.get(origin) or TrustSettings(context.user.organization, origin)
 
 
-def _apply_draft(before: TrustSettings, checked: TrustSettings, draft: TrustDraft) -> TrustSettings:
+def _apply_draft(before: TrustSettings, settings: TrustSettings, draft: TrustDraft) -> TrustSettings:
     return replace(
-        checked,
+        settings,
         organization=before.organization,
         origin=before.origin,
-        revocation=before.revocation if draft.revocation is None else checked.revocation,
+        revocation=before.revocation if draft.revocation is None else settings.revocation,
         exception=before.exception,
     )
 
 
 def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.list_of_origins(session, settings.organization, [settings.origin])
-    imported = [certificate for entry in entries for certificate in entry.readable]
-    trust = build_trust_set(settings, imported, target.origin.reference, now)
+    certificates = [certificate for entry in entries for certificate in entry.readable]
+    trust = build_trust_set(settings, certificates, target.origin.reference, now)
     problem = next((str(UnreadableCertificate(entry.alias)) for entry in entries if not entry.certificates), "")
     return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)), problem)
 
 
 def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
     """Raise InvalidFields if the gateway would reject every certificate because of a new CRL."""
-    known = {crl.fingerprint for crl in before.revocation}
+    fingerprints = {crl.fingerprint for crl in before.revocation}
     errors = [
-        finding for finding in trust.findings if finding.severity is Severity.ERROR and finding.fingerprint not in known
+        finding
+        for finding in trust.findings
+        if finding.severity is Severity.ERROR and finding.fingerprint not in fingerprints
     ]
     if errors:
         raise InvalidFields([InvalidField("crls", f"{error.message} {error.remedy}") for error in errors])
@@ -197,12 +199,12 @@ def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
 
 def compare_settings(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
     """Return the settings that differ, with their values as text, for the audit log."""
-    changed = (
+    changes = (
         ChangedSetting(field.name.replace("_", " "), _list_values(old), _list_values(new))
         for field in fields(TrustSettings)
         if (old := getattr(before, field.name)) != (new := getattr(after, field.name))
     )
-    return ChangedSettings(tuple(changed))
+    return ChangedSettings(tuple(changes))
 
 
 def _end(exception: TrustException | None, *, expired: bool) -> ExceptionEnd:
@@ -216,5 +218,5 @@ def _list_values(value: object) -> tuple[str, ...]:
 
 
 def _record(session: Session, context: Context, action: Action, settings: TrustSettings, details: Details) -> None:
-    changed: tuple[ChangeKind, str] = ("origin", settings.origin)
-    write_down(session, context.user, context.now, action, settings.origin, details, changed=changed)
+    change: tuple[ChangeKind, str] = ("origin", settings.origin)
+    write_down(session, context.user, context.now, action, settings.origin, details, change=change)

@@ -35,21 +35,21 @@ class UnusedTrust:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftBehind:
-    """The trust that an API leaves behind: *kept* is still in force, *deleted* isn't."""
+class TrustOutcome:
+    """The trust that an API leaves behind: *unused_trust* is still in force, *deleted_trust* isn't."""
 
-    kept: tuple[UnusedTrust, ...] = ()
-    deleted: tuple[UnusedTrust, ...] = ()
+    unused_trust: tuple[UnusedTrust, ...] = ()
+    deleted_trust: tuple[UnusedTrust, ...] = ()
 
 
-def origins_of(api: Api) -> set[str]:
+def list_origins(api: Api) -> set[str]:
     """Return the origins of the endpoints of *api*."""
     return {str(endpoint.origin) for endpoint in api.endpoints}
 
 
-def used_origins(session: Session, api: Api) -> set[str]:
+def list_used_origins(session: Session, api: Api) -> set[str]:
     """Return all origins that *api* uses, including those of deployed revisions."""
-    return origins_of(api) | api_origins.list_of_api(session, api.organization, api.id)
+    return list_origins(api) | api_origins.list_of_api(session, api.organization, api.id)
 
 
 def find_unused(context: Context, origins: Collection[str] | None = None) -> list[UnusedTrust]:
@@ -63,11 +63,11 @@ def find_used_only_by(context: Context, api: Api) -> list[UnusedTrust]:
     """List the trust that no API would use if *api* were deleted, by origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
-        users = apis.list_ids_by_origin(session, context.user.organization, used_origins(session, api))
+        users = apis.list_ids_by_origin(session, context.user.organization, list_used_origins(session, api))
         return _find_trust(session, context, sorted(origin for origin, ids in users.items() if ids == [api.id]))
 
 
-def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
+def delete_unused(context: Context, origins: Collection[str]) -> TrustOutcome:
     """
     Delete the trust of *origins* that no API uses. Certificates can be restored for 30 days, the rest can't.
 
@@ -78,12 +78,12 @@ def delete_unused(context: Context, origins: Collection[str]) -> LeftBehind:
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     with context.write() as session:
         outcome = settle(session, context, origins, delete=True)
-    if not (outcome.deleted or outcome.kept):
+    if not (outcome.deleted_trust or outcome.unused_trust):
         raise NotFound("unused trust for", ", ".join(sorted(origins)))
     return outcome
 
 
-def settle(session: Session, context: Context, origins: Collection[str], *, delete: bool) -> LeftBehind:
+def settle(session: Session, context: Context, origins: Collection[str], *, delete: bool) -> TrustOutcome:
     """
     Return the trust of *origins* that no API uses; with *delete*, delete it. Runs in the caller's transaction.
 
@@ -92,52 +92,52 @@ def settle(session: Session, context: Context, origins: Collection[str], *, dele
     if delete:
         context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     elif not context.user.may(Permission.VIEW_ENDPOINT_CERTIFICATES):
-        return LeftBehind()  # a token that can delete APIs, but not view certificates
-    unused = _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
+        return TrustOutcome()  # a token that can delete APIs, but not view certificates
+    before = _find_trust(session, context, unused_origins.find(session, context.user.organization, origins))
     if not delete:
-        return LeftBehind(kept=tuple(unused))
-    deleted = [_delete(session, context, trust) for trust in unused]
-    kept = _find_trust(session, context, [trust.origin for trust in unused])
-    return LeftBehind(
-        tuple(kept), tuple(trust for trust in deleted if trust.certificates or trust.settings or trust.identity)
+        return TrustOutcome(unused_trust=tuple(before))
+    deletions = [_delete(session, context, trust) for trust in before]
+    after = _find_trust(session, context, [trust.origin for trust in before])
+    return TrustOutcome(
+        tuple(after), tuple(trust for trust in deletions if trust.certificates or trust.settings or trust.identity)
     )
 
 
 def _find_trust(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
     organization = context.user.organization
     certificates = endpoint_certificates.list_of_origins(session, organization, origins)
-    settings = trust_settings.list_by_origin(session, organization, origins)
-    unused = []
+    settings_by_origin = trust_settings.list_by_origin(session, organization, origins)
+    result = []
     for origin in origins:
-        decided = settings.get(origin)
+        settings = settings_by_origin.get(origin)
         trust = UnusedTrust(
             origin,
             tuple(entry for entry in certificates if entry.origin == origin),
-            decided if decided != TrustSettings(organization, origin) else None,
+            settings if settings != TrustSettings(organization, origin) else None,
             gateway_identities.get(session, organization, origin),
         )
         if trust.certificates or trust.settings or trust.identity:
-            unused.append(trust)
-    return unused
+            result.append(trust)
+    return result
 
 
-def _delete(session: Session, context: Context, unused: UnusedTrust) -> UnusedTrust:
-    """Delete the parts of *unused* that the user can; return those."""
-    for entry in unused.certificates:
+def _delete(session: Session, context: Context, trust: UnusedTrust) -> UnusedTrust:
+    """Delete the parts of *trust* that the user can; return those."""
+    for entry in trust.certificates:
         removal.delete_entry(session, context, entry)
-    settings = unused.settings if context.user.may(Permission.CHANGE_TRUST_SETTINGS) else None
-    identity = unused.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
+    settings = trust.settings if context.user.may(Permission.CHANGE_TRUST_SETTINGS) else None
+    identity = trust.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:
-        trust_settings.remove(session, context.user.organization, unused.origin)
-        nothing = TrustSettings(context.user.organization, unused.origin)
+        trust_settings.remove(session, context.user.organization, trust.origin)
+        nothing = TrustSettings(context.user.organization, trust.origin)
         details = Unused(settings=compare_settings(settings, nothing).settings)
-        _record(session, context, Action.DELETE_TRUST_SETTINGS, unused.origin, details)
+        _record(session, context, Action.DELETE_TRUST_SETTINGS, trust.origin, details)
     if identity:
         gateway_identities.remove(session, identity)
         details = Unused(removed=tuple(certificate.fingerprint for certificate in identity.chain))
-        _record(session, context, Action.REMOVE_IDENTITY, unused.origin, details)
-    return replace(unused, settings=settings, identity=identity)
+        _record(session, context, Action.REMOVE_IDENTITY, trust.origin, details)
+    return replace(trust, settings=settings, identity=identity)
 
 
 def _record(session: Session, context: Context, action: Action, origin: str, details: Unused) -> None:
-    write_down(session, context.user, context.now, action, origin, details, changed=("origin", origin))
+    write_down(session, context.user, context.now, action, origin, details, change=("origin", origin))

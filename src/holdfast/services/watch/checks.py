@@ -37,7 +37,7 @@ class Subject:
 class _Memory:
     """The record of a chain that was presented earlier, and of the one that was presented until now."""
 
-    known: PresentedChain | None
+    earlier: PresentedChain | None
     before: PresentedChain | None
 
 
@@ -59,27 +59,27 @@ async def check(store: Transactions, probes: WatchProbes, subject: Subject, now:
     probe = await probes.probe(subject.target, subject.terms)
     if probe is None:
         return None
-    presented = probe.presented
-    if isinstance(presented, Unseen):
-        return see_nothing(subject.endpoint, presented.obstacle.value, now)
-    if not presented.chain:
+    presentation = probe.presentation
+    if isinstance(presentation, Unseen):
+        return see_nothing(subject.endpoint, presentation.obstacle.value, now)
+    if not presentation.chain:
         return see_nothing(subject.endpoint, Cause.UNREADABLE_CERTIFICATE.value, now)
-    chain = presented.chain
+    chain = presentation.chain
     memory = await probes.run(lambda: _recall(store, subject.endpoint, chain))
     coverage = _keep_coverage(subject, chain, now) or await _decide(probes, probe, subject, chain, now)
-    return see_chain(subject.endpoint, memory.known, memory.before, chain, coverage, now)
+    return see_chain(subject.endpoint, memory.earlier, memory.before, chain, coverage, now)
 
 
 def reassess(store: Transactions, sealing: Sealing, place: Place, now: datetime) -> Observation | None:
     """Compare what the backend at *place* presents with its trust; None if that is unchanged. Raises Conflict."""
     subject = read_subject(store, sealing, place, now)
-    if subject is None or not (presented := subject.endpoint.presented):
+    if subject is None or not (presentation := subject.endpoint.presented):
         return None
     coverage, trust = subject.endpoint.coverage, subject.terms.trust
     if coverage and coverage.trust == hash_trust(trust):
         return None
     with store.read() as session:
-        record = presented_chains.get(session, subject.endpoint, presented.chain)
+        record = presented_chains.get(session, subject.endpoint, presentation.chain)
     return Observation(replace(subject.endpoint, coverage=predict(record.certificates, trust, now))) if record else None
 
 
@@ -94,8 +94,8 @@ def _recall(store: Transactions, endpoint: WatchedEndpoint, chain: Sequence[Cert
 
 def _keep_coverage(subject: Subject, chain: Sequence[Certificate], now: datetime) -> Coverage | None:
     """Return the earlier verdict of a gateway if nothing has changed since."""
-    coverage, presented = subject.endpoint.coverage, subject.endpoint.presented
-    if coverage is None or presented is None or presented.chain != hash_chain(chain):
+    coverage, presentation = subject.endpoint.coverage, subject.endpoint.presented
+    if coverage is None or presentation is None or presentation.chain != hash_chain(chain):
         return None
     is_settled = coverage.by_gateway and subject.endpoint.is_trusted(now)
     return coverage if is_settled and coverage.trust == hash_trust(subject.terms.trust) else None

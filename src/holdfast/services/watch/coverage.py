@@ -48,11 +48,11 @@ def settle(chain: Sequence[Certificate], trust: TrustSet, verdict: Verdict | Non
         # The gateway knows better than a comparison that would have rejected the chain.
         until = end if end >= now else chain[0].not_after
         return Coverage(hash_trust(trust), accepted=True, until=until, by_gateway=True)
-    predicted = predict(chain, trust, now)
+    prediction = predict(chain, trust, now)
     if verdict is None or verdict.cause not in CERTIFICATE_CAUSES:
-        return predicted
-    cause = predicted.cause or verdict.cause.value
-    return Coverage(predicted.trust, accepted=False, cause=cause, by_gateway=True)
+        return prediction
+    cause = prediction.cause or verdict.cause.value
+    return Coverage(prediction.trust, accepted=False, cause=cause, by_gateway=True)
 
 
 def find_end(chain: Sequence[Certificate], trust: TrustSet) -> datetime:

@@ -29,18 +29,18 @@ def read_trust(
     Origins with a stored certificate that can't be read are left out.
     """
     organization = context.user.organization
-    trusted: defaultdict[str, list[Certificate]] = defaultdict(list)
+    certificates: defaultdict[str, list[Certificate]] = defaultdict(list)
     unreadable = set()
     for entry in endpoint_certificates.list_of_origins(session, organization, origins):
         try:
-            trusted[entry.origin] += after.get(entry.id, entry).trusted
+            certificates[entry.origin] += after.get(entry.id, entry).trusted
         except UnreadableCertificate:
             unreadable.add(entry.origin)
-    decided = trust_settings.list_by_origin(session, organization, origins)
+    settings = trust_settings.list_by_origin(session, organization, origins)
     return {
         origin: build_trust_set(
-            decided.get(origin) or TrustSettings(organization, origin),
-            trusted[origin],
+            settings.get(origin) or TrustSettings(organization, origin),
+            certificates[origin],
             parse_endpoint(origin).origin.reference,
             context.now,
         )
@@ -50,17 +50,19 @@ def read_trust(
 
 
 def follow_trust(
-    session: Session, context: Context, watched: Mapping[str, WatchedEndpoint]
+    session: Session, context: Context, endpoints: Mapping[str, WatchedEndpoint]
 ) -> dict[str, WatchedEndpoint]:
-    """Return *watched* with what the trust of now says about the backends, if it has changed since the last check."""
-    followed = dict(watched)
-    presented = {
-        origin: watched_endpoint.presented for origin, watched_endpoint in watched.items() if watched_endpoint.presented
+    """Return *endpoints* with what the trust of now says about the backends, if it has changed since the last check."""
+    after_by_origin = dict(endpoints)
+    presentations = {
+        origin: watched_endpoint.presented
+        for origin, watched_endpoint in endpoints.items()
+        if watched_endpoint.presented
     }
-    for origin, trust in read_trust(session, context, presented, {}).items():
-        endpoint = watched[origin]
+    for origin, trust in read_trust(session, context, presentations, {}).items():
+        endpoint = endpoints[origin]
         if endpoint.coverage and endpoint.coverage.trust == hash_trust(trust):
             continue
-        if chain := presented_chains.get(session, endpoint, presented[origin].chain):
-            followed[origin] = replace(endpoint, coverage=predict(chain.certificates, trust, context.now))
-    return followed
+        if chain := presented_chains.get(session, endpoint, presentations[origin].chain):
+            after_by_origin[origin] = replace(endpoint, coverage=predict(chain.certificates, trust, context.now))
+    return after_by_origin

@@ -97,10 +97,12 @@ def list_expiries(
         if period not in bounds:
             raise InvalidField("period", f"There is no such period. Use {EXPIRED}, {LATER} or one of the next months.")
         begin, end = bounds[period]
-    wanted = [readable for readable in _readable_sources(context) if source in (None, readable)]
+    sources = [readable for readable in _readable_sources(context) if source in (None, readable)]
     with context.read() as session:
-        every = [entry for kind in wanted for entry in _LISTS[kind](session, context, begin, end, offset + limit)]
-    return sorted(every, key=lambda entry: (entry.at, entry.source, entry.origin, entry.alias))[offset : offset + limit]
+        entries = [entry for kind in sources for entry in _LISTS[kind](session, context, begin, end, offset + limit)]
+    return sorted(entries, key=lambda entry: (entry.at, entry.source, entry.origin, entry.alias))[
+        offset : offset + limit
+    ]
 
 
 def _readable_sources(context: Context) -> list[Source]:
@@ -117,8 +119,8 @@ def _readable_sources(context: Context) -> list[Source]:
 
 def _list_periods(now: datetime) -> Sequence[tuple[str, datetime, datetime]]:
     months = [_begin_month(now, number) for number in range(MONTHS + 1)]
-    named = [(f"{begin:%Y-%m}", max(begin, now), end) for begin, end in pairwise(months)]
-    return [(EXPIRED, _FIRST, now), *named, (LATER, months[-1], _LAST)]
+    month_periods = [(f"{begin:%Y-%m}", max(begin, now), end) for begin, end in pairwise(months)]
+    return [(EXPIRED, _FIRST, now), *month_periods, (LATER, months[-1], _LAST)]
 
 
 def _begin_month(now: datetime, later: int) -> datetime:
@@ -153,8 +155,8 @@ def _list_trusted(session: Session, context: Context, begin: datetime, end: date
 
 
 def _list_presented(session: Session, context: Context, begin: datetime, end: datetime, limit: int) -> list[Expiry]:
-    wanted = WatchFilter(expires_before=end, expires_after=begin)
-    page, _ = watched_endpoints.find(session, context.user.organization, wanted, context.now, limit=limit)
+    watch_filter = WatchFilter(expires_before=end, expires_after=begin)
+    page, _ = watched_endpoints.find(session, context.user.organization, watch_filter, context.now, limit=limit)
     return [
         Expiry(
             endpoint.presented.expires_at,

@@ -65,9 +65,9 @@ def fold(line: str) -> bytes:
     """Return *line* in UTF-8 with its end, in pieces of at most 75 octets (RFC 5545, section 3.1)."""
     pieces, piece = [], b""
     for character in line:
-        encoded = character.encode("utf-8", "replace")
-        if len(piece) + len(encoded) > _LINE:
+        data = character.encode("utf-8", "replace")
+        if len(piece) + len(data) > _LINE:
             pieces.append(piece)
             piece = b" "
-        piece += encoded
+        piece += data
     return b"\r\n".join([*pieces, piece]) + b"\r\n"

@@ -61,7 +61,7 @@ def see_nothing(endpoint: WatchedEndpoint, cause: str, now: datetime) -> Observa
 
 def see_chain(
     endpoint: WatchedEndpoint,
-    known: PresentedChain | None,
+    earlier: PresentedChain | None,
     before: PresentedChain | None,
     chain: Sequence[Certificate],
     coverage: Coverage,
@@ -70,7 +70,7 @@ def see_chain(
     """
     Return *endpoint* after its backend presented *chain*.
 
-    *before* is what it presented until now, and *known* the record of *chain* if it was presented earlier: backends
+    *before* is what it presented until now, and *earlier* the record of *chain* if it was presented earlier: backends
     behind a load balancer present several certificates in turn, which is not a change each time.
     """
     identity = hash_chain(chain)
@@ -79,10 +79,10 @@ def see_chain(
         return Observation(endpoint)
     kinds = find_changes(before.certificates, chain) if before else ()
     own = chain[0]
-    since = known.first_at if known else now
+    since = earlier.first_at if earlier else now
     # Backends write what they like into certificates.
     presented = Presented(identity, display(own.title), display(own.issuer_title), own.not_after, since)
-    changes = endpoint.changes if known else _date(endpoint.changes, kinds, now)
+    changes = endpoint.changes if earlier else _date(endpoint.changes, kinds, now)
     record = PresentedChain(identity, since, now, kinds, tuple(chain))
     return Observation(replace(endpoint, presented=presented, changes=changes), record)
 

@@ -12,10 +12,10 @@ from holdfast.services.watch.current_trust import read_trust
 from holdfast.store.watch import presented_chains, watched_endpoints
 
 
-def predict_coverage(context: Context, planned: Sequence[PlannedReplacement]) -> dict[str, Coverage]:
+def predict_coverage(context: Context, replacements: Sequence[PlannedReplacement]) -> dict[str, Coverage]:
     """Return by origin whether gateways would accept what its backend presents; nothing for unknown backends."""
-    origins = {replacement.before.origin for replacement in planned}
-    after = {replacement.after.id: replacement.after for replacement in planned}
+    origins = {replacement.before.origin for replacement in replacements}
+    after = {replacement.after.id: replacement.after for replacement in replacements}
     coverage: dict[str, Coverage] = {}
     with context.read() as session:
         trust = read_trust(session, context, origins, after)

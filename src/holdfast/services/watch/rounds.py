@@ -50,16 +50,16 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
     Watched endpoints are inserted and deleted first, so that there is one for each https origin that APIs use.
     """
     with store.read() as session:
-        used, watched = watched_endpoints.list_used(session), watched_endpoints.list_watched(session)
-    missing, unused = used - watched.keys(), watched.keys() - used
-    if missing or unused:
+        current_places, states = watched_endpoints.list_used(session), watched_endpoints.list_watched(session)
+    new_places, gone = current_places - states.keys(), states.keys() - current_places
+    if new_places or gone:
         with store.note(Topic.WATCH) as session:
-            watched_endpoints.add(session, sorted(missing))
-            watched_endpoints.remove(session, unused)
+            watched_endpoints.add(session, sorted(new_places))
+            watched_endpoints.remove(session, gone)
     first, regular = [], []
     # Those of new APIs come before those of a long round.
-    for place in sorted(used, key=lambda known: known not in missing):
-        is_known, retry_at = watched.get(place, (False, None))
+    for place in sorted(current_places, key=lambda place: place not in new_places):
+        is_known, retry_at = states.get(place, (False, None))
         # A later time was set while the clock was wrong.
         if not is_known or (retry_at and not now < retry_at <= now + LONGEST_RETRY):
             first.append(Due(place, None))
@@ -68,13 +68,13 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
     return first + [Due(place, slot) for slot, place in sorted(regular)]
 
 
-def save(store: Notes, observations: Iterable[Observation], reached: Progress) -> None:
+def save(store: Notes, observations: Iterable[Observation], watch_progress: Progress) -> None:
     """Write what has changed, and how far the watch has come. Raises StoreFailure."""
     with store.note(Topic.WATCH) as session:
         for observation in observations:
             if watched_endpoints.save(session, observation.endpoint) and observation.chain:
                 presented_chains.record(session, observation.endpoint, observation.chain)
-        progress.save(session, reached)
+        progress.save(session, watch_progress)
 
 
 def find_news(store: Notes, change: int) -> News:
@@ -85,6 +85,6 @@ def find_news(store: Notes, change: int) -> News:
         for row in changes:
             if row.kind == "api":
                 apis.setdefault(row.organization, set()).add(row.key)
-        has_new = any(watched_endpoints.has_new(session, *changed) for changed in apis.items())
+        has_new = any(watched_endpoints.has_new(session, *ids_of_organization) for ids_of_organization in apis.items())
     places = dict.fromkeys((row.organization, row.key) for row in changes if row.kind == "origin")
     return News(list(places), has_new, max((row.sequence for row in changes), default=change))

@@ -92,14 +92,16 @@ class Watch:
         has changed is taken into account.
         """
         clock = asyncio.get_running_loop().time
-        began, reached, now = clock(), await self._begin(), self._now()
-        if reached.checked_until > now + MAX_CLOCK_SKEW:
+        began, watch_progress, now = clock(), await self._begin(), self._now()
+        if watch_progress.checked_until > now + MAX_CLOCK_SKEW:
             # It was written while a clock was wrong; otherwise, nothing would be checked until then.
-            self._progress = reached = replace(reached, checked_until=now)
+            self._progress = watch_progress = replace(watch_progress, checked_until=now)
             self._unseen.clear()
         if not self._probes.can_probe:
             return False
-        due = await self._probes.run(lambda: rounds.find_due(self._store, reached.checked_until, self._interval, now))
+        due = await self._probes.run(
+            lambda: rounds.find_due(self._store, watch_progress.checked_until, self._interval, now)
+        )
         due = [endpoint for endpoint in due if self._unseen.get(endpoint.place, now) <= now]
         size = self._probes.at_once
         for start in range(0, len(due), size):
@@ -122,13 +124,13 @@ class Watch:
         Return whether a changed API has an endpoint that isn't watched yet.
         """
         self._wake.clear()
-        reached = await self._begin()
-        news = await self._probes.run(lambda: rounds.find_news(self._store, reached.change))
+        watch_progress = await self._begin()
+        news = await self._probes.run(lambda: rounds.find_news(self._store, watch_progress.change))
         for start in range(0, len(news.places), AT_ONCE):
             group = news.places[start : start + AT_ONCE]
             observations = await self._probes.run(partial(self._reassess, group))
             if observations:
-                await self._write(observations, reached)
+                await self._write(observations, watch_progress)
         self._progress = replace(await self._begin(), change=news.change)
         return news.has_new_endpoint
 
@@ -177,21 +179,21 @@ class Watch:
         self, observations: Sequence[Observation], group: Sequence[Due], now: datetime, *, is_last: bool
     ) -> None:
         """Write *observations*, and that the checks of *group* are done."""
-        reached = await self._begin()
+        watch_progress = await self._begin()
         slots = [check.slot for check in group if check.slot]
         if is_last:
-            reached = replace(reached, checked_until=max(reached.checked_until, now))
+            watch_progress = replace(watch_progress, checked_until=max(watch_progress.checked_until, now))
         elif slots:
-            reached = replace(reached, checked_until=slots[-1])
-        if observations or reached != self._progress:
-            await self._write(observations, reached)
+            watch_progress = replace(watch_progress, checked_until=slots[-1])
+        if observations or watch_progress != self._progress:
+            await self._write(observations, watch_progress)
 
-    async def _write(self, observations: Sequence[Observation], reached: Progress) -> None:
+    async def _write(self, observations: Sequence[Observation], watch_progress: Progress) -> None:
         while True:
             try:
-                await self._probes.run(lambda: rounds.save(self._store, observations, reached))
+                await self._probes.run(lambda: rounds.save(self._store, observations, watch_progress))
             except StoreBusy as busy:
                 await asyncio.sleep(busy.seconds)
             else:
-                self._progress = reached
+                self._progress = watch_progress
                 return

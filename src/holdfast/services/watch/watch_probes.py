@@ -33,7 +33,7 @@ WITHIN = 8.0  # seconds for a gateway's verdict
 class WatchProbe:
     """The certificates that a backend presents, and how to ask the gateway that it was seen from for its verdict."""
 
-    presented: Presentation | Unseen
+    presentation: Presentation | Unseen
     place: Place
     addresses: Sequence[str]
 
@@ -82,8 +82,8 @@ class WatchProbes:
             return None
         if isinstance(addresses, Unseen):
             return WatchProbe(addresses, place, ())
-        seen = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
-        return WatchProbe(seen, place, addresses)
+        presentation = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
+        return WatchProbe(presentation, place, addresses)
 
     async def ask(self, before: WatchProbe, target: Endpoint, terms: Terms) -> Verdict | None:
         """Return whether the gateway of *before* accepts the backend's certificates; None if it doesn't answer."""

@@ -41,10 +41,10 @@ class Wanted:
 
 
 def list_watched_endpoints(
-    context: Context, wanted: Wanted, offset: int = 0, limit: int | None = None
+    context: Context, selection: Wanted, offset: int = 0, limit: int | None = None
 ) -> tuple[list[WatchedBackend], int]:
     """
-    Return a page of the watched endpoints that are *wanted*, the first to expire first, and their number.
+    Return a page of the watched endpoints that match *selection*, the first to expire first, and their number.
 
     Raises:
         NotFound: The API doesn't exist.
@@ -52,8 +52,10 @@ def list_watched_endpoints(
     """
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        narrowed = _narrow(session, context, wanted)
-        page, total = watched_endpoints.find(session, context.user.organization, narrowed, context.now, offset, limit)
+        watch_filter = _narrow(session, context, selection)
+        page, total = watched_endpoints.find(
+            session, context.user.organization, watch_filter, context.now, offset, limit
+        )
         return _with_apis(session, context.user.organization, page), total
 
 
@@ -69,8 +71,8 @@ def get_watched_endpoint(context: Context, endpoint_id: str) -> tuple[WatchedBac
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         endpoint = _find(session, context, endpoint_id)
-        presented = endpoint.presented
-        chain = presented_chains.get(session, endpoint, presented.chain) if presented else None
+        presentation = endpoint.presented
+        chain = presented_chains.get(session, endpoint, presentation.chain) if presentation else None
         (backend,) = _with_apis(session, context.user.organization, [endpoint])
         return backend, chain.certificates if chain else ()
 
@@ -88,19 +90,19 @@ def find_watched(context: Context, origins: Collection[str]) -> Mapping[str, Wat
     """Return the watched endpoints of *origins*, by origin, judged by the trust of now."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        watched = watched_endpoints.list_by_origin(session, context.user.organization, origins)
-        return follow_trust(session, context, watched)
+        endpoints = watched_endpoints.list_by_origin(session, context.user.organization, origins)
+        return follow_trust(session, context, endpoints)
 
 
 def find_rejected_changes(context: Context, origins: Collection[str]) -> set[str]:
     """Return those of *origins* whose backends present something new that gateways don't accept."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        watched = watched_endpoints.list_by_origin(session, context.user.organization, origins)
+        endpoints = watched_endpoints.list_by_origin(session, context.user.organization, origins)
         # The trust of an origin is read only if it matters: it has many certificates, which have to be parsed.
-        changed = {origin: endpoint for origin, endpoint in watched.items() if endpoint.changes.at}
-        followed = follow_trust(session, context, changed)
-    return {origin for origin, endpoint in followed.items() if endpoint.rejection(context.now)}
+        candidates = {origin: endpoint for origin, endpoint in endpoints.items() if endpoint.changes.at}
+        current = follow_trust(session, context, candidates)
+    return {origin for origin, endpoint in current.items() if endpoint.rejection(context.now)}
 
 
 def count_statuses(context: Context) -> Mapping[WatchStatus, int]:
@@ -114,24 +116,24 @@ def find_changed(context: Context) -> list[WatchedEndpoint]:
     """Return the endpoints whose backends present something new, those that gateways reject first, then the latest."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        changed, _ = watched_endpoints.find(
+        endpoints, _ = watched_endpoints.find(
             session, context.user.organization, WatchFilter(WatchStatus.CHANGED), context.now
         )
-    latest = sorted(changed, key=lambda endpoint: endpoint.changes.at or context.now, reverse=True)
+    latest = sorted(endpoints, key=lambda endpoint: endpoint.changes.at or context.now, reverse=True)
     return sorted(latest, key=lambda endpoint: endpoint.is_trusted(context.now))
 
 
-def _narrow(session: Session, context: Context, wanted: Wanted) -> WatchFilter:
+def _narrow(session: Session, context: Context, selection: Wanted) -> WatchFilter:
     origins = None
-    if wanted.url:
-        origins = {str(parse_endpoint(wanted.url).origin)}
-    if wanted.api_id:
-        api = apis.get(session, context.user.organization, wanted.api_id)
+    if selection.url:
+        origins = {str(parse_endpoint(selection.url).origin)}
+    if selection.api_id:
+        api = apis.get(session, context.user.organization, selection.api_id)
         if api is None:
-            raise NotFound("API", wanted.api_id)
+            raise NotFound("API", selection.api_id)
         of_api = {str(endpoint.origin) for endpoint in api.endpoints}
         origins = of_api if origins is None else origins & of_api
-    return WatchFilter(wanted.status, origins, wanted.expires_before)
+    return WatchFilter(selection.status, origins, selection.expires_before)
 
 
 def _find(session: Session, context: Context, endpoint_id: str) -> WatchedEndpoint:

@@ -133,5 +133,7 @@ def delete_api(
     """Delete the API and, with *delete_unused*, the trust that no other API uses."""
     api = apis.get_api(context, api_id)
     left = deletion.delete_api(context, api_id, delete_unused=delete_unused)
-    done = "api-deleted-unused" if left.kept else "api-deleted-with-trust" if left.deleted else "api-deleted"
+    done = (
+        "api-deleted-unused" if left.unused_trust else "api-deleted-with-trust" if left.deleted_trust else "api-deleted"
+    )
     return notices.redirect(request, "/apis", done, f"{api.name} {api.version}")

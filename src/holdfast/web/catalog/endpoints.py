@@ -21,7 +21,7 @@ from holdfast.apis.errors import InvalidFields
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
-from holdfast.services.catalog.http1_fallback import fallback_since
+from holdfast.services.catalog.http1_fallback import find_fallback_times
 from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.errors import ContentChanged, OldControlPlanes
 from holdfast.services.trust import unused_trust
@@ -88,12 +88,12 @@ def save(
     typed = {"production": production, "sandbox": sandbox}
     groups, wrong = group_form.read_typed(group, {name: typed[name] for name in ENVIRONMENTS if name in with_endpoint})
     errors |= mistakes | wrong
-    left: tuple[UnusedTrust, ...] = ()
+    unused: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
             securities = seal_drafts(context, runtime.sealing, drafts)
             change = partial(apis.change_endpoints, expected=condition.expected)
-            left = change(context, api_id, *chosen, connections, securities, groups).left.kept
+            unused = change(context, api_id, *chosen, connections, securities, groups).trust.unused_trust
     except ContentChanged as error:
         condition = Condition.after(
             error, changed="this API", lost="secrets" if security_form.has_secrets(kept) else ""
@@ -108,7 +108,7 @@ def save(
         show = partial(_show_page, settings=settings, security=security, group=group, condition=condition)
         return show(request, runtime, context, full_api, 422 if errors else 412, typed, checked, errors)
     api = full_api.api
-    name, origins = f"{api.name} {api.version}", [trust.origin for trust in left]
+    name, origins = f"{api.name} {api.version}", [trust.origin for trust in unused]
     return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
 
@@ -196,7 +196,7 @@ def _show_page(
         group_open=any(name.startswith(group_form.PREFIX) for name in errors or {})
         or any(line.needs_attention for lines in health.values() for line in lines)
         or bool(failures.keys() - ENVIRONMENTS),  # those of the first endpoints are above
-        fallback=fallback_since(context, api),
+        fallback=find_fallback_times(context, api),
         as_json=_write_json(full_api),
         examples=sum(mock.is_example for mock in api.mocks or ()),
         schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),

@@ -119,7 +119,7 @@ def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate
                 certificate,
                 enforcement := enforcements[certificate.entry.origin],
                 context.now,
-                changed=certificate.entry.origin in changed,
+                has_changed=certificate.entry.origin in changed,
             ),
             enforcement,
         )

@@ -18,7 +18,7 @@ from holdfast.network.presentation import Presentation
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
-from holdfast.services.catalog.http1_fallback import connection_to
+from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.offers import why_not_imported
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
@@ -63,7 +63,7 @@ async def check_endpoint(
     """
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
-        used = await run_in_threadpool(connection_to, context, url, connection)
+        used = await run_in_threadpool(find_connection, context, url, connection)
         context.release()
         return HeadAnswer(await runtime.probes.check(context.user, url, terms, used, gateway))
     except _REASONS as error:

@@ -150,7 +150,7 @@ def undeploy(
     """Undeploy a revision from an environment."""
 
     def change() -> str:
-        deployments.undeploy_revision(context, api_id, revision_id=revision, wanted=[environment])
+        deployments.undeploy_revision(context, api_id, revision_id=revision, group_names=[environment])
         return environment
 
     return _change(request, runtime, context, api_id, "revision-undeployed", change)

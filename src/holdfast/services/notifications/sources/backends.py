@@ -32,21 +32,21 @@ def find_failing_backends(
         if failure.latest.environment and failure.last > now - FRESH:
             by_backend[failure.latest.api_id, failure.latest.environment, failure.latest.member].append(failure)
     failing = {
-        backend: seen
-        for backend, seen in by_backend.items()
-        if sum(failure.count for failure in seen) >= FAILS_FROM
-        or any(failure.cause in _ENOUGH_ONCE for failure in seen)
+        backend: group
+        for backend, group in by_backend.items()
+        if sum(failure.count for failure in group) >= FAILS_FROM
+        or any(failure.cause in _ENOUGH_ONCE for failure in group)
     }
-    served = {api.id: api for api in apis.list_with_ids(session, organization, {api_id for api_id, *_ in failing})}
-    for (api_id, environment, member), seen in failing.items():
-        if api_id in served:
-            yield _describe(served[api_id], environment, member, seen)
+    apis_by_id = {api.id: api for api in apis.list_with_ids(session, organization, {api_id for api_id, *_ in failing})}
+    for (api_id, environment, member), group in failing.items():
+        if api_id in apis_by_id:
+            yield _describe(apis_by_id[api_id], environment, member, group)
 
 
-def _describe(api: Api, environment: Environment, member: str, seen: list[Failure]) -> Condition:
-    latest = max(seen, key=lambda failure: failure.last)
-    count, since = sum(failure.count for failure in seen), min(failure.since for failure in seen)
-    gateways = sorted({failure.latest.gateway for failure in seen})
+def _describe(api: Api, environment: Environment, member: str, failures: list[Failure]) -> Condition:
+    latest = max(failures, key=lambda failure: failure.last)
+    count, since = sum(failure.count for failure in failures), min(failure.since for failure in failures)
+    gateways = sorted({failure.latest.gateway for failure in failures})
     endpoint = api.find_member(environment, member)
     where = f"at gateway {gateways[0]}" if len(gateways) == 1 else f"at {len(gateways)} gateways"
     requests = "1 request has" if count == 1 else f"{count:,} requests have"

@@ -29,14 +29,14 @@ WITHIN = timedelta(days=DAYS[0])
 def find_expiring_certificates(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
     """Yield a condition for each trusted certificate that expires soon, or that has and is still in use."""
     kind = EventKind.CERTIFICATE_EXPIRY
-    trusted = [
+    certificates = [
         *expiring.find(session, organization, now + WITHIN),
         *expiring.find(session, organization, now + FIRST, now + WITHIN, only_cas=True),
     ]
     using = apis.list_ids_by_origin(
-        session, organization, {certificate.origin for certificate in trusted if certificate.used}
+        session, organization, {certificate.origin for certificate in certificates if certificate.used}
     )
-    for certificate in trusted:
+    for certificate in certificates:
         threshold = find_threshold(certificate.not_after, now, is_ca=certificate.is_ca)
         if threshold is None or certificate.previous or (threshold == EXPIRED and not certificate.used):
             continue
@@ -56,15 +56,15 @@ def find_expiring_certificates(session: Session, organization: str, now: datetim
 
 
 def _describe_trusted(certificate: ExpiringCertificate, threshold: str, users: int, now: datetime) -> Wording:
-    expired = threshold == EXPIRED
+    is_expired = threshold == EXPIRED
     what = "CA certificate" if certificate.is_ca else "certificate"
     use = "No API uses it." if not users else f"Used by {users} API{'' if users == 1 else 's'}."
     action = "Get the backend's new certificate and replace this one, before the backend switches."
     if not users:
         action = "Delete it, unless an API will use it again."
-    elif expired:
+    elif is_expired:
         action = "Replace it with the certificate that the backend presents now."
-    still = " and is still in use" if expired else ""
+    still = " and is still in use" if is_expired else ""
     return Wording(
         f"The {what} {certificate.alias} {describe_rest(certificate.not_after, now)}{still}",
         f"{certificate.common_name or certificate.issuer}, trusted for {certificate.endpoint}. {use}",

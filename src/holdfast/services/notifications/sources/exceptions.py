@@ -16,15 +16,15 @@ _PATH = "/exceptions"
 def describe_exceptions(events: Iterable[AuditEvent]) -> Iterator[Notification]:
     """Yield a notification for each event about an exception."""
     for event in events:
-        granted = event.action == Action.GRANT_EXCEPTION
+        is_grant = event.action == Action.GRANT_EXCEPTION
         yield Notification(
             event.organization,
             event.at,
             f"{KIND.value}:{event.subject}",
             KIND,
-            Phase.BEGAN if granted else Phase.ENDED,
-            EventSeverity.WARNING if granted else EventSeverity.INFO,
-            _describe_grant(event) if granted else _describe_end(event),
+            Phase.BEGAN if is_grant else Phase.ENDED,
+            EventSeverity.WARNING if is_grant else EventSeverity.INFO,
+            _describe_grant(event) if is_grant else _describe_end(event),
             (f"origin:{event.subject}",),
         )
 

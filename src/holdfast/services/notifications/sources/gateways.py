@@ -20,8 +20,8 @@ def find_lost_gateways(statuses: Iterable[GatewayStatus]) -> Iterator[Condition]
 
 
 def _describe(status: GatewayStatus) -> Condition:
-    seen = status.followed.seen_at if status.followed else None
-    last = f" It was last seen at {seen:%Y-%m-%d %H:%M} UTC." if seen else ""
+    seen_at = status.reported_state.seen_at if status.reported_state else None
+    last = f" It was last seen at {seen_at:%Y-%m-%d %H:%M} UTC." if seen_at else ""
     action = "Check the machine, the process of the gateway, and its connection to the control plane."
     if status.state is GatewayState.EXPIRED:
         action = f"Its certificate has expired. Create a join token with `holdfast gateway enroll {status.name}`."

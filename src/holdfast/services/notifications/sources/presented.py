@@ -21,19 +21,19 @@ KIND = EventKind.PRESENTED_CERTIFICATE
 
 def find_presented(session: Session, organization: str, now: datetime) -> Iterator[Condition]:
     """Yield the conditions of what backends present, except expiries that concern a trusted certificate, too."""
-    watched, _ = watched_endpoints.find(session, organization, WatchFilter(), now)
-    using = apis.list_ids_by_origin(session, organization, [endpoint.origin for endpoint in watched])
-    trusted = {
+    endpoints, _ = watched_endpoints.find(session, organization, WatchFilter(), now)
+    using = apis.list_ids_by_origin(session, organization, [endpoint.origin for endpoint in endpoints])
+    trusted_expiries = {
         (certificate.origin, certificate.not_after)
         for certificate in expiring.find(session, organization, now + WITHIN)
         if not certificate.previous
     }
-    for endpoint in watched:
+    for endpoint in endpoints:
         if endpoint.presented is None:
             continue
         api_ids = using.get(endpoint.origin, [])
         threshold = find_threshold(endpoint.presented.expires_at, now)
-        if threshold and (endpoint.origin, endpoint.presented.expires_at) not in trusted:
+        if threshold and (endpoint.origin, endpoint.presented.expires_at) not in trusted_expiries:
             yield _describe_expiry(endpoint, endpoint.presented, threshold, api_ids, now)
         has_changed = endpoint.changes.at is not None and now - endpoint.changes.at < CHANGED_WITHIN
         if has_changed or endpoint.rejection(now):
@@ -41,16 +41,17 @@ def find_presented(session: Session, organization: str, now: datetime) -> Iterat
 
 
 def _describe_expiry(
-    endpoint: WatchedEndpoint, presented: Presented, threshold: str, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, presentation: Presented, threshold: str, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     return Condition(
-        f"{KIND.value}:{endpoint.origin}:{presented.chain}",
+        f"{KIND.value}:{endpoint.origin}:{presentation.chain}",
         KIND,
         threshold,
         judge_threshold(threshold),
         Wording(
-            f"The certificate of {endpoint.origin} {describe_rest(presented.expires_at, now)}",
-            f"The backend presents {presented.name}, issued by {presented.issuer}. Gateways reject it after that.",
+            f"The certificate of {endpoint.origin} {describe_rest(presentation.expires_at, now)}",
+            f"The backend presents {presentation.name}, issued by {presentation.issuer}. "
+            "Gateways reject it after that.",
             "Ask the backend's owner to renew it, and whether the new one will have another key or issuer.",
             _find_page(api_ids),
         ),
@@ -59,7 +60,7 @@ def _describe_expiry(
 
 
 def _describe_change(
-    endpoint: WatchedEndpoint, presented: Presented, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, presentation: Presented, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     rejection, coverage = endpoint.rejection(now), endpoint.coverage
     if rejection:
@@ -76,12 +77,12 @@ def _describe_change(
     return Condition(
         f"{KIND.value}:{endpoint.origin}",
         KIND,
-        f"{rejection or 'trusted'}:{presented.chain}",
+        f"{rejection or 'trusted'}:{presentation.chain}",
         EventSeverity.ERROR if rejection else EventSeverity.WARNING,
         Wording(
             title,
-            f"Since {presented.since:%Y-%m-%d %H:%M} UTC, the backend presents {presented.name}, issued by "
-            f"{presented.issuer}. {effect}",
+            f"Since {presentation.since:%Y-%m-%d %H:%M} UTC, the backend presents {presentation.name}, issued by "
+            f"{presentation.issuer}. {effect}",
             action,
             _find_page(api_ids),
         ),
