@@ -79,7 +79,11 @@ def _key(column: Column[Any], row: int) -> Any:
 
 
 def _unique(table: SqlTable) -> list[set[str]]:
-    unique = [set(each.columns.keys()) for each in table.constraints if type(each).__name__ == "UniqueConstraint"]
+    unique = [
+        set(constraint.columns.keys())
+        for constraint in table.constraints
+        if type(constraint).__name__ == "UniqueConstraint"
+    ]
     return unique + [set(index.columns.keys()) for index in table.indexes if index.unique]
 
 

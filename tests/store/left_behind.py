@@ -33,6 +33,6 @@ def begin_new_log(path: Path) -> None:
 def kill(path: Path, into: Path) -> Path:
     """Copy the files that a process would leave if it were killed now."""
     into.mkdir()
-    for each in (path, log_of(path)):
-        shutil.copy(each, into / each.name)
+    for source in (path, log_of(path)):
+        shutil.copy(source, into / source.name)
     return into / path.name

@@ -39,13 +39,13 @@ def fill(storage: Storage) -> None:
     """Fill all tables of PostgreSQL; texts and references are numbers, optional columns are empty, times far away."""
     if not isinstance(storage, PostgresqlStorage):
         return
-    run = storage.connection.execute
-    run("SET session_replication_role = replica")  # it doesn't check foreign keys
-    run("INSERT INTO organization VALUES ('default', '2026-01-01')")
-    for table, names, values in run(_COLUMNS).fetchall():
+    execute = storage.connection.execute
+    execute("SET session_replication_role = replica")  # it doesn't check foreign keys
+    execute("INSERT INTO organization VALUES ('default', '2026-01-01')")
+    for table, names, values in execute(_COLUMNS).fetchall():
         statement = f'INSERT INTO "{table}" ({names}) SELECT {values} FROM generate_series(1, {ROWS}) n'  # noqa: S608
-        run(f"{statement} ON CONFLICT DO NOTHING".encode())
-    run("ANALYZE")
+        execute(f"{statement} ON CONFLICT DO NOTHING".encode())
+    execute("ANALYZE")
 
 
 def check_reads(session: Session, query: Callable[[Session], object]) -> None:
@@ -80,5 +80,5 @@ def _rows_read(step: dict[str, Any]) -> float:
     below = sum(map(_rows_read, step.get("Plans", ())))
     if "Relation Name" not in step:
         return below
-    dropped = sum(step.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
-    return below + (step["Actual Rows"] + dropped) * step["Actual Loops"]
+    dropped_rows = sum(step.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
+    return below + (step["Actual Rows"] + dropped_rows) * step["Actual Loops"]

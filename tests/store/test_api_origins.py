@@ -23,16 +23,16 @@ def pizza(store):
     """Store an API that uses MEMBER, and another one that doesn't."""
     api = make_api("Pizza")
     with store.write() as session:
-        for each in (api, make_api("Pasta")):
-            apis.insert(session, each)
+        for any_api in (api, make_api("Pasta")):
+            apis.insert(session, any_api)
         endpoint_certificates.insert(session, make_entry("member", issue("member.test"), endpoint=f"{MEMBER}/base"))
         api_origins.replace(session, ORG, api.id, OriginSource.MEMBER, {MEMBER})
     return api
 
 
-def show(session, shown, sort=Sort.NAME, **wanted):
-    listed, _ = api_overviews.find(session, ORG, OverviewFilter(show=shown, **wanted), sort)
-    return [api.name for api in listed]
+def show(session, states, sort=Sort.NAME, **options):
+    overviews, _ = api_overviews.find(session, ORG, OverviewFilter(show=states, **options), sort)
+    return [api.name for api in overviews]
 
 
 def test_an_origin_of_a_member_is_used(store, pizza):
@@ -51,7 +51,7 @@ def test_lists_of_apis_include_those_with_a_member_at_an_origin(store, pizza):
         api_origins.replace(session, ORG, pizza.id, OriginSource.REVISION, {"http://plain.test"})
     with store.read() as session:
         [entry] = endpoint_certificates.find(session, ORG)[0]
-        later = min(each.not_after for each in entry.certificates) + timedelta(days=1)
+        later = min(certificate.not_after for certificate in entry.certificates) + timedelta(days=1)
         assert show(session, Show.PLAIN) == ["Pizza"]
         assert show(session, Show.UNVERIFIED, unverified=[MEMBER]) == ["Pizza"]
         assert show(session, Show.EXPIRING, expiring=later) == ["Pizza"]
@@ -71,10 +71,10 @@ def test_each_source_replaces_only_its_own_origins(store, pizza):
 
 
 def test_origins_of_retired_apis_are_not_watched_and_those_of_deleted_ones_not_used(store, pizza):
-    retired = make_api("Old", state=State.RETIRED)
+    old = make_api("Old", state=State.RETIRED)
     with store.write() as session:
-        apis.insert(session, retired)
-        api_origins.replace(session, ORG, retired.id, OriginSource.MEMBER, {OTHER})
+        apis.insert(session, old)
+        api_origins.replace(session, ORG, old.id, OriginSource.MEMBER, {OTHER})
         apis.remove(session, pizza)
     with store.read() as session:
         assert watched_endpoints.list_used(session).isdisjoint({(ORG, MEMBER), (ORG, OTHER)})

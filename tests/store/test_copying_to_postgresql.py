@@ -79,15 +79,15 @@ def copy(source):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PostgresqlEngine, "__init__", counting)
-        copied = copy_to_server(source, target)
-    return target, copied, len(statements)
+        totals = copy_to_server(source, target)
+    return target, totals, len(statements)
 
 
 def test_every_row_of_every_table_is_copied(original, copy):
-    target, copied, _ = copy
+    target, totals, _ = copy
     assert open_copy(target) == original
     assert all(len(rows) >= ROWS for rows in original.values())
-    assert (copied.tables, copied.rows) == (len(original), sum(map(len, original.values())))
+    assert (totals.tables, totals.rows) == (len(original), sum(map(len, original.values())))
 
 
 def test_every_row_of_every_table_is_copied_back_to_a_file(original, copied_back):
@@ -108,11 +108,11 @@ def test_numbers_continue_after_the_largest_one_ever_used(copy, copied_back, clo
         last = session.scalar(select(func.max(AuditEventRow.id)))
         organization = session.scalar(select(AuditEventRow.organization_id).limit(1))
         change = ChangeRow(organization_id=organization, at=clock(), kind="api", key="x")
-        said = AuditEventRow(organization_id=organization, at=clock(), user="", action="", subject="", detail="")
-        session.add_all([change, said])
+        event = AuditEventRow(organization_id=organization, at=clock(), user="", action="", subject="", detail="")
+        session.add_all([change, event])
         session.flush()
         assert change.sequence == 4712  # 4711 was deleted
-        assert said.id == last + 1
+        assert event.id == last + 1
         session.rollback()
     store.close()
 
@@ -144,8 +144,8 @@ copy_to_server(Path(sys.argv[1]), parse_location(sys.argv[2]))
 def test_a_copy_that_is_killed_leaves_nothing_and_can_be_repeated(source, original, copy, database, target):
     before = digests(source.parent)
     for statement in (5, copy[2] // 2, copy[2]):  # the first is the one after which starts are refused
-        ended = subprocess.run([sys.executable, "-c", KILLED, source, database.url, str(statement)], check=False)
-        assert ended.returncode == -signal.SIGKILL, statement
+        process = subprocess.run([sys.executable, "-c", KILLED, source, database.url, str(statement)], check=False)
+        assert process.returncode == -signal.SIGKILL, statement
         with pytest.raises(StoreCopying):
             Store(target)
     copy_to_server(source, target)

@@ -22,7 +22,7 @@ EVENTS = """
 
 
 @pytest.fixture
-def told(monkeypatch):
+def log(monkeypatch):
     monkeypatch.setattr(integrity, "log", log := CapturingLogger())
     return log
 
@@ -32,10 +32,10 @@ def run(database, script):
         connection.executescript(script)
 
 
-def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_names_what_was_skipped(database, told):
+def test_a_large_database_is_checked_as_far_as_time_allows_and_the_log_names_what_was_skipped(database, log):
     run(database, EVENTS)
     check_before_start(database, 0.001)
-    (call,) = told.calls
+    (call,) = log.calls
     assert call.args == ("database is too large for a complete check at start",)
     assert call.kwargs["skipped"] in integrity._CHECKS  # noqa: SLF001 - how far it gets depends on the machine
 
@@ -57,14 +57,14 @@ def test_a_first_start_that_was_killed_is_repeated(database, script):
     Store(database).close()
 
 
-def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(database, told):
+def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(database, log):
     orphan = """
         INSERT INTO certificate (endpoint_certificate_id, position, organization_id, der)
         VALUES ('none', 0, 'none', x'00')
     """
     run(database, orphan)
     Store(database).close()
-    (call,) = told.calls
+    (call,) = log.calls
     assert call.args == ("rows refer to missing rows",)
     assert call.kwargs == {"tables": ["certificate"]}
 
@@ -78,7 +78,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
-def test_damage_is_found_before_the_database_is_opened(database, told, script):
+def test_damage_is_found_before_the_database_is_opened(database, log, script):
     run(database, EVENTS.replace("200000", "20"))
     check_before_start(database)
     run(database, script)
@@ -86,4 +86,4 @@ def test_damage_is_found_before_the_database_is_opened(database, told, script):
     with pytest.raises(StoreDamaged):
         Store(database)
     assert database.read_bytes() == before
-    assert told.calls == []
+    assert log.calls == []

@@ -28,11 +28,11 @@ def insert(store, *entries: EndpointCertificate) -> None:
             endpoint_certificates.insert(session, entry)
 
 
-def aliases(store, wanted: Filter = Filter(), sort: Sort = Sort.ALIAS, **options) -> list[str]:  # noqa: B008 - a value
+def aliases(store, filters: Filter = Filter(), sort: Sort = Sort.ALIAS, **options) -> list[str]:  # noqa: B008 - a value
     with store.read() as session:
-        entries = inventory.find(session, "default", wanted, sort, **options)
+        entries = inventory.find(session, "default", filters, sort, **options)
         if not options:
-            assert inventory.count(session, "default", wanted) == len(entries)
+            assert inventory.count(session, "default", filters) == len(entries)
         return [entry.alias for entry in entries]
 
 
@@ -77,17 +77,17 @@ def test_lists_are_sorted_by_any_column_in_both_directions(store, four):
 def test_pages_after_a_position_continue_where_the_last_one_ended(store, four, sort, descending):
     del four
     with store.read() as session:
-        every = inventory.find(session, "default", Filter(), sort, descending=descending)
+        entries = inventory.find(session, "default", Filter(), sort, descending=descending)
         pages, after = [], None
         while page := inventory.find(session, "default", Filter(), sort, descending=descending, after=after, limit=1):
             pages += page
             after = page[-1].position(sort)
-        assert pages == every
+        assert pages == entries
 
 
 def test_filters_can_be_combined(store, four):
     first = min(certificate.not_after for certificate in four["one"].certificates)
-    for wanted, expected in {
+    for filters, expected in {
         Filter(alias="one"): ["one"],
         Filter(endpoint="https://b.test"): ["four", "two"],
         Filter(endpoint="https://b.test:99"): ["four"],
@@ -104,7 +104,7 @@ def test_filters_can_be_combined(store, four):
         Filter(unused=True, issuer="FABRIKAM", expires_before=first + 100 * DAY): ["three"],
         Filter(previous=True): ["three"],
     }.items():
-        assert aliases(store, wanted) == expected, wanted
+        assert aliases(store, filters) == expected, filters
 
 
 def test_an_endpoint_is_not_found_by_the_beginning_of_its_host(store):
@@ -116,10 +116,10 @@ def test_an_endpoint_is_not_found_by_the_beginning_of_its_host(store):
 
 def test_many_unused_origins_are_found_like_a_few(store, four, monkeypatch):
     del four
-    wanted = Filter(unused=True, origins=("https://b.test", "https://pizza.test:8443"))
-    assert aliases(store, wanted) == ["two"]
+    filters = Filter(unused=True, origins=("https://b.test", "https://pizza.test:8443"))
+    assert aliases(store, filters) == ["two"]
     monkeypatch.setattr(inventory, "FEW", 0)
-    assert aliases(store, wanted) == ["two"]
+    assert aliases(store, filters) == ["two"]
     assert aliases(store, Filter(unused=True)) == ["four", "three", "two"]
 
 
@@ -149,16 +149,18 @@ def test_a_search_finds_every_name_and_the_beginning_of_numbers(store, four):
 def test_entries_have_what_lists_show(store, four):
     with store.read() as session:
         (entry,) = inventory.find(session, "default", Filter(alias="three"))
-        users = inventory.list_users(session, "default", {each.origin for each in four.values()})
+        users = inventory.list_users(session, "default", {certificate.origin for certificate in four.values()})
     current = four["three"].certificates
-    assert [each.fingerprint for each in entry.current] == [each.fingerprint for each in current]
-    assert [each.common_name for each in entry.previous] == ["Old"]
+    assert [certificate.fingerprint for certificate in entry.current] == [
+        certificate.fingerprint for certificate in current
+    ]
+    assert [certificate.common_name for certificate in entry.previous] == ["Old"]
     assert (entry.common_name, entry.issuer, entry.expires_at) == (
         "B_0%",
         "Fabrikam Root",
-        min(each.not_after for each in current),
+        min(certificate.not_after for certificate in current),
     )
-    assert [each.is_ca for each in entry.certificates] == [False, True, False]
+    assert [certificate.is_ca for certificate in entry.certificates] == [False, True, False]
     assert users == {"https://pizza.test:8443": Users(2, "Other 1.0.0")}
 
 
@@ -166,43 +168,43 @@ def test_certificates_that_expire_are_listed_one_by_one(store, four):
     one, old = four["one"].certificates[0], four["three"].previous[0]
     with store.read() as session:
         before = one.not_after + timedelta(seconds=1)
-        listed = expiring.find(session, "default", before)
+        expirations = expiring.find(session, "default", before)
         assert expiring.count(session, "default", before) == 3
-        assert sorted((each.alias, each.used, each.previous) for each in listed) == [
+        assert sorted((expiration.alias, expiration.used, expiration.previous) for expiration in expirations) == [
             ("four", False, False),
             ("one", True, False),
             ("three", False, True),
         ]
-        assert (listed[0].fingerprint, listed[0].not_after) == (old.fingerprint, old.not_after)
+        assert (expirations[0].fingerprint, expirations[0].not_after) == (old.fingerprint, old.not_after)
         later = expiring.find(session, "default", before, after=one.not_after)
-        assert {each.alias for each in later} == {"four", "one"}
-        assert [each.alias for each in expiring.find(session, "default", before, limit=1)] == ["three"]
+        assert {expiration.alias for expiration in later} == {"four", "one"}
+        assert [expiration.alias for expiration in expiring.find(session, "default", before, limit=1)] == ["three"]
 
 
 def test_rows_that_an_old_version_changed_or_inserted_are_described_before_they_are_listed(store, anna):
-    kept, changed = make_entry("kept"), make_entry("changed")
-    insert(store, kept, changed)
+    missing, outdated = make_entry("kept"), make_entry("changed")
+    insert(store, missing, outdated)
     der = make_entry("x", issue("new.test", common_name="New", end=3 * DAY)).certificates[0].der
     event = AuditEvent("default", NOW, "otto", Action.IMPORT_CERTIFICATE, "changed", "", None)
     with store.write() as session:
         record(session, event)
         session.execute(
-            text("UPDATE certificate SET fingerprint = NULL WHERE endpoint_certificate_id = :id"), {"id": kept.id}
+            text("UPDATE certificate SET fingerprint = NULL WHERE endpoint_certificate_id = :id"), {"id": missing.id}
         )
         session.execute(
             text("UPDATE certificate SET der = :der WHERE endpoint_certificate_id = :id"),
-            {"id": changed.id, "der": der},
+            {"id": outdated.id, "der": der},
         )
-        entry = {"id": changed.id, "at": NOW.replace(tzinfo=None) + DAY}
+        entry = {"id": outdated.id, "at": NOW.replace(tzinfo=None) + DAY}
         session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), entry)
     context = context_of(store, anna, NOW)
-    assert "changed" in [each.alias for each in find_expiring(context, NOW + 365 * DAY * 10)]
+    assert "changed" in [expiration.alias for expiration in find_expiring(context, NOW + 365 * DAY * 10)]
     with store.read() as session:
         (entry,) = inventory.find(session, "default", Filter(alias="changed"))
         assert (entry.common_name, entry.created_by, entry.current[0].common_name) == ("New", "otto", "New")
         assert not facts.has_undescribed(session)
-        untouched = session.execute(text("SELECT count(*) FROM certificate WHERE fingerprint IS NULL")).scalar()
-    assert untouched == 1
+        number = session.execute(text("SELECT count(*) FROM certificate WHERE fingerprint IS NULL")).scalar()
+    assert number == 1
 
 
 def test_long_and_odd_names_can_be_stored(store):
@@ -210,8 +212,8 @@ def test_long_and_odd_names_can_be_stored(store):
     certificate = replace(entry.certificates[0], common_names=("x\0y" + "ß" * 5_000,), subject="CN=" + "ß" * 9_000)
     insert(store, replace(entry, certificates=(certificate,)))
     with store.read() as session:
-        (stored,) = inventory.find(session, "default", Filter(query="ß"))
-    assert stored.common_name.startswith("x\\00yßß")
+        (listed_entry,) = inventory.find(session, "default", Filter(query="ß"))
+    assert listed_entry.common_name.startswith("x\\00yßß")
 
 
 def test_a_row_with_a_certificate_that_cannot_be_read_is_left_out(store, anna):
@@ -223,7 +225,9 @@ def test_a_row_with_a_certificate_that_cannot_be_read_is_left_out(store, anna):
             text("UPDATE certificate SET der = :der, not_after = NULL WHERE endpoint_certificate_id = :id"), values
         )
         session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), values)
-    assert [each.alias for each in find_expiring(context_of(store, anna, NOW), NOW + 365 * DAY * 10)] == ["kept"]
+    assert [expiration.alias for expiration in find_expiring(context_of(store, anna, NOW), NOW + 365 * DAY * 10)] == [
+        "kept"
+    ]
     assert aliases(store) == ["kept"]
     with store.read() as session:
         assert inventory.count(session, "default", Filter()) == 1

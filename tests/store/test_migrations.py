@@ -52,12 +52,14 @@ def test_foreign_keys_are_created_as_declared(store):
     with store.read() as session:
         inspector = inspect(session.connection())
         for table in Table.metadata.sorted_tables:
-            made = {
+            created_keys = {
                 (tuple(key["constrained_columns"]), key["referred_table"], key["options"].get("ondelete"))
                 for key in inspector.get_foreign_keys(table.name)
             }
-            declared = table.foreign_key_constraints
-            assert made == {(tuple(key.column_keys), key.referred_table.name, key.ondelete) for key in declared}
+            declared_keys = table.foreign_key_constraints
+            assert created_keys == {
+                (tuple(key.column_keys), key.referred_table.name, key.ondelete) for key in declared_keys
+            }
 
 
 def test_texts_sort_by_code_point_whatever_the_locale(store):
@@ -130,8 +132,8 @@ def test_the_previous_version_can_use_the_tables_of_this_one(tmp_path):
         before = columns(connection)
     assert {column: after.get(column) for column in before} == before
     tables = {table for table, _ in before}
-    added = {column: after[column] for column in after.keys() - before.keys() if column[0] in tables}
-    assert [column for column, (_, nullable, default) in added.items() if not nullable and default is None] == []
+    new_columns = {column: after[column] for column in after.keys() - before.keys() if column[0] in tables}
+    assert [column for column, (_, nullable, default) in new_columns.items() if not nullable and default is None] == []
 
 
 def test_a_later_version_that_only_added_to_the_tables_leaves_them_usable(tmp_path):
@@ -198,7 +200,7 @@ def revision(path):
 
 
 def test_a_database_is_copied_before_its_migration(old, monkeypatch):
-    monkeypatch.setattr(opening, "log", told := CapturingLogger())
+    monkeypatch.setattr(opening, "log", log := CapturingLogger())
     before = os.umask(0)
     try:
         Store(old).close()
@@ -208,7 +210,7 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     assert copy.name.startswith(f"holdfast.sqlite.before-{get_newest_revision()}-")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert (revision(old), revision(copy)) == (get_newest_revision(), list_schema_revisions()[1])
-    assert [call.kwargs["copy"] for call in told.calls] == [str(copy)]
+    assert [call.kwargs["copy"] for call in log.calls] == [str(copy)]
     Store(old).close()
     assert copies(old) == [copy]
 
@@ -218,8 +220,8 @@ def test_the_latest_three_copies_are_kept(old):
         copy_before_migration(old, f"000{5 - number}", datetime(2026, 1, number, tzinfo=UTC))
     (old.parent / f"{old.name}.before-restore-20250101T000000Z").touch()
     Store(old).close()
-    kept = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in copies(old)]
-    assert kept == ["0001", "0002", get_newest_revision(), "restore"]
+    reasons = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in copies(old)]
+    assert reasons == ["0001", "0002", get_newest_revision(), "restore"]
 
 
 def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
@@ -256,7 +258,7 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
 
 def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them(tmp_path):
     path = tmp_path / "old.sqlite"
-    said = {
+    members_of = {
         "asking": '{"securityScheme": ["oauth2", "MutualSSL"]}',
         "open": '{"securityScheme": ["oauth2"], "tags": ["mutualssl"]}',
         "odd": '{"securityScheme": "mutualssl"}',
@@ -265,16 +267,16 @@ def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them
         at = "2026-06-01 12:00:00.000000"
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', ?)", (at,))
         columns = "id, organization_id, name, context, version, description, provider, state, created_at, updated_at"
-        for name, members in said.items():
+        for name, members in members_of.items():
             values = (name, "default", name, f"/{name}", "1", "", "anna", "PUBLISHED", at, at)
             marks = ", ".join("?" * len(values))
             connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
             connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
     store = Store(path)
     with store.read() as session:
-        required = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
+        names = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
     store.close()
-    assert required == {"asking"}
+    assert names == {"asking"}
 
 
 def test_the_migration_deploys_every_api_to_the_default_group(tmp_path):

@@ -19,9 +19,9 @@ def test_every_state_is_read_as_it_was_written(store, state):
         apis.insert(session, make_api(state=state))
     with store.read() as session:
         (api,), total = apis.find(session, "default", ApiFilter(status=state.value, exact=frozenset({"status"})))
-        known = session.scalar(text("SELECT state FROM api"))
+        value = session.scalar(text("SELECT state FROM api"))
     assert (api.state, total) == (state, 1)
-    assert known in {"CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"}
+    assert value in {"CREATED", "PUBLISHED", "DEPRECATED", "RETIRED"}
 
 
 def test_a_change_by_an_earlier_version_counts(store):

@@ -23,7 +23,7 @@ from holdfast.store.catalog.api_overviews import OverviewFilter, Show
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.trust import endpoint_certificates, removed_certificates, unused_origins, urgent
 from store.organizations import access, audit, catalog, gateways, identities, notifications, traffic, trust
-from store.organizations.rows import FAR, NOW, Both, describe, dump, insert, sandbox_of
+from store.organizations.rows import FAR, NOW, Pair, describe, dump, insert, sandbox_of
 from store.values import make_api, make_entry
 
 SUBJECTS = (access, audit, catalog, gateways, identities, notifications, traffic, trust)
@@ -56,16 +56,16 @@ class Undo(Exception):
 
 
 @pytest.fixture
-def both(store, anna, otto):
+def pair(store, anna, otto):
     """The same API, certificate and event in two organizations."""
-    owned = Both(
+    pair = Pair(
         describe(anna.organization, otto.organization, anna.name),
         describe(otto.organization, anna.organization, otto.name),
     )
     with store.write() as session:
-        for own in owned:
+        for own in pair:
             insert(session, own)
-    return owned
+    return pair
 
 
 def name(function):
@@ -73,79 +73,83 @@ def name(function):
 
 
 def takes_session(function):
-    return any(each.annotation is Session for each in inspect.signature(function, eval_str=True).parameters.values())
+    return any(
+        parameter.annotation is Session for parameter in inspect.signature(function, eval_str=True).parameters.values()
+    )
 
 
 def test_every_query_function_is_listed():
     prefix = "holdfast.store."
-    modules = {each.name.removeprefix(prefix) for each in pkgutil.walk_packages(holdfast.store.__path__, prefix)}
+    modules = {module.name.removeprefix(prefix) for module in pkgutil.walk_packages(holdfast.store.__path__, prefix)}
     assert OF_THE_INSTALLATION.keys() <= modules
     public = {
         name(function)
         for module in modules - OF_THE_INSTALLATION.keys()
         if not module.startswith("migrations")
-        for called, function in inspect.getmembers(import_module(prefix + module), inspect.isfunction)
-        if function.__module__ == prefix + module and not called.startswith("_") and takes_session(function)
+        for function_name, function in inspect.getmembers(import_module(prefix + module), inspect.isfunction)
+        if function.__module__ == prefix + module and not function_name.startswith("_") and takes_session(function)
     }
     assert public == {name(function) for function in READS.keys() | WRITES.keys() | FOR_ALL}
 
 
-def test_reading_returns_only_the_organizations_own_rows(store, both):
+def test_reading_returns_only_the_organizations_own_rows(store, pair):
     def organizations(rows):
         return [row if isinstance(row, str) else row.organization for row in rows if row]
 
     with store.read() as session:
         for organization, expected in (("default", ["default"]), ("other", ["other"]), ("nobody", [])):
             rows = {
-                name(function): organizations(read(session, organization, both)) for function, read in READS.items()
+                name(function): organizations(read(session, organization, pair)) for function, read in READS.items()
             }
             assert rows == dict.fromkeys(rows, expected)
 
 
-def test_writing_changes_nothing_of_another_organization(store, both):
+def test_writing_changes_nothing_of_another_organization(store, pair):
     with store.read() as session:
         before = dump(session, "other")
 
     def changes(write, organization):
-        changed = []
+        outcomes = []
         with suppress(Undo, IntegrityError, NoResultFound), store.write() as session:
-            write(session, organization, both.other)
-            changed.append(dump(session, "other") != before)
+            write(session, organization, pair.other)
+            outcomes.append(dump(session, "other") != before)
             raise Undo
-        return changed == [True]
+        return outcomes == [True]
 
-    changed = {
+    writers = {
         organization: {name(function) for function, write in WRITES.items() if changes(write, organization)}
         for organization in ("default", "other")
     }
-    assert changed["default"] == set()
-    assert {name(function) for function in WRITES} - changed["other"] == set()  # so each of these calls can change rows
+    assert writers["default"] == set()
+    assert {name(function) for function in WRITES} - writers["other"] == set()  # so each of these calls can change rows
 
 
-def test_imports_and_labels_of_another_organization_do_not_count(store, both):
+def test_imports_and_labels_of_another_organization_do_not_count(store, pair):
     with store.read() as session:
-        for own, another in (both, reversed(both)):
+        for own, other in (pair, reversed(pair)):
             expiring = OverviewFilter(show=Show.EXPIRING, expiring=min(c.not_after for c in own.entry.certificates))
             assert api_overviews.find(session, own.name, expiring) == ([], 0)
             assert api_overviews.list_trusted_at(session, own.name, [sandbox_of(own.name)]) == {}
-            assert unused_origins.find(session, own.name) == sorted([own.unused.origin, own.ended.origin])
-            label = f"label-{another.name}"
+            assert unused_origins.find(session, own.name) == sorted([own.unused_entry.origin, own.past_settings.origin])
+            label = f"label-{other.name}"
             assert endpoint_certificates.find(session, own.name, label=label) == ([], 0)
-            assert urgent.find_expiring(session, own.name, FAR, None, [own.unused.origin]).alias == own.entry.alias
+            assert (
+                urgent.find_expiring(session, own.name, FAR, None, [own.unused_entry.origin]).alias == own.entry.alias
+            )
 
 
-def test_totals_count_only_the_organizations_own_rows(store, both):
-    del both
+def test_totals_count_only_the_organizations_own_rows(store, pair):
+    del pair
     with store.read() as session:
         assert apis.find(session, "default", ApiFilter(), limit=0)[1] == 1
         assert endpoint_certificates.find(session, "default", limit=0)[1] == 2
         assert removed_certificates.find(session, "default", NOW, limit=0)[1] == 1
 
 
-def test_within_one_organization_names_contexts_and_aliases_are_unique(store, both):
-    del both
-    for taken in (make_api(context="/else"), make_api("Else", context="/pizza")):
+def test_within_one_organization_names_contexts_and_aliases_are_unique(store, pair):
+    del pair
+    for rival in (make_api(context="/else"), make_api("Else", context="/pizza")):
         with pytest.raises(IntegrityError), store.write() as session:
-            apis.insert(session, taken)
+            apis.insert(session, rival)
     with pytest.raises(IntegrityError), store.write() as session:
         endpoint_certificates.insert(session, make_entry())

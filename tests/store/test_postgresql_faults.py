@@ -33,7 +33,7 @@ PASSWORD_HASH = "$argon2id$v=19$m=65536,t=3,p=4$salt$digest"
 
 
 @pytest.fixture(scope="module")
-def migrated():
+def migrated_database():
     """A database with tables."""
     database = shared_server().create_database()
     Store(parse_location(database.url)).close()
@@ -41,10 +41,10 @@ def migrated():
 
 
 @pytest.fixture
-def database(migrated):
+def database(migrated_database):
     """A database without rows."""
-    yield migrated
-    with migrated.connect() as connection:
+    yield migrated_database
+    with migrated_database.connect() as connection:
         connection.execute("DELETE FROM organization")
 
 
@@ -106,9 +106,9 @@ def test_a_connection_that_is_lost_during_a_commit_is_not_reported_as_unsaved(st
         session.execute(INSERT, {"id": "acme"})
         end_connections(database)
 
-    with pytest.raises(StoreUncertain, match="The change may have been saved") as raised, store.write() as session:
+    with pytest.raises(StoreUncertain, match="The change may have been saved") as error, store.write() as session:
         lose(session)
-    assert "doesn't know whether the change was saved" in raised.value.public
+    assert "doesn't know whether the change was saved" in error.value.public
     assert woken == ["write"]  # the gateways must get what may have been saved
 
 
@@ -209,6 +209,6 @@ def test_more_transactions_than_connections_wait_and_then_give_up(database, monk
     ],
 )
 def test_no_traceback_has_values_of_rows(store, statement):
-    with pytest.raises(IntegrityError, match="violates") as raised, store.write() as session:
+    with pytest.raises(IntegrityError, match="violates") as error, store.write() as session:
         session.connection().exec_driver_sql(statement, {"id": PASSWORD_HASH})
-    assert PASSWORD_HASH not in "".join(traceback.format_exception(raised.value))
+    assert PASSWORD_HASH not in "".join(traceback.format_exception(error.value))

@@ -22,9 +22,9 @@ def database():
 
 @pytest.fixture
 def store(database):
-    opened = Store(parse_location(database.url))
-    yield opened
-    opened.close()
+    store = Store(parse_location(database.url))
+    yield store
+    store.close()
 
 
 def take(store, holder, seconds=60.0):
@@ -38,7 +38,7 @@ def is_over(store):
 
 
 def test_a_successor_waits_for_the_transaction_of_the_holder(store, database):
-    held, order = take(store, "one", 0.05), []
+    lease, order = take(store, "one", 0.05), []
 
     def succeed():
         assert take(store, "two")
@@ -46,7 +46,7 @@ def test_a_successor_waits_for_the_transaction_of_the_holder(store, database):
 
     successor = threading.Thread(target=succeed)
     with database.connect() as connection:
-        with LeasedStore(store, held).write():
+        with LeasedStore(store, lease).write():
             wait_until(lambda: is_over(store))
             successor.start()
             waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -57,6 +57,6 @@ def test_a_successor_waits_for_the_transaction_of_the_holder(store, database):
 
 
 def test_those_who_only_ask_wait_for_nobody(store):
-    held = take(store, "one")
-    with LeasedStore(store, held).write():
+    lease = take(store, "one")
+    with LeasedStore(store, lease).write():
         assert not is_over(store)

@@ -93,9 +93,9 @@ def test_a_password_is_in_no_text():
     ],
 )
 def test_an_invalid_url_is_rejected_without_repeating_it(url, says):
-    with pytest.raises(ValueError, match=says) as raised:
+    with pytest.raises(ValueError, match=says) as error:
         parse_location(url)
-    assert "hunter2" not in str(raised.value)
+    assert "hunter2" not in str(error.value)
 
 
 def test_two_passwords_are_rejected():

@@ -33,23 +33,23 @@ def database():
 @pytest.fixture
 def stores(database):
     """The stores of two control planes."""
-    with closing(Store(parse_location(database.url))) as one, closing(Store(parse_location(database.url))) as other:
-        yield one, other
+    with closing(Store(parse_location(database.url))) as one, closing(Store(parse_location(database.url))) as second:
+        yield one, second
 
 
 def follow(store, *topics):
     """Return a queue of the topics that *store* is woken for, once it listens."""
-    woken, registered = queue.Queue(), threading.Event()
+    woken, registration = queue.Queue(), threading.Event()
 
     def connect_later(*arguments):
-        registered.wait()  # otherwise, those that are registered later may not be woken
+        registration.wait()  # otherwise, those that are registered later may not be woken
         return connect(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(notifications, "connect", connect_later)
         for topic in topics:
             store.on_note(topic, lambda topic=topic: woken.put((topic, time.monotonic())))
-        registered.set()
+        registration.set()
     wait_until(lambda: {woken.get(timeout=WITHIN)[0]} <= set(topics))  # it wakes everyone when it begins to listen
     settle(woken, len(topics) - 1)
     return woken
@@ -70,13 +70,13 @@ def test_tests_of_a_quiet_connection_wake_nobody(database, monkeypatch):
 
 
 def test_a_change_wakes_the_other_control_plane_within_50_milliseconds(stores):
-    one, other = stores
-    woken, own = follow(one, Topic.CHANGES), follow(other, Topic.CHANGES)
+    one, second = stores
+    woken, own = follow(one, Topic.CHANGES), follow(second, Topic.CHANGES)
 
     def median() -> float:
         times = []
         for _ in range(20):
-            with other.write() as session:
+            with second.write() as session:
                 session.execute(text("SELECT 1"))
             committed_at = time.monotonic()
             topic, at = woken.get(timeout=WITHIN)
@@ -93,9 +93,9 @@ def test_a_change_wakes_the_other_control_plane_within_50_milliseconds(stores):
 def test_a_note_wakes_only_those_who_wait_for_its_topic(stores, monkeypatch, is_pooled):
     monkeypatch.setattr(notifications, "POLL", 60)
     monkeypatch.setattr(ServerConnection, "is_pooled", is_pooled)
-    one, other = stores
+    one, second = stores
     woken = follow(one, Topic.GATEWAYS, Topic.MESSAGES, Topic.CHANGES)
-    with other.note(Topic.MESSAGES):
+    with second.note(Topic.MESSAGES):
         pass
     assert woken.get(timeout=WITHIN)[0] == Topic.MESSAGES
     assert woken.empty()
@@ -103,40 +103,40 @@ def test_a_note_wakes_only_those_who_wait_for_its_topic(stores, monkeypatch, is_
 
 def test_behind_a_connection_pooler_statements_are_not_prepared(database):
     """It gives the client a key for canceling statements in which the process is not that of the server."""
-    another = partial(re.compile(rb"K\x00\x00\x00\x0c.", re.DOTALL).sub, b"K\x00\x00\x00\x0c\x7f")
-    with Wire(("127.0.0.1", database.port), another) as wire:
+    replace_key = partial(re.compile(rb"K\x00\x00\x00\x0c.", re.DOTALL).sub, b"K\x00\x00\x00\x0c\x7f")
+    with Wire(("127.0.0.1", database.port), replace_key) as wire:
         url = database.tcp_url.replace(f"127.0.0.1:{database.port}", wire.address)
-        with connect(parse_location(url, password=database.password)) as pooled:
-            assert (pooled.is_pooled, pooled.prepare_threshold) == (True, None)
+        with connect(parse_location(url, password=database.password)) as connection:
+            assert (connection.is_pooled, connection.prepare_threshold) == (True, None)
         with connect(parse_location(database.url)) as direct:
             assert (direct.is_pooled, direct.prepare_threshold) == (False, 5)
 
 
 def test_a_transaction_that_fails_wakes_nobody(stores):
-    one, other = stores
+    one, second = stores
     woken = follow(one, Topic.CHANGES, Topic.GATEWAYS)
-    with pytest.raises(ZeroDivisionError), other.write():
+    with pytest.raises(ZeroDivisionError), second.write():
         _ = 1 / 0
-    with other.note(Topic.GATEWAYS):
+    with second.note(Topic.GATEWAYS):
         pass
     assert woken.get(timeout=WITHIN)[0] == Topic.GATEWAYS
     assert woken.empty()
 
 
 def test_a_listener_that_fails_does_not_keep_others_from_being_woken(stores):
-    one, other = stores
+    one, second = stores
     woken = follow(one, Topic.CHANGES)
     one.on_note(Topic.GATEWAYS, lambda: 1 / 0)
-    with other.note(Topic.GATEWAYS):
+    with second.note(Topic.GATEWAYS):
         pass
-    with other.write():
+    with second.write():
         pass
     assert woken.get(timeout=WITHIN)[0] == Topic.CHANGES
 
 
 def test_listeners_are_woken_after_a_reconnection(stores, database, monkeypatch):
     monkeypatch.setattr(notifications, "POLL", 0.05)
-    one, other = stores
+    one, second = stores
     woken = follow(one, Topic.CHANGES)
     with database.connect() as connection:
         connection.execute(
@@ -144,7 +144,7 @@ def test_listeners_are_woken_after_a_reconnection(stores, database, monkeypatch)
             "AND datname = current_database()"
         )
     woken.get(timeout=WITHIN)
-    with other.write():
+    with second.write():
         pass
     woken.get(timeout=WITHIN)
 

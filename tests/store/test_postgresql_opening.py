@@ -68,8 +68,8 @@ def test_a_migration_gives_way_to_those_who_use_a_table_and_is_tried_again(datab
         other.execute("BEGIN; LOCK TABLE alembic_version IN SHARE MODE")
         migrating = pool.submit(open_and_close, database)
         with database.connect() as watching:
-            ended = "SELECT count(*) FROM pg_stat_database WHERE datname = current_database() AND xact_rollback > 1"
-            wait_until(lambda: watching.execute(ended).fetchone()[0] == 1, 20)
+            rollbacks = "SELECT count(*) FROM pg_stat_database WHERE datname = current_database() AND xact_rollback > 1"
+            wait_until(lambda: watching.execute(rollbacks).fetchone()[0] == 1, 20)
         assert not migrating.done()
         other.execute("COMMIT")
         migrating.result(30)
@@ -132,9 +132,9 @@ def test_a_server_that_cannot_be_reached_or_refuses_is_explained(database):
         ({"sslmode": "verify-full"}, StoreRefused, "Turn on TLS at the server"),
     ]
     for parameters, kind, says in cases:
-        with pytest.raises(kind, match=says) as raised:
+        with pytest.raises(kind, match=says) as error:
             Store(replace(there, parameters={**there.parameters, **parameters}))
-        assert database.password not in str(raised.value)
+        assert database.password not in str(error.value)
     with pytest.raises(StoreRefused, match=r"password authentication failed.*Check the user"):
         Store(replace(there, password="wrong"))
     with pytest.raises(StoreRefused, match="Set HOLDFAST_DATABASE_PASSWORD"):

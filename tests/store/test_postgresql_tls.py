@@ -19,7 +19,7 @@ CA, OTHER_CA = issue("ca", ca=True), issue("another-ca", ca=True)
 @contextmanager
 def tls_in_front_of(port):
     """Yield a port that takes TLS, as PostgreSQL does; the package for tests is built without it."""
-    context, accepted = server_context(issue("localhost", by=CA)), []
+    context, versions = server_context(issue("localhost", by=CA)), []
 
     def serve(listener):
         with suppress(OSError):
@@ -35,7 +35,7 @@ def tls_in_front_of(port):
                 context.wrap_socket(client, server_side=True) as inside,
                 socket.create_connection(("127.0.0.1", port)) as server,
             ):
-                accepted.append(inside.version())
+                versions.append(inside.version())
                 threading.Thread(target=copy, args=[server, inside], daemon=True).start()
                 copy(inside, server)
 
@@ -46,7 +46,7 @@ def tls_in_front_of(port):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=[listener], daemon=True).start()
-        yield listener.getsockname()[1], accepted
+        yield listener.getsockname()[1], versions
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def location(database, port, host, ca, directory):
 
 
 def test_a_verified_server_is_used(database, tmp_path):
-    with tls_in_front_of(database.port) as (port, accepted):
+    with tls_in_front_of(database.port) as (port, versions):
         with closing(Store(location(database, port, "localhost", CA, tmp_path))) as store, store.read():
             pass
-        assert set(accepted) == {"TLSv1.3"}
+        assert set(versions) == {"TLSv1.3"}
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ QUERIES = {
 def store(databases, tmp_path_factory):
     with databases.separate(tmp_path_factory.mktemp("filled")) as storage:
         fill(storage)
-        with closing(Store(storage.location)) as opened:
-            yield opened
+        with closing(Store(storage.location)) as store:
+            yield store
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())

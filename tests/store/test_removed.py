@@ -19,13 +19,13 @@ pytestmark = pytest.mark.usefixtures("anna")
 SECOND = timedelta(seconds=1)
 
 
-def insert(store, *removed):
+def insert(store, *certificates):
     with store.write() as session:
-        for each in removed:
-            removed_certificates.insert(session, each)
+        for certificate in certificates:
+            removed_certificates.insert(session, certificate)
 
 
-def found(store, now=NOW, **options):
+def find(store, now=NOW, **options):
     with store.read() as session:
         return removed_certificates.find(session, "default", now, **options)
 
@@ -36,30 +36,30 @@ def test_a_removed_certificate_is_read_as_it_was_stored(store):
         previous=(read(issue("3.test")), read(issue("4.test"))),
         replaced_at=NOW - SECOND,
     )
-    removed = make_removed(Removal.DELETED, of=entry)
-    insert(store, removed)
-    assert found(store) == ([removed], 1)
+    certificate = make_removed(Removal.DELETED, of=entry)
+    insert(store, certificate)
+    assert find(store) == ([certificate], 1)
     with store.read() as session:
-        assert removed_certificates.get(session, "default", removed.id, NOW) == removed
+        assert removed_certificates.get(session, "default", certificate.id, NOW) == certificate
 
 
 def test_the_newest_removal_comes_first_in_every_page(store):
     rows = [make_removed(age=age * SECOND) for age in (3, 1, 2)]
     insert(store, *rows)
-    assert found(store) == ([rows[1], rows[2], rows[0]], 3)
-    assert found(store, offset=1, limit=1) == ([rows[2]], 3)
+    assert find(store) == ([rows[1], rows[2], rows[0]], 3)
+    assert find(store, offset=1, limit=1) == ([rows[2]], 3)
 
 
 def test_a_removed_certificate_is_not_found_after_30_days_and_then_deleted(store):
     old, young = make_removed(age=KEEP_REMOVED), make_removed(age=KEEP_REMOVED - SECOND)
     insert(store, old, young)
-    assert found(store) == ([young], 1)
-    assert found(store, NOW - SECOND)[1] == 2
+    assert find(store) == ([young], 1)
+    assert find(store, NOW - SECOND)[1] == 2
     with store.write() as session:
         assert removed_certificates.get(session, "default", old.id, NOW) is None
         assert removed_certificates.get_latest_replaced(session, "default", old.entry_id, NOW) is None
     forget_old_rows(store, NOW)
-    assert found(store, NOW - SECOND) == ([young], 1)
+    assert find(store, NOW - SECOND) == ([young], 1)
 
 
 def test_the_latest_removal_of_an_alias_is_found_ignoring_deletions(store):
@@ -73,10 +73,10 @@ def test_the_latest_removal_of_an_alias_is_found_ignoring_deletions(store):
 
 def test_the_oldest_removals_beyond_the_limit_of_an_alias_are_deleted(store):
     entry = make_entry()
-    deleted = make_removed(Removal.DELETED, of=entry, age=timedelta(days=1))
-    insert(store, deleted, *(make_removed(of=entry, age=n * SECOND) for n in reversed(range(MAX_OF_ALIAS + 2))))
-    rows, number = found(store)
-    assert (number, rows[-1]) == (MAX_OF_ALIAS + 1, deleted)
+    deletion = make_removed(Removal.DELETED, of=entry, age=timedelta(days=1))
+    insert(store, deletion, *(make_removed(of=entry, age=n * SECOND) for n in reversed(range(MAX_OF_ALIAS + 2))))
+    rows, number = find(store)
+    assert (number, rows[-1]) == (MAX_OF_ALIAS + 1, deletion)
     assert rows[-2].removed_at == NOW - (MAX_OF_ALIAS - 1) * SECOND
 
 
@@ -87,15 +87,15 @@ def test_the_oldest_removals_beyond_the_limit_of_an_organization_are_deleted(sto
     insert(store, theirs, *(make_removed(Removal.DELETED, of=make_entry("a", issue("a.test"))) for _ in range(3)))
     of = make_entry("a", issue("a.test"))
     insert(store, *(replace(make_removed(of=of), entry_id=str(n)) for n in range(limit)))
-    assert found(store, limit=0)[1] == limit
+    assert find(store, limit=0)[1] == limit
     with store.read() as session:
         assert removed_certificates.find(session, otto.organization, NOW) == ([theirs], 1)
 
 
 def test_previous_certificates_and_observations_are_read_as_they_were_stored(store):
-    seen = Observation(NOW, NOW - SECOND, Generation.BOTH, NOW - 2 * SECOND, NOW - 3 * SECOND)
+    observation = Observation(NOW, NOW - SECOND, Generation.BOTH, NOW - 2 * SECOND, NOW - 3 * SECOND)
     previous = (read(issue("1.test")), read(issue("2.test")))
-    entry = replace(make_entry(), previous=previous, replaced_at=NOW, observation=seen)
+    entry = replace(make_entry(), previous=previous, replaced_at=NOW, observation=observation)
     with store.write() as session:
         endpoint_certificates.insert(session, entry)
         assert endpoint_certificates.get(session, "default", entry.alias) == entry
@@ -113,6 +113,6 @@ def test_certificates_in_rotation_are_ordered_by_their_last_probe(store):
     with store.write() as session:
         for entry in (*entries, make_entry("quiet")):
             endpoint_certificates.insert(session, entry)
-        wanted = [("default", entry.id) for entry in reversed(entries)]
-        assert endpoint_certificates.list_in_rotation(session, 9) == wanted
-        assert endpoint_certificates.list_in_rotation(session, 2) == wanted[:2]
+        places = [("default", entry.id) for entry in reversed(entries)]
+        assert endpoint_certificates.list_in_rotation(session, 9) == places
+        assert endpoint_certificates.list_in_rotation(session, 2) == places[:2]

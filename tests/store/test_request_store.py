@@ -21,27 +21,27 @@ def add(store):
     return add
 
 
-def seen(request):
+def list_organizations(request):
     with request.read() as session:
         return set(accounts.list_organizations(session))
 
 
 def test_a_request_does_not_see_concurrent_writes(store, add):
     with RequestStore(store) as request:
-        assert seen(request) == set()
+        assert list_organizations(request) == set()
         add("other")
-        assert seen(request) == set()
-    assert seen(store) == {"other"}
+        assert list_organizations(request) == set()
+    assert list_organizations(store) == {"other"}
 
 
 def test_reads_after_a_write_see_it_and_earlier_writes_of_others(store, add):
     with RequestStore(store) as request:
-        assert seen(request) == set()
+        assert list_organizations(request) == set()
         add("other")
         with request.write() as session:
             accounts.insert_organization(session, "mine", datetime.now(UTC))
-            assert seen(request) == {"other", "mine"}, "it reads in the transaction that writes"
-        assert seen(request) == {"other", "mine"}
+            assert list_organizations(request) == {"other", "mine"}, "it reads in the transaction that writes"
+        assert list_organizations(request) == {"other", "mine"}
 
 
 def test_a_failed_write_is_rolled_back(store):
@@ -49,36 +49,36 @@ def test_a_failed_write_is_rolled_back(store):
         with suppress(KeyError), request.write() as session:
             accounts.insert_organization(session, "mine", datetime.now(UTC))
             raise KeyError
-        assert seen(request) == set()
+        assert list_organizations(request) == set()
 
 
 def test_the_transaction_lasts_from_the_first_read_until_release_or_the_end_of_the_block(store, add):
     with RequestStore(store) as request:
         add("before")
-        assert (store.connections, seen(request)) == (0, {"before"})
+        assert (store.connections, list_organizations(request)) == (0, {"before"})
         assert store.connections == 1
         request.release()
         assert store.connections == 0
         add("after")
-        assert seen(request) == {"before", "after"}
+        assert list_organizations(request) == {"before", "after"}
     assert store.connections == 0
 
 
 def test_a_session_cannot_be_used_after_a_write(store):
     """Otherwise it would begin another transaction that nothing ends."""
     with RequestStore(store) as request:
-        with request.read() as kept:
-            accounts.list_organizations(kept)
+        with request.read() as session:
+            accounts.list_organizations(session)
         with request.write():
             pass
         with pytest.raises(InvalidRequestError):
-            accounts.list_organizations(kept)
+            accounts.list_organizations(session)
 
 
 def test_a_waiting_request_keeps_its_transaction_only_while_few_connections_are_in_use(store):
     with ExitStack() as stack:
         request = stack.enter_context(RequestStore(store))
-        seen(request)
+        list_organizations(request)
         request.release_if_crowded()
         assert store.connections == 1
         while not store.is_crowded:  # no request waits for a connection

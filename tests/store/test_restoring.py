@@ -19,7 +19,7 @@ NEW, OLD = ["backed up"], ["backed up", "in the database", "in the log"]
 
 
 @pytest.fixture
-def left(store, database, tmp_path):
+def files(store, database, tmp_path):
     """Return a backup, and the files of a process that was killed later, with transactions only in its log."""
     write(store, "backed up")
     copy_database(database, tmp_path / "backup.sqlite")
@@ -32,33 +32,33 @@ def left(store, database, tmp_path):
 def organizations(path):
     store = Store(path)
     with store.read() as session:
-        found = sorted(accounts.list_organizations(session))
+        ids = sorted(accounts.list_organizations(session))
     store.close()
-    return found
+    return ids
 
 
 def names(path):
-    return sorted(each.name for each in path.parent.iterdir())
+    return sorted(file.name for file in path.parent.iterdir())
 
 
-def test_the_old_database_is_kept_with_its_log(left):
-    backup, database = left
+def test_the_old_database_is_kept_with_its_log(files):
+    backup, database = files
     before = {path.name: path.read_bytes() for path in (database, log_of(database))}
-    kept = replace_database(database, stage(backup, database))
-    assert kept is not None
-    assert kept.read_bytes() == before["holdfast.sqlite"]
-    assert log_of(kept).read_bytes() == before["holdfast.sqlite-wal"]
+    previous = replace_database(database, stage(backup, database))
+    assert previous is not None
+    assert previous.read_bytes() == before["holdfast.sqlite"]
+    assert log_of(previous).read_bytes() == before["holdfast.sqlite-wal"]
     assert organizations(database) == NEW
-    replace_database(database, stage(kept, database))
+    replace_database(database, stage(previous, database))
     assert organizations(database) == OLD
     assert not is_unfinished(database)
 
 
-def test_each_of_several_restores_keeps_the_previous_database(left):
-    backup, database = left
-    kept = {replace_database(database, stage(backup, database)) for _ in range(3)}
-    assert len(kept) == 3
-    assert all(path and path.exists() for path in kept)
+def test_each_of_several_restores_keeps_the_previous_database(files):
+    backup, database = files
+    previous = {replace_database(database, stage(backup, database)) for _ in range(3)}
+    assert len(previous) == 3
+    assert all(path and path.exists() for path in previous)
 
 
 def restore_and_die(backup: Path, database: Path, step: int) -> bool:
@@ -74,43 +74,43 @@ def restore_and_die(backup: Path, database: Path, step: int) -> bool:
             os.kill(os.getpid(), signal.SIGKILL)
     os.close(writing)
     os.waitpid(child, 0)
-    with os.fdopen(reading, "rb") as told:
-        return told.read() != b"done"
+    with os.fdopen(reading, "rb") as pipe:
+        return pipe.read() != b"done"
 
 
-def count_down(left: int) -> None:
-    """Kill this process before its *left*th change of files."""
+def count_down(number: int) -> None:
+    """Kill this process before its *number*th change of files."""
 
-    def counted(original):
+    def count(original):
         def step(*arguments, **more):
-            nonlocal left
-            left -= 1
-            if left <= 0:
+            nonlocal number
+            number -= 1
+            if number <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*arguments, **more)
 
         return step
 
     for owner, name in STEPS:
-        setattr(owner, name, counted(getattr(owner, name)))
+        setattr(owner, name, count(getattr(owner, name)))
 
 
-def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new_database(left, tmp_path):
-    backup, original = left
-    found = []
+def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new_database(files, tmp_path):
+    backup, original = files
+    states = []
     for step in range(1, 100):
         database = kill(original, tmp_path / f"step {step}")
         if not restore_and_die(backup, database, step):
             break
-        decided = is_unfinished(database)
-        found.append(organizations(database))
-        assert found[-1] in (OLD, NEW)
-        assert not decided or found[-1] == NEW
+        is_decided = is_unfinished(database)
+        states.append(organizations(database))
+        assert states[-1] in (OLD, NEW)
+        assert not is_decided or states[-1] == NEW
         assert not is_unfinished(database)
         replace_database(database, stage(backup, database))  # it can be repeated
         assert organizations(database) == NEW
         assert not [name for name in names(database) if name.endswith((".restoring", ".restored"))]
-    assert len(found) > 10
-    assert found == sorted(found, reverse=True)  # first the old state; after some step, the new one
-    assert found[0] == OLD
-    assert found[-1] == NEW
+    assert len(states) > 10
+    assert states == sorted(states, reverse=True)  # first the old state; after some step, the new one
+    assert states[0] == OLD
+    assert states[-1] == NEW

@@ -49,13 +49,13 @@ def test_a_url_that_is_no_longer_accepted_is_not_an_endpoint_and_does_not_hide_o
 
 def test_a_changed_api_replaces_the_old_one(store):
     api = make_api()
-    changed = replace(api, production=None, state=State.CREATED, description="new", updated_at=NOW + HOUR)
+    new_version = replace(api, production=None, state=State.CREATED, description="new", updated_at=NOW + HOUR)
     with store.write() as session:
         apis.insert(session, api)
-        apis.update(session, changed)
+        apis.update(session, new_version)
     with store.write() as session:
-        assert list(apis.list_of_organization(session, "default")) == [changed]
-        apis.remove(session, changed)
+        assert list(apis.list_of_organization(session, "default")) == [new_version]
+        apis.remove(session, new_version)
     with store.read() as session:
         assert apis.get(session, "default", api.id) is None
 
@@ -66,9 +66,9 @@ def test_times_are_stored_as_the_same_moment(store):
     with store.write() as session:
         apis.insert(session, api)
     with store.read() as session:
-        found = apis.get(session, "default", api.id)
-    assert found.created_at == here
-    assert found.created_at.tzinfo is UTC
+        stored_api = apis.get(session, "default", api.id)
+    assert stored_api.created_at == here
+    assert stored_api.created_at.tzinfo is UTC
 
 
 def test_certificates_of_an_alias_are_read_in_order(store):

@@ -41,10 +41,10 @@ def test_a_sealed_secret_opens_and_never_looks_the_same_twice():
 
 def test_backups_know_each_column_of_sealed_secrets():
     columns = [(table.name, column.name) for table in Table.metadata.sorted_tables for column in table.columns]
-    sealed = {column for column in columns if "sealed" in column[1]}
+    sealed_columns = {column for column in columns if "sealed" in column[1]}
     without_secret = {("sealed_value", "sealed")}  # shows only which key sealed it
     short_lived = {("message", "sealed")}  # between control planes that run
-    assert sealed == set(contents.COLUMNS) | without_secret | short_lived
+    assert sealed_columns == set(contents.COLUMNS) | without_secret | short_lived
 
 
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
@@ -56,14 +56,14 @@ def test_a_secret_moved_to_another_row_or_organization_does_not_open(organizatio
 
 def test_a_modified_secret_does_not_open():
     own = sealing(new_key())
-    sealed = own.seal(SECRET, "default", "row")
-    for at in range(len(sealed)):
-        changed = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
+    sealed_secret = own.seal(SECRET, "default", "row")
+    for at in range(len(sealed_secret)):
+        modified_secret = sealed_secret[:at] + bytes([sealed_secret[at] ^ 1]) + sealed_secret[at + 1 :]
         with pytest.raises(CannotUnseal):
-            own.open(changed, "default", "row")
-    for size in range(len(sealed)):
+            own.open(modified_secret, "default", "row")
+    for size in range(len(sealed_secret)):
         with pytest.raises(CannotUnseal):
-            own.open(sealed[:size], "default", "row")
+            own.open(sealed_secret[:size], "default", "row")
 
 
 def test_another_key_does_not_open_a_secret():
@@ -74,49 +74,49 @@ def test_another_key_does_not_open_a_secret():
 def test_the_first_key_seals_and_all_open():
     old, new = new_key(), new_key()
     before = sealing(old).seal(SECRET, "default", "row")
-    both = sealing(new, old)
-    assert both.open(before, "default", "row") == SECRET
-    assert sealing(new).open(both.seal(SECRET, "default", "row"), "default", "row") == SECRET
+    all_keys = sealing(new, old)
+    assert all_keys.open(before, "default", "row") == SECRET
+    assert sealing(new).open(all_keys.seal(SECRET, "default", "row"), "default", "row") == SECRET
 
 
-@pytest.mark.parametrize("given", ["", " ", "geheim", base64.b64encode(b"short").decode(), "ä" * 44, "A" * 44])
-def test_a_text_that_is_not_a_key_is_rejected_without_being_shown(given: str):
-    with pytest.raises(UnusableSealingKey) as refused:
-        read_keys(given, "HOLDFAST_SEALING_KEY")
-    assert "HOLDFAST_SEALING_KEY" in str(refused.value)
-    assert not given.strip() or given not in str(refused.value)
-    assert refused.value.__cause__ is None
+@pytest.mark.parametrize("text", ["", " ", "geheim", base64.b64encode(b"short").decode(), "ä" * 44, "A" * 44])
+def test_a_text_that_is_not_a_key_is_rejected_without_being_shown(text: str):
+    with pytest.raises(UnusableSealingKey) as refusal:
+        read_keys(text, "HOLDFAST_SEALING_KEY")
+    assert "HOLDFAST_SEALING_KEY" in str(refusal.value)
+    assert not text.strip() or text not in str(refusal.value)
+    assert refusal.value.__cause__ is None
 
 
 def test_the_key_is_created_in_the_data_directory_when_first_needed(tmp_path):
     own = open_sealing(Settings(), tmp_path)
     assert list(tmp_path.iterdir()) == []
-    sealed = own.seal(SECRET, "default", "row")
+    sealed_secret = own.seal(SECRET, "default", "row")
     assert [file.name for file in tmp_path.iterdir()] == [KEY_FILE]
     assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert open_sealing(Settings(), tmp_path).open(sealed, "default", "row") == SECRET
+    assert open_sealing(Settings(), tmp_path).open(sealed_secret, "default", "row") == SECRET
 
 
 def test_opening_a_secret_does_not_create_a_missing_key(tmp_path):
-    sealed = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
-    kept = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
+    sealed_secret = open_sealing(Settings(), tmp_path).seal(SECRET, "default", "row")
+    moved_file = (tmp_path / KEY_FILE).rename(tmp_path / "kept")
     later = open_sealing(Settings(), tmp_path)
     with pytest.raises(CannotUnseal, match="sealed with is missing"):
-        later.open(sealed, "default", "row")
+        later.open(sealed_secret, "default", "row")
     assert not (tmp_path / KEY_FILE).exists()
-    kept.rename(tmp_path / KEY_FILE)
-    assert later.open(sealed, "default", "row") == SECRET
+    moved_file.rename(tmp_path / KEY_FILE)
+    assert later.open(sealed_secret, "default", "row") == SECRET
 
 
 def test_the_key_can_come_from_a_variable_or_a_file_but_not_both(tmp_path):
     key = new_key()
-    sealed = sealing(key).seal(SECRET, "default", "row")
+    sealed_secret = sealing(key).seal(SECRET, "default", "row")
     file = tmp_path / "elsewhere"
     KeyFile(file).write([key])
-    for given in (Settings(sealing_key=text(key)), Settings(sealing_key_file=file)):
-        assert open_sealing(given, tmp_path).open(sealed, "default", "row") == SECRET
+    for settings in (Settings(sealing_key=text(key)), Settings(sealing_key_file=file)):
+        assert open_sealing(settings, tmp_path).open(sealed_secret, "default", "row") == SECRET
         assert not (tmp_path / KEY_FILE).exists()
-        assert text(key) not in repr(given)
+        assert text(key) not in repr(settings)
     with pytest.raises(CannotStart, match="Unset one"):
         open_sealing(Settings(sealing_key=text(key), sealing_key_file=file), tmp_path)
 
@@ -133,8 +133,8 @@ def test_a_rotation_keeps_both_keys_until_it_is_complete(tmp_path):
     file = KeyFile(tmp_path / KEY_FILE)
     (old,) = file.read_or_make()
     with rotate_key(Settings(), tmp_path):
-        new, kept = file.read()
-        assert kept == old
+        new, previous = file.read()
+        assert previous == old
     assert file.read() == (new,)
 
 

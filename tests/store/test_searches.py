@@ -13,29 +13,29 @@ from store.values import make_api, make_entry
 pytestmark = pytest.mark.usefixtures("anna")
 
 
-def names(store, offset=0, limit=None, **wanted):
+def names(store, offset=0, limit=None, **fields):
     with store.read() as session:
-        found, total = apis.find(session, "default", ApiFilter(**wanted), offset, limit)
-        assert offset or limit is not None or len(found) == total
-        return [api.name for api in found]
+        matches, total = apis.find(session, "default", ApiFilter(**fields), offset, limit)
+        assert offset or limit is not None or len(matches) == total
+        return [api.name for api in matches]
 
 
 @pytest.fixture
-def kept(store, anna):
+def examples(store, anna):
     """Store three APIs, each with something that the others don't have."""
     del anna
-    made = [
+    examples = [
         make_api("Pizza", description="Thin and 100% crisp", provider="anna"),
         make_api("Pasta", version="2.0_beta", description="al dente", provider="otto"),
         make_api("Äpfel", context="/fruit", description="'; DROP TABLE api; --", provider="berta"),
     ]
     with store.write() as session:
-        for api in made:
+        for api in examples:
             apis.insert(session, api)
 
 
 @pytest.mark.parametrize(
-    ("field", "text", "found"),
+    ("field", "text", "expected"),
     [
         ("name", "IZZ", ["Pizza"]),
         ("name", "äpf", ["Äpfel"]),
@@ -53,34 +53,34 @@ def kept(store, anna):
         ("name", "burger", []),
     ],
 )
-@pytest.mark.usefixtures("kept")
-def test_a_search_matches_text_anywhere_in_a_field_ignoring_case(store, field, text, found):
-    assert names(store, **{field: text}) == found
+@pytest.mark.usefixtures("examples")
+def test_a_search_matches_text_anywhere_in_a_field_ignoring_case(store, field, text, expected):
+    assert names(store, **{field: text}) == expected
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(ApiFilter) if field.name != "exact"])
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("examples")
 def test_wildcards_of_the_database_are_ordinary_text_in_searches(store, field):
     holding = {("description", "%"): ["Pizza"], ("version", "_"): ["Pasta"]}
-    holding |= {("anywhere", text): found for (_, text), found in holding.items()}
+    holding |= {("anywhere", text): apis for (_, text), apis in holding.items()}
     for text in ("%", "_", "P%a", "P_zza", "\\", "/%", "' OR '1'='1", '"'):
         assert names(store, **{field: text}) == holding.get((field, text), [])
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("examples")
 def test_an_exact_search_matches_the_whole_text_ignoring_case(store):
     assert names(store, name="pizz", exact=frozenset({"name"})) == []
     assert names(store, name="PIZZA", provider="ann", exact=frozenset({"name"})) == ["Pizza"]
     assert names(store, name="äPFEL", status="published", exact=frozenset({"name", "status"})) == ["Äpfel"]
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("examples")
 def test_all_parts_of_a_search_must_match(store):
     assert names(store, name="p", provider="otto") == ["Pasta"]
     assert names(store, name="pizza", provider="otto") == []
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("examples")
 def test_lists_come_in_pages_by_name(store):
     assert [names(store, offset, 1) for offset in range(4)] == [["Pasta"], ["Pizza"], ["Äpfel"], []]
 
@@ -97,25 +97,25 @@ def test_certificates_are_found_by_exact_alias_and_by_origin(store):
         for alias, endpoint in (("b", "https://x.test/1"), ("a", "https://x.test/2"), ("a_b", "https://y.test")):
             endpoint_certificates.insert(session, make_entry(alias, endpoint=endpoint))
 
-    def found(**wanted):
+    def find(**options):
         with store.read() as session:
-            entries, total = endpoint_certificates.find(session, "default", **wanted)
-        assert wanted.keys() & {"offset", "limit"} or len(entries) == total
+            entries, total = endpoint_certificates.find(session, "default", **options)
+        assert options.keys() & {"offset", "limit"} or len(entries) == total
         return [entry.alias for entry in entries]
 
-    assert found() == ["a", "a_b", "b"]
-    assert found(alias="a") == ["a"]
-    assert found(alias="a%") == found(alias="a'--") == found(alias="A") == []
-    assert found(endpoint="https://x.test/1") == ["a", "b"]
-    assert found(alias="a", endpoint="https://y.test") == []
-    assert found(offset=1, limit=1) == ["a_b"]
+    assert find() == ["a", "a_b", "b"]
+    assert find(alias="a") == ["a"]
+    assert find(alias="a%") == find(alias="a'--") == find(alias="A") == []
+    assert find(endpoint="https://x.test/1") == ["a", "b"]
+    assert find(alias="a", endpoint="https://y.test") == []
+    assert find(offset=1, limit=1) == ["a_b"]
     with store.read() as session:
         entries = endpoint_certificates.list_of_origins(session, "default", {"https://x.test", "https://z.test"})
         assert [entry.alias for entry in entries] == ["a", "b"]
         assert endpoint_certificates.list_of_origins(session, "default", set()) == []
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("examples")
 def test_a_text_with_a_null_character_is_refused_and_never_found(store):
     with pytest.raises(UnstorableText, match=r"U\+0000"), store.write() as session:
         apis.insert(session, make_api("Null", description="a\0b"))

@@ -74,9 +74,9 @@ def test_an_error_of_the_database_shows_no_values(store):
     user = User("1", "default", "berta", secret)
     with store.write() as session:
         accounts.insert_user(session, user, NOW)
-    with pytest.raises(IntegrityError) as raised, store.write() as session:
+    with pytest.raises(IntegrityError) as error, store.write() as session:
         accounts.insert_user(session, replace(user, id="2"), NOW)
-    assert secret not in "".join(traceback.format_exception(raised.value))
+    assert secret not in "".join(traceback.format_exception(error.value))
 
 
 @pytest.mark.usefixtures("anna")
@@ -105,17 +105,17 @@ def test_a_failed_transaction_is_rolled_back(store):
 
 @pytest.mark.usefixtures("anna")
 def test_listeners_are_called_after_the_change_can_be_read(store):
-    seen = []
+    changes = []
 
     def look():
         with store.read() as session:
-            seen.append(journal.get_last_sequence(session))
+            changes.append(journal.get_last_sequence(session))
 
     begin_to_listen(store)
     store.on_write(look)
     with store.write() as session:
         journal.announce(session, "default", "api", "1", NOW)
-    assert seen == [1]
+    assert changes == [1]
 
 
 def test_a_note_wakes_those_who_wait_for_its_topic_and_nobody_else(store):
@@ -137,13 +137,13 @@ def test_commits_survive_a_process_that_ends_without_closing(store, database):
         endpoint_certificates.insert(session, entry)
         journal.record(session, EVENT)
         journal.announce(session, "default", "api", api.id, NOW)
-    other = Store(database)
-    with other.read() as session:
+    writer = Store(database)
+    with writer.read() as session:
         assert apis.get(session, "default", api.id) == api
         assert endpoint_certificates.get(session, "default", entry.alias) == entry
         assert journal.list_audit_events(session, "default") == [EVENT]
         assert [change.key for change in journal.list_changes_after(session, 0)] == [api.id]
-    other.close()
+    writer.close()
 
 
 @pytest.mark.usefixtures("anna")

@@ -50,25 +50,25 @@ def test_turns_come_in_order_of_arrival():
 
 
 def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocking_others():
-    turns, refused = Turns(limit=1, patience=0.5), []
+    turns, errors = Turns(limit=1, patience=0.5), []
 
     def wait():
         try:
             with turns.turn():
                 pass
         except StoreBusy as error:
-            refused.append(error)
+            errors.append(error)
 
     with turns.turn():
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_until(lambda: turns.waiting or refused)
+        wait_until(lambda: turns.waiting or errors)
         with pytest.raises(StoreBusy), turns.turn():  # one is waiting, and no more may
             pass
         thread.join()
-        assert len(refused) == 1
-    with turns.turn() as left:
-        assert 0 < left <= 0.5
+        assert len(errors) == 1
+    with turns.turn() as patience:
+        assert 0 < patience <= 0.5
 
 
 def test_a_turn_that_ends_with_an_error_is_passed_on():

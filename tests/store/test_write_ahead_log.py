@@ -50,67 +50,67 @@ def test_a_transaction_without_a_statement_writes_nothing(store, database):
 
 def test_the_log_of_a_killed_process_belongs_to_its_database(database, tmp_path, backup):
     del backup
-    left = kill(database, tmp_path / "killed")
-    assert log_of(left).stat().st_size > 0
-    check_log(left)
-    opened = Store(left)
-    with opened.read() as session:
+    copy = kill(database, tmp_path / "killed")
+    assert log_of(copy).stat().st_size > 0
+    check_log(copy)
+    store = Store(copy)
+    with store.read() as session:
         assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three"}
-    opened.close()
+    store.close()
 
 
 def test_a_backup_copied_over_the_database_of_a_killed_process_is_detected(database, tmp_path, backup):
-    left = kill(database, tmp_path / "killed")
-    shutil.copyfile(backup, left)
-    before = left.read_bytes(), log_of(left).read_bytes()
+    copy = kill(database, tmp_path / "killed")
+    shutil.copyfile(backup, copy)
+    before = copy.read_bytes(), log_of(copy).read_bytes()
     with pytest.raises(StoreMixed, match=r"-wal is not the write-ahead log of .*`holdfast restore FILE`\.$"):
-        Store(left)
-    assert (left.read_bytes(), log_of(left).read_bytes()) == before
+        Store(copy)
+    assert (copy.read_bytes(), log_of(copy).read_bytes()) == before
 
 
 def test_a_later_state_copied_over_the_database_is_detected(store, database, tmp_path, backup):
     del backup
-    left = kill(database, tmp_path / "killed")
+    copy = kill(database, tmp_path / "killed")
     write(store, *map(str, range(5)))
     copy_database(database, tmp_path / "later.sqlite")
-    shutil.copyfile(tmp_path / "later.sqlite", left)
+    shutil.copyfile(tmp_path / "later.sqlite", copy)
     with pytest.raises(StoreMixed):
-        check_log(left)
+        check_log(copy)
 
 
 def test_an_empty_or_missing_database_next_to_a_log_is_detected(database, tmp_path, backup):
     del backup
-    left = kill(database, tmp_path / "killed")
-    left.write_bytes(b"")
+    copy = kill(database, tmp_path / "killed")
+    copy.write_bytes(b"")
     with pytest.raises(StoreMixed):
-        Store(left)
-    left.unlink()
+        Store(copy)
+    copy.unlink()
     with pytest.raises(StoreMixed):
-        Store(left)
+        Store(copy)
 
 
 def test_a_backup_of_a_state_within_the_log_is_completed_by_the_log(store, database, tmp_path, backup):
     del backup
     copy_database(database, tmp_path / "recent.sqlite")
     write(store, "four")
-    left = kill(database, tmp_path / "killed")
-    shutil.copyfile(tmp_path / "recent.sqlite", left)
-    opened = Store(left)
-    with opened.read() as session:
+    copy = kill(database, tmp_path / "killed")
+    shutil.copyfile(tmp_path / "recent.sqlite", copy)
+    store_of_copy = Store(copy)
+    with store_of_copy.read() as session:
         assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three", "four"}
-    opened.close()
+    store_of_copy.close()
 
 
 def test_a_truncated_or_modified_log_is_never_taken_for_another_databases(database, tmp_path, backup):
     del backup
-    left = kill(database, tmp_path / "killed")
-    log = log_of(left).read_bytes()
+    copy = kill(database, tmp_path / "killed")
+    log = log_of(copy).read_bytes()
     for size in (0, 16, 31, 32, 55, 56, 2000, 32 + 24 + 4095, len(log) - 1):
-        log_of(left).write_bytes(log[:size])
-        check_log(left)
+        log_of(copy).write_bytes(log[:size])
+        check_log(copy)
     for at in (0, 8, 20, 28, 32, 40, 48, 56 + 60, 56 + 4000):
-        log_of(left).write_bytes(log[:at] + bytes([log[at] ^ 0x55]) + log[at + 1 :])
-        check_log(left)
+        log_of(copy).write_bytes(log[:at] + bytes([log[at] ^ 0x55]) + log[at + 1 :])
+        check_log(copy)
 
 
 def test_the_log_of_a_database_in_use_belongs_to_it(store, database):
@@ -129,13 +129,13 @@ def test_numbers_start_over_after_the_largest(store, database, tmp_path):
     write(store, "one")
     assert number_in(database) == 0
     check_log(database)
-    left = kill(database, tmp_path / "first")
-    check_log(left)
+    copy = kill(database, tmp_path / "first")
+    check_log(copy)
     begin_new_log(database)
     write(store, "two", "three")
     begin_new_log(database)
     write(store, "four")
-    left = kill(database, tmp_path / "second")
-    shutil.copyfile(tmp_path / "backup.sqlite", left)
+    copy = kill(database, tmp_path / "second")
+    shutil.copyfile(tmp_path / "backup.sqlite", copy)
     with pytest.raises(StoreFailure):
-        check_log(left)
+        check_log(copy)

@@ -29,9 +29,9 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BACKEND = "https://pizza.test:8443/base"
 
 
-def read(issued: Issued) -> Certificate:
+def read(certificate: Issued) -> Certificate:
     """Return an issued certificate as Holdfast's value."""
-    return read_certificate(issued.der)
+    return read_certificate(certificate.der)
 
 
 def make_api(
@@ -67,7 +67,7 @@ def make_api(
 
 def make_entry(
     alias: str = "pizza-backend",
-    *issued: Issued,
+    *chain: Issued,
     endpoint: str = BACKEND,
     organization: str = DEFAULT_ORGANIZATION,
 ) -> EndpointCertificate:
@@ -78,7 +78,7 @@ def make_entry(
         alias=alias,
         endpoint=endpoint,
         origin=str(parse_endpoint(endpoint).origin),
-        certificates=tuple(read(each) for each in issued or [issue("pizza.test")]),
+        certificates=tuple(read(certificate) for certificate in chain or [issue("pizza.test")]),
         created_at=NOW,
         updated_at=NOW,
     )
@@ -86,7 +86,7 @@ def make_entry(
 
 def make_removed(
     why: Removal = Removal.REPLACED,
-    *issued: Issued,
+    *chain: Issued,
     of: EndpointCertificate | None = None,
     organization: str = DEFAULT_ORGANIZATION,
     age: timedelta = timedelta(0),
@@ -101,7 +101,7 @@ def make_removed(
         endpoint=entry.endpoint,
         origin=entry.origin,
         why=why,
-        certificates=tuple(read(each) for each in issued) or entry.certificates,
+        certificates=tuple(read(certificate) for certificate in chain) or entry.certificates,
         previous=entry.previous,
         created_at=entry.created_at,
         replaced_at=entry.replaced_at,
@@ -111,19 +111,19 @@ def make_removed(
 
 
 def make_caller(
-    api: Api, alias: str = "partner", issued: Issued | None = None, *, tier: str = "Gold"
+    api: Api, alias: str = "partner", leaf: Issued | None = None, *, tier: str = "Gold"
 ) -> CallerCertificate:
     """Return a caller certificate of *api* that isn't stored."""
-    certificate = read(issued or issue(common_name="partner"))
+    certificate = read(leaf or issue(common_name="partner"))
     return CallerCertificate(str(uuid.uuid4()), api.organization, api.id, alias, tier, certificate, NOW, NOW)
 
 
 def contents(store: Store, organization: str = DEFAULT_ORGANIZATION) -> tuple[object, ...]:
     """Return everything that an organization has and the last change's number; a rejected request changes neither."""
     with store.read() as session:
-        every = apis.list_of_organization(session, organization)
+        all_apis = apis.list_of_organization(session, organization)
         return (
-            [(api, caller_certificates.find(session, organization, api.id)) for api in every],
+            [(api, caller_certificates.find(session, organization, api.id)) for api in all_apis],
             endpoint_certificates.find(session, organization),
             journal.list_audit_events(session, organization),
             journal.get_last_sequence(session),

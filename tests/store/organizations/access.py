@@ -8,27 +8,25 @@ from holdfast.store.access.tokens import Kind
 from store.organizations.rows import LATER, NOW
 
 READS = {
-    accounts.get_user: lambda session, org, both: [accounts.get_user(session, org, each.user.name) for each in both],
+    accounts.get_user: lambda session, org, pair: [accounts.get_user(session, org, own.user.name) for own in pair],
     accounts.find_users: lambda session, org, _: accounts.find_users(session, org)[0],
     accounts.count_users: lambda session, org, _: [org] * accounts.count_users(session, org),
     accounts.has_password_user: lambda session, org, _: [org] * accounts.has_password_user(session, org, "admin"),
-    accounts.list_sessions: lambda session, org, both: [
-        browser
-        for each in both
-        for browser in accounts.list_sessions(session, replace(each.user, organization=org), NOW)
+    accounts.list_sessions: lambda session, org, pair: [
+        browser for own in pair for browser in accounts.list_sessions(session, replace(own.user, organization=org), NOW)
     ],
-    saved_views.list_of_page: lambda session, org, both: [
-        each.name
-        for each in both
-        if saved_views.list_of_page(session, replace(each.user, organization=org), "certificates")
+    saved_views.list_of_page: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if saved_views.list_of_page(session, replace(own.user, organization=org), "certificates")
     ],
-    tokens.get_newest_of_kind: lambda session, org, both: [
-        tokens.get_newest_of_kind(session, replace(each.user, organization=org), Kind.PERSONAL, NOW) for each in both
+    tokens.get_newest_of_kind: lambda session, org, pair: [
+        tokens.get_newest_of_kind(session, replace(own.user, organization=org), Kind.PERSONAL, NOW) for own in pair
     ],
-    tokens.list_personal_tokens: lambda session, org, both: [
+    tokens.list_personal_tokens: lambda session, org, pair: [
         token
-        for each in both
-        for token in tokens.list_personal_tokens(session, replace(each.user, organization=org), NOW)
+        for own in pair
+        for token in tokens.list_personal_tokens(session, replace(own.user, organization=org), NOW)
     ],
 }
 WRITES = {

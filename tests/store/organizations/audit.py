@@ -15,23 +15,21 @@ READS = {
         session, org, "Pizza", "create API"
     ),
     audit_events.find_newest: lambda session, org, _: [
-        each.event
-        for each in audit_events.find_newest(session, org, Filter(), None, 9)
-        if each.event.subject == "Pizza"
+        row.event for row in audit_events.find_newest(session, org, Filter(), None, 9) if row.event.subject == "Pizza"
     ],
     audit_events.find_following: lambda session, org, _: [
-        each.event
-        for each in audit_events.find_following(session, org, Filter(), None, 9)
-        if each.event.subject == "Pizza"
+        row.event
+        for row in audit_events.find_following(session, org, Filter(), None, 9)
+        if row.event.subject == "Pizza"
     ],
-    audit_events.list_users: lambda session, org, both: [
-        each.name for each in both if each.user.name in audit_events.list_users(session, org, 9)
+    audit_events.list_users: lambda session, org, pair: [
+        own.name for own in pair if own.user.name in audit_events.list_users(session, org, 9)
     ],
-    audit_chain.get_state: lambda session, org, both: [
-        each.name
-        for each in both
+    audit_chain.get_state: lambda session, org, pair: [
+        own.name
+        for own in pair
         if audit_chain.get_state(session, org).newest.hash
-        == audit_events.find_following(session, each.name, Filter(), None, 1)[0].members["hash"]
+        == audit_events.find_following(session, own.name, Filter(), None, 1)[0].members["hash"]
     ],
     audit_chain.has_forgettable: lambda session, org, _: [org] * audit_chain.has_forgettable(session, org, AFTER_NOW),
 }

@@ -26,12 +26,12 @@ from holdfast.store.catalog.apis import ApiFilter
 from store.organizations.rows import FAR, NOW, ORIGIN, further_of, sandbox_of
 
 
-def _ids(both):
-    return {each.api.id for each in both}
+def _ids(pair):
+    return {own.api.id for own in pair}
 
 
-def _names(both, ids):
-    return [each.name for each in both if each.api.id in ids]
+def _names(pair, ids):
+    return [own.name for own in pair if own.api.id in ids]
 
 
 def _content(session, revision):
@@ -42,30 +42,30 @@ def _content(session, revision):
 
 
 READS = {
-    apis.get: lambda session, org, both: [api for api_id in _ids(both) if (api := apis.get(session, org, api_id))],
-    apis.get_id: lambda session, org, both: _names(both, {apis.get_id(session, org, "anna-Pizza-1.0.0")}),
+    apis.get: lambda session, org, pair: [api for api_id in _ids(pair) if (api := apis.get(session, org, api_id))],
+    apis.get_id: lambda session, org, pair: _names(pair, {apis.get_id(session, org, "anna-Pizza-1.0.0")}),
     apis.find: lambda session, org, _: apis.find(session, org, ApiFilter(name="pizza", context="/pizza"))[0],
     apis.list_sharing_name_or_context: lambda session, org, _: apis.list_sharing_name_or_context(
         session, org, "Pizza", "/pizza"
     ),
     apis.list_using_origins: lambda session, org, _: apis.list_using_origins(session, org, {ORIGIN}),
     apis.has_origin: lambda session, org, _: [org] * apis.has_origin(session, org, ORIGIN),
-    apis.list_with_ids: lambda session, org, both: apis.list_with_ids(session, org, _ids(both)),
-    apis.list_in_order: lambda session, org, both: apis.list_in_order(session, org, _ids(both)),
-    api_pages.find_ids: lambda session, org, both: [
-        each.name for each in both if each.api.id in api_pages.find_ids(session, org, [], [])[0]
+    apis.list_with_ids: lambda session, org, pair: apis.list_with_ids(session, org, _ids(pair)),
+    apis.list_in_order: lambda session, org, pair: apis.list_in_order(session, org, _ids(pair)),
+    api_pages.find_ids: lambda session, org, pair: [
+        own.name for own in pair if own.api.id in api_pages.find_ids(session, org, [], [])[0]
     ],
-    apis.list_names: lambda session, org, both: _names(both, apis.list_names(session, org, _ids(both))),
+    apis.list_names: lambda session, org, pair: _names(pair, apis.list_names(session, org, _ids(pair))),
     apis.list_with_context: lambda session, org, _: apis.list_with_context(session, org, "/pizza"),
     apis.list_of_organization: lambda session, org, _: apis.list_of_organization(session, org),
-    apis.list_ids_by_origin: lambda session, org, both: [
-        each.name
-        for each in both
-        for ids in apis.list_ids_by_origin(session, org, [further_of(each.name)]).values()
-        if ids == [each.api.id]
+    apis.list_ids_by_origin: lambda session, org, pair: [
+        own.name
+        for own in pair
+        for ids in apis.list_ids_by_origin(session, org, [further_of(own.name)]).values()
+        if ids == [own.api.id]
     ],
-    api_origins.list_of_api: lambda session, org, both: [
-        each.name for each in both if api_origins.list_of_api(session, org, each.api.id)
+    api_origins.list_of_api: lambda session, org, pair: [
+        own.name for own in pair if api_origins.list_of_api(session, org, own.api.id)
     ],
     api_overviews.find: lambda session, org, _: {
         api
@@ -76,82 +76,79 @@ READS = {
     api_overviews.list_trusted_at: lambda session, org, _: [
         org for at in api_overviews.list_trusted_at(session, org, [ORIGIN]).values() if at.count == 1
     ],
-    api_search.search: lambda session, org, both: _names(
-        both, {names.id for names in api_search.search(session, org, ["pizza"], 9)}
+    api_search.search: lambda session, org, pair: _names(
+        pair, {names.id for names in api_search.search(session, org, ["pizza"], 9)}
     ),
-    api_documents.list_members: lambda session, org, both: [
-        members["of"] for members in api_documents.list_members(session, org, _ids(both)).values()
+    api_documents.list_members: lambda session, org, pair: [
+        members["of"] for members in api_documents.list_members(session, org, _ids(pair)).values()
     ],
-    api_documents.list_types: lambda session, org, both: api_documents.list_types(session, org, _ids(both)).values(),
-    api_documents.get_definition: lambda session, org, both: [
+    api_documents.list_types: lambda session, org, pair: api_documents.list_types(session, org, _ids(pair)).values(),
+    api_documents.get_definition: lambda session, org, pair: [
         definition.strip('"')
-        for api_id in _ids(both)
+        for api_id in _ids(pair)
         if (definition := api_documents.get_definition(session, org, api_id))
     ],
-    documents.list_of_api: lambda session, org, both: [
-        document for api_id in _ids(both) for document in documents.list_of_api(session, org, api_id)
+    documents.list_of_api: lambda session, org, pair: [
+        document for api_id in _ids(pair) for document in documents.list_of_api(session, org, api_id)
     ],
-    documents.get: lambda session, org, both: [
-        documents.get(session, org, each.api.id, each.document.id) for each in both
+    documents.get: lambda session, org, pair: [
+        documents.get(session, org, own.api.id, own.document.id) for own in pair
     ],
-    documents.get_content: lambda session, org, both: [
-        documents.get_content(session, replace(each.document, organization=org)).decode() for each in both
+    documents.get_content: lambda session, org, pair: [
+        documents.get_content(session, replace(own.document, organization=org)).decode() for own in pair
     ],
-    documents.list_sizes: lambda session, org, both: [
-        each.name for each in both if documents.list_sizes(session, org, each.api.id)
+    documents.list_sizes: lambda session, org, pair: [
+        own.name for own in pair if documents.list_sizes(session, org, own.api.id)
     ],
-    documents.get_thumbnail: lambda session, org, both: [
+    documents.get_thumbnail: lambda session, org, pair: [
         thumbnail.content.decode()
-        for api_id in _ids(both)
+        for api_id in _ids(pair)
         if (thumbnail := documents.get_thumbnail(session, org, api_id))
     ],
-    deployments.list_places: lambda session, org, both: _names(
-        both, deployments.list_places(session, org, sorted(_ids(both)))
+    deployments.list_places: lambda session, org, pair: _names(
+        pair, deployments.list_places(session, org, sorted(_ids(pair)))
     ),
-    deployments.list_revisions: lambda session, org, both: [
-        each.name for each in both if deployments.list_revisions(session, org, each.api.id)
+    deployments.list_revisions: lambda session, org, pair: [
+        own.name for own in pair if deployments.list_revisions(session, org, own.api.id)
     ],
-    endpoint_security.list_by_api: lambda session, org, both: [
+    endpoint_security.list_by_api: lambda session, org, pair: [
         security.username
-        for environments in endpoint_security.list_by_api(session, org, _ids(both)).values()
+        for environments in endpoint_security.list_by_api(session, org, _ids(pair)).values()
         for security in environments["production"]
     ],
-    failure_acknowledgements.list_of_organization: lambda session, org, both: _names(
-        both, {api_id for api_id, _ in failure_acknowledgements.list_of_organization(session, org, NOW)}
+    failure_acknowledgements.list_of_organization: lambda session, org, pair: _names(
+        pair, {api_id for api_id, _ in failure_acknowledgements.list_of_organization(session, org, NOW)}
     ),
     http1_origins.list_among: lambda session, org, _: [org] * len(http1_origins.list_among(session, org, [ORIGIN])),
-    labels.find: lambda session, org, both: [
-        each.name for each in both if labels.find(session, org, label="team") == ([each.labeled], 1)
+    labels.find: lambda session, org, pair: [
+        own.name for own in pair if labels.find(session, org, label="team") == ([own.labeled_object], 1)
     ],
-    labels.list_of_object: lambda session, org, both: [
-        each.name
-        for each in both
-        if labels.list_of_object(session, org, LabeledKind.CERTIFICATE, "pizza-backend") == each.labeled.labels
+    labels.list_of_object: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if labels.list_of_object(session, org, LabeledKind.CERTIFICATE, "pizza-backend") == own.labeled_object.labels
     ],
-    revisions.list_of_api: lambda session, org, both: [
-        revision for api_id in _ids(both) for revision in revisions.list_of_api(session, org, api_id)
+    revisions.list_of_api: lambda session, org, pair: [
+        revision for api_id in _ids(pair) for revision in revisions.list_of_api(session, org, api_id)
     ],
-    revisions.get: lambda session, org, both: [revisions.get(session, org, each.revision.id) for each in both],
-    revisions.get_content: lambda session, org, both: [
-        each.name for each in both if _content(session, replace(each.revision, organization=org))
+    revisions.get: lambda session, org, pair: [revisions.get(session, org, own.revision.id) for own in pair],
+    revisions.get_content: lambda session, org, pair: [
+        own.name for own in pair if _content(session, replace(own.revision, organization=org))
     ],
-    revisions.count: lambda session, org, both: [
-        each.name for each in both if revisions.count(session, replace(each.api, organization=org))
+    revisions.count: lambda session, org, pair: [
+        own.name for own in pair if revisions.count(session, replace(own.api, organization=org))
     ],
-    revisions.list_origins: lambda session, org, both: [
-        each.name for each in both if any(revisions.list_origins(session, replace(each.api, organization=org)).values())
+    revisions.list_origins: lambda session, org, pair: [
+        own.name for own in pair if any(revisions.list_origins(session, replace(own.api, organization=org)).values())
     ],
-    revisions.find_deployed: lambda session, org, both: [
-        each.name
-        for each in both
-        for deployed in revisions.find_deployed(session, org, [each.api])[each.api.id]
+    revisions.find_deployed: lambda session, org, pair: [
+        own.name
+        for own in pair
+        for deployed in revisions.find_deployed(session, org, [own.api])[own.api.id]
         if deployed.revision
     ],
-    revisions.list_deployed: lambda session, org, both: [
-        each.name
-        for each in both
-        for deployed in revisions.list_deployed(session, org, [each.api])
-        if deployed.revision
+    revisions.list_deployed: lambda session, org, pair: [
+        own.name for own in pair for deployed in revisions.list_deployed(session, org, [own.api]) if deployed.revision
     ],
 }
 WRITES = {
@@ -202,7 +199,9 @@ WRITES = {
     ),
     http1_origins.add: lambda session, org, _: http1_origins.add(session, org, further_of(org), NOW),
     http1_origins.remove: lambda session, org, _: http1_origins.remove(session, org, [ORIGIN]),
-    labels.replace: lambda session, org, own: labels.replace(session, org, replace(own.labeled, labels=("stolen",))),
+    labels.replace: lambda session, org, own: labels.replace(
+        session, org, replace(own.labeled_object, labels=("stolen",))
+    ),
     labels.remove: lambda session, org, _: labels.remove(session, org, LabeledKind.CERTIFICATE, "pizza-backend"),
     revisions.take_number: lambda session, org, own: revisions.take_number(session, replace(own.api, organization=org)),
     revisions.insert: lambda session, org, own: revisions.insert(

@@ -11,15 +11,19 @@ READS = {
     gateways.get: lambda session, org, _: [gateways.get(session, org, "eu-1")],
     gateways.find: lambda session, org, _: gateways.find(session, org)[0],
     gateways.count: lambda session, org, _: [org] * gateways.count(session, org),
-    gateway_certificates.get_holder: lambda session, org, both: [
-        each.name for each in both if gateway_certificates.get_holder(session, org, each.issued.fingerprint, NOW)
+    gateway_certificates.get_holder: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if gateway_certificates.get_holder(session, org, own.gateway_certificate.fingerprint, NOW)
     ],
-    gateway_certificates.list_expiries: lambda session, org, both: [
-        each.name for each in both if gateway_certificates.list_expiries(session, org, {each.issued.fingerprint})
+    gateway_certificates.list_expiries: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if gateway_certificates.list_expiries(session, org, {own.gateway_certificate.fingerprint})
     ],
     gateway_certificates.are_valid: lambda session, org, _: [org] * gateway_certificates.are_valid(session, org, NOW),
-    join_tokens.get: lambda session, org, both: [
-        each.name for each in both if join_tokens.get(session, org, each.join_hash)
+    join_tokens.get: lambda session, org, pair: [
+        own.name for own in pair if join_tokens.get(session, org, own.join_hash)
     ],
     authorities.get: lambda session, org, _: [authorities.get(session, org)],
 }
@@ -32,7 +36,7 @@ WRITES = {
     ),
     gateways.remove: lambda session, org, own: gateways.remove(session, replace(own.gateway, organization=org)),
     gateway_certificates.insert: lambda session, org, own: gateway_certificates.insert(
-        session, replace(own.gateway, organization=org), replace(own.issued, fingerprint="new")
+        session, replace(own.gateway, organization=org), replace(own.gateway_certificate, fingerprint="new")
     ),
     gateway_certificates.remove_others: lambda session, org, own: gateway_certificates.remove_others(
         session, replace(own.gateway, organization=org), []

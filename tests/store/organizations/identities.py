@@ -7,24 +7,24 @@ from holdfast.store.identities import caller_certificates, gateway_identities
 from store.organizations.rows import FAR, ORIGIN, further_of
 
 READS = {
-    caller_certificates.get: lambda session, org, both: [
-        caller_certificates.get(session, org, each.api.id, "partner") for each in both
+    caller_certificates.get: lambda session, org, pair: [
+        caller_certificates.get(session, org, own.api.id, "partner") for own in pair
     ],
-    caller_certificates.get_alias: lambda session, org, both: [
-        each.name
-        for each in both
-        if caller_certificates.get_alias(session, org, each.api.id, each.caller.certificate.fingerprint)
+    caller_certificates.get_alias: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if caller_certificates.get_alias(session, org, own.api.id, own.caller.certificate.fingerprint)
     ],
-    caller_certificates.find: lambda session, org, both: [
-        caller for each in both for caller in caller_certificates.find(session, org, each.api.id)[0]
+    caller_certificates.find: lambda session, org, pair: [
+        caller for own in pair for caller in caller_certificates.find(session, org, own.api.id)[0]
     ],
-    caller_certificates.find_accepted: lambda session, org, both: [
-        each.name for each in both if caller_certificates.find_accepted(session, org, {each.api.id})[each.api.id]
+    caller_certificates.find_accepted: lambda session, org, pair: [
+        own.name for own in pair if caller_certificates.find_accepted(session, org, {own.api.id})[own.api.id]
     ],
-    caller_certificates.find_expiring: lambda session, org, both: [
-        each.name
-        for each in both
-        if each.api.id in {caller.api_id for caller in caller_certificates.find_expiring(session, org, FAR)}
+    caller_certificates.find_expiring: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if own.api.id in {caller.api_id for caller in caller_certificates.find_expiring(session, org, FAR)}
     ],
     gateway_identities.get: lambda session, org, _: [gateway_identities.get(session, org, ORIGIN)],
     gateway_identities.list_by_origin: lambda session, org, _: gateway_identities.list_by_origin(

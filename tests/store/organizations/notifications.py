@@ -26,12 +26,12 @@ READS = {
         session, org, 0, 100, ["update API"]
     ),
     history.find: lambda session, org, _: {
-        each.notification.organization for each in history.find(session, org, 0, 10)[0]
+        record.notification.organization for record in history.find(session, org, 0, 10)[0]
     },
     history.list_latest_of_present: lambda session, org, _: {
-        each.organization for each in history.list_latest_of_present(session, org)
+        notification.organization for notification in history.list_latest_of_present(session, org)
     },
-    silences.get: lambda session, org, both: [silences.get(session, org, each.silence.id, NOW) for each in both],
+    silences.get: lambda session, org, pair: [silences.get(session, org, own.silence.id, NOW) for own in pair],
     silences.list_active: lambda session, org, _: silences.list_active(session, org, NOW),
     owners.list_by_object: lambda session, org, _: [
         owner for of_object in owners.list_by_object(session, org, ["api:1"]).values() for owner in of_object

@@ -1,7 +1,7 @@
 """
 Two organizations with equal names, contexts and aliases, and rows in every table that belongs to organizations.
 
-Each has an API, with an origin that only it uses. Each imported a certificate for the origin that both use, and has one
+Each has an API, with an origin that only it uses. Each imported a certificate for the origin that pair use, and has one
 certificate and one exception for origins that only the other organization uses.
 """
 
@@ -73,11 +73,11 @@ LATER = NOW.replace(year=2028)
 FAR = NOW.replace(year=2100)
 AFTER_NOW = datetime.now(UTC)  # certificates are issued when the test runs
 PLACEMENT = Placement("Default", {})
-ORIGIN = "https://pizza.test:8443"  # of a backend that both organizations use
+ORIGIN = "https://pizza.test:8443"  # of a backend that pair organizations use
 
 
-class Both(NamedTuple):
-    """The values of each organization; each `name` is the id of the organization."""
+class Pair(NamedTuple):
+    """The values of own organization; own `name` is the id of the organization."""
 
     default: SimpleNamespace
     other: SimpleNamespace
@@ -93,9 +93,9 @@ def further_of(organization: str) -> str:
     return f"https://further.{organization}.test"
 
 
-def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
+def describe(of: str, other_organization: str, user_name: str) -> SimpleNamespace:
     """Return what the organization *of* has, not stored yet; none of its APIs uses the sandbox of *another*."""
-    issued, chain = issue("pizza.test"), read(issue("presented.test"))
+    certificate, chain = issue("pizza.test"), read(issue("presented.test"))
     secret = SealedSecret(f"secret of {of}", b"sealed", "digest", frozenset({ORIGIN}))
     api = make_api(organization=of, sandbox=sandbox_of(of))
     security = EndpointSecurity(SecurityKind.BASIC, username=of, secret=secret)
@@ -105,7 +105,9 @@ def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
         pinned=frozenset({("Default", f"r-{of}")}),
     )
     user = User(f"id of {user_name}", of, user_name, "hash", frozenset({"admin"}))
-    unused = make_entry("unused", issue("unused.test", end=30 * DAY), endpoint=sandbox_of(another), organization=of)
+    unused_entry = make_entry(
+        "unused", issue("unused.test", end=30 * DAY), endpoint=sandbox_of(other_organization), organization=of
+    )
     wording = Wording(of, "", "", "/")
     failing = Condition("key", EventKind.BACKEND_FAILURE, "", EventSeverity.ERROR, wording)
     return SimpleNamespace(
@@ -126,25 +128,27 @@ def describe(of: str, another: str, user_name: str) -> SimpleNamespace:
         ),
         thumbnail=Thumbnail("image/png", of.encode()),
         acknowledgement=Acknowledgement(user_name, NOW),
-        labeled=LabeledObject(LabeledKind.CERTIFICATE, "pizza-backend", (f"label-{of}", "team")),
-        entry=replace(make_entry("pizza-backend", issued, organization=of), created_by=of),
-        unused=replace(
-            unused,
+        labeled_object=LabeledObject(LabeledKind.CERTIFICATE, "pizza-backend", (f"label-{of}", "team")),
+        entry=replace(make_entry("pizza-backend", certificate, organization=of), created_by=of),
+        unused_entry=replace(
+            unused_entry,
             previous=(read(issue("previous.test")),),
             replaced_at=NOW,
             observation=Observation(AFTER_NOW, AFTER_NOW, Generation.CURRENT, NOW),
         ),
         settings=TrustSettings(of, ORIGIN, exception=TrustException(of, user_name, LATER)),
-        ended=TrustSettings(of, further_of(another), exception=TrustException(of, user_name, NOW - DAY)),
-        identity=GatewayIdentity(f"i-{of}", of, ORIGIN, BACKEND, (read(issued),), b"sealed", None, NOW, NOW),
-        removed=make_removed(organization=of),
+        past_settings=TrustSettings(
+            of, further_of(other_organization), exception=TrustException(of, user_name, NOW - DAY)
+        ),
+        identity=GatewayIdentity(f"i-{of}", of, ORIGIN, BACKEND, (read(certificate),), b"sealed", None, NOW, NOW),
+        removed_certificate=make_removed(organization=of),
         place=(of, ORIGIN),
-        presented=PresentedChain(of, NOW, NOW, (), (chain,)),
+        presented_chain=PresentedChain(of, NOW, NOW, (), (chain,)),
         revision=Revision(f"r-{of}", api.id, of, 1, "", user_name, NOW),
         members={"of": of, "type": of},
         event=AuditEvent(of, NOW, user_name, "create API", "Pizza", "", None),
         gateway=Gateway(f"gateway of {user_name}", of, "eu-1", PLACEMENT, NOW),
-        issued=IssuedCertificate(f"certificate of {user_name}", NOW, LATER, NOW),
+        gateway_certificate=IssuedCertificate(f"certificate of {user_name}", NOW, LATER, NOW),
         join_hash=f"join token of {user_name}",
         authority=SealedAuthority(f"CA of {user_name}", of, b"", b""),
         user=user,
@@ -183,7 +187,7 @@ def _insert_apis(session: Session, own: SimpleNamespace) -> None:
     api_origins.replace(session, own.name, own.api.id, OriginSource.MEMBER, [further_of(own.name)])
     documents.save_thumbnail(session, own.api, own.thumbnail)
     documents.insert(session, own.document, own.name.encode())
-    labels.replace(session, own.name, own.labeled)
+    labels.replace(session, own.name, own.labeled_object)
     revisions.insert(session, own.revision, RevisionContent(revisions.write_settings(own.api), own.members, None))
     deployments.pin(session, own.api, "Default", own.revision.id, NOW, display_on_devportal=True)
     failure_acknowledgements.save(session, own.name, own.api.id, "production", own.acknowledgement)
@@ -192,15 +196,15 @@ def _insert_apis(session: Session, own: SimpleNamespace) -> None:
 
 
 def _insert_trust(session: Session, own: SimpleNamespace) -> None:
-    for entry in (own.entry, own.unused):
+    for entry in (own.entry, own.unused_entry):
         endpoint_certificates.insert(session, entry)
         endpoint_certificates.observe(session, entry)
-    removed_certificates.insert(session, own.removed)
-    for settings in (own.settings, own.ended):
+    removed_certificates.insert(session, own.removed_certificate)
+    for settings in (own.settings, own.past_settings):
         trust_settings.save(session, settings)
     gateway_identities.save(session, own.identity)
-    unused = {"origin": own.unused.origin, "endpoint": own.unused.endpoint}
-    gateway_identities.save(session, replace(own.identity, id=f"u-{own.name}", **unused))
+    unused_place = {"origin": own.unused_entry.origin, "endpoint": own.unused_entry.endpoint}
+    gateway_identities.save(session, replace(own.identity, id=f"u-{own.name}", **unused_place))
 
 
 def _insert_audit_events(session: Session, own: SimpleNamespace) -> None:
@@ -213,7 +217,7 @@ def _insert_audit_events(session: Session, own: SimpleNamespace) -> None:
 
 def _insert_gateways(session: Session, own: SimpleNamespace) -> None:
     gateways.insert(session, own.gateway)
-    gateway_certificates.insert(session, own.gateway, own.issued)
+    gateway_certificates.insert(session, own.gateway, own.gateway_certificate)
     join_tokens.replace_unused(session, own.gateway, PLACEMENT, own.join_hash, NOW, LATER)
     authorities.insert(session, own.authority, NOW)
 
@@ -225,23 +229,23 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
     outbox.begin_message(session, f"m-{own.name}", own.name, own.channel.id, "nobody", NOW)
     message = outbox.OpenMessage(f"m-{own.name}", own.name, "ops", own.channel.id, "nobody", NOW, 1)
     outbox.mark_failed(session, message, NOW, "It answered 500.", None)
-    addressed = Addressed(own.notification, [(own.channel.id, "")])
-    outbox.add(session, [addressed])
+    message_to_channel = Addressed(own.notification, [(own.channel.id, "")])
+    outbox.add(session, [message_to_channel])
     outbox.begin_message(session, f"open-{own.name}", own.name, own.channel.id, "", NOW)
-    outbox.add(session, [addressed])  # it waits
+    outbox.add(session, [message_to_channel])  # it waits
     silences.insert(session, own.silence)
     owners.save(session, own.name, "api:1", [own.name])
 
 
 def _insert_observations(session: Session, own: SimpleNamespace) -> None:
     watched_endpoints.add(session, [own.place])
-    (watched,) = watched_endpoints.list_by_origin(session, own.name, [ORIGIN]).values()
-    own.watched = replace(watched, presented=Presented(own.name, own.name, "CA", LATER, NOW))
-    watched_endpoints.save(session, own.watched)
-    presented_chains.record(session, own.watched, own.presented)
+    (endpoint,) = watched_endpoints.list_by_origin(session, own.name, [ORIGIN]).values()
+    own.endpoint = replace(endpoint, presented=Presented(own.name, own.name, "CA", LATER, NOW))
+    watched_endpoints.save(session, own.endpoint)
+    presented_chains.record(session, own.endpoint, own.presented_chain)
     subject = Subject(own.name, own.api.id, "production")
-    every = Subject(own.name, parts.EVERY_API, "production")
-    parts.add_measures(session, "eu-1", NOW, {subject: Measures({200: 1}), every: Measures({200: 1})}, [60])
+    every_api = Subject(own.name, parts.EVERY_API, "production")
+    parts.add_measures(session, "eu-1", NOW, {subject: Measures({200: 1}), every_api: Measures({200: 1})}, [60])
     parts.add_causes(session, [(subject, "eu-1", NOW, own.name, 1)])
 
 

@@ -14,14 +14,11 @@ def _select(org, api_id):
 READS = {
     # Without an id, these are about all APIs of the organization.
     reading.find_traffic: lambda session, org, _: [
-        org for stored in reading.find_traffic(session, _select(org, "")) if stored.measures.requests == 1
+        org for row in reading.find_traffic(session, _select(org, "")) if row.measures.requests == 1
     ],
     reading.find_causes: lambda session, org, _: reading.find_causes(session, _select(org, "")),
-    reading.sum_by_api: lambda session, org, both: [
-        each.name
-        for each in both
-        for api_id, *_ in reading.sum_by_api(session, org, 60, NOW, 9)
-        if api_id == each.api.id
+    reading.sum_by_api: lambda session, org, pair: [
+        own.name for own in pair for api_id, *_ in reading.sum_by_api(session, org, 60, NOW, 9) if api_id == own.api.id
     ],
 }
 WRITES = {
@@ -33,7 +30,7 @@ WRITES = {
     ),
 }
 FOR_ALL = {
-    # It returns each API with its organization, and gateways serve APIs of all organizations.
+    # It returns own API with its organization, and gateways serve APIs of all organizations.
     parts.find_deployed,
     # These are about gateways, and contain no numbers of an organization.
     parts.add_coverage,
