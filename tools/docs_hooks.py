@@ -19,13 +19,13 @@ class _CodeAnchors(Treeprocessor):
     """Add an anchor to each code or variable that a row begins with, such as `weak-key` or `HOLDFAST_DATA`."""
 
     def run(self, root: Element) -> None:
-        taken = {element.get("id") for element in root.iter()}
+        ids = {element.get("id") for element in root.iter()}
         for row in root.iter("tr"):
             for code in row.findall("td[1]/code") or row.findall("td[2]/code"):
                 name = code.text or ""
-                if CODE.fullmatch(name) and name not in taken:
+                if CODE.fullmatch(name) and name not in ids:
                     code.set("id", name)
-                    taken.add(name)
+                    ids.add(name)
 
 
 class _CodeAnchorsExtension(Extension):

@@ -69,11 +69,11 @@ def read_prose(path: Path) -> str:
 class Phrases:
     """Our own list: *phrases*, regular expressions, each with better words; not within what is *allowed*."""
 
-    def __init__(self, phrases: dict[str, str], allowed: list[str]) -> None:
+    def __init__(self, phrases: dict[str, str], exceptions: list[str]) -> None:
         patterns = {f"(?:{phrase.replace(' ', SPACE)})": better for phrase, better in phrases.items()}
         self.each = {re2.compile(f"(?im){pattern}"): better for pattern, better in patterns.items()}
         self.any = re2.compile(f"(?im){'|'.join(patterns)}")
-        self.allowed = re2.compile(f"(?im){'|'.join(allowed).replace(' ', SPACE)}")
+        self.allowed = re2.compile(f"(?im){'|'.join(exceptions).replace(' ', SPACE)}")
 
     def find(self, prose: str) -> Iterator[tuple[int, str]]:
         """Yield the offset of each phrase in *prose*, and what to write instead."""

@@ -77,7 +77,7 @@ def _write_command(context: typer.Context) -> str:
     command = context.command
     name = context.command_path.removeprefix("holdfast ")
     usage = command.get_usage(context).removeprefix("Usage: ")
-    records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    records = [record for parameter in command.get_params(context) if (record := parameter.get_help_record(context))]
     rows = [
         f"| `{re.sub(' <.*>$', '', names).replace('|', BAR)}` | {_write_cell(text)} |"
         for names, text in records
@@ -108,9 +108,9 @@ def write_operations() -> str:
 def _write_operation(title: str, operation: dict[str, Any], description: dict[str, Any]) -> str:
     text = ". ".join(text for text in (operation["summary"], operation.get("description")) if text)
     parameters = [
-        f"`{each['name']}`" + ("" if each.get("required") else "?")
-        for each in operation.get("parameters", [])
-        if each["in"] == "query"
+        f"`{parameter['name']}`" + ("" if parameter.get("required") else "?")
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query"
     ]
     bodies = [
         _write_body(kind, content["schema"], description)
@@ -123,8 +123,8 @@ def _write_operation(title: str, operation: dict[str, Any], description: dict[st
 def _write_body(media_type: str, schema: dict[str, Any], description: dict[str, Any]) -> str:
     name = schema.get("$ref", "").rpartition("/")[2]
     schema = description["components"]["schemas"].get(name, schema)
-    required = schema.get("required", ())
-    members = ", ".join(f"`{each}`" + ("" if each in required else "?") for each in schema.get("properties", {}))
+    required = schema.get("required", ())  # the names of members
+    members = ", ".join(f"`{name}`" + ("" if name in required else "?") for name in schema.get("properties", {}))
     kind = {"application/json": "JSON", "multipart/form-data": "form"}.get(media_type, media_type)
     return f"{kind}: {members}" if members and kind != "JSON" else kind
 

@@ -51,8 +51,8 @@ def read_assets() -> list[Asset]:
 
 def check(assets: list[Asset]) -> list[str]:
     """Compare the files that are here with vendor.toml; a sentence for every difference."""
-    listed = {TOML, *(VENDOR / asset.name for asset in assets)}
-    strays = (path for path in sorted(VENDOR.rglob("*")) if path.is_file() and path not in listed)
+    files = {TOML, *(VENDOR / asset.name for asset in assets)}
+    strays = (path for path in sorted(VENDOR.rglob("*")) if path.is_file() and path not in files)
     problems = [f"{path.relative_to(VENDOR)} is not listed in vendor.toml." for path in strays]
     for asset in assets:
         if not (VENDOR / asset.name).is_file():

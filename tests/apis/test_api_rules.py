@@ -32,7 +32,7 @@ def test_names_that_wso2_refuses_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    ("text", "context"),
     [
         ("pizza", "/pizza"),
         ("/pizza", "/pizza"),
@@ -45,8 +45,8 @@ def test_names_that_wso2_refuses_are_refused(name):
         ("/shop/t/pizza", "/shop/t/pizza"),
     ],
 )
-def test_a_context_is_a_path_with_a_leading_slash(written, kept):
-    assert check_context(written) == kept
+def test_a_context_is_a_path_with_a_leading_slash(text, context):
+    assert check_context(text) == context
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ ARCHIVE = Archive(DESCRIPTION, DEFINITION, (ArchivedCertificate("pizza-backend",
 API = b"name: Pizza\nversion: 1.0.0\ncontext: /pizza\n"
 
 
-def zipped(files, method=zipfile.ZIP_DEFLATED):
+def make_zip(files, method=zipfile.ZIP_DEFLATED):
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w", method) as packed:
+    with zipfile.ZipFile(output, "w", method) as archive:
         for name, content in files.items():
-            packed.writestr(name, content)
+            archive.writestr(name, content)
     return output.getvalue()
 
 
@@ -41,19 +41,19 @@ def test_an_archive_is_unpacked_as_it_was_packed(as_json):
 
 
 def test_the_layout_is_that_of_wso2():
-    with zipfile.ZipFile(io.BytesIO(pack(ARCHIVE))) as packed:
-        assert packed.namelist() == [
+    with zipfile.ZipFile(io.BytesIO(pack(ARCHIVE))) as archive:
+        assert archive.namelist() == [
             "Pizza-1.0.0/api.yaml",
             "Pizza-1.0.0/Definitions/swagger.yaml",
             "Pizza-1.0.0/Endpoint-certificates/endpoint_certificates.yaml",
             "Pizza-1.0.0/Endpoint-certificates/pizza-backend.crt",
         ]
-        assert packed.read("Pizza-1.0.0/Endpoint-certificates/pizza-backend.crt") == PIZZA.pem
+        assert archive.read("Pizza-1.0.0/Endpoint-certificates/pizza-backend.crt") == PIZZA.pem
 
 
 @pytest.mark.parametrize("root", ["", "Pizza-1.0.0/"])
 def test_older_archives_are_read(root):
-    listed = [{"hostName": "https://pizza.test", "alias": "a", "certificate": base64.b64encode(PIZZA.der).decode()}]
+    entries = [{"hostName": "https://pizza.test", "alias": "a", "certificate": base64.b64encode(PIZZA.der).decode()}]
     config = json.dumps({"endpoint_type": "http", "production_endpoints": {"url": "https://pizza.test"}})
     description = {
         "id": {"providerName": "admin", "apiName": "Pizza", "version": "1.0.0"},
@@ -62,31 +62,32 @@ def test_older_archives_are_read(root):
         "status": "PUBLISHED",
         "endpointConfig": config,
     }
-    found = unpack(
-        zipped(
+    contents = unpack(
+        make_zip(
             {
                 f"{root}Meta-information/api.json": json.dumps(description),
                 f"{root}Meta-information/swagger.json": json.dumps(DEFINITION),
-                f"{root}Meta-information/endpoint_certificates.json": json.dumps(listed),
+                f"{root}Meta-information/endpoint_certificates.json": json.dumps(entries),
             }
         )
     )
-    assert (found.description["name"], found.description["context"]) == ("Pizza", "/pizza")
-    assert found.description["endpointConfig"]["production_endpoints"] == {"url": "https://pizza.test"}
-    assert (found.description["lifeCycleStatus"], found.definition) == ("PUBLISHED", DEFINITION)
-    assert found.certificates == (ArchivedCertificate("a", "https://pizza.test", PIZZA.der),)
+    assert (contents.description["name"], contents.description["context"]) == ("Pizza", "/pizza")
+    assert contents.description["endpointConfig"]["production_endpoints"] == {"url": "https://pizza.test"}
+    assert (contents.description["lifeCycleStatus"], contents.definition) == ("PUBLISHED", DEFINITION)
+    assert contents.certificates == (ArchivedCertificate("a", "https://pizza.test", PIZZA.der),)
 
 
 def test_a_key_in_a_definition_is_accepted_as_an_example():
-    shown = DEFINITION | {"x-example": "-----BEGIN RSA PRIVATE KEY-----"}
-    assert unpack(zipped({"api.yaml": API, "Definitions/swagger.json": json.dumps(shown)})).definition == shown
+    definition = DEFINITION | {"x-example": "-----BEGIN RSA PRIVATE KEY-----"}
+    files = {"api.yaml": API, "Definitions/swagger.json": json.dumps(definition)}
+    assert unpack(make_zip(files)).definition == definition
 
 
 @pytest.mark.parametrize("name", ["api.yaml", "Endpoint-certificates/a.crt", "Docs/a.txt"])
 def test_a_private_key_is_refused_in_any_other_file(name):
     files = {"api.yaml": API} | {name: API + b"x: |\n  -----BEGIN PRIVATE KEY-----\n"}
     with pytest.raises(PrivateKeyRefused, match=name):
-        unpack(zipped(files))
+        unpack(make_zip(files))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_private_key_is_refused_in_any_other_file(name):
 )
 def test_invalid_archives_are_refused_with_the_reason(files, says):
     with pytest.raises(UnreadableArchive, match=says):
-        unpack(zipped(files))
+        unpack(make_zip(files))
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + b"\0" * 100, pack(ARCHIVE)[:-30]])
@@ -139,7 +140,7 @@ def test_any_damage_only_makes_an_archive_unreadable(damage):
 
 
 def test_a_file_without_a_name_is_refused():
-    data = zipped({"api.yaml": API, "x": b""})
+    data = make_zip({"api.yaml": API, "x": b""})
     # The central directory has the length of the name at byte 28 (APPNOTE.TXT, 4.3.12).
     start = data.rindex(b"PK\x01\x02")
     nameless = data[: start + 28] + b"\0\0\1\0" + data[start + 32 :]
@@ -148,7 +149,7 @@ def test_a_file_without_a_name_is_refused():
 
 
 def test_a_wrong_stated_size_does_not_bypass_the_limit():
-    data = bytearray(zipped({"api.yaml": API, "bomb": bytes(MAX_BYTES + 1)}))
+    data = bytearray(make_zip({"api.yaml": API, "bomb": bytes(MAX_BYTES + 1)}))
     for position in range(len(data) - 4):
         if data[position : position + 4] == (MAX_BYTES + 1).to_bytes(4, "little"):
             data[position : position + 4] = (10).to_bytes(4, "little")
@@ -159,4 +160,4 @@ def test_a_wrong_stated_size_does_not_bypass_the_limit():
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_unsupported_compressions_are_refused(method):
     with pytest.raises(UnreadableArchive, match="unsupported compression"):
-        unpack(zipped({"api.yaml": API}, method))
+        unpack(make_zip({"api.yaml": API}, method))

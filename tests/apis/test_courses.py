@@ -27,16 +27,16 @@ class Observer:
     def see(self, after, *present, silenced=False):
         """Evaluate at NOW + *after*; return the phases of what is sent then."""
         now = NOW + after
-        by_key = {each.key: each for each in present}
-        said = []
+        by_key = {condition.key: condition for condition in present}
+        phases = []
         for step in follow_conditions("default", self.courses, by_key, now, lambda _: silenced):
             self.courses.pop(step.key, None)
             if step.course:
                 self.courses[step.key] = step.course
             if step.notification:
-                said.append(f"{step.notification.phase.value}{' quietly' if step.notification.quiet else ''}")
-        self.sent += said
-        return said
+                phases.append(f"{step.notification.phase.value}{' quietly' if step.notification.quiet else ''}")
+        self.sent += phases
+        return phases
 
 
 def test_a_condition_is_sent_once_until_it_has_ended_for_a_while():
@@ -77,12 +77,12 @@ def test_a_backend_that_flaps_for_a_day_is_sent_a_few_times_only():
 
 
 def test_a_gateway_that_restarts_causes_no_notification():
-    observer, lost = Observer(), condition(EventKind.GATEWAY_CONNECTION)
-    assert observer.see(0 * MINUTE, lost) == []
+    observer, connection = Observer(), condition(EventKind.GATEWAY_CONNECTION)
+    assert observer.see(0 * MINUTE, connection) == []
     assert observer.see(1 * MINUTE) == []
     assert observer.courses == {}
-    assert observer.see(2 * MINUTE, lost) == []
-    assert observer.see(4 * MINUTE, lost) == ["began"]
+    assert observer.see(2 * MINUTE, connection) == []
+    assert observer.see(4 * MINUTE, connection) == ["began"]
 
 
 def test_a_silence_delays_what_is_still_so_when_it_ends():
@@ -91,9 +91,9 @@ def test_a_silence_delays_what_is_still_so_when_it_ends():
     assert observer.see(9 * MINUTE, failing) == ["began"]
     assert observer.see(30 * MINUTE, condition(level="timeout"), silenced=True) == []
     assert observer.see(31 * MINUTE, condition(level="timeout")) == ["changed"]
-    other = Observer()
-    assert other.see(0 * MINUTE, failing, silenced=True) == []
-    assert other.see(9 * MINUTE) == []
+    second = Observer()
+    assert second.see(0 * MINUTE, failing, silenced=True) == []
+    assert second.see(9 * MINUTE) == []
 
 
 @pytest.mark.parametrize(

@@ -83,22 +83,22 @@ def test_documents_become_plain_values(data, value):
     ("scalar", "value"),
     [
         # https://yaml.org/spec/1.2.2/#1032-tag-resolution
-        *((each, None) for each in ("", "~", "null", "Null", "NULL")),
-        *((each, True) for each in ("true", "True", "TRUE")),
-        *((each, False) for each in ("false", "False", "FALSE")),
+        *((text, None) for text in ("", "~", "null", "Null", "NULL")),
+        *((text, True) for text in ("true", "True", "TRUE")),
+        *((text, False) for text in ("false", "False", "FALSE")),
         *(("0", 0), ("-12", -12), ("+3", 3), ("0o17", 15), ("0x1F", 31), ("0777", 777), ("00", 0)),
         *(("1.5", 1.5), ("-.5", -0.5), ("1.", 1.0), ("+12e03", 12000.0), ("-2E-1", -0.2), ("0.", 0.0)),
         # Texts that YAML 1.1 reads as something else, and texts that are almost numbers.
-        *((each, each) for each in ("yes", "No", "on", "OFF", "y", "n", "nULL", "tRUE")),
-        *((each, each) for each in ("1:30", "190:20:30.15", "1_000", "0b11", "-0x1F", "-0o7", "0o8", "0xG")),
-        *((each, each) for each in ("2001-12-14t21:59:43.10-05:00", "=", "1e", ".", "+", "-x", "e3", "١")),
+        *((text, text) for text in ("yes", "No", "on", "OFF", "y", "n", "nULL", "tRUE")),
+        *((text, text) for text in ("1:30", "190:20:30.15", "1_000", "0b11", "-0x1F", "-0o7", "0o8", "0xG")),
+        *((text, text) for text in ("2001-12-14t21:59:43.10-05:00", "=", "1e", ".", "+", "-x", "e3", "١")),
         *(('"1"', "1"), ("'true'", "true"), ("!!str 1", "1"), ("! 1", "1"), ("!!int 1", 1), ("!!float 1", 1)),
         *(("!!int '1'", 1), ("!!null ''", None), ("!!bool true", True)),
     ],
 )
 def test_scalars_mean_what_the_core_schema_says(scalar, value):
-    (read,) = read_document(f"a: {scalar}\n".encode()).values()
-    assert (read, type(read)) == (value, type(value))
+    (result,) = read_document(f"a: {scalar}\n".encode()).values()
+    assert (result, type(result)) == (value, type(value))
 
 
 @pytest.mark.usefixtures("_both_readers")
@@ -191,7 +191,7 @@ def test_written_yaml_is_read_as_the_same_value():
         "=",
     ]
     value = {"a": shared, "b": shared, "200": {"c": None, "d": True, "e": 1.5}, "0o17": 1e22, "<<": {"f": -1e-7}}
-    written = write_yaml(value)
-    assert read_document(written.encode()) == value
-    assert "*" not in written
+    text = write_yaml(value)
+    assert read_document(text.encode()) == value
+    assert "*" not in text
     assert read_document(json.dumps(value).encode()) == value

@@ -134,9 +134,9 @@ def test_the_authority_leaves_out_the_port_of_the_scheme(url, authority):
 
 
 def test_an_origin_knows_whether_it_is_secure_and_which_name_its_backend_must_present():
-    named, addressed = parse_endpoint("https://Backend.test").origin, parse_endpoint("http://[::0001]").origin
-    assert (named.is_secure, named.reference.value, named.reference.is_ip) == (True, "backend.test", False)
-    assert (addressed.is_secure, addressed.reference.value, addressed.reference.is_ip) == (False, "::1", True)
+    by_name, by_address = parse_endpoint("https://Backend.test").origin, parse_endpoint("http://[::0001]").origin
+    assert (by_name.is_secure, by_name.reference.value, by_name.reference.is_ip) == (True, "backend.test", False)
+    assert (by_address.is_secure, by_address.reference.value, by_address.reference.is_ip) == (False, "::1", True)
 
 
 @given(st.text(max_size=60) | st.text("https://[]:.%@#?/\\a1ß", max_size=30).map("https://".__add__))

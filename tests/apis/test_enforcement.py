@@ -54,13 +54,13 @@ def test_a_command_repeats_a_progress_that_it_does_not_know():
 
 
 def test_a_published_api_without_its_working_copy_waits_for_the_deployment():
-    unserved, enforced = Enforcement(Progress.NOT_SERVED), Enforcement(Progress.ENFORCED, 1, 1)
-    assert unserved.describe(is_undeployed=True) == "Takes effect when the working copy is deployed"
-    assert unserved.describe(is_undeployed=False) == str(unserved)
-    assert enforced.describe(is_undeployed=True, with_time=True) == str(enforced)
+    not_served, on_one = Enforcement(Progress.NOT_SERVED), Enforcement(Progress.ENFORCED, 1, 1)
+    assert not_served.describe(is_undeployed=True) == "Takes effect when the working copy is deployed"
+    assert not_served.describe(is_undeployed=False) == str(not_served)
+    assert on_one.describe(is_undeployed=True, with_time=True) == str(on_one)
 
 
 def test_pages_say_how_long_it_took_only_in_tooltips():
-    enforced = Enforcement(Progress.ENFORCED, 1, 1, 98)
-    assert enforced.describe(is_undeployed=False) == "Enforced on 1 gateway"
-    assert enforced.describe(is_undeployed=False, with_time=True) == "Enforced on 1 gateway (98 ms)"
+    enforcement = Enforcement(Progress.ENFORCED, 1, 1, 98)
+    assert enforcement.describe(is_undeployed=False) == "Enforced on 1 gateway"
+    assert enforcement.describe(is_undeployed=False, with_time=True) == "Enforced on 1 gateway (98 ms)"

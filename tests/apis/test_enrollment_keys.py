@@ -32,6 +32,6 @@ def test_a_file_has_keys_for_groups_and_the_default_group():
     "text", ["", "\n", NEW[4:], NEW[:20], f"{NEW}=", "password", f"Default {NEW}", f"{NEW}\n" * (MAX_KEYS + 1)]
 )
 def test_weak_missing_and_incomplete_keys_are_rejected_without_showing_them(text):
-    with pytest.raises(UnusableEnrollmentKeys) as raised:
+    with pytest.raises(UnusableEnrollmentKeys) as error:
         read_enrollment_keys(text)
-    assert NEW[4:20] not in str(raised.value)
+    assert NEW[4:20] not in str(error.value)

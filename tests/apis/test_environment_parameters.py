@@ -28,16 +28,16 @@ OF_DEV = {"alias": "dev", "endpoint": "https://dev.test", "certificate": "dev.cr
 PRODUCTION = {"endpoints": {"production": {"url": "https://prod.test"}}}
 
 
-def zipped(files):
+def make_zip(files):
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            packed.writestr(name, content)
+            archive.writestr(name, content)
     return output.getvalue()
 
 
 def source(**files):
-    return zipped(
+    return make_zip(
         {
             "SourceArchive/api.yaml": json.dumps({"type": "api", "data": SOURCE}),
             "SourceArchive/Endpoint-certificates/endpoint_certificates.yaml": json.dumps([OF_DEV]),
@@ -49,14 +49,14 @@ def source(**files):
 
 def with_file(parameters):
     """Return an archive as `--params FILE` sends it."""
-    return zipped({"p/SourceArchive.zip": source(), "p/intermediate_params.yaml": json.dumps(parameters)})
+    return make_zip({"p/SourceArchive.zip": source(), "p/intermediate_params.yaml": json.dumps(parameters)})
 
 
 def with_directory(parameters, **certificates):
     """Return an archive as `--params DIRECTORY` sends it."""
     files = {f"p/Deployment/certificates/{name}.crt": content for name, content in certificates.items()}
     files["p/Deployment/intermediate_params.yaml"] = json.dumps(parameters)
-    return zipped({"p/Deployment/params.yaml": "environments: []", "p/SourceArchive.zip": source()} | files)
+    return make_zip({"p/Deployment/params.yaml": "environments: []", "p/SourceArchive.zip": source()} | files)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,11 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
         (with_file({"endpointType": "carrier pigeon"} | PRODUCTION), "endpointType"),
         (with_file({"endpointRoutingPolicy": "failover"} | PRODUCTION), "failoverEndpoints"),
         (with_file([]), "no intermediate_params.yaml"),
-        (zipped({"SourceArchive.zip": source()}), "no intermediate_params.yaml"),
-        (zipped({"SourceArchive.zip": b"no zip", "intermediate_params.yaml": "{}"}), "isn't a zip archive"),
+        (make_zip({"SourceArchive.zip": source()}), "no intermediate_params.yaml"),
+        (make_zip({"SourceArchive.zip": b"no zip", "intermediate_params.yaml": "{}"}), "isn't a zip archive"),
         # A billion laughs, and an archive in an archive in an archive.
         (
-            zipped(
+            make_zip(
                 {
                     "SourceArchive.zip": source(),
                     "intermediate_params.yaml": "a: &a [x, x, x, x, x, x, x, x]\n"
@@ -186,12 +186,14 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
             "can't be read",
         ),
         (
-            zipped({"SourceArchive.zip": zipped({"SourceArchive.zip": source()}), "intermediate_params.yaml": "{}"}),
+            make_zip(
+                {"SourceArchive.zip": make_zip({"SourceArchive.zip": source()}), "intermediate_params.yaml": "{}"}
+            ),
             "no api.yaml",
         ),
         # Neither archive is too large, but both are together.
         (
-            zipped(
+            make_zip(
                 {
                     "SourceArchive.zip": source(bomb=bytes(MAX_BYTES // 2 + 1)),
                     "intermediate_params.yaml": "{}",
@@ -201,7 +203,7 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
             "more than",
         ),
         (
-            zipped(
+            make_zip(
                 {
                     "SourceArchive.zip": source(**{f"f{number}": b"" for number in range(MAX_FILES // 2)}),
                     "intermediate_params.yaml": "{}",
@@ -222,13 +224,13 @@ def test_a_private_key_is_refused_in_either_archive_also_in_files_of_the_same_na
     for outer, inner in (("x", key), (key, "x")):
         files = {"SourceArchive.zip": source(a__b=inner), "intermediate_params.yaml": "{}", "a/b": outer}
         with pytest.raises(PrivateKeyRefused):
-            unpack(zipped(files))
+            unpack(make_zip(files))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_files_of_one_name_are_refused():
     output = io.BytesIO(source())
-    with zipfile.ZipFile(output, "a") as packed:
-        packed.writestr("SourceArchive/api.yaml", "name: Another")
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("SourceArchive/api.yaml", "name: Another")
     with pytest.raises(UnreadableArchive, match="two files named"):
         unpack(output.getvalue())

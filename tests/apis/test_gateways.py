@@ -66,6 +66,6 @@ def test_a_changed_token_is_another_token_or_none(position, insertion):
     ],
 )
 def test_an_incomplete_text_is_not_a_token(text):
-    with pytest.raises(NoJoinToken) as raised:
+    with pytest.raises(NoJoinToken) as error:
         read_token(text)
-    assert TOKEN.text[4:20] not in str(raised.value)
+    assert TOKEN.text[4:20] not in str(error.value)

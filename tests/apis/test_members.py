@@ -14,12 +14,12 @@ def deep(levels):
 
 
 def test_unknown_members_are_stored_unchanged():
-    sent = {
+    members = {
         "tags": ["a"],
         "endpointConfig": {"endpoint_type": "http", "sessionTimeOut": ""},
         "x": {"y": None, "ä": 1.5},
     }
-    assert check_members(sent) == sent
+    assert check_members(members) == members
 
 
 def test_members_that_holdfast_sets_itself_are_not_stored():
@@ -28,13 +28,13 @@ def test_members_that_holdfast_sets_itself_are_not_stored():
 
 def test_passwords_of_backends_are_not_stored():
     security = {"type": "BASIC", "username": "u", "password": "secret", "production": {"clientSecret": "secret"}}
-    kept = check_members(
+    members = check_members(
         {"endpointSecurity": security, "endpointConfig": {"endpoint_security": security}, "password": "p"}
     )
-    assert "secret" not in str(kept).replace("clientSecret", "")
-    assert kept["endpointSecurity"]["username"] == "u"
-    assert kept["endpointConfig"]["endpoint_security"]["password"] == ""
-    assert kept["password"] == "p"
+    assert "secret" not in str(members).replace("clientSecret", "")
+    assert members["endpointSecurity"]["username"] == "u"
+    assert members["endpointConfig"]["endpoint_security"]["password"] == ""
+    assert members["password"] == "p"
 
 
 @pytest.mark.parametrize(

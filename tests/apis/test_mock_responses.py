@@ -75,8 +75,8 @@ def test_references_are_followed():
         "responses": {"Ok": {"description": "", "content": {"text/plain": {"example": "yes"}}}},
     }  # fmt: skip
     assert of_schema({"$ref": "#/components/schemas/Pet"}, components=components) == {"owner": 1}
-    named = of_media({"examples": {"one": {"$ref": "#/components/examples/Rex"}}}, components=components)
-    assert json.loads(named.body) == "rex"
+    rex = of_media({"examples": {"one": {"$ref": "#/components/examples/Rex"}}}, components=components)
+    assert json.loads(rex.body) == "rex"
     response = mock({"responses": {"200": {"$ref": "#/components/responses/Ok"}}}, components=components)
     assert (response.media_type, response.body) == ("text/plain", "yes")
 
@@ -120,8 +120,8 @@ def test_some_statuses_have_no_body(status):
 
 def test_json_is_preferred_and_other_types_keep_their_text():
     content = {"text/csv": {"example": "a,b"}, "application/problem+json": {"example": {}}}
-    preferred = mock({"responses": {"200": {"description": "", "content": content}}})
-    assert preferred.media_type == "application/problem+json"
+    response = mock({"responses": {"200": {"description": "", "content": content}}})
+    assert response.media_type == "application/problem+json"
     assert of_media({"example": "a,b"}, "text/csv; charset=utf-8").body == "a,b"
 
 
@@ -146,9 +146,9 @@ def test_swagger_2_is_read():
 
 @pytest.mark.parametrize("example", ["a" * MAX_BODY, ["a"] * MAX_BODY])
 def test_examples_have_a_limit(example):
-    with pytest.raises(MocksTooLarge) as caught:
+    with pytest.raises(MocksTooLarge) as error:
         of_media({"example": example})
-    assert caught.value.operation.target == "/pets"
+    assert error.value.operation.target == "/pets"
 
 
 def test_the_work_for_all_operations_has_a_limit():

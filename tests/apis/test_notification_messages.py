@@ -29,7 +29,7 @@ def message(*notifications, total=0):
     return Message("m-1", "default", NOW, notifications, counts, "https://holdfast.example")
 
 
-def titled(title):
+def with_title(title):
     return replace(FAILING, wording=replace(WORDING, title=title))
 
 
@@ -49,15 +49,15 @@ def test_notifications_beyond_the_limit_are_counted():
 
 
 def test_a_name_adds_no_line_to_a_mail():
-    subject, text = write_mail(message(titled("a\r\nBcc: x@example.com\u2028b")))
+    subject, text = write_mail(message(with_title("a\r\nBcc: x@example.com\u2028b")))
     assert "\n" not in subject
     assert "\r" not in subject
     assert text.startswith("Critical: a Bcc: x@example.com b\n")
-    assert len(write_mail(message(titled("x" * 500)))[0]) < 220
+    assert len(write_mail(message(with_title("x" * 500)))[0]) < 220
 
 
 @pytest.mark.parametrize(
-    ("text", "escaped"),
+    ("text", "expected"),
     [
         ("<!channel> a & b", "&lt;!channel&gt; a &amp; b"),
         ("<https://evil.test|click>", "&lt;https://evil.test|click&gt;"),
@@ -68,18 +68,18 @@ def test_a_name_adds_no_line_to_a_mail():
         ("a\nb", "a b"),
     ],
 )
-def test_nothing_in_a_slack_message_has_a_meaning(text, escaped):
-    assert escape_mrkdwn(text) == escaped
+def test_nothing_in_a_slack_message_has_a_meaning(text, expected):
+    assert escape_mrkdwn(text) == expected
 
 
 def test_a_title_cannot_end_the_link_of_a_slack_message():
-    text = write_slack(message(titled("a|b> <!here>")))["text"]
+    text = write_slack(message(with_title("a|b> <!here>")))["text"]
     assert text.splitlines()[0] == "Critical: <https://holdfast.example/apis/1|a¦b&gt; &lt;!here&gt;>"
 
 
 def test_an_incident_begins_and_ends_with_the_same_key():
-    ended = replace(FAILING, phase=Phase.ENDED, severity=EventSeverity.INFO)
-    began, over = write_pagerduty(message(FAILING, ended), "key")
+    end = replace(FAILING, phase=Phase.ENDED, severity=EventSeverity.INFO)
+    began, over = write_pagerduty(message(FAILING, end), "key")
     assert (began["event_action"], over["event_action"]) == ("trigger", "resolve")
     assert began["dedup_key"] == over["dedup_key"]
     assert began["payload"]["severity"] == "critical"

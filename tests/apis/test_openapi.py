@@ -44,18 +44,19 @@ def read(value):
 
 @pytest.mark.parametrize("version", ["3.0.0", "3.0.3", "3.1.0", "3.1.1", "3.2.0"])
 def test_openapi_3_is_read(version):
-    found = read(THREE | {"openapi": version})
-    assert (found.openapi, found.name, found.version, found.description) == (version, "Pizza", "1.0.0", "Thin")
-    assert found.servers.production == ("https://pizza.test/v1", "http://second.test")
-    assert found.operations == (Operation("/order/{id}", "GET"), Operation("/order/{id}", "POST"))
-    assert found.context == ""
+    definition = read(THREE | {"openapi": version})
+    assert (definition.openapi, definition.name, definition.version) == (version, "Pizza", "1.0.0")
+    assert definition.description == "Thin"
+    assert definition.servers.production == ("https://pizza.test/v1", "http://second.test")
+    assert definition.operations == (Operation("/order/{id}", "GET"), Operation("/order/{id}", "POST"))
+    assert definition.context == ""
 
 
 def test_swagger_2_is_read():
-    found = read(TWO)
-    assert (found.openapi, found.context) == ("2.0", "/base")
-    assert found.servers.production == ("https://pizza.test:8443/base/", "http://pizza.test:8443/base/")
-    assert found.operations == (Operation("/menu", "GET"),)
+    definition = read(TWO)
+    assert (definition.openapi, definition.context) == ("2.0", "/base")
+    assert definition.servers.production == ("https://pizza.test:8443/base/", "http://pizza.test:8443/base/")
+    assert definition.operations == (Operation("/menu", "GET"),)
 
 
 def test_yaml_says_the_same_as_json():
@@ -105,12 +106,12 @@ def test_violations_of_the_specification_are_reported(value, says):
 
 
 @pytest.mark.parametrize(
-    ("written", "version"),
+    ("text", "version"),
     [("openapi: 3.0", "3.0.0"), ("openapi: '3.0'", "3.0.0"), ("openapi: 3.1", "3.1.0"), ("openapi: 3.2", "3.2.0")],
 )
-def test_a_missing_third_version_number_is_zero(written, version):
-    found = read_definition(f"{written}\ninfo: {{title: Pizza, version: '1'}}\npaths: {{}}".encode())
-    assert (found.openapi, found.content["openapi"]) == (version, version)
+def test_a_missing_third_version_number_is_zero(text, version):
+    definition = read_definition(f"{text}\ninfo: {{title: Pizza, version: '1'}}\npaths: {{}}".encode())
+    assert (definition.openapi, definition.content["openapi"]) == (version, version)
 
 
 def with_parameter(**parameter):
@@ -222,14 +223,14 @@ def test_the_number_and_length_of_errors_are_limited():
 
 def test_the_definition_generated_for_an_api_is_valid():
     operations = [Operation("/order/{id}", "GET"), Operation("/*", "POST"), Operation("/x", "SUBSCRIBE")]
-    made = make_definition("Pizza", "1", "Thin", operations, ["https://gateway.test/pizza/1"])
-    found = parse_definition(made)
-    assert (found.name, found.version, found.description) == ("Pizza", "1", "Thin")
-    assert found.servers.production == ("https://gateway.test/pizza/1",)
-    assert found.operations == (Operation("/order/{id}", "GET"), Operation("/*", "POST"))
+    content = make_definition("Pizza", "1", "Thin", operations, ["https://gateway.test/pizza/1"])
+    definition = parse_definition(content)
+    assert (definition.name, definition.version, definition.description) == ("Pizza", "1", "Thin")
+    assert definition.servers.production == ("https://gateway.test/pizza/1",)
+    assert definition.operations == (Operation("/order/{id}", "GET"), Operation("/*", "POST"))
 
 
-def nested(depth):
+def nest(depth):
     schema = {"type": 5}
     for level in range(depth):
         schema = {"items": schema} | ({"additionalProperties": schema} if level < 12 else {})
@@ -251,7 +252,7 @@ def parameters(count):
     [
         lambda: {"paths": {f"/{number}": {"get": {}} for number in range(100_000)}},
         lambda: parameters(250_000),
-        lambda: nested(45),
+        lambda: nest(45),
         lambda: {"definitions": {"a": {"type": [str(number) for number in range(150_000)]}}},
         lambda: {
             "components": {"schemas": {"a": {"enum": 5, "properties": {str(n): {"type": 5} for n in range(90_000)}}}}

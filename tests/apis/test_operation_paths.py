@@ -14,7 +14,7 @@ from holdfast.gateway.resources.operations import write_patterns
 
 SEGMENTS = ["a", "b", "{x}", "{y}", "{x}.png", "a.png", "{x}a", ""]
 templates = st.lists(st.sampled_from(SEGMENTS), max_size=2).map(lambda names: "/" + "/".join(names))
-targets = st.tuples(templates, st.booleans()).map(lambda made: made[0].rstrip("/") + "/*" if made[1] else made[0])
+targets = st.tuples(templates, st.booleans()).map(lambda pair: pair[0].rstrip("/") + "/*" if pair[1] else pair[0])
 operations = st.lists(st.builds(Operation, targets, st.sampled_from(["GET", "PUT", "POST", "DELETE"])), max_size=7)
 VALUES = ["a", "b", "c", "a.png", "c.png", "ca", ""]
 PATHS = ["", "/", *("/" + "/".join(names) for length in (1, 2) for names in product(VALUES, repeat=length))]
@@ -26,19 +26,20 @@ def matches(target: str, path: str) -> bool:
 
 
 @cache
-def matched(target: str) -> frozenset[str]:
+def match(target: str) -> frozenset[str]:
     return frozenset(path for path in PATHS if matches(target, path))
 
 
 @given(operations)
-def test_the_first_class_of_a_path_has_exactly_the_methods_whose_templates_match_it(listed: list[Operation]):
-    classes = list_path_classes(tuple(listed))
-    by_method = targets_by_method(listed).items()
+def test_the_first_class_of_a_path_has_exactly_the_methods_whose_templates_match_it(api_operations: list[Operation]):
+    classes = list_path_classes(tuple(api_operations))
+    by_method = targets_by_method(api_operations).items()
     for path in PATHS:
-        belong = (each for each in classes if all(any(path in matched(t) for t in group) for group in each.matching))
-        first = next(belong, None)
-        allowed = {method for method, targets in by_method if any(path in matched(target) for target in targets)}
-        assert set(first.methods if first else ()) == allowed
+        first = next(
+            (one for one in classes if all(any(path in match(t) for t in group) for group in one.matching)), None
+        )
+        methods = {method for method, targets in by_method if any(path in match(target) for target in targets)}
+        assert set(first.methods if first else ()) == methods
 
 
 def test_literals_match_as_requests_have_them_and_parameters_match_within_a_segment():
@@ -52,11 +53,11 @@ def test_literals_match_as_requests_have_them_and_parameters_match_within_a_segm
 def test_paths_that_overlap_in_too_many_ways_are_refused():
     methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "LOCK", "COPY", "MOVE"]
     paths = ("/".join("x" if n == place else f"{{{n}}}" for n in range(8)) for place in range(8))
-    listed = [Operation(f"/{path}", method) for path, method in zip(paths, methods, strict=True)]
+    operations = [Operation(f"/{path}", method) for path, method in zip(paths, methods, strict=True)]
     with pytest.raises(TooManyOverlaps):
-        list_path_classes(tuple(listed))
+        list_path_classes(tuple(operations))
 
 
 def test_a_thousand_operations_are_classified_quickly():
-    listed = tuple(Operation(f"/customers/{{id}}/orders{n}/items/{{item}}", "GET") for n in range(1000))
-    assert len(list_path_classes(listed)) == 1
+    operations = tuple(Operation(f"/customers/{{id}}/orders{n}/items/{{item}}", "GET") for n in range(1000))
+    assert len(list_path_classes(operations)) == 1

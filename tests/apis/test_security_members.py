@@ -23,9 +23,9 @@ KEY = {"type": "apikey", "apiKeyIdentifier": "X-API-Key", "apiKeyValue": "geheim
 def test_written_security_reads_the_same_without_the_secret(members):
     draft = read_security(members, "")
     assert (draft.secret, draft.password) == ("geheim", "geheim zwei" if draft.security.has_password else "")
-    written = write_security(draft.security)
-    assert "geheim" not in str(written)
-    assert read_security(written, "").security == draft.security
+    document = write_security(draft.security)
+    assert "geheim" not in str(document)
+    assert read_security(document, "").security == draft.security
 
 
 @pytest.mark.parametrize("members", [None, {}, {"type": "NONE"}, {"type": None}, BASIC | {"enabled": False}])
@@ -72,8 +72,8 @@ def test_no_security_is_written_in_several_ways(members):
     ],
 )
 def test_security_that_gateways_cannot_use_is_refused_without_the_secret(members, field, says):
-    with pytest.raises(InvalidField, match=says) as refused:
+    with pytest.raises(InvalidField, match=says) as refusal:
         read_security(members, "x.")
-    assert refused.value.field == f"x.{field}"
-    assert "geheim" not in str(refused.value)
-    assert "Evil" not in str(refused.value)
+    assert refusal.value.field == f"x.{field}"
+    assert "geheim" not in str(refusal.value)
+    assert "Evil" not in str(refusal.value)

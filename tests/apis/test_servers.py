@@ -36,11 +36,11 @@ def test_http_and_websocket_servers_of_one_backend_are_one():
 
 
 def test_unused_servers_are_reported():
-    found = servers("https://a.test", "https://b.test")
-    assert found.production == ("https://a.test", "https://b.test")
-    assert found.unused == (Unused("https://b.test", "It isn't the first server."),)
-    (unused,) = servers("/v1").unused
-    assert unused == Unused("/v1", "It isn't an absolute http, https, ws or wss URL.")
+    result = servers("https://a.test", "https://b.test")
+    assert result.production == ("https://a.test", "https://b.test")
+    assert result.unused == (Unused("https://b.test", "It isn't the first server."),)
+    (server,) = servers("/v1").unused
+    assert server == Unused("/v1", "It isn't an absolute http, https, ws or wss URL.")
 
 
 def test_endpoints_that_wso2_writes_come_before_servers():
@@ -48,25 +48,25 @@ def test_endpoints_that_wso2_writes_come_before_servers():
         "x-wso2-production-endpoints": {"urls": ["https://a.test/v1", "https://b.test"], "type": "failover"},
         "x-wso2-sandbox-endpoints": {"urls": ["wss://sandbox.test"]},
     }
-    found = servers("https://server.test", **own)
-    assert (found.production[0], found.sandbox) == ("https://a.test/v1", ("https://sandbox.test",))
-    assert found.unused == (
+    result = servers("https://server.test", **own)
+    assert (result.production[0], result.sandbox) == ("https://a.test/v1", ("https://sandbox.test",))
+    assert result.unused == (
         Unused("x-wso2-production-endpoints: https://b.test", SECOND),
         Unused("https://server.test", "It isn't the first server."),
     )
 
 
 def test_named_endpoints_that_wso2_writes_are_found():
-    named = [{"other": {"urls": ["https://o.test"]}}, {"main": {"urls": ["https://a.test"], "type": "http"}}]
-    own = {"x-wso2-endpoints": named, "x-wso2-production-endpoints": {"urls": ["#/x-wso2-endpoints/main"]}}
+    endpoints = [{"other": {"urls": ["https://o.test"]}}, {"main": {"urls": ["https://a.test"], "type": "http"}}]
+    own = {"x-wso2-endpoints": endpoints, "x-wso2-production-endpoints": {"urls": ["#/x-wso2-endpoints/main"]}}
     assert servers(**own) == Servers(("https://a.test",))
     own["x-wso2-production-endpoints"] = "#/x-wso2-endpoints/main"  # as the documentation of WSO2 has it
     assert servers(**own) == Servers(("https://a.test",))
     for reference in ({"urls": ["#/x-wso2-endpoints/nobody"]}, "#/x-wso2-endpoints/nobody"):
         own["x-wso2-production-endpoints"] = reference
-        (unused,) = servers(**own).unused
-        assert unused.what == "x-wso2-production-endpoints: #/x-wso2-endpoints/nobody"
-        assert unused.why == "`x-wso2-endpoints` has no such entry."
+        (entry,) = servers(**own).unused
+        assert entry.what == "x-wso2-production-endpoints: #/x-wso2-endpoints/nobody"
+        assert entry.why == "`x-wso2-endpoints` has no such entry."
 
 
 @pytest.mark.parametrize("value", [None, 5, "a", [], {}, {"urls": 5}, {"urls": None}])
@@ -78,15 +78,15 @@ def test_endpoints_in_an_unsupported_form_are_reported(value):
 @pytest.mark.parametrize("url", [5, None, "jms://x", "a.test", ["x"], "https://"])
 def test_urls_that_cannot_be_called_are_reported(url):
     name = "x-wso2-sandbox-endpoints"
-    (unused,) = servers(**{name: {"urls": [url]}}).unused
-    assert unused == Unused(f"{name}: {url}", "It isn't an http or https URL.")
+    (server,) = servers(**{name: {"urls": [url]}}).unused
+    assert server == Unused(f"{name}: {url}", "It isn't an http or https URL.")
 
 
 def test_endpoints_of_paths_and_operations_are_reported():
     get = {"responses": OK, "x-wso2-production-endpoints": {"urls": ["https://c.test"]}}
-    found = servers("https://a.test", paths={"/a": {"servers": [{"url": "https://b.test"}], "get": get}, "x-b": 5})
-    assert found.production == ("https://a.test",)
-    assert found.unused == (
+    result = servers("https://a.test", paths={"/a": {"servers": [{"url": "https://b.test"}], "get": get}, "x-b": 5})
+    assert result.production == ("https://a.test",)
+    assert result.unused == (
         Unused("/a: servers", OF_PATHS),
         Unused("GET /a: x-wso2-production-endpoints", OF_PATHS),
     )

@@ -48,7 +48,7 @@ def test_any_definition_gives_valid_suggestions(one, other):
 def test_numbered_contexts_are_valid(length):
     contexts = list(islice(number_context("/" + "a" * length), 12))
     assert len(set(contexts)) == 12
-    assert all(check_context(each) == each for each in contexts)
+    assert all(check_context(context) == context for context in contexts)
 
 
 def test_a_long_description_is_cut_off():

@@ -54,12 +54,12 @@ INVISIBLE = {
 
 @pytest.mark.parametrize("check", NAMES.values(), ids=NAMES)
 def test_a_name_with_an_invisible_character_is_refused_and_the_character_named(check):
-    for character, described in INVISIBLE.items():
+    for character, description in INVISIBLE.items():
         if character == "\ud800" and check in (NAMES["tag"], NAMES["owner"]):
             continue  # which JSON in UTF-8 can't have at all
         with pytest.raises(InvalidField) as refusal:
             check(f"Piz{character}za")
-        assert f" contains {described}. Remove it." in str(refusal.value)
+        assert f" contains {description}. Remove it." in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_accepted_names_have_only_visible_characters_and_joiners(text):
         check_visible(text, "name", "The name")
     except InvalidField:
         return
-    assert all(unicodedata.category(each) not in {"Cc", "Cs", "Co", "Zl", "Zp"} for each in text)
-    assert {each for each in text if unicodedata.category(each) == "Cf"} <= set("\u200c\u200d")
+    assert all(unicodedata.category(character) not in {"Cc", "Cs", "Co", "Zl", "Zp"} for character in text)
+    assert {character for character in text if unicodedata.category(character) == "Cf"} <= set("\u200c\u200d")
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_description_may_have_lines_and_what_scripts_and_emoji_need():
 
 
 def test_a_file_in_an_archive_with_an_invisible_character_in_its_name_is_refused():
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as packed:
-        packed.writestr("Pizza-1/api\u202elmay.exe", "name: Pizza")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("Pizza-1/api\u202elmay.exe", "name: Pizza")
     with pytest.raises(UnreadableArchive, match=r"contains U\+202E \(RIGHT-TO-LEFT OVERRIDE\)"):
-        unpack(written.getvalue())
+        unpack(file.getvalue())

@@ -10,15 +10,15 @@ from issuing import Issued
 HOST = "backend.test"
 
 
-def findings(*issued: Issued, host: str = HOST) -> list[Finding]:
+def findings(*chain: Issued, host: str = HOST) -> list[Finding]:
     """Examine *issued* as one file for a backend that presents one of the names in *host* (empty: any name)."""
     references = [reference_identifier(name) for name in host.split()]
-    return examine_all([read_certificate(each.der) for each in issued], references, datetime.now(UTC))
+    return examine_all([read_certificate(certificate.der) for certificate in chain], references, datetime.now(UTC))
 
 
-def told(*issued: Issued, host: str = HOST) -> dict[str, str]:
+def judge(*chain: Issued, host: str = HOST) -> dict[str, str]:
     """Return the codes of the findings with their severities."""
-    return {finding.code.value: finding.severity.value for finding in findings(*issued, host=host)}
+    return {finding.code.value: finding.severity.value for finding in findings(*chain, host=host)}
 
 
 def codes_of(one: Issued, *file: Issued, host: str = HOST) -> set[str]:

@@ -14,10 +14,10 @@ LEAF = issue(HOST, by=LOWER)
 STRANGER = issue(ca=True, common_name="stranger")
 
 
-def offered(*sent) -> list[tuple[str, str]]:
+def list_offers(*chain) -> list[tuple[str, str]]:
     return [
         (choice.kind.value, choice.certificate.subject)
-        for choice in list_choices([read_certificate(s.der) for s in sent])
+        for choice in list_choices([read_certificate(s.der) for s in chain])
     ]
 
 
@@ -25,7 +25,7 @@ LEAF_ALONE = ("leaf", f"CN={HOST}")
 
 
 @pytest.mark.parametrize(
-    ("sent", "expected"),
+    ("chain", "expected"),
     [
         ([LEAF, LOWER, UPPER, ROOT], [("root", "CN=root"), ("intermediate", "CN=upper"), LEAF_ALONE]),
         ([LEAF, ROOT, UPPER, LOWER], [("root", "CN=root"), ("intermediate", "CN=upper"), LEAF_ALONE]),
@@ -41,30 +41,29 @@ LEAF_ALONE = ("leaf", f"CN={HOST}")
         ([], []),
     ],
 )
-def test_issuers_of_the_backends_own_certificate_are_offered(sent, expected):
-    assert offered(*sent) == expected
+def test_issuers_of_the_backends_own_certificate_are_offered(chain, expected):
+    assert list_offers(*chain) == expected
 
 
 def test_only_cas_are_offered_as_cas():
     fake = issue(by=ROOT, ca=False, common_name="lower")
-    assert offered(issue(HOST, by=fake), fake) == [LEAF_ALONE]
+    assert list_offers(issue(HOST, by=fake), fake) == [LEAF_ALONE]
 
 
 def test_a_ca_with_the_same_name_and_another_key_is_not_the_issuer():
-    other = issue(ca=True, common_name="lower")
-    assert offered(LEAF, other, LOWER) == [("intermediate", "CN=lower"), LEAF_ALONE]
+    namesake = issue(ca=True, common_name="lower")
+    assert list_offers(LEAF, namesake, LOWER) == [("intermediate", "CN=lower"), LEAF_ALONE]
 
 
 def test_following_issuers_stops_at_cas_that_issued_each_other():
     keys = [issue(ca=True, common_name=name) for name in ("a", "b")]
     a, b = (issue(by=keys[1 - n], ca=True, common_name="ab"[n], key=keys[n].key) for n in (0, 1))
-    assert offered(issue(HOST, by=a), a, b) == [("intermediate", "CN=b"), LEAF_ALONE]
+    assert list_offers(issue(HOST, by=a), a, b) == [("intermediate", "CN=b"), LEAF_ALONE]
 
 
 def test_each_choice_explains_renewals_and_what_an_attacker_would_need():
-    sentences = {
-        choice.sentence for choice in list_choices([read_certificate(each.der) for each in (LEAF, LOWER, UPPER, ROOT)])
-    }
+    chain = [read_certificate(issued.der) for issued in (LEAF, LOWER, UPPER, ROOT)]
+    sentences = {choice.sentence for choice in list_choices(chain)}
     sentences |= {choice.sentence for choice in list_choices([read_certificate(issue(HOST).der)])}
     assert len(sentences) == 4
     for sentence in sentences:
@@ -74,7 +73,7 @@ def test_each_choice_explains_renewals_and_what_an_attacker_would_need():
 
 
 def test_each_certificate_has_a_role():
-    chain = [read_certificate(each.der) for each in (LEAF, LOWER, ROOT)]
+    chain = [read_certificate(issued.der) for issued in (LEAF, LOWER, ROOT)]
     assert [role_of(chain, position) for position in range(3)] == [
         ChainRole.LEAF,
         ChainRole.INTERMEDIATE,

@@ -22,30 +22,30 @@ ROOT = issue(ca=True, common_name="Root")
 INTERMEDIATE = issue(ca=True, by=ROOT, common_name="Intermediate")
 
 
-def sent(presented: Issued) -> list[Certificate]:
+def chain_of(leaf: Issued) -> list[Certificate]:
     """Return the chain that a server sends."""
-    ders = [presented.der, *(Issued(each, presented.key, ()).der for each in presented.issuers)]
+    ders = [leaf.der, *(Issued(issuer, leaf.key, ()).der for issuer in leaf.issuers)]
     return [read_certificate(der) for der in ders]
 
 
 def trusting(*anchors: Issued, host: str = HOST) -> TrustSet:
-    return trust_set([read_certificate(each.der) for each in anchors], reference_identifier(host))
+    return trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host))
 
 
-def difference(presented: Issued, trust: TrustSet) -> tuple[str, Difference]:
+def difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
     """Return the first mismatch."""
-    found = compare(sent(presented), trust, NOW)
-    assert found
-    assert {each.code for each in found} <= set(CERTIFICATE_CAUSES)
-    return found[0].code, found[0].difference
+    mismatches = compare(chain_of(leaf), trust, NOW)
+    assert mismatches
+    assert {mismatch.code for mismatch in mismatches} <= set(CERTIFICATE_CAUSES)
+    return mismatches[0].code, mismatches[0].difference
 
 
-def codes(presented: Issued, trust: TrustSet) -> list[str]:
-    return [each.code for each in compare(sent(presented), trust, NOW)]
+def codes(leaf: Issued, trust: TrustSet) -> list[str]:
+    return [mismatch.code for mismatch in compare(chain_of(leaf), trust, NOW)]
 
 
 @pytest.mark.parametrize(
-    ("presented", "anchor"),
+    ("leaf", "anchor"),
     [
         (issue(HOST, by=ROOT), ROOT),
         (issue(HOST, by=INTERMEDIATE), ROOT),
@@ -55,31 +55,31 @@ def codes(presented: Issued, trust: TrustSet) -> list[str]:
         (issue(HOST, by=ROOT).followed_by(issue("junk.test")), ROOT),
     ],
 )
-def test_a_chain_that_a_gateway_accepts_has_no_mismatch(presented: Issued, anchor: Issued):
-    assert compare(sent(presented), trusting(anchor), NOW) == ()
+def test_a_chain_that_a_gateway_accepts_has_no_mismatch(leaf: Issued, anchor: Issued):
+    assert compare(chain_of(leaf), trusting(anchor), NOW) == ()
 
 
 def test_an_imported_leaf_needs_no_issuer():
     old = issue(ca=True, common_name="Old", start=-9 * DAY, end=-DAY)
     leaf = issue(HOST, by=old)
-    assert compare(sent(leaf), trusting(leaf), NOW) == ()
+    assert compare(chain_of(leaf), trusting(leaf), NOW) == ()
 
 
 def test_a_chain_to_a_public_root_has_no_mismatch():
     leaf = issue(HOST, by=ROOT)
-    assert compare(sent(leaf), trusting(), NOW, [read_certificate(ROOT.der)]) == ()
+    assert compare(chain_of(leaf), trusting(), NOW, [read_certificate(ROOT.der)]) == ()
 
 
 def test_another_self_signed_certificate_differs_in_its_fingerprint():
-    imported, presented = issue(HOST), issue(HOST)
-    expected = Difference("fingerprint", sent(imported)[0].fingerprint, sent(presented)[0].fingerprint)
-    assert difference(presented, trusting(imported)) == ("self_signed_not_trusted", expected)
+    trust_anchor, leaf = issue(HOST), issue(HOST)
+    expected = Difference("fingerprint", chain_of(trust_anchor)[0].fingerprint, chain_of(leaf)[0].fingerprint)
+    assert difference(leaf, trusting(trust_anchor)) == ("self_signed_not_trusted", expected)
 
 
 def test_a_self_signed_certificate_is_not_trusted_by_the_public_roots():
-    presented = issue(HOST)
-    expected = Difference("fingerprint", FROM_PUBLIC, sent(presented)[0].fingerprint)
-    assert difference(presented, trusting()) == ("self_signed_not_trusted", expected)
+    leaf = issue(HOST)
+    expected = Difference("fingerprint", FROM_PUBLIC, chain_of(leaf)[0].fingerprint)
+    assert difference(leaf, trusting()) == ("self_signed_not_trusted", expected)
 
 
 def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished():
@@ -101,25 +101,25 @@ def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished():
 
 def test_the_last_certificate_sent_names_the_missing_issuer():
     second = issue(ca=True, by=INTERMEDIATE, common_name="Second")
-    presented = issue(HOST, by=second).followed_by(second)
+    leaf = issue(HOST, by=second).followed_by(second)
     expected = Difference(
         "issuer",
         "a certificate of CN=Intermediate, sent by the backend or imported",
         "2 certificates, the last issued by CN=Intermediate",
     )
-    assert difference(presented, trusting(ROOT)) == ("chain_incomplete", expected)
+    assert difference(leaf, trusting(ROOT)) == ("chain_incomplete", expected)
 
 
 def test_a_complete_chain_to_another_root_has_an_unknown_issuer():
-    other = issue(ca=True, common_name="Other")
-    presented = issue(HOST, by=ROOT).followed_by(ROOT)
-    assert difference(presented, trusting(other)) == ("unknown_issuer", Difference("issuer", "CN=Other", "CN=Root"))
-    assert difference(presented, trusting()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
+    other_root = issue(ca=True, common_name="Other")
+    leaf = issue(HOST, by=ROOT).followed_by(ROOT)
+    assert difference(leaf, trusting(other_root)) == ("unknown_issuer", Difference("issuer", "CN=Other", "CN=Root"))
+    assert difference(leaf, trusting()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
 
 
 def test_an_anchor_with_the_same_name_and_another_key_is_reported():
     namesake = issue(ca=True, common_name="Root")
-    leaf, anchor = sent(issue(HOST, by=ROOT))[0], sent(namesake)[0]
+    leaf, anchor = chain_of(issue(HOST, by=ROOT))[0], chain_of(namesake)[0]
     expected = Difference(
         "issuer",
         f"CN=Root, key {anchor.subject_key_identifier}",
@@ -132,29 +132,29 @@ def test_keys_without_identifiers_are_distinguished_by_signature():
     root = issue(ca=True, common_name="Root", identified=False)
     namesake = issue(ca=True, common_name="Root", identified=False)
     leaf = issue(HOST, by=root, identified=False)
-    assert compare(sent(leaf), trusting(root), NOW) == ()
-    code, found = difference(leaf, trusting(namesake))
-    assert (code, found.presented) == ("unknown_issuer", "CN=Root, another key")
-    assert found.expected == f"CN=Root, key {sent(namesake)[0].spki_fingerprint}"
+    assert compare(chain_of(leaf), trusting(root), NOW) == ()
+    code, cause = difference(leaf, trusting(namesake))
+    assert (code, cause.presented) == ("unknown_issuer", "CN=Root, another key")
+    assert cause.expected == f"CN=Root, key {chain_of(namesake)[0].spki_fingerprint}"
 
 
 def test_an_expired_certificate_is_reported_with_its_depth():
     leaf = issue(HOST, by=ROOT, start=-9 * DAY, end=-2 * DAY)
-    code, found = difference(leaf, trusting(ROOT))
-    until = sent(leaf)[0].not_after
-    assert (code, found.field) == ("expired", "notAfter")
-    assert found.expected == f"after {NOW:%Y-%m-%d %H:%M:%S} UTC"
-    assert found.presented == f"{until:%Y-%m-%d %H:%M:%S} UTC, of the backend's own certificate, CN=a.test"
+    code, cause = difference(leaf, trusting(ROOT))
+    until = chain_of(leaf)[0].not_after
+    assert (code, cause.field) == ("expired", "notAfter")
+    assert cause.expected == f"after {NOW:%Y-%m-%d %H:%M:%S} UTC"
+    assert cause.presented == f"{until:%Y-%m-%d %H:%M:%S} UTC, of the backend's own certificate, CN=a.test"
     old = issue(ca=True, by=ROOT, common_name="Old", start=-9 * DAY, end=-2 * DAY)
-    code, found = difference(issue(HOST, by=old), trusting(ROOT))
+    code, cause = difference(issue(HOST, by=old), trusting(ROOT))
     assert code == "expired"
-    assert found.presented.endswith(" UTC, of the certificate at depth 1, CN=Old")
+    assert cause.presented.endswith(" UTC, of the certificate at depth 1, CN=Old")
 
 
 def test_a_certificate_that_is_not_yet_valid_differs_in_not_before():
-    code, found = difference(issue(HOST, by=ROOT, start=DAY), trusting(ROOT))
-    assert (code, found.field) == ("not_yet_valid", "notBefore")
-    assert found.expected == f"before {NOW:%Y-%m-%d %H:%M:%S} UTC"
+    code, cause = difference(issue(HOST, by=ROOT, start=DAY), trusting(ROOT))
+    assert (code, cause.field) == ("not_yet_valid", "notBefore")
+    assert cause.expected == f"before {NOW:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def test_presented_names_are_shown_with_the_required_one():
@@ -168,15 +168,15 @@ def test_presented_names_are_shown_with_the_required_one():
 def test_names_in_the_trust_settings_replace_the_host():
     leaf = issue("b.internal")
     names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
-    assert compare(sent(leaf), replace(trusting(leaf), names=names), NOW) == ()
-    code, found = difference(leaf, replace(trusting(leaf), names=names[:1]))
-    assert (code, found.expected, found.presented) == (
+    assert compare(chain_of(leaf), replace(trusting(leaf), names=names), NOW) == ()
+    code, cause = difference(leaf, replace(trusting(leaf), names=names[:1]))
+    assert (code, cause.expected, cause.presented) == (
         "hostname_mismatch",
         "dNSName a.internal",
         "dNSName b.internal",
     )
-    pinned = replace(trusting(leaf), any_name=True, certificate_pins=(sent(leaf)[0].fingerprint,))
-    assert compare(sent(leaf), pinned, NOW) == ()
+    trust = replace(trusting(leaf), any_name=True, certificate_pins=(chain_of(leaf)[0].fingerprint,))
+    assert compare(chain_of(leaf), trust, NOW) == ()
 
 
 def test_a_certificate_without_names_has_its_own_code():
@@ -188,15 +188,15 @@ def test_a_certificate_without_names_has_its_own_code():
 
 
 def test_all_mismatches_are_returned_in_the_order_of_a_gateways_checks():
-    presented = issue("other.test", start=-9 * DAY, end=-2 * DAY)
-    assert codes(presented, trusting()) == ["self_signed_not_trusted", "expired", "hostname_mismatch"]
-    assert codes(presented, trusting(presented)) == ["expired", "hostname_mismatch"]
+    leaf = issue("other.test", start=-9 * DAY, end=-2 * DAY)
+    assert codes(leaf, trusting()) == ["self_signed_not_trusted", "expired", "hostname_mismatch"]
+    assert codes(leaf, trusting(leaf)) == ["expired", "hostname_mismatch"]
 
 
 def test_an_address_as_dns_name_differs_from_the_address_in_its_kind():
-    presented = issue(more=[(x509.SubjectAlternativeName([x509.DNSName("127.0.0.1")]), False)])
+    leaf = issue(more=[(x509.SubjectAlternativeName([x509.DNSName("127.0.0.1")]), False)])
     expected = Difference("subjectAltName", "iPAddress 127.0.0.1", "dNSName 127.0.0.1")
-    assert difference(presented, trusting(presented, host="127.0.0.1")) == ("hostname_mismatch", expected)
+    assert difference(leaf, trusting(leaf, host="127.0.0.1")) == ("hostname_mismatch", expected)
 
 
 def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
@@ -204,11 +204,11 @@ def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
     key = p256()
     ones, others = (issue(by=root, ca=True, common_name="Cross-signed", key=key) for root in (first, second))
     leaf = issue(HOST, by=ones)
-    path = find_path(sent(leaf.followed_by(ones, others)), trusting(second))
-    assert [each.issuer for each in path.certificates] == ["CN=Cross-signed", "CN=First root"]
-    assert (path.is_anchored, path.other) == (False, sent(others)[0])
-    assert find_path(sent(leaf.followed_by(others, ones)), trusting(second)).is_anchored
-    assert find_path(sent(leaf), trusting(second)).other is None
+    path = find_path(chain_of(leaf.followed_by(ones, others)), trusting(second))
+    assert [certificate.issuer for certificate in path.certificates] == ["CN=Cross-signed", "CN=First root"]
+    assert (path.is_anchored, path.other) == (False, chain_of(others)[0])
+    assert find_path(chain_of(leaf.followed_by(others, ones)), trusting(second)).is_anchored
+    assert find_path(chain_of(leaf), trusting(second)).other is None
 
 
 def test_a_circular_chain_ends():
@@ -226,11 +226,11 @@ def test_an_empty_chain_raises_an_error():
         compare([], trusting(ROOT), NOW)
 
 
-def beside(presented: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
+def beside(leaf: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
     """Return the mismatches with a trust set that has further conditions."""
     trust = replace(trusting(anchor), **conditions)
-    found = compare(sent(presented), trust, NOW)
-    return found[0] if found else None
+    mismatches = compare(chain_of(leaf), trust, NOW)
+    return mismatches[0] if mismatches else None
 
 
 def test_missing_pins_are_shown_with_the_presented_ones():
@@ -250,13 +250,13 @@ def test_a_revoked_certificate_and_an_expired_crl_are_reported():
     root = issue(ca=True, common_name="root")
     leaf = issue("a.test", by=root)
     good, bad, old = (
-        read_revocation_lists(each) for each in (revoke(root), revoke(root, leaf), revoke(root, leaf, end=-DAY))
+        read_revocation_lists(crl) for crl in (revoke(root), revoke(root, leaf), revoke(root, leaf, end=-DAY))
     )
     assert beside(leaf, root, revocation=good) is None
-    revoked, stale = beside(leaf, root, revocation=bad), beside(leaf, root, revocation=old)
-    assert revoked is not None
-    assert (revoked.code, revoked.difference.field) == ("revoked", "serialNumber")
-    assert f"{leaf.certificate.serial_number:x}" in revoked.difference.presented
+    mismatch, stale = beside(leaf, root, revocation=bad), beside(leaf, root, revocation=old)
+    assert mismatch is not None
+    assert (mismatch.code, mismatch.difference.field) == ("revoked", "serialNumber")
+    assert f"{leaf.certificate.serial_number:x}" in mismatch.difference.presented
     assert stale is not None
     assert (stale.code, stale.difference.field) == ("crl_stale", "nextUpdate")
     beside_it = read_revocation_lists(revoke(root, end=-DAY) + revoke(root))

@@ -45,7 +45,7 @@ LOCKED = BestAvailableEncryption(PASSWORD.encode())
 
 
 def subjects(credential):
-    return [each.subject for each in credential.chain]
+    return [certificate.subject for certificate in credential.chain]
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_a_self_signed_certificate_is_its_own_chain():
     ],
 )
 def test_an_unusable_credential_is_refused_with_the_reason(data, password, error):
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as refusal:
         read_credential(data, password)
-    shown = repr(refused.value) + repr(refused.value.__cause__)
-    assert not any(line in shown for line in key().decode().splitlines()[1:-1])
-    assert not password or password not in shown
+    text = repr(refusal.value) + repr(refusal.value.__cause__)
+    assert not any(line in text for line in key().decode().splitlines()[1:-1])
+    assert not password or password not in text
 
 
 def test_files_that_need_too_much_work_are_refused_early():
     costly = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(5_000_000).build(b"geheim")
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, costly)
-    started = time.process_time()
+    start = time.process_time()
     with pytest.raises(TooManyIterations, match="Recreate it"):
         read_credential(data, "geheim")
     with pytest.raises(TooManyIterations):
@@ -163,7 +163,7 @@ def test_files_that_need_too_much_work_are_refused_early():
     for size, says in ((1000, "4096 bytes"), (400, "type or size")):
         with pytest.raises(UnusableKey, match=says):
             read_credential(OWN.pem + _huge_key(size), None)
-    assert time.process_time() - started < 1
+    assert time.process_time() - start < 1
 
 
 def _encrypted_pem(rounds):
@@ -189,6 +189,6 @@ def _oid(content):
 
 def test_a_credential_does_not_show_its_key():
     credential = read_credential(OWN.chain_pem + key(), None)
-    for shown in (repr(credential), repr(credential.key), str(credential)):
-        assert "PRIVATE" not in shown
-        assert repr(credential.key.der)[2:40] not in shown
+    for text in (repr(credential), repr(credential.key), str(credential)):
+        assert "PRIVATE" not in text
+        assert repr(credential.key.der)[2:40] not in text

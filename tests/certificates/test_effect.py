@@ -53,8 +53,8 @@ def test_authorities_are_named_by_their_common_names_and_by_more_only_if_they_sh
     root = read_certificate(ROOT.der)
     same = replace(root, subject="CN=root,O=Fabrikam", fingerprint="ab")
     other = read_certificate(issue(ca=True, common_name="other").der)
-    both = effect(trust_set([root, other], HOST))[0]
-    assert both.endswith("was issued by other or root.")
+    sentence = effect(trust_set([root, other], HOST))[0]
+    assert sentence.endswith("was issued by other or root.")
     alike = effect(trust_set([root, same, other], HOST))[0]
     assert alike.endswith("was issued by CN=root, CN=root,O=Fabrikam or other.")
 
@@ -62,16 +62,16 @@ def test_authorities_are_named_by_their_common_names_and_by_more_only_if_they_sh
 def test_each_further_condition_has_a_sentence():
     revocation = read_revocation_lists(revoke(ROOT))
     trust = replace(BY_ROOT, certificate_pins=(PIN,), spki_pins=(PIN,), revocation=revocation, sni="")
-    told = " ".join(effect(trust))
+    text = " ".join(effect(trust))
     pins = (
         "The certificate's SHA-256 fingerprint must be abababababababab…, or its key's SHA-256 fingerprint must be aba"
     )
-    assert pins in told
-    assert "It rejects the backend if a CRL of CN=root revokes the certificate or a CA above it" in told
-    assert f"it rejects every certificate from {revocation[0].next_update:%Y-%m-%d}" in told
+    assert pins in text
+    assert "It rejects the backend if a CRL of CN=root revokes the certificate or a CA above it" in text
+    assert f"it rejects every certificate from {revocation[0].next_update:%Y-%m-%d}" in text
     older = read_revocation_lists(revoke(ROOT, end=-DAY))
     assert effect(replace(trust, revocation=(*older, *revocation))) == effect(trust)
-    assert "It uses TLS 1.2 or 1.3 and sends no SNI." in told
+    assert "It uses TLS 1.2 or 1.3 and sends no SNI." in text
 
 
 def test_the_last_sentence_describes_the_connection():

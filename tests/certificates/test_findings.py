@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certificates.judging import findings, told
+from certificates.judging import findings, judge
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.findings.examination import Code, Severity, examine, examine_all
 from holdfast.certificates.formats.parsing import parse
@@ -43,7 +43,7 @@ def codes(certificate: Certificate, host: str) -> list[str]:
 
 
 def test_a_good_certificate_has_no_findings():
-    assert told(issue_any("backend.test"), host="backend.test") == {}
+    assert judge(issue_any("backend.test"), host="backend.test") == {}
 
 
 def test_an_expired_certificate_is_an_error_with_its_day():
@@ -63,7 +63,7 @@ def test_status_follows_the_validity_period():
 
 
 def test_a_wrong_name_is_found():
-    assert told(issue_any("other.test"), host="backend.test") == {"name-mismatch": "warning"}
+    assert judge(issue_any("other.test"), host="backend.test") == {"name-mismatch": "warning"}
 
 
 def test_a_wildcard_matches_exactly_one_label():
@@ -110,7 +110,7 @@ GOOD = {
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_a_good_file_has_neither_warnings_nor_errors(kind):
-    assert set(told(*GOOD[kind]).values()) <= {"info"}
+    assert set(judge(*GOOD[kind]).values()) <= {"info"}
 
 
 ODD = [
@@ -127,19 +127,19 @@ ODD = [
     alter(issue_any("backend.test"), subject=tlv(0x30)),
     issue_any(key=ed448_key(), end=-DAY / 2),
     issue_any("::1", key=curve_key(ec.BrainpoolP256R1()), more=[key_usage()]),
-    *(each for file in GOOD.values() for each in file),
+    *(certificate for file in GOOD.values() for certificate in file),
 ]
 
 
 @given(st.lists(st.sampled_from(ODD), max_size=12), st.sampled_from(["", "backend.test", "127.0.0.1", "::1", "x"]))
 def test_any_mix_of_certificates_can_be_examined(mix, host):
-    found = findings(*mix, host=host)
-    order = list({read_certificate(each.der).fingerprint: None for each in mix})
-    places = [order.index(finding.fingerprint) for finding in found]
+    all_findings = findings(*mix, host=host)
+    order = list({read_certificate(certificate.der).fingerprint: None for certificate in mix})
+    places = [order.index(finding.fingerprint) for finding in all_findings]
     assert places == sorted(places)
-    assert len({(finding.code, finding.fingerprint) for finding in found}) == len(found)
-    assert all(finding.message and finding.remedy for finding in found)
-    assert {finding.code for finding in found} <= set(Code)
+    assert len({(finding.code, finding.fingerprint) for finding in all_findings}) == len(all_findings)
+    assert all(finding.message and finding.remedy for finding in all_findings)
+    assert {finding.code for finding in all_findings} <= set(Code)
 
 
 def test_no_certificates_have_no_findings():

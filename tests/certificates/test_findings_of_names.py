@@ -3,7 +3,7 @@
 import pytest
 from cryptography import x509
 
-from certificates.judging import HOST, findings, told
+from certificates.judging import HOST, findings, judge
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.identity import presents, reference_identifier
 from issuing import Issued, issue
@@ -18,13 +18,13 @@ def with_dns_names(*names: str, common_name: str = "backend") -> Issued:
 
 
 def test_one_matching_name_is_enough():
-    assert told(issue("other.test", HOST)) == {}
-    assert told(issue("other.test"), host="") == {}
+    assert judge(issue("other.test", HOST)) == {}
+    assert judge(issue("other.test"), host="") == {}
 
 
 def test_wrong_missing_and_common_names_are_distinguished():
-    assert told(issue("other.test")) == {"name-mismatch": "warning"}
-    assert told(issue(common_name="backend")) == {"no-subject-alt-name": "warning"}
+    assert judge(issue("other.test")) == {"name-mismatch": "warning"}
+    assert judge(issue(common_name="backend")) == {"no-subject-alt-name": "warning"}
     (finding,) = findings(issue(common_name=HOST))
     assert (finding.code, finding.message) == (
         "no-subject-alt-name",
@@ -34,33 +34,33 @@ def test_wrong_missing_and_common_names_are_distinguished():
 
 def test_one_of_several_names_is_enough_and_all_are_listed_if_none_matches():
     names = f"a.test {HOST} {ADDRESS}"
-    assert told(issue(HOST), host=names) == told(issue(ADDRESS), host=names) == {}
+    assert judge(issue(HOST), host=names) == judge(issue(ADDRESS), host=names) == {}
     (finding,) = findings(issue("other.test"), host=names)
     assert finding.message == f"It has the dNSName other.test. The gateway requires a.test, {HOST} or {ADDRESS}."
     (finding,) = findings(issue("other.test"), host="a b c d e f g")
     assert finding.message.endswith("requires the dNSName a, b, c, d, e or 2 more.")
     (finding,) = findings(issue(common_name=HOST), host=names)
     assert finding.message.startswith(f"It has {HOST} only as the common name")
-    assert told(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
+    assert judge(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
 
 
-@pytest.mark.parametrize("made", [with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
-def test_an_address_counts_only_as_an_ip_address(made):
-    assert told(made, host=ADDRESS) == {"address-as-dns-name": "warning"}
-    assert told(issue(ADDRESS, common_name=ADDRESS), host=ADDRESS) == {}
+@pytest.mark.parametrize("certificate", [with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
+def test_an_address_counts_only_as_an_ip_address(certificate):
+    assert judge(certificate, host=ADDRESS) == {"address-as-dns-name": "warning"}
+    assert judge(issue(ADDRESS, common_name=ADDRESS), host=ADDRESS) == {}
 
 
 def test_an_address_in_a_self_signed_ca_is_reported():
-    assert told(issue(ca=True, common_name=ADDRESS), host=ADDRESS)["address-as-dns-name"] == "warning"
-    assert told(with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
+    assert judge(issue(ca=True, common_name=ADDRESS), host=ADDRESS)["address-as-dns-name"] == "warning"
+    assert judge(with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
 
 
 def test_a_ca_need_not_name_the_backend():
     root = issue(ca=True, common_name="root")
-    assert told(root)["ca-without-name"] == "info"
-    assert "ca-without-name" not in told(issue(HOST, ca=True))
-    assert "ca-without-name" not in told(issue(HOST, by=root), root)
-    assert told(issue(by=root, ca=True)) == {}
+    assert judge(root)["ca-without-name"] == "info"
+    assert "ca-without-name" not in judge(issue(HOST, ca=True))
+    assert "ca-without-name" not in judge(issue(HOST, by=root), root)
+    assert judge(issue(by=root, ca=True)) == {}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_ca_need_not_name_the_backend():
     ],
 )
 def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
-    assert told(with_dns_names(name)) == expected
+    assert judge(with_dns_names(name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
     ],
 )
 def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_some(name, severity, matches):
-    made = with_dns_names(name)
-    assert told(made, host="").get("forbidden-wildcard") == severity
-    assert presents(read_certificate(made.der), reference_identifier("foo.b.test")) is matches
+    certificate = with_dns_names(name)
+    assert judge(certificate, host="").get("forbidden-wildcard") == severity
+    assert presents(read_certificate(certificate.der), reference_identifier("foo.b.test")) is matches
 
 
 def test_messages_stay_short_for_any_certificate():
@@ -114,28 +114,28 @@ def test_messages_stay_short_for_any_certificate():
 
 
 @pytest.mark.parametrize(
-    ("presented", "host", "message"),
+    ("name", "host", "message"),
     [
         (ADDRESS, HOST, f"It has the iPAddress {ADDRESS}. The gateway requires the dNSName {HOST}."),
         ("other.test", ADDRESS, f"It has the dNSName other.test. The gateway requires the iPAddress {ADDRESS}."),
     ],
 )
-def test_a_wrong_name_is_reported_with_its_kind(presented, host, message):
-    assert [finding.message for finding in findings(issue(presented), host=host)] == [message]
+def test_a_wrong_name_is_reported_with_its_kind(name, host, message):
+    assert [finding.message for finding in findings(issue(name), host=host)] == [message]
 
 
 @pytest.mark.parametrize(
     "name", ["backend.test:8443", "https://backend.test", "backend.test.", "back end.test", ".test"]
 )
 def test_a_dns_name_that_is_not_a_host_name_is_reported(name):
-    assert told(with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
+    assert judge(with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
 
 
 def test_a_dns_name_with_an_underscore_is_a_host_name():
-    assert told(with_dns_names("back_end.test", HOST)) == {}
+    assert judge(with_dns_names("back_end.test", HOST)) == {}
 
 
 def test_a_common_name_that_the_gateway_ignores_is_reported():
-    assert told(issue(HOST, common_name="other.test")) == {"common-name-ignored": "info"}
-    assert told(issue(HOST, common_name=HOST.upper())) == {}
-    assert told(issue(HOST, common_name="Pizza backend, team 7")) == {}
+    assert judge(issue(HOST, common_name="other.test")) == {"common-name-ignored": "info"}
+    assert judge(issue(HOST, common_name=HOST.upper())) == {}
+    assert judge(issue(HOST, common_name="Pizza backend, team 7")) == {}

@@ -5,7 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certificates.judging import HOST, findings, told
+from certificates.judging import HOST, findings, judge
 from holdfast.certificates.errors import MalformedCertificate
 from holdfast.certificates.formats import der
 from holdfast.certificates.formats.parsing import parse
@@ -42,7 +42,7 @@ OLD = issue(ca=True, start=-9 * DAY, end=-DAY, common_name="old root")
 
 def test_an_expired_issuer_is_reported_as_rejecting_everything_that_it_issued():
     below = issue(HOST, by=OLD)
-    (finding,) = (each for each in findings(below, OLD) if each.code == "expired")
+    (finding,) = (finding for finding in findings(below, OLD) if finding.code == "expired")
     assert "rejects everything that it issued" in finding.message
     assert "rejects everything that it issued" not in findings(OLD)[0].message
 
@@ -51,14 +51,14 @@ def test_dates_in_the_wrong_order_are_reported_once():
     good = issue(HOST, start=2 * DAY, end=5 * DAY)
     (certificate,) = der.read(good.der)
     start, end = certificate.children()[0].children()[4].children()
-    assert told(alter(good, validity=tlv(0x30, bytes(end.raw), bytes(start.raw)))) == {"never-valid": "error"}
-    assert told(good) == {"not-yet-valid": "error"}
+    assert judge(alter(good, validity=tlv(0x30, bytes(end.raw), bytes(start.raw)))) == {"never-valid": "error"}
+    assert judge(good) == {"not-yet-valid": "error"}
 
 
 def test_only_server_certificates_are_limited_to_825_days():
-    assert told(issue(HOST, start=-DAY, end=825 * DAY)) == {"long-validity": "info"}
-    assert told(issue(HOST, start=-DAY, end=824 * DAY)) == {}
-    assert "long-validity" not in told(issue(ca=True, end=3650 * DAY))
+    assert judge(issue(HOST, start=-DAY, end=825 * DAY)) == {"long-validity": "info"}
+    assert judge(issue(HOST, start=-DAY, end=824 * DAY)) == {}
+    assert "long-validity" not in judge(issue(ca=True, end=3650 * DAY))
 
 
 @pytest.mark.parametrize(
@@ -76,20 +76,20 @@ def test_only_server_certificates_are_limited_to_825_days():
     ],
 )
 def test_keys_are_reported_by_what_the_gateway_does_with_them(key, expected):
-    assert told(issue(HOST, key=key())) == expected
+    assert judge(issue(HOST, key=key())) == expected
 
 
 def test_a_p224_key_is_accepted_in_a_ca_but_not_in_a_backend():
     intermediate = issue(by=RSA_ROOT, ca=True, key=curve_key(ec.SECP224R1()))
-    assert told(intermediate) == {"weak-key": "warning"}
+    assert judge(intermediate) == {"weak-key": "warning"}
 
 
 def test_an_rsa_key_only_for_pss_is_unsupported():
     (certificate,) = der.read(RSA_ROOT.der)
     bits = certificate.children()[0].children()[6].children()[1]
     only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
-    assert told(alter(RSA_ROOT, spki=only_pss))["unsupported-key"] == "error"
-    assert "unsupported-key" not in told(RSA_ROOT)
+    assert judge(alter(RSA_ROOT, spki=only_pss))["unsupported-key"] == "error"
+    assert "unsupported-key" not in judge(RSA_ROOT)
 
 
 @pytest.mark.parametrize(
@@ -98,78 +98,78 @@ def test_an_rsa_key_only_for_pss_is_unsupported():
 )
 def test_a_weak_signature_is_an_error_only_if_the_gateway_checks_it(algorithm, without_issuer, below_its_issuer):
     leaf = alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, algorithm)
-    assert told(leaf).get("weak-signature") == without_issuer
-    assert told(leaf, RSA_ROOT).get("weak-signature") == below_its_issuer
+    assert judge(leaf).get("weak-signature") == without_issuer
+    assert judge(leaf, RSA_ROOT).get("weak-signature") == below_its_issuer
 
 
 def test_a_root_may_be_signed_with_md5():
-    assert "weak-signature" not in told(alter(RSA_ROOT, RSA_ROOT, MD5_WITH_RSA))
+    assert "weak-signature" not in judge(alter(RSA_ROOT, RSA_ROOT, MD5_WITH_RSA))
 
 
 def test_a_server_certificate_without_digital_signature_is_an_error():
-    assert told(issue(HOST, more=[key_usage()])) == {"no-digital-signature": "error"}
-    assert told(issue(HOST, more=[key_usage(digital_signature=True)])) == {}
+    assert judge(issue(HOST, more=[key_usage()])) == {"no-digital-signature": "error"}
+    assert judge(issue(HOST, more=[key_usage(digital_signature=True)])) == {}
 
 
 def test_a_root_with_host_names_and_only_key_cert_sign_is_accepted():
-    assert told(issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])) == {"ca-for-any-name": "info"}
+    assert judge(issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])) == {"ca-for-any-name": "info"}
 
 
 def test_a_purpose_other_than_tls_is_reported():
     server, signing = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CODE_SIGNING
-    assert told(issue(HOST, more=[(x509.ExtendedKeyUsage([server, signing]), False)])) == {"unusual-purpose": "info"}
+    assert judge(issue(HOST, more=[(x509.ExtendedKeyUsage([server, signing]), False)])) == {"unusual-purpose": "info"}
     clients = x509.ExtendedKeyUsage([server, ExtendedKeyUsageOID.CLIENT_AUTH])
-    assert told(issue(HOST, more=[(clients, False)])) == {}
+    assert judge(issue(HOST, more=[(clients, False)])) == {}
 
 
 def test_name_constraints_that_are_not_critical_are_reported():
     constraints = x509.NameConstraints([x509.DNSName(HOST)], None)
-    assert told(issue(HOST, ca=True, more=[(constraints, False)])) == {"name-constraints-not-critical": "info"}
-    assert told(issue(HOST, ca=True, more=[(constraints, True)])) == {}
+    assert judge(issue(HOST, ca=True, more=[(constraints, False)])) == {"name-constraints-not-critical": "info"}
+    assert judge(issue(HOST, ca=True, more=[(constraints, True)])) == {}
 
 
 def test_missing_key_identifiers_are_reported_if_another_certificate_needs_them():
     root = issue(ca=True, identified=False)
-    assert told(root)["no-key-identifier"] == "info"
-    assert told(issue(HOST, by=root, identified=False)) == {"no-key-identifier": "info"}
-    assert told(issue(HOST, identified=False)) == {}
+    assert judge(root)["no-key-identifier"] == "info"
+    assert judge(issue(HOST, by=root, identified=False)) == {"no-key-identifier": "info"}
+    assert judge(issue(HOST, identified=False)) == {}
 
 
 def test_a_key_with_explicit_curve_parameters_is_unsupported():
     explicit = describe_curve(issue(HOST))
     assert explicit.certificate.public_key().curve.name == "secp256r1"
-    assert told(explicit) == {"unsupported-key": "error"}
+    assert judge(explicit) == {"unsupported-key": "error"}
 
 
 @pytest.mark.parametrize("oid", [SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER])
 def test_critical_or_damaged_key_identifiers_are_reported(oid):
     leaf = issue(HOST, by=RSA_ROOT)
     critical = make_critical(leaf, oid, by=RSA_ROOT)
-    assert told(critical)["unknown-critical-extension"] == "warning"
-    assert told(critical, RSA_ROOT)["unknown-critical-extension"] == "error"
-    assert told(add_extension(leaf, oid, b"damaged", by=RSA_ROOT))["unreadable-extension"] == "error"
+    assert judge(critical)["unknown-critical-extension"] == "warning"
+    assert judge(critical, RSA_ROOT)["unknown-critical-extension"] == "error"
+    assert judge(add_extension(leaf, oid, b"damaged", by=RSA_ROOT))["unreadable-extension"] == "error"
 
 
 def test_a_client_certificate_is_an_error_only_together_with_its_issuer():
     leaf = issue(HOST, by=RSA_ROOT, purpose=CLIENTS_ONLY)
-    assert told(leaf) == {"no-server-auth": "warning"}
-    assert told(leaf, RSA_ROOT)["no-server-auth"] == "error"
-    assert told(issue(HOST, purpose=x509.ExtendedKeyUsageOID.SERVER_AUTH)) == {}
-    assert told(issue(HOST, purpose=x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)) == {"no-server-auth": "warning"}
-    assert told(issue(by=RSA_ROOT, ca=True, purpose=CLIENTS_ONLY)) == {"no-server-auth": "warning"}
+    assert judge(leaf) == {"no-server-auth": "warning"}
+    assert judge(leaf, RSA_ROOT)["no-server-auth"] == "error"
+    assert judge(issue(HOST, purpose=x509.ExtendedKeyUsageOID.SERVER_AUTH)) == {}
+    assert judge(issue(HOST, purpose=x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)) == {"no-server-auth": "warning"}
+    assert judge(issue(by=RSA_ROOT, ca=True, purpose=CLIENTS_ONLY)) == {"no-server-auth": "warning"}
 
 
 def test_the_gateway_ignores_an_issuer_without_key_cert_sign():
     issuer = issue(by=RSA_ROOT, ca=True, common_name="issuer", more=[key_usage(digital_signature=True)])
-    assert told(issue(HOST, by=issuer, purpose=CLIENTS_ONLY), issuer)["no-server-auth"] == "warning"
+    assert judge(issue(HOST, by=issuer, purpose=CLIENTS_ONLY), issuer)["no-server-auth"] == "warning"
 
 
 def test_an_unknown_critical_extension_is_an_error_together_with_the_issuer():
     leaf = issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, True)])
-    assert told(leaf) == {"unknown-critical-extension": "warning"}
-    assert told(leaf, RSA_ROOT)["unknown-critical-extension"] == "error"
-    assert told(issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, False)])) == {}
-    assert told(issue(by=RSA_ROOT, ca=True, permitted="test")) == {}  # critical, and known
+    assert judge(leaf) == {"unknown-critical-extension": "warning"}
+    assert judge(leaf, RSA_ROOT)["unknown-critical-extension"] == "error"
+    assert judge(issue(HOST, by=RSA_ROOT, more=[(UNKNOWN_EXTENSION, False)])) == {}
+    assert judge(issue(by=RSA_ROOT, ca=True, permitted="test")) == {}  # critical, and known
 
 
 def with_serial(octets: bytes) -> Issued:
@@ -178,24 +178,24 @@ def with_serial(octets: bytes) -> Issued:
 
 @pytest.mark.parametrize("octets", [b"\xff", b"\0", b"\x01" * 21, b"\0" + b"\xff" * 20])
 def test_an_unusual_serial_number_is_reported(octets):
-    assert told(with_serial(octets)) == {"unusual-serial-number": "info"}
+    assert judge(with_serial(octets)) == {"unusual-serial-number": "info"}
 
 
 @pytest.mark.parametrize("octets", [b"\1", b"\x7f" * 20])
 def test_the_lowest_and_the_longest_serial_number_are_accepted(octets):
-    assert told(with_serial(octets)) == {}
+    assert judge(with_serial(octets)) == {}
 
 
 def test_an_issuer_without_a_name_is_reported():
     leaf = issue(HOST, by=RSA_ROOT)
-    assert told(alter(leaf, RSA_ROOT, issuer=tlv(0x30))) == {"empty-issuer": "info"}
-    assert told(leaf) == {}
+    assert judge(alter(leaf, RSA_ROOT, issuer=tlv(0x30))) == {"empty-issuer": "info"}
+    assert judge(leaf) == {}
 
 
 def test_version_1_and_its_missing_name_are_reported():
     old = alter(issue(common_name=HOST), version=b"", extensions=b"")
-    assert told(old) == {"version-1": "info", "no-subject-alt-name": "warning"}
-    assert "version-1" not in told(alter(issue(common_name=HOST), extensions=b""))
+    assert judge(old) == {"version-1": "info", "no-subject-alt-name": "warning"}
+    assert "version-1" not in judge(alter(issue(common_name=HOST), extensions=b""))
 
 
 def test_version_1_with_extensions_is_refused():

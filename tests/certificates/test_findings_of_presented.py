@@ -15,12 +15,12 @@ KINDS = ACCEPTED | REJECTED | SEVERAL
 EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 
-def found(presented: Issued, host: str = HOST) -> list[Finding]:
-    return examine_presented(chain_of(presented), [reference_identifier(host)], NOW)
+def examine(leaf: Issued, host: str = HOST) -> list[Finding]:
+    return examine_presented(chain_of(leaf), [reference_identifier(host)], NOW)
 
 
-def codes(presented: Issued) -> list[str]:
-    return [each.code.value for each in found(presented)]
+def codes(leaf: Issued) -> list[str]:
+    return [finding.code.value for finding in examine(leaf)]
 
 
 def through(**options: object) -> Issued:
@@ -30,16 +30,16 @@ def through(**options: object) -> Issued:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name: str):
-    presented = KINDS[name]().identity
-    assert presented
-    for finding in found(presented):
+    leaf = KINDS[name]().identity
+    assert leaf
+    for finding in examine(leaf):
         assert "imported" not in finding.message, finding
         assert "in the file" not in finding.message + finding.remedy, finding
         assert "Import " not in finding.remedy, finding
 
 
 @pytest.mark.parametrize(
-    "presented",
+    "leaf",
     [
         issue(HOST, by=ROOT),
         issue(HOST, by=INTERMEDIATE).followed_by(INTERMEDIATE, ROOT),
@@ -47,8 +47,8 @@ def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name
         issue(HOST, ca=None),
     ],
 )
-def test_an_ordinary_chain_has_no_findings(presented: Issued):
-    assert codes(presented) == []
+def test_an_ordinary_chain_has_no_findings(leaf: Issued):
+    assert codes(leaf) == []
 
 
 def test_the_first_certificate_is_always_the_backends_own():
@@ -59,7 +59,7 @@ def test_the_first_certificate_is_always_the_backends_own():
 
 
 @pytest.mark.parametrize(
-    ("presented", "code", "about"),
+    ("leaf", "code", "about"),
     [
         (through(**EXPIRED), Code.EXPIRED, "rejects chains through it"),
         (issue(HOST, by=ROOT, **EXPIRED), Code.EXPIRED, "rejects the backend"),
@@ -75,15 +75,15 @@ def test_the_first_certificate_is_always_the_backends_own():
         (alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), Code.WEAK_SIGNATURE, "rejects the backend, unless"),
     ],
 )
-def test_certificates_that_a_gateway_rejects_in_a_chain_are_errors(presented: Issued, code: Code, about: str):
+def test_certificates_that_a_gateway_rejects_in_a_chain_are_errors(leaf: Issued, code: Code, about: str):
     """Gateways reject these below a trusted root, see docs/reference/verdicts.md."""
-    (finding,) = (each for each in found(presented) if each.code is code)
+    (finding,) = (finding for finding in examine(leaf) if finding.code is code)
     assert finding.severity is Severity.ERROR
     assert about in finding.message
     assert "import" not in finding.remedy.lower()
 
 
 def test_a_wrong_order_and_duplicates_in_a_chain_are_only_info():
-    shuffled = found(issue(HOST, by=INTERMEDIATE).followed_by(ROOT, INTERMEDIATE, INTERMEDIATE))
-    assert {each.code for each in shuffled} == {Code.CHAIN_OUT_OF_ORDER, Code.DUPLICATE}
-    assert {each.severity for each in shuffled} == {Severity.INFO}
+    findings = examine(issue(HOST, by=INTERMEDIATE).followed_by(ROOT, INTERMEDIATE, INTERMEDIATE))
+    assert {finding.code for finding in findings} == {Code.CHAIN_OUT_OF_ORDER, Code.DUPLICATE}
+    assert {finding.severity for finding in findings} == {Severity.INFO}

@@ -47,8 +47,8 @@ RC2_40 = base64.b64decode(
 
 def truststore(encryption: KeySerializationEncryption = SECRET, *aliases: str) -> bytes:
     """Create a Java truststore of the type PKCS12."""
-    named = zip((A, B), aliases or ("a", "b"), strict=True)
-    certificates = [pkcs12.PKCS12Certificate(issued.certificate, alias.encode()) for issued, alias in named]
+    entries = zip((A, B), aliases or ("a", "b"), strict=True)
+    certificates = [pkcs12.PKCS12Certificate(leaf.certificate, alias.encode()) for leaf, alias in entries]
     return pkcs12.serialize_java_truststore(certificates, encryption)
 
 
@@ -56,18 +56,18 @@ def with_key(encryption: KeySerializationEncryption) -> bytes:
     return pkcs12.serialize_key_and_certificates(b"own", A.key, A.certificate, [B.certificate], encryption)
 
 
-def signed(encoding: Encoding) -> bytes:
+def sign(encoding: Encoding) -> bytes:
     return pkcs7.serialize_certificates([A.certificate, B.certificate], encoding)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        signed(Encoding.PEM),
-        signed(Encoding.DER),
-        signed(Encoding.PEM).replace(b"PKCS7", b"CMS"),
-        signed(Encoding.PEM).replace(b"PKCS7", b"CERTIFICATE"),
-        A.pem + signed(Encoding.PEM),
+        sign(Encoding.PEM),
+        sign(Encoding.DER),
+        sign(Encoding.PEM).replace(b"PKCS7", b"CMS"),
+        sign(Encoding.PEM).replace(b"PKCS7", b"CERTIFICATE"),
+        A.pem + sign(Encoding.PEM),
         truststore(NoEncryption()),
         truststore(),
         keystore([("a", A.der), ("b", B.der)], "secret"),
@@ -118,15 +118,15 @@ def test_used_and_duplicate_entries_are_listed_by_alias():
         keystore([("first", A.der), ("zweite ✓", B.der), ("again", A.der), ("", B.der)], jceks=True),
     ):
         upload = parse(data)
-        assert [used.what for used in upload.used] == ["The entry “first”", "The entry “zweite ✓”"]
-        assert [used.fingerprint for used in upload.used] == [c.fingerprint for c in upload.certificates]
+        assert [part.what for part in upload.used] == ["The entry “first”", "The entry “zweite ✓”"]
+        assert [part.fingerprint for part in upload.used] == [c.fingerprint for c in upload.certificates]
         why = "It is a duplicate of an earlier certificate."
         assert upload.ignored == (Ignored("The entry “again”", why), Ignored("The entry 4", why))
     store = parse(truststore(SECRET, "erste ü", "zweite"), "secret")
-    assert [used.what for used in store.used] == ["The entry “erste ü”", "The entry “zweite”"]
-    assert [used.what for used in parse(signed(Encoding.DER)).used] == ["Certificate 1", "Certificate 2"]
-    assert [used.what for used in parse(A.pem + B.pem).used] == ["Block 1", "Block 2"]
-    assert [used.what for used in parse(A.der).used] == ["The file"]
+    assert [part.what for part in store.used] == ["The entry “erste ü”", "The entry “zweite”"]
+    assert [part.what for part in parse(sign(Encoding.DER)).used] == ["Certificate 1", "Certificate 2"]
+    assert [part.what for part in parse(A.pem + B.pem).used] == ["Block 1", "Block 2"]
+    assert [part.what for part in parse(A.der).used] == ["The file"]
 
 
 def test_an_alias_is_shown_without_misleading_characters():
@@ -165,7 +165,7 @@ def test_truncated_files_are_reported_as_cut_off():
     for data, name in ((keystore([("a", A.der)])[:-30], "JKS"), (b"\xce\xce\xce\xce", "JCEKS")):
         with pytest.raises(MalformedFile, match=f"The {name} file can't be read: it is cut off"):
             parse(data)
-    for data in (signed(Encoding.DER)[:-9], truststore()[:-9]):
+    for data in (sign(Encoding.DER)[:-9], truststore()[:-9]):
         with pytest.raises(MalformedCertificate, match="cut off or damaged"):
             parse(data, "secret")
 
@@ -203,7 +203,7 @@ def test_the_content_of_a_signed_message_is_ignored_unless_it_is_a_key():
 
 
 def test_ber_with_indefinite_lengths_is_read():
-    info = signed(Encoding.DER)
+    info = sign(Encoding.DER)
     inner = info[info.index(b"\xa0") :]
     signed_data = inner[inner.index(b"\x30") :]
     oid = tlv(6, bytes.fromhex("2a864886f70d010702"))
@@ -211,7 +211,7 @@ def test_ber_with_indefinite_lengths_is_read():
 
 
 @pytest.mark.parametrize(
-    ("key", "bits", "plain", "encrypted"),
+    ("key", "bits", "plain", "ciphertext"),
     [
         ("0000000000000000", 63, "0000000000000000", "ebb773f993278eff"),
         ("ffffffffffffffff", 64, "ffffffffffffffff", "278b27e42e2f0d49"),
@@ -220,9 +220,9 @@ def test_ber_with_indefinite_lengths_is_read():
         ("88bca90e90875a7f0f79c384627bafb2", 128, "0000000000000000", "2269552ab0f85ca6"),
     ],
 )
-def test_rc2_decrypts_the_examples_of_its_specification(key, bits, plain, encrypted):
+def test_rc2_decrypts_the_examples_of_its_specification(key, bits, plain, ciphertext):
     """The examples are from RFC 2268, section 5."""
-    assert rc2.decrypt_cbc(bytes.fromhex(key), bits, bytes(8), bytes.fromhex(encrypted)).hex() == plain
+    assert rc2.decrypt_cbc(bytes.fromhex(key), bits, bytes(8), bytes.fromhex(ciphertext)).hex() == plain
 
 
 def test_every_error_has_a_unique_code():

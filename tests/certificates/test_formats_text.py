@@ -76,12 +76,12 @@ def test_a_private_key_is_refused_in_base64_and_between_typographic_dashes(dashe
 
 
 def test_other_blocks_are_ignored_and_listed():
-    other = b"-----BEGIN DH PARAMETERS-----\nMAMCAQI=\n-----END DH PARAMETERS-----\n"
-    upload = parse(other + PEM + b"-----BEGIN NOTE-----\n")
+    parameters = b"-----BEGIN DH PARAMETERS-----\nMAMCAQI=\n-----END DH PARAMETERS-----\n"
+    upload = parse(parameters + PEM + b"-----BEGIN NOTE-----\n")
     why = "It is not a certificate."
     assert upload.ignored == (Ignored("Block 1 (DH PARAMETERS)", why), Ignored("Block 3 (NOTE)", why))
     with pytest.raises(NotACertificate, match=r"a PEM file \(DH PARAMETERS\) without a certificate"):
-        parse(other)
+        parse(parameters)
 
 
 @pytest.mark.parametrize(

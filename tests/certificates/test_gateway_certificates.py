@@ -43,14 +43,14 @@ def pem(builder, key, digest=None):
     return builder.sign(key, algorithm).public_bytes(Encoding.PEM).decode()
 
 
-def named(name="boss"):
+def request_for(name="boss"):
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return x509.CertificateSigningRequestBuilder().subject_name(subject)
 
 
 def test_only_the_public_key_of_a_request_counts():
     greedy = (
-        named(DISCOVERY_NAME)
+        request_for(DISCOVERY_NAME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(DISCOVERY_NAME)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -92,17 +92,17 @@ def test_a_certificate_does_not_outlive_the_ca():
 )
 def test_other_keys_are_rejected(key):
     with pytest.raises(UnusableRequest, match="another kind of key"):
-        issue(pem(named(), key))
+        issue(pem(request_for(), key))
 
 
 def test_a_request_that_is_not_signed_with_its_key_is_rejected():
     der = bytearray(x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER))
     stolen, own = (key.public_key().public_numbers().x.to_bytes(32, "big") for key in (MACHINE.key, Machine().key))
     at = bytes(der).index(stolen)
-    changed = bytearray(der)
-    changed[der.index(b"anything")] ^= 1  # the subject, which is signed
-    forged = bytes(der[:at]) + own + bytes(der[at + 32 :])
-    for wrong in (bytes(changed), forged):
+    other_subject = bytearray(der)
+    other_subject[der.index(b"anything")] ^= 1  # the subject, which is signed
+    other_key = bytes(der[:at]) + own + bytes(der[at + 32 :])
+    for wrong in (bytes(other_subject), other_key):
         with pytest.raises(UnusableRequest):
             issue(as_pem(wrong))
 
@@ -125,9 +125,9 @@ DER = x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER)
 @given(st.integers(0, len(DER) - 1), st.binary(min_size=0, max_size=4))
 @settings(max_examples=150)
 def test_damaged_requests_are_rejected_and_never_issue_for_another_key(position, replacement):
-    damaged = DER[:position] + replacement + DER[position + len(replacement) :]
+    request = DER[:position] + replacement + DER[position + len(replacement) :]
     with suppress(UnusableRequest):
-        assert issue(as_pem(damaged)).public_key() == MACHINE.key.public_key()
+        assert issue(as_pem(request)).public_key() == MACHINE.key.public_key()
 
 
 @given(st.text(max_size=600))
@@ -187,6 +187,6 @@ def test_gateway_and_publisher_accept_each_other_and_cannot_pose_as_each_other(t
     assert not tls.attempt(publisher, member, name="publisher.example")
     assert not tls.attempt(member, member, name="eu-1")
     assert not tls.attempt(publisher, publisher)
-    other = create_authority(NOW)
-    stranger = issue_gateway_certificate(other, REQUEST, "eu-1", NOW)
+    other_authority = create_authority(NOW)
+    stranger = issue_gateway_certificate(other_authority, REQUEST, "eu-1", NOW)
     assert not tls.attempt(publisher, tls.credential("stranger", stranger, machine_key))

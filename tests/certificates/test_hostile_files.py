@@ -49,7 +49,7 @@ from issuing import identity_file, issue, keystore, tlv
 from revoking import NUMBER, extension, write_crl
 
 A, B = issue(ca=True, common_name="a"), issue("backend.test", by=issue(ca=True))
-NAMED = [pkcs12.PKCS12Certificate(each.certificate, b"alias") for each in (A, B)]
+NAMED = [pkcs12.PKCS12Certificate(leaf.certificate, b"alias") for leaf in (A, B)]
 DATA, ENCRYPTED = tlv(6, oid("1.2.840.113549.1.7.1")), tlv(6, oid("1.2.840.113549.1.7.6"))
 SALT = b"12345678"
 
@@ -94,16 +94,16 @@ IDENTITIES = [B.key_pem + B.chain_pem, identity_file("", B), identity_file("secr
 @pytest.fixture
 def hashing(monkeypatch):
     """Count the rounds of PBKDF2 and the method of PKCS#12 that are really done."""
-    done = []
+    iterations = []
     real = derivation.Derivation.key
 
     def key(self, purpose, size, password, work):
-        made = real(self, purpose, size, password, work)
-        done.append(self.iterations)
-        return made
+        cipher = real(self, purpose, size, password, work)
+        iterations.append(self.iterations)
+        return cipher
 
     monkeypatch.setattr(derivation.Derivation, "key", key)
-    return done
+    return iterations
 
 
 def test_a_certificate_with_any_octet_changed_raises_only_value_errors():
@@ -114,42 +114,42 @@ def test_a_certificate_with_any_octet_changed_raises_only_value_errors():
                 read_certificate(original[:at] + bytes([octet]) + original[at + 1 :])
 
 
-def mutated(real, data):
+def mutate(real, data):
     """Change, remove or insert some octets of *real*."""
-    made = bytearray(real)
+    octets = bytearray(real)
     for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(made)))
+        at = data.draw(st.integers(0, len(octets)))
         length = data.draw(st.sampled_from([0, 1, 1, 1, 2, 8, 200]))
-        made[at : at + length] = data.draw(st.binary(max_size=4) | st.just(bytes(made[:50])))
-    return bytes(made)
+        octets[at : at + length] = data.draw(st.binary(max_size=4) | st.just(bytes(octets[:50])))
+    return bytes(octets)
 
 
 @given(st.sampled_from(REAL), st.data())
 def test_a_mutated_file_raises_only_certificate_errors_or_can_be_examined(real, data):
-    made = mutated(real, data)
+    octets = mutate(real, data)
     for password in (None, "secret"):
         with contextlib.suppress(CertificateError):
-            examine_all(parse(made, password).certificates, [BACKEND], NOW)
+            examine_all(parse(octets, password).certificates, [BACKEND], NOW)
 
 
 @given(st.sampled_from(IDENTITIES), st.data())
 def test_a_mutated_identity_raises_only_certificate_errors(real, data):
     for password in (None, "secret"):
         with contextlib.suppress(CertificateError):
-            read_credential(mutated(real, data), password)
+            read_credential(mutate(real, data), password)
 
 
 def test_a_damaged_key_in_pkcs12_is_refused():
-    broken = tlv(0x30, tlv(0x30, b"\x30\x85"), tlv(4))
+    value = tlv(0x30, tlv(0x30, b"\x30\x85"), tlv(4))
     for arc in (1, 2):
         with pytest.raises(UnusableKey):
-            read_credential(pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(arc, broken)))))), None)
+            read_credential(pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(arc, value)))))), None)
 
 
 @given(st.sampled_from(LISTS), st.data())
 def test_a_mutated_crl_raises_only_certificate_errors_or_can_be_examined(real, data):
     with contextlib.suppress(CertificateError):
-        crls = read_revocation_lists(mutated(real, data))
+        crls = read_revocation_lists(mutate(real, data))
         judge_revocation(TrustSet((ANCHOR,), BACKEND, revocation=crls), NOW)
         assert all(crl.pem and crl.lists(ANCHOR) in (True, False) for crl in crls)
 
@@ -202,11 +202,11 @@ def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
 
 def pfx(*contents: bytes) -> bytes:
     """Create a PKCS#12 file without a MAC."""
-    authenticated = tlv(0x30, *contents)
-    return tlv(0x30, tlv(2, b"\3"), tlv(0x30, DATA, tlv(0xA0, tlv(4, authenticated))))
+    safe = tlv(0x30, *contents)
+    return tlv(0x30, tlv(2, b"\3"), tlv(0x30, DATA, tlv(0xA0, tlv(4, safe))))
 
 
-def encrypted(plain: bytes, iterations: int = 1) -> bytes:
+def encrypt(plain: bytes, iterations: int = 1) -> bytes:
     """Encrypt a part of a PKCS#12 file with the password "secret"."""
     key = hashlib.pbkdf2_hmac("sha1", b"secret", SALT, iterations, 16)
     padding = 16 - len(plain) % 16
@@ -229,15 +229,15 @@ def certificate_bag(der: bytes) -> bytes:
 
 
 def test_a_key_in_an_encrypted_part_is_refused_and_not_decrypted(hashing):
-    shrouded = bag(2, tlv(0x30, b"whatever it asks for"))
-    for inner in (shrouded, bag(6, tlv(0x30, shrouded)), bag(1, b""), bag(5, b"")):
+    shrouded_bag = bag(2, tlv(0x30, b"whatever it asks for"))
+    for inner in (shrouded_bag, bag(6, tlv(0x30, shrouded_bag)), bag(1, b""), bag(5, b"")):
         with pytest.raises(PrivateKeyRefused, match=r"The entry 2 is a (private|secret) key"):
-            parse(pfx(encrypted(tlv(0x30, certificate_bag(A.der), inner))), "secret")
+            parse(pfx(encrypt(tlv(0x30, certificate_bag(A.der), inner))), "secret")
     assert hashing == [1] * 4
 
 
 def test_all_iterations_of_a_file_together_are_bounded(hashing):
-    part = encrypted(tlv(0x30, certificate_bag(A.der)), QUICK_ITERATIONS)
+    part = encrypt(tlv(0x30, certificate_bag(A.der)), QUICK_ITERATIONS)
     file = pfx(part)
     in_pem = b"-----BEGIN PKCS12-----\n" + base64.encodebytes(file) + b"-----END PKCS12-----\n"
     for many in (pfx(*[part] * 8), file * 8, in_pem * 8):
@@ -247,10 +247,10 @@ def test_all_iterations_of_a_file_together_are_bounded(hashing):
         assert sum(hashing) <= QUICK_ALL_ITERATIONS
     assert parse(pfx(part), "secret").certificates[0].der == A.der
     with pytest.raises(TooComplex, match="more than 8 encrypted parts"):
-        parse(pfx(*[encrypted(b"0")] * 9), "secret")
+        parse(pfx(*[encrypt(b"0")] * 9), "secret")
 
 
-def nested(times: int) -> bytes:
+def nest(times: int) -> bytes:
     data = b""
     for _ in range(times):
         data = tlv(0x30, data)
@@ -262,7 +262,7 @@ HOSTILE = {
     "indefinite": b"\x30\x80" * (MAX_BYTES // 2),
     "wide": tlv(0x30, b"\5\0" * 500_000),
     "many": b"\x30\0" * 500_000,
-    "deep": nested(30_000),
+    "deep": nest(30_000),
     "pkcs7": tlv(0x30, tlv(6, oid("1.2.840.113549.1.7.2")), tlv(0xA0, CERTIFICATE_LIST)),
     "bags": pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(4, b"") * 20_000))))),
     "keystore": b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(1_000_000),

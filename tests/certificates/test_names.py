@@ -34,10 +34,10 @@ def name(*attributes: bytes) -> bytes:
 
 @given(st.lists(attributes, max_size=3))
 def test_a_name_is_formatted_as_by_cryptography(attributes):
-    made = x509.Name(attributes)
-    assert text_of(made) == ", ".join(rdn.rfc4514_string() for rdn in reversed(made.rdns))
-    common_names = [each.value for each in made.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    assert common_names_of(read(made.public_bytes())[0]) == tuple(common_names)
+    x509_name = x509.Name(attributes)
+    assert text_of(x509_name) == ", ".join(rdn.rfc4514_string() for rdn in reversed(x509_name.rdns))
+    common_names = [attribute.value for attribute in x509_name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    assert common_names_of(read(x509_name.public_bytes())[0]) == tuple(common_names)
 
 
 def test_attributes_of_one_rdn_are_joined_by_plus_signs():
@@ -57,10 +57,10 @@ UNUSUAL = [  # tag and content of a value, and the expected text
 ]
 
 
-@pytest.mark.parametrize(("tag", "content", "written"), UNUSUAL)
-def test_values_that_cryptography_cannot_read_are_shown(tag, content, written):
-    assert name_of(*read(name(attribute(tag, content)))) == written
-    assert (NOT_TEXT in written) == (tag in (0x02, 0x03, 0x05))
+@pytest.mark.parametrize(("tag", "content", "text"), UNUSUAL)
+def test_values_that_cryptography_cannot_read_are_shown(tag, content, text):
+    assert name_of(*read(name(attribute(tag, content)))) == text
+    assert (NOT_TEXT in text) == (tag in (0x02, 0x03, 0x05))
 
 
 DAMAGED = [
@@ -78,10 +78,10 @@ DAMAGED = [
 ]
 
 
-@pytest.mark.parametrize("damaged", DAMAGED, ids=bytes.hex)
-def test_a_name_that_gateways_reject_is_refused(damaged):
+@pytest.mark.parametrize("der", DAMAGED, ids=bytes.hex)
+def test_a_name_that_gateways_reject_is_refused(der):
     with pytest.raises(NotDer):
-        name_of(*read(damaged))
+        name_of(*read(der))
 
 
 def test_an_empty_name_is_an_empty_text():

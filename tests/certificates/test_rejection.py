@@ -23,8 +23,8 @@ BY_THE_FILE = {
 
 def codes(kind: Kind) -> list[str]:
     upload = parse(kind.file, kind.password or None)
-    found = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
-    return [finding.code.value for finding in found]
+    reasons = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
+    return [finding.code.value for finding in reasons]
 
 
 @pytest.mark.parametrize("name", ACCEPTED)

@@ -12,8 +12,8 @@ from trusting import trust_set
 REFERENCE = reference_identifier("a.test")
 
 
-def read(issued: Issued) -> Certificate:
-    return read_certificate(issued.der)
+def read(leaf: Issued) -> Certificate:
+    return read_certificate(leaf.der)
 
 
 def collide(one: Issued, other: Issued) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backends import V4, Backend
-from certificates.judging import told
+from certificates.judging import judge
 from envoy_alone import cluster, statuses_of
 from issuing import Issued, issue, rsa_key
 from odd_certificates import (
@@ -61,7 +61,7 @@ CASES = {
 
 
 def test_envoy_rejects_what_has_an_error_and_nothing_else(tmp_path: Path):
-    errors = {name: "error" in told(*imported, host=V4).values() for name, (_, imported) in CASES.items()}
+    errors = {name: "error" in judge(*imported, host=V4).values() for name, (_, imported) in CASES.items()}
     expected = {name: 503 if is_error else 200 for name, is_error in errors.items()}
     assert [expected[f"damaged {oid}"] == 503 for oid in DAMAGED] == list(DAMAGED.values())
     assert [expected[f"name constraints {each}"] == 200 for each in MALFORMED] == list(MALFORMED.values())

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from backends import Backend
-from certificates.judging import told
+from certificates.judging import judge
 from holdfast.certificates.formats import der
 from issuing import (
     CLIENTS_ONLY,
@@ -108,8 +108,8 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
 @pytest.mark.parametrize(("code", "severity"), KINDS)
 def test_the_gateway_refuses_errors_and_nothing_else(holdfast: Holdfast, code: str, severity: str):
     presented, imported = KINDS[code, severity]()
-    assert told(*imported, host=HOST)[code] == severity
-    assert ("error" in told(*imported, host=HOST).values()) == (severity == "error")
+    assert judge(*imported, host=HOST)[code] == severity
+    assert ("error" in judge(*imported, host=HOST).values()) == (severity == "error")
     assert is_accepted(holdfast, presented, imported, HOST) == (severity != "error")
 
 
@@ -117,7 +117,7 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Hol
     network = x509.IPAddress(ip_network("127.0.0.0/8"))
     root = issue(ca=True, more=[(x509.NameConstraints([network], None), True)])
     presented = issue("127.0.0.1", by=root)
-    assert told(root, host="127.0.0.1")["name-constraints"] == "error"
+    assert judge(root, host="127.0.0.1")["name-constraints"] == "error"
     assert not is_accepted(holdfast, presented, [root], "127.0.0.1")
 
 
@@ -135,7 +135,7 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Hol
 )
 def test_the_gateway_matches_wildcards_as_findings_say(holdfast: Holdfast, name: str, matches: bool):
     presented = issue(name, common_name="backend")
-    assert ("name-mismatch" not in told(presented, host="foo.b.localhost")) == matches
+    assert ("name-mismatch" not in judge(presented, host="foo.b.localhost")) == matches
     assert is_accepted(holdfast, presented, [presented], "foo.b.localhost") == matches
 
 

@@ -42,7 +42,7 @@ def test_the_client_is_the_rightmost_address_that_is_not_a_proxy(forwarded_for, 
 
 
 @pytest.mark.parametrize(
-    ("peer", "trusted"),
+    ("peer", "is_proxy"),
     [
         ("10.255.0.1", True),
         ("::ffff:10.255.0.1", True),
@@ -54,18 +54,18 @@ def test_the_client_is_the_rightmost_address_that_is_not_a_proxy(forwarded_for, 
         ("testclient", False),
     ],
 )
-def test_only_the_networks_of_the_setting_are_trusted(peer, trusted):
-    assert is_trusted(peer, PROXIES) is trusted
+def test_only_the_networks_of_the_setting_are_trusted(peer, is_proxy):
+    assert is_trusted(peer, PROXIES) is is_proxy
     assert not is_trusted(peer, Settings().trusted_proxies)
 
 
-@pytest.mark.parametrize("written", ["", "10.0.0.1/8", "proxy.example", "10.0.0.0/8;fd00::/8"])
-def test_a_list_of_networks_that_cannot_be_read_is_refused(written):
+@pytest.mark.parametrize("text", ["", "10.0.0.1/8", "proxy.example", "10.0.0.0/8;fd00::/8"])
+def test_a_list_of_networks_that_cannot_be_read_is_refused(text):
     with pytest.raises(ValidationError):
-        Settings(trusted_proxies=written)
+        Settings(trusted_proxies=text)
 
 
-def seen_by_the_application(trusted, *headers):
+def seen_by_the_application(proxies, *headers):
     """Send a request over a real connection and return the address and scheme that the application sees."""
 
     async def tell(scope, _receive, send):
@@ -76,7 +76,7 @@ def seen_by_the_application(trusted, *headers):
 
     async def ask():
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            async with serve(ForwardedClient(tell, trusted), [listening], None, connection_limits(1024)):
+            async with serve(ForwardedClient(tell, proxies), [listening], None, connection_limits(1024)):
                 reader, writer = await asyncio.open_connection(*listening.getsockname())
                 writer.write("\r\n".join(["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
                 answer = await asyncio.wait_for(reader.read(), 5)

@@ -24,7 +24,7 @@ def trusting(*pems):
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory):
+def tls_server(tmp_path_factory):
     """A server that requires STARTTLS and a password."""
     directory = tmp_path_factory.mktemp("smtp")
     backend = issue("localhost", by=ROOT)
@@ -39,27 +39,27 @@ def server_of(running, tls=MailTls.STARTTLS, user="holdfast", password=PASSWORD,
     return MailServer(host, running.port, tls, "holdfast@example.com", user, password)
 
 
-def test_a_mail_is_sent_over_verified_tls_with_a_password(secured):
-    send_mail(server_of(secured), MAIL, trusting())
-    received = secured.wait_for(1)[-1]
-    assert (received["from"], received["to"]) == ("holdfast@example.com", MAIL.recipients)
-    assert (received["tls"], received["user"]) == (True, "holdfast")
-    message = email.message_from_string(received["content"], policy=email.policy.default)
+def test_a_mail_is_sent_over_verified_tls_with_a_password(tls_server):
+    send_mail(server_of(tls_server), MAIL, trusting())
+    mail = tls_server.wait_for(1)[-1]
+    assert (mail["from"], mail["to"]) == ("holdfast@example.com", MAIL.recipients)
+    assert (mail["tls"], mail["user"]) == (True, "holdfast")
+    message = email.message_from_string(mail["content"], policy=email.policy.default)
     assert message["subject"] == MAIL.subject
     assert message["message-id"] == "<id-1@example.com>"
     assert message["auto-submitted"] == "auto-generated"
     assert message.get_content().replace("\r\n", "\n") == MAIL.text
 
 
-def test_a_server_that_cannot_be_verified_gets_neither_password_nor_mail(secured):
-    before = len(secured.received)
+def test_a_server_that_cannot_be_verified_gets_neither_password_nor_mail(tls_server):
+    before = len(tls_server.received)
     with pytest.raises(NotDelivered, match="can't be verified"):
-        send_mail(server_of(secured), MAIL, trusting(issue(ca=True).pem))
+        send_mail(server_of(tls_server), MAIL, trusting(issue(ca=True).pem))
     with pytest.raises(NotDelivered, match="can't be verified"):
-        send_mail(server_of(secured, host="127.0.0.1"), MAIL, trusting())
+        send_mail(server_of(tls_server, host="127.0.0.1"), MAIL, trusting())
     with pytest.raises(NotDelivered, match="user name or password"):
-        send_mail(server_of(secured, password="wrong"), MAIL, trusting())
-    assert len(secured.received) == before
+        send_mail(server_of(tls_server, password="wrong"), MAIL, trusting())
+    assert len(tls_server.received) == before
 
 
 def test_a_server_without_starttls_gets_no_mail(tmp_path):
@@ -77,11 +77,11 @@ def test_nothing_listens():
 
 
 @pytest.mark.parametrize("field", ["subject", "recipients"])
-def test_no_header_can_be_added(secured, field):
+def test_no_header_can_be_added(tls_server, field):
     evil = "a@example.com\r\nBcc: victim@example.com"
-    changed = {"subject": evil} if field == "subject" else {"recipients": [evil]}
-    values = {name: getattr(MAIL, name) for name in Mail.__dataclass_fields__} | changed
-    before = len(secured.received)
+    fields = {"subject": evil} if field == "subject" else {"recipients": [evil]}
+    values = {name: getattr(MAIL, name) for name in Mail.__dataclass_fields__} | fields
+    before = len(tls_server.received)
     with pytest.raises(ValueError, match=r"linefeed|CR or LF"):
-        send_mail(server_of(secured), Mail(**values), trusting())
-    assert len(secured.received) == before
+        send_mail(server_of(tls_server), Mail(**values), trusting())
+    assert len(tls_server.received) == before

@@ -30,19 +30,19 @@ def port_of(url: str) -> int:
 
 
 def presented_at(port: int, server_name: str = "") -> Presentation:
-    seen = probe_backend([V4], port, server_name)
-    assert isinstance(seen, Presentation), seen
-    return seen
+    result = probe_backend([V4], port, server_name)
+    assert isinstance(result, Presentation), result
+    return result
 
 
 def unseen_at(url: str, seconds: float = 5) -> Unseen:
-    seen = probe_backend([V4], port_of(url), "", seconds)
-    assert isinstance(seen, Unseen), seen
-    return seen
+    failure = probe_backend([V4], port_of(url), "", seconds)
+    assert isinstance(failure, Unseen), failure
+    return failure
 
 
-def subjects(seen: Presentation) -> list[str]:
-    return [certificate.subject for certificate in seen.chain]
+def subjects(result: Presentation) -> list[str]:
+    return [certificate.subject for certificate in result.chain]
 
 
 def demanding(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
@@ -74,14 +74,19 @@ def saying(words: bytes) -> Iterator[str]:
 
 def test_the_presented_chain_is_returned_in_order_and_unverified():
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
-        seen = presented_at(backend.port, HOST)
-    assert subjects(seen) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
-    assert (seen.address, seen.tls_version, seen.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
-    assert (seen.cipher, seen.alpn, seen.asks_for_certificate, seen.ended) == ("TLS_AES_256_GCM_SHA384", "", False, "")
+        result = presented_at(backend.port, HOST)
+    assert subjects(result) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
+    assert (result.address, result.tls_version, result.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
+    assert (result.cipher, result.alpn, result.asks_for_certificate, result.ended) == (
+        "TLS_AES_256_GCM_SHA384",
+        "",
+        False,
+        "",
+    )
 
 
 @pytest.mark.parametrize(
-    "presented",
+    "leaf",
     [
         issue(HOST, start=-9 * DAY, end=-DAY),
         issue(HOST, start=DAY),
@@ -92,34 +97,34 @@ def test_the_presented_chain_is_returned_in_order_and_unverified():
     ],
     ids=["expired", "early", "weak", "Ed25519", "P-521", "unordered"],
 )
-def test_certificates_that_gateways_reject_are_read_too(presented):
-    with Backend(presented) as backend:
-        assert presented_at(backend.port).chain[0].der == presented.der
+def test_certificates_that_gateways_reject_are_read_too(leaf):
+    with Backend(leaf) as backend:
+        assert presented_at(backend.port).chain[0].der == leaf.der
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
 def test_old_servers_can_be_probed(version):
     with ListeningBackend(demanding(version, ssl.CERT_NONE)) as backend:
-        seen = presented_at(backend.port)
-    assert seen.tls_version.replace(".", "_") == version.name.replace("TLSv1_0", "TLSv1")
-    assert subjects(seen) == [f"CN={HOST}"]
-    assert not seen.asks_for_certificate
+        result = presented_at(backend.port)
+    assert result.tls_version.replace(".", "_") == version.name.replace("TLSv1_0", "TLSv1")
+    assert subjects(result) == [f"CN={HOST}"]
+    assert not result.asks_for_certificate
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_probe_reports_how_a_backend_rejects_a_missing_client_certificate(version):
     with ListeningBackend(demanding(version)) as backend:
-        seen = presented_at(backend.port)
-    assert seen.asks_for_certificate
-    assert subjects(seen) == [f"CN={HOST}"]
-    wanted = "tlsv13 alert certificate required" if version is ssl.TLSVersion.TLSv1_3 else "tls alert handshake failure"
-    assert seen.ended == wanted
+        result = presented_at(backend.port)
+    assert result.asks_for_certificate
+    assert subjects(result) == [f"CN={HOST}"]
+    is_tls13 = version is ssl.TLSVersion.TLSv1_3
+    assert result.ended == ("tlsv13 alert certificate required" if is_tls13 else "tls alert handshake failure")
 
 
 def test_a_backend_with_optional_client_certificates_does_not_end_the_connection():
     with ListeningBackend(demanding(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
-        seen = presented_at(backend.port)
-    assert (seen.asks_for_certificate, seen.ended) == (True, "")
+        result = presented_at(backend.port)
+    assert (result.asks_for_certificate, result.ended) == (True, "")
 
 
 def test_http2_is_offered_as_the_gateway_does():
@@ -137,16 +142,16 @@ def test_a_probe_sends_the_sni_but_no_http():
 
 def test_addresses_are_tried_until_one_answers():
     with Backend(LEAF) as backend:
-        seen = probe_backend([V6, V4], backend.port, HOST)
-    assert isinstance(seen, Presentation)
-    assert seen.address == f"{V4}:{backend.port}"
+        result = probe_backend([V6, V4], backend.port, HOST)
+    assert isinstance(result, Presentation)
+    assert result.address == f"{V4}:{backend.port}"
 
 
 def test_the_probe_that_got_furthest_is_reported_for_several_addresses():
     with Backend(None) as plain:
-        seen = probe_backend([V4, V6], plain.port, HOST)
-    assert isinstance(seen, Unseen)
-    assert (seen.obstacle, seen.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
+        failure = probe_backend([V4, V6], plain.port, HOST)
+    assert isinstance(failure, Unseen)
+    assert (failure.obstacle, failure.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
 
 
 def test_a_port_without_tls_is_reported():
@@ -156,15 +161,15 @@ def test_a_port_without_tls_is_reported():
 
 def test_a_closed_port_is_reported():
     with closed_port() as url:
-        seen = unseen_at(url)
-    assert (seen.obstacle, seen.text) == (Obstacle.REFUSED, "Connection refused")
+        failure = unseen_at(url)
+    assert (failure.obstacle, failure.text) == (Obstacle.REFUSED, "Connection refused")
 
 
 def test_waiting_for_a_silent_backend_is_limited():
-    started = time.monotonic()
+    start = time.monotonic()
     with silent_backend() as url:
         assert unseen_at(url, 0.2).obstacle is Obstacle.TIMEOUT
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - start < 8
 
 
 @pytest.mark.parametrize(
@@ -179,18 +184,18 @@ def test_waiting_for_a_silent_backend_is_limited():
 )
 def test_a_failed_handshake_is_reported_in_the_words_of_openssl(words, text):
     with saying(words) as url:
-        seen = unseen_at(url)
-    assert (seen.obstacle, seen.text) == (Obstacle.HANDSHAKE, text)
+        failure = unseen_at(url)
+    assert (failure.obstacle, failure.text) == (Obstacle.HANDSHAKE, text)
 
 
 def test_certificates_beyond_the_limit_are_counted():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
-        seen = presented_at(backend.port)
-    assert (len(seen.chain), seen.presented.beyond) == (MAX_CERTIFICATES, 6)
+        result = presented_at(backend.port)
+    assert (len(result.chain), result.presented.beyond) == (MAX_CERTIFICATES, 6)
 
 
 def test_an_endless_chain_is_not_read():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * 400)) as backend:
-        seen = unseen_at(backend.url())
-    assert seen.obstacle is Obstacle.HANDSHAKE
+        failure = unseen_at(backend.url())
+    assert failure.obstacle is Obstacle.HANDSHAKE
     assert len(INTERMEDIATE.der) * 400 > MAX_BYTES

@@ -55,7 +55,7 @@ NEVER = [
 PUBLIC = ["127.0.0.1", "::1", "10.0.0.1", "93.184.216.34", "2606:2800:21f:cb07::1", "::ffff:10.0.0.1", "fd00::1"]
 
 
-def resolved(*addresses: str, networks=EVERYWHERE) -> list[str]:
+def resolve_to(*addresses: str, networks=EVERYWHERE) -> list[str]:
     return resolve("backend.test", networks, 5, lambda _: addresses)
 
 
@@ -63,20 +63,20 @@ def resolved(*addresses: str, networks=EVERYWHERE) -> list[str]:
 def test_some_addresses_are_never_connected_to(address):
     everything = [*EVERYWHERE, ip_network(f"{address}/{ip_address(address).max_prefixlen}")]
     with pytest.raises(AddressRefused):
-        resolved(address, networks=everything)
+        resolve_to(address, networks=everything)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_all_other_addresses_are_allowed_by_default(address):
-    assert resolved(address) == [str(ip_address(address))]
+    assert resolve_to(address) == [str(ip_address(address))]
 
 
 def test_only_allowed_networks_are_connected_to():
     networks = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
-    assert resolved("10.1.2.3", "127.0.0.1", "2001:db8::1", "::1", networks=networks) == ["2001:db8::1", "10.1.2.3"]
+    assert resolve_to("10.1.2.3", "127.0.0.1", "2001:db8::1", "::1", networks=networks) == ["2001:db8::1", "10.1.2.3"]
     for outside in ("127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::"):
         with pytest.raises(AddressRefused):
-            resolved(outside, networks=networks)
+            resolve_to(outside, networks=networks)
 
 
 def test_other_forms_of_a_forbidden_address_are_forbidden_too():
@@ -116,31 +116,31 @@ FORBIDDEN = ["0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
 @pytest.mark.parametrize("embed", EMBEDDINGS.values(), ids=EMBEDDINGS)
 @given(address=st.sampled_from(FORBIDDEN).flatmap(lambda network: st.ip_addresses(network=network)))
 def test_embeddings_of_a_forbidden_address_are_forbidden(embed, address):
-    embedded = IPv6Address(embed(address.packed))
-    if embedded != ip_address("::1"):  # is in the network of IPv4-compatible addresses, but isn't one
-        assert not may_be_reached(embedded, EVERYWHERE)
+    embedding = IPv6Address(embed(address.packed))
+    if embedding != ip_address("::1"):  # is in the network of IPv4-compatible addresses, but isn't one
+        assert not may_be_reached(embedding, EVERYWHERE)
 
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDINGS if "local" not in name])
 def test_embeddings_need_an_allowed_ipv4_address(name):
-    embedded = IPv6Address(EMBEDDINGS[name](ip_address("93.184.216.34").packed))
-    assert may_be_reached(embedded, EVERYWHERE)
-    assert not may_be_reached(embedded, [ip_network("::/0"), ip_network("10.0.0.0/8")])
+    embedding = IPv6Address(EMBEDDINGS[name](ip_address("93.184.216.34").packed))
+    assert may_be_reached(embedding, EVERYWHERE)
+    assert not may_be_reached(embedding, [ip_network("::/0"), ip_network("10.0.0.0/8")])
 
 
 def test_a_name_is_resolved_once_and_its_forbidden_addresses_are_dropped():
-    asked = []
+    hosts = []
 
     def resolver(host):
-        asked.append(host)
+        hosts.append(host)
         return ["169.254.169.254", "192.0.2.1", "2001:db8::1", "192.0.2.1", "fe80::1%eth0"]
 
     assert resolve("backend.test", EVERYWHERE, 5, resolver) == ["2001:db8::1", "192.0.2.1"]
-    assert asked == ["backend.test"]
+    assert hosts == ["backend.test"]
 
 
 def test_the_number_of_addresses_is_limited():
-    assert len(resolved(*[f"192.0.2.{number}" for number in range(100)])) == MAX_ADDRESSES
+    assert len(resolve_to(*[f"192.0.2.{number}" for number in range(100)])) == MAX_ADDRESSES
 
 
 def test_names_and_addresses_of_this_machine_are_resolved():
@@ -156,13 +156,13 @@ def test_names_below_localhost_are_this_machine_as_for_gateways():
 
 def test_a_name_without_an_address_is_reported():
     with pytest.raises(NoAddress, match=r"backend\.test has no address"):
-        resolved()
+        resolve_to()
 
 
 def test_waiting_for_a_silent_resolver_is_limited():
-    answered = threading.Event()
+    released = threading.Event()
     try:
         with pytest.raises(NoAddress, match="timed out"):
-            resolve("backend.test", EVERYWHERE, 0.05, lambda _: ["192.0.2.1"] if answered.wait(20) else [])
+            resolve("backend.test", EVERYWHERE, 0.05, lambda _: ["192.0.2.1"] if released.wait(20) else [])
     finally:
-        answered.set()
+        released.set()

@@ -30,10 +30,10 @@ DAMAGES = {
 }
 
 
-def presented(url: str) -> Presentation:
-    seen = probe_backend([V4], urlsplit(url).port or 0, "backend.test")
-    assert isinstance(seen, Presentation), seen
-    return seen
+def probe(url: str) -> Presentation:
+    presentation = probe_backend([V4], urlsplit(url).port or 0, "backend.test")
+    assert isinstance(presentation, Presentation), presentation
+    return presentation
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
@@ -41,28 +41,28 @@ def presented(url: str) -> Presentation:
 def test_a_damaged_certificate_is_reported_with_its_place_and_what_is_wrong(damage, version):
     data, says = DAMAGES[damage]
     with damaged_backend([LEAF.der, data, ROOT.der], version) as url:
-        seen = presented(url)
-    assert [each.der for each in seen.chain] == [LEAF.der, ROOT.der]
-    (found,) = seen.presented.unreadable
-    assert (found.position, seen.presented.count, found.size) == (2, 3, len(data))
-    assert found.fingerprint == hashlib.sha256(data).hexdigest()
-    assert says in found.why
+        presentation = probe(url)
+    assert [certificate.der for certificate in presentation.chain] == [LEAF.der, ROOT.der]
+    (unreadable,) = presentation.presented.unreadable
+    assert (unreadable.position, presentation.presented.count, unreadable.size) == (2, 3, len(data))
+    assert unreadable.fingerprint == hashlib.sha256(data).hexdigest()
+    assert says in unreadable.why
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_other_certificates_are_not_taken_for_an_unreadable_own_one(version):
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     with damaged_backend([LEAF.der[:-1], intermediate.der, ROOT.der], version) as url:
-        seen = presented(url)
-    assert seen.chain == ()
-    assert [each.position for each in seen.presented.unreadable] == [1]
-    assert [role.value for _, role in seen.presented.with_roles] == ["intermediate", "root"]
-    assert seen.ended
+        presentation = probe(url)
+    assert presentation.chain == ()
+    assert [unreadable.position for unreadable in presentation.presented.unreadable] == [1]
+    assert [role.value for _, role in presentation.presented.with_roles] == ["intermediate", "root"]
+    assert presentation.ended
 
 
 def test_certificates_beyond_the_limit_are_counted_and_not_read():
-    found = read_presented([LEAF.der, b"x", ROOT.der, b"y", b"z"], 3)
-    assert (len(found.chain), len(found.unreadable), found.beyond, found.count) == (2, 1, 2, 5)
+    chain = read_presented([LEAF.der, b"x", ROOT.der, b"y", b"z"], 3)
+    assert (len(chain.chain), len(chain.unreadable), chain.beyond, chain.count) == (2, 1, 2, 5)
 
 
 def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
@@ -81,11 +81,11 @@ def shake_hands(suite: str) -> tuple[bytes, list[bytes]]:
     server.bio_write(client.bio_read(65536))
     with pytest.raises(SSL.WantReadError):
         server.do_handshake()
-    received = server.bio_read(65536)
-    client.bio_write(received)
+    octets = server.bio_read(65536)
+    client.bio_write(octets)
     client.do_handshake()
     assert client.get_cipher_name() == suite
-    return received, log
+    return octets, log
 
 
 @pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
@@ -94,24 +94,24 @@ def test_certificates_are_decrypted_with_every_cipher(suite):
 
 
 def test_a_damaged_handshake_raises_no_error():
-    received, log = shake_hands("TLS_AES_128_GCM_SHA256")
-    for at in range(len(received)):
+    octets, log = shake_hands("TLS_AES_128_GCM_SHA256")
+    for at in range(len(octets)):
         for octet in (0, 1, 0xFF):
-            read_certificates(received[:at] + bytes([octet]) + received[at + 1 :], log)
-        read_certificates(received[:at], log)
+            read_certificates(octets[:at] + bytes([octet]) + octets[at + 1 :], log)
+        read_certificates(octets[:at], log)
     certificates = tlv(0x30) * 3  # what nobody encrypts can be damaged in its own lengths, too
     plain = b"\x0b" + len(certificates).to_bytes(3) + certificates
     for at in range(len(plain)):
         for octet in range(256):
-            said = plain[:at] + bytes([octet]) + plain[at + 1 :]
-            read_certificates(b"\x16\x03\x03" + len(said).to_bytes(2) + said, [])
+            octets = plain[:at] + bytes([octet]) + plain[at + 1 :]
+            read_certificates(b"\x16\x03\x03" + len(octets).to_bytes(2) + octets, [])
 
 
 def test_no_server_bytes_raise_an_error():
     with damaged_backend([LEAF.der]) as url:
-        assert presented(url).chain
+        assert probe(url).chain
     line = b"SERVER_HANDSHAKE_TRAFFIC_SECRET " + b"00" * 32 + b" " + b"11" * 32
-    for received in (
+    for octets in (
         b"",
         b"\x16",
         b"\x16\x03\x03\xff\xff",
@@ -119,4 +119,4 @@ def test_no_server_bytes_raise_an_error():
         b"\x17\x03\x03\x00\x01a",
     ):
         for log in ([], [line], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET"], [b"SERVER_HANDSHAKE_TRAFFIC_SECRET a zz"]):
-            assert read_certificates(received, log) == []
+            assert read_certificates(octets, log) == []

@@ -49,12 +49,12 @@ def test_a_fork_imports_nothing_of_holdfast_and_ends_when_the_process_of_its_tes
         holdfast = os.pidfd_open(int(tests.stdout.readline()))
         imports = late_imports.read_text().split()
         tests.kill()
-    ended, _, _ = select.select([holdfast], [], [], START_WITHIN)
-    if not ended:
+    readable, _, _ = select.select([holdfast], [], [], START_WITHIN)
+    if not readable:
         signal.pidfd_send_signal(holdfast, signal.SIGKILL)
     os.close(holdfast)
-    assert ended
-    assert imports == [], "add these modules to PRELOADED"
+    assert <<<ended
+    assert imports == [], "add these modules to PRELOADED"|||ended===readable>>>
 
 
 def test_a_holdfast_does_not_start_for_tests_that_have_ended(tmp_path):

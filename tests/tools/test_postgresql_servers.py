@@ -47,12 +47,12 @@ def test_a_paused_server_answers_once_it_continues():
 def test_a_test_run_that_is_killed_leaves_no_server_behind():
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     environment.pop("PYTEST_XDIST_WORKER", None)
-    run = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", RUN], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    with run:
-        socket = Path(run.stdout.readline().strip())
+    with process:
+        socket = Path(process.stdout.readline().strip())
         postmaster = int((socket / "data" / "postmaster.pid").read_text().split()[0])
         assert len(processes_of(postmaster)) > 1
-        run.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
     wait_until(lambda: not socket.parent.exists() and not Path(f"/proc/{postmaster}/exe").exists(), 60)

@@ -69,21 +69,21 @@ def test_a_process_derives_the_same_key(digest: str, pbkdf2: bool, password: str
 
 
 def test_opening_a_file_is_stopped_at_the_time_limit():
-    started = time.monotonic()
+    start = time.monotonic()
     says = r"Opening the file took longer than 0\.05 seconds"
     with SlowDerivation(seconds=0.05).work() as work, pytest.raises(OpeningTooSlow, match=says):
         parse(truststore(MILLION), PASSWORD, work)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.long
 def test_only_a_few_files_wait_and_others_are_refused_at_once():
     slow = SlowDerivation(at_once=1, waiting=2, seconds=60, of_user=4)
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
-    begun = threading.Barrier(4)
+    barrier = threading.Barrier(4)
 
     def attempt() -> str:
-        begun.wait(10)
+        barrier.wait(10)
         try:
             derive(slow, how, 32, PASSWORD)
         except TooManyFiles:
@@ -92,7 +92,7 @@ def test_only_a_few_files_wait_and_others_are_refused_at_once():
 
     with ThreadPoolExecutor(4) as threads:
         attempts = [threads.submit(attempt) for _ in range(4)]
-        assert sorted(each.result() for each in attempts) == ["derived", "derived", "derived", "refused"]
+        assert sorted(attempt.result() for attempt in attempts) == ["derived", "derived", "derived", "refused"]
     assert derive(slow, Derivation("sha512", b"salt", 1, pbkdf2=True), 32, PASSWORD)  # all places are free again
 
 
