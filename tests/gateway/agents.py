@@ -45,13 +45,13 @@ class Agent:
         if self.failure:
             raise self.failure
         await self.disk.wait()
-        self.saved += [(each.name, each.version) for each in upserts] + [(name, "") for _, name in removals]
+        self.saved += [(resource.name, resource.version) for resource in upserts] + [(name, "") for _, name in removals]
 
     @asynccontextmanager
     async def running(self):
         async with open_local_channel(self.address) as channel:
             work = (self.upstream.follow(channel), self.expiries.follow(), self.listeners.follow())
-            tasks = [asyncio.create_task(each) for each in work]
+            tasks = [asyncio.create_task(coroutine) for coroutine in work]
             try:
                 yield self
             finally:

@@ -51,27 +51,27 @@ IDENTIFY = identify_by_transport(Peer("local"))
 
 
 @dataclass
-class Accepted:
+class AcceptedCertificates:
     """The certificates that are accepted, and the futures of the streams that use them."""
 
     peers: dict[str, Peer] = field(default_factory=dict)
     streams: list[tuple[str, "asyncio.Future[None]"]] = field(default_factory=list)
-    asked: int = 0
+    authorizations: int = 0
 
     def authorize(self, fingerprint: str) -> Peer | None:
-        self.asked += 1
+        self.authorizations += 1
         return self.peers.get(fingerprint)
 
     def follow_certificate(self, fingerprint: str) -> "asyncio.Future[None]":
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.streams.append((fingerprint, ended))
-        return ended
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.streams.append((fingerprint, end))
+        return end
 
     def reject(self, fingerprint: str) -> None:
         del self.peers[fingerprint]
-        for each, ended in self.streams:
-            if each == fingerprint and not ended.done():
-                ended.set_result(None)
+        for user, end in self.streams:
+            if user == fingerprint and not end.done():
+                end.set_result(None)
 
 
 @dataclass
@@ -79,11 +79,11 @@ class Port:
     """A discovery port on 127.0.0.1."""
 
     number: int = 0
-    accepted: Accepted = field(default_factory=Accepted)
+    accepted_certificates: AcceptedCertificates = field(default_factory=AcceptedCertificates)
     groups: Groups = field(default_factory=Groups)
     authority: Authority = AUTHORITY
     renewals: list[str] = field(default_factory=list)
-    presented: list[Credential] = field(default_factory=list)
+    credentials: list[Credential] = field(default_factory=list)
     server: Any = None
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class Port:
         """Return the membership of an accepted gateway, and the fingerprint of its certificate."""
         request = make_request()
         certificate = issue_gateway_certificate(self.authority, request.csr, name, now or utc_now())
-        self.accepted.peers[certificate.fingerprint] = Peer(name, group)
+        self.accepted_certificates.peers[certificate.fingerprint] = Peer(name, group)
         credential = Credential(request.key, pem_of(certificate), AUTHORITY.pem)
         return Membership(name, group, "https://x", self.address, DISCOVERY_NAME, credential), certificate.fingerprint
 
@@ -106,21 +106,23 @@ class Port:
         self.renewals.append(fingerprint)
         if csr == "again":
             raise RenewalFailed("Wait a minute.")
-        certificate = issue_gateway_certificate(AUTHORITY, csr, self.accepted.peers[fingerprint].name, utc_now())
-        self.accepted.peers[certificate.fingerprint] = self.accepted.peers[fingerprint]
+        certificate = issue_gateway_certificate(
+            AUTHORITY, csr, self.accepted_certificates.peers[fingerprint].name, utc_now()
+        )
+        self.accepted_certificates.peers[certificate.fingerprint] = self.accepted_certificates.peers[fingerprint]
         return Renewed(pem_of(certificate), AUTHORITY.pem, "Default")
 
 
 def present(authority: Authority = AUTHORITY) -> Credential:
-    issued = issue_discovery_certificate(authority, utc_now())
-    return Credential(issued.key.pem, pem_of(issued.certificate), authority.pem)
+    certificate = issue_discovery_certificate(authority, utc_now())
+    return Credential(certificate.key.pem, pem_of(certificate.certificate), authority.pem)
 
 
 @asynccontextmanager
-async def serving(accepted: Accepted | None = None) -> AsyncIterator[Port]:
-    """Open a port, which accepts the gateways of another one if that one's *accepted* is passed."""
-    port = Port(accepted=accepted or Accepted())
-    port.presented.append(present())
+async def serving(accepted_certificates: AcceptedCertificates | None = None) -> AsyncIterator[Port]:
+    """Open a port, which accepts the gateways of another one if that one's *accepted_certificates* are passed."""
+    port = Port(accepted_certificates=accepted_certificates or AcceptedCertificates())
+    port.credentials.append(present())
     port.groups.default.apply([ORDERS])
     port.groups.add("eu").apply([Resource(CLUSTER, "only in the EU", "1", b"")])
     services = [
@@ -130,8 +132,8 @@ async def serving(accepted: Accepted | None = None) -> AsyncIterator[Port]:
         port.control.register,
     ]
     port.number = free_port()
-    admission = Admission(port.accepted)
-    port.server = await serve_remote_gateways((port.address,), lambda: port.presented[-1], admission, services)
+    admission = Admission(port.accepted_certificates)
+    port.server = await serve_remote_gateways((port.address,), lambda: port.credentials[-1], admission, services)
     try:
         yield port
     finally:
@@ -139,7 +141,7 @@ async def serving(accepted: Accepted | None = None) -> AsyncIterator[Port]:
 
 
 @asynccontextmanager
-async def connected(membership: Membership) -> AsyncIterator[Edge]:
+async def connect(membership: Membership) -> AsyncIterator[Edge]:
     """Connect, and subscribe to clusters."""
     async with open_remote_channel(membership) as channel:
         edge = Edge(channel, "whatever it says", ())

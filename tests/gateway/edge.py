@@ -88,7 +88,8 @@ class Edge:
 
 def versions(response: DeltaDiscoveryResponse) -> dict[str, str]:
     """Return the versions in a response by name; "" is a removal."""
-    return {each.name: each.version for each in response.resources} | dict.fromkeys(response.removed_resources, "")
+    upserts = {resource.name: resource.version for resource in response.resources}
+    return upserts | dict.fromkeys(response.removed_resources, "")
 
 
 async def until(cache: Cache, true: Callable[[list[Gateway]], object]) -> None:

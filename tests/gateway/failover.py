@@ -30,9 +30,9 @@ NAME = "eu-1"
 class Agent:
     """An agent whose Envoy uses everything at once."""
 
-    def __init__(self, directory: Path, membership: Membership, given: Addresses = ()) -> None:
+    def __init__(self, directory: Path, membership: Membership, addresses: Addresses = ()) -> None:
         """*given* are addresses of the command line."""
-        self.control_plane = RemoteControlPlane(directory, membership, utc_now, given)
+        self.control_plane = RemoteControlPlane(directory, membership, utc_now, addresses)
         self.cache, self.received = Cache(), 0
         envoy, _ = self.cache.connect("envoy")
         envoy.started = True
@@ -50,9 +50,9 @@ class Agent:
         self.cache.tell_observers()
 
     async def _save(self, upserts, _removals) -> None:
-        for each in upserts:
+        for resource in upserts:
             self.received += 1
-            self._envoy.acknowledged[each.type_url, each.name] = each.version
+            self._envoy.acknowledged[resource.type_url, resource.name] = resource.version
 
     async def run(self) -> None:
         """Follow control planes until cancelled."""

@@ -51,41 +51,41 @@ def entry(request_id="r1", cluster=CLUSTER, reason="", address="", port=0, start
 
 
 def message(*entries, node=""):
-    told = StreamAccessLogsMessage(http_logs=StreamAccessLogsMessage.HTTPAccessLogEntries(log_entry=entries))
+    logs = StreamAccessLogsMessage(http_logs=StreamAccessLogsMessage.HTTPAccessLogEntries(log_entry=entries))
     if node:
-        told.identifier.CopyFrom(StreamAccessLogsMessage.Identifier(node=Node(id=node)))
-    return told
+        logs.identifier.CopyFrom(StreamAccessLogsMessage.Identifier(node=Node(id=node)))
+    return logs
 
 
 def stream(tmp_path, *messages):
     """Send *messages* in one stream, and return the failed requests read from them."""
 
     async def story():
-        taken: list[FailedRequest] = []
+        requests: list[FailedRequest] = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve_cache(Cache(), address, taken.append)
+        server = await serve_cache(Cache(), address, requests.append)
         async with grpc.aio.insecure_channel(address) as channel:
             call = AccessLogServiceStub(channel).StreamAccessLogs(metadata=name_of("edge-1"))
-            for each in messages:
-                await call.write(each)
+            for log_message in messages:
+                await call.write(log_message)
             await call.done_writing()
             await call
         await server.stop(0)
-        return taken
+        return requests
 
     return asyncio.run(story())
 
 
 def test_only_the_transport_identifies_the_gateway(tmp_path):
-    taken = stream(tmp_path, message(entry("r1"), node="another"), message(entry("r2")))
-    assert [(each.gateway, each.request_id) for each in taken] == [("edge-1", "r1"), ("edge-1", "r2")]
+    requests = stream(tmp_path, message(entry("r1"), node="another"), message(entry("r2")))
+    assert [(request.gateway, request.request_id) for request in requests] == [("edge-1", "r1"), ("edge-1", "r2")]
 
 
 def test_a_failed_request_is_reported_with_all_its_fields(tmp_path):
     start = datetime.now(UTC) - timedelta(seconds=1)
-    told = entry("r1", reason="why", address="::1", port=443, start=start, upstream_connection_termination=True)
-    (taken,) = stream(tmp_path, message(told, node="edge-1"))
-    assert taken == FailedRequest(
+    full = entry("r1", reason="why", address="::1", port=443, start=start, upstream_connection_termination=True)
+    (request,) = stream(tmp_path, message(full, node="edge-1"))
+    assert request == FailedRequest(
         gateway="edge-1",
         cluster=CLUSTER,
         upstream="[::1]:443",
@@ -99,20 +99,21 @@ def test_a_failed_request_is_reported_with_all_its_fields(tmp_path):
     ("address", "port", "expected"), [("127.0.0.1", 80, "127.0.0.1:80"), ("::1", 80, "[::1]:80"), ("", 0, "")]
 )
 def test_the_backend_is_named_by_address_and_port(tmp_path, address, port, expected):
-    (taken,) = stream(tmp_path, message(entry(address=address, port=port)))
-    assert taken.upstream == expected
+    (request,) = stream(tmp_path, message(entry(address=address, port=port)))
+    assert request.upstream == expected
 
 
 def test_texts_flags_and_numbers_of_envoy_become_evidence(tmp_path):
-    told = entry("r1", details="upstream_reset_before_response_started{protocol_error}", upstream_protocol_error=True)
-    told.common_properties.custom_tags["upgrade"] = "WebSocket"
-    told.common_properties.upstream_wire_bytes_received = 300
-    told.common_properties.custom_tags["upstream_protocol"] = "HTTP/2"
-    told.common_properties.custom_tags["decoded_header"] = "100"
-    told.response.upstream_header_bytes_received = 200
-    told.response.response_code.value = 502
-    (taken,) = stream(tmp_path, message(told))
-    assert taken.evidence == Evidence(
+    details = "upstream_reset_before_response_started{protocol_error}"
+    websocket = entry("r1", details=details, upstream_protocol_error=True)
+    websocket.common_properties.custom_tags["upgrade"] = "WebSocket"
+    websocket.common_properties.upstream_wire_bytes_received = 300
+    websocket.common_properties.custom_tags["upstream_protocol"] = "HTTP/2"
+    websocket.common_properties.custom_tags["decoded_header"] = "100"
+    websocket.response.upstream_header_bytes_received = 200
+    websocket.response.response_code.value = 502
+    (request,) = stream(tmp_path, message(websocket))
+    assert request.evidence == Evidence(
         details="upstream_reset_before_response_started{protocol_error}",
         flags=frozenset({"UPE"}),
         status=502,
@@ -129,35 +130,35 @@ def test_every_known_flag_is_a_field_of_envoys_access_log():
 
 
 def test_the_request_id_in_the_response_takes_precedence_over_the_callers(tmp_path):
-    rejected, answered = entry("chosen", details="path_normalization_failed"), entry("ours", details="via_upstream")
-    for each in (rejected, answered):
-        each.response.response_headers["x-request-id"] = "in the answer"
-    taken = stream(tmp_path, message(rejected, answered))
-    assert [each.request_id for each in taken] == ["in the answer", "ours"]
+    rejection, answer = entry("chosen", details="path_normalization_failed"), entry("ours", details="via_upstream")
+    for log_entry in (rejection, answer):
+        log_entry.response.response_headers["x-request-id"] = "in the answer"
+    requests = stream(tmp_path, message(rejection, answer))
+    assert [request.request_id for request in requests] == ["in the answer", "ours"]
 
 
 def test_long_texts_are_truncated(tmp_path):
     long = "x" * 100_000
-    told = entry(long, reason=long, address=long, port=1, cluster=long)
-    (taken,) = stream(tmp_path, message(told))
-    assert (len(taken.request_id), len(taken.evidence.reason)) == (MAX_ID, MAX_REASON)
-    assert len(taken.cluster) == MAX_ID
-    assert len(taken.upstream) < MAX_ID + 10
+    long_entry = entry(long, reason=long, address=long, port=1, cluster=long)
+    (request,) = stream(tmp_path, message(long_entry))
+    assert (len(request.request_id), len(request.evidence.reason)) == (MAX_ID, MAX_REASON)
+    assert len(request.cluster) == MAX_ID
+    assert len(request.upstream) < MAX_ID + 10
 
 
 def test_an_impossible_time_is_replaced_with_the_time_of_the_report(tmp_path):
     impossible = entry("r1")
     impossible.common_properties.start_time.seconds = 2**62
     later = entry("r2", start=datetime.now(UTC) + timedelta(days=9))
-    for taken in stream(tmp_path, message(impossible, later)):
-        assert abs(taken.at - datetime.now(UTC)) < timedelta(seconds=30)
+    for request in stream(tmp_path, message(impossible, later)):
+        assert abs(request.at - datetime.now(UTC)) < timedelta(seconds=30)
 
 
 def test_rejections_are_read_at_a_limited_rate_and_failures_are_not(tmp_path):
     async def story():
-        taken = []
+        requests = []
         address = f"unix:{tmp_path / 'ads'}"
-        server = await serve_cache(Cache(), address, taken.append)
+        server = await serve_cache(Cache(), address, requests.append)
         rejections = message(*[entry(f"r{number}", cluster="") for number in range(REJECTIONS_PER_SECOND)])
         rejections.identifier.log_name = REJECTIONS
         began = time.monotonic()
@@ -169,7 +170,7 @@ def test_rejections_are_read_at_a_limited_rate_and_failures_are_not(tmp_path):
             await fast.done_writing()
             await fast
         await server.stop(0)
-        counts = [sum((each.cluster == "") == rejected for each in taken) for rejected in (True, False)]
+        counts = [sum((request.cluster == "") == is_rejected for request in requests) for is_rejected in (True, False)]
         return *counts, time.monotonic() - began
 
     slow, fast, seconds = asyncio.run(story())
@@ -182,7 +183,7 @@ def test_a_large_message_does_not_block_the_event_loop(tmp_path):
     entries = [entry(f"r{number}") for number in range(20_000)]
 
     async def story():
-        beats, at_beat, taken = 0, [], []
+        beats, at_beat, requests = 0, [], []
 
         async def beat():
             nonlocal beats
@@ -191,7 +192,7 @@ def test_a_large_message_does_not_block_the_event_loop(tmp_path):
                 beats += 1
 
         def take(request):
-            taken.append(request)
+            requests.append(request)
             at_beat.append(beats)
 
         address = f"unix:{tmp_path / 'ads'}"
@@ -204,8 +205,8 @@ def test_a_large_message_does_not_block_the_event_loop(tmp_path):
             await call
         heart.cancel()
         await server.stop(0)
-        return len(taken), len(set(at_beat))
+        return len(requests), len(set(at_beat))
 
-    taken, turns = asyncio.run(story())
-    assert taken == 20_000
+    count, turns = asyncio.run(story())
+    assert count == 20_000
     assert turns >= 200

@@ -21,16 +21,16 @@ def test_json_has_all_fields_that_contain_no_secrets():
 
 
 def test_chosen_fields_and_headers_are_those_of_the_line():
-    chosen = parse_format("json:time, query,header.x-tenant").commands("production")
-    assert list(chosen) == ["time", "query", "header.x-tenant"]
-    assert chosen["header.x-tenant"] == "%FILTER_STATE(holdfast.caller.header.x-tenant:PLAIN)%"
+    commands = parse_format("json:time, query,header.x-tenant").commands("production")
+    assert list(commands) == ["time", "query", "header.x-tenant"]
+    assert commands["header.x-tenant"] == "%FILTER_STATE(holdfast.caller.header.x-tenant:PLAIN)%"
 
 
 def test_no_format_reads_a_header_that_filters_may_have_added():
-    chosen = parse_format("json:query,host,user_agent,path,method,request_id,header.x-auth")
-    read = " ".join(chosen.commands("production").values())
-    assert set(re.findall(r'%REQ\(([^)]*)|"REQ","param":"([^"]*)', read)) == {(":METHOD", ""), ("", "X-REQUEST-ID")}
-    assert set(chosen.kept().values()) == {
+    log_format = parse_format("json:query,host,user_agent,path,method,request_id,header.x-auth")
+    text = " ".join(log_format.commands("production").values())
+    assert set(re.findall(r'%REQ\(([^)]*)|"REQ","param":"([^"]*)', text)) == {(":METHOD", ""), ("", "X-REQUEST-ID")}
+    assert set(log_format.kept().values()) == {
         "%CEL(request.query):2048%", "%REQ(:AUTHORITY):255%", "%REQ(USER-AGENT):512%", "%REQ(X-AUTH):512%",
     }  # fmt: skip
 
@@ -53,19 +53,19 @@ def test_an_unknown_field_or_a_secret_is_rejected(text):
 
 @pytest.mark.parametrize("files", [0, 1, 2])
 def test_only_so_many_rotated_files_are_kept(tmp_path, files):
-    reopened = []
+    calls = []
     path = tmp_path / "access.log"
     settings = AccessLogSettings(path, parse_format("json"), 10, files)
-    log = AccessLogFile(settings, tmp_path, lambda: not reopened.append(1))
+    log = AccessLogFile(settings, tmp_path, lambda: not calls.append(1))
     assert log.prepare()
     for number in range(4):
         path.write_text(f"{number} and more than ten bytes")
         log.look()
         assert path.read_text() == ""
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
         ["access-log", "access.log", *(f"access.log.{number}" for number in range(1, files + 1))]
     )
-    assert len(reopened) == 4
+    assert len(calls) == 4
 
 
 def test_while_the_file_cannot_be_opened_the_link_leads_to_nothing(tmp_path):
@@ -93,14 +93,14 @@ def test_the_copy_continues_after_its_file_could_not_be_opened(tmp_path, monkeyp
     monkeypatch.setattr(access_log_file, "LOOK_AGAIN", 0.01)
     reader, writer = os.pipe()
     monkeypatch.setattr(access_log_file, "_OUTPUT", writer)
-    refused = []
+    modes = []
 
     class Noted(PosixPath):
         def open(self, mode="r", *rest, **options):
             try:
                 return super().open(mode, *rest, **options)
             except OSError:
-                refused.append(mode)
+                modes.append(mode)
                 raise
 
     path = Noted(tmp_path / "access.log")
@@ -129,7 +129,7 @@ def test_the_copy_continues_after_its_file_could_not_be_opened(tmp_path, monkeyp
         await receive("before\n")
         path.unlink()
         path.mkdir()  # can't be opened as a file
-        await asyncio.to_thread(wait_until, lambda: log.problem and refused)
+        await asyncio.to_thread(wait_until, lambda: log.problem and modes)
         path.rmdir()
         await receive("after\n")
         following.cancel()

@@ -54,9 +54,9 @@ def test_a_gateway_that_connects_gets_the_latest_changes_first(tmp_path):
             edge = Edge(channel, "edge")
             await edge.ask(CLUSTER, has={"a": "2"})
             cache.apply([make("b")])
-            received = await edge.take()
+            resources = await edge.take()
         await server.stop(0)
-        return received
+        return resources
 
     assert asyncio.run(story()) == {"b": "1"}
 

@@ -33,8 +33,8 @@ def test_a_health_check_takes_the_place_of_the_connection_that_was_opened_first(
                 assert await slow[0][0].read() == b""
                 slow[-1][1].write(CHECK[-2:])
                 assert (await slow[-1][0].read()).startswith(b"HTTP/1.1 200")
-                for _, each in [*slow, (reader, writer)]:
-                    each.close()
+                for _, stream in [*slow, (reader, writer)]:
+                    stream.close()
 
     asyncio.run(check())
 
@@ -64,12 +64,12 @@ def test_a_gateway_is_ready_once_its_envoy_has_each_route():
     cache = Cache()
     routes = [make(f"r{number}", type_url=ROUTES) for number in range(2)]
     cache.apply([make("c"), *routes, make("l", type_url=LISTENER)])
-    received = []
-    monitoring = monitor(cache, lambda: bool(received))
+    states = []
+    monitoring = monitor(cache, lambda: bool(states))
     assert monitoring.failing() == ["Envoy"]
     envoy, _ = connect(cache)
     assert monitoring.failing() == ["configuration"]
-    received.append("everything")
+    states.append("everything")
     assert monitoring.failing() == ["listeners"]
     envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1", (ROUTES, "r0"): "1"}
     assert monitoring.failing() == ["configuration"]
@@ -110,10 +110,10 @@ def test_a_hot_restart_takes_no_gateway_out_of_service(cache):
 
 
 def test_a_resource_without_an_answer_keeps_no_gateway_out_of_service_for_long(cache):
-    passed = 0.0
-    monitoring = monitor(cache, now=lambda: utc_now() + timedelta(days=1), clock=lambda: time.monotonic() + passed)
+    seconds = 0.0
+    monitoring = monitor(cache, now=lambda: utc_now() + timedelta(days=1), clock=lambda: time.monotonic() + seconds)
     envoy, _ = connect(cache)
     envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1"}
     assert monitoring.failing() == ["configuration"]  # although the machine's clock has jumped
-    passed = INITIALIZED_WITHIN + 1
+    seconds = INITIALIZED_WITHIN + 1
     assert monitoring.failing() == []

@@ -20,11 +20,11 @@ ANCHORS = [read_certificate(issue("backend.test").der)]
 URLS = ["https://backend.test:8443/base", "https://127.0.0.1:8443", "https://[::1]"]
 
 
-def asked(url, anchors=(), addresses=("192.0.2.1",)):
+def make_probe(url, anchors=(), addresses=("192.0.2.1",)):
     endpoint = parse_endpoint(url)
     trust = trust_set(anchors, endpoint.origin.reference)
-    made = build_probe("probe/1", endpoint, trust, addresses)
-    return endpoint, trust, made, Cluster.FromString(made.cluster.body)
+    probe = build_probe("probe/1", endpoint, trust, addresses)
+    return endpoint, trust, probe, Cluster.FromString(probe.cluster.body)
 
 
 def tls(cluster):
@@ -40,18 +40,18 @@ def secret_config(context):
 @pytest.mark.parametrize("anchors", [[], ANCHORS], ids=["public", "imported"])
 @pytest.mark.parametrize("url", URLS)
 def test_probes_verify_backends_exactly_as_callers_requests_do(url, anchors):
-    endpoint, trust, made, cluster = asked(url, anchors)
+    endpoint, trust, probe, cluster = make_probe(url, anchors)
     real = Cluster.FromString(build_clusters("real", endpoint, trust)[0].body)
     ours, theirs = tls(cluster), tls(real)
-    assert made.server_name == theirs.sni
-    assert secret_config(ours).name == made.secrets[0].name == "probe/1"
+    assert probe.server_name == theirs.sni
+    assert secret_config(ours).name == probe.secrets[0].name == "probe/1"
     secret_config(ours).name = secret_config(theirs).name
     assert ours == theirs
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
     assert cluster.connect_timeout == real.connect_timeout
-    held, used = Secret.FromString(made.secrets[0].body), Secret.FromString(build_trust_secret(trust).body)
-    assert held.name == "probe/1"
-    assert held.validation_context == used.validation_context
+    secret, traffic_secret = Secret.FromString(probe.secrets[0].body), Secret.FromString(build_trust_secret(trust).body)
+    assert secret.name == "probe/1"
+    assert secret.validation_context == traffic_secret.validation_context
 
 
 @pytest.mark.parametrize("protocol", list(Protocol))
@@ -67,22 +67,22 @@ def test_a_probe_uses_the_protocol_of_callers_requests(protocol):
 
 
 def test_an_http_endpoint_needs_no_secret():
-    made = build_probe("probe/1", parse_endpoint("http://backend.test/base"), None, ["192.0.2.1"])
-    assert (made.secrets, made.authority, made.server_name) == ((), "backend.test", "")
-    assert not Cluster.FromString(made.cluster.body).HasField("transport_socket")
+    probe = build_probe("probe/1", parse_endpoint("http://backend.test/base"), None, ["192.0.2.1"])
+    assert (probe.secrets, probe.authority, probe.server_name) == ((), "backend.test", "")
+    assert not Cluster.FromString(probe.cluster.body).HasField("transport_socket")
 
 
 def test_probes_connect_only_to_the_resolved_addresses():
-    _, _, _, cluster = asked("https://backend.test:8443", addresses=["2001:db8::1", "192.0.2.1"])
+    _, _, _, cluster = make_probe("https://backend.test:8443", addresses=["2001:db8::1", "192.0.2.1"])
     (locality,) = cluster.load_assignment.endpoints
     (host,) = locality.lb_endpoints
-    made = [host.endpoint.address, *(each.address for each in host.endpoint.additional_addresses)]
-    targets = [(each.socket_address.address, each.socket_address.port_value) for each in made]
+    addresses = [host.endpoint.address, *(additional.address for additional in host.endpoint.additional_addresses)]
+    targets = [(address.socket_address.address, address.socket_address.port_value) for address in addresses]
     assert targets == [("2001:db8::1", 8443), ("192.0.2.1", 8443)]
     assert cluster.type == Cluster.STATIC
     assert not cluster.HasField("typed_dns_resolver_config")
 
 
 def test_all_resources_of_a_probe_are_removed():
-    _, _, made, _ = asked("https://backend.test")
-    assert made.resources == (made.cluster, *made.secrets)
+    _, _, probe, _ = make_probe("https://backend.test")
+    assert probe.resources == (probe.cluster, *probe.secrets)

@@ -20,22 +20,22 @@ from holdfast.gateway.process.envoy import EnvoyProcess
 
 
 def test_the_bootstrap_is_valid_and_has_no_tcp_port(tmp_path):
-    written = write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
-    made = ParseDict(json.loads(written), Bootstrap())
-    assert made.node.id == "edge"
-    assert made.admin.address.pipe.path == str(tmp_path / "admin")
-    assert made.admin.address.pipe.mode == 0o600
-    assert "socket_address" not in written
-    (cluster,) = made.static_resources.clusters
+    text = write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)
+    bootstrap = ParseDict(json.loads(text), Bootstrap())
+    assert bootstrap.node.id == "edge"
+    assert bootstrap.admin.address.pipe.path == str(tmp_path / "admin")
+    assert bootstrap.admin.address.pipe.mode == 0o600
+    assert "socket_address" not in text
+    (cluster,) = bootstrap.static_resources.clusters
     (locality,) = cluster.load_assignment.endpoints
     assert locality.lb_endpoints[0].endpoint.address.pipe.path == str(tmp_path / "ads")
 
 
 def test_all_resources_come_over_one_incremental_stream(tmp_path):
-    made = ParseDict(
+    bootstrap = ParseDict(
         json.loads(write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)), Bootstrap()
     )
-    dynamic = made.dynamic_resources
+    dynamic = bootstrap.dynamic_resources
     assert dynamic.ads_config.api_type == dynamic.ads_config.DELTA_GRPC
     for source in (dynamic.cds_config, dynamic.lds_config):
         assert source.HasField("ads")
@@ -56,8 +56,9 @@ print(write_bootstrap("edge", Path("ads"), Path("admin"), Path("probe"), 1000))
 
 def test_a_path_with_special_characters_stays_a_path(tmp_path):
     odd = tmp_path / 'a"b\\c\n{ü}'
-    made = ParseDict(json.loads(write_bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)), Bootstrap())
-    assert (made.node.id, made.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
+    text = write_bootstrap('ed"ge', odd / "ads", odd / "admin", odd / "probe", 1000)
+    bootstrap = ParseDict(json.loads(text), Bootstrap())
+    assert (bootstrap.node.id, bootstrap.admin.address.pipe.path) == ('ed"ge', str(odd / "admin"))
 
 
 def test_the_envoy_in_the_package_is_found():

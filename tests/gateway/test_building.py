@@ -20,7 +20,7 @@ from trusting import trust_set
 
 def build(api, *anchors):
     trust = {
-        endpoint.origin: trust_set([read(each) for each in anchors], endpoint.origin.reference)
+        endpoint.origin: trust_set([read(anchor) for anchor in anchors], endpoint.origin.reference)
         for endpoint in api.endpoints
         if endpoint.origin.is_secure
     }
@@ -29,44 +29,44 @@ def build(api, *anchors):
 
 def test_each_environment_has_its_own_clusters_and_routes():
     api = make_api(production="https://pizza.test", sandbox="http://sandbox.test")
-    built = build(api)
+    resources = build(api)
     base = f"default/{api.id}"
-    assert [cluster.name for cluster in built.clusters] == [
+    assert [cluster.name for cluster in resources.clusters] == [
         f"{base}/production",
         f"{base}/sandbox",
     ]
-    assert [[len(VirtualHost.FromString(each).routes) for each in built.routes[name]] for name in ENVIRONMENTS] == [
+    assert [[len(VirtualHost.FromString(host).routes) for host in resources.routes[name]] for name in ENVIRONMENTS] == [
         [6],
         [6],
     ]
-    assert built.all == built.secrets + built.clusters
+    assert resources.all == resources.secrets + resources.clusters
 
 
 def test_two_environments_at_one_origin_share_its_secret():
     api = make_api(production="https://pizza.test/a", sandbox="https://pizza.test/b")
-    built = build(api, issue("pizza.test"))
-    assert len(built.secrets) == 1
-    assert {kind for kind, _ in built.by_policy[OriginTrust("https://pizza.test")]} == {CLUSTER, SECRET}
-    assert len(built.by_policy[OriginTrust("https://pizza.test")]) == 3
+    resources = build(api, issue("pizza.test"))
+    assert len(resources.secrets) == 1
+    assert {kind for kind, _ in resources.by_policy[OriginTrust("https://pizza.test")]} == {CLUSTER, SECRET}
+    assert len(resources.by_policy[OriginTrust("https://pizza.test")]) == 3
 
 
 def test_the_resources_that_enforce_an_origins_trust_are_listed():
-    built = build(make_api(production="https://a.test", sandbox="http://b.test"))
-    assert built.by_policy.keys() == {OriginTrust("https://a.test"), OriginTrust("http://b.test")}
-    assert built.by_policy[OriginTrust("https://a.test")] == {
-        (CLUSTER, built.clusters[0].name),
-        (SECRET, built.secrets[0].name),
+    resources = build(make_api(production="https://a.test", sandbox="http://b.test"))
+    assert resources.by_policy.keys() == {OriginTrust("https://a.test"), OriginTrust("http://b.test")}
+    assert resources.by_policy[OriginTrust("https://a.test")] == {
+        (CLUSTER, resources.clusters[0].name),
+        (SECRET, resources.secrets[0].name),
     }
-    assert built.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, built.clusters[1].name)}
+    assert resources.by_policy[OriginTrust("http://b.test")] == {(CLUSTER, resources.clusters[1].name)}
 
 
 def test_the_trust_of_a_member_without_a_trust_set_is_not_enforced():
     a, b = make_api(production="https://a.test"), make_api(production="https://b.test").production
     group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(b),))
     first = a.production.origin
-    built = build_api(replace(a, production_group=group), {first: trust_set((), first.reference)})
-    assert built.by_policy.keys() == {OriginTrust("https://a.test")}
-    (cluster,) = built.clusters
+    resources = build_api(replace(a, production_group=group), {first: trust_set((), first.reference)})
+    assert resources.by_policy.keys() == {OriginTrust("https://a.test")}
+    (cluster,) = resources.clusters
     assert refuses_backend(cluster, "https://b.test")
     assert not refuses_backend(cluster, "https://a.test")
     assert not refuses_backend(cluster)
@@ -74,8 +74,8 @@ def test_the_trust_of_a_member_without_a_trust_set_is_not_enforced():
 
 @pytest.mark.parametrize("state", [State.CREATED, State.RETIRED])
 def test_an_api_that_is_not_served_has_no_resources(state):
-    built = build(make_api(state=state, sandbox="https://sandbox.test"))
-    assert (built.all, built.by_policy, built.routes) == ((), {}, {"production": (), "sandbox": ()})
+    resources = build(make_api(state=state, sandbox="https://sandbox.test"))
+    assert (resources.all, resources.by_policy, resources.routes) == ((), {}, {"production": (), "sandbox": ()})
 
 
 def test_a_change_of_trust_changes_the_cluster():
@@ -97,15 +97,15 @@ def test_a_gateway_identity_is_referred_to_only_by_clusters_of_its_origin():
     identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())
     api = make_api(production="https://a.test", sandbox="https://b.test")
     trust = {endpoint.origin: trust_set((), endpoint.origin.reference) for endpoint in api.endpoints}
-    built = build_api(api, trust, {api.production.origin: identity})
-    (secret,) = (each for each in built.secrets if each.name.startswith("client/"))
+    resources = build_api(api, trust, {api.production.origin: identity})
+    (secret,) = (resource for resource in resources.secrets if resource.name.startswith("client/"))
     assert own.key_pem in secret.body
-    assert "PRIVATE" not in repr(built)
-    for cluster in built.clusters:
+    assert "PRIVATE" not in repr(resources)
+    for cluster in resources.clusters:
         assert b"PRIVATE KEY" not in cluster.body
         assert presents_identity(cluster) == ("/production" in cluster.name)
         assert (secret.name.encode() in cluster.body) == ("/production" in cluster.name)
-    assert {policy for policy, keys in built.by_policy.items() if (SECRET, secret.name) in keys} == {
+    assert {policy for policy, keys in resources.by_policy.items() if (SECRET, secret.name) in keys} == {
         OriginTrust("https://a.test")
     }
 
@@ -114,6 +114,6 @@ def test_no_client_certificate_is_presented_to_an_http_endpoint():
     own = issue(common_name="gateway")
     api = make_api(production="http://a.test")
     identity = UnsealedIdentity("id", (read(own),), own.key_pem.decode())
-    built = build_api(api, {}, {api.production.origin: identity})
-    assert built.secrets == ()
-    assert not any(map(presents_identity, built.clusters))
+    resources = build_api(api, {}, {api.production.origin: identity})
+    assert resources.secrets == ()
+    assert not any(map(presents_identity, resources.clusters))

@@ -70,10 +70,10 @@ def test_observers_are_woken_when_gateways_connect_and_disconnect():
     async def story():
         cache = Cache()
         observer = cache.observe()
-        connected = cache.connect("one")
+        connection = cache.connect("one")
         assert observer.is_set()
         observer.clear()
-        cache.disconnect(*connected)
+        cache.disconnect(*connection)
         assert observer.is_set()
         observer.clear()
         cache.stop_observing(observer)
@@ -95,10 +95,10 @@ def test_two_gateways_with_the_same_name_are_separate():
 
 def test_equal_content_has_an_equal_version():
     one, same = (make_resource(CLUSTER, "a", Cluster(name="a")) for _ in range(2))
-    other = make_resource(CLUSTER, "a", Cluster(name="a", type=Cluster.LOGICAL_DNS))
+    changed_resource = make_resource(CLUSTER, "a", Cluster(name="a", type=Cluster.LOGICAL_DNS))
     assert one == same
-    assert one.version != other.version
-    assert Cluster.FromString(other.body).type == Cluster.LOGICAL_DNS
+    assert one.version != changed_resource.version
+    assert Cluster.FromString(changed_resource.body).type == Cluster.LOGICAL_DNS
 
 
 def test_several_notifications_in_a_short_time_wake_observers_once():

@@ -69,7 +69,7 @@ def test_the_control_plane_neither_learns_nor_replaces_the_certificate_of_a_gate
             assert own.get(*KEY) is secret
             assert ("trust", "1") in agent.saved
             assert (GATEWAY_SECRET, "1") not in agent.saved
-            announced = {name for _, name in control.gateways[0].acknowledged}
-            assert announced == {"trust"}
+            names = {name for _, name in control.gateways[0].acknowledged}
+            assert names == {"trust"}
 
     asyncio.run(story())

@@ -185,5 +185,6 @@ def test_limits_are_explained_with_the_setting_that_changes_them():
 
 def test_every_cause_is_explained_with_a_remedy():
     assert set(EXPLANATIONS) == set(Cause)
-    assert all(each.sentence.endswith(".") and each.remedy.endswith(".") for each in EXPLANATIONS.values())
-    assert {each.action for each in EXPLANATIONS.values()} == {*SuggestedAction, None}
+    sentences = [text for explanation in EXPLANATIONS.values() for text in (explanation.sentence, explanation.remedy)]
+    assert all(text.endswith(".") for text in sentences)
+    assert {explanation.action for explanation in EXPLANATIONS.values()} == {*SuggestedAction, None}

@@ -81,8 +81,8 @@ def test_the_cluster_of_an_http_backend_has_no_tls():
 
 def test_requests_and_websockets_have_separate_limits():
     limits = BackendLimits(requests=1, connections=2, pending=3, websockets=4, header_fields=5, header_kib=6)
-    (made,) = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
-    cluster = Cluster.FromString(made.body)
+    (resource,) = build_clusters("name", parse_endpoint("http://backend.test"), None, None, limits)
+    cluster = Cluster.FromString(resource.body)
     for_requests, for_websockets = cluster.circuit_breakers.thresholds
     assert (for_requests.priority, for_websockets.priority) == (RoutingPriority.DEFAULT, RoutingPriority.HIGH)
     for thresholds, requests in ((for_requests, 1), (for_websockets, 4)):
@@ -108,19 +108,19 @@ def test_requests_and_websockets_have_separate_limits():
     ],
 )
 def test_a_chosen_protocol_is_the_only_one_offered_and_used(url, settings, alpn, options):
-    made = make(url, **settings)
-    assert [protocol(each).explicit_http_config.WhichOneof("protocol_config") for each in made] == options
-    offered = [list(tls(each).common_tls_context.alpn_protocols) if url[4] == "s" else [] for each in made]
-    assert offered == alpn
+    clusters = make(url, **settings)
+    assert [protocol(cluster).explicit_http_config.WhichOneof("protocol_config") for cluster in clusters] == options
+    protocols = [list(tls(cluster).common_tls_context.alpn_protocols) if url[4] == "s" else [] for cluster in clusters]
+    assert protocols == alpn
     endpoint = replace(parse_endpoint(url), connection=read_connection(settings))
-    assert upgrade_cluster_name("name", endpoint) == made[-1].name
+    assert upgrade_cluster_name("name", endpoint) == clusters[-1].name
 
 
 def test_callers_have_separate_connections_only_with_one_connection_per_caller():
     for url in ("https://backend.test", "http://backend.test"):
-        for wanted in (True, False):
-            for cluster in make(url, connection_per_caller=wanted):
-                assert cluster.connection_pool_per_downstream_connection is wanted
+        for per_caller in (True, False):
+            for cluster in make(url, connection_per_caller=per_caller):
+                assert cluster.connection_pool_per_downstream_connection is per_caller
 
 
 def test_an_http_endpoint_is_never_built_with_trust():

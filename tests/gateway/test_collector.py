@@ -27,9 +27,9 @@ def test_a_url_that_is_none_of_a_collector_is_rejected(url):
     ],
 )  # fmt: skip
 def test_a_secret_in_a_url_is_rejected_and_not_repeated(url):
-    with pytest.raises(CollectorUnusable) as refused:
+    with pytest.raises(CollectorUnusable) as refusal:
         CollectorOptions(url).check()
-    assert "secret" not in str(refused.value)
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\xff"])
@@ -47,7 +47,7 @@ def test_tls_always_has_roots_and_a_name(tmp_path, host, kind):
     common = collector.describe_cluster()["transport_socket"]["typed_config"]["common_tls_context"]
     validation = common["validation_context"]
     assert validation["trusted_ca"] == {"filename": str(tmp_path / CA_FILE)}
-    names = [(each["san_type"], each["matcher"]["exact"]) for each in validation["match_typed_subject_alt_names"]]
+    names = [(name["san_type"], name["matcher"]["exact"]) for name in validation["match_typed_subject_alt_names"]]
     assert names == [(kind, host.strip("[]"))]
 
 

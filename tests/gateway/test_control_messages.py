@@ -142,7 +142,7 @@ def test_data_that_is_not_base64_is_rejected():
 
 
 KINDS = {**ANSWERS, **REPORTS}
-VALID = [json.loads(write(each)) for each in (CONNECTED, SEEN, Failed(1, True, ""), Resolved(1, ("192.0.2.1",)))]
+VALID = [json.loads(write(message)) for message in (CONNECTED, SEEN, Failed(1, True, ""), Resolved(1, ("192.0.2.1",)))]
 SCALARS = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text()
 
 

@@ -28,9 +28,9 @@ def a_probe():
 @asynccontextmanager
 async def agent(directory):
     async with serving(directory) as (control, channel):
-        connected = Agent(channel)
+        connected_agent = Agent(channel)
         await until_connected(control)
-        yield control, connected
+        yield control, connected_agent
 
 
 async def connect(control, gateway=GATEWAY):
@@ -50,16 +50,16 @@ async def until(condition):
 
 def test_an_answer_is_passed_on_and_the_probe_is_ended(tmp_path):
     async def story():
-        async with agent(tmp_path) as (control, connected):
+        async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
-            request = await connected.receive()
-            await connected.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
+            request = await connected_agent.receive()
+            await connected_agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
             assert await asking == (Answer(True, address="x"), True)
-            assert await connected.receive() == {"kind": "end", "id": request["id"]}
+            assert await connected_agent.receive() == {"kind": "end", "id": request["id"]}
             head = asyncio.create_task(control.head(GATEWAY, a_probe(), "/base"))
-            request = await connected.receive()
+            request = await connected_agent.receive()
             assert (request["kind"], request["path"]) == ("head", "/base")
-            await connected.send(Headed(request["id"], HeadAnswer(204)))
+            await connected_agent.send(Headed(request["id"], HeadAnswer(204)))
             assert await head == HeadAnswer(204)
 
     asyncio.run(story())
@@ -77,10 +77,10 @@ def test_an_answer_is_passed_on_and_the_probe_is_ended(tmp_path):
 )
 def test_a_probe_without_a_result_says_why(tmp_path, reply, error, text):
     async def story():
-        async with agent(tmp_path) as (control, connected):
+        async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
-            await connected.receive()
-            await connected.send(reply)
+            await connected_agent.receive()
+            await connected_agent.send(reply)
             with pytest.raises(error, match=text):
                 await asking
 
@@ -89,13 +89,13 @@ def test_a_probe_without_a_result_says_why(tmp_path, reply, error, text):
 
 def test_messages_about_probes_that_do_not_exist_are_ignored(tmp_path):
     async def story():
-        async with agent(tmp_path) as (control, connected):
+        async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
-            request = await connected.receive()
+            request = await connected_agent.receive()
             late = [kind(99, *rest) for kind, rest in ((Closed, ()), (Failed, (True, "x")))]
-            await connected.send(*late, b'{"kind":"added later"}')
+            await connected_agent.send(*late, b'{"kind":"added later"}')
             answers = [Connected(request["id"], Answer(True, address=text)) for text in ("first", "second")]
-            await connected.send(*answers, Closed(request["id"]))
+            await connected_agent.send(*answers, Closed(request["id"]))
             assert (await asking)[0].address == "first"
 
     asyncio.run(story())
@@ -123,11 +123,11 @@ def test_an_unreadable_message_ends_only_the_stream_of_its_agent(tmp_path):
 
 def test_probes_end_when_the_gateway_disconnects(tmp_path):
     async def story():
-        async with agent(tmp_path) as (control, connected):
+        async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
-            request = await connected.receive()
-            await connected.send(Connected(request["id"], Answer(True)))
-            connected.call.cancel()
+            request = await connected_agent.receive()
+            await connected_agent.send(Connected(request["id"], Answer(True)))
+            connected_agent.call.cancel()
             with pytest.raises(NoAnswer, match=f"{GATEWAY} disconnected"):
                 await asking
 
@@ -156,14 +156,14 @@ def test_the_newest_stream_of_a_gateway_is_used_and_their_number_is_limited(tmp_
 
 def test_the_number_of_probes_at_once_is_limited(tmp_path):
     async def story():
-        async with agent(tmp_path) as (control, connected):
+        async with agent(tmp_path) as (control, connected_agent):
             asking = [asyncio.create_task(connect(control)) for _ in range(service.MAX_TASKS)]
             for _ in asking:
-                await connected.receive()
+                await connected_agent.receive()
             with pytest.raises(NoAnswer, match="too many probes"):
                 await connect(control)
-            for each in asking:
-                each.cancel()
+            for task in asking:
+                task.cancel()
 
     asyncio.run(story())
 
@@ -245,11 +245,11 @@ def test_an_agent_connects_again_after_a_message_that_it_cannot_read(tmp_path):
         if streams == 1:
             await context.write(b'{"kind":"end"}')
         else:
-            ended.set()
+            end.set()
         await asyncio.Event().wait()
 
-    ended = asyncio.Event()
-    asyncio.run(keep_following(tmp_path, follow, ended))
+    end = asyncio.Event()
+    asyncio.run(keep_following(tmp_path, follow, end))
     assert streams == 2
 
 
@@ -259,15 +259,15 @@ def test_an_agent_that_is_rejected_waits_longer_each_time(tmp_path):
     async def follow(_, context):
         times.append(asyncio.get_running_loop().time())
         if len(times) == 4:
-            ended.set()
+            end.set()
         await context.abort(grpc.StatusCode.PERMISSION_DENIED, "revoked")
 
-    ended = asyncio.Event()
-    asyncio.run(keep_following(tmp_path, follow, ended))
+    end = asyncio.Event()
+    asyncio.run(keep_following(tmp_path, follow, end))
     assert times[3] - times[2] >= 2 * client.FIRST_PAUSE  # the third pause is four times as long, or half of that
 
 
-async def keep_following(directory, follow, ended):
+async def keep_following(directory, follow, end):
     """Let an agent follow a control plane that serves *follow*, until *ended*."""
     server = grpc.aio.server()
     handler = grpc.stream_stream_rpc_method_handler(follow)
@@ -279,7 +279,7 @@ async def keep_following(directory, follow, ended):
     async with grpc.aio.insecure_channel(address) as channel:
         keeping = asyncio.create_task(client.ControlClient(client.EnvoyProbes(Cache(), directory)).keep(channel))
         async with asyncio.timeout(PATIENCE):
-            await ended.wait()
+            await end.wait()
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
     await server.stop(0)

@@ -34,9 +34,9 @@ def test_a_collector_with_a_trusted_certificate_gets_messages(send):
         assert collector.connections == 1
 
 
-@pytest.mark.parametrize("presented", [issue(V4), issue("other.test", by=ROOT)])
-def test_another_certificate_is_rejected(send, presented):
-    with Backend(presented) as collector, pytest.raises(Undelivered, match="CERTIFICATE_VERIFY_FAILED"):
+@pytest.mark.parametrize("leaf", [issue(V4), issue("other.test", by=ROOT)])
+def test_another_certificate_is_rejected(send, leaf):
+    with Backend(leaf) as collector, pytest.raises(Undelivered, match="CERTIFICATE_VERIFY_FAILED"):
         send(collector.url("/v1/metrics"))
 
 
@@ -61,5 +61,5 @@ def test_a_collector_that_does_not_respond_delays_neither_other_threads_nor_the_
         listening.setblocking(False)
         url = f"http://{V4}:{listening.getsockname()[1]}/v1/metrics"
         with asyncio.run(run(listening)):
-            wait_until(lambda: "telemetry" not in {each.name for each in threading.enumerate()})
+            wait_until(lambda: "telemetry" not in {thread.name for thread in threading.enumerate()})
     assert time.monotonic() - began < http_delivery.WITHIN

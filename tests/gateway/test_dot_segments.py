@@ -14,15 +14,15 @@ REFUSED = re.compile(ESCAPING_PATH)
 
 def decodings(path: str) -> list[str]:
     """Return *path* as backends read it that decode it zero, one or two times, and remove tabs and line ends."""
-    read = [path.encode()]
+    texts = [path.encode()]
     for _ in range(2):
-        read.append(unquote_to_bytes(read[-1]))
-    return [re.sub(r"[\t\r\n]", "", each.decode("latin-1")) for each in read]
+        texts.append(unquote_to_bytes(texts[-1]))
+    return [re.sub(r"[\t\r\n]", "", text.decode("latin-1")) for text in texts]
 
 
 def leads_out(path: str) -> bool:
     """Return whether a decoding has a segment `..`, with or without parameters, between slashes or backslashes."""
-    segments = [segment for read in decodings(path) for segment in re.split(r"[/\\]", read)[1:]]
+    segments = [segment for text in decodings(path) for segment in re.split(r"[/\\]", text)[1:]]
     return any(re.split(r"[;?#\0]", segment)[0] == ".." for segment in segments)
 
 
@@ -35,13 +35,13 @@ def once(character: str) -> st.SearchStrategy[str]:
     return st.one_of(st.just(character), digits_of(character).map("%{}".format))
 
 
-def encoded(character: str) -> st.SearchStrategy[str]:
+def encode(character: str) -> st.SearchStrategy[str]:
     """Return a strategy for a character: plain, encoded, or with parts of its encoding encoded again."""
     again = digits_of(character).flatmap(lambda digits: st.tuples(*map(once, f"%{digits}")).map("".join))
     return st.one_of(once(character), again)
 
 
-characters = st.sampled_from("...///\\\\;;ab\0?#\t\r\n ").flatmap(encoded)
+characters = st.sampled_from("...///\\\\;;ab\0?#\t\r\n ").flatmap(encode)
 paths = st.lists(characters, max_size=12).map("".join).map("/pub/1.0.0/{}".format)
 
 
@@ -61,11 +61,11 @@ def test_every_rejected_path_has_a_hint(path):
 @given(paths)
 def test_only_paths_with_a_segment_that_begins_with_two_dots_are_rejected(path):
     if REFUSED.fullmatch(path):
-        assert any(re.search(r"[/\\]\.\.", read) for read in decodings(path))
+        assert any(re.search(r"[/\\]\.\.", text) for text in decodings(path))
 
 
-@given(st.tuples(*map(encoded, "/..")), st.sampled_from(["", "/", "\\", ";", ";x=1/"]).flatmap(
-    lambda ending: st.tuples(*map(encoded, ending))
+@given(st.tuples(*map(encode, "/..")), st.sampled_from(["", "/", "\\", ";", ";x=1/"]).flatmap(
+    lambda ending: st.tuples(*map(encode, ending))
 ))  # fmt: skip
 def test_every_encoding_of_a_dot_segment_is_rejected(segment, ending):
     assert REFUSED.fullmatch("/pub/1.0.0" + "".join(segment + ending))

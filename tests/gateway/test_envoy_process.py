@@ -114,11 +114,11 @@ def test_a_record_is_read_whatever_a_newer_version_adds(tmp_path: Path):
 
 def test_a_process_is_itself_only_with_its_start_time_and_until_it_ends():
     with subprocess.Popen(["/bin/sleep", "60"]) as process:
-        started = start_time(process.pid)
-        assert detached.is_running(process.pid, started)
-        assert not detached.is_running(process.pid, f"{started}1")
+        start = start_time(process.pid)
+        assert detached.is_running(process.pid, start)
+        assert not detached.is_running(process.pid, f"{start}1")
         process.kill()
-        wait_until(lambda: not detached.is_running(process.pid, started))  # it hasn't been reaped yet
+        wait_until(lambda: not detached.is_running(process.pid, start))  # it hasn't been reaped yet
     assert start_time(process.pid) is None
 
 
@@ -145,13 +145,13 @@ def test_an_adopted_envoy_is_watched(place: Path, monkeypatch: pytest.MonkeyPatc
             pid = await start(process)
             record = read_record(place / "gateway" / "envoy.json")
             assert DetachedProcess(pid, "another time").ended.is_set()
-            other = DetachedProcess(pid, record.started)
+            second = DetachedProcess(pid, record.started)
             os.kill(pid, signal.SIGKILL)
             async with asyncio.timeout(60):
-                await other.ended.wait()
+                await second.ended.wait()
                 while kernel == "reports its end" and process.pid is not None:  # noqa: ASYNC110 - nothing sets an event
                     await asyncio.sleep(0.001)
-            other.send_signal(signal.SIGTERM)  # harmless
+            second.send_signal(signal.SIGTERM)  # harmless
             await process.stop()
 
     asyncio.run(story())

@@ -20,16 +20,16 @@ from holdfast.network.addresses import Addresses
 @asynccontextmanager
 async def two_control_planes() -> AsyncIterator[tuple[Port, Port]]:
     """Run two control planes that accept the same gateways and serve the same."""
-    async with serving() as one, serving(one.accepted) as other:
+    async with serving() as one, serving(one.accepted_certificates) as other:
         yield one, other
 
 
 def run(story) -> None:
-    async def limited() -> None:
+    async def run_story() -> None:
         async with asyncio.timeout(60), two_control_planes() as ports:
             await story(*ports)
 
-    asyncio.run(limited())
+    asyncio.run(run_story())
 
 
 def test_an_agent_whose_control_plane_ends_gets_only_the_differences_from_another_soon(tmp_path: Path):
@@ -73,7 +73,7 @@ def test_an_agent_outlives_all_control_planes_that_it_knew_at_first(tmp_path: Pa
             one.control.announce(ControlPlanes((one.address, other.address)))
             await until(lambda: follows(one) and read_control_planes(tmp_path))
             await one.server.stop(0)
-            async with serving(one.accepted) as last:
+            async with serving(one.accepted_certificates) as last:
                 other.control.announce(ControlPlanes((other.address, last.address)))
                 await until(lambda: last.address in read_control_planes(tmp_path))
                 await other.server.stop(0)
@@ -86,16 +86,16 @@ def test_an_agent_outlives_all_control_planes_that_it_knew_at_first(tmp_path: Pa
 
 def test_an_agent_that_is_asked_to_moves_and_is_connected_all_the_time(tmp_path: Path):
     async def story(one: Port, other: Port) -> None:
-        lost = []
+        losses = []
         agent = Agent(tmp_path, one.enroll(NAME)[0])
-        agent.control_plane.lose = lambda: lost.append("lost")
+        agent.control_plane.lose = lambda: losses.append("lost")
         async with running(agent):
             await until(lambda: follows(one))
             one.control.move(NAME, (other.address,))
             await until(lambda: follows(other) and not follows(one))
             other.control.move(NAME, (one.address,))
             await until(lambda: follows(one) and not follows(other))
-        assert (lost, agent.received) == ([], 1)
+        assert (losses, agent.received) == ([], 1)
 
     run(story)
 
@@ -106,12 +106,12 @@ def test_an_agent_that_is_asked_to_move_stays_if_it_reaches_no_other_control_pla
         async with running(agent):
             await until(lambda: follows(one))
             await other.server.stop(0)
-            connected = one.control.states.of(NAME)
-            for preferred in ((), (one.address,), (other.address,)):
-                one.control.move(NAME, preferred)
+            state = one.control.states.of(NAME)
+            for addresses in ((), (one.address,), (other.address,)):
+                one.control.move(NAME, addresses)
             one.control.announce(ControlPlanes((one.address,)))  # read after them
             await until(lambda: read_control_planes(tmp_path))
-            assert one.control.states.of(NAME) == connected
+            assert one.control.states.of(NAME) == state
 
     run(story)
 
@@ -121,12 +121,12 @@ def test_an_agent_that_is_asked_to_move_stays_if_no_other_control_plane_accepts_
         agent = Agent(tmp_path, one.enroll(NAME)[0])
         async with running(agent), serving() as strict:  # it accepts no gateway, as without its database
             await until(lambda: follows(one))
-            connected = one.control.states.of(NAME)
+            state = one.control.states.of(NAME)
             one.control.move(NAME, (strict.address,))
             one.control.announce(ControlPlanes((one.address,)))  # read after that
             await until(lambda: read_control_planes(tmp_path))
-            assert one.control.states.of(NAME) == connected
-            assert strict.accepted.asked
+            assert one.control.states.of(NAME) == state
+            assert strict.accepted_certificates.authorizations
 
     run(story)
 
@@ -134,7 +134,7 @@ def test_an_agent_that_is_asked_to_move_stays_if_no_other_control_plane_accepts_
 def test_an_agent_tries_another_control_plane_if_one_accepts_connections_but_no_streams(tmp_path: Path):
     async def story(one: Port, other: Port) -> None:
         async with serving() as strict:  # it accepts no gateway, as without its database
-            agent = Agent(tmp_path, one.enroll(NAME)[0], given=(strict.address,))
+            agent = Agent(tmp_path, one.enroll(NAME)[0], addresses=(strict.address,))
             async with running(agent):
                 await until(lambda: follows(one))
             assert not other.control.gateways
@@ -160,22 +160,23 @@ def test_an_agent_that_reaches_no_control_plane_from_the_start_tries_less_and_le
     run(story)
 
 
-def candidates(known: KnownControlPlanes, **more) -> Addresses:
-    return tuple(asyncio.run(known.find_candidates(**more)))
+def candidates(control_planes: KnownControlPlanes, **more) -> Addresses:
+    return tuple(asyncio.run(control_planes.find_candidates(**more)))
 
 
 def test_given_addresses_come_before_learned_ones_and_the_lost_one_comes_last(tmp_path: Path):
-    given, learned, joined = (("192.0.2.1", 1), ("192.0.2.2", 1)), (("192.0.2.3", 1),), ("192.0.2.4", 1)
-    known = KnownControlPlanes(tmp_path, joined, given)
-    asyncio.run(known.learn(learned))
-    orders = {candidates(known) for _ in range(50)}
-    assert orders == {(*given, *learned, joined), (*reversed(given), *learned, joined)}
-    assert candidates(KnownControlPlanes(tmp_path, joined)) == (*learned, joined)
-    assert candidates(known, first=(joined,))[0] == joined
-    asyncio.run(known.learn((("192.0.2.5", 1),)))
-    assert candidates(known)[2:] == (("192.0.2.5", 1), joined, *learned)
-    asyncio.run(known.learn(learned))
-    assert candidates(known, last=given[0]) == (given[1], *learned, joined, ("192.0.2.5", 1), given[0])
+    configured, announced, joined_at = (("192.0.2.1", 1), ("192.0.2.2", 1)), (("192.0.2.3", 1),), ("192.0.2.4", 1)
+    control_planes = KnownControlPlanes(tmp_path, joined_at, configured)
+    asyncio.run(control_planes.learn(announced))
+    orders = {candidates(control_planes) for _ in range(50)}
+    assert orders == {(*configured, *announced, joined_at), (*reversed(configured), *announced, joined_at)}
+    assert candidates(KnownControlPlanes(tmp_path, joined_at)) == (*announced, joined_at)
+    assert candidates(control_planes, first=(joined_at,))[0] == joined_at
+    asyncio.run(control_planes.learn((("192.0.2.5", 1),)))
+    assert candidates(control_planes)[2:] == (("192.0.2.5", 1), joined_at, *announced)
+    asyncio.run(control_planes.learn(announced))
+    one, two = configured
+    assert candidates(control_planes, last=one) == (two, *announced, joined_at, ("192.0.2.5", 1), one)
 
 
 def test_each_address_of_a_name_counts_and_a_name_without_any_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -184,14 +185,14 @@ def test_each_address_of_a_name_counts_and_a_name_without_any_stays(tmp_path: Pa
     def resolve(host, port, *_, **__):
         if not addresses[host]:
             raise socket.gaierror
-        return [(None, None, None, "", (each, port)) for each in addresses[host]]
+        return [(None, None, None, "", (address, port)) for address in addresses[host]]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    joined, missing = ("control.example", 9081), ("missing.example", 9081)
-    known = KnownControlPlanes(tmp_path, joined, (missing,))
-    orders = {candidates(known) for _ in range(50)}
-    every = (("192.0.2.1", 9081), ("2001:db8::1", 9081))
-    assert orders == {(missing, *every), (missing, *reversed(every))}
+    joined_at, missing = ("control.example", 9081), ("missing.example", 9081)
+    control_planes = KnownControlPlanes(tmp_path, joined_at, (missing,))
+    orders = {candidates(control_planes) for _ in range(50)}
+    resolved_addresses = (("192.0.2.1", 9081), ("2001:db8::1", 9081))
+    assert orders == {(missing, *resolved_addresses), (missing, *reversed(resolved_addresses))}
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"a": 1}', "[1]", '[["a"]]', "[[]]"])

@@ -60,7 +60,7 @@ class Agent:
 
     @property
     def ids(self):
-        return [each.request_id for each in self.taken]
+        return [request.request_id for request in self.taken]
 
 
 def play(tmp_path, story):
@@ -78,8 +78,8 @@ def test_reports_reach_the_control_plane_in_the_name_of_the_connection(tmp_path)
         await agent.report(FAILURES, "r1", "r2")
         await agent.report(REJECTIONS, "r3")
         await agent.until(lambda agent: len(agent.taken) == 3)
-        assert {each.gateway for each in agent.taken} == {"eu-1"}
-        assert [each for each in agent.ids if each != "r3"] == ["r1", "r2"]
+        assert {request.gateway for request in agent.taken} == {"eu-1"}
+        assert [request_id for request_id in agent.ids if request_id != "r3"] == ["r1", "r2"]
         await server.stop(0)
 
     play(tmp_path, story)
@@ -101,8 +101,8 @@ def test_while_the_control_plane_is_away_the_latest_failures_are_kept_and_lost_o
         await agent.until(lambda agent: agent.forwarder.lost >= 7 + 97)
         server = await agent.start_control_plane()
         await agent.until(lambda agent: "r010" in agent.ids and "x100" in agent.ids)
-        assert [each for each in agent.ids if each[0] == "r"][-3:] == ["r008", "r009", "r010"]
-        assert [each for each in agent.ids if each[0] == "x"] == ["x098", "x099", "x100"]
+        assert [request_id for request_id in agent.ids if request_id[0] == "r"][-3:] == ["r008", "r009", "r010"]
+        assert [request_id for request_id in agent.ids if request_id[0] == "x"] == ["x098", "x099", "x100"]
         await server.stop(0)
 
     play(tmp_path, story)

@@ -94,33 +94,33 @@ async def report_failures(channel):
 @pytest.mark.parametrize("use", [follow_resources, report_failures])
 def test_a_stream_that_cannot_be_identified_is_rejected(tmp_path, use):
     async def story():
-        groups, address, taken = Groups(), f"unix:{tmp_path / 'ads'}", []
+        groups, address, reports = Groups(), f"unix:{tmp_path / 'ads'}", []
         discovery = DiscoveryService(lambda _: None, groups.find_cache, utc_now)
-        access_log = AccessLog(lambda _: None, lambda *reported: taken.append(reported), utc_now)
+        access_log = AccessLog(lambda _: None, lambda *report: reports.append(report), utc_now)
         server = await serve(address, discovery.register, access_log.register)
         async with grpc.aio.insecure_channel(address) as channel, asyncio.timeout(PATIENCE):
             with pytest.raises(grpc.aio.AioRpcError) as refusal:
                 await use(channel)
         await server.stop(0)
-        return refusal.value.code(), groups.gateways, taken
+        return refusal.value.code(), groups.gateways, reports
 
     assert asyncio.run(story()) == (grpc.StatusCode.PERMISSION_DENIED, [], [])
 
 
 def test_observers_of_groups_are_woken_by_the_gateways_of_every_group():
     groups = Groups()
-    every, one = groups.observe(), groups.default.observe()
+    of_all, one = groups.observe(), groups.default.observe()
     groups.add("eu").connect("eu-1")
-    assert (every.is_set(), one.is_set()) == (True, False)
+    assert (of_all.is_set(), one.is_set()) == (True, False)
 
 
 def test_equal_resources_of_groups_are_one_object():
     groups = Groups()
-    first, second, changed = (make_resource(CLUSTER, "a", Cluster(name=name)) for name in ("a", "a", "b"))
+    first, second, third = (make_resource(CLUSTER, "a", Cluster(name=name)) for name in ("a", "a", "b"))
     assert first is not second
     groups.default.apply([first])
     assert groups.share([second])[0] is first
-    assert groups.share([changed])[0] is changed
+    assert groups.share([third])[0] is third
 
 
 def test_the_default_group_always_exists_and_a_removed_one_has_no_cache():

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.discovery_port import Port, connected, ending, run
+from gateway.discovery_port import Port, connect, ending, run
 from gateway.edge import Edge, until
 from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.discovery import ads
@@ -38,7 +38,7 @@ def test_no_type_of_resource_and_no_name_reaches_another_group():
 def test_types_without_resources_are_ignored_and_not_remembered():
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             await edge.take()
             for number in range(1000):
                 await edge.ask(f"{OTHER}{number}", "*", "x" * 1000, has={"y" * 1000: "1"})
@@ -53,7 +53,7 @@ def test_types_without_resources_are_ignored_and_not_remembered():
 def test_versions_count_only_when_a_gateway_connects():
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             await edge.take()
             await edge.ask(CLUSTER, "nothing", has={f"claimed {number}": "1" for number in range(1000)})
             assert await edge.take() == {"nothing": ""}
@@ -86,7 +86,7 @@ def test_a_huge_rejection_stops_no_other_gateway_and_is_kept_and_logged_in_part(
     async def story(port: Port) -> None:
         hostile, _ = port.enroll("eu-1")
         port.groups.default.apply([Resource(CLUSTER, f"cluster {n}", "1", b"") for n in range(2000)])
-        async with connected(hostile) as edge:
+        async with connect(hostile) as edge:
             response = await edge.receive()
             with capture_logs() as logs:
                 await edge.answer(response, "\x1b[2J<script>" + "x" * (10 * LONGEST_NACK))
@@ -94,8 +94,8 @@ def test_a_huge_rejection_stops_no_other_gateway_and_is_kept_and_logged_in_part(
                     await until(port.groups.default, lambda gateways: gateways[0].rejected)
             (gateway,) = port.groups.gateways
             assert len(gateway.rejected) == 2001
-            assert {len(each.message) for each in gateway.rejected.values()} == {MAX_REASON}
-            assert max(len(str(each)) for each in logs) < 2 * ads.MAX_LOGGED
+            assert {len(rejection.message) for rejection in gateway.rejected.values()} == {MAX_REASON}
+            assert max(len(str(entry)) for entry in logs) < 2 * ads.MAX_LOGGED
 
     run(story)
 
@@ -124,7 +124,7 @@ def test_a_gateway_opens_a_bounded_number_of_streams_per_second(monkeypatch: pyt
 
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        other, _ = port.enroll("eu-2")
+        other_membership, _ = port.enroll("eu-2")
         began = time.monotonic()
         async with open_remote_channel(membership) as channel:
             for _ in range(7):
@@ -133,7 +133,7 @@ def test_a_gateway_opens_a_bounded_number_of_streams_per_second(monkeypatch: pyt
                 await edge.take()
                 edge.disconnect()
         assert time.monotonic() - began > 1
-        async with connected(other) as edge:
+        async with connect(other_membership) as edge:
             assert await edge.take() == {"orders": "1"}
 
     run(story)

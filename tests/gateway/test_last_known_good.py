@@ -35,16 +35,16 @@ def clock() -> datetime:
 @pytest.fixture(autouse=True)
 def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The events that are logged."""
-    logged: list[str] = []
+    lines: list[str] = []
 
     def capture(_: object, level: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        logged.append(f"{level}: {entry['event']}")
+        lines.append(f"{level}: {entry['event']}")
         raise structlog.DropEvent
 
     monkeypatch.setattr(
         journal, "log", structlog.wrap_logger(None, [capture], structlog.make_filtering_bound_logger(0))
     )
-    return logged
+    return lines
 
 
 def save(directory: Path, *steps: tuple[Iterable[Resource], Iterable[tuple[str, str]]]) -> None:
@@ -138,8 +138,8 @@ def test_a_modified_file_is_not_used(tmp_path: Path):
     save(tmp_path, ([TRUST, ORDERS], []), ([], [OLD]))
     path = tmp_path / STATE_FILE
     content = path.read_bytes()
-    used = [*range(41), *range(512, 548), *range(1024, len(content))]
-    for at in used:
+    positions = [*range(41), *range(512, 548), *range(1024, len(content))]
+    for at in positions:
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         assert read(tmp_path) is None, at
 
@@ -206,32 +206,32 @@ asyncio.run(agent())
 def test_an_agent_killed_at_any_moment_has_kept_what_it_acknowledged(tmp_path: Path):
     with subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path)], stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
-        acknowledged = 0
+        number = 0
         for line in agent.stdout:
-            acknowledged = int(line)
-            if acknowledged == 500:  # after a compaction
+            number = int(line)
+            if number == 500:  # after a compaction
                 break
         agent.send_signal(signal.SIGKILL)
-        acknowledged = max([acknowledged, *map(int, agent.stdout)])
+        number = max([number, *map(int, agent.stdout)])
     state = read(tmp_path)
     assert state is not None
     (last,) = state
-    assert int(last.name.removeprefix("trust/")) in (acknowledged, acknowledged + 1)
+    assert int(last.name.removeprefix("trust/")) in (number, number + 1)
     assert (tmp_path / STATE_FILE).stat().st_size < journal.SLACK + 2 * 20_000 * 3
 
 
 def test_changes_that_arrive_together_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    synced: list[int] = []
+    descriptors: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), fsync(descriptor))[1])
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (descriptors.append(descriptor), fsync(descriptor))[1])
 
     async def story(state: LastKnownGood) -> None:
         await state.save([TRUST])
-        synced.clear()
+        descriptors.clear()
         await asyncio.gather(*(state.save([Resource(SECRET, f"trust/{number}", "1", b"")]) for number in range(1000)))
 
     run(tmp_path, story)
-    assert len(synced) <= 2
+    assert len(descriptors) <= 2
     assert len(read(tmp_path) or ()) == 1000
 
 
@@ -280,8 +280,8 @@ def test_a_state_that_cannot_be_written_for_another_reason_is_not_read_either(
 ):
     async def story(state: LastKnownGood) -> None:
         await state.save([TRUST])
-        with monkeypatch.context() as broken:
-            broken.setattr(journal, "encode", lambda *_: 1 / 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "encode", lambda *_: 1 / 0)
             await state.save([], [OLD])
         assert state.problem == f"Can't write {tmp_path / STATE_FILE}: division by zero."
         assert read(tmp_path) is None

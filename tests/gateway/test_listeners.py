@@ -26,33 +26,33 @@ from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER,
 from issuing import issue
 
 
-def read(environment="production", host="127.0.0.1", port=8280, *, others=(), tls=False, proxies=()):
-    resource = build_listener(environment, [(host, port), *others], tls=tls, trusted_proxies=proxies)
+def read(environment="production", host="127.0.0.1", port=8280, *, more=(), tls=False, proxies=()):
+    resource = build_listener(environment, [(host, port), *more], tls=tls, trusted_proxies=proxies)
     assert (resource.type_url, resource.name) == (LISTENER, f"{environment}/tls" if tls else environment)
-    made = Listener.FromString(resource.body)
-    (network,) = made.filter_chains[-1].filters
+    listener = Listener.FromString(resource.body)
+    (network,) = listener.filter_chains[-1].filters
     manager = HttpConnectionManager()
     assert network.typed_config.Unpack(manager)
-    return made, manager
+    return listener, manager
 
 
 @pytest.mark.parametrize(("environment", "host", "port"), [("production", "127.0.0.1", 8280), ("sandbox", "::1", 1)])
 def test_a_listener_has_its_address_and_its_own_routes_over_the_stream(environment, host, port):
-    made, manager = read(environment, host, port)
-    address = made.address.socket_address
+    listener, manager = read(environment, host, port)
+    address = listener.address.socket_address
     assert (address.address, address.port_value) == (host, port)
     assert manager.scoped_routes.scoped_rds.scoped_rds_config_source.HasField("ads")
 
 
 def test_a_listener_has_all_its_addresses_and_an_ipv6_address_is_ipv6_only():
-    made = read(host="0.0.0.0", others=[("::", 8280), ("192.0.2.1", 80)])[0]  # noqa: S104 - nothing is bound to it
-    addresses = [made.address, *(each.address for each in made.additional_addresses)]
-    assert [(each.socket_address.address, each.socket_address.port_value) for each in addresses] == [
+    listener = read(host="0.0.0.0", more=[("::", 8280), ("192.0.2.1", 80)])[0]  # noqa: S104 - nothing is bound to it
+    addresses = [listener.address, *(additional.address for additional in listener.additional_addresses)]
+    assert [(address.socket_address.address, address.socket_address.port_value) for address in addresses] == [
         ("0.0.0.0", 8280),  # noqa: S104
         ("::", 8280),
         ("192.0.2.1", 80),
     ]
-    assert not any(each.socket_address.ipv4_compat for each in addresses)
+    assert not any(address.socket_address.ipv4_compat for address in addresses)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -60,23 +60,24 @@ def test_a_listener_has_all_its_addresses_and_an_ipv6_address_is_ipv6_only():
 def test_a_listener_replaces_holdfasts_headers_from_callers(environment, tls):
     manager = read(environment, tls=tls)[1]
     mutations = HeaderMutation.FromString(manager.early_header_mutation_extensions[0].typed_config.value).mutations
-    said = [(each.append.header.key, each.append.header.value) for each in mutations if each.HasField("append")]
-    removed = re.compile(mutations[0].remove_on_match.key_matcher.safe_regex.regex)
-    assert all(removed.fullmatch(name) for name in (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, "x-request-id"))
+    headers = [mutation.append.header for mutation in mutations if mutation.HasField("append")]
+    pattern = re.compile(mutations[0].remove_on_match.key_matcher.safe_regex.regex)
+    assert all(pattern.fullmatch(name) for name in (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, "x-request-id"))
     own = {ENVIRONMENT_HEADER: f"{environment}%PATH(NQ:PATH):84%"}
     if tls:
         own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
-    assert {name: value for name, value in said if name.startswith("x-holdfast")} == own
+    assert {header.key: header.value for header in headers if header.key.startswith("x-holdfast")} == own
     assert manager.forward_client_cert_details == HttpConnectionManager.SANITIZE
 
 
 def test_only_connections_from_trusted_proxies_use_the_chain_for_proxies():
     networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("10.0.0.0/8"))
-    made, manager = read(tls=True, proxies=networks)
-    callers, proxies = made.filter_chains
+    listener, manager = read(tls=True, proxies=networks)
+    callers, proxies = listener.filter_chains
     assert not callers.HasField("filter_chain_match")
     ranges = proxies.filter_chain_match.direct_source_prefix_ranges
-    assert [(each.address_prefix, each.prefix_len.value) for each in ranges] == [("10.0.0.0", 8), ("fd00::", 8)]
+    networks = [(network.address_prefix, network.prefix_len.value) for network in ranges]
+    assert networks == [("10.0.0.0", 8), ("fd00::", 8)]
     assert callers.transport_socket == proxies.transport_socket
     assert manager.forward_client_cert_details == HttpConnectionManager.ALWAYS_FORWARD_ONLY
 
@@ -91,21 +92,21 @@ def test_a_listener_uses_tls_only_if_told_and_accepts_any_certificate_without_re
     assert list(common.alpn_protocols) == ["h2", "http/1.1"]
     versions = (common.tls_params.tls_minimum_protocol_version, common.tls_params.tls_maximum_protocol_version)
     assert versions == (TlsParameters.TLSv1_2, TlsParameters.TLSv1_3)
-    taken = common.validation_context.trust_chain_verification
-    assert taken == CertificateValidationContext.ACCEPT_UNTRUSTED
+    verification = common.validation_context.trust_chain_verification
+    assert verification == CertificateValidationContext.ACCEPT_UNTRUSTED
     assert 0 < chain.transport_socket_connect_timeout.seconds <= 60
 
 
 def test_the_secret_of_the_gateway_keeps_its_name_so_that_open_connections_stay():
-    made = []
-    for issued in (issue("127.0.0.1"), issue("127.0.0.1")):
-        resource = build_gateway_secret(read_credential(issued.chain_pem, None, issued.key_pem))
+    resource_versions = []
+    for leaf in (issue("127.0.0.1"), issue("127.0.0.1")):
+        resource = build_gateway_secret(read_credential(leaf.chain_pem, None, leaf.key_pem))
         assert (resource.type_url, resource.name) == (SECRET, GATEWAY_SECRET)
         certificate = Secret.FromString(resource.body).tls_certificate
-        assert certificate.certificate_chain.inline_string == issued.pem.decode()
+        assert certificate.certificate_chain.inline_string == leaf.pem.decode()
         assert certificate.private_key.inline_string not in repr(resource)
-        made.append(resource.version)
-    assert len(set(made)) == 2
+        resource_versions.append(resource.version)
+    assert len(set(resource_versions)) == 2
 
 
 def test_dot_segments_cannot_leave_an_api():
@@ -120,11 +121,11 @@ def test_callers_get_a_code_a_message_and_the_request_id_and_nothing_about_tls()
     replies = read()[1].local_reply_config
     examples, *errors = replies.mappers
     assert not examples.HasField("body_format_override")
-    told = [MessageToDict(mapper.body_format_override.json_format) for mapper in errors]
-    assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(errors, told, strict=True)] == [
-        (each.status, each.code) for each in REPLIES
+    bodies = [MessageToDict(mapper.body_format_override.json_format) for mapper in errors]
+    assert [(mapper.status_code.value, body["code"]) for mapper, body in zip(errors, bodies, strict=True)] == [
+        (reply.status, reply.code) for reply in REPLIES
     ]
-    for body in told:
+    for body in bodies:
         assert body.keys() == {"code", "message", "request_id"}
         assert body["request_id"] == "%RESP(x-request-id)%"
         forbidden = ("TLS", "SSL", "RESPONSE_CODE", "TRANSPORT", "PEER", "FINGERPRINT")
@@ -137,12 +138,12 @@ def test_each_local_reply_has_its_request_id_and_the_last_row_matches_everything
     assert {header.header.key for mapper in mappers for header in mapper.headers_to_add} == {"x-request-id"}
     assert REPLIES[-1].when == "true"
     # Only redirects keep the backend's status, and only the last row keeps Envoy's.
-    assert [each.code for each in REPLIES if not each.status] == ["not_a_websocket", REPLIES[-1].code]
+    assert [reply.code for reply in REPLIES if not reply.status] == ["not_a_websocket", REPLIES[-1].code]
 
 
 def test_callers_have_limited_time_and_limited_buffers():
-    made, manager = read(tls=True)
-    assert made.filter_chains[0].transport_socket_connect_timeout.seconds == 10
+    listener, manager = read(tls=True)
+    assert listener.filter_chains[0].transport_socket_connect_timeout.seconds == 10
     assert manager.request_headers_timeout.seconds == 30
     assert manager.common_http_protocol_options.idle_timeout.seconds == 75
     assert manager.http2_protocol_options.max_concurrent_streams.value == 100

@@ -32,9 +32,9 @@ def test_events_say_whose_health_changed_when_and_why():
     assert (first.cause, first.status) == (HealthCause.CONNECTION, 0)
     healthy = read_event(CHECK % b'"add_healthy_event":{"first_check":false}')
     assert (healthy.cause, healthy.key) == (None, unhealthy.key)
-    ejected = read_event(EJECTED)
-    assert ejected.key == ("org/c/production", "[::1]:19005", Detection.OUTLIER)
-    assert ejected.cause is HealthCause.FAILURES
+    ejection = read_event(EJECTED)
+    assert ejection.key == ("org/c/production", "[::1]:19005", Detection.OUTLIER)
+    assert ejection.cause is HealthCause.FAILURES
     assert read_event(EJECTED.replace(b"EJECT", b"UNEJECT", 1)).cause is None
 
 
@@ -78,11 +78,11 @@ class Writer:
 def test_no_line_is_lost_while_a_large_file_is_replaced_and_those_that_still_count_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(event_file, "MAX_BYTES", 10)
     monkeypatch.setattr(event_file, "REOPENED_WITHIN", 0.0)
-    path, asked = tmp_path / "events", []
+    path, paths = tmp_path / "events", []
     answers = [False, True]
 
     def reopen():
-        asked.append(path)
+        paths.append(path)
         return answers.pop(0)
 
     file = EventFile(path, reopen)
@@ -98,13 +98,13 @@ def test_no_line_is_lost_while_a_large_file_is_replaced_and_those_that_still_cou
         envoy.write(b"four\n")  # to the previous file
         assert file.read() == [b"four"]
         assert file.read() == []  # Envoy didn't answer, so it is asked again
-        assert len(asked) == 2
+        assert len(paths) == 2
         envoy.reopen()
         envoy.write(b"five\n")
         assert file.read() == []
         assert file.read() == [b"five"]
         assert successor.read() == [b"three", b"five"]
-        assert [each.name for each in tmp_path.iterdir()] == ["events"]
+        assert [file.name for file in tmp_path.iterdir()] == ["events"]
         assert not file.is_lost
         path.unlink()
         assert file.is_lost

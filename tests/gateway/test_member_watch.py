@@ -54,15 +54,15 @@ def test_a_member_is_unhealthy_since_the_first_event_even_if_a_new_envoy_or_agen
 
     async def story():
         with closing(EventFile(path, lambda: True)) as first, closing(EventFile(path, lambda: True)) as second:
-            found = await health(first, FAILS, LATER)
+            failing = await health(first, FAILS, LATER)
             assert path.read_bytes() == FAILS + b"\n"  # it was replaced, and begins with what is still true
             path.with_name("events.1").unlink()
-            return found, await health(second, HEALTHY)
+            return failing, await health(second, HEALTHY)
 
-    found, later = asyncio.run(story())
-    (member,) = found.unhealthy
+    failing, later = asyncio.run(story())
+    (member,) = failing.unhealthy
     assert (member.member, member.cause, member.status) == ("localhost:19001", "status", 503)
-    assert (member.since.hour, found.is_complete) == (11, True)
+    assert (member.since.hour, failing.is_complete) == (11, True)
     assert later.unhealthy == ()
 
 
@@ -74,11 +74,11 @@ def test_nothing_is_called_healthy_while_it_is_unknown_whose_address_was_ejected
         with closing(EventFile(path, lambda: True)) as file:
             watch = MemberWatch(file, Process(tmp_path / "admin"), cache, EnvoyProgress(cache, OpenListeners(cache)))
             await watch.look()
-            unnamed = watch.health
+            incomplete = watch.health
             cache.apply((), [(CLUSTER, "org/c/production")])
             await watch.look()
-            return unnamed, watch.health
+            return incomplete, watch.health
 
-    unnamed, removed = asyncio.run(story())
-    assert (unnamed.unhealthy, unnamed.is_complete) == ((), False)
-    assert removed.is_complete
+    incomplete, complete = asyncio.run(story())
+    assert (incomplete.unhealthy, incomplete.is_complete) == ((), False)
+    assert complete.is_complete

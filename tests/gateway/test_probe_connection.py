@@ -17,11 +17,11 @@ from holdfast.gateway.probing.connection import (
 
 def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, bytes]:
     """Probe a listener that sends *reply*; return the answer, whether the connection ended, and the request."""
-    asked = b""
+    request = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked = await reader.readuntil(b"\r\n\r\n")
+        nonlocal request
+        request = await reader.readuntil(b"\r\n\r\n")
         writer.write(reply)
         if not end:
             await reader.read()
@@ -29,16 +29,16 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
 
     async def story() -> tuple[Answer, bool]:
         server = await asyncio.start_unix_server(serve, directory / "probe")
-        async with server, connect(directory / "probe", "probe/1") as made:
+        async with server, connect(directory / "probe", "probe/1") as connection:
             try:
                 async with asyncio.timeout(20 if end else 0.05):
-                    await made.until_closed()
+                    await connection.until_closed()
             except TimeoutError:
-                return made.answer, False
-            return made.answer, True
+                return connection.answer, False
+            return connection.answer, True
 
-    answer, ended = asyncio.run(story())
-    return answer, ended, asked
+    answer, is_closed = asyncio.run(story())
+    return answer, is_closed, request
 
 
 def refusal(body: bytes) -> bytes:
@@ -46,15 +46,16 @@ def refusal(body: bytes) -> bytes:
 
 
 def test_a_probe_names_its_cluster(tmp_path):
-    answer, ended, asked = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-version: TLSv1.3\r\n\r\nhello", end=False)
-    assert asked.startswith(b"CONNECT backend:443 HTTP/1.1\r\n")
-    assert b"\r\nx-holdfast-probe: probe/1\r\n" in asked
-    assert (answer, ended) == (Answer(True, tls_version="TLSv1.3"), False)
+    reply = b"HTTP/1.1 200 OK\r\nx-holdfast-tls-version: TLSv1.3\r\n\r\nhello"
+    answer, is_closed, request = ask(tmp_path, reply, end=False)
+    assert request.startswith(b"CONNECT backend:443 HTTP/1.1\r\n")
+    assert b"\r\nx-holdfast-probe: probe/1\r\n" in request
+    assert (answer, is_closed) == (Answer(True, tls_version="TLSv1.3"), False)
 
 
 def test_a_backend_that_closes_the_connection_is_detected(tmp_path):
-    answer, ended, _ = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-cipher: -\r\n\r\nhello")
-    assert (answer, ended) == (Answer(True), True)
+    answer, is_closed, _ = ask(tmp_path, b"HTTP/1.1 200 OK\r\nx-holdfast-tls-cipher: -\r\n\r\nhello")
+    assert (answer, is_closed) == (Answer(True), True)
 
 
 def test_a_failed_probe_has_flags_and_a_reason_or_else_details(tmp_path):
@@ -101,27 +102,27 @@ def test_a_missing_socket_is_not_an_answer(tmp_path):
         asyncio.run(story())
 
 
-def head(directory, said: bytes) -> tuple[HeadAnswer, bytes]:
+def head(directory, reply: bytes) -> tuple[HeadAnswer, bytes]:
     """Probe with a HEAD request a listener that sends *said*; return the answer and the request."""
-    asked = b""
+    request = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked = await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
+        nonlocal request
+        request = await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
         writer.close()
 
     async def story() -> HeadAnswer:
         async with await asyncio.start_unix_server(serve, directory / "probe"):
             return await probe_head(directory / "probe", "probe/1", "backend.test", "/base")
 
-    return asyncio.run(story()), asked
+    return asyncio.run(story()), request
 
 
 def test_a_head_request_goes_to_the_cluster_and_its_status_is_read(tmp_path):
-    answer, asked = head(tmp_path, b"HTTP/1.1 405 No\r\nallow: GET\r\n\r\n")
+    answer, request = head(tmp_path, b"HTTP/1.1 405 No\r\nallow: GET\r\n\r\n")
     assert answer == HeadAnswer(405)
-    assert asked == (
+    assert request == (
         b"HEAD /base HTTP/1.1\r\nhost: backend.test\r\nuser-agent: Holdfast\r\nx-holdfast-probe: probe/1\r\n\r\n"
     )
 
@@ -135,10 +136,10 @@ def test_flags_mean_that_the_backend_did_not_answer(tmp_path):
     assert answer == HeadAnswer(flags=frozenset({"UPE", "URX"}))
 
 
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200", b"x" * (MAX_REPLY + 1)])
-def test_a_reply_that_is_not_the_gateways_is_not_an_answer(tmp_path, said):
+@pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200", b"x" * (MAX_REPLY + 1)])
+def test_a_reply_that_is_not_the_gateways_is_not_an_answer(tmp_path, reply):
     with pytest.raises(NoAnswer):
-        head(tmp_path, said)
+        head(tmp_path, reply)
 
 
 def test_a_number_that_is_not_a_status_is_not_a_response_of_the_backend(tmp_path):

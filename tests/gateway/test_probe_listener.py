@@ -23,8 +23,8 @@ from holdfast.gateway.resources.local_replies import match_expression
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 
 
-def unpack(packed, message):
-    assert packed.Unpack(message)
+def unpack(any_message, message):
+    assert any_message.Unpack(message)
     return message
 
 

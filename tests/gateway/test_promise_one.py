@@ -45,8 +45,8 @@ PUBLIC_ROOTS = Path(certifi.where()).read_text("ascii")
 Trust = Mapping[Origin, TrustSet]
 ROOT = issue(ca=True)
 IMPORTED = [
-    parse(issued.pem).certificates[0]
-    for issued in (
+    parse(leaf.pem).certificates[0]
+    for leaf in (
         ROOT,
         issue("backend.test", by=ROOT),
         issue("backend.test", ca=None, identified=False),
@@ -123,7 +123,9 @@ def trusting(draw: st.DrawFn, api: Api) -> Trust:
 
 @st.composite
 def trust_sets(draw: st.DrawFn, reference: ReferenceIdentifier) -> TrustSet:
-    pins = draw(st.lists(st.sampled_from([each.fingerprint for each in IMPORTED]), unique=True).map(tuple))
+    fingerprints = [certificate.fingerprint for certificate in IMPORTED]
+    spki_fingerprints = [certificate.spki_fingerprint for certificate in IMPORTED]
+    pins = draw(st.lists(st.sampled_from(fingerprints), unique=True).map(tuple))
     versions = sorted([draw(st.sampled_from(TlsVersion)), draw(st.sampled_from(TlsVersion))])
     return replace(
         trust_set(draw(st.lists(st.sampled_from(IMPORTED))), reference),
@@ -132,7 +134,7 @@ def trust_sets(draw: st.DrawFn, reference: ReferenceIdentifier) -> TrustSet:
         any_name=bool(pins) and draw(st.booleans()),
         sni=draw(st.none() | st.just("") | names),
         certificate_pins=pins,
-        spki_pins=tuple(draw(st.lists(st.sampled_from([each.spki_fingerprint for each in IMPORTED]), unique=True))),
+        spki_pins=tuple(draw(st.lists(st.sampled_from(spki_fingerprints), unique=True))),
         revocation=draw(st.sampled_from([(), REVOCATION])),
         revocation_of_path=draw(st.booleans()),
         tls_minimum=versions[0],
@@ -146,13 +148,13 @@ def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.Da
     assert list(flaws(api, trust, build_api(api, trust))) == []
 
 
-@given(apis.filter(lambda api: api.state.is_served and any(each.origin.is_secure for each in api.endpoints)))
+@given(apis.filter(lambda api: api.state.is_served and any(endpoint.origin.is_secure for endpoint in api.endpoints)))
 def test_without_a_trust_set_no_backend_of_an_https_endpoint_is_accepted(api: Api):
-    endpoints = {cluster_name(api.organization, api.id, each): api.endpoint(each) for each in ENVIRONMENTS}
+    endpoints = {cluster_name(api.organization, api.id, name): api.endpoint(name) for name in ENVIRONMENTS}
     secure = tuple(name for name, endpoint in endpoints.items() if endpoint and endpoint.origin.is_secure)
-    built = build_api(api, {})
+    resources = build_api(api, {})
     assert secure
-    for resource in built.clusters:
+    for resource in resources.clusters:
         cluster, context = Cluster.FromString(resource.body), UpstreamTlsContext()
         cluster.transport_socket.typed_config.Unpack(context)
         pins = context.common_tls_context.validation_context.verify_certificate_hash
@@ -161,25 +163,25 @@ def test_without_a_trust_set_no_backend_of_an_https_endpoint_is_accepted(api: Ap
             0,
         )
         assert refuses_backend(resource) == resource.name.startswith(secure)
-    assert built.secrets == ()
+    assert resources.secrets == ()
 
 
 @given(st.data(), apis.filter(lambda api: api.state.is_served))
 def test_only_an_exception_turns_off_verification_and_its_clusters_expire_with_it(data: st.DataObject, api: Api):
     trust = data.draw(trusting(api))
-    excepted = {origin: replace(each, unverified_until=NOW) for origin, each in trust.items()}
-    built = build_api(api, excepted)
-    assert built.secrets == ()
-    for resource in built.clusters:
+    exceptions = {origin: replace(trust_set, unverified_until=NOW) for origin, trust_set in trust.items()}
+    resources = build_api(api, exceptions)
+    assert resources.secrets == ()
+    for resource in resources.clusters:
         cluster = Cluster.FromString(resource.body)
         assert resource.expires_at == (NOW if cluster.HasField("transport_socket") else None)
     assert all(resource.expires_at is None for resource in build_api(api, trust).clusters)
 
 
-def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
+def flaws(api: Api, trust: Trust, resources: ApiResources) -> Iterator[str]:
     """Return why another host could pass as a backend of *api*, by cluster, reading only what Envoy would receive."""
-    clusters = {resource.name: Cluster.FromString(resource.body) for resource in built.clusters}
-    secrets = {resource.name: Secret.FromString(resource.body) for resource in built.secrets}
+    clusters = {resource.name: Cluster.FromString(resource.body) for resource in resources.clusters}
+    secrets = {resource.name: Secret.FromString(resource.body) for resource in resources.secrets}
     unknown = set(clusters)
     for environment in ENVIRONMENTS:
         endpoint, base = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
@@ -188,7 +190,7 @@ def flaws(api: Api, trust: Trust, built: ApiResources) -> Iterator[str]:
         for name in own if endpoint and endpoint.origin.is_secure else ():
             origins = [member.endpoint.origin for member in api.members(environment)]
             yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust, origins, secrets))
-        hosts = map(VirtualHost.FromString, built.routes[environment])
+        hosts = map(VirtualHost.FromString, resources.routes[environment])
         led_to = {route.route.cluster for host in hosts for route in host.routes if route.HasField("route")}
         yield from (f"{environment}: a route leads to {name}" for name in led_to - own)
         if api.state.is_served and endpoint and not led_to:
@@ -216,7 +218,7 @@ def _of_cluster(
     for locality in cluster.load_assignment.endpoints:
         for host in locality.lb_endpoints:
             address = host.endpoint.address.socket_address
-            origin = next(each for each in origins if (each.host, each.port) == (address.address, address.port_value))
+            origin = next(one for one in origins if (one.host, one.port) == (address.address, address.port_value))
             if host.metadata.filter_metadata["envoy.transport_socket_match"]["member"] != str(origin):
                 yield "a host that is verified as another one"
 
@@ -235,9 +237,9 @@ def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, S
     common = context.common_tls_context
     if common.WhichOneof("validation_context_type") != "combined_validation_context":
         yield "no combined validation"
-    combined = common.combined_validation_context
-    default = combined.default_validation_context
-    if list(default.match_typed_subject_alt_names) != [_name(each) for each in trust.names or [trust.reference]]:
+    context_of_both = common.combined_validation_context
+    default = context_of_both.default_validation_context
+    if list(default.match_typed_subject_alt_names) != [_name(name) for name in trust.names or [trust.reference]]:
         if not trust.any_name or default.match_typed_subject_alt_names:
             yield "no name check"
         if not default.verify_certificate_hash:
@@ -246,8 +248,8 @@ def _of_socket(socket: TransportSocket, trust: TrustSet, secrets: Mapping[str, S
         yield "other certificate pins"
     if [b64decode(pin).hex() for pin in default.verify_certificate_spki] != list(trust.spki_pins):
         yield "other key pins"
-    yield from _of_validation(combined.default_validation_context)
-    secret = secrets.get(combined.validation_context_sds_secret_config.name)
+    yield from _of_validation(context_of_both.default_validation_context)
+    secret = secrets.get(context_of_both.validation_context_sds_secret_config.name)
     if secret is None:
         yield "no such secret"
     else:
@@ -293,10 +295,10 @@ ACCEPT_UNTRUSTED = CertificateValidationContext.ACCEPT_UNTRUSTED
 
 
 def default_of(context: UpstreamTlsContext) -> CertificateValidationContext:
-    found: CertificateValidationContext = (
+    validation: CertificateValidationContext = (
         context.common_tls_context.combined_validation_context.default_validation_context
     )
-    return found
+    return validation
 
 
 BROKEN: dict[str, Break] = {
@@ -339,33 +341,33 @@ BROKEN: dict[str, Break] = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_promise_is_detected(how: str, anchors: list[Certificate]):
     trust = {ENDPOINT.origin: trust_set(anchors, ENDPOINT.origin.reference)}
-    built = build_api(API, trust)
-    assert list(flaws(API, trust, built)) == []
-    for number in range(len(built.clusters)):
-        assert list(flaws(API, trust, broken(built, number, BROKEN[how])))
+    resources = build_api(API, trust)
+    assert list(flaws(API, trust, resources)) == []
+    for number in range(len(resources.clusters)):
+        assert list(flaws(API, trust, break_one(resources, number, BROKEN[how])))
 
 
-def broken(built: ApiResources, number: int, change: Break) -> ApiResources:
+def break_one(resources: ApiResources, number: int, change: Break) -> ApiResources:
     """Break one cluster, or the secret that it refers to."""
-    clusters, (kept,) = list(built.clusters), built.secrets
-    cluster, secret = Cluster.FromString(clusters[number].body), Secret.FromString(kept.body)
+    clusters, (trust_secret,) = list(resources.clusters), resources.secrets
+    cluster, secret = Cluster.FromString(clusters[number].body), Secret.FromString(trust_secret.body)
     context = UpstreamTlsContext()
     cluster.transport_socket.typed_config.Unpack(context)
     change(cluster, context, secret)
     if cluster.HasField("transport_socket"):
         cluster.transport_socket.typed_config.Pack(context)
     clusters[number] = make_resource(CLUSTER, cluster.name, cluster)
-    return replace(built, clusters=tuple(clusters), secrets=(make_resource(SECRET, secret.name, secret),))
+    return replace(resources, clusters=tuple(clusters), secrets=(make_resource(SECRET, secret.name, secret),))
 
 
 def test_a_missing_cluster_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
-    built = build_api(API, trust)
-    assert list(flaws(API, trust, replace(built, clusters=built.clusters[1:])))
+    resources = build_api(API, trust)
+    assert list(flaws(API, trust, replace(resources, clusters=resources.clusters[1:])))
 
 
 def test_a_cluster_that_belongs_to_no_endpoint_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
-    built = build_api(API, trust)
+    resources = build_api(API, trust)
     stray = make_resource(CLUSTER, "stray", Cluster(name="stray"))
-    assert list(flaws(API, trust, replace(built, clusters=(*built.clusters, stray))))
+    assert list(flaws(API, trust, replace(resources, clusters=(*resources.clusters, stray))))

@@ -24,10 +24,10 @@ def test_a_reconnecting_gateway_gets_only_what_is_new(tmp_path):
             cache.apply([make("b", "2")], [(CLUSTER, "a")])
             again = await connect("edge")
             await again.ask(CLUSTER, has={"a": "1", "b": "1"})
-            told = [await again.take(), await again.take()]
+            updates = [await again.take(), await again.take()]
             await until(cache, lambda gateways: gateways[0].has((CLUSTER, "b"), "2"))
             assert len(cache.gateways) == 1
-            return told
+            return updates
 
     assert asyncio.run(story()) == [{"b": "2"}, {"a": ""}]
 

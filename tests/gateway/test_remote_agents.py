@@ -9,7 +9,7 @@ from structlog.testing import LogCapture
 
 from gateway.discovery_port import (
     Port,
-    connected,
+    connect,
     run,
 )
 from gateway.edge import PATIENCE, Edge
@@ -46,18 +46,18 @@ def test_a_certificate_is_renewed_over_the_connection_that_it_protects():
         membership, fingerprint = port.enroll("eu-1")
         request = make_request()
         async with open_remote_channel(membership) as channel:
-            renewed = membership.renewed(request.key, await request_renewal(channel, request.csr))
-            with pytest.raises(RenewalFailed, match="Wait a minute") as raised:
+            new_membership = membership.renewed(request.key, await request_renewal(channel, request.csr))
+            with pytest.raises(RenewalFailed, match="Wait a minute") as error:
                 await request_renewal(channel, "again")
-            assert not raised.value.is_final
+            assert not error.value.is_final
             with pytest.raises(RenewalFailed, match="too long"):
                 await request_renewal(channel, "x" * 20_000)
-            port.accepted.reject(fingerprint)
-            with pytest.raises(RenewalFailed) as refused:
+            port.accepted_certificates.reject(fingerprint)
+            with pytest.raises(RenewalFailed) as refusal:
                 await request_renewal(channel, request.csr)
-            assert (str(refused.value), refused.value.is_final) == (NOT_ACCEPTED, True)
+            assert (str(refusal.value), refusal.value.is_final) == (NOT_ACCEPTED, True)
         assert port.renewals == [fingerprint] * 2
-        async with connected(renewed) as edge:
+        async with connect(new_membership) as edge:
             assert await edge.take() == {"orders": "1"}
 
     run(story)
@@ -72,12 +72,12 @@ def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
         upstream = Upstream(cache, "eu-1", utc_now, in_force, Expiries(cache, utc_now))
         control = ControlClient(EnvoyProbes(cache, Path("nowhere")))
         async with open_remote_channel(membership) as channel, asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(each) for each in (upstream.follow(channel), control.keep(channel))]
+            following = [tasks.create_task(work) for work in (upstream.follow(channel), control.keep(channel))]
             await asyncio.to_thread(wait_until, lambda: cache.get(CLUSTER, "orders"))
-            port.accepted.reject(fingerprint)
+            port.accepted_certificates.reject(fingerprint)
             await asyncio.to_thread(wait_until, lambda: upstream.stale_since)
-            rejected = port.accepted.asked
-            await asyncio.to_thread(wait_until, lambda: port.accepted.asked > rejected + 4)
+            before = port.accepted_certificates.authorizations
+            await asyncio.to_thread(wait_until, lambda: port.accepted_certificates.authorizations > before + 4)
             for task in following:
                 task.cancel()
 
@@ -85,14 +85,14 @@ def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
 
 
 def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(tmp_path: Path, monkeypatch):
-    logs, now, asked = LogCapture(), utc_now(), 0
+    logs, now, count = LogCapture(), utc_now(), 0
     monkeypatch.setattr(
         upstream_module, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
     )
 
     def tell_time():
-        nonlocal asked
-        asked += 1
+        nonlocal count
+        count += 1
         return now
 
     async def story() -> None:
@@ -103,13 +103,13 @@ def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(t
         upstream = Upstream(cache, "eu-1", tell_time, in_force, Expiries(cache, utc_now))
         async with open_local_channel(f"unix:{tmp_path / 'ads'}") as channel:
             following = asyncio.create_task(upstream.follow(channel))
-            before = asked
-            await asyncio.to_thread(wait_until, lambda: asked > before + 1)
+            before = count
+            await asyncio.to_thread(wait_until, lambda: count > before + 1)
             assert logs.entries == []
             now += PASSES_WITHIN
             await asyncio.to_thread(wait_until, lambda: logs.entries)
             following.cancel()
-        assert [each["event"] for each in logs.entries] == ["can't reach the control plane"]
+        assert [entry["event"] for entry in logs.entries] == ["can't reach the control plane"]
 
     asyncio.run(story())
 
@@ -122,16 +122,16 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
         publisher = RemoteControlPlane(tmp_path, membership, lambda: now[0])
         async with await publisher.connect() as channel:
             waiting = asyncio.create_task(publisher.until_outdated(channel))
-            done, _ = await asyncio.wait((waiting,), timeout=0.05)
-            assert not done
+            finished, _ = await asyncio.wait((waiting,), timeout=0.05)
+            assert not finished
             waiting.cancel()
             now[0] += CERTIFICATE_LASTS * 0.06
             async with asyncio.timeout(PATIENCE):
                 await publisher.until_outdated(channel)
-        renewed = read_membership(tmp_path)
-        assert renewed is not None
-        assert renewed.credential.key != membership.credential.key
-        port.accepted.reject(fingerprint)
+        new_membership = read_membership(tmp_path)
+        assert new_membership is not None
+        assert new_membership.credential.key != membership.credential.key
+        port.accepted_certificates.reject(fingerprint)
         async with await publisher.connect() as channel:
             edge = Edge(channel, "", ())
             await edge.ask(CLUSTER)
@@ -149,8 +149,8 @@ def test_an_agent_whose_certificate_has_expired_logs_what_to_do(monkeypatch: pyt
 
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        expired = utc_now() + CERTIFICATE_LASTS
-        async with await RemoteControlPlane(tmp_path, membership, lambda: expired).connect():
+        end = utc_now() + CERTIFICATE_LASTS
+        async with await RemoteControlPlane(tmp_path, membership, lambda: end).connect():
             pass
 
     run(story)

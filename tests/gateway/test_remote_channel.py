@@ -12,7 +12,7 @@ from structlog.testing import CapturingLogger
 from gateway.discovery_port import (
     AUTHORITY,
     Port,
-    connected,
+    connect,
     ending,
     present,
     rejection,
@@ -54,7 +54,7 @@ def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
     async def story(port: Port) -> None:
         for name, group, resources in (("one", "Default", {"orders": "1"}), ("two", "eu", {"only in the EU": "1"})):
             membership, _ = port.enroll(name, group)
-            async with connected(membership) as edge:
+            async with connect(membership) as edge:
                 assert await edge.take() == resources
                 await asyncio.to_thread(wait_until, lambda: connected_to(port) == [name])  # noqa: B023 - it is waited for
 
@@ -69,7 +69,7 @@ def test_a_gateway_that_cannot_be_authorized_for_now_gets_the_reason(
 
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        monkeypatch.setattr(port.accepted, "authorize", be_unreachable)
+        monkeypatch.setattr(port.accepted_certificates, "authorize", be_unreachable)
         assert await rejection(membership) == f"ABORTED: {UNDECIDED}"
 
     run(story)
@@ -81,7 +81,7 @@ def test_the_key_of_the_publishers_machine_does_not_leave_it():
         membership, _ = port.enroll("eu-1")
         key, trust = (Resource(SECRET, name, "1", b"") for name in (GATEWAY_SECRET, "trust"))
         port.groups.default.apply([key, trust])
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             await edge.take()
             await edge.ask(SECRET)
             assert await edge.take() == {"trust": "1"}
@@ -90,7 +90,7 @@ def test_the_key_of_the_publishers_machine_does_not_leave_it():
             port.groups.default.apply([replace(key, version="2"), replace(trust, version="2")])
             assert await edge.take() == {"trust": "2"}
         # One that got it from an earlier version loses it.
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             await edge.take()
             await edge.ask(SECRET, has={GATEWAY_SECRET: "1", "trust": "2"})
             assert await edge.take() == {GATEWAY_SECRET: ""}
@@ -104,7 +104,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             assert await edge.take() == {"orders": "1"}
 
     run(story)
@@ -113,17 +113,17 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_a_revoked_gateway_loses_its_stream_at_once_and_gets_no_other():
     async def story(port: Port) -> None:
         membership, fingerprint = port.enroll("eu-1")
-        other, _ = port.enroll("eu-2")
-        async with connected(membership) as edge, connected(other) as unaffected:
+        other_membership, _ = port.enroll("eu-2")
+        async with connect(membership) as edge, connect(other_membership) as other_edge:
             await edge.take()
-            await unaffected.take()
-            port.accepted.reject(fingerprint)
+            await other_edge.take()
+            port.accepted_certificates.reject(fingerprint)
             async with asyncio.timeout(PATIENCE / 2):
                 assert await ending(edge) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
             await asyncio.to_thread(wait_until, lambda: connected_to(port) == ["eu-2"])
             assert await rejection(membership) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
             port.groups.default.apply([Resource(CLUSTER, "orders", "2", b"")])
-            assert await unaffected.take() == {"orders": "2"}
+            assert await other_edge.take() == {"orders": "2"}
 
     run(story)
 
@@ -135,7 +135,7 @@ def test_a_gateway_that_keeps_asking_is_logged_once_with_its_name(monkeypatch: p
     async def story(port: Port) -> None:
         for name in ("eu-1", "eu-2"):
             membership, fingerprint = port.enroll(name)
-            del port.accepted.peers[fingerprint]
+            del port.accepted_certificates.peers[fingerprint]
             for _ in range(3):
                 await rejection(membership)
 
@@ -146,16 +146,16 @@ def test_a_gateway_that_keeps_asking_is_logged_once_with_its_name(monkeypatch: p
 def test_certificates_that_are_unknown_expired_or_of_another_ca_get_no_stream():
     async def story(port: Port) -> None:
         unknown, fingerprint = port.enroll("unknown")
-        del port.accepted.peers[fingerprint]
+        del port.accepted_certificates.peers[fingerprint]
         assert await rejection(unknown) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
-        expired, _ = port.enroll("expired", now=utc_now() - CERTIFICATE_LASTS - timedelta(minutes=1))
+        expired_membership, _ = port.enroll("expired", now=utc_now() - CERTIFICATE_LASTS - timedelta(minutes=1))
         port.authority = create_authority(utc_now())
         foreign, _ = port.enroll("foreign")
         server = issue_discovery_certificate(AUTHORITY, utc_now())  # for servers, not for clients
-        port.accepted.peers[server.certificate.fingerprint] = Peer("stolen")
+        port.accepted_certificates.peers[server.certificate.fingerprint] = Peer("stolen")
         as_server = Credential(server.key.pem, pem_of(server.certificate), AUTHORITY.pem)
         stolen = Membership("stolen", "Default", "", unknown.discovery, DISCOVERY_NAME, as_server)
-        for membership in (expired, foreign, stolen):
+        for membership in (expired_membership, foreign, stolen):
             assert (await rejection(membership)).startswith("UNAVAILABLE: "), membership.name
         assert not port.groups.gateways
 
@@ -169,10 +169,10 @@ def test_a_gateway_connects_only_to_the_discovery_service_of_the_gateways_ca():
         request = make_request()
         as_gateway = issue_gateway_certificate(AUTHORITY, request.csr, "evil", utc_now())
         for credential in (present(stranger), Credential(request.key, pem_of(as_gateway), AUTHORITY.pem)):
-            port.presented.append(Credential(credential.key, credential.certificate, AUTHORITY.pem))
+            port.credentials.append(Credential(credential.key, credential.certificate, AUTHORITY.pem))
             assert "CERTIFICATE_VERIFY_FAILED" in await rejection(membership)
-        port.presented.append(present())  # a renewed certificate is presented without a restart
-        async with connected(membership) as edge:
+        port.credentials.append(present())  # a renewed certificate is presented without a restart
+        async with connect(membership) as edge:
             assert await edge.take() == {"orders": "1"}
 
     run(story)
@@ -186,7 +186,7 @@ def test_clients_without_tls_or_a_certificate_get_no_stream():
         for channel in (grpc.aio.insecure_channel(address), grpc.aio.secure_channel(address, anonymous, options=name)):
             async with channel:
                 assert (await ending(Edge(channel, "", ()))).startswith("UNAVAILABLE: ")
-        assert not port.accepted.streams
+        assert not port.accepted_certificates.streams
 
     run(story)
 
@@ -195,16 +195,16 @@ def test_a_gateway_that_reads_nothing_slows_nobody_down_and_gets_the_latest_stat
     async def story(port: Port) -> None:
         slow, _ = port.enroll("slow")
         quick, _ = port.enroll("quick")
-        async with connected(slow) as lazy, connected(quick) as edge:
+        async with connect(slow) as lazy, connect(quick) as edge:
             await edge.take()
             large = os.urandom(200_000)
             for version in range(2, 42):
                 port.groups.default.apply([Resource(CLUSTER, "orders", str(version), large)])
                 assert await edge.take() == {"orders": str(version)}
-            received = []
-            while not received or received[-1] != {"orders": "41"}:
-                received.append(await lazy.take())
-            assert len(received) < 30
+            updates = []
+            while not updates or updates[-1] != {"orders": "41"}:
+                updates.append(await lazy.take())
+            assert len(updates) < 30
 
     run(story)
 
@@ -213,8 +213,8 @@ def test_a_gateway_that_disconnects_in_the_middle_of_a_message_leaves_nothing_be
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
         port.groups.default.apply([Resource(CLUSTER, f"orders {n}", "1", bytes(100_000)) for n in range(100)])
-        async with connected(membership):
-            await asyncio.to_thread(wait_until, lambda: any(each.unanswered for each in port.groups.gateways))
+        async with connect(membership):
+            await asyncio.to_thread(wait_until, lambda: any(gateway.unanswered for gateway in port.groups.gateways))
         await asyncio.to_thread(wait_until, lambda: not port.groups.gateways)
 
     run(story)
@@ -231,9 +231,9 @@ def test_a_gateway_has_a_bounded_number_of_streams():
             more = Edge(second, "", ())
             assert await ending(more) == "RESOURCE_EXHAUSTED: This gateway has too many streams."
             edges[0].disconnect()
-            other, _ = port.enroll("eu-2")
-            async with connected(other) as unaffected:
-                assert await unaffected.take() == {"orders": "1"}
+            other_membership, _ = port.enroll("eu-2")
+            async with connect(other_membership) as other_edge:
+                assert await other_edge.take() == {"orders": "1"}
 
     run(story)
 
@@ -241,7 +241,9 @@ def test_a_gateway_has_a_bounded_number_of_streams():
 def test_a_taken_port_is_not_shared():
     async def story(port: Port) -> None:
         with pytest.raises(CannotListen, match=f"127.0.0.1:{port.number}"):
-            await serve_remote_gateways((("127.0.0.1", port.number),), present, Admission(port.accepted), [])
+            await serve_remote_gateways(
+                (("127.0.0.1", port.number),), present, Admission(port.accepted_certificates), []
+            )
 
     run(story)
 
@@ -253,7 +255,7 @@ def test_agents_that_ping_often_stay_connected(monkeypatch: pytest.MonkeyPatch):
 
     async def story(port: Port) -> None:
         membership, _ = port.enroll("eu-1")
-        async with connected(membership) as edge:
+        async with connect(membership) as edge:
             await edge.take()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(4.5):  # by default, the fourth ping ends a silent connection

@@ -124,21 +124,21 @@ def test_only_the_state_counts_as_a_difference():
 
 def test_the_state_of_a_gateway_follows_its_connection_and_its_reports(monkeypatch):
     monkeypatch.setattr(states, "MAX_STATES", 2)
-    known, peer = GatewayStates(), Peer("eu-1", "Europe")
-    known.take("eu-1", REPORT, NOW)
-    assert known.all() == []
-    known.connect(peer, "ipv4:192.0.2.1:4711", NOW)
-    known.take("eu-1", REPORT, NOW + timedelta(seconds=2))
-    state = known.of("eu-1")
+    gateway_states, peer = GatewayStates(), Peer("eu-1", "Europe")
+    gateway_states.take("eu-1", REPORT, NOW)
+    assert gateway_states.all() == []
+    gateway_states.connect(peer, "ipv4:192.0.2.1:4711", NOW)
+    gateway_states.take("eu-1", REPORT, NOW + timedelta(seconds=2))
+    state = gateway_states.of("eu-1")
     assert (state.peer, state.connected_since, state.report) == (peer, NOW, REPORT)
     assert state.clock_offset == timedelta(seconds=-2)
-    known.disconnect("eu-1", NOW + timedelta(seconds=9))
-    state = known.of("eu-1")
+    gateway_states.disconnect("eu-1", NOW + timedelta(seconds=9))
+    state = gateway_states.of("eu-1")
     assert (state.connected_since, state.seen_at, state.report) == (None, NOW + timedelta(seconds=9), REPORT)
     for name in ("eu-3", "eu-2"):
-        known.connect(Peer(name), "", NOW)
-    assert [each.peer.name for each in known.all()] == ["eu-2", "eu-3"]
-    assert known.of("eu-1") is None
+        gateway_states.connect(Peer(name), "", NOW)
+    assert [state.peer.name for state in gateway_states.all()] == ["eu-2", "eu-3"]
+    assert gateway_states.of("eu-1") is None
 
 
 def test_an_agent_reports_when_it_connects(tmp_path):

@@ -17,13 +17,13 @@ def make(name, version="1"):
 def test_a_revision_is_in_force_once_every_update_of_it_is_acknowledged(tmp_path):
     async def story():
         async with discovery(tmp_path) as (cache, connect):
-            seen = []
+            states = []
 
             def record(revision):
                 (gateway,) = cache.gateways
                 record_revision(cache.gateways, revision, NOW)
-                applied = gateway.applied.revision if gateway.applied else None
-                seen.append((applied, gateway.behind, gateway.behind_since is not None))
+                number = gateway.applied.revision if gateway.applied else None
+                states.append((number, gateway.behind, gateway.behind_since is not None))
 
             cache.apply([make("a"), make("b")])
             edge = await connect("edge")
@@ -46,7 +46,7 @@ def test_a_revision_is_in_force_once_every_update_of_it_is_acknowledged(tmp_path
             await edge.answer(response)
             await until(cache, lambda gateways: not gateways[0].behind)
             record(4)  # revisions that don't concern the gateway are in force at once
-            return seen
+            return states
 
     assert asyncio.run(story()) == [
         (None, 2, True),

@@ -28,19 +28,19 @@ def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.acknowledged[CLUSTER, OWN] = "1"
-        old, both = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new, rewrite="/new")}
+        old, old_and_new = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new, rewrite="/new")}
         assert list(hold.release([SCOPE], old)) == [SCOPE]
 
         gateway.unanswered[CLUSTER, new] = "0"
-        assert list(hold.release([SCOPE], both)) == []
+        assert list(hold.release([SCOPE], old_and_new)) == []
         assert gateway.behind
         advance(TOGETHER)
-        assert list(hold.release([], both)) == []
+        assert list(hold.release([], old_and_new)) == []
         gateway.unanswered.clear()
         hold.answered()
         assert woken.is_set()
-        assert list(hold.release([], both)) == [SCOPE]
-        assert list(hold.release([], both)) == []
+        assert list(hold.release([], old_and_new)) == [SCOPE]
+        assert list(hold.release([], old_and_new)) == []
 
     play(story())
 

@@ -10,13 +10,13 @@ PIZZA, PASTA = (make_api(name, context=f"/shop/{name}", production="http://a.tes
 def test_equal_routes_of_groups_are_built_once():
     first, second, third = scopes = Scopes(), Scopes(), Scopes()
     pizza, pasta = (build_api(api, {}) for api in (PIZZA, PASTA))
-    for each in scopes:
-        each.replace(PIZZA.id, None, pizza)
+    for scope in scopes:
+        scope.replace(PIZZA.id, None, pizza)
     third.replace(PASTA.id, None, pasta)
-    built = {}
-    (ours,), _ = first.take_changes(built)
-    (same,), _ = second.take_changes(built)
-    (other,), _ = third.take_changes(built)
+    bodies = {}
+    (ours,), _ = first.take_changes(bodies)
+    (same,), _ = second.take_changes(bodies)
+    (theirs,), _ = third.take_changes(bodies)
     assert same is ours
-    assert (other.name, other.version == ours.version) == (ours.name, False)
-    assert len(built) == 2
+    assert (theirs.name, theirs.version == ours.version) == (ours.name, False)
+    assert len(bodies) == 2

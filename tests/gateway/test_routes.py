@@ -25,7 +25,7 @@ from holdfast.gateway.resources.routes import (
 from store.values import make_api
 
 
-def matched(api, environment="production"):
+def matches_of(api, environment="production"):
     """Return, for each route, its path, whether it is only for upgrades, the new path, and the cluster."""
     return [
         (
@@ -39,7 +39,7 @@ def matched(api, environment="production"):
 
 
 @pytest.mark.parametrize(
-    ("url", "replaced"),
+    ("url", "rewrites"),
     [
         ("https://pizza.test", [("/pizza/1.0.0", "/"), ("/pizza/1.0.0/", "/")]),
         ("https://pizza.test/", [("/pizza/1.0.0", "/"), ("/pizza/1.0.0/", "/")]),
@@ -47,10 +47,10 @@ def matched(api, environment="production"):
         ("https://pizza.test/a/b/", [("/pizza/1.0.0", "/a/b")]),
     ],
 )
-def test_context_and_version_become_the_base_path(url, replaced):
+def test_context_and_version_become_the_base_path(url, rewrites):
     api = make_api(context="/pizza", version="1.0.0", production=url)
-    assert matched(api) == [
-        (path, is_upgrade, rewrite, "production") for is_upgrade in (True, False, False) for path, rewrite in replaced
+    assert matches_of(api) == [
+        (path, is_upgrade, rewrite, "production") for is_upgrade in (True, False, False) for path, rewrite in rewrites
     ]
 
 
@@ -63,8 +63,8 @@ def test_upgrades_have_separate_limits_and_a_second_cluster_if_all_requests_use_
 
 def test_an_environment_without_an_endpoint_has_no_routes():
     api = make_api(production=None, sandbox="https://sandbox.test")
-    assert matched(api, "production") == []
-    assert {target for *_, target in matched(api, "sandbox")} == {"sandbox"}
+    assert matches_of(api, "production") == []
+    assert {target for *_, target in matches_of(api, "sandbox")} == {"sandbox"}
 
 
 @pytest.mark.parametrize("state", State)
@@ -75,7 +75,7 @@ def test_only_apis_that_are_served_have_routes_to_their_backend(state):
 
 
 def test_another_organizations_api_is_below_its_prefix():
-    paths = {path for path, *_ in matched(make_api(context="/pizza", version="1", organization="acme"))}
+    paths = {path for path, *_ in matches_of(make_api(context="/pizza", version="1", organization="acme"))}
     assert paths == {"/t/acme/pizza/1"}
 
 
@@ -114,10 +114,10 @@ def test_the_longest_context_comes_first():
 
 
 def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_is_removed():
-    made = ScopedRouteConfiguration.FromString(build_scoped_routes("sandbox", "pizza", []).body)
-    assert [fragment.string_key for fragment in made.key.fragments] == ["sandbox", "pizza"]
+    scope = ScopedRouteConfiguration.FromString(build_scoped_routes("sandbox", "pizza", []).body)
+    assert [fragment.string_key for fragment in scope.key.fragments] == ["sandbox", "pizza"]
     own = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER]
-    assert list(made.route_configuration.request_headers_to_remove) == own
+    assert list(scope.route_configuration.request_headers_to_remove) == own
 
 
 def test_the_scope_is_the_first_segment_which_all_organizations_except_the_default_share():
@@ -129,19 +129,19 @@ def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():
     endpoint = parse_endpoint("https://Pizza.test:443/a/b/")
     quiet = replace(endpoint, connection=ConnectionSettings(rewrite_responses=False))
     api = replace(make_api(context="/pizza", version="1"), production=endpoint, sandbox=quiet)
-    both = [api, replace(api, id="other", version="2")]
+    apis = [api, replace(api, id="other", version="2")]
     resource = build_scoped_routes(
-        "production", "pizza", chain.from_iterable(pack_routes(each, "production") for each in both)
+        "production", "pizza", chain.from_iterable(pack_routes(one, "production") for one in apis)
     )
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     names = dict(host.metadata.filter_metadata[API_METADATA])
-    assert names == {f"default/{each.id}/production": {"name": each.name, "version": each.version} for each in both}
+    assert names == {f"default/{one.id}/production": {"name": one.name, "version": one.version} for one in apis}
     mappings = host.metadata.filter_metadata["holdfast.response_rewriting"]
     assert mappings.keys() == {route.name for route in host.routes}
-    for each in both:
+    for one in apis:
         url = {"origin": "https://pizza.test", "host": "pizza.test", "base": "/a/b"}
-        assert dict(mappings[f"default/{each.id}/production"]) == url | {"public": each.path}
-    (packed,) = pack_routes(api, "sandbox")
-    unmapped = VirtualHost.FromString(packed)
-    assert unmapped.routes
-    assert list(unmapped.metadata.filter_metadata) == [API_METADATA]
+        assert dict(mappings[f"default/{one.id}/production"]) == url | {"public": one.path}
+    (content,) = pack_routes(api, "sandbox")
+    sandbox_host = VirtualHost.FromString(content)
+    assert sandbox_host.routes
+    assert list(sandbox_host.metadata.filter_metadata) == [API_METADATA]

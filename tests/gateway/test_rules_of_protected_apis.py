@@ -82,9 +82,9 @@ def choose(routes: list[Route], fields: dict[str, str]) -> Route | None:
 
 
 def routes_of(api: Api, environment: str) -> list[Route]:
-    packed = pack_routes(api, environment, {ANNA})
-    made = build_scoped_routes(environment, scope_of(api), chain([], packed))
-    (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
+    routes = pack_routes(api, environment, {ANNA})
+    resource = build_scoped_routes(environment, scope_of(api), chain([], routes))
+    (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     return list(host.routes)
 
 
@@ -110,14 +110,14 @@ def test_strangers_reach_no_backend_at_any_path_with_any_method(api):
 @settings(max_examples=20)
 @given(apis)
 def test_accepted_callers_reach_exactly_the_listed_operations(api):
-    listed = {(each.verb, each.target) for each in api.rules.operations or ()}
+    operations = {(operation.verb, operation.target) for operation in api.rules.operations or ()}
     for environment in ENVIRONMENTS:
         routes = routes_of(api, environment)
         for fields in requests(api, (ANNA.fingerprint, VALID)):
-            below = next(each for each in sorted(BELOW, reverse=True) if fields[":path"].endswith(each))
+            below = next(path for path in sorted(BELOW, reverse=True) if fields[":path"].endswith(path))
             method = "GET" if fields[":method"] == "HEAD" else fields[":method"]
             target = {"/pets": "/pets", "/pets/5": "/pets/{id}"}.get(below, "")
-            expected = api.rules.operations is None or (method, target) in listed or (method, "/*") in listed
+            expected = api.rules.operations is None or (method, target) in operations or (method, "/*") in operations
             route = choose(routes, fields)
             assert route is not None
             assert route.HasField("route") == expected, fields

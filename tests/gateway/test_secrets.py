@@ -20,7 +20,7 @@ HOST = reference_identifier("backend.test")
 
 
 def anchors(*data):
-    return [certificate for each in data for certificate in parse(each).certificates]
+    return [certificate for file in data for certificate in parse(file).certificates]
 
 
 def pem_of(resource):
@@ -28,7 +28,7 @@ def pem_of(resource):
 
 
 @pytest.mark.parametrize(
-    "written",
+    "write",
     [
         lambda backend: b"\xef\xbb\xbf" + backend.pem,
         lambda backend: backend.pem.replace(b"\n", b"\r\n"),
@@ -38,16 +38,16 @@ def pem_of(resource):
     ],
     ids=["byte-order-mark", "crlf", "indented", "old-label", "der"],
 )
-def test_envoy_gets_pem_that_was_written_from_der(written):
+def test_envoy_gets_pem_that_was_written_from_der(write):
     backend = issue("backend.test")
-    resource = build_trust_secret(trust_set(anchors(written(backend)), HOST))
+    resource = build_trust_secret(trust_set(anchors(write(backend)), HOST))
     assert pem_of(resource).encode() == backend.pem
     assert resource.type_url == SECRET
 
 
 def test_equal_content_has_the_same_name_and_version_in_any_order():
     one, two = issue("backend.test"), issue("backend.test")
-    made = [
+    trust_sets = [
         trust_set(anchors(*data), reference_identifier(host))
         for data, host in (
             ((one.pem, two.der), "backend.test"),
@@ -55,9 +55,9 @@ def test_equal_content_has_the_same_name_and_version_in_any_order():
             ((two.pem + one.pem + two.pem,), "else.test"),
         )
     ]
-    assert len({build_trust_secret(trust) for trust in made}) == 1
-    assert build_trust_secret(made[0]).name == secret_name(made[0])
-    assert Secret.FromString(build_trust_secret(made[0]).body).name == secret_name(made[0])
+    assert len({build_trust_secret(trust) for trust in trust_sets}) == 1
+    assert build_trust_secret(trust_sets[0]).name == secret_name(trust_sets[0])
+    assert Secret.FromString(build_trust_secret(trust_sets[0]).body).name == secret_name(trust_sets[0])
 
 
 def test_different_content_has_a_different_name():
@@ -102,6 +102,6 @@ def test_an_address_is_matched_as_an_address(host):
 
 def test_reading_the_public_roots_writes_nothing_to_standard_error():
     # Some of them have the serial number 0, for which `cryptography` writes a warning.
-    read = public_roots.__wrapped__()
-    assert len(read) == public_roots_pem().count("BEGIN CERTIFICATE")
-    assert min(each.serial_number for each in read) == 0
+    roots = public_roots.__wrapped__()
+    assert len(roots) == public_roots_pem().count("BEGIN CERTIFICATE")
+    assert min(root.serial_number for root in roots) == 0

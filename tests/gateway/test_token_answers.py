@@ -11,7 +11,7 @@ TOKEN = {"access_token": "abc.def", "token_type": "Bearer", "expires_in": 60}
 
 
 @pytest.mark.parametrize(
-    ("changed", "lifetime"),
+    ("members", "lifetime"),
     [
         ({}, 60),
         ({"token_type": "bearer"}, 60),
@@ -20,12 +20,12 @@ TOKEN = {"access_token": "abc.def", "token_type": "Bearer", "expires_in": 60}
         ({"expires_in": 10**9}, 86_400),
     ],
 )
-def test_a_token_is_used_for_its_lifetime_within_bounds(changed, lifetime):
-    assert read_answer(200, json.dumps(TOKEN | changed).encode()) == Token("abc.def", lifetime)
+def test_a_token_is_used_for_its_lifetime_within_bounds(members, lifetime):
+    assert read_answer(200, json.dumps(TOKEN | members).encode()) == Token("abc.def", lifetime)
 
 
-def _body(**changed: object) -> bytes:
-    return json.dumps(TOKEN | changed).encode()
+def _body(**members: object) -> bytes:
+    return json.dumps(TOKEN | members).encode()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def _body(**changed: object) -> bytes:
     ],
 )
 def test_other_answers_have_a_cause_without_the_text_of_the_answer(status, body, cause, words):
-    with pytest.raises(NoToken, match=words) as refused:
+    with pytest.raises(NoToken, match=words) as refusal:
         read_answer(status, body)
-    assert refused.value.cause is cause
-    assert "geheim" not in refused.value.words
+    assert refusal.value.cause is cause
+    assert "geheim" not in refusal.value.words

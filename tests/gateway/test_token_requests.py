@@ -37,21 +37,21 @@ def test_earlier_agents_read_only_requests_with_the_grant_that_they_know():
 
 
 def test_a_request_that_an_agent_cannot_read_locks_the_backend(tmp_path):
-    built = build_token_request(FOR_USER)
-    later = replace(built, body=json.dumps(json.loads(built.body) | {"assertion": "x"}).encode())
+    request = build_token_request(FOR_USER)
+    later = replace(request, body=json.dumps(json.loads(request.body) | {"assertion": "x"}).encode())
     tokens = Tokens(Cache(), tmp_path / "probe", lambda: datetime.now(UTC), lambda _, __: pytest.fail("saved"))
-    admitted, gone = tokens.admit([later], [])
-    (secret,) = (each for each in admitted if (each.type_url, each.name) == (SECRET, FOR_USER.token))
+    resources, removals = tokens.admit([later], [])
+    (secret,) = (resource for resource in resources if (resource.type_url, resource.name) == (SECRET, FOR_USER.token))
     assert Secret.FromString(secret.body).generic_secret.secret.inline_string == ""
-    assert (gone, tokens.problems) == ([], [])
+    assert (removals, tokens.problems) == ([], [])
 
 
 def test_tokens_of_one_user_or_grant_are_not_used_for_another():
     client = EndpointSecurity(SecurityKind.OAUTH, token=TokenSettings("https://login.test/token", "shop"))
     till = replace(client, username="till", token=replace(client.token, grant=Grant.PASSWORD))
-    entered = SealedSecret("1", b"", "", frozenset({"https://backend.test"}))
-    each = (client, till, replace(till, username="other"), replace(till, password=entered))
-    assert len({name_request("b", security) for security in each}) == len(each)
-    assert name_request("b", replace(till, password=entered)) == name_request(
-        "b", replace(till, password=replace(entered, id="2"))
+    password = SealedSecret("1", b"", "", frozenset({"https://backend.test"}))
+    securities = (client, till, replace(till, username="other"), replace(till, password=password))
+    assert len({name_request("b", security) for security in securities}) == len(securities)
+    assert name_request("b", replace(till, password=password)) == name_request(
+        "b", replace(till, password=replace(password, id="2"))
     )

@@ -31,43 +31,43 @@ KINDS = {TrafficReport.KIND: TrafficReport}
 
 def flush(process="1.0", latencies=None, **counters):
     """A flush with these requests by status."""
-    named = {f"traffic.requests.of.{CLUSTER} {status[1:]}": count for status, count in counters.items()}
-    return Flush(process, named, latencies or {})
+    values = {f"traffic.requests.of.{CLUSTER} {status[1:]}": count for status, count in counters.items()}
+    return Flush(process, values, latencies or {})
 
 
-def statuses(measured):
-    return dict(measured[CLUSTER].statuses) if measured else {}
+def statuses(measures_by_cluster):
+    return dict(measures_by_cluster[CLUSTER].statuses) if measures_by_cluster else {}
 
 
 def test_only_what_came_since_the_last_flush_counts():
-    counted = Counting({}, is_new=True)
-    assert statuses(counted.compare(flush(s200=5))) == {200: 5}
-    assert statuses(counted.compare(flush(s200=7, s503=1))) == {200: 2, 503: 1}
-    assert counted.compare(flush(s200=7, s503=1)) == {}
+    counting = Counting({}, is_new=True)
+    assert statuses(counting.compare(flush(s200=5))) == {200: 5}
+    assert statuses(counting.compare(flush(s200=7, s503=1))) == {200: 2, 503: 1}
+    assert counting.compare(flush(s200=7, s503=1)) == {}
 
 
 def test_a_new_process_begins_at_zero_and_its_predecessor_may_still_report():
-    counted = Counting({}, is_new=True)
-    counted.compare(flush("1.0", s200=100))
-    assert statuses(counted.compare(flush("1.1", s200=3))) == {200: 3}
-    assert statuses(counted.compare(flush("1.0", s200=104))) == {200: 4}
-    assert statuses(counted.compare(flush("1.1", s200=5))) == {200: 2}
+    counting = Counting({}, is_new=True)
+    counting.compare(flush("1.0", s200=100))
+    assert statuses(counting.compare(flush("1.1", s200=3))) == {200: 3}
+    assert statuses(counting.compare(flush("1.0", s200=104))) == {200: 4}
+    assert statuses(counting.compare(flush("1.1", s200=5))) == {200: 2}
 
 
 def test_a_counter_that_went_back_is_never_negative():
-    counted = Counting({}, is_new=True)
-    counted.compare(flush(s200=100))
-    assert counted.compare(flush(s200=40)) == {}
+    counting = Counting({}, is_new=True)
+    counting.compare(flush(s200=100))
+    assert counting.compare(flush(s200=40)) == {}
 
 
 def test_an_agent_that_lost_its_file_does_not_count_the_past_of_an_envoy():
-    counted = Counting({}, is_new=False)
-    assert counted.compare(flush(s200=1_000_000)) == {}
-    assert statuses(counted.compare(flush(s200=1_000_002))) == {200: 2}
+    counting = Counting({}, is_new=False)
+    assert counting.compare(flush(s200=1_000_000)) == {}
+    assert statuses(counting.compare(flush(s200=1_000_002))) == {200: 2}
 
 
 def test_details_of_the_sample_belong_to_their_cluster():
-    measured = Counting({}, is_new=True).compare(
+    measures = Counting({}, is_new=True).compare(
         Flush(
             "1.0",
             {
@@ -82,49 +82,49 @@ def test_details_of_the_sample_belong_to_their_cluster():
             {f"traffic.ms.of.{CLUSTER}": (1, 3), "traffic.ms.of.": (9,)},
         )
     )
-    assert measured == {CLUSTER: Measures({200: 4}, (1, 3), 40, 80, {"TLSv1.3": 3, "": 1})}
+    assert measures == {CLUSTER: Measures({200: 4}, (1, 3), 40, 80, {"TLSv1.3": 3, "": 1})}
 
 
 def test_certificates_belong_to_the_clusters_whose_requests_were_verified(monkeypatch):
     monkeypatch.setattr(certificates, "MAX_CLUSTERS", 2)
-    presented = PresentedCertificates()
-    presented.take(b"not a message")
+    by_cluster = PresentedCertificates()
+    by_cluster.take(b"not a message")
     for cluster, certificate in (
         ("forgotten", "cd" * 32),
         (CLUSTER, "-"),
         (CLUSTER, CERTIFICATE),
         ("other", "ef" * 32),
     ):
-        presented.take(reported(cluster, certificate))
-    verified, unverified = Measures({200: 1}, tls_versions={"TLSv1.3": 1}), Measures({503: 1}, tls_versions={"": 1})
-    measured = presented.add_to({CLUSTER: verified, "other": unverified, "forgotten": verified})
-    assert [each.certificate for each in measured.values()] == [CERTIFICATE, "", ""]
-    presented.take(reported("other", CERTIFICATE, started=1))
-    assert presented.add_to({}) == {"other": Measures(certificate=CERTIFICATE)}
-    assert presented.add_to({}) == {}
+        by_cluster.take(report_of(cluster, certificate))
+    with_tls, without_tls = Measures({200: 1}, tls_versions={"TLSv1.3": 1}), Measures({503: 1}, tls_versions={"": 1})
+    measures_by_cluster = by_cluster.add_to({CLUSTER: with_tls, "other": without_tls, "forgotten": with_tls})
+    assert [measures.certificate for measures in measures_by_cluster.values()] == [CERTIFICATE, "", ""]
+    by_cluster.take(report_of("other", CERTIFICATE, start=1))
+    assert by_cluster.add_to({}) == {"other": Measures(certificate=CERTIFICATE)}
+    assert by_cluster.add_to({}) == {}
 
 
 def test_the_certificate_of_the_last_request_counts_in_whatever_order_they_are_reported():
-    presented = PresentedCertificates()
-    presented.take(reported(CLUSTER, CERTIFICATE, started=9))
-    presented.take(reported(CLUSTER, "ef" * 32, started=8))
-    assert presented.add_to({}) == {CLUSTER: Measures(certificate=CERTIFICATE)}
+    certificates = PresentedCertificates()
+    certificates.take(report_of(CLUSTER, CERTIFICATE, start=9))
+    certificates.take(report_of(CLUSTER, "ef" * 32, start=8))
+    assert certificates.add_to({}) == {CLUSTER: Measures(certificate=CERTIFICATE)}
 
 
-def reported(cluster, certificate, started=0):
+def report_of(cluster, certificate, start=0):
     message = StreamAccessLogsMessage()
     common = message.http_logs.log_entry.add().common_properties
-    common.start_time.seconds = started
+    common.start_time.seconds = start
     common.route_name, common.custom_tags[CERTIFICATE_TAG] = cluster, certificate
     return message.SerializeToString()
 
 
 def test_counters_without_a_place_are_said_to_be_missing(monkeypatch):
     monkeypatch.setattr(counting, "MAX_COUNTERS", 2)
-    counted = Counting({}, is_new=True)
-    counted.compare(flush(s200=1, s404=1))
-    assert statuses(counted.compare(flush(s500=8, s404=3, s200=2))) == {200: 1, 404: 2}
-    assert counted.uncounted == 1
+    comparison = Counting({}, is_new=True)
+    comparison.compare(flush(s200=1, s404=1))
+    assert statuses(comparison.compare(flush(s500=8, s404=3, s200=2))) == {200: 1, 404: 2}
+    assert comparison.uncounted == 1
 
 
 def test_envoy_sends_counts_up_to_a_bound_and_they_become_counts_of_buckets():
@@ -141,18 +141,18 @@ def test_envoy_sends_counts_up_to_a_bound_and_they_become_counts_of_buckets():
 
 def test_totals_without_places_begin_again_so_that_new_apis_get_one(monkeypatch):
     def read():
-        since, counts = added.read()
+        since, counts = sums.read()
         return since, [(attributes.get("holdfast.api.id", "others"), count) for attributes, count in counts]
 
     monkeypatch.setattr(totals, "MAX_SERIES", 1)
     times = [NOW]
-    added = Totals(lambda: times[-1])
+    sums = Totals(lambda: times[-1])
     for _ in range(2):
-        added.add({"nonsense": Measures({200: 7}), CLUSTER: Measures({200: 2}), "o/new/sandbox": Measures({200: 3})})
+        sums.add({"nonsense": Measures({200: 7}), CLUSTER: Measures({200: 2}), "o/new/sandbox": Measures({200: 3})})
     assert read() == (NOW, [("0f1e", 4), ("others", 6)])
     times.append(NOW + BEGIN_AGAIN)
     assert read() == (NOW, [("0f1e", 4), ("others", 6)])
-    added.add({"o/new/sandbox": Measures({200: 5})})
+    sums.add({"o/new/sandbox": Measures({200: 5})})
     assert read() == (times[-1], [("new", 5)])
 
 
@@ -208,22 +208,22 @@ async def _kill_and_start_again(tmp_path):
     part = await recorder.next_part()
     assert statuses(part.clusters) == {200: 5}
     recorder.take(flush(s200=6))  # isn't in the file yet
-    killed = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=False)
-    assert killed.source == recorder.source
-    assert await killed.next_part() == part
-    killed.acknowledge(part.number)
-    killed.take(flush(s200=9))
-    await killed.close()
-    assert statuses((await killed.next_part()).clusters) == {200: 4}
+    second = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=False)
+    assert second.source == recorder.source
+    assert await second.next_part() == part
+    second.acknowledge(part.number)
+    second.take(flush(s200=9))
+    await second.close()
+    assert statuses((await second.next_part()).clusters) == {200: 4}
 
 
 def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):
     memory = Memory(tmp_path)
-    kept = Kept(at=NOW, number=3, counters={"1.0": {"a": 1}}, parts=(Part(3, MINUTE, 5, False, 0, 0, {}),))
-    memory.write(kept)
-    assert memory.read() == kept
+    memory_content = Kept(at=NOW, number=3, counters={"1.0": {"a": 1}}, parts=(Part(3, MINUTE, 5, False, 0, 0, {}),))
+    memory.write(memory_content)
+    assert memory.read() == memory_content
     (tmp_path / TRAFFIC_FILE).write_text('{"source": 3}')
-    assert memory.read().source != kept.source
+    assert memory.read().source != memory_content.source
 
 
 def test_a_file_that_cannot_be_written_is_removed(tmp_path):
@@ -237,9 +237,9 @@ def test_a_file_that_cannot_be_written_is_removed(tmp_path):
 def test_a_report_survives_the_way_and_rare_statuses_are_summed_up():
     many = Measures({status: 1000 - status for status in range(400, 400 + 2 * MAX_STATUSES)}, (1, 0, 2), 3, 4, {"": 3})
     report = TrafficReport("0" * 16, Part(9, MINUTE, 61.5, True, 1, 2, {CLUSTER: many}))
-    received = read(write(report), KINDS, 10**6)
-    assert received.part.seconds == 60
-    (measures,) = received.part.clusters.values()
+    report_again = read(write(report), KINDS, 10**6)
+    assert report_again.part.seconds == 60
+    (measures,) = report_again.part.clusters.values()
     assert measures.requests == many.requests
     assert len(measures.statuses) <= MAX_STATUSES + 10
     assert measures.latencies == (1, 0, 2)

@@ -55,7 +55,7 @@ def test_a_rejection_reaches_the_control_plane_and_names_only_what_envoy_rejecte
             await envoy.answer(await envoy.receive(), "bad: no such thing")
             (gateway,) = cache.gateways
             await until(lambda: gateway.rejected)
-            assert {key: each.message for key, each in gateway.rejected.items()} == {
+            assert {key: rejection.message for key, rejection in gateway.rejected.items()} == {
                 (CLUSTER, "bad"): "bad: bad: no such thing"
             }
             assert gateway.has((CLUSTER, "good"), "1")
@@ -291,9 +291,9 @@ def test_a_clock_that_jumps_ends_what_has_expired_and_nothing_else(monkeypatch):
         cache.apply([*resources, make("day", expires_at=clock[0] + timedelta(days=1))])
         expiries.watch(cache.resources(CLUSTER).values())
         following = asyncio.create_task(expiries.follow())
-        for jump, left in ((-365, 3), (365.1, 2), (-1, 2), (2, 1)):  # days
+        for jump, count in ((-365, 3), (365.1, 2), (-1, 2), (2, 1)):  # days
             clock[0] += timedelta(days=jump)
-            await until(lambda left=left: len(cache.resources(CLUSTER)) == left)
+            await until(lambda count=count: len(cache.resources(CLUSTER)) == count)
         following.cancel()
 
     asyncio.run(story())

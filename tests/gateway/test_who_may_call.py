@@ -59,60 +59,60 @@ def apis(draw: st.DrawFn, *, requires: bool | None = None) -> Api:
 
 def callers_of(route: Route) -> list[str]:
     """Return the fingerprints that a route requires; a route applies only if all its matchers do."""
-    return [each.string_match.exact for each in route.match.headers if each.name == CALLER_HEADER]
+    return [header.string_match.exact for header in route.match.headers if header.name == CALLER_HEADER]
 
 
 @given(apis(requires=True), accepted_callers)
-def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, accepted):
+def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_certificate(api, callers):
     for environment in ENVIRONMENTS:
-        routes = build_routes(api, environment, accepted)
-        fingerprints = {each.fingerprint for each in accepted if each.environment in {"", environment}}
+        routes = build_routes(api, environment, callers)
+        fingerprints = {caller.fingerprint for caller in callers if caller.environment in {"", environment}}
         for route in routes:
-            (action,) = [each for each in ("route", "direct_response") if route.HasField(each)]
+            (action,) = [action_name for action_name in ("route", "direct_response") if route.HasField(action_name)]
             if action == "route":
                 (fingerprint,) = callers_of(route)
                 assert fingerprint in fingerprints
-                matcher = next(each for each in route.match.headers if each.name == CALLER_HEADER)
+                matcher = next(header for header in route.match.headers if header.name == CALLER_HEADER)
                 assert not matcher.invert_match
                 assert not matcher.treat_missing_header_as_empty
                 assert not matcher.string_match.ignore_case
-                (time,) = [each for each in route.match.headers if each.name == TIME_HEADER]
+                (time,) = [header for header in route.match.headers if header.name == TIME_HEADER]
                 assert (time.range_match.start, time.range_match.end) == (1767225600, 1798761600)
                 assert not time.invert_match
                 assert not time.treat_missing_header_as_empty
             else:
                 assert route.direct_response.status == (503 if api.state is State.BLOCKED else 403)
-        served = api.state.is_served and api.endpoint(environment) is not None
+        is_served = api.state.is_served and api.endpoint(environment) is not None
         assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (
-            fingerprints if served else set()
+            fingerprints if is_served else set()
         )
 
 
 @given(apis(), accepted_callers)
-def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_none(api, accepted):
+def test_every_path_of_a_protected_api_ends_in_a_rejection_and_other_apis_have_none(api, callers):
     for environment in ENVIRONMENTS:
-        routes = build_routes(api, environment, accepted)
+        routes = build_routes(api, environment, callers)
         for path in (api.path, f"{api.path}/below"):
             last = [route for route in routes if covers(route, path)][-1:]
-            refused = [route for route in last if route.HasField("direct_response")]
-            assert refused == (last if api.requires_certificate or api.state is State.BLOCKED else [])
+            rejections = [route for route in last if route.HasField("direct_response")]
+            assert rejections == (last if api.requires_certificate or api.state is State.BLOCKED else [])
             assert bool(last) == bool(routes)
         assert not any(route.match.headers for route in routes if route.HasField("direct_response"))
         assert not any(covers(route, f"{api.path}-") for route in routes)
 
 
 @given(st.lists(apis(), min_size=2, max_size=4, unique_by=lambda api: api.path), accepted_callers)
-def test_no_other_api_in_a_scope_bypasses_a_rejection(every, accepted):
+def test_no_other_api_in_a_scope_bypasses_a_rejection(apis_of_scope, callers):
     for environment in ENVIRONMENTS:
-        made = build_scoped_routes(
-            environment, "a", chain.from_iterable(pack_routes(api, environment, accepted) for api in every)
+        resource = build_scoped_routes(
+            environment, "a", chain.from_iterable(pack_routes(api, environment, callers) for api in apis_of_scope)
         )
-        (host,) = ScopedRouteConfiguration.FromString(made.body).route_configuration.virtual_hosts
-        for api in every:
+        (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
+        for api in apis_of_scope:
             if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):
                 continue
             for path in (api.path, f"{api.path}/below"):
-                route = next(each for each in host.routes if not each.match.headers and covers(each, path))
+                route = next(one for one in host.routes if not one.match.headers and covers(one, path))
                 assert route.HasField("direct_response")
 
 
@@ -130,8 +130,10 @@ def test_enforcement_of_a_protected_api_waits_for_its_routes():
     api = make_api(requires_certificate=True, sandbox="http://sandbox.test")
     assert api.production
     trust = {api.production.origin: trust_set([], api.production.origin.reference)}
-    made = build_api(api, trust, callers={ANNA, BERTA})
-    assert made.by_policy[ApiCallers(api.id)] == {(ROUTES, scope_name(each, scope_of(api))) for each in ENVIRONMENTS}
+    resources = build_api(api, trust, callers={ANNA, BERTA})
+    assert resources.by_policy[ApiCallers(api.id)] == {
+        (ROUTES, scope_name(name, scope_of(api))) for name in ENVIRONMENTS
+    }
     open_one = make_api()
     assert open_one.production
     assert ApiCallers(open_one.id) not in build_api(open_one, trust).by_policy

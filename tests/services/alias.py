@@ -52,19 +52,19 @@ class Alias:
     def entry(self):
         return endpoint_certificates.get_certificate(context_of(self.store, self.who), "a")
 
-    def said(self, certificates):
-        return " ".join(self.names[each.fingerprint] for each in certificates)
+    def join_names(self, certificates):
+        return " ".join(self.names[certificate.fingerprint] for certificate in certificates)
 
     @property
     def state(self):
         """The current and the previous certificates."""
-        return self.said(self.entry.certificates), self.said(self.entry.previous)
+        return self.join_names(self.entry.certificates), self.join_names(self.entry.previous)
 
     @property
-    def removed(self):
+    def removals(self):
         """Reason and content of removed certificates, newest first."""
-        listed, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
-        return [(each.why, self.said(each.certificates), self.said(each.previous)) for each in listed]
+        rows, _ = removal.list_removed(context_of(self.store, self.who, self.clock()))
+        return [(row.why, self.join_names(row.certificates), self.join_names(row.previous)) for row in rows]
 
     @property
     def last_event(self):

@@ -33,13 +33,13 @@ def import_pem(store, clock):
 
 
 @pytest.fixture
-def served(anna, publish):
+def served_api(anna, publish):
     """A published API with a backend at PIZZA."""
     return publish(anna, "Pizza")
 
 
 @pytest.fixture
-def import_another(anna, served, import_pem):
-    """Import another certificate for the backend of *served*."""
-    del served
+def import_another(anna, served_api, import_pem):
+    """Import another certificate for the backend of *served_api*."""
+    del served_api
     return lambda alias="a": import_pem(anna, alias, PIZZA, issue("pizza.test").pem)

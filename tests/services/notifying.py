@@ -32,8 +32,8 @@ class Office:
         self.failures = Failures(lambda: None, clock)
         self.gateways = Sources("cp-1", groups, GatewayStates())
         self.sender = sender or Sender(URL)
-        observed = Observed(self.failures, self.gateways, server_certificates)
-        self.clerk = Clerk(store, self.sealing, self.sender, observed, clock)
+        sources = Observed(self.failures, self.gateways, server_certificates)
+        self.clerk = Clerk(store, self.sealing, self.sender, sources, clock)
 
     def add(self, who, kind="webhook", name="ops", **values):
         """Create a channel."""

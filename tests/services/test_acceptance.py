@@ -30,7 +30,7 @@ def presenting(certificate) -> Presentation:
 
 
 def terms(*, public: bool = False, **changes) -> Terms:
-    trust, rest = (replace(each, with_public_roots=public) for each in (BOTH, trust_set([OLD], HOST)))
+    trust, rest = (replace(trust_of_one, with_public_roots=public) for trust_of_one in (BOTH, trust_set([OLD], HOST)))
     return replace(Terms(trust, with_upload=True, stored_certificates=(STORED,), without_upload=rest), **changes)
 
 
@@ -47,9 +47,9 @@ def test_without_a_second_verdict_nothing_is_claimed_about_the_upload(without):
 
 
 def test_public_roots_are_a_reason_if_they_are_trusted():
-    both = accept(YES, YES, presenting(PUBLIC), terms(public=True))
-    assert (both.result, both.stored_certificates, both.by_public_roots) == (Result.ANYWAY, (), True)
-    assert both.sentence.endswith("public roots are trusted for this endpoint, too.")
+    acceptance = accept(YES, YES, presenting(PUBLIC), terms(public=True))
+    assert (acceptance.result, acceptance.stored_certificates, acceptance.by_public_roots) == (Result.ANYWAY, (), True)
+    assert acceptance.sentence.endswith("public roots are trusted for this endpoint, too.")
     alias = accept(YES, YES, presenting(OLD), terms(public=True))
     assert (alias.stored_certificates, alias.by_public_roots) == ((STORED,), False)
 
@@ -79,8 +79,8 @@ def test_an_exception_is_the_reason_regardless_of_trust():
 
 
 def test_a_rejection_reports_whether_the_backend_needs_the_replaced_certificate():
-    gone = terms(removed_certificates=(OLD,))
-    assert accept(NO, None, presenting(OLD), gone).needs_removed
-    assert not accept(NO, None, presenting(ROOT), gone).needs_removed
-    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), gone).needs_removed
-    assert accept(Verdict(False, None, by="none"), None, presenting(OLD), gone).result is Result.UNKNOWN
+    conditions = terms(removed_certificates=(OLD,))
+    assert accept(NO, None, presenting(OLD), conditions).needs_removed
+    assert not accept(NO, None, presenting(ROOT), conditions).needs_removed
+    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), conditions).needs_removed
+    assert accept(Verdict(False, None, by="none"), None, presenting(OLD), conditions).result is Result.UNKNOWN

@@ -38,7 +38,7 @@ def actions(store, user):
         return [event.action for event in journal.list_audit_events(session, user.organization)]
 
 
-def refused(accounts, name, password, here, now):
+def refusal_of(accounts, name, password, here, now):
     with pytest.raises(SignInRefused) as refusal:
         accounts.authenticate(name, password, here, now)
     return str(refusal.value)
@@ -56,30 +56,30 @@ def test_of_a_new_password_only_an_argon2id_hash_is_stored(accounts, store, here
 
 
 def test_a_wrong_password_and_an_unknown_name_are_rejected_alike(accounts, berta, password, here, clock):
-    wrong = refused(accounts, berta.name, "wrong", here, clock())
-    refused(accounts, berta.name, "", here, clock())
-    assert refused(accounts, "nobody", password, here, clock()) == wrong
+    wrong = refusal_of(accounts, berta.name, "wrong", here, clock())
+    refusal_of(accounts, berta.name, "", here, clock())
+    assert refusal_of(accounts, "nobody", password, here, clock()) == wrong
 
 
 def test_an_unknown_name_takes_the_same_work(accounts, password, clock, monkeypatch):
     strong = str(uuid.uuid4())
     accounts.ensure_user("first", strong, password, clock(), reset=False)
-    verify, done = PasswordHasher.verify, []
+    verify, parameters = PasswordHasher.verify, []
 
-    def counted(hasher, stored, attempt):
-        done.append(extract_parameters(stored))
-        return verify(hasher, stored, attempt)
+    def count(hasher, stored_hash, attempt):
+        parameters.append(extract_parameters(stored_hash))
+        return verify(hasher, stored_hash, attempt)
 
-    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    monkeypatch.setattr(PasswordHasher, "verify", count)
     for name in (strong, f"not {strong}", f"{strong}\0"):
         for attempt in ("wrong", "", "x" * (MAX_PASSWORD + 1)):
-            refused(accounts, name, attempt, str(uuid.uuid4()), clock())
-    assert len(done) == 3 * 2
-    assert done.count(done[0]) == len(done)  # the same steps and memory for each
+            refusal_of(accounts, name, attempt, str(uuid.uuid4()), clock())
+    assert len(parameters) == 3 * 2
+    assert parameters.count(parameters[0]) == len(parameters)  # the same steps and memory for each
 
 
 def test_an_endless_password_is_rejected(accounts, berta, here, clock):
-    refused(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
+    refusal_of(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
 
 
 def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
@@ -89,20 +89,20 @@ def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
         return refusal.value.seconds
 
     for _ in range(FREE + 1):
-        refused(accounts, berta.name, "wrong", here, clock())
+        refusal_of(accounts, berta.name, "wrong", here, clock())
     assert seconds() == 1
-    refused(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
+    refusal_of(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
     assert seconds() == 2
     assert accounts.authenticate(berta.name, password, here, clock.advance(seconds=2)) == berta
-    refused(accounts, berta.name, "wrong", here, clock())  # earlier failures are forgotten
+    refusal_of(accounts, berta.name, "wrong", here, clock())  # earlier failures are forgotten
 
 
 def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_ones(accounts, berta, clock, monkeypatch):
-    verify, done = PasswordHasher.verify, []
+    verify, attempts = PasswordHasher.verify, []
 
-    def counted(hasher, stored, attempt):
-        done.append(attempt)
-        return verify(hasher, stored, attempt)
+    def count(hasher, stored_hash, attempt):
+        attempts.append(attempt)
+        return verify(hasher, stored_hash, attempt)
 
     def guess(number):
         # An IPv6 host has more addresses than can be counted separately.
@@ -110,10 +110,10 @@ def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_on
             accounts.authenticate(f"{berta.name}{number % 2}", f"wrong {number}", f"2001:db8:9::{number:x}", clock())
         return refusal.type
 
-    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    monkeypatch.setattr(PasswordHasher, "verify", count)
     with ThreadPoolExecutor(24) as pool:
         outcomes = list(pool.map(guess, range(100)))
-    assert (outcomes.count(SignInRefused), outcomes.count(TooManyAttempts), len(done)) == (FREE + 1, 95, FREE + 1)
+    assert (outcomes.count(SignInRefused), outcomes.count(TooManyAttempts), len(attempts)) == (FREE + 1, 95, FREE + 1)
 
 
 def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, berta, here, clock):
@@ -127,18 +127,18 @@ def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, be
         accounts.authenticate(here, "long enough", here, clock())
         return process_time() - start
 
-    verified, remembered = cost(), min(cost() for _ in range(5))
+    first_cost, later_cost = cost(), min(cost() for _ in range(5))
     clock.time += VERIFIED_LASTS
-    assert remembered < verified / 4
-    assert remembered < cost() / 4
+    assert later_cost < first_cost / 4
+    assert later_cost < cost() / 4
 
 
 def test_a_session_stands_for_its_user_until_sign_out(accounts, store, berta, clock):
-    token, other = accounts.start_session(berta, clock()), accounts.start_session(berta, clock())
+    token, second_token = accounts.start_session(berta, clock()), accounts.start_session(berta, clock())
     assert session_principal(store, token, clock()) == Principal(berta.organization, berta.name)
     accounts.end_session(token, clock())
     assert session_principal(store, token, clock()) is None
-    assert session_principal(store, other, clock()) is not None
+    assert session_principal(store, second_token, clock()) is not None
     accounts.end_session(token, clock())
     accounts.end_session("forged", clock())
     assert actions(store, berta) == ["sign in", "sign in", "sign out"]
@@ -152,8 +152,8 @@ def test_a_session_ends_by_time(accounts, store, berta, clock):
 
 def test_a_forged_token_is_rejected(accounts, store, berta, clock):
     token = accounts.start_session(berta, clock())
-    for forged in ("", "x", token[:-1], token + "x", token.swapcase(), "' OR 1=1 --", "\x00", "ü"):
-        assert session_principal(store, forged, clock()) is None
+    for wrong in ("", "x", token[:-1], token + "x", token.swapcase(), "' OR 1=1 --", "\x00", "ü"):
+        assert session_principal(store, wrong, clock()) is None
 
 
 def test_only_the_hash_of_a_token_is_stored(accounts, berta, clock, shared_storage):
@@ -168,7 +168,7 @@ def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, 
     assert accounts.ensure_user(berta.organization, berta.name, "another", clock(), reset=True) is False
     assert actions(store, berta)[-1] == "set password"
     assert session_principal(store, token, clock()) is None
-    refused(accounts, berta.name, password, here, clock())
+    refusal_of(accounts, berta.name, password, here, clock())
     assert accounts.authenticate(berta.name, "another", here, clock()).name == berta.name
 
 

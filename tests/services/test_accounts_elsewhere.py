@@ -121,9 +121,8 @@ def test_of_requests_with_one_refresh_token_one_gets_tokens(
 
     refresh = ask(here, TokenRequest("password", berta.name, password)).refresh
     with ThreadPoolExecutor(4) as pool:
-        grants = list(
-            pool.map(lambda each: ask(each, TokenRequest("refresh_token", refresh=refresh)), [here, elsewhere] * 4)
-        )
+        request = TokenRequest("refresh_token", refresh=refresh)
+        grants = list(pool.map(lambda service: ask(service, request), [here, elsewhere] * 4))
     assert len([grant for grant in grants if grant]) == 1
 
 

@@ -70,8 +70,8 @@ class Installation:
 
     def join(self, number):
         """Join with one of the latest tokens."""
-        for name, text, created in self._tokens[-1 - number :][:1]:
-            is_valid = self._unused.get(name) == text and self.now < created + timedelta(hours=1)
+        for name, text, created_at in self._tokens[-1 - number :][:1]:
+            is_valid = self._unused.get(name) == text and self.now < created_at + timedelta(hours=1)
             try:
                 member = MACHINE.join(self.store, text, self.now)
             except JoinRefused:
@@ -88,20 +88,20 @@ class Installation:
 
     def renew(self, number):
         """Renew one of the accepted certificates, or the oldest one."""
-        candidates = [each for each in self.issued if self._is_accepted(each)] + self.issued[:1]
-        for held in candidates[number : number + 1]:
-            newest = max(each.at for each in self.issued if each.name == held.name)
+        candidates = [certificate for certificate in self.issued if self._is_accepted(certificate)] + self.issued[:1]
+        for certificate in candidates[number : number + 1]:
+            newest = max(other.at for other in self.issued if other.name == certificate.name)
             try:
-                member = renew(self.store, SEALING, held.fingerprint, MACHINE.request(), self.now)
+                member = renew(self.store, SEALING, certificate.fingerprint, MACHINE.request(), self.now)
             except RenewalRefused:
-                assert not self._is_accepted(held)
+                assert not self._is_accepted(certificate)
                 return
             except RenewedJustNow:
                 assert self.now < newest + PAUSE
                 return
-            assert self._is_accepted(held)
-            self._reject(held.name, but=held)
-            self.issued.append(Issued(held.name, member.gateway.certificate.fingerprint, self.now))
+            assert self._is_accepted(certificate)
+            self._reject(certificate.name, but=certificate)
+            self.issued.append(Issued(certificate.name, member.gateway.certificate.fingerprint, self.now))
 
     def revoke(self, name):
         with suppress(NotFound):
@@ -113,19 +113,19 @@ class Installation:
         self.now += time
 
     def check(self):
-        for each in self.issued[-6:]:
-            expected = Peer(each.name, "Default") if self._is_accepted(each) else None
-            assert self._admissions.authorize(each.fingerprint) == expected
-        accepted = [each.name for each in self.issued if self._is_accepted(each)]
-        assert all(accepted.count(name) <= 2 for name in accepted)
+        for certificate in self.issued[-6:]:
+            expected = Peer(certificate.name, "Default") if self._is_accepted(certificate) else None
+            assert self._admissions.authorize(certificate.fingerprint) == expected
+        names = [certificate.name for certificate in self.issued if self._is_accepted(certificate)]
+        assert all(names.count(name) <= 2 for name in names)
 
-    def _is_accepted(self, issued):
-        return issued.accepted and self.now < issued.at + LASTS
+    def _is_accepted(self, certificate):
+        return certificate.accepted and self.now < certificate.at + LASTS
 
     def _reject(self, name, but=None):
-        for each in self.issued:
-            if each.name == name and each is not but:
-                each.accepted = False
+        for certificate in self.issued:
+            if certificate.name == name and certificate is not but:
+                certificate.accepted = False
 
 
 @pytest.mark.parametrize("seed", [0, 5])

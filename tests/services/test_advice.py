@@ -23,14 +23,12 @@ NOW = datetime.now(UTC)
 
 
 def terms(*anchors: Issued, host: str = HOST) -> Terms:
-    return Terms(trust_set([read_certificate(each.der) for each in anchors], reference_identifier(host)))
+    return Terms(trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host)))
 
 
-def advice(
-    reported: Cause, presented: Issued, conditions: Terms, offer: Offer | None = None, **options: bool
-) -> Explanation:
-    chain = chain_of(presented)
-    return advise(find_faults(reported, chain, conditions.trust, NOW), chain, conditions, offer, **options)
+def advice(cause: Cause, leaf: Issued, conditions: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
+    chain = chain_of(leaf)
+    return advise(find_faults(cause, chain, conditions.trust, NOW), chain, conditions, offer, **options)
 
 
 def test_all_faults_are_explained_and_the_first_determines_the_remedy():
@@ -55,9 +53,9 @@ def test_names_are_shown_with_their_kind():
 
 
 def test_the_path_that_was_tried_is_shown_with_its_end():
-    presented = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
+    leaf = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
     offer = Offer(ChainRole.INTERMEDIATE, read_certificate(BY_FIRST.der))
-    explanation = advice(Cause.UNKNOWN_ISSUER, presented, terms(SECOND), offer)
+    explanation = advice(Cause.UNKNOWN_ISSUER, leaf, terms(SECOND), offer)
     path = f"The gateway tried the path CN={HOST} -> CN=cross-signed, whose issuer, CN=first root, is neither sent"
     assert path in explanation.sentence
     assert (
@@ -88,14 +86,14 @@ def test_an_unconfirmed_remedy_suggests_a_test_instead_of_an_import():
 def test_faults_of_stages_that_the_gateway_accepted_are_left_out():
     """The gateway reported the name, so it has accepted the path, whatever a comparison shows."""
     faults = find_faults(Cause.HOSTNAME_MISMATCH, chain_of(issue("other.test", **EXPIRED)), terms().trust, NOW)
-    assert [each.cause for each in faults] == [Cause.HOSTNAME_MISMATCH]
+    assert [fault.cause for fault in faults] == [Cause.HOSTNAME_MISMATCH]
 
 
-@pytest.mark.parametrize("reported", CERTIFICATE_CAUSES)
-def test_the_reported_cause_is_always_among_the_ordered_faults(reported: Cause):
-    faults = find_faults(reported, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
-    causes = [each.cause for each in faults]
-    assert reported in causes
+@pytest.mark.parametrize("cause", CERTIFICATE_CAUSES)
+def test_the_reported_cause_is_always_among_the_ordered_faults(cause: Cause):
+    faults = find_faults(cause, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
+    causes = [fault.cause for fault in faults]
+    assert cause in causes
     assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
 
 
@@ -104,9 +102,9 @@ def test_only_importable_certificates_are_offered():
     chain = chain_of(issue(HOST, by=old).followed_by(old))
     faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)
     assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [ChainRole.LEAF]
-    expired = chain_of(issue(HOST, **EXPIRED))
-    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, expired, terms().trust, NOW)
-    assert not list(possible_offers(faults, expired, terms(), NOW))
+    chain = chain_of(issue(HOST, **EXPIRED))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain, terms().trust, NOW)
+    assert not list(possible_offers(faults, chain, terms(), NOW))
     first, second = (issue(HOST, identified=False) for _ in range(2))
     faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain_of(second), terms(first).trust, NOW)
     assert not list(possible_offers(faults, chain_of(second), terms(first), NOW))

@@ -95,8 +95,8 @@ class Stream:
     def answer(self, count, reason=None):
         """Apply and acknowledge, or reject, the first updates."""
         self.receive()
-        answered, self.waiting = self.waiting[:count], self.waiting[count:]
-        for kind, update in answered:
+        responses, self.waiting = self.waiting[:count], self.waiting[count:]
+        for kind, update in responses:
             if reason is None:
                 self.in_force.update({(kind, resource.name): resource.version for resource in update.resources})
                 for name in update.removed:
@@ -142,7 +142,7 @@ class World:
                 await self.start(name)
             case "kill" if plane and len(self.planes) > 1:
                 self.killed.append(self.planes.pop(name))
-                self.streams = {of: each for of, each in self.streams.items() if each.plane is not plane}
+                self.streams = {of: stream for of, stream in self.streams.items() if stream.plane is not plane}
             case "catch up" if plane:
                 await plane.distributor.catch_up()
             case "write" if plane:
@@ -175,22 +175,23 @@ class World:
 
     def check(self):
         """Check that what any control plane says is enforced is in force at every gateway, except those it names."""
-        needed = self.find_needed()
+        versions = self.find_needed()
         for plane in self.planes.values():
-            said = plane.enforcement()
-            if said.progress is Progress.ENFORCED:
-                for name in self.streams.keys() - set(said.disconnected):
+            enforcement = plane.enforcement()
+            if enforcement.progress is Progress.ENFORCED:
+                for name in self.streams.keys() - set(enforcement.disconnected):
                     has = self.in_force[name]
-                    assert {key: has.get(key) for key in needed} == needed, (plane.name, name, str(said))
+                    assert {key: has.get(key) for key in versions} == versions, (plane.name, name, str(enforcement))
 
     def find_needed(self):
         """Return the versions of the resources that enforce the trust of the origin, as the database has it now."""
         everything = read_everything(self.store, SEALING, utc_now())
-        every = (api for deployed in everything.apis.values() for api in deployed)
-        (api,) = (api for api in every if str(api.endpoints[0].origin) == self.origin)
-        built = build_api(api, everything.trust[api.organization])
-        keys = built.by_policy[OriginTrust(self.origin)]
-        return {key: each.version for each in built.all if (key := (each.type_url, each.name)) in keys}
+        all_apis = (api for revisions in everything.apis.values() for api in revisions)
+        (api,) = (api for api in all_apis if str(api.endpoints[0].origin) == self.origin)
+        resources = build_api(api, everything.trust[api.organization])
+        keys = resources.by_policy[OriginTrust(self.origin)]
+        versions = {(resource.type_url, resource.name): resource.version for resource in resources.all}
+        return {key: version for key, version in versions.items() if key in keys}
 
     def remove_control_planes(self):
         with self.store.note(Topic.CONTROL_PLANES) as session:
@@ -216,21 +217,28 @@ class World:
             for plane in self.planes.values():
                 plane.enforcement()  # reads what the others have written
                 plane.enforcements.settle()
-        said = [plane.enforcement() for plane in self.planes.values()]
-        assert len(set(map(_without_time, said))) == 1, list(map(str, said))
-        assert said[0].gateways == len(self.streams)
-        needed = self.find_needed()
+        enforcements = [plane.enforcement() for plane in self.planes.values()]
+        assert len(set(map(_without_time, enforcements))) == 1, list(map(str, enforcements))
+        assert enforcements[0].gateways == len(self.streams)
+        versions = self.find_needed()
         is_rejected = any(
-            needed.get(key) == rejection.version
+            versions.get(key) == rejection.version
             for stream in self.streams.values()
             for key, rejection in stream.gateway.rejected.items()
         )
         expected = Progress.ENFORCED if self.streams else Progress.NO_GATEWAY
-        assert said[0].progress is (Progress.REFUSED if is_rejected else expected)
+        assert enforcements[0].progress is (Progress.REFUSED if is_rejected else expected)
 
 
-def _without_time(said):
-    return said.progress, said.gateways, said.enforced_on, said.reason, frozenset(said.waiting_for), said.disconnected
+def _without_time(state):
+    return (
+        state.progress,
+        state.gateways,
+        state.enforced_on,
+        state.reason,
+        frozenset(state.waiting_for),
+        state.disconnected,
+    )
 
 
 STEPS = st.one_of(
@@ -256,7 +264,7 @@ def pems():
 
 
 @pytest.fixture
-def enrolled(store):
+def enrollment(store):
     """Enroll the gateways, so that those that aren't connected are named."""
     with store.write() as session:
         for name in GATEWAYS:
@@ -271,8 +279,8 @@ def enrolled(store):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(STEPS, max_size=30))
-def test_a_change_that_counts_as_enforced_is_in_force_everywhere(store, anna, pems, enrolled, steps):
-    del enrolled
+def test_a_change_that_counts_as_enforced_is_in_force_everywhere(store, anna, pems, enrollment, steps):
+    del enrollment
 
     async def story():
         world = World(store, anna, pems)
@@ -289,9 +297,9 @@ def test_a_change_that_counts_as_enforced_is_in_force_everywhere(store, anna, pe
     play(story())
 
 
-def test_a_gateway_that_moves_keeps_what_it_had(store, anna, pems, enrolled):
+def test_a_gateway_that_moves_keeps_what_it_had(store, anna, pems, enrollment):
     """Its new control plane hasn't been notified of the change that it already has."""
-    del enrolled
+    del enrollment
 
     async def story():
         world = World(store, anna, pems)

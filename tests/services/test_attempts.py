@@ -40,7 +40,7 @@ def attempts(store):
 
 
 @pytest.fixture
-def others(store):
+def elsewhere(store):
     """The attempts at another control plane of the same database."""
     return Attempts(store, SEALING)
 
@@ -113,21 +113,21 @@ def test_failures_are_forgotten_after_a_while(attempts, wait):
     assert wait(attempts, later) == 0
 
 
-def test_a_clock_that_was_a_day_ahead_locks_nobody_out(attempts, others, wait):
+def test_a_clock_that_was_a_day_ahead_locks_nobody_out(attempts, elsewhere, wait):
     ahead = NOW + timedelta(days=1)
-    for each in (attempts, others):
-        fail(each, FREE + 4, ahead)
-        assert wait(each, ahead) > 0
-        assert wait(each, NOW) == 0
+    for control_plane in (attempts, elsewhere):
+        fail(control_plane, FREE + 4, ahead)
+        assert wait(control_plane, ahead) > 0
+        assert wait(control_plane, NOW) == 0
     fail(attempts, FREE + 1)
-    assert wait(others, NOW) == 1
+    assert wait(elsewhere, NOW) == 1
 
 
-def test_success_forgets_the_failures_at_every_control_plane(attempts, others, wait):
+def test_success_forgets_the_failures_at_every_control_plane(attempts, elsewhere, wait):
     fail(attempts, FREE)
-    succeed(others)
+    succeed(elsewhere)
     fail(attempts, FREE)
-    assert (wait(attempts, NOW), wait(others, NOW)) == (0, 0)
+    assert (wait(attempts, NOW), wait(elsewhere, NOW)) == (0, 0)
 
 
 def test_names_and_addresses_are_counted_separately(attempts, wait):
@@ -139,19 +139,19 @@ def test_names_and_addresses_are_counted_separately(attempts, wait):
 
 def test_concurrent_attempts_gain_nothing_over_sequential_ones(attempts, wait):
     with ThreadPoolExecutor(16) as pool:
-        begun = [attempt for attempt in pool.map(lambda _: begin(attempts), range(200)) if attempt]
-    assert len(begun) == FREE + 1
+        open_attempts = [attempt for attempt in pool.map(lambda _: begin(attempts), range(200)) if attempt]
+    assert len(open_attempts) == FREE + 1
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(ExitStack.close, begun))
+        list(pool.map(ExitStack.close, open_attempts))
     assert wait(attempts, NOW) == 1
 
 
-def test_failures_at_one_control_plane_delay_attempts_at_all(attempts, others, wait):
-    for control_plane in (attempts, others, attempts, others, attempts):
+def test_failures_at_one_control_plane_delay_attempts_at_all(attempts, elsewhere, wait):
+    for control_plane in (attempts, elsewhere, attempts, elsewhere, attempts):
         begin(control_plane).close()
-    assert (wait(attempts, NOW), wait(others, NOW)) == (1, 1)
-    assert begin(others) is None
-    second = begin(others, NOW + timedelta(seconds=1))  # counted before anyone knows whether it is right
+    assert (wait(attempts, NOW), wait(elsewhere, NOW)) == (1, 1)
+    assert begin(elsewhere) is None
+    second = begin(elsewhere, NOW + timedelta(seconds=1))  # counted before anyone knows whether it is right
     assert begin(attempts, NOW + timedelta(seconds=1)) is None
     second.close()
     assert wait(attempts, NOW + timedelta(seconds=1)) == 2
@@ -165,12 +165,12 @@ def test_an_attempt_that_is_right_costs_no_write_unless_some_failed(attempts, st
 
 
 def test_nobody_can_guess_from_the_database_what_was_typed(attempts, store):
-    typed = "name the password in the wrong field"
-    fail(attempts, 1, keys=(typed,))
+    text = "name the password in the wrong field"
+    fail(attempts, 1, keys=(text,))
     with store.read() as session:
         (key,) = session.scalars(select(FailedAttemptRow.key))
-    assert key == SEALING.digest(typed)
-    assert key not in {hashlib.sha256(typed.encode()).hexdigest(), Sealing(lambda: ()).digest(typed)}
+    assert key == SEALING.digest(text)
+    assert key not in {hashlib.sha256(text.encode()).hexdigest(), Sealing(lambda: ()).digest(text)}
 
 
 def count_rows(store):
@@ -244,7 +244,7 @@ STEPS = st.lists(
 @hypothesis.settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_two_control_planes_allow_few_more_guesses_than_one(store, steps):
     keys = (str(uuid.uuid4()),)
-    control_planes, seconds, allowed, open_attempts = (Attempts(store, SEALING), Attempts(store, SEALING)), 0.0, 0, []
+    control_planes, seconds, guesses, open_attempts = (Attempts(store, SEALING), Attempts(store, SEALING)), 0.0, 0, []
     for step, value in steps:
         if step == "wait":
             seconds += value
@@ -253,12 +253,12 @@ def test_two_control_planes_allow_few_more_guesses_than_one(store, steps):
         elif step == "begin":
             attempt = begin(control_planes[value], NOW + timedelta(seconds=seconds), keys)
             if attempt:
-                allowed += 1
+                guesses += 1
                 open_attempts.append(attempt)
     for attempt in open_attempts:
         attempt.close()
     hypothesis.assume(seconds < FORGOTTEN_AFTER.total_seconds())
-    assert allowed <= guesses_by(seconds) + FREE + 1
+    assert guesses <= guesses_by(seconds) + FREE + 1
 
 
 @pytest.mark.parametrize(

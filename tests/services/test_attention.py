@@ -67,7 +67,7 @@ def test_the_gateway_next_to_a_control_plane_that_was_killed_is_named(store, ann
 @pytest.mark.parametrize("ago", [timedelta(), timedelta(hours=2)])
 def test_neither_a_live_control_plane_nor_one_that_ended_long_ago_needs_attention(store, anna, sources, see, ago):
     see(ago, "unix:")
-    assert [each for each in list_statuses(context_of(store, anna), sources) if not each.connected_since] == []
+    assert [status for status in list_statuses(context_of(store, anna), sources) if not status.connected_since] == []
     assert list(examine_gateways(context_of(store, anna), sources)) == []
 
 
@@ -131,13 +131,13 @@ def test_backends_that_present_something_new_or_untrusted_need_attention(store, 
         watched_endpoints.add(session, [(anna.organization, URL)])
         endpoint = watched_endpoints.list_by_origin(session, anna.organization, [URL])[URL]
 
-    def watch(**seen):
-        presented = Presented("chain", "pizza.test", "CA", clock() + DAY * 90, clock())
+    def watch(**fields):
+        chain = Presented("chain", "pizza.test", "CA", clock() + DAY * 90, clock())
         with store.write() as session:
-            watched_endpoints.save(session, replace(endpoint, presented=presented, **seen))
+            watched_endpoints.save(session, replace(endpoint, presented=chain, **fields))
         return [(item.kind, item.count) for item in examine_presented(context_of(store, anna, clock()))]
 
-    trusted = Coverage("trust", accepted=True, until=clock() + DAY * 90)
-    assert watch(coverage=trusted) == []
+    coverage = Coverage("trust", accepted=True, until=clock() + DAY * 90)
+    assert watch(coverage=coverage) == []
     assert watch(coverage=Coverage("trust", accepted=False, cause="unknown_issuer")) == [("not-covered", 1)]
-    assert watch(coverage=trusted, changes=Changes(at=clock(), key=clock())) == [("changed-certificates", 1)]
+    assert watch(coverage=coverage, changes=Changes(at=clock(), key=clock())) == [("changed-certificates", 1)]

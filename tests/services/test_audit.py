@@ -182,8 +182,8 @@ def test_values_are_listed_before_and_after(action, details, changes):
     event = AuditEvent(
         "default", NOW, "anna", action, "Pizza", "", None, json.loads(json.dumps(audit.to_json(details)))
     )
-    listed = [(change.name, change.before, change.after) for change in list_changes(event)]
-    assert [change for change in listed if change[0] != "endpoint"] == changes
+    values = [(change.name, change.before, change.after) for change in list_changes(event)]
+    assert [change for change in values if change[0] != "endpoint"] == changes
 
 
 @pytest.mark.parametrize("action", Action)
@@ -232,8 +232,8 @@ def attributes():
 
 
 def test_every_action_is_written_by_a_use_case():
-    written = {name for path, name in attributes() if name.startswith("Action.")}
-    assert written >= {f"Action.{member}" for member in Action.__members__}
+    names = {name for path, name in attributes() if name.startswith("Action.")}
+    assert names >= {f"Action.{member}" for member in Action.__members__}
 
 
 def test_every_action_is_about_a_kind_of_object():

@@ -47,8 +47,8 @@ def verify(store, user, expected=""):
     context = context_of(store, user)
     verifier = Verifier(expected)
     newest = audit_log.get_chain(context).newest
-    for each in events_of(context):
-        verifier.add(json.loads(json.dumps(each.members)))
+    for event in events_of(context):
+        verifier.add(json.loads(json.dumps(event.members)))
     return verifier.finish(newest, audit_log.get_chain(context).anchor)
 
 
@@ -124,31 +124,31 @@ def test_an_inserted_event_is_found_and_never_chained(store, storage, anna):
 
 def test_a_rewritten_chain_is_found_only_with_a_hash_that_was_kept_elsewhere(store, storage, anna):
     write(store, anna, 3)
-    kept = newest_of(store, anna).hash
+    newest_hash = newest_of(store, anna).hash
     storage.execute("DELETE FROM audit_event")
     storage.execute("DELETE FROM audit_chain")
     write(store, anna, 4, NOW + DAY)
     assert faults(verify(store, anna)) == []
-    assert faults(verify(store, anna, kept)) == [(Fault.NOT_FOUND, 0, 0)]
+    assert faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
 
 
 def test_an_end_removed_with_its_record_is_found_only_with_a_hash_that_was_kept_elsewhere(store, storage, anna):
     write(store, anna, 3)
-    kept = newest_of(store, anna).hash
+    newest_hash = newest_of(store, anna).hash
     storage.execute("DELETE FROM audit_event WHERE number = 3")
     storage.execute("UPDATE audit_chain SET number = 2, hash = (SELECT hash FROM audit_event WHERE number = 2)")
     assert faults(verify(store, anna)) == []
-    assert faults(verify(store, anna, kept)) == [(Fault.NOT_FOUND, 0, 0)]
+    assert faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
 
 
 def test_retention_keeps_an_anchor(store, anna):
     write(store, anna, 4, NOW - 3 * DAY)
-    kept = newest_of(store, anna).hash
+    newest_hash = newest_of(store, anna).hash
     write(store, anna, 2)
     forget_old_rows(store, NOW, audit_days=1)
     state = audit_log.get_chain(context_of(store, anna))
-    assert (state.anchor.number, state.anchor.hash, state.anchored_at) == (4, kept, NOW)
-    verdict = verify(store, anna, kept)
+    assert (state.anchor.number, state.anchor.hash, state.anchored_at) == (4, newest_hash, NOW)
+    verdict = verify(store, anna, newest_hash)
     assert (verdict.events, verdict.newest.number, verdict.expected_at, faults(verdict)) == (2, 6, 4, [])
 
 
@@ -202,7 +202,7 @@ def test_many_events_of_the_previous_version_are_chained_in_the_background(store
 
 
 def test_two_control_planes_write_one_chain(store, storage, anna):
-    with closing(Store(storage.location)) if store.is_shared else closing(store) as other:
+    with closing(Store(storage.location)) if store.is_shared else closing(store) as second_store:
         for number in range(6):
-            write((store, other)[number % 2], anna)
+            write((store, second_store)[number % 2], anna)
         assert (verify(store, anna).newest.number, faults(verify(store, anna))) == (6, [])

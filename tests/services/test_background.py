@@ -30,7 +30,7 @@ class Task:
         return await asyncio.wait_for(self.runs.get(), PATIENCE)
 
 
-async def failed(background):
+async def until_failing(background):
     async with asyncio.timeout(PATIENCE):
         while not background.failing:  # noqa: ASYNC110 - a state has no event
             await asyncio.sleep(0)
@@ -53,7 +53,7 @@ def test_a_task_that_ends_is_logged_reported_and_restarted(end, reason):
             background.start("second", other.work)
             end(await task.run())
             with capture_logs() as logs:
-                await failed(background)
+                await until_failing(background)
             states = [(state.name, state.failures, state.error) for state in background.states]
             advance(FIRST_PAUSE)
             await task.run()
@@ -75,7 +75,7 @@ def test_pauses_grow_to_a_limit_while_a_task_keeps_failing():
             pause = FIRST_PAUSE
             for _ in range(12):
                 (await task.run()).set_exception(OSError("again"))
-                await failed(background)
+                await until_failing(background)
                 advance(pause / 2)  # as long as the pause before
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)

@@ -21,15 +21,15 @@ ORIGIN = "https://pizza.test"
 @contextmanager
 def statements():
     """Collect the statements that are executed."""
-    executed: list[str] = []
+    all_statements: list[str] = []
 
     def collect(connection, cursor, statement, *_):
         del connection, cursor
-        executed.append(statement)
+        all_statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", collect)
     try:
-        yield executed
+        yield all_statements
     finally:
         event.remove(Engine, "before_cursor_execute", collect)
 
@@ -37,9 +37,9 @@ def statements():
 @pytest.fixture
 def notes(store):
     """The transactions about gateways."""
-    written = []
-    store.on_note(Topic.GATEWAYS, lambda: written.append(1))
-    return written
+    writes = []
+    store.on_note(Topic.GATEWAYS, lambda: writes.append(1))
+    return writes
 
 
 def rows(store, name="a"):
@@ -47,8 +47,8 @@ def rows(store, name="a"):
         return connected_gateways.list_by_control_plane(session, [name])[name]
 
 
-def test_changes_of_many_gateways_take_one_transaction_of_a_few_statements(store, served, notes):
-    del served
+def test_changes_of_many_gateways_take_one_transaction_of_a_few_statements(store, served_api, notes):
+    del served_api
 
     async def story():
         async with control_plane(store, among="a", follows=False) as plane:
@@ -58,13 +58,13 @@ def test_changes_of_many_gateways_take_one_transaction_of_a_few_statements(store
             for gateway in plane.groups.gateways:
                 gateway.started = False
             notes.clear()
-            with statements() as executed:
+            with statements() as all_statements:
                 await plane.records.write_changes()
-            return executed
+            return all_statements
 
-    executed = play(story())
+    all_statements = play(story())
     assert len(notes) == 1
-    assert len(executed) <= 8, executed
+    assert len(all_statements) <= 8, all_statements
     assert len(rows(store)) == 200
 
 
@@ -103,13 +103,13 @@ def test_a_gateway_that_misses_many_resources_still_enforces_what_has_not_change
             b.cache.apply(Resource(CLUSTER, f"c{number}", "1", b"") for number in range(MAX_MISSING + 1))
             b.groups.tell_observers()
             await a.until_true(lambda: a.elsewhere.known.connections["far"].gateway.missing is None)
-            unchanged = a.enforcement(ORIGIN).progress
+            progress = a.enforcement(ORIGIN).progress
             import_another()
             await a.until(ORIGIN, Progress.WAITING)
             await b.published()
             far.answer()
             await a.until(ORIGIN, Progress.ENFORCED)
-            return unchanged
+            return progress
 
     assert play(story()) is Progress.ENFORCED
 

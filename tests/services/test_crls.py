@@ -16,7 +16,7 @@ ROOT = issue(ca=True, common_name="root")
 
 
 @pytest.fixture(autouse=True)
-def _trusted(publish, import_pem, anna):
+def _trust(publish, import_pem, anna):
     publish(anna, "Pizza", URL)
     import_pem(anna, "pizza", URL, ROOT.pem)
 
@@ -30,8 +30,8 @@ def test_an_expired_crl_is_rejected_only_if_it_is_new(store, anna, clock):
     assert codes(change_settings(context_of(store, anna, clock()), URL, draft)) == set()
     later = clock.advance(days=31)
     assert codes(get_settings(context_of(store, anna, later), URL)) == {"crl-expired"}
-    renamed = replace(draft, names=["a.internal"])
-    assert codes(change_settings(context_of(store, anna, later), URL, renamed)) == {"crl-expired"}
+    with_name = replace(draft, names=["a.internal"])
+    assert codes(change_settings(context_of(store, anna, later), URL, with_name)) == {"crl-expired"}
     other = TrustDraft(revocation=revoke(issue(ca=True, common_name="other")))
     for decide in (change_settings, preview_settings):
         with pytest.raises(InvalidFields, match="The CRL of CN=other expired on"):

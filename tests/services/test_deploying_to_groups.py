@@ -42,37 +42,37 @@ def content(plane, group):
     return {(kind, name) for kind in (CLUSTER, SECRET, ROUTES) for name in cache.resources(kind)}
 
 
-async def drained():
+async def drain():
     """Let the time pass after which unused resources are removed."""
     advance(DRAIN + 1)
     for _ in range(3):
         await asyncio.sleep(0)
 
 
-def test_an_api_is_served_only_by_its_groups(store, served, deploy):
+def test_an_api_is_served_only_by_its_groups(store, served_api, deploy):
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
             everything = content(plane, DEFAULT_GROUP)
             assert content(plane, "eu") == set()
-            deploy(served, "eu")
+            deploy(served_api, "eu")
             await plane.published()
             assert content(plane, "eu") == everything
             assert {kind for kind, _ in content(plane, DEFAULT_GROUP)} == {CLUSTER, SECRET}  # for requests in flight
-            await drained()
+            await drain()
             assert content(plane, DEFAULT_GROUP) == set()
-            deploy(served, "eu", DEFAULT_GROUP)
+            deploy(served_api, "eu", DEFAULT_GROUP)
             await plane.published()
             assert content(plane, DEFAULT_GROUP) == content(plane, "eu") == everything
 
     play(story())
 
 
-def test_groups_share_their_resources(store, served, deploy):
+def test_groups_share_their_resources(store, served_api, deploy):
     """Memory doesn't multiply by the number of groups."""
 
     async def story():
         async with control_plane(store) as plane:
-            deploy(served, "eu", DEFAULT_GROUP)
+            deploy(served_api, "eu", DEFAULT_GROUP)
             await plane.published()
             for kind in TYPES:
                 ours = plane.groups.default.resources(kind)
@@ -83,10 +83,12 @@ def test_groups_share_their_resources(store, served, deploy):
     play(story())
 
 
-def test_a_change_is_enforced_once_the_gateways_of_all_groups_of_the_api_have_it(store, served, deploy, import_another):
+def test_a_change_is_enforced_once_the_gateways_of_all_groups_of_the_api_have_it(
+    store, served_api, deploy, import_another
+):
     async def story():
         async with control_plane(store) as plane:
-            deploy(served, "eu", DEFAULT_GROUP)
+            deploy(served_api, "eu", DEFAULT_GROUP)
             await plane.published()
             first, second, third = plane.connect("local"), plane.connect("eu-1", "eu"), plane.connect("eu-2", "eu")
             for gateway in (first, second, third):
@@ -99,21 +101,22 @@ def test_a_change_is_enforced_once_the_gateways_of_all_groups_of_the_api_have_it
             third.answer()
             return waiting, await plane.until(ORIGIN, Progress.ENFORCED)
 
-    waiting, enforced = play(story())
+    waiting, enforcement = play(story())
     assert waiting == Enforcement(Progress.WAITING, 3, 2)
-    assert str(enforced) == f"Enforced on 3 gateways ({enforced.milliseconds} ms)"
+    assert str(enforcement) == f"Enforced on 3 gateways ({enforcement.milliseconds} ms)"
 
 
 def test_gateways_of_other_groups_do_not_count(store, import_another):
     async def story():
         async with control_plane(store) as plane:
-            other = plane.connect("eu-1", "eu")
+            gateway = plane.connect("eu-1", "eu")
             none = plane.enforcement(ORIGIN)
             plane.connect("local").answer()
             import_another()
             await plane.published()
             waiting = plane.enforcement(ORIGIN)
-            assert {name for kind, update in other.receive() if kind != LISTENER for name in update.resources} == set()
+            updates = [update for kind, update in gateway.receive() if kind != LISTENER]
+            assert {name for update in updates for name in update.resources} == set()
             return none, waiting
 
     none, waiting = play(story())
@@ -121,7 +124,7 @@ def test_gateways_of_other_groups_do_not_count(store, import_another):
     assert waiting == Enforcement(Progress.WAITING, 1, 0)
 
 
-def test_gateways_that_have_joined_and_are_not_connected_are_named(store, served, deploy, clock, import_another):
+def test_gateways_that_have_joined_and_are_not_connected_are_named(store, served_api, deploy, clock, import_another):
     """They may still have what was removed, so a change isn't reported without naming them."""
     with store.write() as session:
         for name, group in (("eu-1", "eu"), ("eu-2", "eu"), ("us-1", "us"), ("eu-3", "eu")):
@@ -133,7 +136,7 @@ def test_gateways_that_have_joined_and_are_not_connected_are_named(store, served
 
     async def story():
         async with control_plane(store) as plane:
-            deploy(served, "eu")
+            deploy(served_api, "eu")
             await plane.published()
             nobody = plane.enforcement(ORIGIN)
             plane.connect("eu-1", "eu").answer()
@@ -164,7 +167,7 @@ def test_an_origin_counts_with_the_groups_of_all_apis_that_use_it(store, anna, p
     assert play(story()) == Enforcement(Progress.WAITING, 2, 0)
 
 
-def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, anna, clock, served, deploy):
+def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, anna, clock, served_api, deploy):
     async def story():
         async with control_plane(store) as plane:
 
@@ -175,7 +178,7 @@ def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, a
             for gateway in (local, remote):
                 gateway.answer()
             steps = [routes()]
-            deploy(served, "eu")
+            deploy(served_api, "eu")
             await plane.published()
             remote.answer()
             steps.append(routes())  # the local gateway still has the routes

@@ -51,8 +51,8 @@ def context(store, anna, clock):
 
 @pytest.fixture
 def api(context) -> Api:
-    sealed = seal_drafts(context, SEALING, {"production": basic()})
-    return create_api(context, ApiDraft("Pizza", "/pizza", "1", URL, securities=sealed))
+    securities = seal_drafts(context, SEALING, {"production": basic()})
+    return create_api(context, ApiDraft("Pizza", "/pizza", "1", URL, securities=securities))
 
 
 def credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
@@ -60,14 +60,14 @@ def credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
 
 
 def change(context, api: Api, url: str = URL, draft: SecurityDraft | None = None) -> Api:
-    sealed = seal_drafts(context, SEALING, {"production": draft}) if draft else {}
-    return change_api(context, api.id, endpoints=(url, None), securities=sealed).full_api.api
+    securities = seal_drafts(context, SEALING, {"production": draft}) if draft else {}
+    return change_api(context, api.id, endpoints=(url, None), securities=securities).full_api.api
 
 
 def test_the_secret_is_sealed_in_the_database_and_opened_for_gateways(context, api):
     assert credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
-    stored = get_api(context, api.id).production.security.secret
-    assert b"geheim" not in stored.sealed
+    stored_secret = get_api(context, api.id).production.security.secret
+    assert b"geheim" not in stored_secret.sealed
     assert "geheim" not in repr(api)
     assert "c2hv" not in repr(credential(context, api))
 
@@ -83,9 +83,9 @@ def test_the_same_secret_entered_again_changes_nothing(context, api):
     before = get_api(context, api.id).production.security
     assert change(context, api, draft=basic()).production.security == before
     assert change(context, api, draft=basic("")).production.security == before
-    renamed = change(context, api, draft=basic("", "other")).production.security
-    assert renamed.secret == before.secret
-    assert renamed.version != before.version
+    security = change(context, api, draft=basic("", "other")).production.security
+    assert security.secret == before.secret
+    assert security.version != before.version
     assert change(context, api, draft=basic("new")).production.security.secret.id != before.secret.id
 
 
@@ -94,9 +94,9 @@ def test_the_same_secret_entered_again_changes_nothing(context, api):
 def test_a_stored_secret_stays_with_its_origins(context, api, url, draft):
     with pytest.raises(InvalidFields, match="Enter the secret again"):
         change(context, api, url, draft)
-    copied = copy_api(context, api.id, "2").api
+    copy = copy_api(context, api.id, "2").api
     with pytest.raises(InvalidFields, match="Enter the secret again"):
-        change(context, copied, url, draft)
+        change(context, copy, url, draft)
 
 
 KEY = EndpointSecurity(SecurityKind.API_KEY, header="X-API-Key")
@@ -116,29 +116,29 @@ def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_boun
     assert after.security.secret == before.secret
     assert after.security.password.id != before.password.id
     assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
-    opened = credential(context, api, WITHOUT_OLD)
-    assert (opened.value, opened.password) == ("geheim", "new")
-    assert "new" not in repr(opened)
+    current = credential(context, api, WITHOUT_OLD)
+    assert (current.value, current.password) == ("geheim", "new")
+    assert "new" not in repr(current)
 
     elsewhere = replace(FOR_USER, token=replace(FOR_USER.token, url="https://backend.test/token"))
     field = "endpointConfig.endpoint_security.production."
-    for entered, missing in (
+    for secrets, missing in (
         (("", ""), ["clientSecret", "password"]),
         (("geheim", ""), ["password"]),
         (("", "new"), ["clientSecret"]),
     ):
-        with pytest.raises(InvalidFields, match="Enter the secret again to send it to") as refused:
-            change(context, api, draft=SecurityDraft(elsewhere, *entered))
-        assert list(refused.value.fields()) == [field + name for name in missing]
+        with pytest.raises(InvalidFields, match="Enter the secret again to send it to") as refusal:
+            change(context, api, draft=SecurityDraft(elsewhere, *secrets))
+        assert list(refusal.value.fields()) == [field + name for name in missing]
 
     change(context, api, draft=SecurityDraft(TOKEN))
-    with pytest.raises(InvalidFields, match="Enter the secret") as refused:
+    with pytest.raises(InvalidFields, match="Enter the secret") as refusal:
         change(context, api, draft=SecurityDraft(FOR_USER))
-    assert list(refused.value.fields()) == [field + "password"]
+    assert list(refusal.value.fields()) == [field + "password"]
 
 
 @pytest.mark.parametrize(
-    ("entered", "changed", "why"),
+    ("first", "second", "why"),
     [
         (
             KEY,
@@ -153,23 +153,23 @@ def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_boun
         ),
     ],
 )
-def test_a_stored_secret_is_revealed_in_no_other_way_than_it_was_entered_for(context, api, entered, changed, why):
-    change(context, api, draft=SecurityDraft(entered, "geheim"))
+def test_a_stored_secret_is_revealed_in_no_other_way_than_it_was_entered_for(context, api, first, second, why):
+    change(context, api, draft=SecurityDraft(first, "geheim"))
     with pytest.raises(InvalidFields, match=why):
-        change(context, api, draft=SecurityDraft(changed))
+        change(context, api, draft=SecurityDraft(second))
     with pytest.raises(InvalidFields, match=why):
-        change(context, copy_api(context, api.id, "2").api, draft=SecurityDraft(changed))
-    assert get_api(context, api.id).production.security.header == entered.header
-    again = change(context, api, draft=SecurityDraft(changed, "geheim")).production.security
-    assert replace(again, secret=None) == changed
-    assert change(context, api, draft=SecurityDraft(changed)).production.security == again
-    stricter = change(context, api, draft=SecurityDraft(replace(changed, allow_unencrypted=False)))
+        change(context, copy_api(context, api.id, "2").api, draft=SecurityDraft(second))
+    assert get_api(context, api.id).production.security.header == first.header
+    again = change(context, api, draft=SecurityDraft(second, "geheim")).production.security
+    assert replace(again, secret=None) == second
+    assert change(context, api, draft=SecurityDraft(second)).production.security == again
+    stricter = change(context, api, draft=SecurityDraft(replace(second, allow_unencrypted=False)))
     assert stricter.production.security.secret == again.secret
 
 
 def test_a_secret_entered_for_another_origin_is_bound_to_that_one(context, api):
-    moved = change(context, api, OTHER, basic())
-    assert moved.production.security.secret.origins == {OTHER}
+    moved_api = change(context, api, OTHER, basic())
+    assert moved_api.production.security.secret.origins == {OTHER}
     with pytest.raises(InvalidFields, match="Enter the secret again"):
         change(context, api, URL)
 
@@ -185,30 +185,30 @@ def test_revisions_at_another_origin_keep_its_secret(context, store, api, revisi
         change(context, api, f"https://{number}.test", basic(str(number), "elsewhere"))
     change(context, api, OTHER, basic("other", "elsewhere"))
     credentials = read_everything(store, SEALING, context.now).credentials[api.organization, api.id]
-    moved, old = get_api(context, api.id), replace(api, production=parse_endpoint(URL), revision=1)
-    assert choose_credentials(moved, credentials)["production"].security.username == "elsewhere"
-    kept = choose_credentials(old, credentials)["production"]
+    moved_api, old = get_api(context, api.id), replace(api, production=parse_endpoint(URL), revision=1)
+    assert choose_credentials(moved_api, credentials)["production"].security.username == "elsewhere"
+    first_credential = choose_credentials(old, credentials)["production"]
     origin = old.production.origin
     trust = {origin: build_trust_set(TrustSettings("default", str(origin)), [], origin.reference, context.now)}
-    assert built_value(replace(old, state=State.PUBLISHED), kept, trust) == "Basic c2hvcDpnZWhlaW0="
+    assert built_value(replace(old, state=State.PUBLISHED), first_credential, trust) == "Basic c2hvcDpnZWhlaW0="
     with store.read() as session:
         assert len(list(endpoint_security.list_secrets(session))) == 2
     assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
-    resealed = read_everything(store, WITHOUT_OLD, context.now).credentials[api.organization, api.id]
-    assert all(each.value for each in resealed["production"])
-    restored = restore_revision(context, api.id, revision.id).api
-    assert restored.production.security.username == "shop"
-    assert restored.kept_security == ()
+    credentials_of_api = read_everything(store, WITHOUT_OLD, context.now).credentials[api.organization, api.id]
+    assert all(entry.value for entry in credentials_of_api["production"])
+    restored_api = restore_revision(context, api.id, revision.id).api
+    assert restored_api.production.security.username == "shop"
+    assert restored_api.kept_security == ()
 
 
 def test_removing_endpoint_security_applies_to_revisions_without_other_origins(context, api, revision):
     change_api(context, api.id, securities={"production": None})
-    assert chosen(context, api) is None
+    assert find_credential(context, api) is None
     change(context, api, URL, basic("geheim"))
     change_api(context, api.id, endpoints=(OTHER, None), securities={"production": None})
-    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    assert find_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     change_api(context, api.id, endpoints=(None, None))
-    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    assert find_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     assert get_api(context, api.id).production is None
     assert restore_revision(context, api.id, revision.id).api.production.security.username == "shop"
 
@@ -216,32 +216,32 @@ def test_removing_endpoint_security_applies_to_revisions_without_other_origins(c
 def test_a_revision_with_a_group_keeps_the_secret_of_all_members(context, api):
     group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(parse_endpoint("https://second.test/base")),))
     origins = {"https://backend.test", "https://second.test"}
-    both, one = (seal_drafts(context, SEALING, {"production": basic(secret)}) for secret in ("both", "one"))
-    change_api(context, api.id, groups={"production": group}, securities=both)
+    securities, one = (seal_drafts(context, SEALING, {"production": basic(secret)}) for secret in ("both", "one"))
+    change_api(context, api.id, groups={"production": group}, securities=securities)
     create_revision(context, api.id)
     change_api(context, api.id, groups={"production": None}, securities=one)
-    kept = chosen(context, replace(api, production_group=group))
-    assert kept.security.secret.origins == origins
-    assert kept.can_be_sent_to(origins, verified=True)
+    first_credential = find_credential(context, replace(api, production_group=group))
+    assert first_credential.security.secret.origins == origins
+    assert first_credential.can_be_sent_to(origins, verified=True)
 
 
 def test_a_secret_is_deleted_with_the_last_revision_that_needs_it(context, store, api, revision):
     second = create_revision(context, api.id)
     change(context, api, OTHER, basic("other"))
     delete_revision(context, api.id, revision.id)
-    assert chosen(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    assert find_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     delete_revision(context, api.id, second.id)
     with store.read() as session:
-        (left,) = endpoint_security.list_secrets(session)
-    assert left[1].origins == {OTHER}
+        (remaining,) = endpoint_security.list_secrets(session)
+    assert remaining[1].origins == {OTHER}
     change(context, api, URL, basic("again"))
     assert get_api(context, api.id).kept_security == ()
 
 
-def chosen(context, api: Api) -> Credential | None:
+def find_credential(context, api: Api) -> Credential | None:
     """Return the credential of a revision with the production endpoints of *api*."""
-    stored = read_everything(context.store, SEALING, context.now).credentials.get((api.organization, api.id), {})
-    return choose_credentials(replace(api, revision=1), stored).get("production")
+    credentials = read_everything(context.store, SEALING, context.now).credentials.get((api.organization, api.id), {})
+    return choose_credentials(replace(api, revision=1), credentials).get("production")
 
 
 @pytest.mark.sqlite(reason="backups of PostgreSQL are read after they are restored")
@@ -252,13 +252,13 @@ def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
     create_channel(context, SEALING, "Hook", "slack", hook)
     opened_channel = Secrets("https://hook.test/path").to_bytes()
     with open_to_read(database) as connection:
-        every = list(contents.list_sealed_secrets(connection))
-    opened = {SEALING.open(each.sealed, each.organization, each.row) for each in every}
-    assert opened == {b"geheim", b"other", b"third", opened_channel}
+        rows = list(contents.list_sealed_secrets(connection))
+    values = {SEALING.open(row.sealed, row.organization, row.row) for row in rows}
+    assert values == {b"geheim", b"other", b"third", opened_channel}
     with store.read() as session:
-        every = list(inspection.list_sealed_secrets(session))
-    listed = {(what, SEALING.open(sealed, owner, row)) for owner, row, what, sealed in every}
-    assert listed == {
+        rows = list(inspection.list_sealed_secrets(session))
+    values = {(what, SEALING.open(sealed_secret, owner, row)) for owner, row, what, sealed_secret in rows}
+    assert values == {
         ("https://backend.test", b"geheim"),
         (f"{OTHER}, https://login.test", b"other"),
         (f"{OTHER}, https://login.test", b"third"),
@@ -268,8 +268,8 @@ def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
 
 
 def test_a_copy_has_the_same_secret(context, api):
-    copied = copy_api(context, api.id, "2").api
-    assert credential(context, copied) == credential(context, api)
+    copy = copy_api(context, api.id, "2").api
+    assert credential(context, copy) == credential(context, api)
 
 
 def test_a_new_sealing_key_keeps_secrets_and_without_the_old_one_nothing_is_sent(context, store, api, clock):
@@ -280,22 +280,23 @@ def test_a_new_sealing_key_keeps_secrets_and_without_the_old_one_nothing_is_sent
     assert credential(context, api, WITHOUT_OLD).security.version == version
 
 
-def built_value(api: Api, stored: Credential, trust=None) -> str | None:
+def built_value(api: Api, stored_credential: Credential, trust=None) -> str | None:
     """Return the value that gateways send, empty if they reject requests; None if there is no filter."""
-    resources = build_api(api, trust or {}, credentials={"production": stored})
+    resources = build_api(api, trust or {}, credentials={"production": stored_credential})
     if "credential_injector" not in str(Cluster.FromString(resources.clusters[0].body)):
         return None
     return Secret.FromString(resources.secrets[-1].body).generic_secret.secret.inline_string
 
 
 def test_a_cluster_with_another_origin_gets_no_secret_whatever_the_database_says(context, api):
-    stored = credential(context, api)
-    here = stored.security.secret
-    for origins, allowed, value in (
-        ({"http://backend.test"}, True, stored.value),
+    stored_credential = credential(context, api)
+    here = stored_credential.security.secret
+    for origins, is_allowed, value in (
+        ({"http://backend.test"}, True, stored_credential.value),
         ({"http://backend.test"}, False, ""),
         ({URL.removesuffix("/base")}, True, ""),
     ):
-        security = replace(stored.security, allow_unencrypted=allowed, secret=replace(here, origins=frozenset(origins)))
-        moved = replace(api, production=parse_endpoint("http://backend.test"), state=State.PUBLISHED)
-        assert built_value(moved, replace(stored, security=security)) == value
+        secret = replace(here, origins=frozenset(origins))
+        security = replace(stored_credential.security, allow_unencrypted=is_allowed, secret=secret)
+        moved_api = replace(api, production=parse_endpoint("http://backend.test"), state=State.PUBLISHED)
+        assert built_value(moved_api, replace(stored_credential, security=security)) == value

@@ -24,14 +24,14 @@ GROUP = EndpointGroup(GroupKind.LOAD_BALANCE, tuple(Member(parse_endpoint(url)) 
 
 
 @pytest.fixture
-def grouped(served, store, anna, clock):
+def grouped_api(served_api, store, anna, clock):
     """An API whose group has three endpoints, the second of which differs from the third only in its port."""
-    return apis.change_api(context_of(store, anna, clock()), served.id, groups={"production": GROUP}).full_api.api
+    return apis.change_api(context_of(store, anna, clock()), served_api.id, groups={"production": GROUP}).full_api.api
 
 
-def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(store, anna, clock, grouped):
-    cluster = f"{grouped.organization}/{grouped.id}/production"
-    one, two, port = (str(member.endpoint.origin) for member in grouped.members("production"))
+def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(store, anna, clock, grouped_api):
+    cluster = f"{grouped_api.organization}/{grouped_api.id}/production"
+    one, two, port = (str(member.endpoint.origin) for member in grouped_api.members("production"))
 
     async def story():
         async with control_plane(store) as plane:
@@ -40,11 +40,12 @@ def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(
 
             def states(*, by=anna, origins=(one, two, port)):
                 sources = Sources(plane.name, plane.groups, plane.states, plane.elsewhere)
-                every = list_endpoint_health(context_of(store, by, clock()), sources, plane.enforcements, grouped.id)
-                found = {str(each.endpoint.origin): [place.state for place in each.gateways] for each in every}
-                assert set(found) == set(origins)
-                assert all(len(each) == 1 for each in found.values())
-                return [found[origin][0] for origin in origins]
+                context = context_of(store, by, clock())
+                endpoints = list_endpoint_health(context, sources, plane.enforcements, grouped_api.id)
+                places = {str(endpoint.endpoint.origin): endpoint.gateways for endpoint in endpoints}
+                assert set(places) == set(origins)
+                assert all(len(gateways) == 1 for gateways in places.values())
+                return [places[origin][0].state for origin in origins]
 
             def report(health, **changes):
                 plane.states.take("eu-1", Report(clock(), clock(), "1", health=health), clock(), **changes)
@@ -61,30 +62,30 @@ def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(
             assert states() == unknown  # its version doesn't report the health
             report(MemberHealth(is_complete=False))
             assert states() == unknown
-            suspended = UnhealthyMember(cluster, "two.test:8443", "192.0.2.1:8443", HealthCause.FAILURES, clock())
-            other = replace(suspended, cluster=f"other/{grouped.id}/production", member="two.test")
-            newer = replace(suspended, member="two.test", cause="added later", since=None)
-            report(MemberHealth((suspended, other)))
+            member = UnhealthyMember(cluster, "two.test:8443", "192.0.2.1:8443", HealthCause.FAILURES, clock())
+            foreign = replace(member, cluster=f"other/{grouped_api.id}/production", member="two.test")
+            newer = replace(member, member="two.test", cause="added later", since=None)
+            report(MemberHealth((member, foreign)))
             assert states() == [HealthState.AVAILABLE, HealthState.AVAILABLE, HealthState.SUSPENDED]
-            report(MemberHealth((newer, replace(suspended, cluster=f"{cluster}/upgrade"))))
+            report(MemberHealth((newer, replace(member, cluster=f"{cluster}/upgrade"))))
             assert states() == [HealthState.AVAILABLE, HealthState.UNHEALTHY, HealthState.SUSPENDED]
             report(MemberHealth())
             clock.advance(seconds=1)
-            apis.change_api(context_of(store, anna, clock()), grouped.id, groups={"production": GROUP})
+            apis.change_api(context_of(store, anna, clock()), grouped_api.id, groups={"production": GROUP})
             await plane.published()
             gateway.answer()
             assert states() == unknown  # the report is older than the change
             clock.advance(seconds=1)
             report(MemberHealth())
             assert states() == good
-            revision = create_revision(context_of(store, anna, clock()), grouped.id)
-            deploy_revision(context_of(store, anna, clock()), grouped.id, revision.id, {DEFAULT_GROUP: True})
+            revision = create_revision(context_of(store, anna, clock()), grouped_api.id)
+            deploy_revision(context_of(store, anna, clock()), grouped_api.id, revision.id, {DEFAULT_GROUP: True})
             await plane.published()
             gateway.answer()
             clock.advance(seconds=1)
-            report(MemberHealth((suspended,)))  # of the working copy, for requests in flight
+            report(MemberHealth((member,)))  # of the working copy, for requests in flight
             assert states() == good
-            report(MemberHealth((replace(suspended, cluster=f"{cluster}/r1"),)))
+            report(MemberHealth((replace(member, cluster=f"{cluster}/r1"),)))
             assert states() == [HealthState.AVAILABLE, HealthState.AVAILABLE, HealthState.SUSPENDED]
             plane.states.disconnect("eu-1", clock())
             gateway.disconnect()
@@ -93,8 +94,8 @@ def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(
     play(story())
 
 
-def test_every_address_of_an_endpoint_is_listed_with_its_reason(store, anna, clock, grouped):
-    cluster, since = f"{grouped.organization}/{grouped.id}/production", clock() - timedelta(hours=1)
+def test_every_address_of_an_endpoint_is_listed_with_its_reason(store, anna, clock, grouped_api):
+    cluster, since = f"{grouped_api.organization}/{grouped_api.id}/production", clock() - timedelta(hours=1)
 
     async def story():
         async with control_plane(store) as plane:
@@ -106,11 +107,12 @@ def test_every_address_of_an_endpoint_is_listed_with_its_reason(store, anna, clo
             )
             plane.states.take("eu-1", Report(clock(), clock(), "1", health=MemberHealth(unhealthy)), clock())
             sources = Sources(plane.name, plane.groups, plane.states, plane.elsewhere)
-            every = list_endpoint_health(context_of(store, anna, clock()), sources, plane.enforcements, grouped.id)
-            return next(each.gateways for each in every if str(each.endpoint.origin) == TWO)
+            context = context_of(store, anna, clock())
+            endpoints = list_endpoint_health(context, sources, plane.enforcements, grouped_api.id)
+            return next(endpoint.gateways for endpoint in endpoints if str(endpoint.endpoint.origin) == TWO)
 
     places = play(story())
-    assert [(each.address, each.since, each.status) for each in places] == [
+    assert [(place.address, place.since, place.status) for place in places] == [
         ("192.0.2.1:443", since, 503),
         ("192.0.2.2:443", since, 503),
     ]

@@ -19,8 +19,8 @@ from services.control_plane import ListeningGateway, control_plane, play
 URL = ORIGIN = "https://pizza.test"
 
 
-def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served, import_another):
-    lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Demote to Created")
+def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served_api, import_another):
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), served_api.id, "Demote to Created")
 
     async def story():
         async with control_plane(store) as plane:
@@ -60,15 +60,15 @@ def test_a_change_is_enforced_once_every_gateway_has_acknowledged_it(store, impo
             first.answer(only=SECRET)
             waiting = plane.enforcement(ORIGIN)
             second.answer()
-            enforced = await plane.until(ORIGIN, Progress.ENFORCED)
-            return waiting, enforced
+            enforcement = await plane.until(ORIGIN, Progress.ENFORCED)
+            return waiting, enforcement
 
-    waiting, enforced = play(story())
+    waiting, enforcement = play(story())
     assert waiting == Enforcement(Progress.WAITING, 2, 1)
     assert str(waiting) == "Waiting for two (1 of 2)"
-    assert (enforced.gateways, enforced.enforced_on) == (2, 2)
-    assert enforced.milliseconds > 0
-    assert str(enforced) == f"Enforced on 2 gateways ({enforced.milliseconds} ms)"
+    assert (enforcement.gateways, enforcement.enforced_on) == (2, 2)
+    assert enforcement.milliseconds > 0
+    assert str(enforcement) == f"Enforced on 2 gateways ({enforcement.milliseconds} ms)"
 
 
 def test_trust_from_before_this_start_is_enforced_without_a_time(store, import_another):
@@ -94,18 +94,18 @@ def test_a_rejection_is_reported_in_the_gateways_words_until_the_next_change(sto
             await plane.published()
             good.answer()
             bad.answer("Failed to load trusted CA certificates")
-            refused = plane.enforcement(ORIGIN)
+            rejection = plane.enforcement(ORIGIN)
             import_another("b")
             await plane.published()
             waiting = plane.enforcement(ORIGIN)
             for gateway in (good, bad):
                 gateway.answer()
-            return refused, waiting, await plane.until(ORIGIN, Progress.ENFORCED)
+            return rejection, waiting, await plane.until(ORIGIN, Progress.ENFORCED)
 
-    refused, waiting, enforced = play(story())
-    assert refused == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
-    assert str(refused) == "Rejected by bad: Failed to load trusted CA certificates"
-    assert (waiting.progress, enforced.enforced_on) == (Progress.WAITING, 2)
+    rejection, waiting, enforcement = play(story())
+    assert rejection == Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
+    assert str(rejection) == "Rejected by bad: Failed to load trusted CA certificates"
+    assert (waiting.progress, enforcement.enforced_on) == (Progress.WAITING, 2)
 
 
 def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_another):
@@ -131,20 +131,20 @@ def test_a_change_is_enforced_even_if_following_it_failed_once(store, import_ano
 
 
 def test_failures_count_as_soon_as_an_api_is_sent_to_gateways_and_are_forgotten_once_a_change_is_enforced(
-    store, anna, clock, served, import_another
+    store, anna, clock, served_api, import_another
 ):
     """A caller may get the failure of a new API before the publisher knows that it is served."""
     forgotten = []
     import_another("a")
-    lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Demote to Created")
+    lifecycle.change_lifecycle(context_of(store, anna, clock()), served_api.id, "Demote to Created")
 
     async def story():
         async with control_plane(store, forget_failures=lambda *api: forgotten.append(api[:2])) as plane:
             gateway = plane.connect("edge")
             gateway.answer()
-            lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, "Publish")
+            lifecycle.change_lifecycle(context_of(store, anna, clock()), served_api.id, "Publish")
             await plane.published()
-            assert forgotten == [("default", served.id)]
+            assert forgotten == [("default", served_api.id)]
             for only in (CLUSTER, None):  # in force one after the other
                 gateway.answer(only=only)
             await plane.until(ORIGIN, Progress.ENFORCED)
@@ -215,7 +215,7 @@ def test_organizations_see_only_their_own_trust(store, otto, clock, import_anoth
             plane.connect("edge").answer()
             import_another()
             await plane.published()
-            mine, other = plane.enforcement(ORIGIN), plane.enforcement(ORIGIN, "other")
-            return mine.progress, other.progress, plane.enforcement(ORIGIN, "nobody").progress
+            mine, theirs = plane.enforcement(ORIGIN), plane.enforcement(ORIGIN, "other")
+            return mine.progress, theirs.progress, plane.enforcement(ORIGIN, "nobody").progress
 
     assert play(story()) == (Progress.WAITING, Progress.ENFORCED, Progress.NOT_SERVED)

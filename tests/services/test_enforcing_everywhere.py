@@ -63,8 +63,8 @@ def test_a_rejection_is_reported_everywhere_in_the_gateways_words(store, import_
             near.answer()
             far.answer("Failed to load trusted CA certificates", only=SECRET)
             far.answer()
-            refused = Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
-            await until((a, b), refused)
+            rejection = Enforcement(Progress.REFUSED, 2, 1, reason="Failed to load trusted CA certificates")
+            await until((a, b), rejection)
             import_another("second")
             for plane in (a, b):
                 await plane.published()
@@ -73,8 +73,8 @@ def test_a_rejection_is_reported_everywhere_in_the_gateways_words(store, import_
     play(story())
 
 
-def test_a_gateway_that_moves_is_counted_once(store, served):
-    del served
+def test_a_gateway_that_moves_is_counted_once(store, served_api):
+    del served_api
 
     async def story():
         async with two(store) as (a, b):
@@ -118,8 +118,8 @@ def test_the_gateways_of_a_killed_control_plane_count_until_it_is_no_longer_live
             await a.until(ORIGIN, Progress.ENFORCED)
             return alone, a.enforcement(ORIGIN)
 
-    alone, moved = play(story())
-    assert (alone.gateways, moved.gateways) == (1, 2)
+    alone, after = play(story())
+    assert (alone.gateways, after.gateways) == (1, 2)
 
 
 def test_after_a_failover_that_lost_changes_a_control_plane_counts_once_it_has_read_what_is_left(
@@ -163,21 +163,21 @@ def test_every_control_plane_shows_all_gateways_and_where_they_are_connected(sto
 
             def statuses_at(plane):
                 sources = Sources(plane.name, plane.groups, plane.states, plane.elsewhere)
-                every = statuses.list_statuses(context_of(store, anna, clock()), sources)
-                return {status.name: status for status in every}
+                all_statuses = statuses.list_statuses(context_of(store, anna, clock()), sources)
+                return {status.name: status for status in all_statuses}
 
             for plane in (a, b):
                 await plane.until_true(
-                    lambda plane=plane: [each.control_plane for each in statuses_at(plane).values()] == ["a", "b"]
+                    lambda plane=plane: [status.control_plane for status in statuses_at(plane).values()] == ["a", "b"]
                 )
-            shown = statuses_at(a)["local@b"]
+            remote = statuses_at(a)["local@b"]
             own = statuses_at(b)["local@b"]
             far.disconnect()
             b.states.disconnect("local@b", clock())
             await a.until_true(lambda: statuses_at(a)["local@b"].connected_since is None)
-            return shown, own, statuses_at(a)["local@b"]
+            return remote, own, statuses_at(a)["local@b"]
 
-    shown, own, gone = play(story())
-    assert (shown.reported_state.report, shown.connected_since) == (report, own.connected_since)
-    assert (shown.state, shown.applied_revision, shown.behind) == (own.state, own.applied_revision, own.behind)
-    assert (gone.control_plane, gone.reported_state.report) == ("", report)
+    remote, own, after = play(story())
+    assert (remote.reported_state.report, remote.connected_since) == (report, own.connected_since)
+    assert (remote.state, remote.applied_revision, remote.behind) == (own.state, own.applied_revision, own.behind)
+    assert (after.control_plane, after.reported_state.report) == ("", report)

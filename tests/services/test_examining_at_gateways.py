@@ -31,12 +31,12 @@ def report(failures, api, gateway):
     )
 
 
-async def examined(failures, api, gateway):
+async def until_probe(failures, api, gateway):
     """Wait until the failure at *gateway* has a test, and return it."""
     async with asyncio.timeout(PATIENCE):
         while True:
             (latest,) = failures.of_api(api).values()
-            probes = {each.latest.gateway: each.latest.probe for each in latest}
+            probes = {failure.latest.gateway: failure.latest.probe for failure in latest}
             if probes[gateway]:
                 return probes
             await asyncio.sleep(0.005)
@@ -54,7 +54,7 @@ def test_a_backend_that_waits_for_its_test_keeps_its_turn(store, anna, publish, 
             report(failures, first, GATEWAY)
             following_failures = asyncio.create_task(examination.follow())
             # This gateway has no Envoy, so it isn't asked about the second one at once.
-            assert (await examined(failures, first, GATEWAY))[GATEWAY]
+            assert (await until_probe(failures, first, GATEWAY))[GATEWAY]
             following_failures.cancel()
 
     with Backend(PRESENTED) as backend:
@@ -72,15 +72,16 @@ def test_a_failing_backend_is_examined_from_where_it_failed(store, anna, publish
             report(failures, first, "local")
             report(failures, first, GATEWAY)
             report(failures, second, GATEWAY)
-            tests = await examined(failures, first, GATEWAY)
+            tests = await until_probe(failures, first, GATEWAY)
             # "local" isn't connected, and nothing else is asked in its place.
             assert tests["local"] is None
-            assert [each.fingerprint for each in tests[GATEWAY].presented] == [read(PRESENTED).fingerprint]
+            (certificate,) = tests[GATEWAY].presented
+            assert certificate.fingerprint == read(PRESENTED).fingerprint
             advance(AGAIN_AFTER)
             report(failures, first, GATEWAY)
             failures.forget(first.organization, first.id, utc_now())  # a change is in force before the test
             report(failures, second, GATEWAY)
-            assert (await examined(failures, second, GATEWAY))[GATEWAY]
+            assert (await until_probe(failures, second, GATEWAY))[GATEWAY]
             following_failures.cancel()
             # This gateway has no Envoy, so it wasn't asked about the next failure at once.
             assert backend.connections == 2

@@ -17,7 +17,7 @@ from services.conftest import PIZZA
 from services.control_plane import SEALING
 
 REASON = "the backend's team renews it today"
-pytestmark = pytest.mark.usefixtures("served")
+pytestmark = pytest.mark.usefixtures("served_api")
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def test_an_expired_exception_is_not_in_force_even_before_it_is_deleted(store, a
 
 def test_the_trust_of_gateways_is_off_only_for_the_origin_of_the_exception(store, anna, grant, publish):
     publish(anna, "Pasta", "https://pasta.test")
-    granted = grant(anna, 2).settings.exception
+    exception = grant(anna, 2).settings.exception
     trust = read_everything(store, SEALING, utc_now()).trust[anna.organization]
-    ends = {str(origin): each.unverified_until for origin, each in trust.items()}
-    assert ends == {PIZZA: granted.ends_at, "https://pasta.test": None}
+    ends = {str(origin): trust_of_origin.unverified_until for origin, trust_of_origin in trust.items()}
+    assert ends == {PIZZA: exception.ends_at, "https://pasta.test": None}
 
 
 def test_an_exception_of_one_organization_does_not_affect_another(store, anna, otto, clock, grant, publish):
@@ -93,16 +93,15 @@ def test_an_exception_of_one_organization_does_not_affect_another(store, anna, o
     assert trust_settings.list_exceptions(context_of(store, otto, clock())) == []
     with pytest.raises(InvalidField):
         trust_settings.grant_exception(context_of(store, otto, clock()), "https://anna.test", REASON, clock())
-    assert [
-        each.unverified_until for each in read_everything(store, SEALING, utc_now()).trust[otto.organization].values()
-    ] == [None]
+    trust = read_everything(store, SEALING, utc_now()).trust[otto.organization]
+    assert [trust_of_origin.unverified_until for trust_of_origin in trust.values()] == [None]
 
 
 def test_trust_settings_reach_the_gateways_unchanged(store, anna, clock, import_pem):
     import_pem(anna, "a", PIZZA, issue("pizza.test").pem)
     draft = TrustDraft(names=["other.test"], spki_pins=["ab" * 32], sni="", tls_minimum="1.3")
-    decided = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)
+    decision = trust_settings.change_settings(context_of(store, anna, clock()), PIZZA, draft)
     (trust,) = read_everything(store, SEALING, utc_now()).trust[anna.organization].values()
-    assert trust == decided.trust
+    assert trust == decision.trust
     assert trust.names[0].value == "other.test"
     assert len(trust.anchors) == 1

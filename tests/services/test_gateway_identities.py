@@ -41,14 +41,14 @@ SEALING = Sealing(lambda: (KEY,))
 ORIGIN = "https://pizza.test"
 
 
-def both(issued):
-    return issued.chain_pem + issued.key_pem
+def pem_and_key(leaf):
+    return leaf.chain_pem + leaf.key_pem
 
 
 @pytest.fixture
 def present(store, clock):
     return lambda who, issued=OWN, url=PIZZA: (
-        use.import_gateway_identity(context_of(store, who, clock()), SEALING, url, both(issued), None).entry
+        use.import_gateway_identity(context_of(store, who, clock()), SEALING, url, pem_and_key(issued), None).entry
     )
 
 
@@ -90,13 +90,13 @@ def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, cl
     assert theirs.id != mine.id
 
 
-def test_the_permission_is_checked_first(store, clock, anna, served, present, ask):
-    del served
+def test_the_permission_is_checked_first(store, clock, anna, served_api, present, ask):
+    del served_api
     present(anna)
     ask(anna)
     nobody = replace(anna, permissions=frozenset(Permission) - {Permission.MANAGE_GATEWAY_IDENTITIES})
     before = contents(store), use.get_gateway_identity(context_of(store, anna), PIZZA)
-    for refused in (
+    for attempt in (
         lambda: use.import_gateway_identity(context_of(store, nobody, clock()), SEALING, "no url", b"", None),
         lambda: use.make_request(context_of(store, nobody, clock()), SEALING, "no url", RequestDraft("")),
         lambda: use.import_answer(context_of(store, nobody, clock()), SEALING, "no url", b""),
@@ -104,7 +104,7 @@ def test_the_permission_is_checked_first(store, clock, anna, served, present, as
         lambda: use.remove_gateway_identity(context_of(store, nobody, clock()), "no url"),
     ):
         with pytest.raises(NotPermitted, match="client_certificates"):
-            refused()
+            attempt()
     assert (contents(store), use.get_gateway_identity(context_of(store, nobody), PIZZA)) == before
 
 
@@ -113,8 +113,8 @@ def test_users_have_the_permissions_of_their_known_roles(runtime, store, clock, 
         for name, roles in (("few", frozenset()), ("all", frozenset({"viewer", "of tomorrow"}))):
             accounts.insert_user(session, User(name, anna.organization, name, "x", roles), clock())
     with store.read() as session:
-        few, every = (accounts.get_user_by_name(session, name) for name in ("few", "all"))
-    token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, every)}
+        few, admin = (accounts.get_user_by_name(session, name) for name in ("few", "all"))
+    token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, admin)}
     assert session_principal(runtime.store, token["few"], clock()).permissions == frozenset()
     assert session_principal(runtime.store, token["all"], clock()).permissions == ROLES[Role.VIEWER]
 
@@ -123,48 +123,48 @@ def test_users_have_the_permissions_of_their_known_roles(runtime, store, clock, 
     ("url", "error"),
     [("https://nobody.test", InvalidField), ("http://pizza.test", EndpointNeedsNoCertificate), ("x", InvalidField)],
 )
-def test_only_https_endpoints_of_an_api_have_an_identity(anna, served, present, url, error):
-    del served
+def test_only_https_endpoints_of_an_api_have_an_identity(anna, served_api, present, url, error):
+    del served_api
     with pytest.raises(error):
         present(anna, OWN, url)
 
 
-def test_an_expired_certificate_is_rejected(anna, served, present):
-    del served
+def test_an_expired_certificate_is_rejected(anna, served_api, present):
+    del served_api
     with pytest.raises(CertificateExpired, match="every backend would reject it"):
         present(anna, issue(common_name="old", start=-9 * DAY, end=-DAY))
 
 
 def test_a_request_stays_pending_until_its_signed_certificate_is_imported(
-    store, anna, served, present, ask, import_answer
+    store, anna, served_api, present, ask, import_answer
 ):
-    del served
+    del served_api
     present(anna)
     entry = ask(anna)
     assert (entry.own.subject, entry.pending.request.subject) == ("CN=own", "CN=me")
-    assert [each.subject for each in identities(store)[ORIGIN].chain] == ["CN=own"]
-    answered = import_answer(anna, answer(entry.pending.request.pem, CA).chain_pem)
-    assert (answered.own.subject, answered.pending) == ("CN=me", None)
-    assert [each.subject for each in identities(store)[ORIGIN].chain] == ["CN=me"]
+    assert [certificate.subject for certificate in identities(store)[ORIGIN].chain] == ["CN=own"]
+    state = import_answer(anna, answer(entry.pending.request.pem, CA).chain_pem)
+    assert (state.own.subject, state.pending) == ("CN=me", None)
+    assert [certificate.subject for certificate in identities(store)[ORIGIN].chain] == ["CN=me"]
 
 
-def test_an_import_leaves_a_request_pending(anna, served, present, ask, import_answer):
-    del served
+def test_an_import_leaves_a_request_pending(anna, served_api, present, ask, import_answer):
+    del served_api
     pem = ask(anna).pending.request.pem
     assert present(anna).pending.request.pem == pem
     assert import_answer(anna, answer(pem, CA).pem).own.subject == "CN=me"
 
 
-def test_a_certificate_signed_for_another_request_is_rejected(anna, served, ask, import_answer):
-    del served
+def test_a_certificate_signed_for_another_request_is_rejected(anna, served_api, ask, import_answer):
+    del served_api
     first = ask(anna).pending.request.pem
     ask(anna)
     with pytest.raises(KeyMismatch):
         import_answer(anna, answer(first, CA).pem)
 
 
-def test_a_discarded_request_is_deleted_and_the_current_identity_stays(store, clock, anna, served, present, ask):
-    del served
+def test_a_discarded_request_is_deleted_and_the_current_identity_stays(store, clock, anna, served_api, present, ask):
+    del served_api
     ask(anna)
     use.discard_request(context_of(store, anna, clock()), PIZZA)
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
@@ -188,15 +188,15 @@ def test_a_discarded_request_is_deleted_and_the_current_identity_stays(store, cl
         RequestDraft("a", (), "rsa-1024"),
     ],
 )
-def test_an_invalid_request_is_rejected(store, clock, anna, served, draft):
-    del served
+def test_an_invalid_request_is_rejected(store, clock, anna, served_api, draft):
+    del served_api
     with pytest.raises(InvalidField):
         use.make_request(context_of(store, anna, clock()), SEALING, PIZZA, draft)
     assert use.get_gateway_identity(context_of(store, anna), PIZZA) is None
 
 
 def test_if_a_key_cannot_be_decrypted_only_the_backends_of_its_origin_are_refused(store, anna, publish, present):
-    api, other = publish(anna, "Pizza"), publish(anna, "Pasta", "https://pasta.test")
+    api, other_api = publish(anna, "Pizza"), publish(anna, "Pasta", "https://pasta.test")
     entry = present(anna)
     present(anna, issue(common_name="pasta"), "https://pasta.test")
     with store.write() as session:
@@ -208,7 +208,7 @@ def test_if_a_key_cannot_be_decrypted_only_the_backends_of_its_origin_are_refuse
 
     async def story():
         async with control_plane(store) as plane:
-            clusters = [each for each in (await plane.published()).values() if each.type_url == CLUSTER]
+            clusters = [resource for resource in (await plane.published()).values() if resource.type_url == CLUSTER]
             assert len(clusters) == 2
             assert all(map(refuses_backend, clusters)), "sealed with another key than this control plane has"
             assert str(plane.enforcement(ORIGIN)) == (
@@ -217,7 +217,7 @@ def test_if_a_key_cannot_be_decrypted_only_the_backends_of_its_origin_are_refuse
             )
 
     play(story())
-    assert api.id != other.id
+    assert api.id != other_api.id
 
 
 def test_a_key_of_another_row_is_not_decrypted(store, anna, publish, present):
@@ -252,7 +252,7 @@ def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish
     before = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
 
     class PowerCut(Sealing):
-        sealed = 0
+        count = 0
 
         def seal(self, *arguments):
             self.sealed += 1
@@ -267,35 +267,35 @@ def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish
     )
 
 
-def test_no_key_is_in_the_audit_log_the_logs_or_the_database(store, storage, anna, served, present, ask):
-    del served
+def test_no_key_is_in_the_audit_log_the_logs_or_the_database(store, storage, anna, served_api, present, ask):
+    del served_api
     with structlog.testing.capture_logs() as logs:
         present(anna)
         pending = ask(anna).pending
         identities(store)
-    opened = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
+    key = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
         text = repr(journal.list_audit_events(session, "default")) + repr(logs)
     assert "import client certificate" in text
     assert "request client certificate" in text
     assert "PRIVATE" not in text
-    kept = storage.content()
-    assert OWN.der in kept
-    for secret in (number, number.hex().encode(), OWN.key_pem.splitlines()[1], opened[36:68]):
-        assert secret not in kept
+    content = storage.content()
+    assert OWN.der in content
+    for secret in (number, number.hex().encode(), OWN.key_pem.splitlines()[1], key[36:68]):
+        assert secret not in content
 
 
-def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served):
-    del served
+def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served_api):
+    del served_api
 
     async def story():
         async with control_plane(store) as plane:
             before = await plane.published()
-            use.import_gateway_identity(context_of(store, anna, clock()), OF_PLANE, PIZZA, both(OWN), None)
+            use.import_gateway_identity(context_of(store, anna, clock()), OF_PLANE, PIZZA, pem_and_key(OWN), None)
             one = await plane.published()
             use.import_gateway_identity(
-                context_of(store, anna, clock()), OF_PLANE, PIZZA, both(issue(common_name="b")), None
+                context_of(store, anna, clock()), OF_PLANE, PIZZA, pem_and_key(issue(common_name="b")), None
             )
             two = await plane.published()
             use.remove_gateway_identity(context_of(store, anna, clock()), PIZZA)
@@ -310,6 +310,6 @@ def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served
         return {name for name in names(resources, SECRET) if name.startswith("client/")}
 
     assert versions(before) == versions(after)
-    assert len({tuple(versions(each).values()) for each in (before, one, two)}) == 3
+    assert len({tuple(versions(resources).values()) for resources in (before, one, two)}) == 3
     assert (clients(before), len(clients(one)), len(clients(two) - clients(one))) == (set(), 1, 1)
     assert secrets_named_by(one, names(one, CLUSTER)) <= names(one, SECRET)

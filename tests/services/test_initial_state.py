@@ -21,8 +21,8 @@ Connect = Callable[[str], Awaitable[Edge]]
 def run(tmp_path: Path, story: Callable[[Cache, Connect, InitialState], Awaitable[None]]) -> None:
     async def begin() -> None:
         async with discovery(tmp_path) as (cache, connect):
-            every = [Resource(kind, "first", "1", b"") for kind in (SECRET, CLUSTER, LISTENER)]
-            cache.apply([*every, *(Resource(ROUTES, f"{number}", "1", LARGE) for number in range(5))])
+            resources = [Resource(kind, "first", "1", b"") for kind in (SECRET, CLUSTER, LISTENER)]
+            cache.apply([*resources, *(Resource(ROUTES, f"{number}", "1", LARGE) for number in range(5))])
             async with asyncio.timeout(60):
                 await story(cache, connect, InitialState(cache, "local"))
 
@@ -43,7 +43,7 @@ def test_a_start_lasts_until_the_last_piece_of_the_routes_is_answered(tmp_path: 
         for number, piece in enumerate(pieces):
             assert (waiting.done(), state.holds()) == (False, False)
             await edge.answer(piece, error="no room" if number else None)  # an answer is an answer
-            await until(cache, lambda gateways, left=2 - number: gateways[0].updates == left)
+            await until(cache, lambda gateways, updates=2 - number: gateways[0].updates == updates)
         await waiting
         cache.apply([Resource(CLUSTER, "later", "1", b"")])
         assert state.holds()

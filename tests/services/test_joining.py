@@ -56,7 +56,7 @@ def enroll(store, anna, clock):
 
 
 @pytest.fixture
-def joined(store, enroll, clock):
+def membership(store, enroll, clock):
     """A gateway that has joined."""
     return Machine().join(store, enroll(), clock())
 
@@ -166,51 +166,51 @@ def test_guessing_tokens_is_slowed_down_for_that_address_only(store, enroll, clo
     assert attempt(token, "192.0.2.1")
 
 
-def test_enrolling_again_changes_nothing_until_the_new_machine_joins(store, enroll, clock, joined, authorize, get):
+def test_enrolling_again_changes_nothing_until_the_new_machine_joins(store, enroll, clock, membership, authorize, get):
     token = enroll(group="Asia")
     assert get().placement.group == "Default"
-    assert authorize(joined) == Peer("eu-1", "Default")
+    assert authorize(membership) == Peer("eu-1", "Default")
     successor = Machine().join(store, token, clock())
-    assert authorize(joined) is None
+    assert authorize(membership) is None
     assert authorize(successor) == Peer("eu-1", "Asia")
 
 
-def test_a_revoked_gateway_is_rejected_and_its_name_is_free(store, enroll, clock, joined, authorize, get, revoke):
+def test_a_revoked_gateway_is_rejected_and_its_name_is_free(store, enroll, clock, membership, authorize, get, revoke):
     token = enroll()
     revoke()
-    assert authorize(joined) is None
+    assert authorize(membership) is None
     with pytest.raises(NotFound):
         get()
     with pytest.raises(JoinRefused):
         Machine().join(store, token, clock())
     again = Machine().join(store, enroll(), clock())
     assert authorize(again)
-    assert authorize(joined) is None
+    assert authorize(membership) is None
 
 
-def test_a_certificate_is_rejected_once_it_has_expired(clock, joined, authorize, get):
+def test_a_certificate_is_rejected_once_it_has_expired(clock, membership, authorize, get):
     clock.advance(days=30)
-    assert authorize(joined) is None
+    assert authorize(membership) is None
     assert get().state(clock()) is GatewayState.EXPIRED
 
 
-def test_a_gateway_renews_its_certificate_and_may_use_the_old_one_until_it_expires(store, clock, joined, authorize):
+def test_a_gateway_renews_its_certificate_and_may_use_the_old_one_until_it_expires(store, clock, membership, authorize):
     clock.advance(days=20)
     machine = Machine()
-    renewed = renew(store, SEALING, fingerprint(joined), machine.request(), clock())
-    assert x509.load_pem_x509_certificate(renewed.certificate.encode()).public_key() == machine.key.public_key()
-    assert authorize(joined) == authorize(renewed) == Peer("eu-1", "Default")
+    renewal = renew(store, SEALING, fingerprint(membership), machine.request(), clock())
+    assert x509.load_pem_x509_certificate(renewal.certificate.encode()).public_key() == machine.key.public_key()
+    assert authorize(membership) == authorize(renewal) == Peer("eu-1", "Default")
     clock.advance(days=10)
-    assert authorize(joined) is None
-    assert authorize(renewed)
+    assert authorize(membership) is None
+    assert authorize(renewal)
 
 
-def test_a_gateway_that_lost_a_renewed_certificate_gets_another(store, clock, joined, authorize):
-    lost = renew_later(store, clock, joined)
-    kept = renew_later(store, clock, joined)
-    assert authorize(lost) is None
-    assert authorize(joined)
-    assert authorize(kept)
+def test_a_gateway_that_lost_a_renewed_certificate_gets_another(store, clock, membership, authorize):
+    first = renew_later(store, clock, membership)
+    second = renew_later(store, clock, membership)
+    assert authorize(first) is None
+    assert authorize(membership)
+    assert authorize(second)
 
 
 def renew_later(store, clock, member):
@@ -218,36 +218,37 @@ def renew_later(store, clock, member):
     return renew(store, SEALING, fingerprint(member), Machine().request(), clock())
 
 
-def test_a_gateway_cannot_renew_without_pause_or_with_a_rejected_certificate(store, clock, joined, revoke):
+def test_a_gateway_cannot_renew_without_pause_or_with_a_rejected_certificate(store, clock, membership, revoke):
     with pytest.raises(RenewedJustNow):
-        renew(store, SEALING, fingerprint(joined), Machine().request(), clock())
+        renew(store, SEALING, fingerprint(membership), Machine().request(), clock())
     clock.advance(days=1)
     with pytest.raises(UnusableRequest):
-        renew(store, SEALING, fingerprint(joined), "no request", clock())
+        renew(store, SEALING, fingerprint(membership), "no request", clock())
     revoke()
     with pytest.raises(RenewalRefused):
-        renew(store, SEALING, fingerprint(joined), Machine().request(), clock())
+        renew(store, SEALING, fingerprint(membership), Machine().request(), clock())
 
 
 @pytest.mark.parametrize("role", [Role.CREATOR, Role.PUBLISHER, Role.VIEWER])
 def test_only_admins_of_the_default_organization_manage_gateways(store, clock, otto, anna, role):
     for who in (otto, Principal(anna.organization, "clara", ROLES[role])):
         context = context_of(store, who, clock())
-        for refused in (
+        for attempt in (
             lambda context=context: enrollment.create_join_token(context, SEALING, "eu-1"),
             lambda context=context: statuses.list_for_operator(context, Sources("cp-1", Groups(), GatewayStates())),
             lambda context=context: enrollment.get_gateway(context, "eu-1"),
             lambda context=context: enrollment.revoke_gateway(context, "eu-1"),
         ):
             with pytest.raises(NotPermitted):
-                refused()
+                attempt()
 
 
 def test_gateways_are_listed_by_name(store, anna, clock, enroll):
     for name in ("us-1", "eu-2", "eu-1"):
         enroll(name)
-    every = statuses.list_for_operator(context_of(store, anna, clock()), Sources("cp-1", Groups(), GatewayStates()))
-    assert [status.name for status in every] == ["eu-1", "eu-2", "us-1"]
+    sources = Sources("cp-1", Groups(), GatewayStates())
+    gateways = statuses.list_for_operator(context_of(store, anna, clock()), sources)
+    assert [status.name for status in gateways] == ["eu-1", "eu-2", "us-1"]
 
 
 def test_the_number_of_gateways_is_limited(enroll, monkeypatch):
@@ -272,80 +273,80 @@ def test_everything_is_in_the_audit_log_without_secrets(store, enroll, clock, re
         ("renew gateway certificate", "eu-1"),
         ("revoke gateway", "eu-1"),
     ]
-    stored = storage.content()
-    assert token.encode() not in stored
-    assert token.removeprefix("hfg_")[:32].encode() not in stored
+    content = storage.content()
+    assert token.encode() not in content
+    assert token.removeprefix("hfg_")[:32].encode() not in content
 
 
 @pytest.mark.usefixtures("anna")
 def test_the_ca_is_created_once_and_its_key_is_sealed(store, clock, storage):
     with ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda _: get_authority(store, SEALING, clock()), range(4)))
-    assert len({each.certificate.fingerprint for each in made}) == 1
-    assert get_authority(store, SEALING, clock()) == made[0]
+        results = list(threads.map(lambda _: get_authority(store, SEALING, clock()), range(4)))
+    assert len({authority.certificate.fingerprint for authority in results}) == 1
+    assert get_authority(store, SEALING, clock()) == results[0]
     with store.read() as session:
-        sealed = authorities.get(session, "default")
-    assert SEALING.open(sealed.sealed_key, "default", sealed.id) == made[0].key.der
-    assert made[0].key.der not in storage.content()
+        row = authorities.get(session, "default")
+    assert SEALING.open(row.sealed_key, "default", row.id) == results[0].key.der
+    assert results[0].key.der not in storage.content()
 
 
-def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, joined):
+def test_the_key_of_the_ca_follows_a_rotation_of_the_sealing_key(store, clock, membership):
     old, new = bytes(32), b"n" * 32
     assert reseal_keys(store, Sealing(lambda: (new, old)), clock()) == (1, 0)
-    assert get_authority(store, Sealing(lambda: (new,)), clock()).pem == joined.authority
+    assert get_authority(store, Sealing(lambda: (new,)), clock()).pem == membership.authority
     with store.read() as session:
-        ((organization, row, whose, sealed),) = inspection.list_sealed_secrets(session)
+        ((organization, row, whose, sealed_key),) = inspection.list_sealed_secrets(session)
     assert whose == "the gateway CA"
-    assert Sealing(lambda: (new,)).open(sealed, organization, row)
+    assert Sealing(lambda: (new,)).open(sealed_key, organization, row)
 
 
 @pytest.mark.sqlite(reason="backups of SQLite are files, whose sealed keys are read without its tables' classes")
-@pytest.mark.usefixtures("joined")
+@pytest.mark.usefixtures("membership")
 def test_the_sealed_key_of_the_ca_is_found_in_a_file(database):
     with open_to_read(database) as connection:
-        (sealed,) = list_sealed_secrets(connection)
-    assert SEALING.open(sealed.sealed, sealed.organization, sealed.row)
+        (secret,) = list_sealed_secrets(connection)
+    assert SEALING.open(secret.sealed, secret.organization, secret.row)
     with open_to_inspect(database) as session:
         assert [entry[2] for entry in inspection.list_sealed_secrets(session)] == ["the gateway CA"]
 
 
-def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store, anna, clock, joined, revoke):
-    other = Sealing(lambda: (b"o" * 32,))
+def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store, anna, clock, membership, revoke):
+    other_sealing = Sealing(lambda: (b"o" * 32,))
     for attempt in (
-        lambda: issue_server_credential(store, other, clock()),
-        lambda: renew(store, other, fingerprint(joined), Machine().request(), clock()),
-        lambda: enrollment.create_join_token(context_of(store, anna, clock()), other, "eu-2"),
+        lambda: issue_server_credential(store, other_sealing, clock()),
+        lambda: renew(store, other_sealing, fingerprint(membership), Machine().request(), clock()),
+        lambda: enrollment.create_join_token(context_of(store, anna, clock()), other_sealing, "eu-2"),
     ):
         with pytest.raises(AuthorityLost, match="revoke all gateways"):
             attempt()
     revoke()
-    replaced = get_authority(store, other, clock())
-    assert replaced.pem != joined.authority
-    assert get_authority(store, other, clock()) == replaced
+    authority = get_authority(store, other_sealing, clock())
+    assert authority.pem != membership.authority
+    assert get_authority(store, other_sealing, clock()) == authority
 
 
-def test_the_discovery_service_gets_its_certificate_from_the_same_ca(store, clock, joined):
+def test_the_discovery_service_gets_its_certificate_from_the_same_ca(store, clock, membership):
     server, authority = issue_server_credential(store, SEALING, clock())
-    assert authority.pem == joined.authority
+    assert authority.pem == membership.authority
     assert server.certificate.dns_names == ("discovery.holdfast.internal",)
 
 
-def test_streams_end_when_their_certificate_is_no_longer_accepted(store, enroll, clock, joined, revoke):
-    other = Machine().join(store, enroll("us-1"), clock())
+def test_streams_end_when_their_certificate_is_no_longer_accepted(store, enroll, clock, membership, revoke):
+    second = Machine().join(store, enroll("us-1"), clock())
 
     async def watch():
         admissions = Admissions(store, clock)
-        followed = [admissions.follow_certificate(fingerprint(member)) for member in (joined, other)]
+        endings = [admissions.follow_certificate(fingerprint(member)) for member in (membership, second)]
         task = asyncio.create_task(admissions.follow())
         await asyncio.to_thread(revoke)
         async with asyncio.timeout(30):
-            await followed[0]
-        assert not followed[1].done()
-        late = admissions.follow_certificate(fingerprint(joined))  # after the revocation
+            await endings[0]
+        assert not endings[1].done()
+        late = admissions.follow_certificate(fingerprint(membership))  # after the revocation
         clock.advance(days=30)
         async with asyncio.timeout(30):
             await late
-            await followed[1]
+            await endings[1]
         task.cancel()
 
     asyncio.run(watch())

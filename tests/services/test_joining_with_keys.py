@@ -52,8 +52,8 @@ def test_a_machine_joins_the_group_of_the_key_and_joins_again_after_it_lost_its_
     assert second.gateway.id == first.gateway.id
     with store.read() as session:
         assert gateways.get(session, "default", "node-1") == second.gateway
-        joined = [event for event in journal.list_audit_events(session, "default") if event.action == "join gateway"]
-    assert [(event.subject, event.address) for event in joined] == [("node-1", "192.0.2.1")] * 2
+        events = [event for event in journal.list_audit_events(session, "default") if event.action == "join gateway"]
+    assert [(event.subject, event.address) for event in events] == [("node-1", "192.0.2.1")] * 2
     assert second.gateway.certificate.fingerprint != first.gateway.certificate.fingerprint
 
 

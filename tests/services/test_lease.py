@@ -107,8 +107,8 @@ def test_work_runs_at_the_holder_only_and_ends_with_its_lease(store):
 
         one, two = lease(store, "one"), lease(store, "two")
         async with Background() as running:
-            for each, name in ((one, "one"), (two, "two")):
-                running.start("work", partial(each.run, partial(work, name)))
+            for leased, name in ((one, "one"), (two, "two")):
+                running.start("work", partial(leased.run, partial(work, name)))
             async with following(one):
                 await until(lambda: ran == ["one"])
                 running.start("lease", two.follow)
@@ -120,16 +120,16 @@ def test_work_runs_at_the_holder_only_and_ends_with_its_lease(store):
 
 def test_a_holder_that_was_stopped_writes_nothing_when_it_continues(store, anna):
     del anna
-    stopped = LeasedStore(store, take(store, "one"))
-    with stopped.write() as session:
+    leased_store = LeasedStore(store, take(store, "one"))
+    with leased_store.write() as session:
         accounts.insert_organization(session, "before", datetime.now(UTC))
     replace_holder(store, "one", "two")
-    with pytest.raises(LeaseLost), stopped.write() as session:
+    with pytest.raises(LeaseLost), leased_store.write() as session:
         accounts.insert_organization(session, "after", datetime.now(UTC))
     assert replace_holder(store, "two", "one")  # even if it has the lease again: in between, others acted
-    with pytest.raises(LeaseLost), stopped.write() as session:
+    with pytest.raises(LeaseLost), leased_store.write() as session:
         accounts.insert_organization(session, "after", datetime.now(UTC))
-    with stopped.read() as session:
+    with leased_store.read() as session:
         assert accounts.list_organizations(session) == ["before", "default"]
 
 
@@ -161,10 +161,10 @@ def test_old_rows_are_deleted_only_with_the_lease(store, anna):
     old = context_of(store, anna).now - timedelta(days=2)
     with store.write() as session:
         accounts.insert_session(session, "hash", user, old, old, "", "")
-    stopped = LeasedStore(store, take(store, "one"))
+    leased_store = LeasedStore(store, take(store, "one"))
     current = LeasedStore(store, replace_holder(store, "one", "two"))
     with pytest.raises(LeaseLost):
-        forget_old_rows(stopped, datetime.now(UTC))
+        forget_old_rows(leased_store, datetime.now(UTC))
     with store.read() as session:
         assert accounts.list_sessions(session, user, old - timedelta(days=1))
     forget_old_rows(current, datetime.now(UTC))

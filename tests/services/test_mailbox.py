@@ -70,7 +70,7 @@ async def refuse(asker, question):
     yield
 
 
-def stored(store):
+def read_messages(store):
     with store.read() as session:
         return session.scalars(select(MessageRow)).all()
 
@@ -82,7 +82,7 @@ def test_a_question_is_answered_and_no_message_is_kept(store):
             assert await a.mailbox.ask(b.id, "echo", b"hello", PATIENCE) == a.id.encode() + b" hello"
             b.mailbox.handle("length", count)
             assert await a.mailbox.ask(b.id, "length", bytes(service.MAX_BODY), PATIENCE) == b"%d" % service.MAX_BODY
-            await until(lambda: not stored(store))
+            await until(lambda: not read_messages(store))
 
     asyncio.run(story())
 
@@ -113,7 +113,7 @@ def test_a_conversation_ends_at_both_ends_when_the_asker_leaves(store):
             await until(lambda: waiting.is_ended)
             with pytest.raises(NoReply, match="in time"):
                 await a.mailbox.ask(b.id, "wait", b"", 0.0)
-            await until(lambda: not stored(store))
+            await until(lambda: not read_messages(store))
 
     asyncio.run(story())
 
@@ -205,11 +205,11 @@ def test_the_number_and_length_of_questions_are_limited(store, monkeypatch):
 def test_messages_without_the_sealing_key_are_ignored(store):
     async def story():
         async with neighbours(store) as (a, b):
-            asked = []
+            questions = []
 
             async def listen(asker, question):
                 del asker
-                asked.append(question)
+                questions.append(question)
                 yield b"yes"
 
             b.mailbox.handle("question", listen)
@@ -217,9 +217,9 @@ def test_messages_without_the_sealing_key_are_ignored(store):
             row = replace(Sealer(ANOTHER_KEY, a.id, utc_now).seal(genuine), number=1000)
             with store.note(Topic.MESSAGES) as session:
                 messages.add(session, [row])
-            await until(lambda: not stored(store))
+            await until(lambda: not read_messages(store))
             assert await a.mailbox.ask(b.id, "question", b"genuine", PATIENCE) == b"yes"
-            assert asked == [b"genuine"]
+            assert questions == [b"genuine"]
 
     asyncio.run(story())
 
@@ -276,7 +276,7 @@ def test_messages_that_nobody_reads_are_deleted(store):
             with store.note(Topic.MESSAGES) as session:
                 messages.add(session, [replace(row, number=number) for number, row in enumerate(rows, 1000)])
             async with control_plane(store, "c"):
-                await until(lambda: [row.recipient for row in stored(store)] == ["more"])
+                await until(lambda: [row.recipient for row in read_messages(store)] == ["more"])
             assert b
 
     asyncio.run(story())
@@ -289,6 +289,6 @@ def test_a_single_control_plane_reads_and_writes_no_messages(store, monkeypatch)
             with store.note(Topic.MESSAGES):
                 pass
             await asyncio.sleep(0)
-            assert [each.error for each in a.background.states] == ["", ""]
+            assert [state.error for state in a.background.states] == ["", ""]
 
     asyncio.run(story())

@@ -39,7 +39,7 @@ def grant(store, who, now, number):
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served_api")
 def test_a_message_is_sent_again_with_the_same_id_after_a_kill_and_others_once(store, database, anna, clock, tmp_path):
     office = Office(store, clock)
     with receiver(tmp_path, "http", "0") as hook:  # the first request isn't answered

@@ -13,33 +13,33 @@ from holdfast.services.failures import diagnosis, other_requests
 from holdfast.services.failures.failures import Failures
 from holdfast.services.failures.other_requests import OtherRequests
 from neighbours import control_plane, until
-from services.test_remembering_failures import REFUSED, rejected, request
+from services.test_remembering_failures import REFUSED, reject, request
 
 
 @asynccontextmanager
 async def knowing(store, names="abc"):
     """Run control planes; yield the failures of each, and what the first one uses to ask the others."""
     async with AsyncExitStack() as stack:
-        each = [await stack.enter_async_context(control_plane(store, name)) for name in names]
-        await until(lambda: all(len(one.mailbox.others) == len(names) - 1 for one in each))
-        failures = [Failures(lambda: None, utc_now) for _ in each]
-        others = [OtherRequests(one.mailbox, known) for one, known in zip(each, failures, strict=True)]
-        yield each, failures, others
+        control_planes = [await stack.enter_async_context(control_plane(store, name)) for name in names]
+        await until(lambda: all(len(one.mailbox.others) == len(names) - 1 for one in control_planes))
+        failures = [Failures(lambda: None, utc_now) for _ in control_planes]
+        finders = [OtherRequests(one.mailbox, own) for one, own in zip(control_planes, failures, strict=True)]
+        yield control_planes, failures, finders
 
 
-async def find(store, user, failures, others, request_id):
+async def find(store, user, failures, finder, request_id):
     context = context_of(store, user, utc_now())
-    return await asyncio.to_thread(diagnosis.find_request, context, failures, others, request_id)
+    return await asyncio.to_thread(diagnosis.find_request, context, failures, finder, request_id)
 
 
 def test_a_request_is_found_wherever_it_was_reported(store, anna, otto):
     async def story():
-        async with knowing(store) as (_, failures, others):
+        async with knowing(store) as (_, failures, finders):
             failures[2].record(request("r1"))
-            failures[1].record(rejected("r2"))
-            for own, ask in zip(failures, others, strict=True):
-                found = await find(store, anna, own, ask, "r1")
-                assert (found.call.cause, found.call.evidence.reason) == (Cause.CONNECTION_REFUSED, REFUSED)
+            failures[1].record(reject("r2"))
+            for own, ask in zip(failures, finders, strict=True):
+                outcome = await find(store, anna, own, ask, "r1")
+                assert (outcome.call.cause, outcome.call.evidence.reason) == (Cause.CONNECTION_REFUSED, REFUSED)
                 assert (await find(store, anna, own, ask, "r2")).call.cause is Cause.API_NOT_FOUND
                 with pytest.raises(NotFound):
                     await find(store, otto, own, ask, "r1")
@@ -58,11 +58,11 @@ def test_a_silent_control_plane_makes_only_unknown_requests_uncertain(store, ann
         yield b""
 
     async def story():
-        async with knowing(store) as (each, failures, others):
-            each[1].mailbox.handle(other_requests.KIND, never)
+        async with knowing(store) as (control_planes, failures, finders):
+            control_planes[1].mailbox.handle(other_requests.KIND, never)
             failures[2].record(request("r1"))
-            assert await find(store, anna, failures[0], others[0], "r1")
+            assert await find(store, anna, failures[0], finders[0], "r1")
             with pytest.raises(ControlPlaneSilent):
-                await find(store, anna, failures[0], others[0], "unknown")
+                await find(store, anna, failures[0], finders[0], "unknown")
 
     asyncio.run(story())

@@ -36,9 +36,9 @@ def presence(store, name, home=None, **about):
 async def running(*presences):
     """Run control planes until the block ends, without a clean stop."""
     async with Background() as background:
-        for each in presences:
-            await each.begin()
-            background.start("presence", each.follow)
+        for control_plane in presences:
+            await control_plane.begin()
+            background.start("presence", control_plane.follow)
         yield
 
 
@@ -58,7 +58,7 @@ def silence(store, name):
 
 
 def names(presence):
-    return [each.name for each in presence.others]
+    return [control_plane.name for control_plane in presence.others]
 
 
 def rows(store):
@@ -100,8 +100,8 @@ def test_a_control_plane_without_heartbeats_is_gone_after_ten_seconds(store):
 
 def test_the_next_process_with_a_data_directory_replaces_the_one_before(store):
     async def story():
-        killed, next_one = presence(store, "one"), presence(store, "renamed", home="one")
-        await killed.begin()
+        first, next_one = presence(store, "one"), presence(store, "renamed", home="one")
+        await first.begin()
         await next_one.begin()
         assert rows(store) == {"renamed"}
 
@@ -112,11 +112,11 @@ def test_settings_that_deviate_are_those_that_most_others_dont_have():
     now = datetime.now(UTC)
     one = ControlPlane("1", "one", "1", now, now, settings={"HOLDFAST_GATEWAY": "a", "HOLDFAST_HEADER_KIB": "b"})
     two = replace(one, id="2", name="two", started_at=now + timedelta(seconds=1))
-    other = replace(two, id="3", name="three", settings={"HOLDFAST_GATEWAY": "x", "HOLDFAST_HEADER_KIB": "x"})
+    three = replace(two, id="3", name="three", settings={"HOLDFAST_GATEWAY": "x", "HOLDFAST_HEADER_KIB": "x"})
     assert find_deviations([one, two]) == {}
     differing = ("HOLDFAST_GATEWAY", "HOLDFAST_HEADER_KIB")
-    assert find_deviations([other, two, one]) == {"3": differing}
-    assert find_deviations([other, one]) == {"3": differing}  # of two, the first to start is right
+    assert find_deviations([three, two, one]) == {"3": differing}
+    assert find_deviations([three, one]) == {"3": differing}  # of two, the first to start is right
     newer = replace(two, settings={**one.settings, "HOLDFAST_NEW": "c"})  # the version knows another setting
     assert find_deviations([one, newer]) == {}
     same_name = replace(two, name="one")

@@ -85,11 +85,11 @@ def test_without_a_gateway_only_the_presented_chain_is_known():
         return await nowhere.probe(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:
-        probed = play(story())
-    assert isinstance(probed.presentation, Presentation)
-    assert (probed.verdict.accepted, probed.verdict.cause, probed.verdict.by) == (False, None, "none")
-    assert probed.verdict.reason == f"The gateway {GATEWAY} isn't connected."
-    assert "don't know" in probed.verdict.explanation.sentence
+        result = play(story())
+    assert isinstance(result.presentation, Presentation)
+    assert (result.verdict.accepted, result.verdict.cause, result.verdict.by) == (False, None, "none")
+    assert result.verdict.reason == f"The gateway {GATEWAY} isn't connected."
+    assert "don't know" in result.verdict.explanation.sentence
 
 
 def test_a_silent_gateway_is_waited_for_within_the_time_limit(store, tmp_path):
@@ -104,8 +104,8 @@ def test_a_silent_gateway_is_waited_for_within_the_time_limit(store, tmp_path):
             return outcome
 
     with Backend(PRESENTED) as backend:
-        probed = play(story())
-    assert (probed.verdict.by, probed.verdict.reason) == ("none", "The gateway didn't answer in time.")
+        result = play(story())
+    assert (result.verdict.by, result.verdict.reason) == ("none", "The gateway didn't answer in time.")
 
 
 def test_a_gateway_is_asked_only_once_it_uses_the_resources(store, tmp_path):
@@ -155,19 +155,19 @@ def test_a_cancelled_test_leaves_no_resources(store, tmp_path):
             plane.connect("envoy").answer()
             asking = [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
-            for each in asking:
-                each.cancel()
+            for task in asking:
+                task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
             await until(lambda: not of_tests(plane))
             return await tester.fetch(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:
-        seen, _ = play(story())
-    assert isinstance(seen, Presentation)  # it got its turn
+        presentation, _ = play(story())
+    assert isinstance(presentation, Presentation)  # it got its turn
 
 
-def test_a_test_does_not_change_the_enforcement_of_traffic(store, tmp_path, served, import_another):
-    del served
+def test_a_test_does_not_change_the_enforcement_of_traffic(store, tmp_path, served_api, import_another):
+    del served_api
 
     async def story():
         async with probing(store, tmp_path) as (plane, tester):
@@ -200,25 +200,25 @@ def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
 
             asking = begin(ANNA, PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE_OF_USER)
-            for refused in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), TERMS)):
+            for question in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), TERMS)):
                 with pytest.raises(TooManyTests):
-                    await refused
+                    await question
             of_one = len(of_tests(plane))
-            other, _ = await tester.fetch(BERTA, url(backend), TERMS)
+            of_other, _ = await tester.fetch(BERTA, url(backend), TERMS)
             for name in ("berta", "carla", "doris"):
                 asking += begin(Principal("default", name), PLACES_OF_USER)
             await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
             with pytest.raises(TooManyTests):
                 await tester.fetch(Principal("default", "emma"), url(backend), TERMS)
-            for each in asking:
-                each.cancel()
+            for task in asking:
+                task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            return of_one, other, (await tester.fetch(ANNA, url(backend), TERMS))[0]
+            return of_one, of_other, (await tester.fetch(ANNA, url(backend), TERMS))[0]
 
     with Backend(PRESENTED) as backend:
-        of_one, other, afterwards = play(story())
+        of_one, of_other, afterwards = play(story())
     assert of_one == 2 * AT_ONCE_OF_USER
-    assert isinstance(other, Presentation)
+    assert isinstance(of_other, Presentation)
     assert isinstance(afterwards, Presentation)
 
 
@@ -229,9 +229,9 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, t
                 ANNA, f"https://{HOST}", TERMS
             )
 
-    probed, (fetched, _) = play(story())
-    assert probed.presentation == fetched == Unseen(Obstacle.DNS, f"{HOST} has no address.")
-    assert (probed.verdict.by, probed.verdict.cause) == ("none", Cause.DNS_FAILURE)
+    result, (unseen, _) = play(story())
+    assert result.presentation == unseen == Unseen(Obstacle.DNS, f"{HOST} has no address.")
+    assert (result.verdict.by, result.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
 
 def test_a_refused_address_is_not_in_the_message(store, tmp_path):
@@ -258,20 +258,20 @@ def test_only_the_backends_own_certificate_is_checked_for_names(store, tmp_path)
             return await tester.probe(ANNA, url(backend), TERMS)
 
     with Backend(issue("other.test", by=root).followed_by(root)) as backend:
-        probed = play(story())
+        result = play(story())
     about_names = {"name-mismatch", "ca-without-name", "no-subject-alt-name"}
-    assert [finding.code for finding in probed.findings if finding.code in about_names] == ["name-mismatch"]
+    assert [finding.code for finding in result.findings if finding.code in about_names] == ["name-mismatch"]
 
 
 def test_a_failed_fetch_has_no_findings(store, tmp_path):
     async def story():
         async with probing(store, tmp_path) as (_, tester):
-            return await tester.probe(ANNA, closed, TERMS)
+            return await tester.probe(ANNA, closed_url, TERMS)
 
-    with closed_port() as closed:
-        probed = play(story())
-    assert isinstance(probed.presentation, Unseen)
-    assert (probed.presentation.obstacle, probed.findings) == (Obstacle.REFUSED, ())
+    with closed_port() as closed_url:
+        result = play(story())
+    assert isinstance(result.presentation, Unseen)
+    assert (result.presentation.obstacle, result.findings) == (Obstacle.REFUSED, ())
 
 
 # The gateway that is asked
@@ -288,21 +288,21 @@ def test_backends_are_seen_from_the_machine_of_a_gateway_elsewhere(tmp_path):
     async def story():
         async with far_away(tmp_path) as tester:
             here = f"https://localhost:{backend.port}"
-            seen, place = await tester.fetch(ANNA, here, TERMS, GATEWAY)
-            assert isinstance(seen, Presentation)
-            assert (seen.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
-            assert (seen.address, seen.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
+            presentation, place = await tester.fetch(ANNA, here, TERMS, GATEWAY)
+            assert isinstance(presentation, Presentation)
+            assert (presentation.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
+            assert (presentation.address, presentation.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
             nobody, _ = await tester.fetch(ANNA, "https://nobody.invalid", TERMS, GATEWAY)
             assert isinstance(nobody, Unseen)
             assert nobody.obstacle is Obstacle.DNS
-            refused, _ = await tester.fetch(ANNA, closed, TERMS, GATEWAY)
-            assert isinstance(refused, Unseen)
-            assert refused.obstacle is Obstacle.REFUSED
-            probed = await tester.probe(ANNA, here, TERMS, GATEWAY)
-            assert (probed.gateway, probed.verdict.reason) == (GATEWAY, "Envoy isn't running.")
-            assert isinstance(probed.presentation, Presentation)
+            unseen, _ = await tester.fetch(ANNA, closed_url, TERMS, GATEWAY)
+            assert isinstance(unseen, Unseen)
+            assert unseen.obstacle is Obstacle.REFUSED
+            result = await tester.probe(ANNA, here, TERMS, GATEWAY)
+            assert (result.gateway, result.verdict.reason) == (GATEWAY, "Envoy isn't running.")
+            assert isinstance(result.presentation, Presentation)
 
-    with Backend(PRESENTED) as backend, closed_port() as closed:
+    with Backend(PRESENTED) as backend, closed_port() as closed_url:
         play(story())
 
 
@@ -312,9 +312,9 @@ def test_the_publisher_decides_which_addresses_gateways_elsewhere_may_test(tmp_p
             with pytest.raises(InvalidField, match="aren't allowed"):
                 await tester.fetch(ANNA, "https://localhost", TERMS, GATEWAY)
         async with far_away(tmp_path) as tester:
-            seen, _ = await tester.fetch(ANNA, "https://169.254.169.254", TERMS, GATEWAY)
-            assert isinstance(seen, Unseen)
-            assert "may connect" in seen.text
+            unseen, _ = await tester.fetch(ANNA, "https://169.254.169.254", TERMS, GATEWAY)
+            assert isinstance(unseen, Unseen)
+            assert "may connect" in unseen.text
 
     play(story())
 
@@ -325,23 +325,23 @@ def test_a_gateway_that_cannot_be_asked_is_refused(tmp_path):
     serves = []
 
     async def story():
-        async with far_away(tmp_path, serves=lambda *asked: asked in serves) as tester:
+        async with far_away(tmp_path, serves=lambda *question: question in serves) as tester:
             with pytest.raises(InvalidField, match="isn't connected") as refusal:
                 await tester.probe(ANNA, PIZZA, TERMS, "eu-2")
             assert refusal.value.field == "gateway"
             with pytest.raises(InvalidField, match="isn't sent the key"):
                 await tester.check(ANNA, PIZZA, secret, gateway=GATEWAY)
-            for asked in (TERMS, terms, secret):
-                probed = await tester.probe(ANNA, PIZZA, asked)
-                assert (probed.gateway, probed.verdict.by) == ("local", "none")
+            for question in (TERMS, terms, secret):
+                result = await tester.probe(ANNA, PIZZA, question)
+                assert (result.gateway, result.verdict.by) == ("local", "none")
             serves.append((GATEWAY, terms.clusters))
-            for asked in (terms, secret):
-                assert (await tester.probe(ANNA, PIZZA, asked)).gateway == GATEWAY
+            for question in (terms, secret):
+                assert (await tester.probe(ANNA, PIZZA, question)).gateway == GATEWAY
 
     play(story())
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served_api")
 def test_the_terms_name_the_clusters_of_apis_with_the_endpoint(store, anna, otto, publish):
     publish(anna, "Pasta", "https://pasta.test")
     for endpoint, count in ((PIZZA, 1), ("https://pasta.test", 1), ("https://nobody.test", 0)):
@@ -363,10 +363,10 @@ def test_the_terms_name_the_clusters_of_all_members_and_of_token_endpoints(store
 
     async def story():
         async with control_plane(store) as plane:
-            served = {name for kind, name in (await plane.published()) if kind == CLUSTER}
-            named = terms_to_test(context, SEALING, endpoint).clusters
-            assert named
-            assert named <= served
+            clusters = {name for kind, name in (await plane.published()) if kind == CLUSTER}
+            needed_clusters = terms_to_test(context, SEALING, endpoint).clusters
+            assert needed_clusters
+            assert needed_clusters <= clusters
 
     play(story())
 
@@ -374,8 +374,8 @@ def test_the_terms_name_the_clusters_of_all_members_and_of_token_endpoints(store
 # The trust that is tested
 
 
-def fingerprints(*issued) -> set[str]:
-    return {read(each).fingerprint for each in issued}
+def fingerprints(*leaves) -> set[str]:
+    return {read(leaf).fingerprint for leaf in leaves}
 
 
 def anchors(store, who, data: bytes | None = None, instead_of: str | None = None, *, keep: bool = False) -> set[str]:
@@ -386,7 +386,7 @@ def anchors(store, who, data: bytes | None = None, instead_of: str | None = None
     }
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served_api")
 def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, import_pem):
     one, two, new = (issue("pizza.test") for _ in range(3))
     assert anchors(store, anna) == set()
@@ -397,12 +397,12 @@ def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, im
     assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
     assert anchors(store, anna, None, "one") == fingerprints(two)
     assert anchors(store, anna, new.pem, "one", keep=True) == fingerprints(one, two, new)
-    tested = terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
-    assert [each.fingerprint for each in tested.anchors] == sorted(fingerprints(one, two, new))
-    assert tested.reference == reference_identifier("pizza.test")
+    trust = terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
+    assert [anchor.fingerprint for anchor in trust.anchors] == sorted(fingerprints(one, two, new))
+    assert trust.reference == reference_identifier("pizza.test")
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served_api")
 def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, anna, import_pem):
     import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
     with store.write() as session:
@@ -411,7 +411,7 @@ def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, a
         anchors(store, anna, issue("pizza.test").pem, "one")
 
 
-@pytest.mark.usefixtures("served")
+@pytest.mark.usefixtures("served_api")
 def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, anna, otto, import_pem, publish):
     import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
     assert anchors(store, otto) == set()

@@ -104,20 +104,20 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
 def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_affects_no_other(
     store, anna, clock, publish, import_pem
 ):
-    broken, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
+    pizza, good = publish(anna, "Pizza"), publish(anna, "Pasta", PASTA)
     import_pem(anna, "broken", PIZZA, issue("pizza.test").pem)
     import_pem(anna, "good", PASTA, issue("pasta.test").pem)
     with store.write() as session:
         # As after an upgrade of a library that can no longer read the certificate.
-        of_broken = select(EndpointCertificateRow.id).where(EndpointCertificateRow.alias == "broken")
+        of_pizza = select(EndpointCertificateRow.id).where(EndpointCertificateRow.alias == "broken")
         row = TrustedCertificateRow
-        session.execute(update(row).where(row.endpoint_certificate_id.in_(of_broken)).values(der=b"\0"))
+        session.execute(update(row).where(row.endpoint_certificate_id.in_(of_pizza)).values(der=b"\0"))
 
     async def story():
         async with control_plane(store) as plane:
             at_first = plane.resources
             import_pem(anna, "better", PASTA, issue("pasta.test").pem)
-            apis.change_endpoints(context_of(store, anna, clock()), broken.id, PIZZA, PIZZA)
+            apis.change_endpoints(context_of(store, anna, clock()), pizza.id, PIZZA, PIZZA)
             after, broken_trust = await plane.published(), plane.enforcement(PIZZA)
             (item,) = examine_unusable(context_of(store, anna), plane.enforcements)
             assert (item.kind, item.count, item.example) == (
@@ -126,16 +126,17 @@ def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_aff
                 f"{PIZZA}: {broken_trust.reason}",
             )
             endpoint_certificates.replace_certificate(context_of(store, anna), "broken", issue("pizza.test").pem)
-            repaired = await plane.published()
+            at_last = await plane.published()
             assert list(examine_unusable(context_of(store, anna), plane.enforcements)) == []
-            return at_first, after, repaired, broken_trust
+            return at_first, after, at_last, broken_trust
 
-    at_first, after, repaired, broken_trust = play(story())
-    for resources in (at_first, after, repaired):
+    at_first, after, at_last, broken_trust = play(story())
+    for resources in (at_first, after, at_last):
         assert paths(resources) == {"/pizza/1", "/pasta/1"}
-        refused = {each.name for each in resources.values() if each.type_url == CLUSTER and refuses_backend(each)}
-        of_broken = {name for name in names(resources, CLUSTER) if broken.id in name}
-        assert refused == (set() if resources is repaired else of_broken)
+        clusters = [resource for resource in resources.values() if resource.type_url == CLUSTER]
+        rejecting = {cluster.name for cluster in clusters if refuses_backend(cluster)}
+        of_pizza = {name for name in names(resources, CLUSTER) if pizza.id in name}
+        assert rejecting == (set() if resources is at_last else of_pizza)
         assert_consistent(resources)
     assert changed(at_first, after) >= clusters_of(good)
     assert str(broken_trust) == (
@@ -168,19 +169,19 @@ def test_a_database_that_has_lost_changes_is_published_as_it_is(
     """After a failover to an asynchronous standby, other changes get the numbers of the lost ones."""
     pizza = publish(anna, "Pizza")
     fail_over = storage.save(tmp_path_factory.mktemp("standby"))
-    lost, found = issue("pizza.test").pem, issue("pizza.test").pem
+    old, new = issue("pizza.test").pem, issue("pizza.test").pem
 
     async def story():
         async with control_plane(store) as plane:
             gateway = plane.connect("edge")
-            import_pem(anna, "lost", PIZZA, lost)
+            import_pem(anna, "lost", PIZZA, old)
             publish(anna, "Pasta", PASTA)
             await plane.published()
             gateway.answer()
             numbers.append(plane.enforcements.revision)
             fail_over()
             clock.advance(seconds=1)
-            import_pem(anna, "found", PIZZA, found)
+            import_pem(anna, "found", PIZZA, new)
             assert plane.enforcement(PIZZA).progress is Progress.WAITING
             after = await plane.published()
             gateway.answer()
@@ -192,7 +193,7 @@ def test_a_database_that_has_lost_changes_is_published_as_it_is(
     numbers = []
     after, later = play(story())
     (secret,) = secrets_named_by(after, clusters_of(pizza))
-    assert parse(found).certificates[0].pem.encode() in after[SECRET, secret].body
+    assert parse(new).certificates[0].pem.encode() in after[SECRET, secret].body
     assert paths(after) == {"/pizza/1"}
     assert_consistent(after)
     assert clusters_of(pizza, "sandbox") < names(later, CLUSTER)

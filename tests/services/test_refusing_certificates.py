@@ -42,7 +42,7 @@ def otto(join):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def kept(store, anna, otto):
+def certificate(store, anna, otto):
     """An API with a certificate under the alias "kept", and another organization with its own API."""
     now = datetime.now(UTC)
     apis.create_api(context_of(store, anna, now), ApiDraft("Pizza", "/pizza", "1.0.0", URL, "http://sandbox.test:8080"))
@@ -51,7 +51,7 @@ def kept(store, anna, otto):
 
 
 @pytest.fixture
-def refused(store, anna, otto, clock):
+def reject(store, anna, otto, clock):
     """Run a use case that must raise *error* and change nothing."""
 
     def everything():
@@ -67,18 +67,16 @@ def refused(store, anna, otto, clock):
     return attempt
 
 
-def test_an_expired_certificate_is_rejected_with_its_date(refused, anna):
+def test_an_expired_certificate_is_rejected_with_its_date(reject, anna):
     for data in (EXPIRED.pem, EXPIRED.der, EXPIRED.pem + issue(start=-9 * DAY, end=-5 * DAY).pem):
-        error = refused(
-            CertificateExpired, "expired on", endpoint_certificates.import_certificate, anna, "a", URL, data
-        )
+        error = reject(CertificateExpired, "expired on", endpoint_certificates.import_certificate, anna, "a", URL, data)
         assert error.not_after == EXPIRED.certificate.not_valid_after_utc
-        refused(CertificateExpired, "expired on", endpoint_certificates.replace_certificate, anna, "kept", data)
+        reject(CertificateExpired, "expired on", endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
-def test_an_http_endpoint_is_rejected_with_the_reason(refused, anna):
+def test_an_http_endpoint_is_rejected_with_the_reason(reject, anna):
     where = "http://sandbox.test:8080"
-    refused(
+    reject(
         EndpointNeedsNoCertificate,
         "present a certificate",
         endpoint_certificates.import_certificate,
@@ -90,94 +88,92 @@ def test_an_http_endpoint_is_rejected_with_the_reason(refused, anna):
 
 
 @pytest.mark.parametrize("endpoint", ["", "pizza.test", "https://", "https://pizza.test:8443/base x"])
-def test_an_endpoint_that_is_not_a_url_is_rejected(refused, anna, endpoint):
-    error = refused(
+def test_an_endpoint_that_is_not_a_url_is_rejected(reject, anna, endpoint):
+    error = reject(
         InvalidField, "Use a URL like", endpoint_certificates.import_certificate, anna, "a", endpoint, BACKEND.pem
     )
     assert error.field == "endpoint"
 
 
-def test_a_taken_alias_is_rejected_and_its_certificate_stays(refused, anna):
-    error = refused(
-        Conflict, "already exists", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem
-    )
+def test_a_taken_alias_is_rejected_and_its_certificate_stays(reject, anna):
+    error = reject(Conflict, "already exists", endpoint_certificates.import_certificate, anna, "kept", URL, issue().pem)
     assert error.field == "alias"
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "<b>", "'; DROP TABLE certificate; --", "x" * 46])
-def test_an_invalid_alias_is_rejected(refused, anna, alias):
-    error = refused(InvalidField, "(?i)alias", endpoint_certificates.import_certificate, anna, alias, URL, BACKEND.pem)
+def test_an_invalid_alias_is_rejected(reject, anna, alias):
+    error = reject(InvalidField, "(?i)alias", endpoint_certificates.import_certificate, anna, alias, URL, BACKEND.pem)
     assert error.field == "alias"
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", BACKEND.pem[:-40], BACKEND.der[:-1]])
-def test_a_file_without_a_certificate_is_rejected(refused, anna, data):
-    refused(CertificateError, None, endpoint_certificates.import_certificate, anna, "a", URL, data)
-    refused(CertificateError, None, endpoint_certificates.replace_certificate, anna, "kept", data)
+def test_a_file_without_a_certificate_is_rejected(reject, anna, data):
+    reject(CertificateError, None, endpoint_certificates.import_certificate, anna, "a", URL, data)
+    reject(CertificateError, None, endpoint_certificates.replace_certificate, anna, "kept", data)
 
 
-def test_indistinguishable_certificates_are_rejected(refused, store, anna, clock):
+def test_indistinguishable_certificates_are_rejected(reject, store, anna, clock):
     """Two of one subject, self-signed, without key identifiers: Envoy takes the first that fits."""
-    one, other = issue("twin.test", identified=False), issue("twin.test", identified=False)
-    both = one.pem + other.pem
-    refused(
+    one, second = issue("twin.test", identified=False), issue("twin.test", identified=False)
+    bundle = one.pem + second.pem
+    reject(
         IndistinguishableCertificates,
         "The file contains two",
         endpoint_certificates.import_certificate,
         anna,
         "a",
         URL,
-        both,
+        bundle,
     )
-    refused(
+    reject(
         IndistinguishableCertificates,
         "The file contains two",
         endpoint_certificates.replace_certificate,
         anna,
         "kept",
-        both,
+        bundle,
     )
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "one", URL, one.pem)
-    error = refused(
+    error = reject(
         IndistinguishableCertificates,
         "one already has",
         endpoint_certificates.import_certificate,
         anna,
         "a",
         URL,
-        other.pem,
+        second.pem,
     )
     assert (error.subject, error.alias) == ("CN=twin.test", "one")
-    refused(
+    reject(
         IndistinguishableCertificates,
         "one already has",
         endpoint_certificates.replace_certificate,
         anna,
         "kept",
-        other.pem,
+        second.pem,
     )
     # Neither a replacement nor the same certificate again counts as a second one.
-    endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "one", other.pem)
-    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "again", URL, other.pem)
+    endpoint_certificates.replace_certificate(context_of(store, anna, clock()), "one", second.pem)
+    endpoint_certificates.import_certificate(context_of(store, anna, clock()), "again", URL, second.pem)
     for alias in ("one", "again"):
         endpoint_certificates.delete_certificate(context_of(store, anna, clock()), alias)
 
 
-def test_a_private_key_is_rejected_and_never_stored(refused, anna, shared_storage):
+def test_a_private_key_is_rejected_and_never_stored(reject, anna, shared_storage):
     data = BACKEND.pem + BACKEND.key_pem
-    refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.import_certificate, anna, "a", URL, data)
-    refused(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.replace_certificate, anna, "kept", data)
+    reject(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.import_certificate, anna, "a", URL, data)
+    reject(PrivateKeyRefused, "Block 2 of 2", endpoint_certificates.replace_certificate, anna, "kept", data)
     line = BACKEND.key_pem.splitlines()[1]
     assert BACKEND.der in shared_storage.content()
     assert b"PRIVATE KEY" not in shared_storage.content()
     assert line not in shared_storage.content()
 
 
-def test_an_unknown_alias_is_not_found(refused, anna, otto, store):
-    refused(NotFound, "'nobody'", endpoint_certificates.replace_certificate, anna, "nobody", BACKEND.pem)
-    refused(NotFound, "'nobody'", endpoint_certificates.delete_certificate, anna, "nobody")
+def test_an_unknown_alias_is_not_found(reject, anna, otto, store):
+    reject(NotFound, "'nobody'", endpoint_certificates.replace_certificate, anna, "nobody", BACKEND.pem)
+    reject(NotFound, "'nobody'", endpoint_certificates.delete_certificate, anna, "nobody")
     with pytest.raises(NotFound):
         endpoint_certificates.get_certificate(context_of(store, anna), "nobody")
     # Aliases of another organization aren't found either.
-    refused(NotFound, "'kept'", endpoint_certificates.replace_certificate, otto, "kept", BACKEND.pem)
-    refused(NotFound, "'kept'", endpoint_certificates.delete_certificate, otto, "kept")
+    reject(NotFound, "'kept'", endpoint_certificates.replace_certificate, otto, "kept", BACKEND.pem)
+    reject(NotFound, "'kept'", endpoint_certificates.delete_certificate, otto, "kept")

@@ -57,16 +57,16 @@ class Pair:
 @asynccontextmanager
 async def pair(store, directory):
     async with AsyncExitStack() as stack:
-        asker, other = await stack.enter_async_context(neighbours(store))
+        asker, neighbour = await stack.enter_async_context(neighbours(store))
         theirs, channel = await stack.enter_async_context(serving(directory))
         agent, groups = Agent(channel), Groups()
         await until_connected(theirs)
-        follows = {GATEWAY: GatewayElsewhere(Peer(GATEWAY), other.id)}
+        follows = {GATEWAY: GatewayElsewhere(Peer(GATEWAY), neighbour.id)}
         (directory / "ours").mkdir()
         ours, to_ours = await stack.enter_async_context(serving(directory / "ours"))
         ours.others = Relay(asker.mailbox, ours, Groups(), NETWORKS, lambda: follows)
-        Relay(other.mailbox, theirs, groups, NETWORKS, dict)
-        yield Pair(asker, other, ours, groups, agent, to_ours, follows)
+        Relay(neighbour.mailbox, theirs, groups, NETWORKS, dict)
+        yield Pair(asker, neighbour, ours, groups, agent, to_ours, follows)
 
 
 def a_probe(address="192.0.2.1", identity=None):
@@ -75,56 +75,56 @@ def a_probe(address="192.0.2.1", identity=None):
 
 
 def an_identity(name="gateway"):
-    issued = issue(name)
-    return UnsealedIdentity(name, (read(issued),), issued.key_pem.decode())
+    leaf = issue(name)
+    return UnsealedIdentity(name, (read(leaf),), leaf.key_pem.decode())
 
 
 def play(store, directory, story):
     async def run():
-        async with pair(store, directory) as both:
-            await story(both)
+        async with pair(store, directory) as planes:
+            await story(planes)
 
     asyncio.run(run())
 
 
 def test_a_gateway_connects_for_another_control_plane_until_the_backend_closes(store, tmp_path):
-    async def story(both):
+    async def story(planes):
         probe = a_probe()
-        asking = asyncio.create_task(both.connect(probe))
-        request = await both.agent.receive()
+        asking = asyncio.create_task(planes.connect(probe))
+        request = await planes.agent.receive()
         assert (request["kind"], request["resources"][0]["name"]) == ("connect", probe.cluster.name)
-        await both.agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
+        await planes.agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
         assert await asking == (Answer(True, address="x"), True)
-        assert await both.agent.receive() == {"kind": "end", "id": request["id"]}
+        assert await planes.agent.receive() == {"kind": "end", "id": request["id"]}
 
     play(store, tmp_path, story)
 
 
 def test_a_connection_ends_when_the_asker_leaves(store, tmp_path):
-    async def story(both):
-        asking = asyncio.create_task(both.connect(a_probe()))
-        request = await both.agent.receive()
-        await both.agent.send(Connected(request["id"], Answer(True)))
+    async def story(planes):
+        asking = asyncio.create_task(planes.connect(a_probe()))
+        request = await planes.agent.receive()
+        await planes.agent.send(Connected(request["id"], Answer(True)))
         asking.cancel()
-        assert await both.agent.receive() == {"kind": "end", "id": request["id"]}
+        assert await planes.agent.receive() == {"kind": "end", "id": request["id"]}
 
     play(store, tmp_path, story)
 
 
 def test_other_tasks_are_relayed_too(store, tmp_path):
-    async def story(both):
+    async def story(planes):
         for ask, kind, result, expected in (
-            (both.control.head(GATEWAY, a_probe(), "/base"), "head", partial_headed, HeadAnswer(204)),
-            (both.control.resolve(GATEWAY, "backend.test"), "resolve", partial_resolved, ("192.0.2.1",)),
-            (both.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", partial_unseen, UNSEEN),
+            (planes.control.head(GATEWAY, a_probe(), "/base"), "head", partial_headed, HeadAnswer(204)),
+            (planes.control.resolve(GATEWAY, "backend.test"), "resolve", partial_resolved, ("192.0.2.1",)),
+            (planes.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", partial_unseen, UNSEEN),
         ):
             asking = asyncio.create_task(ask)
-            request = await both.agent.receive()
+            request = await planes.agent.receive()
             assert request["kind"] == kind
-            await both.agent.send(result(request["id"]))
+            await planes.agent.send(result(request["id"]))
             answer = await asking
             assert (answer.addresses if isinstance(answer, Resolved) else answer) == expected
-            assert (await both.agent.receive())["kind"] == "end"
+            assert (await planes.agent.receive())["kind"] == "end"
 
     play(store, tmp_path, story)
 
@@ -153,10 +153,10 @@ def partial_unseen(number):
     ],
 )
 def test_a_relayed_task_without_a_result_says_why(store, tmp_path, reply, error, text):
-    async def story(both):
-        asking = asyncio.create_task(both.connect(a_probe()))
-        await both.agent.receive()
-        await both.agent.send(reply)
+    async def story(planes):
+        asking = asyncio.create_task(planes.connect(a_probe()))
+        await planes.agent.receive()
+        await planes.agent.send(reply)
         with pytest.raises(error, match=text):
             await asking
 
@@ -164,27 +164,27 @@ def test_a_relayed_task_without_a_result_says_why(store, tmp_path, reply, error,
 
 
 def test_a_gateway_that_disconnects_during_a_connection_ends_it(store, tmp_path):
-    async def story(both):
-        asking = asyncio.create_task(both.connect(a_probe()))
-        request = await both.agent.receive()
-        await both.agent.send(Connected(request["id"], Answer(True)))
-        both.agent.call.cancel()
+    async def story(planes):
+        asking = asyncio.create_task(planes.connect(a_probe()))
+        request = await planes.agent.receive()
+        await planes.agent.send(Connected(request["id"], Answer(True)))
+        planes.agent.call.cancel()
         with pytest.raises(NoAnswer, match="disconnected"):
             await asking
         with pytest.raises(NoAnswer, match="isn't connected"):
-            await both.control.resolve(GATEWAY, "backend.test")
-        both.follows.clear()
+            await planes.control.resolve(GATEWAY, "backend.test")
+        planes.follows.clear()
         with pytest.raises(NoAnswer, match="isn't connected"):
-            await both.control.resolve(GATEWAY, "backend.test")
+            await planes.control.resolve(GATEWAY, "backend.test")
 
     play(store, tmp_path, story)
 
 
 def test_a_task_ends_at_once_when_the_other_control_plane_stops(store, tmp_path):
-    async def story(both):
-        asking = asyncio.create_task(both.connect(a_probe()))
-        await both.agent.receive()
-        await both.other.stop()
+    async def story(planes):
+        asking = asyncio.create_task(planes.connect(a_probe()))
+        await planes.agent.receive()
+        await planes.other.stop()
         with pytest.raises(NoAnswer, match="has stopped"):
             await asking
 
@@ -192,26 +192,26 @@ def test_a_task_ends_at_once_when_the_other_control_plane_stops(store, tmp_path)
 
 
 def test_a_task_ends_at_once_when_the_gateway_connects_to_the_asker(store, tmp_path):
-    async def story(both):
-        asking = asyncio.create_task(both.connect(a_probe()))
-        await both.agent.receive()
-        moved = Agent(both.channel)
+    async def story(planes):
+        asking = asyncio.create_task(planes.connect(a_probe()))
+        await planes.agent.receive()
+        agent = Agent(planes.channel)
         with pytest.raises(NoAnswer, match="disconnected"):
             await asking
-        asking = asyncio.create_task(both.control.resolve(GATEWAY, "backend.test"))
-        request = await moved.receive()
-        await moved.send(Resolved(request["id"], ("192.0.2.1",)))
+        asking = asyncio.create_task(planes.control.resolve(GATEWAY, "backend.test"))
+        request = await agent.receive()
+        await agent.send(Resolved(request["id"], ("192.0.2.1",)))
         assert (await asking).addresses == ("192.0.2.1",)
 
     play(store, tmp_path, story)
 
 
 def test_tests_connect_only_where_the_gateways_control_plane_allows_it(store, tmp_path):
-    async def story(both):
+    async def story(planes):
         for ask in (
-            both.connect(a_probe("198.51.100.7")),
-            both.control.head(GATEWAY, a_probe("198.51.100.7"), "/"),
-            both.control.probe_backend(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
+            planes.connect(a_probe("198.51.100.7")),
+            planes.control.head(GATEWAY, a_probe("198.51.100.7"), "/"),
+            planes.control.probe_backend(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
         ):
             with pytest.raises(NoAnswer, match=r"connect to 198\.51\.100\.7"):
                 await ask
@@ -222,31 +222,31 @@ def test_tests_connect_only_where_the_gateways_control_plane_allows_it(store, tm
 def test_a_gateway_gets_a_key_in_a_test_only_if_it_has_it_for_traffic(store, tmp_path, monkeypatch):
     monkeypatch.setattr(relay, "PUBLISHED_WITHIN", 0.05)
 
-    async def story(both):
-        identity, other = an_identity(), an_identity("other")
-        sent = build_identity_secret(identity)
-        for probe in (a_probe(identity=identity), replace(a_probe(identity=other), identity=sent.name)):
+    async def story(planes):
+        identity, other_identity = an_identity(), an_identity("other")
+        secret = build_identity_secret(identity)
+        for probe in (a_probe(identity=identity), replace(a_probe(identity=other_identity), identity=secret.name)):
             with pytest.raises(NoAnswer, match="isn't sent it"):
-                await both.connect(probe)
-            both.groups.default.apply([sent])
-        asking = asyncio.create_task(both.connect(a_probe(identity=identity)))
-        request = await both.agent.receive()
-        await both.agent.send(Connected(request["id"], Answer(True)), Closed(request["id"]))
+                await planes.connect(probe)
+            planes.groups.default.apply([secret])
+        asking = asyncio.create_task(planes.connect(a_probe(identity=identity)))
+        request = await planes.agent.receive()
+        await planes.agent.send(Connected(request["id"], Answer(True)), Closed(request["id"]))
         assert (await asking)[0].connected
 
     play(store, tmp_path, story)
 
 
 def test_a_test_chooses_among_the_gateways_of_all_control_planes(store, tmp_path):
-    async def story(both):
+    async def story(planes):
         serving_gateways = {GATEWAY}
-        probes = Probes(both.control, "local", NETWORKS, now=utc_now, serves=lambda name, _: name in serving_gateways)
+        probes = Probes(planes.control, "local", NETWORKS, now=utc_now, serves=lambda name, _: name in serving_gateways)
         asking = asyncio.create_task(probes.fetch(USER, "https://backend.test", Terms(NOTHING)))
-        request = await both.agent.receive()
-        await both.agent.send(Resolved(request["id"], ("192.0.2.1",)))
-        assert (await both.agent.receive())["kind"] == "end"
-        request = await both.agent.receive()
-        await both.agent.send(partial_unseen(request["id"]))
+        request = await planes.agent.receive()
+        await planes.agent.send(Resolved(request["id"], ("192.0.2.1",)))
+        assert (await planes.agent.receive())["kind"] == "end"
+        request = await planes.agent.receive()
+        await planes.agent.send(partial_unseen(request["id"]))
         assert await asking == (UNSEEN, GATEWAY)
         serving_gateways.clear()
         with pytest.raises(InvalidField, match="isn't sent the key"):

@@ -161,16 +161,16 @@ def test_many_rows_are_deleted_in_batches(store, fill, kind, monkeypatch):
         monkeypatch.setattr(module, "BATCH", 5)
     _, table, age = KINDS[kind]
     fill(kind, *[NOW - age - SECOND] * 11, NOW + DAY)
-    recorded = RecordedWrites(store, lambda: count(store, table))
-    forget_old_rows(recorded, NOW, audit_days=400)
-    assert recorded.after == [7, 2, 1]
+    writes = RecordedWrites(store, lambda: count(store, table))
+    forget_old_rows(writes, NOW, audit_days=400)
+    assert writes.after == [7, 2, 1]
 
 
 def test_a_round_that_finds_nothing_writes_nothing(store, fill):
     fill("changes", NOW)
-    recorded = RecordedWrites(store, lambda: 1)
-    forget_old_rows(recorded, NOW, audit_days=400)
-    assert recorded.after == []
+    writes = RecordedWrites(store, lambda: 1)
+    forget_old_rows(writes, NOW, audit_days=400)
+    assert writes.after == []
 
 
 def test_a_machine_whose_clock_is_ahead_deletes_nothing_early(store):

@@ -17,8 +17,8 @@ DRAIN = 60.0
 
 
 @pytest.fixture
-def move(store, anna, clock, served):
-    return lambda action: lifecycle.change_lifecycle(context_of(store, anna, clock()), served.id, action)
+def move(store, anna, clock, served_api):
+    return lambda action: lifecycle.change_lifecycle(context_of(store, anna, clock()), served_api.id, action)
 
 
 def count(plane, kind):
@@ -110,8 +110,8 @@ def test_a_resource_that_is_used_and_dropped_again_has_the_whole_drain(store, mo
     play(story())
 
 
-def test_a_replaced_secret_is_removed_unless_others_use_it(store, anna, clock, served):
-    del served
+def test_a_replaced_secret_is_removed_unless_others_use_it(store, anna, clock, served_api):
+    del served_api
     pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
     lifecycle.change_lifecycle(context_of(store, anna, clock()), pasta.id, "Publish")
     shared, new = issue("pizza.test", "pasta.test"), issue("pizza.test")

@@ -36,10 +36,10 @@ class Backends:
         self.asked.append((organization, host))
         self.was_asked.set()
         await asyncio.sleep(0)
-        shown = self.shown.get(host)
-        if isinstance(shown, Exception):
-            raise shown
-        return [read(shown)] if shown else None
+        answer = self.shown.get(host)
+        if isinstance(answer, Exception):
+            raise answer
+        return [read(answer)] if answer else None
 
 
 @pytest.fixture
@@ -225,17 +225,17 @@ def test_a_real_backend_is_observed_to_switch(store, anna, clock, rotate, observ
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         where = urlsplit(endpoint)
         _, writer = await asyncio.open_connection(where.hostname, where.port, ssl=context)
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
-        return [read_certificate(shown)]
+        return [read_certificate(der)]
 
     with Backend(issue("127.0.0.1")) as backend:
         old, new = rotate(anna, "127.0.0.1", backend.url())
 
         async def story():
             generations = []
-            for presented in (old, new):
-                backend.present(presented)
+            for leaf in (old, new):
+                backend.present(leaf)
                 await RotationProbes(store, look, clock).probe_once()
                 generations.append(observed_generation(anna, "127.0.0.1"))
             return generations

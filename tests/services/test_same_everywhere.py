@@ -25,8 +25,8 @@ CHANGES, DRAIN = 40, 60
 def change(context, rng):
     """Change something at random; not everything is allowed each time."""
     alias, url, pem = rng.choice("abc"), rng.choice(URLS[:2]), rng.choice(PEMS)
-    every, _ = apis.list_apis(context)
-    api = rng.choice(every).id if every else ""
+    all_apis, _ = apis.list_apis(context)
+    api = rng.choice(all_apis).id if all_apis else ""
     name = f"Api{rng.randrange(4)}"
     deployment = {"gatewayEnvironments": rng.sample(["Default", "Europe"], rng.randint(1, 2))}
     changes = {
@@ -49,8 +49,8 @@ def change(context, rng):
 def contents(plane):
     """Return what each group is sent, and the revision."""
     caches = plane.groups.caches.items()
-    sent = {(group, kind): dict(cache.resources(kind)) for group, cache in caches for kind in TYPES}
-    return sent, plane.enforcements.revision
+    resources = {(group, kind): dict(cache.resources(kind)) for group, cache in caches for kind in TYPES}
+    return resources, plane.enforcements.revision
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -67,7 +67,7 @@ def test_a_control_plane_that_starts_afterwards_builds_the_same_as_those_that_fo
                     await first.published()
             advance(DRAIN + 1)
             async with control_plane(store) as later:
-                states = [contents(each) for each in (first, second, later) if await each.published()]
+                states = [contents(plane) for plane in (first, second, later) if await plane.published()]
             assert states[0] == states[1] == states[2]
             assert any(states[0][0].values())
 

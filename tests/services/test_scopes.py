@@ -26,7 +26,7 @@ def test_scopes_without_effect_for_the_user_are_not_granted():
 
 
 def test_a_scope_that_manages_includes_the_scopes_of_its_parts():
-    wso2 = {name: allowed for name, allowed in SCOPES.items() if name.startswith("apim:")}
+    wso2 = {name: permissions for name, permissions in SCOPES.items() if name.startswith("apim:")}
     assert SCOPES["apim:api_manage"] >= frozenset().union(*wso2.values())
     for part in ("ep_certificates", "client_certificates"):
         scopes = [f"apim:{part}_{action}" for action in ("view", "add", "update")]

@@ -14,25 +14,25 @@ def sealing(*keys):
 
 
 def test_the_first_control_plane_decides_on_the_key(store):
-    key, other = new_key(), new_key()
+    key, other_key = new_key(), new_key()
     check_sealing_key(store, sealing(key))
     check_sealing_key(store, sealing(key))
-    check_sealing_key(store, sealing(other, key))  # during a rotation
+    check_sealing_key(store, sealing(other_key, key))  # during a rotation
     with pytest.raises(CannotUnseal, match="is missing"):
-        check_sealing_key(store, sealing(other))
+        check_sealing_key(store, sealing(other_key))
     with pytest.raises(CannotUnseal):
         check_sealing_key(store, sealing())
 
 
 def test_a_missing_key_is_made_only_by_the_first_control_plane(store):
-    made = []
+    keys = []
 
     def make():
-        made.append(new_key())
-        return made
+        keys.append(new_key())
+        return keys
 
-    check_sealing_key(store, Sealing(lambda: made, make))
-    assert len(made) == 1
+    check_sealing_key(store, Sealing(lambda: keys, make))
+    assert len(keys) == 1
     nothing = []
     with pytest.raises(CannotUnseal):
         check_sealing_key(store, Sealing(lambda: nothing, lambda: pytest.fail("it made a key")))

@@ -37,41 +37,41 @@ def europe(context):
 
 
 @pytest.fixture
-def two(context, served):
-    """Revisions of *served*: the first with its own backend, the second with OTHER, which the working copy has, too."""
-    first = create_revision(context(), served.id)
-    apis.change_endpoints(context(), served.id, OTHER, None)
-    return first, create_revision(context(), served.id)
+def two(context, served_api):
+    """Revisions: the first with its own backend, the second with OTHER, which the working copy has, too."""
+    first = create_revision(context(), served_api.id)
+    apis.change_endpoints(context(), served_api.id, OTHER, None)
+    return first, create_revision(context(), served_api.id)
 
 
 def clusters(plane, group):
     return {name.partition("/production")[2] for name in plane.groups.caches[group].resources(CLUSTER)}
 
 
-def test_two_groups_serve_two_revisions(store, context, served, two):
+def test_two_groups_serve_two_revisions(store, context, served_api, two):
     async def story():
         async with control_plane(store, drain=60.0) as plane:
-            deploy_revision(context(), served.id, two[0].id, {DEFAULT_GROUP: True})
-            deploy_revision(context(), served.id, two[1].id, {"eu": True})
+            deploy_revision(context(), served_api.id, two[0].id, {DEFAULT_GROUP: True})
+            deploy_revision(context(), served_api.id, two[1].id, {"eu": True})
             await plane.published()
             assert clusters(plane, DEFAULT_GROUP) == {"", "/r1"}  # the working copy's, for requests in flight
             assert clusters(plane, "eu") == {"/r2"}
-            lifecycle.change_lifecycle(context(), served.id, "Demote to Created")
+            lifecycle.change_lifecycle(context(), served_api.id, "Demote to Created")
             await plane.published()
             assert all(not cache.resources(ROUTES) for cache in plane.groups.caches.values())
 
     play(story())
 
 
-def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, context, anna, served, two, import_pem):
+def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, context, anna, served_api, two, import_pem):
     import_pem(anna, "other", OTHER, issue("other.test").pem)
-    apis.change_endpoints(context(), served.id, "https://third.test", None)
+    apis.change_endpoints(context(), served_api.id, "https://third.test", None)
 
     async def story():
         async with control_plane(store) as plane:
             gateway = plane.connect("edge-1")
             assert plane.enforcement(OTHER).progress is Progress.NOT_SERVED
-            deploy_revision(context(), served.id, two[1].id, {DEFAULT_GROUP: True})
+            deploy_revision(context(), served_api.id, two[1].id, {DEFAULT_GROUP: True})
             await plane.published()
             gateway.answer()
             assert (await plane.until(OTHER, Progress.ENFORCED)).enforced_on == 1
@@ -85,23 +85,23 @@ def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, contex
     assert find_unused(context()) == []
     with store.read() as session:
         assert (anna.organization, OTHER) in watched_endpoints.list_used(session)
-    api = apis.get_api(context(), served.id)
+    api = apis.get_api(context(), served_api.id)
     assert [trust.origin for trust in find_used_only_by(context(), api)] == [OTHER]
-    undeploy_revision(context(), served.id, number=2, group_names=None)
+    undeploy_revision(context(), served_api.id, number=2, group_names=None)
     assert [trust.origin for trust in find_unused(context())] == [OTHER]
-    deploy_revision(context(), served.id, two[1].id, {DEFAULT_GROUP: True})
-    assert [trust.origin for trust in deletion.delete_api(context(), served.id).unused_trust] == [OTHER]
+    deploy_revision(context(), served_api.id, two[1].id, {DEFAULT_GROUP: True})
+    assert [trust.origin for trust in deletion.delete_api(context(), served_api.id).unused_trust] == [OTHER]
 
 
-def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, served, two):
+def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, served_api, two):
     with store.write() as session:
         now = database_time(session)
         control_planes.save(session, ControlPlane("a", "old", "0.1", now, now, (), None, {}), "home", now)
         session.get(ControlPlaneRow, "a").schema_revision = None
     with pytest.raises(OldControlPlanes, match="Upgrade old first"):
-        deploy_revision(context(), served.id, two[0].id, {DEFAULT_GROUP: True})
+        deploy_revision(context(), served_api.id, two[0].id, {DEFAULT_GROUP: True})
     with store.write() as session:
         session.get(ControlPlaneRow, "a").schema_revision = get_newest_revision()
-    deploy_revision(context(), served.id, two[0].id, {DEFAULT_GROUP: True})
+    deploy_revision(context(), served_api.id, two[0].id, {DEFAULT_GROUP: True})
     with store.read() as session:
         assert session.query(SchemaCompatibilityRow).one().oldest_revision >= "0041"

@@ -62,16 +62,16 @@ class Sharer:
 
     neighbour: Neighbour
     failures: Failures
-    examined: list[str]  # request ids
+    examined_ids: list[str]
     forgotten: list[tuple[str, str]]
 
     @property
-    def seen(self):
+    def known_failures(self):
         return self.failures.of_organization("default")
 
     @property
     def ids(self):
-        return {each.request_id for each in self.seen}
+        return {failure.request_id for failure in self.known_failures}
 
     def fail(self, *arguments, **more):
         self.failures.record(request(*arguments, **more))
@@ -83,24 +83,24 @@ class Sharer:
 @asynccontextmanager
 async def sharer(store, name):
     async with control_plane(store, name) as neighbour:
-        failures, examined, forgotten = Failures(lambda: None, utc_now), [], []
-        failures.observe(lambda call: examined.append(call.request_id), lambda *api: forgotten.append(api))
+        failures, request_ids, forgotten = Failures(lambda: None, utc_now), [], []
+        failures.observe(lambda call: request_ids.append(call.request_id), lambda *api: forgotten.append(api))
         sharing_failures = SharedFailures(store, failures, neighbour.presence, utc_now)
         neighbour.background.start("failures", sharing_failures.follow)
-        yield Sharer(neighbour, failures, examined, forgotten)
+        yield Sharer(neighbour, failures, request_ids, forgotten)
 
 
 def play(store, story, names="ab"):
     async def run():
         async with AsyncExitStack() as stack:
-            each = [await stack.enter_async_context(sharer(store, name)) for name in names]
-            await until(lambda: all(len(one.neighbour.mailbox.others) == len(names) - 1 for one in each))
-            await story(*each)
+            sharers = [await stack.enter_async_context(sharer(store, name)) for name in names]
+            await until(lambda: all(len(one.neighbour.mailbox.others) == len(names) - 1 for one in sharers))
+            await story(*sharers)
 
     asyncio.run(run())
 
 
-def stored(store):
+def read_rows(store):
     with store.read() as session:
         return [row for row in session.scalars(select(FailureRow)) if row.part != "start"]
 
@@ -110,14 +110,14 @@ def test_a_failure_and_its_test_are_the_same_everywhere(store):
         b.fail("r1", reason=SELF_SIGNED)
         await until(lambda: a.ids)
         b.fail("r2", reason=SELF_SIGNED, second=1)
-        (failure,) = b.seen
+        (failure,) = b.known_failures
         b.failures.keep_probe(failure.latest, PROBE, utc_now())
-        await until(lambda: a.seen and a.seen[0].latest.probe)
-        assert a.seen == b.seen
-        assert a.seen[0].latest.probe == PROBE
+        await until(lambda: a.known_failures and a.known_failures[0].latest.probe)
+        assert a.known_failures == b.known_failures
+        assert a.known_failures[0].latest.probe == PROBE
         assert a.failures.started_at == b.failures.started_at
         # Only the control plane of the gateway examines the backend.
-        assert (a.examined, b.examined) == ([], ["r1", "r2"])
+        assert (a.examined_ids, b.examined_ids) == ([], ["r1", "r2"])
 
     play(store, story)
 
@@ -137,7 +137,7 @@ def test_a_gateway_that_moves_continues_its_failure(store):
         await until(lambda: a.ids)
         a.fail("r2", second=1)
         await until(lambda: b.ids == {"r2"})
-        assert [each.count for each in b.seen] == [2]
+        assert [failure.count for failure in b.known_failures] == [2]
 
     play(store, story)
 
@@ -172,7 +172,7 @@ def test_a_failure_that_ends_while_it_is_written_ends_everywhere(store, monkeypa
 
         monkeypatch.setattr(rows, "save", end_and_save)
         b.fail("r1")
-        await until(lambda: [row for row in stored(store) if row.body is None])
+        await until(lambda: [row for row in read_rows(store) if row.body is None])
         b.fail("r2", "default/pasta")
         await until(lambda: a.ids == {"r2"})
 
@@ -202,12 +202,14 @@ def test_one_that_starts_later_knows_everything(store):
     async def story(a):
         for number in range(rows.AT_ONCE + 1):
             a.fail(f"r{number}", f"default/api{number}")
-        (failure,) = [each for each in a.seen if each.request_id == "r0"]
+        (failure,) = [failure for failure in a.known_failures if failure.request_id == "r0"]
         a.failures.keep_probe(failure.latest, PROBE, utc_now())
-        assert stored(store) == []
+        assert read_rows(store) == []
         async with sharer(store, "b") as b:
-            await until(lambda: len(b.ids) == rows.AT_ONCE + 1 and any(each.latest.probe for each in b.seen))
-            assert b.seen == a.seen
+            await until(
+                lambda: len(b.ids) == rows.AT_ONCE + 1 and any(failure.latest.probe for failure in b.known_failures)
+            )
+            assert b.known_failures == a.known_failures
 
     play(store, story, "a")
 
@@ -221,8 +223,8 @@ def test_many_failures_cause_few_writes(store, monkeypatch):
             number += 1
             b.fail(f"r{number}")
             await asyncio.sleep(0)
-        await until(lambda: a.seen == b.seen)
-        (row,) = stored(store)
+        await until(lambda: a.known_failures == b.known_failures)
+        (row,) = read_rows(store)
         assert row.number <= 2 + (monotonic() - before) / 0.2
 
     play(store, story)
@@ -238,7 +240,7 @@ def test_as_few_failures_are_kept_as_by_one_control_plane(store, monkeypatch):
         for number in range(4, 6):
             b.fail(f"r{number}", f"default/api{number}")
         await until(lambda: a.ids == {"r4", "r5"})
-        await until(lambda: len([row for row in stored(store) if row.body]) == 2)
+        await until(lambda: len([row for row in read_rows(store) if row.body]) == 2)
 
     play(store, story)
 
@@ -272,7 +274,7 @@ def test_failures_that_another_version_describes_differently_are_left_out(store)
 def test_a_test_that_cannot_be_written_keeps_nothing_else_from_the_others(store, why):
     async def story(a, b):
         b.fail("r1", reason=SELF_SIGNED)
-        (failure,) = b.seen
+        (failure,) = b.known_failures
         unwritable = replace(PROBE, unreadable=(Unreadable(1, "00", 5, why),))
         b.failures.keep_probe(failure.latest, unwritable, utc_now())
         b.fail("r2", "default/pasta")
@@ -288,10 +290,12 @@ def test_only_as_many_tests_are_stored_as_one_control_plane_keeps(store, monkeyp
         for api in ("pizza", "pasta"):
             b.fail(api, f"default/{api}", reason=SELF_SIGNED)
             await until(lambda api=api: api in a.ids)
-            (failure,) = [each for each in b.seen if each.request_id == api]
+            (failure,) = [failure for failure in b.known_failures if failure.request_id == api]
             b.failures.keep_probe(failure.latest, PROBE, utc_now())
-            await until(lambda api=api: [each.request_id for each in a.seen if each.latest.probe] == [api])
-        await until(lambda: [row.cluster for row in stored(store) if row.part == "probe" and row.body] == [PASTA])
+            await until(
+                lambda api=api: [failure.request_id for failure in a.known_failures if failure.latest.probe] == [api]
+            )
+        await until(lambda: [row.cluster for row in read_rows(store) if row.part == "probe" and row.body] == [PASTA])
 
     play(store, story)
 

@@ -24,23 +24,23 @@ NO_ROLE = "None of your groups has a role in Holdfast. Ask an administrator."
 
 @pytest.fixture
 def provider():
-    with ScriptedProvider().serving() as made:
-        made.claims = {"preferred_username": "dora", "groups": ["api-team"]}
-        yield made
+    with ScriptedProvider().serving() as scripted_provider:
+        scripted_provider.claims = {"preferred_username": "dora", "groups": ["api-team"]}
+        yield scripted_provider
 
 
 @pytest.fixture
-def agreed():
+def overrides():
     """Overrides of members of ProviderSettings or SingleSignOn."""
     return {}
 
 
 @pytest.fixture
-def sso(provider, agreed):
+def sso(provider, overrides):
     ours = {"label": "Scripted", "organization": "default", "roles": ROLES}
-    others = {name: value for name, value in agreed.items() if name not in ours}
-    client = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **others))
-    yield SingleSignOn(client, **(ours | {name: value for name, value in agreed.items() if name in ours}))
+    provider_overrides = {name: value for name, value in overrides.items() if name not in ours}
+    client = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **provider_overrides))
+    yield SingleSignOn(client, **(ours | {name: value for name, value in overrides.items() if name in ours}))
     client.close()
 
 
@@ -53,20 +53,20 @@ def come(store, anna, sso, provider, clock):
     def come(secret="known to one browser", **parameters):  # noqa: S107 - the value of a cookie
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
         provider.nonce = query["nonce"][0]
-        returned = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | parameters
-        return finish(store, attempts, sso, secret, ProviderResponse(**returned), "192.0.2.1", clock())
+        values = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | parameters
+        return finish(store, attempts, sso, secret, ProviderResponse(**values), "192.0.2.1", clock())
 
     return come
 
 
 @pytest.fixture
-def refused(come):
+def refused(sign_in):
     """Return from the provider, check that the sign-in fails, and return the message."""
 
     def refused(**parameters):
-        with pytest.raises(ProviderSignInRefused) as caught:
-            come(**parameters)
-        return str(caught.value)
+        with pytest.raises(ProviderSignInRefused) as refusal:
+            sign_in(**parameters)
+        return str(refusal.value)
 
     return refused
 
@@ -216,7 +216,7 @@ def test_groups_can_be_a_string_nested_or_in_a_claim_named_by_a_url(come, provid
 
 
 def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
-    for subject, called, name in (
+    for subject, preferred_name, name in (
         ("1", "admin", "admin-2"),
         ("2", "Admin", "Admin-2"),
         ("3", "dora", "dora"),
@@ -227,13 +227,13 @@ def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
         ("8", "x" * 300, "x" * 60),
         ("3", "anna", "dora"),
     ):
-        provider.claims |= {"sub": subject, "preferred_username": called}
+        provider.claims |= {"sub": subject, "preferred_username": preferred_name}
         user = come()
         assert (user.name, user.identity.subject) == (name, subject)
 
 
 def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, refused, provider, store):
-    known = come()
+    before = come()
     for groups in ([], None, 4711, {"api-team": True}, [["api-team"]]):
         provider.claims["groups"] = groups
         assert refused() == NO_ROLE
@@ -241,7 +241,7 @@ def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, ref
             assert accounts.get_user_by_subject(session, provider.issuer, "4711").roles == set()
     provider.claims["groups"] = ["cn=on-call,ou=teams"]
     again = come()
-    assert (again.id, again.roles) == (known.id, {"publisher"})
+    assert (again.id, again.roles) == (before.id, {"publisher"})
 
 
 def test_a_person_without_a_role_does_not_become_a_user(refused, provider, store):
@@ -270,10 +270,10 @@ def test_a_missing_organization_rejects_sign_ins(refused):
 
 def test_a_user_stays_in_their_first_organization(come, store, otto, sso, provider, clock):
     come()
-    moved = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
-    query = parse_qs(urlsplit(begin(moved, "s", BACK, clock())).query)
+    moved_sso = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
+    query = parse_qs(urlsplit(begin(moved_sso, "s", BACK, clock())).query)
     provider.nonce = query["nonce"][0]
-    returned = ProviderResponse(BACK, query["state"][0], "c0de")
-    with pytest.raises(ProviderSignInRefused) as caught:
-        finish(store, Attempts(store, Sealing(lambda: ())), moved, "s", returned, "192.0.2.1", clock())
-    assert str(caught.value) == "You're already a user of default. Ask an admin there to delete your account."
+    response = ProviderResponse(BACK, query["state"][0], "c0de")
+    with pytest.raises(ProviderSignInRefused) as refusal:
+        finish(store, Attempts(store, Sealing(lambda: ())), moved_sso, "s", response, "192.0.2.1", clock())
+    assert str(refusal.value) == "You're already a user of default. Ask an admin there to delete your account."

@@ -34,7 +34,7 @@ class Running:
 
     async def begin(self):
         await self.presence.begin()
-        self._tasks = [asyncio.create_task(each.follow()) for each in (self.presence, self.spreading)]
+        self._tasks = [asyncio.create_task(part.follow()) for part in (self.presence, self.spreading)]
 
     async def end(self):
         tasks, self._tasks = self._tasks, []
@@ -50,8 +50,8 @@ def play(store, tmp_path):
     """Run a story with two control planes that share a database, and a gateway that follows the first one."""
 
     def play(story):
-        async def limited():
-            async with asyncio.timeout(60), serving() as port, serving(port.accepted) as second:
+        async def run_story():
+            async with asyncio.timeout(60), serving() as port, serving(port.accepted_certificates) as second:
                 one, other = Running(store, port), Running(store, second)
                 async with running(Agent(tmp_path, port.enroll(NAME)[0])):
                     await until(lambda: follows(port))
@@ -64,7 +64,7 @@ def play(store, tmp_path):
                         await one.end()
                         await other.end()
 
-        asyncio.run(limited())
+        asyncio.run(run_story())
 
     return play
 
@@ -103,7 +103,7 @@ def test_a_control_plane_that_ends_waits_only_so_long_for_gateways_that_stay(pla
 
 
 @pytest.mark.parametrize(
-    ("own", "others", "excess"),
+    ("own", "counts", "excess"),
     [
         (5, [], 0),
         (1, [0], 0),
@@ -116,8 +116,8 @@ def test_a_control_plane_that_ends_waits_only_so_long_for_gateways_that_stay(pla
         (1000, [0], 500),
     ],
 )
-def test_a_control_plane_has_too_many_gateways_beyond_its_share(own, others, excess):
-    assert find_excess(own, others) == excess
+def test_a_control_plane_has_too_many_gateways_beyond_its_share(own, counts, excess):
+    assert find_excess(own, counts) == excess
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=5))
@@ -157,13 +157,13 @@ def test_a_control_plane_without_its_database_gives_up_its_gateways_once_another
                 await stack.enter_async_context(running(agent))
             # An agent whose other stream is rejected would look for another control plane.
             await until(lambda: len(one.port.control.remote_gateways) == len(one.port.groups.gateways) == 3)
-            peers = dict(one.port.accepted.peers)
-            one.port.accepted.peers.clear()  # as without the database
-            asked = other.port.accepted.asked
+            peers = dict(one.port.accepted_certificates.peers)
+            one.port.accepted_certificates.peers.clear()  # as without the database
+            questions = other.port.accepted_certificates.authorizations
             one.spreading.give_up_gateways()
-            await until(lambda: other.port.accepted.asked > asked)
+            await until(lambda: other.port.accepted_certificates.authorizations > questions)
             assert len(one.port.control.remote_gateways) == 3
-            one.port.accepted.peers |= peers
+            one.port.accepted_certificates.peers |= peers
             one.spreading.give_up_gateways()
             await until(lambda: len(other.port.control.remote_gateways) == 1)
             await until(lambda: len(one.port.control.remote_gateways) == 2)

@@ -52,7 +52,7 @@ class Stream:
     group: str
     requests: "asyncio.Queue[DeltaDiscoveryRequest]" = field(default_factory=asyncio.Queue)
     responses: list[DeltaDiscoveryResponse] = field(default_factory=list)
-    asked: set[tuple[str, str]] = field(default_factory=set)
+    subscriptions: set[tuple[str, str]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -64,7 +64,7 @@ class Stream:
 
     def ask(self, kind: str, names: set[str], *, claims: bool) -> None:
         """Ask for everything and for *names*, and claim to have these names with *claims*."""
-        self.asked |= {(kind, name) for name in names}
+        self.subscriptions |= {(kind, name) for name in names}
         has = dict.fromkeys(names, "1") if claims else {}
         request = DeltaDiscoveryRequest(
             type_url=kind, resource_names_subscribe=["*", *sorted(names)], initial_resource_versions=has
@@ -82,7 +82,7 @@ class Installation:
 
     distributor: Distributor
     groups: Groups
-    deployed: dict[str, frozenset[str]] = field(default_factory=dict)  # group: APIs
+    apis_by_group: dict[str, frozenset[str]] = field(default_factory=dict)
     draining: dict[str, set[str]] = field(default_factory=lambda: {group: set() for group in GROUPS})
     streams: dict[str, Stream] = field(default_factory=dict)
     tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
@@ -94,10 +94,10 @@ class Installation:
         groups = [Group(group, NOW, NOW) for group in GROUPS]
         self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), None, groups))
         for group in GROUPS:
-            before = self.deployed.get(group, frozenset())
+            before = self.apis_by_group.get(group, frozenset())
             after = before | {name} if api and group in api.groups else before - {name}
             self.draining[group] |= before - after
-            self.deployed[group] = after
+            self.apis_by_group[group] = after
 
     def connect(self, group: str, *, claims: bool) -> None:
         """Connect the gateway of a group again, which asks for all names that any group has."""
@@ -118,17 +118,17 @@ class Installation:
     def check(self) -> None:
         """Check what each stream was sent since the last check."""
         for group, stream in self.streams.items():
-            own = self.deployed[group] | self.draining[group]
+            own = self.apis_by_group[group] | self.draining[group]
             own_secrets = {SECRETS[name] for name in own}
             for response in stream.responses:
-                sent = {resource.name for resource in response.resources}
+                names = {resource.name for resource in response.resources}
                 content = b"".join(resource.SerializeToString() for resource in response.resources)
                 assert not [name for name in APIS if name not in own and MARKS[name] in content]
-                assert response.type_url != SECRET or sent <= own_secrets
+                assert response.type_url != SECRET or names <= own_secrets
                 # The gateway learns only of the removal of what it was sent, or has named itself.
-                removed = {(response.type_url, name) for name in response.removed_resources}
-                assert removed <= stream.asked
-                stream.asked |= {(response.type_url, name) for name in sent}
+                removals = {(response.type_url, name) for name in response.removed_resources}
+                assert removals <= stream.subscriptions
+                stream.subscriptions |= {(response.type_url, name) for name in names}
             stream.responses.clear()
 
 
@@ -162,8 +162,8 @@ def test_a_gateway_is_sent_only_what_its_group_serves(store, steps):
             installation.connect(group, claims=False)
         for step in steps:
             match step:
-                case "deploy", name, chosen:
-                    installation.publish(replace(APIS[name], groups=chosen), name)
+                case "deploy", name, its_groups:
+                    installation.publish(replace(APIS[name], groups=its_groups), name)
                 case "delete", name:
                     installation.publish(None, name)
                 case "connect", group, claims:

@@ -33,8 +33,8 @@ EDGE = Peer("edge")
 
 
 @pytest.fixture
-def api(served):
-    return served
+def api(served_api):
+    return served_api
 
 
 @pytest.fixture

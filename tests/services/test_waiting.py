@@ -34,9 +34,9 @@ def test_a_gateway_is_waited_for_until_its_initial_state_is_in_use(store, import
             plane.cache.tell_observers()
             return waiting, await plane.until(ORIGIN, Progress.ENFORCED)
 
-    waiting, enforced = play(story())
+    waiting, enforcement = play(story())
     assert waiting == Enforcement(Progress.WAITING, 1, 0)
-    assert enforced.enforced_on == 1
+    assert enforcement.enforced_on == 1
 
 
 def test_a_gateway_is_asked_once_what_it_is_warming_and_only_if_its_ack_is_overdue(store, monkeypatch, import_another):

@@ -48,7 +48,7 @@ def watching(store, clock, tmp_path):
 
 
 @pytest.fixture
-def seen(store):
+def find(store):
     """Return the watched endpoint of a backend."""
 
     def find(who, backend):
@@ -74,21 +74,21 @@ def url(backend):
 
 
 def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
-    store, anna, clock, publish, import_pem, watching, seen, history
+    store, anna, clock, publish, import_pem, watching, find, history
 ):
     old, new = issue(HOST, end=40 * DAY), issue(HOST)
 
     async def story():
         async with watching() as watch:
             await watch.check_due()
-            first = seen(anna, backend)
+            first = find(anna, backend)
             assert first.status(clock()) is WatchStatus.TRUSTED
             assert (first.presented.name, first.presented.since) == (HOST, clock())
             assert first.coverage.until == old.certificate.not_valid_after_utc
             backend.present(new)
             clock.advance(hours=7)
             await watch.check_due()
-            return seen(anna, backend)
+            return find(anna, backend)
 
     with Backend(old) as backend:
         publish(anna, "Pizza", url(backend))
@@ -107,7 +107,7 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
     assert endpoint.status(clock.advance(days=8)) is WatchStatus.NOT_TRUSTED
 
 
-def test_a_certificate_that_has_expired_is_not_one_to_import(anna, publish, watching, seen):
+def test_a_certificate_that_has_expired_is_not_one_to_import(anna, publish, watching, find):
     async def story():
         async with watching() as watch:
             await watch.check_due()
@@ -115,23 +115,23 @@ def test_a_certificate_that_has_expired_is_not_one_to_import(anna, publish, watc
     with Backend(issue(HOST, start=-9 * DAY, end=-DAY)) as backend:
         publish(anna, "Pizza", url(backend))
         play(story())
-        assert seen(anna, backend).coverage.cause == "expired"
+        assert find(anna, backend).coverage.cause == "expired"
 
 
-def test_trust_that_changes_is_compared_without_another_look(store, anna, clock, publish, import_pem, watching, seen):
+def test_trust_that_changes_is_compared_without_another_look(store, anna, clock, publish, import_pem, watching, find):
     backend_identity = issue(HOST)
 
     async def story():
         async with watching() as watch:
             await watch.check_due()
-            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
             connections = backend.connections
             import_pem(anna, "pizza", url(backend), backend_identity.pem)
             await watch.follow_trust()
-            assert seen(anna, backend).status(clock()) is WatchStatus.TRUSTED
+            assert find(anna, backend).status(clock()) is WatchStatus.TRUSTED
             endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "pizza")
             await watch.follow_trust()
-            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
             assert backend.connections == connections
 
     with Backend(backend_identity) as backend:
@@ -139,22 +139,22 @@ def test_trust_that_changes_is_compared_without_another_look(store, anna, clock,
         play(story())
 
 
-def test_an_endpoint_that_is_published_during_the_last_check_is_checked_next(anna, publish, watching, seen):
+def test_an_endpoint_that_is_published_during_the_last_check_is_checked_next(anna, publish, watching, find):
     def publish_another(_):
-        if not published:
-            published.append(publish(anna, "Pasta", url(other)))
+        if not apis_published:
+            apis_published.append(publish(anna, "Pasta", url(second_backend)))
         return [V4]
 
-    published = []
+    apis_published = []
 
     async def story():
         async with watching(publish_another) as watch:
             while await watch.check_due():
                 pass
-            assert seen(anna, backend).presented
-            assert seen(anna, other).presented
+            assert find(anna, backend).presented
+            assert find(anna, second_backend).presented
 
-    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as other:
+    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as second_backend:
         publish(anna, "Pizza", url(backend))
         play(story())
 
@@ -185,17 +185,17 @@ def test_a_successor_checks_nothing_again_that_was_checked_before(anna, publish,
             await first.check_due()
         async with watching() as second:
             await second.check_due()
-            checked = backend.connections
+            connections = backend.connections
             clock.advance(days=3)
             await second.check_due()
-            return checked, backend.connections
+            return connections, backend.connections
 
     with Backend(issue(HOST)) as backend:
         publish(anna, "Pizza", url(backend))
         assert play(story()) == (1, 2)  # once after three days, not once for each interval in them
 
 
-def test_a_clock_that_was_a_year_ahead_delays_no_check(anna, clock, publish, watching, seen):
+def test_a_clock_that_was_a_year_ahead_delays_no_check(anna, clock, publish, watching, find):
     async def story():
         async with watching() as watch:
             clock.advance(days=365)
@@ -205,43 +205,43 @@ def test_a_clock_that_was_a_year_ahead_delays_no_check(anna, clock, publish, wat
             clock.advance(hours=7)
             await watch.check_due()
         async with watching() as successor:
-            checked = backend.connections
+            connections = backend.connections
             await successor.check_due()
-            assert backend.connections == checked
-        return checked
+            assert backend.connections == connections
+        return connections
 
     with Backend(issue(HOST)) as backend, closed_port() as nowhere:
         publish(anna, "Pizza", url(backend))
         publish(anna, "Pasta", nowhere)
         assert play(story()) == 2
-    assert seen(anna, nowhere).silence.retry_at < clock() + timedelta(hours=1)
+    assert find(anna, nowhere).silence.retry_at < clock() + timedelta(hours=1)
 
 
-def test_a_silent_backend_is_tried_again_after_growing_intervals(anna, clock, publish, watching, seen):
+def test_a_silent_backend_is_tried_again_after_growing_intervals(anna, clock, publish, watching, find):
     async def story():
         attempts = []
         async with watching() as watch:
-            begun = clock()
+            begin = clock()
             for _ in range(60):
                 await watch.check_due()
-                silence = seen(anna, nowhere).silence
+                silence = find(anna, nowhere).silence
                 attempts.append((silence.attempts, (silence.retry_at - clock()).total_seconds()))
                 clock.advance(minutes=5)
-            return begun, attempts
+            return begin, attempts
 
     with closed_port() as nowhere:
         publish(anna, "Pizza", nowhere)
-        begun, attempts = play(story())
-    endpoint = seen(anna, nowhere)
+        begin, attempts = play(story())
+    endpoint = find(anna, nowhere)
     assert (endpoint.status(clock()), endpoint.silence.cause) == (WatchStatus.UNREACHABLE, "connection_refused")
-    assert endpoint.silence.since == begun
+    assert endpoint.silence.since == begin
     assert attempts[-1][0] == 6  # after 0, 5, 15, 35, 75 and 155 minutes
-    assert {number: max(left for n, left in attempts if n == number) for number, _ in attempts} == {
+    assert {number: max(delay for n, delay in attempts if n == number) for number, _ in attempts} == {
         n: 300 * 2 ** (n - 1) for n in range(1, 7)
     }
 
 
-def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watching, seen):
+def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watching, find):
     identity = issue(HOST)
     addresses = [V4]
 
@@ -251,7 +251,7 @@ def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watchin
             addresses[:] = ["::1"]  # where nothing listens
             clock.advance(hours=7)
             await watch.check_due()
-            assert seen(anna, backend).status(clock()) is WatchStatus.UNREACHABLE
+            assert find(anna, backend).status(clock()) is WatchStatus.UNREACHABLE
             addresses[:] = [V4]
             clock.advance(minutes=5)
             await watch.check_due()
@@ -259,28 +259,28 @@ def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watchin
     with Backend(identity) as backend:
         publish(anna, "Pizza", url(backend))
         play(story())
-    endpoint = seen(anna, backend)
+    endpoint = find(anna, backend)
     assert (endpoint.status(clock()), endpoint.silence, endpoint.changes.at) == (WatchStatus.NOT_TRUSTED, None, None)
 
 
 def test_certificates_that_a_load_balancer_presents_in_turn_are_not_a_change_each_time(
-    anna, clock, publish, watching, seen, history
+    anna, clock, publish, watching, find, history
 ):
-    both = issue(HOST), issue(HOST)
+    leaves = issue(HOST), issue(HOST)
 
     async def story():
         async with watching() as watch:
             for turn in range(6):
-                backend.present(both[turn % 2])
+                backend.present(leaves[turn % 2])
                 await watch.check_due()
                 clock.advance(hours=7)
 
-    with Backend(both[0]) as backend:
+    with Backend(leaves[0]) as backend:
         publish(anna, "Pizza", url(backend))
-        begun = clock()
+        begin = clock()
         play(story())
-    endpoint = seen(anna, backend)
-    assert endpoint.changes.at == begun + timedelta(hours=7)
+    endpoint = find(anna, backend)
+    assert endpoint.changes.at == begin + timedelta(hours=7)
     assert len(history(endpoint)) == 2
 
 
@@ -296,15 +296,15 @@ def test_nothing_is_checked_without_a_gateway(store, anna, clock, publish):
 
 
 def test_endpoints_of_all_apis_are_watched_except_of_retired_ones_each_organization_apart(
-    store, anna, otto, clock, watching, seen, import_pem
+    store, anna, otto, clock, watching, find, import_pem
 ):
     identity = issue(HOST)
 
     async def story():
         async with watching() as watch:
             await watch.check_due()
-            assert seen(otto, backend).status(clock()) is WatchStatus.TRUSTED
-            assert seen(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(otto, backend).status(clock()) is WatchStatus.TRUSTED
+            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
             for step in ("Publish", "Deprecate", "Retire"):
                 lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, step)
             await watch.check_due()
@@ -318,12 +318,12 @@ def test_endpoints_of_all_apis_are_watched_except_of_retired_ones_each_organizat
             )
         import_pem(otto, "pizza", url(backend), identity.pem)
         assert play(story()) == 2
-    assert seen(otto, backend) is None
-    assert seen(anna, backend)
+    assert find(otto, backend) is None
+    assert find(anna, backend)
 
 
 def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_checked(
-    store, anna, clock, publish, import_pem, watching, seen
+    store, anna, clock, publish, import_pem, watching, find
 ):
     async def story():
         async with watching() as watch:
@@ -336,11 +336,11 @@ def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_chec
             session.execute(update(TrustedCertificateRow).values(der=b"damaged"))
         publish(anna, "Pizza", url(backend))
         play(story())
-        assert seen(anna, backend).presented
-    assert seen(anna, "https://broken.test").status(clock()) is WatchStatus.NOT_CHECKED
+        assert find(anna, backend).presented
+    assert find(anna, "https://broken.test").status(clock()) is WatchStatus.NOT_CHECKED
 
 
-def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store, anna, publish, clock, tmp_path, seen):
+def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store, anna, publish, clock, tmp_path, find):
     async def story():
         async with AsyncExitStack() as stack:
             for name in ("one", "two"):
@@ -353,16 +353,16 @@ def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store
                 background.start("watch", partial(lease.run, Watch(store, SEALING, probes, clock, INTERVAL).follow))
             await until_seen(anna, backend)
             clock.advance(hours=7)
-            publish(anna, "Pasta", url(other))
-            await until_seen(anna, other)
-            return backend.connections, other.connections
+            publish(anna, "Pasta", url(second_backend))
+            await until_seen(anna, second_backend)
+            return backend.connections, second_backend.connections
 
-    async def until_seen(who, watched):
+    async def until_seen(who, backend_url):
         async with asyncio.timeout(PATIENCE):
-            while not ((endpoint := seen(who, watched)) and endpoint.presented):  # noqa: ASYNC110
+            while not ((endpoint := find(who, backend_url)) and endpoint.presented):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as other:
+    with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as second_backend:
         publish(anna, "Pizza", url(backend))
         first, second = play(story())
         assert (first, second) in {(1, 1), (2, 1)}  # perhaps not checked again yet

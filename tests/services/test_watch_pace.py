@@ -79,10 +79,10 @@ def test_a_round_continues_although_others_write_unless_there_is_a_new_endpoint(
             return await Watch(store, SEALING, probes, clock, INTERVAL).check_due()
 
     with closed_port() as nowhere:
-        known, new = (nowhere.replace(V4, f"{name}.test") for name in ("known", "new"))
-        create(store, clock, anna, 0, known)
+        first, new = (nowhere.replace(V4, f"{name}.test") for name in ("known", "new"))
+        create(store, clock, anna, 0, first)
         create(store, clock, anna, 1, nowhere.replace(V4, "other.test"))
-        assert not play(story(known))
+        assert not play(story(first))
         assert next(numbers) == MANY + 2  # one write during each check
         clock.advance(minutes=10)  # silent backends are tried again
         assert play(story(new))
@@ -93,6 +93,6 @@ def test_the_endpoint_of_a_new_api_is_checked_before_those_of_a_round_that_has_b
         create(store, clock, anna, number, f"https://h{number}.test")
     assert len(rounds.find_due(store, clock(), INTERVAL, clock())) == MANY
     create(store, clock, anna, MANY, "https://new.test")
-    first, *others = rounds.find_due(store, clock(), INTERVAL, clock())
+    first, *rest = rounds.find_due(store, clock(), INTERVAL, clock())
     assert first.place == (anna.organization, "https://new.test")
-    assert len(others) == MANY
+    assert len(rest) == MANY

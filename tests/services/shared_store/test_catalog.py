@@ -96,12 +96,12 @@ def test_another_organization_can_have_the_same_api(store, anna, otto, clock, pi
 
 
 def test_endpoints_are_changed_and_removed(store, anna, clock, pizza):
-    changed = apis.change_endpoints(
+    api = apis.change_endpoints(
         context_of(store, anna, clock.advance(hours=1)), pizza.id, "https://new.test", None
     ).full_api.api
-    assert (changed.production.url, changed.sandbox, changed.updated_at) == ("https://new.test", None, clock())
-    assert (changed.description, changed.created_at) == ("Thin", pizza.created_at)
-    assert apis.get_api(context_of(store, anna), pizza.id) == changed
+    assert (api.production.url, api.sandbox, api.updated_at) == ("https://new.test", None, clock())
+    assert (api.description, api.created_at) == ("Thin", pizza.created_at)
+    assert apis.get_api(context_of(store, anna), pizza.id) == api
 
 
 def test_a_description_changes_only_if_a_new_one_is_set(store, anna, clock, pizza):

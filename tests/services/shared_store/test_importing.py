@@ -72,19 +72,19 @@ def test_all_certificates_of_a_file_are_stored_and_ignored_parts_reported(store,
     data = b"notes\n" + backend.pem + root.pem + backend.pem
     outcome = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "bundle", URL, data)
     assert outcome.entry.certificates == (read(backend), read(root))
-    assert [ignored.what for ignored in outcome.ignored_parts] == ["Block 3"]
-    for kept in outcome.entry.certificates:
-        assert kept.fingerprint in last_event(store, anna).detail
+    assert [part.what for part in outcome.ignored_parts] == ["Block 3"]
+    for certificate in outcome.entry.certificates:
+        assert certificate.fingerprint in last_event(store, anna).detail
 
 
 @pytest.mark.usefixtures("api")
 def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, anna, clock):
-    expired, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
+    old, good = issue("pizza.test", start=-9 * DAY, end=-3 * DAY), issue("pizza.test")
     entry = endpoint_certificates.import_certificate(
-        context_of(store, anna, clock()), "bundle", URL, expired.pem + good.pem
+        context_of(store, anna, clock()), "bundle", URL, old.pem + good.pem
     ).entry
     findings = examination.examine_entry(context_of(store, anna, clock()), entry)
-    assert [(finding.code, finding.fingerprint) for finding in findings] == [("expired", read(expired).fingerprint)]
+    assert [(finding.code, finding.fingerprint) for finding in findings] == [("expired", read(old).fingerprint)]
     assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.ACTIVE
 
 
@@ -99,12 +99,12 @@ def test_a_certificate_that_is_not_yet_valid_is_stored_with_a_finding(store, ann
 
 
 def test_the_status_of_several_certificates_is_that_of_the_best(clock):
-    expired = read(issue(start=-9 * DAY, end=-DAY))
+    old = read(issue(start=-9 * DAY, end=-DAY))
     expiring, active = read(issue(end=9 * DAY)), read(issue(end=90 * DAY))
     for certificates, status in (
-        ([expired, expiring], Status.EXPIRING),
-        ([expired, expiring, active], Status.ACTIVE),
-        ([expired], Status.EXPIRED),
+        ([old, expiring], Status.EXPIRING),
+        ([old, expiring, active], Status.ACTIVE),
+        ([old], Status.EXPIRED),
     ):
         assert endpoint_certificates.entry_status(certificates, clock()) is status
 
@@ -174,13 +174,13 @@ def test_the_certificates_of_an_api_are_those_of_its_origins(store, anna, clock,
     endpoint_certificates.import_certificate(
         context_of(store, anna, clock()), "a", "https://pizza.test:8443", issue().pem
     )
-    other = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
+    pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "c", "https://pasta.test", issue().pem)
     assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), api)] == [
         "a",
         "b",
     ]
-    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), other)] == ["c"]
+    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), pasta)] == ["c"]
     assert endpoint_certificates.apis_using(
         context_of(store, anna), endpoint_certificates.get_certificate(context_of(store, anna), "a")
     ) == [api]

@@ -38,9 +38,9 @@ def test_an_observation_is_stored_without_a_change_row(a):
 def test_an_observation_from_before_a_change_is_not_stored(a):
     a.begin("1")
     a.replace("2", keep=True)
-    looked = a.entry
+    observed_entry = a.entry
     a.replace("3", keep=True)
-    rotation.observe(a.store, looked, Generation.CURRENT, a.clock())
+    rotation.observe(a.store, observed_entry, Generation.CURRENT, a.clock())
     assert a.entry.observation.at is None
 
 
@@ -97,6 +97,6 @@ def test_the_presented_chain_determines_the_generation(a):
     assert rotation.find_generation(overlap, [read(new), read(old_root)]) is Generation.CURRENT
     assert rotation.find_generation(overlap, [read(issue("pizza.test"))]) is Generation.NEITHER
     shared = issue(by=old_root, ca=True, common_name="shared")
-    crossed = issue(by=new_root, ca=True, common_name="shared", key=shared.key)
-    chain = [issue("pizza.test", by=shared), shared, crossed]
-    assert rotation.find_generation(overlap, [read(each) for each in chain]) is Generation.BOTH
+    cross_signed = issue(by=new_root, ca=True, common_name="shared", key=shared.key)
+    chain = [issue("pizza.test", by=shared), shared, cross_signed]
+    assert rotation.find_generation(overlap, [read(certificate) for certificate in chain]) is Generation.BOTH

@@ -21,7 +21,7 @@ from store.values import contents
 def test_a_replacement_with_overlap_keeps_the_old_certificate_as_previous(a):
     a.begin("old")
     a.replace("new", keep=True)
-    assert (a.state, a.removed) == (("new", "old"), [])
+    assert (a.state, a.removals) == (("new", "old"), [])
     assert a.entry.trusted == a.entry.certificates + a.entry.previous
     assert a.entry.replaced_at == a.clock()
     assert (a.last_event.action, a.last_event.user) == ("replace certificate with overlap", "anna")
@@ -33,7 +33,7 @@ def test_a_second_replacement_with_overlap_removes_the_previous_certificate(a):
     a.replace("2", keep=True)
     first = a.entry.previous[0].fingerprint
     a.replace("3", keep=True)
-    assert (a.state, a.removed) == (("3", "2"), [(Removal.REPLACED, "1", "")])
+    assert (a.state, a.removals) == (("3", "2"), [(Removal.REPLACED, "1", "")])
     assert f"removed {first}" in a.last_event.detail
 
 
@@ -45,26 +45,26 @@ def test_repeating_a_replacement_does_not_end_the_overlap(a):
     endpoint_certificates.replace_certificate(
         context_of(a.store, a.who, a.clock.advance(seconds=1)), "a", new, keep=True
     )
-    assert (a.state, a.removed) == (("new", "old"), [])
+    assert (a.state, a.removals) == (("new", "old"), [])
 
 
 def test_a_replacement_without_overlap_removes_all_and_makes_it_restorable(a):
     a.begin("1")
     a.replace("2", keep=True)
     a.replace("3")
-    assert (a.state, a.removed) == (("3", ""), [(Removal.REPLACED, "2", "1")])
+    assert (a.state, a.removals) == (("3", ""), [(Removal.REPLACED, "2", "1")])
     a.undo()
-    assert (a.state, a.removed) == (("2", "1"), [(Removal.REPLACED, "3", "")])
+    assert (a.state, a.removals) == (("2", "1"), [(Removal.REPLACED, "3", "")])
 
 
 def test_replacing_a_certificate_with_itself_leaves_nothing_to_restore(a):
     a.begin("1")
     data = a.entry.certificates[0].der
     endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock()), "a", data)
-    assert (a.state, a.removed) == (("1", ""), [])
+    assert (a.state, a.removals) == (("1", ""), [])
     a.replace("2", keep=True)
     endpoint_certificates.replace_certificate(context_of(a.store, a.who, a.clock()), "a", a.entry.certificates[0].der)
-    assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "2", "1")])
+    assert (a.state, a.removals) == (("2", ""), [(Removal.REPLACED, "2", "1")])
 
 
 def test_undo_makes_the_previous_certificate_current_and_removes_the_new_one(a):
@@ -72,7 +72,7 @@ def test_undo_makes_the_previous_certificate_current_and_removes_the_new_one(a):
     a.replace("new", keep=True)
     new = a.entry.certificates[0].fingerprint
     assert a.undo() == a.entry
-    assert (a.state, a.removed) == (("old", ""), [(Removal.REPLACED, "new", "")])
+    assert (a.state, a.removals) == (("old", ""), [(Removal.REPLACED, "new", "")])
     assert a.last_event.action == "undo replacement"
     assert f"removed {new}" in a.last_event.detail
 
@@ -82,7 +82,7 @@ def test_undoing_twice_restores_the_new_certificate(a):
     a.replace("new")
     for state, other in (("old", "new"), ("new", "old"), ("old", "new")):
         a.undo()
-        assert (a.state, a.removed) == ((state, ""), [(Removal.REPLACED, other, "")])
+        assert (a.state, a.removals) == ((state, ""), [(Removal.REPLACED, other, "")])
 
 
 def test_retiring_ends_the_overlap_and_can_be_undone(a):
@@ -90,11 +90,11 @@ def test_retiring_ends_the_overlap_and_can_be_undone(a):
     a.replace("new", keep=True)
     old = a.entry.previous[0].fingerprint
     assert a.retire() == a.entry
-    assert (a.state, a.removed) == (("new", ""), [(Removal.RETIRED, "old", "")])
+    assert (a.state, a.removals) == (("new", ""), [(Removal.RETIRED, "old", "")])
     assert a.last_event.action == "retire previous certificates"
     assert f"removed {old}" in a.last_event.detail
     a.undo()
-    assert (a.state, a.removed) == (("old", ""), [(Removal.REPLACED, "new", "")])
+    assert (a.state, a.removals) == (("old", ""), [(Removal.REPLACED, "new", "")])
 
 
 def test_undo_restores_only_the_latest_replacement(a):
@@ -102,7 +102,7 @@ def test_undo_restores_only_the_latest_replacement(a):
     a.replace("2")
     a.replace("3")
     a.undo()
-    assert (a.state, a.removed) == (("2", ""), [(Removal.REPLACED, "3", ""), (Removal.REPLACED, "1", "")])
+    assert (a.state, a.removals) == (("2", ""), [(Removal.REPLACED, "3", ""), (Removal.REPLACED, "1", "")])
 
 
 def test_undo_is_possible_for_30_days(a):
@@ -145,9 +145,9 @@ def test_another_organizations_replacements_are_not_undone(a, otto):
         alias.begin("1")
         alias.replace("2", keep=True)
     theirs.retire()
-    assert (a.state, a.removed) == (("2", "1"), [])
+    assert (a.state, a.removals) == (("2", "1"), [])
     theirs.undo()
-    assert (a.state, a.removed) == (("2", "1"), [])
+    assert (a.state, a.removals) == (("2", "1"), [])
 
 
 def test_certificates_of_an_earlier_alias_with_the_same_name_are_not_restored_by_undo(a):

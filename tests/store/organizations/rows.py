@@ -1,7 +1,7 @@
 """
 Two organizations with equal names, contexts and aliases, and rows in every table that belongs to organizations.
 
-Each has an API, with an origin that only it uses. Each imported a certificate for the origin that pair use, and has one
+Each has an API, with an origin that only it uses. Each imported a certificate for the origin that both use, and has one
 certificate and one exception for origins that only the other organization uses.
 """
 
@@ -73,11 +73,11 @@ LATER = NOW.replace(year=2028)
 FAR = NOW.replace(year=2100)
 AFTER_NOW = datetime.now(UTC)  # certificates are issued when the test runs
 PLACEMENT = Placement("Default", {})
-ORIGIN = "https://pizza.test:8443"  # of a backend that pair organizations use
+ORIGIN = "https://pizza.test:8443"  # of a backend that both organizations use
 
 
 class Pair(NamedTuple):
-    """The values of own organization; own `name` is the id of the organization."""
+    """The values of each organization; each `name` is the id of the organization."""
 
     default: SimpleNamespace
     other: SimpleNamespace

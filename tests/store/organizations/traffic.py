@@ -30,7 +30,7 @@ WRITES = {
     ),
 }
 FOR_ALL = {
-    # It returns own API with its organization, and gateways serve APIs of all organizations.
+    # It returns each API with its organization, and gateways serve APIs of all organizations.
     parts.find_deployed,
     # These are about gateways, and contain no numbers of an organization.
     parts.add_coverage,
