@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A recorded request."""
 
     method: str
@@ -19,25 +19,25 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Answering:
+class Publisher:
     """The response to all requests, and the recorded requests."""
 
     status: int = 200
     body: bytes = b'{"count": 0, "list": [], "pagination": {}}'
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     url: str = ""
 
 
 @contextmanager
-def answering(tls: ssl.SSLContext | None = None, **answer: object) -> Iterator[Answering]:
+def answering(tls: ssl.SSLContext | None = None, **answer: object) -> Iterator[Publisher]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-    state = Answering(**answer)  # type: ignore[arg-type]  # chosen by the test
+    state = Publisher(**answer)  # type: ignore[arg-type]  # chosen by the test
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            state.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+            state.requests.append(Request(self.command, self.path, dict(self.headers), body))
             self.send_response(state.status)
             for name, value in state.headers.items():
                 self.send_header(name, value)

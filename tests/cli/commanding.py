@@ -18,7 +18,7 @@ testing._get_command = functools.cache(testing._get_command)  # type: ignore[att
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Result:
     """The result of a command: exit code and output."""
 
     code: int
@@ -38,31 +38,31 @@ class Command:
         self.home = home
         self.environment = {"XDG_CONFIG_HOME": str(home / "config"), "HOME": str(home)} | environment
 
-    def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
+    def __call__(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Result:
         """Run it and see that it ends without a traceback."""
         environment = self.environment | environment
-        ended = testing.CliRunner().invoke(
+        result = testing.CliRunner().invoke(
             app, [*map(str, arguments)], input=stdin, env=environment, prog_name="holdfast"
         )
-        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
-        return Ended(ended.exit_code, ended.stdout, ended.stderr)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Result(result.exit_code, result.stdout, result.stderr)
 
-    def done(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Ended:
+    def run(self, *arguments: object, stdin: str | bytes = "", **environment: str) -> Result:
         """Run it and see that it did what it was asked."""
-        ended = self(*arguments, stdin=stdin, **environment)
-        assert ended.code == 0, ended
-        return ended
+        result = self(*arguments, stdin=stdin, **environment)
+        assert result.code == 0, result
+        return result
 
-    def refused(self, *arguments: object, code: int = 1, stdin: str | bytes = "", **environment: str) -> str:
+    def fail(self, *arguments: object, code: int = 1, stdin: str | bytes = "", **environment: str) -> str:
         """Run it, see that it ends with *code*, and give what it says about that."""
-        ended = self(*arguments, stdin=stdin, **environment)
-        assert (ended.code, ended.errors != "") == (code, True), ended
-        return ended.errors
+        result = self(*arguments, stdin=stdin, **environment)
+        assert (result.code, result.errors != "") == (code, True), result
+        return result.errors
 
-    def process(self, *arguments: object, stdin: str = "", **environment: str) -> Ended:
+    def process(self, *arguments: object, stdin: str = "", **environment: str) -> Result:
         """Run it as a process."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-        done = subprocess.run(
+        result = subprocess.run(
             [str(COMMAND), *map(str, arguments)],
             env=clean | self.environment | environment,
             input=stdin,
@@ -71,4 +71,4 @@ class Command:
             timeout=180,
             check=False,
         )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return Result(result.returncode, result.stdout, result.stderr)

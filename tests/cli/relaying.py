@@ -15,7 +15,7 @@ Decide = Callable[[int], int | None]
 
 
 @contextmanager
-def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False) -> Iterator[str]:
+def relaying(url: str, decide: Decide, is_gone: Callable[[], bool] = lambda: False) -> Iterator[str]:
     """Relay to *url*. *decide* chooses the fate of each write; reads fail once the publisher is *gone*."""
     writes, lock = [0], threading.Lock()
 
@@ -29,7 +29,7 @@ def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False)
                     writes[0] += 1
                     number = writes[0]
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status = decide(number) if number else 0 if gone() else None
+            status = decide(number) if number else 0 if is_gone() else None
             if status:
                 self._send(status, {"Content-Type": "application/json"}, b'{"description": "Refused by a test."}')
                 return
@@ -40,8 +40,8 @@ def relaying(url: str, decide: Decide, gone: Callable[[], bool] = lambda: False)
             if status == 0:
                 self.close_connection = True
                 return
-            kept = {name: answer.headers[name] for name in ("Content-Type", "ETag") if name in answer.headers}
-            self._send(answer.status_code, kept, answer.content)
+            answer_headers = {name: answer.headers[name] for name in ("Content-Type", "ETag") if name in answer.headers}
+            self._send(answer.status_code, answer_headers, answer.content)
 
         def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)

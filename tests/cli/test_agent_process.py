@@ -60,16 +60,16 @@ try:
 except SystemExit:
     print(json.dumps([name for name, module in sys.modules.items() if module]))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout.splitlines()[-1]))
-    assert "holdfast.gateway.agent.agent" in loaded
-    assert not loaded & LARGE
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    modules = set(json.loads(result.stdout.splitlines()[-1]))
+    assert "holdfast.gateway.agent.agent" in modules
+    assert not modules & LARGE
 
 
 def test_a_failure_of_an_agent_is_one_line(tmp_path: Path):
     (tmp_path / "file").touch()
     words = [sys.executable, "-m", AGENT_MODULE, f"--data={tmp_path / 'file' / 'gateway'}"]
-    done = subprocess.run(words, env=dict(os.environ), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
+    result = subprocess.run(words, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
     assert line.startswith("holdfast: ")

@@ -16,47 +16,47 @@ BACKEND = "https://127.0.0.1:8443/base"
 @pytest.fixture
 def pizza(command):
     """The ID of an API that is not published yet."""
-    return command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", BACKEND, "--json").json["id"]
+    return command.run("api", "create", "Pizza", "/pizza", "1.0", "--production", BACKEND, "--json").json["id"]
 
 
 def test_an_api_is_created_and_listed(command):
     arguments = ("api", "create", "Pizza", "pizza", "1.0", "--production", BACKEND, "--sandbox", "http://127.0.0.1:1")
-    said = command.done(*arguments).output
-    assert said == "Created API Pizza 1.0 (/pizza). Run `holdfast api publish Pizza:1.0` to make it live.\n"
-    header, line = command.done("api", "list").output.splitlines()
+    output = command.run(*arguments).output
+    assert output == "Created API Pizza 1.0 (/pizza). Run `holdfast api publish Pizza:1.0` to make it live.\n"
+    header, line = command.run("api", "list").output.splitlines()
     assert header.split() == ["NAME", "VERSION", "CONTEXT", "STATE", "ID"]
     assert line.split()[:4] == ["Pizza", "1.0", "/pizza", "CREATED"]
 
 
 def test_json_lists_are_complete(command, pizza):
-    found = command.done("api", "list", "--json").json
-    assert (found["count"], found["list"][0]["id"]) == (1, pizza)
-    assert command.done("api", "list", "--query", "burger", "--json").json == {"count": 0, "list": []}
+    body = command.run("api", "list", "--json").json
+    assert (body["count"], body["list"][0]["id"]) == (1, pizza)
+    assert command.run("api", "list", "--query", "burger", "--json").json == {"count": 0, "list": []}
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_tables_fit_the_terminal_and_lose_nothing(command, pizza, columns):
-    output = command.done("api", "list", COLUMNS=str(columns)).output
+    output = command.run("api", "list", COLUMNS=str(columns)).output
     assert max(map(len, output.splitlines())) <= columns
     assert pizza in "".join(output.split())
 
 
 def test_an_api_is_shown_by_name_version_and_id(command, pizza):
-    for wanted in ("Pizza", "pizza:1.0", pizza):
-        found = command.done("api", "show", wanted, "--json").json
-        assert (found["id"], found["failures"]) == (pizza, [])
-        assert found["endpointConfig"]["production_endpoints"] == {"url": BACKEND}
-    assert BACKEND in command.done("api", "show", "Pizza").output
+    for name in ("Pizza", "pizza:1.0", pizza):
+        body = command.run("api", "show", name, "--json").json
+        assert (body["id"], body["failures"]) == (pizza, [])
+        assert body["endpointConfig"]["production_endpoints"] == {"url": BACKEND}
+    assert BACKEND in command.run("api", "show", "Pizza").output
 
 
 def test_commands_move_an_api_through_its_lifecycle(command, pizza):
-    assert command.done("api", "publish", "Pizza").output == "Pizza 1.0 (/pizza) is PUBLISHED.\n"
-    assert command.done("api", "demote", "Pizza", "--json").json["lifeCycleStatus"] == "CREATED"
-    command.done("api", "publish", pizza)
-    command.done("api", "deprecate", "Pizza:1.0")
-    command.done("api", "retire", "Pizza")
-    said = command.refused("api", "publish", "Pizza")
-    assert said == (
+    assert command.run("api", "publish", "Pizza").output == "Pizza 1.0 (/pizza) is PUBLISHED.\n"
+    assert command.run("api", "demote", "Pizza", "--json").json["lifeCycleStatus"] == "CREATED"
+    command.run("api", "publish", pizza)
+    command.run("api", "deprecate", "Pizza:1.0")
+    command.run("api", "retire", "Pizza")
+    message = command.fail("api", "publish", "Pizza")
+    assert message == (
         "holdfast: 'Publish' isn't possible in state RETIRED. Possible actions: none. "
         "(POST /apis/change-lifecycle: 400)\n"
     )
@@ -64,21 +64,21 @@ def test_commands_move_an_api_through_its_lifecycle(command, pizza):
 
 @pytest.mark.usefixtures("pizza")
 def test_an_ambiguous_name_needs_a_version(command):
-    command.done("api", "create", "Pizza", "/pizza", "2.0")
-    said = command.refused("api", "show", "Pizza", code=2)
-    assert said == "holdfast: Several APIs match: Pizza:1.0, Pizza:2.0. Specify one of them.\n"
-    assert command.done("api", "show", "Pizza:2.0", "--json").json["version"] == "2.0"
+    command.run("api", "create", "Pizza", "/pizza", "2.0")
+    message = command.fail("api", "show", "Pizza", code=2)
+    assert message == "holdfast: Several APIs match: Pizza:1.0, Pizza:2.0. Specify one of them.\n"
+    assert command.run("api", "show", "Pizza:2.0", "--json").json["version"] == "2.0"
 
 
 def test_a_missing_api_is_reported(command):
-    assert command.refused("api", "show", "Piz").startswith("holdfast: API Piz not found.")
+    assert command.fail("api", "show", "Piz").startswith("holdfast: API Piz not found.")
     unknown = "00000000-0000-0000-0000-000000000000"
-    assert "404" in command.refused("api", "delete", unknown, "--yes")
+    assert "404" in command.fail("api", "delete", unknown, "--yes")
 
 
 def test_lifecycle_and_deletion_wait_until_gateways_enforce_them(command, holdfast):
     url = f"{holdfast.gateway_url}/pizza/1.0/x"
-    command.done("api", "create", "Pizza", "/pizza", "1.0", "--production", "http://127.0.0.1:1")
+    command.run("api", "create", "Pizza", "/pizza", "1.0", "--production", "http://127.0.0.1:1")
     for words, state, status in (
         (("publish", "Pizza"), "PUBLISHED", 503),
         (("demote", "Pizza"), "CREATED", 404),
@@ -86,13 +86,13 @@ def test_lifecycle_and_deletion_wait_until_gateways_enforce_them(command, holdfa
         (("deprecate", "Pizza"), "DEPRECATED", 503),
         (("retire", "Pizza"), "RETIRED", 404),
     ):
-        said = command.done("api", *words, "--wait").output
-        assert said == f"Pizza 1.0 (/pizza) is {state}: enforced on 1 gateway.\n"
+        output = command.run("api", *words, "--wait").output
+        assert output == f"Pizza 1.0 (/pizza) is {state}: enforced on 1 gateway.\n"
         assert httpx2.get(url, timeout=30).status_code == status
-    command.done("api", "create", "Pasta", "/pasta", "1.0", "--production", "http://127.0.0.1:1")
-    command.done("api", "publish", "Pasta", "--wait")
-    found = command.done("api", "delete", "Pasta", "--yes", "--wait", "--json").json
-    assert found["enforcement"]["progress"] == "enforced"
+    command.run("api", "create", "Pasta", "/pasta", "1.0", "--production", "http://127.0.0.1:1")
+    command.run("api", "publish", "Pasta", "--wait")
+    body = command.run("api", "delete", "Pasta", "--yes", "--wait", "--json").json
+    assert body["enforcement"]["progress"] == "enforced"
     assert httpx2.get(f"{holdfast.gateway_url}/pasta/1.0/x", timeout=30).status_code == 404
 
 
@@ -109,82 +109,80 @@ def test_waiting_for_a_lifecycle_that_no_gateway_follows_ends_with_6(guest):
     with answering(body=json.dumps({"list": [api], **api}).encode()) as server:
         environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
         for words in (("publish", "a"), ("delete", "a", "--yes")):
-            said = guest.refused("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
-            assert said == "holdfast: Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2).\n"
+            message = guest.fail("api", *words, "--wait", "--within", "0.1s", code=6, **environment)
+            assert message == "holdfast: Saved, but not enforced after 0.1 seconds: waiting for gateways (1 of 2).\n"
 
 
 def test_set_changes_only_settings_with_an_option(command, pizza):
     words = ("--sandbox", "http://127.0.0.1:1", "--description", "Pizzas", "--tag", "food", "--tag", "hot")
-    assert command.done("api", "set", "Pizza", *words).output == "Changed Pizza 1.0 (/pizza).\n"
-    command.done("endpoint", "set", "Pizza", "--protocol", "http1")
-    command.done("api", "set", pizza, "--production", "https://127.0.0.1:8444")
-    found = command.done("api", "show", "Pizza", "--json").json
-    config = found["endpointConfig"]
+    assert command.run("api", "set", "Pizza", *words).output == "Changed Pizza 1.0 (/pizza).\n"
+    command.run("endpoint", "set", "Pizza", "--protocol", "http1")
+    command.run("api", "set", pizza, "--production", "https://127.0.0.1:8444")
+    body = command.run("api", "show", "Pizza", "--json").json
+    config = body["endpointConfig"]
     assert config["production_endpoints"] == {"url": "https://127.0.0.1:8444", "config": {"protocol": "http1"}}
     assert config["sandbox_endpoints"] == {"url": "http://127.0.0.1:1"}
-    assert (found["description"], sorted(found["tags"])) == ("Pizzas", ["food", "hot"])
-    after = command.done(
-        "api", "set", "Pizza", "--sandbox", "none", "--tag", "none", "--description", "", "--json"
-    ).json
+    assert (body["description"], sorted(body["tags"])) == ("Pizzas", ["food", "hot"])
+    after = command.run("api", "set", "Pizza", "--sandbox", "none", "--tag", "none", "--description", "", "--json").json
     assert ("sandbox_endpoints" in after["endpointConfig"], after["tags"], after["description"]) == (False, [], "")
-    assert "Add an option" in command.refused("api", "set", "Pizza", code=2)
-    assert "must begin with https://" in command.refused("api", "set", "Pizza", "--production", "ftp://x")
+    assert "Add an option" in command.fail("api", "set", "Pizza", code=2)
+    assert "must begin with https://" in command.fail("api", "set", "Pizza", "--production", "ftp://x")
 
 
 @pytest.mark.usefixtures("pizza")
 def test_set_rejects_a_concurrent_change_of_an_api(command, monkeypatch):
-    put = Client.call
+    call = Client.call
 
     def put_late(client, method, path, **more):
         if method == "PUT":
-            put(client, method, path, json={"description": "theirs"})
-        return put(client, method, path, **more)
+            call(client, method, path, json={"description": "theirs"})
+        return call(client, method, path, **more)
 
     monkeypatch.setattr(Client, "call", put_late)
-    assert "412" in command.refused("api", "set", "Pizza", "--description", "ours")
-    assert "412" in command.refused("endpoint", "set", "Pizza", "--protocol", "http1")
-    assert command.done("api", "show", "Pizza", "--json").json["description"] == "theirs"
+    assert "412" in command.fail("api", "set", "Pizza", "--description", "ours")
+    assert "412" in command.fail("endpoint", "set", "Pizza", "--protocol", "http1")
+    assert command.run("api", "show", "Pizza", "--json").json["description"] == "theirs"
 
 
 def test_set_reports_trust_that_becomes_unused(command):
     url = "https://unused.example:8443"
-    command.done("api", "create", "Pasta", "/pasta", "1", "--production", url)
-    command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
-    said = command.done("api", "set", "Pasta", "--production", "https://other.example").output.splitlines()
-    assert said[1] == f"No API uses {url} anymore. Still stored for it: certificate unused."
+    command.run("api", "create", "Pasta", "/pasta", "1", "--production", url)
+    command.run("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
+    lines = command.run("api", "set", "Pasta", "--production", "https://other.example").output.splitlines()
+    assert lines[1] == f"No API uses {url} anymore. Still stored for it: certificate unused."
 
 
 def test_delete_asks_for_confirmation(command, pizza):
-    ended = command("api", "delete", "Pizza", stdin="n\n")
-    assert (ended.code, ended.output) == (1, "")
-    assert "Delete API Pizza 1.0 (/pizza), state CREATED? [y/N]" in ended.errors
-    assert "No answer. Nothing was changed. Use --yes" in command.refused("api", "delete", "Pizza")
-    assert command.done("api", "show", pizza, "--json").json["id"] == pizza
-    assert command.done("api", "delete", "Pizza", stdin="y\n").output == "Deleted API Pizza 1.0 (/pizza).\n"
-    assert command.done("api", "list", "--json").json["count"] == 0
+    result = command("api", "delete", "Pizza", stdin="n\n")
+    assert (result.code, result.output) == (1, "")
+    assert "Delete API Pizza 1.0 (/pizza), state CREATED? [y/N]" in result.errors
+    assert "No answer. Nothing was changed. Use --yes" in command.fail("api", "delete", "Pizza")
+    assert command.run("api", "show", pizza, "--json").json["id"] == pizza
+    assert command.run("api", "delete", "Pizza", stdin="y\n").output == "Deleted API Pizza 1.0 (/pizza).\n"
+    assert command.run("api", "list", "--json").json["count"] == 0
 
 
 def test_deleting_an_api_reports_or_deletes_certificates_that_become_unused(command):
     url = "https://unused.example:8443"
-    for options, said in (
+    for options, message in (
         ((), f"No API uses {url} anymore. Still stored for it: certificate unused.\n"),
         (("--delete-unused-certificates",), f"Deleted for {url}: certificate unused.\n"),
     ):
-        command.done("api", "create", "Pasta", "/pasta", "1", "--production", url)
+        command.run("api", "create", "Pasta", "/pasta", "1", "--production", url)
         if not options:
-            command.done("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
-        assert command.done("certificate", "list", "--unused", "--json").json["count"] == 0
-        assert command.done("certificate", "list", "--unused").output == "No unused certificates.\n"
-        ended = command.done("api", "delete", "Pasta", *options, "--yes")
-        assert ended.output == f"Deleted API Pasta 1 (/pasta).\n{said}"
-        assert command.done("certificate", "list", "--unused", "--json").json["count"] == (0 if options else 1)
+            command.run("certificate", "add", "unused", url, "-", stdin=issue("unused.example").pem)
+        assert command.run("certificate", "list", "--unused", "--json").json["count"] == 0
+        assert command.run("certificate", "list", "--unused").output == "No unused certificates.\n"
+        result = command.run("api", "delete", "Pasta", *options, "--yes")
+        assert result.output == f"Deleted API Pasta 1 (/pasta).\n{message}"
+        assert command.run("certificate", "list", "--unused", "--json").json["count"] == (0 if options else 1)
 
 
 def test_invalid_values_are_reported_by_field(command):
-    said = command.refused("api", "create", "Pi/zza", "/t/x", "1.0", "--production", "ftp://x")
-    assert "(POST /apis: 400)" in said
-    assert "The name must have 1 to 60 characters" in said
-    assert "The context can't begin with /t/" in said
+    message = command.fail("api", "create", "Pi/zza", "/t/x", "1.0", "--production", "ftp://x")
+    assert "(POST /apis: 400)" in message
+    assert "The name must have 1 to 60 characters" in message
+    assert "The context can't begin with /t/" in message
 
 
 def test_responses_cannot_send_control_characters_to_the_terminal(guest):
@@ -193,9 +191,9 @@ def test_responses_cannot_send_control_characters_to_the_terminal(guest):
         f'{{"list": [{{"name": "{name}", "version": "1", "context": "/a", "lifeCycleStatus": "CREATED", "id": "1"}}]}}'
     )
     with answering(body=body.encode()) as server:
-        output = guest.done("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
+        output = guest.run("api", "list", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
     with answering(body=body.encode()) as server:
-        machine = guest.done("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+        machine = guest.run("api", "list", "--json", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
     assert "\u202e" not in machine.output
     assert machine.json["list"][0]["name"] == "\x1b[2JPizza\u202e\x07"
     assert "\x1b" not in output

@@ -40,50 +40,50 @@ def start_unattended(command, url, file, *arguments):
 )
 def test_json_reports_the_result_of_each_change(command, holdfast, file, write, status, results, code):
     with relaying(holdfast.publisher_url, lambda number: status if number == write else None) as url:
-        ended = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
-    assert ([each["result"] for each in ended.json["changes"]], ended.code) == (results, code)
-    assert ended.json["error"]["exitCode"] == code
-    assert f"({results[write - 1 if write < 6 else 4]})" in ended.errors
-    command.done("apply", "-f", file, "--yes")
-    assert command.done("diff", "-f", file).code == 0
+        result = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
+    assert ([change["result"] for change in result.json["changes"]], result.code) == (results, code)
+    assert result.json["error"]["exitCode"] == code
+    assert f"({results[write - 1 if write < 6 else 4]})" in result.errors
+    command.run("apply", "-f", file, "--yes")
+    assert command.run("diff", "-f", file).code == 0
 
 
 def test_results_are_reported_even_if_the_publisher_disappears(command, holdfast, file):
-    command.done("apply", "-f", file, "--yes")
+    command.run("apply", "-f", file, "--yes")
     file.write_text(FILE.replace("wanted", "ours"))
-    gone = threading.Event()
+    end = threading.Event()
 
     def decide(_):
-        gone.set()
+        end.set()
         return 412
 
-    with relaying(holdfast.publisher_url, decide, gone=gone.is_set) as url:
-        ended = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
-    assert (ended.code, [each["result"] for each in ended.json["changes"]]) == (1, ["failed"])
+    with relaying(holdfast.publisher_url, decide, gone=end.is_set) as url:
+        result = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
+    assert (result.code, [change["result"] for change in result.json["changes"]]) == (1, ["failed"])
 
 
 def test_a_second_ctrl_c_stops_apply_immediately_with_an_unknown_result(command, holdfast, file):
-    held, go_on = threading.Event(), threading.Event()
+    pause, go_on = threading.Event(), threading.Event()
 
     def decide(number):
         if number == 2:
-            held.set()
+            pause.set()
             go_on.wait(60)
 
     with relaying(holdfast.publisher_url, decide) as url:
         applying = start_unattended(command, url, file, "--json")
-        assert held.wait(60)
+        assert pause.wait(60)
         applying.send_signal(signal.SIGINT)
-        said = ""
-        while "Press Ctrl-C again" not in said:
-            said += applying.stderr.readline()
-            assert applying.poll() is None, said
+        text = ""
+        while "Press Ctrl-C again" not in text:
+            text += applying.stderr.readline()
+            assert applying.poll() is None, text
         applying.send_signal(signal.SIGINT)
         output, errors = applying.communicate(timeout=120)
         go_on.set()  # the publisher handles the request although nobody waits for it
         wait_until(lambda: holdfast.rest.get("/apis").json()["pagination"]["total"] == 2)
     assert applying.returncode == 130, errors
-    assert [each["result"] for each in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
+    assert [change["result"] for change in json.loads(output)["changes"]][:3] == ["applied", "unknown", "not tried"]
     assert "1 of 5 changes applied:\n  create api Burger:1\nNot applied:\n  create api Pizza:1 (unknown)\n" in errors
 
 
@@ -106,33 +106,33 @@ def test_ctrl_c_stays_ignored_in_background_jobs():
     ],
 )
 def test_one_of_two_concurrent_applies_is_rejected(command, holdfast, file, tmp_path, change, step):
-    command.done("apply", "-f", file, "--yes")
-    both = threading.Barrier(2)
+    command.run("apply", "-f", file, "--yes")
+    barrier = threading.Barrier(2)
 
     def decide(number):
         if number <= 2:
-            both.wait(60)  # until both have a plan
+            barrier.wait(60)  # until both have a plan
 
     for name in "ab":
         (tmp_path / f"{name}.pem").write_bytes(issue(f"{name}.example").pem)
         (tmp_path / f"{name}.yaml").write_text(change(FILE, name))
     with relaying(holdfast.publisher_url, decide) as url:
         applying = {name: start_unattended(command, url, tmp_path / f"{name}.yaml") for name in "ab"}
-        ended = {name: (*each.communicate(timeout=120), each.returncode) for name, each in applying.items()}
-    (won,), (lost,) = ([name for name in "ab" if ended[name][2] == code] for code in (0, 1))
-    assert f"holdfast: {step}: Someone else changed it after the plan was made:\n" in ended[lost][1]
-    assert command("diff", "-f", tmp_path / f"{won}.yaml").code == 0
+        outcomes = {name: (*process.communicate(timeout=120), process.returncode) for name, process in applying.items()}
+    (winner,), (loser,) = ([name for name in "ab" if outcomes[name][2] == code] for code in (0, 1))
+    assert f"holdfast: {step}: Someone else changed it after the plan was made:\n" in outcomes[loser][1]
+    assert command("diff", "-f", tmp_path / f"{winner}.yaml").code == 0
 
 
 def test_two_concurrent_applies_create_each_object_once(command, holdfast, file):
-    both = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def decide(number):
         if number <= 2:
-            both.wait(60)
+            barrier.wait(60)
 
     with relaying(holdfast.publisher_url, decide) as url:
         applying = [start_unattended(command, url, file) for _ in range(2)]
-        ended = [(*each.communicate(timeout=120), each.returncode) for each in applying]
-    assert sorted(code for *_, code in ended) == [0, 1]
+        outcomes = [(*process.communicate(timeout=120), process.returncode) for process in applying]
+    assert sorted(code for *_, code in outcomes) == [0, 1]
     assert command("diff", "-f", file).code == 0

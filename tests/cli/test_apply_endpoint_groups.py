@@ -24,33 +24,33 @@ def write(file, group=None, **more):
     return ("-f", str(file))
 
 
-def exported(command):
-    return yaml.safe_load(command.done("export").output)["apis"][0]
+def export_api(command):
+    return yaml.safe_load(command.run("export").output)["apis"][0]
 
 
 def test_files_set_change_keep_export_and_remove_groups(command, tmp_path):
     file = tmp_path / "holdfast.yaml"
-    assert SECOND in command.done("apply", *write(file, GROUP), "--yes").output
-    assert exported(command)["endpointGroup"] == GROUP
-    command.done("diff", *write(file, GROUP))  # nothing differs
-    command.done("apply", *write(file, description="Without a group"), "--yes")
-    assert exported(command)["endpointGroup"] == GROUP
+    assert SECOND in command.run("apply", *write(file, GROUP), "--yes").output
+    assert export_api(command)["endpointGroup"] == GROUP
+    command.run("diff", *write(file, GROUP))  # nothing differs
+    command.run("apply", *write(file, description="Without a group"), "--yes")
+    assert export_api(command)["endpointGroup"] == GROUP
 
     # Exported files restore everything elsewhere.
-    file.write_text(command.done("export").output)
-    command.done("api", "delete", "Pizza", "--yes")
-    command.done("apply", "-f", str(file), "--yes")
-    assert exported(command)["endpointGroup"] == GROUP
-    shown = command.done("api", "show", "Pizza").output
-    assert f"{SECOND} (weight 3, priority 1)" in shown
-    assert "/health" in shown
+    file.write_text(command.run("export").output)
+    command.run("api", "delete", "Pizza", "--yes")
+    command.run("apply", "-f", str(file), "--yes")
+    assert export_api(command)["endpointGroup"] == GROUP
+    output = command.run("api", "show", "Pizza").output
+    assert f"{SECOND} (weight 3, priority 1)" in output
+    assert "/health" in output
 
     failover = {"kind": "failover", "production": [{"url": THIRD}]}
-    command.done("apply", *write(file, failover), "--yes")
-    command.done("diff", *write(file, failover))
-    assert exported(command)["endpointGroup"]["production"] == [{"url": THIRD, "weight": 1}]
-    command.done("apply", *write(file, {"kind": "none"}), "--yes")
-    assert "endpointGroup" not in exported(command)
+    command.run("apply", *write(file, failover), "--yes")
+    command.run("diff", *write(file, failover))
+    assert export_api(command)["endpointGroup"]["production"] == [{"url": THIRD, "weight": 1}]
+    command.run("apply", *write(file, {"kind": "none"}), "--yes")
+    assert "endpointGroup" not in export_api(command)
 
 
 def test_mistakes_in_groups_name_the_field(command, tmp_path):
@@ -65,4 +65,4 @@ def test_mistakes_in_groups_name_the_field(command, tmp_path):
         ({"kind": "load_balance", "session": "magic"}, "none, cookie, header"),
         ({"kind": "load_balance", "healthCheck": {"path": "health"}}, "/health"),
     ):
-        assert expected in command.refused("diff", *write(file, group)), group
+        assert expected in command.fail("diff", *write(file, group)), group

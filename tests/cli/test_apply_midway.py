@@ -30,7 +30,7 @@ def file(tmp_path):
 def creator(command, holdfast):
     """The command of a user who can create APIs but not publish them."""
     if holdfast.rest.get("/users/creator").status_code == 404:
-        command.done(
+        command.run(
             "user", "create", "creator", "--role", "creator", "--password-stdin", stdin="long enough for a test"
         )
     command.environment |= {"HOLDFAST_USER": "creator", "HOLDFAST_PASSWORD": "long enough for a test"}
@@ -38,11 +38,11 @@ def creator(command, holdfast):
 
 
 def test_a_rejection_lists_applied_and_missing_changes(creator, file):
-    said = creator.refused("apply", "-f", file, "--yes").splitlines()
-    assert said[0].startswith("holdfast: move api Pizza:1: You need the permission")
-    assert said[1:] == [
+    lines = creator.fail("apply", "-f", file, "--yes").splitlines()
+    assert lines[0].startswith("holdfast: move api Pizza:1: You need the permission")
+    assert lines[1:] == [
         "4 of 5 changes applied:",
-        *(f"  {each}" for each in ALL[:4]),
+        *(f"  {step}" for step in ALL[:4]),
         "Not applied:",
         "  move api Pizza:1 (failed)",
         "Applied changes stay. To continue, apply again.",
@@ -51,45 +51,45 @@ def test_a_rejection_lists_applied_and_missing_changes(creator, file):
 
 def test_json_of_a_rejection_has_the_result_of_each_change(creator, file):
     file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
-    ended = creator("apply", "-f", file, "--yes", "--json")
-    results = [each["result"] for each in ended.json["changes"]]
-    assert (ended.code, results) == (1, ["applied"] * 4 + ["failed", "not tried"])
-    assert ended.json["error"]["exitCode"] == 1
-    assert "You need the permission" in ended.json["error"]["message"]
+    result = creator("apply", "-f", file, "--yes", "--json")
+    results = [change["result"] for change in result.json["changes"]]
+    assert (result.code, results) == (1, ["applied"] * 4 + ["failed", "not tried"])
+    assert result.json["error"]["exitCode"] == 1
+    assert "You need the permission" in result.json["error"]["message"]
 
 
 def test_ctrl_c_finishes_the_current_change_and_lists_applied_changes(command, holdfast, tmp_path):
-    count, done = 60, 25
-    held, go_on = threading.Event(), threading.Event()
+    count, finished = 60, 25
+    pause, go_on = threading.Event(), threading.Event()
 
     def decide(number):
-        if number == done:
-            held.set()
+        if number == finished:
+            pause.set()
             go_on.wait(60)
 
     lines = [f"  - {{name: n{n}, context: /n{n}, version: 1}}" for n in range(count)]
     (tmp_path / "many.yaml").write_text("\n".join(["holdfast: 1", "apis:", *lines]))
     with relaying(holdfast.publisher_url, decide) as url:
         applying = start(command, tmp_path / "many.yaml", "--yes", "--json", url=url)
-        assert held.wait(60)
+        assert pause.wait(60)
         applying.send_signal(signal.SIGINT)
-        said = ""
-        while "Press Ctrl-C again" not in said:
-            said += applying.stderr.readline()
-            assert applying.poll() is None, said
+        text = ""
+        while "Press Ctrl-C again" not in text:
+            text += applying.stderr.readline()
+            assert applying.poll() is None, text
         go_on.set()
         output, errors = applying.communicate(timeout=120)
     assert applying.returncode == 130, errors
-    results = [each["result"] for each in json.loads(output)["changes"]]
-    assert results == ["applied"] * done + ["not tried"] * (count - done)
-    assert f"Interrupted.\n{done} of {count} changes applied:\n  create api n0:1\n" in errors
-    assert f"  and {done - 20} more\n" in errors
-    assert holdfast.rest.get("/apis").json()["pagination"]["total"] == done
+    results = [change["result"] for change in json.loads(output)["changes"]]
+    assert results == ["applied"] * finished + ["not tried"] * (count - finished)
+    assert f"Interrupted.\n{finished} of {count} changes applied:\n  create api n0:1\n" in errors
+    assert f"  and {finished - 20} more\n" in errors
+    assert holdfast.rest.get("/apis").json()["pagination"]["total"] == finished
 
 
 def change_description(command):
-    (found,) = command.done("api", "list", "--query", "name:Pizza", "--json").json["list"]
-    return lambda rest: rest.put(f"/apis/{found['id']}", json={"description": "theirs"})
+    (api,) = command.run("api", "list", "--query", "name:Pizza", "--json").json["list"]
+    return lambda rest: rest.put(f"/apis/{api['id']}", json={"description": "theirs"})
 
 
 def replace_certificate(command):
@@ -106,7 +106,7 @@ def decide_trust(command):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "step", "said"),
+    ("theirs", "step", "message"),
     [
         (change_description, "change api Pizza:1", "description: wanted -> theirs"),
         (replace_certificate, "change certificate pizza", "CN=theirs.example, expires "),
@@ -114,9 +114,9 @@ def decide_trust(command):
     ],
 )
 def test_changes_made_during_the_confirmation_are_not_overwritten(
-    command, holdfast, file, tmp_path, theirs, step, said
+    command, holdfast, file, tmp_path, theirs, step, message
 ):
-    command.done("apply", "-f", file, "--yes")
+    command.run("apply", "-f", file, "--yes")
     change = theirs(command)
     (tmp_path / "pizza.pem").write_bytes(issue("ours.example").pem)
     file.write_text(FILE.replace("wanted", "ours").replace("tlsMinimum: 1.3", "names: [ours.example]"))
@@ -128,20 +128,20 @@ def test_changes_made_during_the_confirmation_are_not_overwritten(
     _, errors = applying.communicate("y\n", timeout=120)
     assert applying.returncode == 1
     assert f"holdfast: {step}: Someone else changed it after the plan was made:\n  " in errors
-    assert said in errors
+    assert message in errors
     assert "Run `holdfast diff` again" in errors
     after = holdfast.rest.get("/endpoint-certificates/pizza").json()["subject"]
     assert (after == "CN=theirs.example") is (theirs is replace_certificate)
 
 
 def test_a_deletion_during_the_confirmation_is_reported(command, holdfast, file):
-    command.done("apply", "-f", file, "--yes")
-    (found,) = command.done("api", "list", "--query", "name:Burger", "--json").json["list"]
+    command.run("apply", "-f", file, "--yes")
+    (api,) = command.run("api", "list", "--query", "name:Burger", "--json").json["list"]
     file.write_text(FILE.replace("version: 1}", "version: 1, state: published}", 1))
     applying = start(command, file)
     assert applying.stdout
     assert "move api Burger:1" in applying.stdout.readline()
-    holdfast.rest.delete(f"/apis/{found['id']}")
+    holdfast.rest.delete(f"/apis/{api['id']}")
     _, errors = applying.communicate("y\n", timeout=120)
     assert "move api Burger:1: Someone else deleted it after the plan was made." in errors
 

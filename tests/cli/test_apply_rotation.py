@@ -26,7 +26,7 @@ class Files:
         self.command, self.path, self.url = command, path, url
 
     def write(self, *certificates: Issued, **fields: object) -> None:
-        pem = b"".join(each.pem for each in certificates).decode()
+        pem = b"".join(leaf.pem for leaf in certificates).decode()
         api = {"name": "pizza", "context": "/pizza", "version": "1", "state": "published", "production": self.url}
         entry = {"alias": "pizza", "endpoint": self.url, "pem": pem} | fields
         self.path.write_text(yaml.safe_dump({"holdfast": 1, "apis": [api], "certificates": [entry]}))
@@ -34,23 +34,23 @@ class Files:
     def apply(self, *certificates: Issued, **fields: object) -> None:
         """Write the file, apply it, and see that all gateways have it."""
         self.write(*certificates, **fields)
-        self.command.done("apply", "-f", self.path, "--yes", "--wait")
+        self.command.run("apply", "-f", self.path, "--yes", "--wait")
 
     def steps(self, *arguments: object) -> list[str]:
         """Return the changes that diff shows, in short."""
         changes = self.command("diff", "-f", self.path, *arguments, "--json").json["changes"]
-        return [f"{each['action']} {each['kind']}" for each in changes]
+        return [f"{change['action']} {change['kind']}" for change in changes]
 
     def trusted(self) -> tuple[set[str], set[str]]:
         """The fingerprints of what is trusted under the alias: current and previous."""
-        entry = self.command.done("certificate", "show", "pizza", "--json").json
-        current, previous = ({each["fingerprint"] for each in entry[name]} for name in ("certificates", "previous"))
-        return current, previous
+        entry = self.command.run("certificate", "show", "pizza", "--json").json
+        current, previous = entry["certificates"], entry["previous"]
+        return {leaf["fingerprint"] for leaf in current}, {leaf["fingerprint"] for leaf in previous}
 
 
-def print_of(issued: Issued) -> str:
+def print_of(leaf: Issued) -> str:
     """The SHA-256 fingerprint, as REST writes it."""
-    return issued.certificate.fingerprint(SHA256()).hex()
+    return leaf.certificate.fingerprint(SHA256()).hex()
 
 
 @pytest.fixture
@@ -91,11 +91,11 @@ def test_the_next_apply_retires_certificates_that_the_backend_no_longer_uses(hol
     backend.present(new)
     files.apply(new)
     wait_until(files.steps, within=150)  # until the gateway sees the new certificate; it checks once per minute
-    ended = files.command("diff", "-f", files.path)
-    assert ended.code == 5
+    result = files.command("diff", "-f", files.path)
+    assert result.code == 5
     assert re.fullmatch(
         r"~ change certificate pizza\n    no longer trusts: CN=old, expires \S+, SHA-256 (..:){7}..\.\.\.\n",
-        ended.output,
+        result.output,
     )
     files.apply(new)
     assert files.trusted() == ({print_of(new)}, set())
@@ -130,15 +130,15 @@ def test_without_keep_previous_the_old_certificate_is_rejected_immediately(holdf
 
 
 def test_an_overlap_that_a_gateway_would_confuse_is_rejected_with_its_line(files):
-    one, other = (issue(HOST, identified=False) for _ in range(2))
+    one, second = (issue(HOST, identified=False) for _ in range(2))
     files.apply(one)
-    files.write(other)
-    line = files.path.read_text().splitlines().index("  pem: '" + other.pem.decode().splitlines()[0]) + 1
-    said = files.command.refused("diff", "-f", files.path)
-    assert f"{files.path}:{line}: certificates[0].pem: pizza would have a current and a previous certificate" in said
-    assert "Set keepPrevious: false" in said
-    files.apply(other, keepPrevious=False)
-    assert files.trusted() == ({print_of(other)}, set())
+    files.write(second)
+    line = files.path.read_text().splitlines().index("  pem: '" + second.pem.decode().splitlines()[0]) + 1
+    message = files.command.fail("diff", "-f", files.path)
+    assert f"{files.path}:{line}: certificates[0].pem: pizza would have a current and a previous certificate" in message
+    assert "Set keepPrevious: false" in message
+    files.apply(second, keepPrevious=False)
+    assert files.trusted() == ({print_of(second)}, set())
 
 
 @pytest.mark.parametrize("target", ["out", "out.yaml"])
@@ -147,14 +147,14 @@ def test_an_export_during_a_rotation_recreates_the_same_trust_elsewhere(
 ):
     files.apply(old)
     files.apply(new)
-    files.command.done("export", "-o", tmp_path / target)
-    assert files.command.done("diff", "-f", tmp_path / target).output.startswith("No changes.\n")
-    files.command.done("api", "delete", "pizza", "--yes")
-    files.command.done("certificate", "delete", "pizza", "--yes")
-    files.command.done("apply", "-f", tmp_path / target, "--yes", "--wait")
+    files.command.run("export", "-o", tmp_path / target)
+    assert files.command.run("diff", "-f", tmp_path / target).output.startswith("No changes.\n")
+    files.command.run("api", "delete", "pizza", "--yes")
+    files.command.run("certificate", "delete", "pizza", "--yes")
+    files.command.run("apply", "-f", tmp_path / target, "--yes", "--wait")
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
-    for presented in (old, new):
-        backend.present(presented)
+    for leaf in (old, new):
+        backend.present(leaf)
         wait_until(lambda: holdfast.call(PATH).status_code == 200)
     assert files.command("diff", "-f", tmp_path / target).code == 0
 
@@ -164,14 +164,14 @@ def test_previous_certificates_in_a_file_stay_even_if_unused(files, backend, old
     fields = {"previousPem": old.pem.decode()}
     files.apply(new, **fields)
     note = "! The backend of pizza no longer uses the previous certificates."
-    wait_until(lambda: note in files.command.done("diff", "-f", files.path).output, within=150)
+    wait_until(lambda: note in files.command.run("diff", "-f", files.path).output, within=150)
     files.apply(new, **fields)
     assert files.trusted() == ({print_of(new)}, {print_of(old)})
 
 
 def test_expired_previous_certificates_are_skipped(files, old):
-    expired = issue(HOST, common_name="expired", start=-10 * DAY, end=-DAY)
-    files.apply(old, previousPem=expired.pem.decode())
+    old_leaf = issue(HOST, common_name="expired", start=-10 * DAY, end=-DAY)
+    files.apply(old, previousPem=old_leaf.pem.decode())
     assert files.trusted() == ({print_of(old)}, set())
     assert files.steps() == []
 
@@ -179,17 +179,17 @@ def test_expired_previous_certificates_are_skipped(files, old):
 def test_a_plan_lists_certificates_that_lose_trust_with_their_alias(files, old, new):
     files.apply(old)
     files.apply(new)
-    files.command.done("certificate", "add", "other", files.url, "-", stdin=issue(HOST).pem)
+    files.command.run("certificate", "add", "other", files.url, "-", stdin=issue(HOST).pem)
     files.path.write_text("holdfast: 1\ncertificates: []\n")
-    said = files.command("diff", "-f", files.path, "--prune").output
-    assert "- delete certificate pizza\n" in said
-    assert "    no longer trusts: CN=new, expires " in said
-    assert "    no longer trusts: CN=old, expires " in said
-    assert f"! {files.url} has no imported certificates after this." in said
+    output = files.command("diff", "-f", files.path, "--prune").output
+    assert "- delete certificate pizza\n" in output
+    assert "    no longer trusts: CN=new, expires " in output
+    assert "    no longer trusts: CN=old, expires " in output
+    assert f"! {files.url} has no imported certificates after this." in output
     files.path.write_text(f"holdfast: 1\ncertificates:\n- alias: another\n  endpoint: {files.url}\n  pem: |\n")
     with files.path.open("a") as file:
         file.writelines(f"    {line}\n" for line in old.pem.decode().splitlines())
-    said = files.command("diff", "-f", files.path, "--prune").output
-    assert "no longer trusts: CN=new, expires " in said
-    assert "no longer trusts: CN=old" not in said, "it is trusted under another alias"
-    assert "No imported certificate is left" not in said
+    output = files.command("diff", "-f", files.path, "--prune").output
+    assert "no longer trusts: CN=new, expires " in output
+    assert "no longer trusts: CN=old" not in output, "it is trusted under another alias"
+    assert "No imported certificate is left" not in output

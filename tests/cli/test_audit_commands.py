@@ -14,73 +14,73 @@ pytestmark = pytest.mark.envoy
 def user(command):
     """A user that admin has created."""
     name = f"u{uuid.uuid4().hex[:8]}"
-    command.done("user", "create", name, "--role", "viewer", "--password-stdin", stdin="several quite new words\n")
+    command.run("user", "create", name, "--role", "viewer", "--password-stdin", stdin="several quite new words\n")
     yield name
     command("user", "delete", name, "--yes")
 
 
 def test_events_are_listed_with_filters(command, user):
-    events = command.done("audit", "list", "--subject", user, "--user", "admin", "--kind", "users", "--json").json[
+    events = command.run("audit", "list", "--subject", user, "--user", "admin", "--kind", "users", "--json").json[
         "list"
     ]
     assert [(event["action"], event["changes"]) for event in events] == [
         ("create user", [{"name": "roles", "before": [], "after": ["viewer"]}])
     ]
-    assert user in command.done("audit", "list", "--query", user.upper(), "--from", "2026-01-01").output
-    assert command.done("audit", "list", "--subject", user, "--to", "2026-01-01").output == "No events.\n"
-    assert "isn't a day or time" in command.refused("audit", "list", "--from", "yesterday", code=2)
+    assert user in command.run("audit", "list", "--query", user.upper(), "--from", "2026-01-01").output
+    assert command.run("audit", "list", "--subject", user, "--to", "2026-01-01").output == "No events.\n"
+    assert "isn't a day or time" in command.fail("audit", "list", "--from", "yesterday", code=2)
 
 
 def test_new_events_are_followed_until_ctrl_c(command, user, monkeypatch):
     def stop(_seconds):
         if pauses:
             raise KeyboardInterrupt
-        pauses.append(command.done("user", "change", user, "--disable"))
+        pauses.append(command.run("user", "change", user, "--disable"))
 
     pauses = []
     monkeypatch.setattr("holdfast.cli.access.audit.time.sleep", stop)
-    ended = command("audit", "list", "--follow", "--json", "--subject", user)
-    assert ended.code == 130
-    assert [json.loads(line)["action"] for line in ended.output.splitlines()] == ["create user", "change user"]
+    result = command("audit", "list", "--follow", "--json", "--subject", user)
+    assert result.code == 130
+    assert [json.loads(line)["action"] for line in result.output.splitlines()] == ["create user", "change user"]
 
 
 def test_the_log_is_verified_also_from_an_export(command, user, tmp_path):
-    before = command.done("audit", "verify", "--json").json
+    before = command.run("audit", "verify", "--json").json
     assert (before["intact"], before["problems"], before["waiting"]) == (True, [], 0)
-    command.done("user", "change", user, "--disable")
-    said = command.done("audit", "verify", "--expect", before["newest"]["hash"]).output
-    assert said.startswith("The audit log is intact: ")
-    assert f"Event {before['newest']['number']:,} has the expected hash." in said
+    command.run("user", "change", user, "--disable")
+    output = command.run("audit", "verify", "--expect", before["newest"]["hash"]).output
+    assert output.startswith("The audit log is intact: ")
+    assert f"Event {before['newest']['number']:,} has the expected hash." in output
     file = tmp_path / "audit.jsonl"
-    command.done("audit", "export", file)
+    command.run("audit", "export", file)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert command.done("audit", "verify", file, "--expect", before["newest"]["hash"]).output == said
+    assert command.run("audit", "verify", file, "--expect", before["newest"]["hash"]).output == output
     assert command("audit", "verify", file, "--expect", "0" * 63 + "1").code == 1
 
 
 def test_a_changed_export_is_found(command, user, tmp_path):
     del user
     file = tmp_path / "audit.jsonl"
-    command.done("audit", "export", file)
+    command.run("audit", "export", file)
     events = [json.loads(line) for line in file.read_text().splitlines()]
     number = events[-1]["number"]
     events[-2]["user"] = "eve"
     file.write_text("".join(f"{json.dumps(event)}\n" for event in events))
-    ended = command("audit", "verify", file)
-    assert (ended.code, ended.output.splitlines()[1]) == (1, f"Event {number - 1:,} was changed.")
+    result = command("audit", "verify", file)
+    assert (result.code, result.output.splitlines()[1]) == (1, f"Event {number - 1:,} was changed.")
     events[-2]["hash"] = hash_event(events[-2])
     file.write_text("".join(f"{json.dumps(event)}\n" for event in events))
     assert f"Event {number - 1:,} was replaced" in command("audit", "verify", file).output
     for line in ("[]", "{}", '{"number": "1", "hash": "", "previousHash": "", "chainedLater": 1}', "\xff"):
         file.write_text(line, encoding="latin-1")
-        assert "isn't an export in JSON lines" in command.refused("audit", "verify", file)
+        assert "isn't an export in JSON lines" in command.fail("audit", "verify", file)
 
 
 def test_an_export_replaces_a_file_only_once_it_is_complete(command, user, tmp_path):
     file = tmp_path / "audit.csv"
     file.write_text("old")
-    command.refused("audit", "export", "--format", "xml", file)
-    assert (file.read_text(), [each.name for each in tmp_path.iterdir() if each.is_file()]) == ("old", ["audit.csv"])
-    command.done("audit", "export", "--format", "csv", "--subject", user, file)
+    command.fail("audit", "export", "--format", "xml", file)
+    assert (file.read_text(), [file.name for file in tmp_path.iterdir() if file.is_file()]) == ("old", ["audit.csv"])
+    command.run("audit", "export", "--format", "csv", "--subject", user, file)
     assert file.read_text().splitlines()[1].split(",")[2] == "admin"
-    assert command.done("audit", "export", "--format", "csv", "--subject", user, "-").output == file.read_text()
+    assert command.run("audit", "export", "--format", "csv", "--subject", user, "-").output == file.read_text()

@@ -19,7 +19,7 @@ from ports import free_addresses
 from running import wait_until
 
 
-class Ended(Exception):
+class Result(Exception):
     """The result of a command: exit code and output."""
 
     def __init__(self, code: object, output: str, errors: str) -> None:
@@ -39,11 +39,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def run(*arguments: object) -> Ended:
+    def run(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["holdfast", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as end:
             cli.main()
-        return Ended(ended.value.code, *capsys.readouterr())
+        return Result(end.value.code, *capsys.readouterr())
 
     return run
 
@@ -53,60 +53,60 @@ def refusal(run, tmp_path: Path):
     """Run `holdfast up` where it can't start; check that it prints one line, and return the line."""
 
     def refusal(*arguments: object) -> str:
-        ended = run("up", "--data", tmp_path / "data", *arguments)
-        assert (ended.code, ended.output) == (1, "")
-        (line,) = ended.errors.splitlines()
+        result = run("up", "--data", tmp_path / "data", *arguments)
+        assert (result.code, result.output) == (1, "")
+        (line,) = result.errors.splitlines()
         return line
 
     return refusal
 
 
 def test_help_lists_the_commands_with_a_summary(run):
-    ended = run("--help")
-    assert ended.code == 0
-    lines = [" ".join(line.split()) for line in ended.output.splitlines()]
+    result = run("--help")
+    assert result.code == 0
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "up Start the publisher and a gateway." in lines
     assert any(line.startswith("demo ") for line in lines)
     assert any(line.startswith("rotate-sealing-key ") for line in lines)
 
 
 def test_help_of_up_lists_every_option_with_default_and_variables(run):
-    said = " ".join(run("up", "--help").output.split())
+    output = " ".join(run("up", "--help").output.split())
     for option, default in {
         "--data DIR": "~/.local/share/holdfast",
         "--publisher HOST:PORT": "127.0.0.1:9080",
         "--gateway HOST:PORT": "127.0.0.1:8280",
         "--sandbox HOST:PORT": "127.0.0.1:8281",
     }.items():
-        assert option in said
-        assert f"[default: {default}]" in said
-        assert f"HOLDFAST_{option.split()[0][2:].upper()}" in said
-    assert "--demo" in said
-    assert "HOLDFAST_ADMIN_PASSWORD" in said
-    assert "HOLDFAST_LOG_LEVEL" in said
+        assert option in output
+        assert f"[default: {default}]" in output
+        assert f"HOLDFAST_{option.split()[0][2:].upper()}" in output
+    assert "--demo" in output
+    assert "HOLDFAST_ADMIN_PASSWORD" in output
+    assert "HOLDFAST_LOG_LEVEL" in output
 
 
 def test_help_of_demo_explains_once(run):
-    said = " ".join(run("demo", "--help").output.split())
-    assert "With --once, it instead runs the demo and exits" in said
-    assert "Starts `holdfast up --demo`." in said
+    output = " ".join(run("demo", "--help").output.split())
+    assert "With --once, it instead runs the demo and exits" in output
+    assert "Starts `holdfast up --demo`." in output
 
 
 def test_version_is_that_of_the_package(run):
-    ended = run("--version")
-    assert (ended.code, ended.output) == (0, f"holdfast {importlib.metadata.version('holdfast-gateway')}\n")
+    result = run("--version")
+    assert (result.code, result.output) == (0, f"holdfast {importlib.metadata.version('holdfast-gateway')}\n")
 
 
 @pytest.mark.parametrize("option", ["--publisher", "--gateway", "--sandbox"])
 @pytest.mark.parametrize("address", ["9080", "127.0.0.1:", "127.0.0.1:http", ":9080", "::1:9080"])
 def test_an_invalid_address_is_reported_with_its_option(refusal, option, address):
-    said = f"{address!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
-    assert refusal(option, address) == f"holdfast: {option}: {said}"
+    message = f"{address!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    assert refusal(option, address) == f"holdfast: {option}: {message}"
 
 
 def test_an_invalid_port_is_reported_with_its_option(refusal):
-    said = "'127.0.0.1:65536' is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
-    assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {said}"
+    message = "'127.0.0.1:65536' is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280."
+    assert refusal("--gateway", "127.0.0.1:65536") == f"holdfast: --gateway: {message}"
 
 
 def test_an_invalid_variable_is_reported(refusal, monkeypatch):
@@ -134,9 +134,9 @@ def test_a_busy_port_is_reported_with_a_remedy(refusal, name):
 def test_a_directory_that_cannot_be_created_is_reported(run, tmp_path):
     file = tmp_path / "file"
     file.touch()
-    ended = run("up", "--data", file / "data")
-    said = f"Can't write {file / 'data'}: Not a directory. Choose another with --data."
-    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+    result = run("up", "--data", file / "data")
+    message = f"Can't write {file / 'data'}: Not a directory. Choose another with --data."
+    assert (result.code, result.errors) == (1, f"holdfast: {message}\n")
 
 
 def test_a_directory_in_use_is_reported(refusal, tmp_path):
@@ -146,9 +146,9 @@ def test_a_directory_in_use_is_reported(refusal, tmp_path):
 
 
 def test_a_missing_home_directory_is_reported(run):
-    ended = run("up", "--data", "~nobody-at-all/data")
-    said = "Can't expand ~nobody-at-all/data: there is no home directory. Choose a directory with --data."
-    assert (ended.code, ended.errors) == (1, f"holdfast: {said}\n")
+    result = run("up", "--data", "~nobody-at-all/data")
+    message = "Can't expand ~nobody-at-all/data: there is no home directory. Choose a directory with --data."
+    assert (result.code, result.errors) == (1, f"holdfast: {message}\n")
 
 
 def test_a_missing_envoy_is_reported(refusal, monkeypatch, tmp_path):
@@ -174,17 +174,17 @@ with ThreadPoolExecutor(8) as threads:
 """
     odd = alter(issue(), serial_number=tlv(0x02, b"\xff")).pem
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, input=odd, capture_output=True, check=True)
-    assert done.stderr == b""
+    result = subprocess.run(command, input=odd, capture_output=True, check=True)
+    assert result.stderr == b""
 
 
 def test_only_the_command_line_changes_the_warning_filters_of_the_process():
     root = Path(cli.__file__).parents[1]
     sources = root.rglob("*.py")
     changing = {
-        each.relative_to(root).parts[0]
-        for each in sources
-        if re.search(r"catch_warnings|filterwarnings", each.read_text())
+        file.relative_to(root).parts[0]
+        for file in sources
+        if re.search(r"catch_warnings|filterwarnings", file.read_text())
     }
     assert changing == {"cli"}
 

@@ -25,41 +25,41 @@ DETECT_NO_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_installs_into_the_home_of_the_user(guest, shell):
-    ended = guest.process("--install-completion", shell, **DETECT_NO_SHELL)
-    assert ended.code == 0, ended
-    written = [file.read_text() for file in guest.home.rglob("*") if file.is_file()]
-    assert any("_HOLDFAST_COMPLETE" in text for text in written)
+    result = guest.process("--install-completion", shell, **DETECT_NO_SHELL)
+    assert result.code == 0, result
+    files = [file.read_text() for file in guest.home.rglob("*") if file.is_file()]
+    assert any("_HOLDFAST_COMPLETE" in text for text in files)
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("holdfast cert", ["certificate"]), ("holdfast certificate rep", ["replace"])]
+    ("text", "expected"), [("holdfast cert", ["certificate"]), ("holdfast certificate rep", ["replace"])]
 )
-def test_bash_completes_commands(guest, typed, offered):
-    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
-    assert guest.process(**words, _HOLDFAST_COMPLETE="complete_bash").output.split() == offered
+def test_bash_completes_commands(guest, text, expected):
+    words = {"COMP_WORDS": text, "COMP_CWORD": str(len(text.split()) - 1)}
+    assert guest.process(**words, _HOLDFAST_COMPLETE="complete_bash").output.split() == expected
 
 
-def completed(command, *typed, **environment):
-    words = {"COMP_WORDS": " ".join(("holdfast", *typed)), "COMP_CWORD": str(len(typed))}
-    ended = command(**words, **environment, _HOLDFAST_COMPLETE="complete_bash")
-    assert (ended.code, ended.errors) == (0, ""), ended
-    return [line for line in ended.output.split("\n") if line]
+def complete(command, *typed_words, **environment):
+    words = {"COMP_WORDS": " ".join(("holdfast", *typed_words)), "COMP_CWORD": str(len(typed_words))}
+    result = command(**words, **environment, _HOLDFAST_COMPLETE="complete_bash")
+    assert (result.code, result.errors) == (0, ""), result
+    return [line for line in result.output.split("\n") if line]
 
 
 @pytest.mark.envoy
 def test_names_from_the_publisher_are_completed(command):
     for name, context in (("Pizza", "/pizza"), ("Pasta", "/pasta"), ("Pizza Shack", "/shack")):
-        command.done("api", "create", name, context, "1", "--production", "https://127.0.0.1:8443")
-    command.done("certificate", "add", "backend-1", "https://127.0.0.1:8443", "-", stdin=issue("127.0.0.1").pem)
+        command.run("api", "create", name, context, "1", "--production", "https://127.0.0.1:8443")
+    command.run("certificate", "add", "backend-1", "https://127.0.0.1:8443", "-", stdin=issue("127.0.0.1").pem)
     # Names that are two words to a shell are skipped. A busy machine may not respond within a second.
-    wait_until(lambda: completed(command, "api", "show", "P") == ["Pasta", "Pizza"], within=60)
-    wait_until(lambda: completed(command, "api", "publish", "Pi") == ["Pizza"], within=60)
-    wait_until(lambda: completed(command, "certificate", "replace", "") == ["backend-1"], within=60)
-    assert completed(command, "certificate", "add", "") == []
+    wait_until(lambda: complete(command, "api", "show", "P") == ["Pasta", "Pizza"], within=60)
+    wait_until(lambda: complete(command, "api", "publish", "Pi") == ["Pizza"], within=60)
+    wait_until(lambda: complete(command, "certificate", "replace", "") == ["backend-1"], within=60)
+    assert complete(command, "certificate", "add", "") == []
 
 
 @pytest.fixture
-def known():
+def publisher():
     """Variables for a publisher with two APIs of the same name, an alias and two users."""
     apis = [
         {
@@ -83,7 +83,7 @@ SHELLS = {
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_completes_words_of_every_kind(guest, known, shell, monkeypatch):
+def test_every_shell_completes_words_of_every_kind(guest, publisher, shell, monkeypatch):
     monkeypatch.setattr(completion, "WITHIN", 30.0)
     keep_context(
         "staging",
@@ -107,25 +107,25 @@ def test_every_shell_completes_words_of_every_kind(guest, known, shell, monkeypa
         "holdfast api list --context s": ["staging"],
         "holdfast context use s": ["staging"],
     }.items():
-        environment = SHELLS[shell](line) | known | {"_HOLDFAST_COMPLETE": f"complete_{shell}"}
-        said = guest(**environment).output
+        environment = SHELLS[shell](line) | publisher | {"_HOLDFAST_COMPLETE": f"complete_{shell}"}
+        output = guest(**environment).output
         if shell == "zsh":
-            said = said.replace("\\\\:", ":")
-            assert said.startswith("_arguments '*: :((")
-            found = re.findall(r'^(?:_arguments.*\(\()?"([^"]*)"', said, re.MULTILINE)
+            output = output.replace("\\\\:", ":")
+            assert output.startswith("_arguments '*: :((")
+            completions = re.findall(r'^(?:_arguments.*\(\()?"([^"]*)"', output, re.MULTILINE)
         else:
-            found = [each.partition("\t")[0] for each in said.splitlines()]
-        assert found == words, line
+            completions = [word.partition("\t")[0] for word in output.splitlines()]
+        assert completions == words, line
 
 
 def test_zsh_completes_at_the_first_tab(guest):
     guest.process("--install-completion", "zsh", **DETECT_NO_SHELL)
-    written = (guest.home / ".zfunc/_holdfast").read_text()
+    text = (guest.home / ".zfunc/_holdfast").read_text()
     # zsh loads the file as the function _holdfast at the first Tab.
-    assert 'if [ "$funcstack[1]" = "_holdfast" ]; then\n  _holdfast_completion "$@"\n' in written
+    assert 'if [ "$funcstack[1]" = "_holdfast" ]; then\n  _holdfast_completion "$@"\n' in text
 
 
-def test_bash_completes_words_with_colons(guest, known):
+def test_bash_completes_words_with_colons(guest, publisher):
     script = guest.process("--show-completion", "bash", **DETECT_NO_SHELL).output
     program = """
 COMP_LINE="holdfast trust show https://a" COMP_POINT=29 COMP_WORDBREAKS=": "
@@ -133,15 +133,15 @@ _holdfast_completion holdfast
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
-    def offered() -> str:
+    def complete() -> str:
         return subprocess.run(
             ["/bin/bash", "-c", f"complete() {{ :; }}\n{script}\n{program}"],
-            env=guest.environment | known | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
+            env=guest.environment | publisher | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"},
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
 
     # A busy machine may not respond within a second. To bash, `https:` is a separate word.
-    wait_until(lambda: offered() == "//a.example:8443/x\n", within=60)
+    wait_until(lambda: complete() == "//a.example:8443/x\n", within=60)
 
 
 def test_all_roles_are_completed():
@@ -150,36 +150,36 @@ def test_all_roles_are_completed():
 
 
 @pytest.fixture
-def offered(monkeypatch):
+def offer(monkeypatch):
     """Return the aliases that are completed when the publisher responds with a body, however long that takes."""
     monkeypatch.setattr(completion, "WITHIN", 30.0)
 
-    def offered(body):
+    def complete(body):
         with answering(body=body) as server:
             monkeypatch.setenv("HOLDFAST_URL", server.url)
             monkeypatch.setenv("HOLDFAST_TOKEN", "abc")
-            found = completion.aliases("a")
-            assert server.asked != []
-        return found
+            aliases = completion.aliases("a")
+            assert server.requests != []
+        return aliases
 
-    return offered
+    return complete
 
 
 @pytest.mark.parametrize(
     "body", [b"<html>", b"{}", b'{"certificates": 1}', b'{"certificates": [1]}', b'{"certificates": [{"alias": 1}]}']
 )
-def test_invalid_responses_are_ignored_silently(offered, capfd, body):
-    assert offered(body) == []
+def test_invalid_responses_are_ignored_silently(offer, capfd, body):
+    assert offer(body) == []
     assert capfd.readouterr().err == ""
 
 
 def test_without_sign_in_nothing_is_completed(guest):
-    assert completed(guest, "certificate", "show", "x") == []
+    assert complete(guest, "certificate", "show", "x") == []
 
 
-def test_completions_contain_nothing_that_a_shell_would_run(offered):
+def test_completions_contain_nothing_that_a_shell_would_run(offer):
     names = ["a$(id)", "a;id", "a b", "a`id`", "a\nb", "-a", "a.b-c_d"]
-    assert offered(json.dumps({"certificates": [{"alias": name} for name in names]}).encode()) == ["a.b-c_d"]
+    assert offer(json.dumps({"certificates": [{"alias": name} for name in names]}).encode()) == ["a.b-c_d"]
 
 
 def test_completion_does_not_wait_long_for_an_unresponsive_publisher(guest):
@@ -187,7 +187,7 @@ def test_completion_does_not_wait_long_for_an_unresponsive_publisher(guest):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         for _ in range(3):  # a busy machine can be slow once
             began = time.monotonic()
-            assert completed(guest, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
+            assert complete(guest, "api", "show", "", HOLDFAST_URL=url, HOLDFAST_TOKEN="abc") == []
             took = time.monotonic() - began
             if took < 25:
                 break

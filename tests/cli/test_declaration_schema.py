@@ -73,9 +73,9 @@ def validator():
 
 @pytest.fixture
 def read(tmp_path):
-    issued = issue("a")
-    (tmp_path / "a.pem").write_bytes(issued.pem)
-    (tmp_path / "a.key").write_bytes(issued.key_pem)
+    leaf = issue("a")
+    (tmp_path / "a.pem").write_bytes(leaf.pem)
+    (tmp_path / "a.key").write_bytes(leaf.key_pem)
 
     def read(text):
         (tmp_path / "a.yaml").write_text(text)
@@ -109,8 +109,8 @@ def test_the_examples_in_the_documentation_match_the_schema(validator):
 
 
 def test_the_published_schema_is_the_one_that_the_command_prints(guest):
-    printed = guest.done("schema").json
-    assert printed == describe_format() == json.loads((DOCS / "reference/holdfast.schema.json").read_text())
+    body = guest.run("schema").json
+    assert body == describe_format() == json.loads((DOCS / "reference/holdfast.schema.json").read_text())
 
 
 def test_every_mapping_has_a_section_and_every_field_a_description():

@@ -19,7 +19,7 @@ PRESENTED = {
 }
 
 
-def found(**verdict):
+def verdict(**verdict):
     return {
         "endpoint": ENDPOINT,
         "address": "192.0.2.1",
@@ -42,8 +42,8 @@ def found(**verdict):
     }
 
 
-REFUSED = found(code="unknown_issuer", message="Its issuer is unknown.", remedy="Import it.", reason="unable to get")
-ACCEPTED = found(accepted=True, message="A gateway calls this backend.")
+REFUSED = verdict(code="unknown_issuer", message="Its issuer is unknown.", remedy="Import it.", reason="unable to get")
+ACCEPTED = verdict(accepted=True, message="A gateway calls this backend.")
 
 
 @pytest.fixture
@@ -53,39 +53,39 @@ def look_with(guest):
     def run(answer, *arguments, stdin=""):
         with answering(body=json.dumps(answer).encode()) as server:
             environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc"}
-            return guest("endpoint", "test", ENDPOINT, *arguments, stdin=stdin, **environment), server.asked[0]
+            return guest("endpoint", "test", ENDPOINT, *arguments, stdin=stdin, **environment), server.requests[0]
 
     return run
 
 
 def test_a_rejected_backend_exits_with_7_and_a_remedy(look_with):
-    ended, asked = look_with(REFUSED)
-    assert ended.code == 7
-    lines = ended.output.splitlines()
+    result, request = look_with(REFUSED)
+    assert result.code == 7
+    lines = result.output.splitlines()
     assert lines[0] == "Rejected (unknown_issuer): Its issuer is unknown. Import it."
     assert "Subject   CN=backend.example" in lines
     assert "TLS                 TLSv1.3 TLS_AES_256_GCM_SHA384" in lines
     assert "Client certificate  requested" in lines
     assert f"SHA-256   {':'.join(['AB'] * 32)}" in lines
     assert lines[-1] == "warning: Expires soon. Renew it. [expiring]"
-    assert (asked.method, asked.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
+    assert (request.method, request.path) == ("POST", "/api/am/publisher/v4/endpoints/probe")
 
 
 def test_an_accepted_backend_exits_with_0(look_with):
-    ended, _ = look_with(ACCEPTED)
-    assert (ended.code, ended.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
+    result, _ = look_with(ACCEPTED)
+    assert (result.code, result.output.splitlines()[0]) == (0, "Accepted: A gateway calls this backend.")
 
 
 def test_a_test_without_a_gateway_is_not_a_rejection(look_with):
-    ended, _ = look_with(found(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again."))
-    assert (ended.code, ended.output.splitlines()[0]) == (1, "Unknown: No gateway answered. Try again.")
+    result, _ = look_with(verdict(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again."))
+    assert (result.code, result.output.splitlines()[0]) == (1, "Unknown: No gateway answered. Try again.")
 
 
 def test_unreadable_certificates_are_printed_with_their_position(look_with):
     unreadable = {"position": 2, "fingerprint": "cd" * 32, "size": 393, "reason": "it ends too early"}
-    ended, _ = look_with(REFUSED | {"unreadable": [unreadable], "sent": 25, "leftOut": 6})
-    lines = ended.output.splitlines()
-    assert ended.output.count("can't be read") == ended.output.count("[expiring]") == 1
+    result, _ = look_with(REFUSED | {"unreadable": [unreadable], "sent": 25, "leftOut": 6})
+    lines = result.output.splitlines()
+    assert result.output.count("can't be read") == result.output.count("[expiring]") == 1
     assert "Problem  Certificate 2 of 25 can't be read: it ends too early." in lines
     assert "Size     393 bytes" in lines
     assert f"SHA-256  {':'.join(['CD'] * 32)}" in lines
@@ -93,68 +93,68 @@ def test_unreadable_certificates_are_printed_with_their_position(look_with):
 
 
 def test_a_backend_can_be_tested_from_a_gateway_by_name(look_with):
-    ended, asked = look_with(ACCEPTED | {"gateway": "eu-1"}, "--gateway", "eu-1")
-    assert b'name="gateway"\r\n\r\neu-1\r\n' in asked.body
-    assert "Tested from         eu-1" in ended.output.splitlines()
+    result, request = look_with(ACCEPTED | {"gateway": "eu-1"}, "--gateway", "eu-1")
+    assert b'name="gateway"\r\n\r\neu-1\r\n' in request.body
+    assert "Tested from         eu-1" in result.output.splitlines()
 
 
 @pytest.mark.parametrize(("answer", "code"), [(REFUSED, 7), (ACCEPTED, 0)])
 def test_json_has_the_whole_response(look_with, answer, code):
-    ended, _ = look_with(answer, "--json")
-    assert (ended.code, ended.json) == (code, answer)
+    result, _ = look_with(answer, "--json")
+    assert (result.code, result.json) == (code, answer)
 
 
-def parts_of(asked):
-    form = message_from_bytes(f"Content-Type: {asked.headers['Content-Type']}\r\n\r\n".encode() + asked.body)
+def parts_of(request):
+    form = message_from_bytes(f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode() + request.body)
     return {part.get_param("name", header="content-disposition"): part for part in form.walk()}
 
 
 def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
-    made = issue("backend.example")
-    (tmp_path / "backend.der").write_bytes(made.der)
-    _, asked = look_with(ACCEPTED, "--certificate", tmp_path / "backend.der")
-    parts = parts_of(asked)
+    leaf = issue("backend.example")
+    (tmp_path / "backend.der").write_bytes(leaf.der)
+    _, request = look_with(ACCEPTED, "--certificate", tmp_path / "backend.der")
+    parts = parts_of(request)
     assert parts["endpoint"].get_payload(decode=True) == ENDPOINT.encode()
     assert parts["endpoint"].get_filename() is None
     assert parts["certificate"].get_filename()
-    assert parts["certificate"].get_payload(decode=True) == made.pem
+    assert parts["certificate"].get_payload(decode=True) == leaf.pem
 
 
 def test_a_truststore_is_opened_with_the_password_on_standard_input(look_with, tmp_path):
-    made = issue("backend.example")
-    (tmp_path / "trust.p12").write_bytes(truststore("secret", made))
+    leaf = issue("backend.example")
+    (tmp_path / "trust.p12").write_bytes(truststore("secret", leaf))
     options = ("--certificate", tmp_path / "trust.p12", "--password-stdin")
-    ended, asked = look_with(ACCEPTED, *options, stdin="secret\n")
-    assert ended.code == 0
-    assert parts_of(asked)["certificate"].get_payload(decode=True) == made.pem
+    result, request = look_with(ACCEPTED, *options, stdin="secret\n")
+    assert result.code == 0
+    assert parts_of(request)["certificate"].get_payload(decode=True) == leaf.pem
 
 
 @pytest.mark.parametrize(("options", "keeps"), [((), b"false"), (("--keep-previous",), b"true")])
 def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, keeps):
     (tmp_path / "new.pem").write_bytes(issue("backend.example").pem)
-    _, asked = look_with(ACCEPTED, "--certificate", tmp_path / "new.pem", "--replaces", "pizza", *options)
-    parts = parts_of(asked)
+    _, request = look_with(ACCEPTED, "--certificate", tmp_path / "new.pem", "--replaces", "pizza", *options)
+    parts = parts_of(request)
     assert [parts[name].get_payload(decode=True) for name in ("alias", "keepPrevious")] == [b"pizza", keeps]
 
 
 @pytest.mark.parametrize("options", [("--replaces", "pizza"), ("--keep-previous",)])
 def test_a_replacement_without_a_certificate_is_wrong_usage(guest, options):
-    ended = guest("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
-    assert ended.code == 2
-    assert "--replaces needs --certificate" in ended.errors
+    result = guest("endpoint", "test", ENDPOINT, *options, HOLDFAST_URL=ENDPOINT, HOLDFAST_TOKEN="abc")
+    assert result.code == 2
+    assert "--replaces needs --certificate" in result.errors
 
 
 @pytest.mark.envoy
 def test_a_real_backend_is_rejected_without_its_certificate_and_accepted_with_it(command, tmp_path):
-    made = issue("127.0.0.1")
-    (tmp_path / "backend.pem").write_bytes(made.pem)
-    with Backend(made) as backend:
-        ended = command("endpoint", "test", backend.url())
-        assert ended.code == 7
-        assert ended.output.startswith("Rejected (self_signed_not_trusted): ")
-        assert "Subject   CN=127.0.0.1" in ended.output.splitlines()
-        ended = command.done("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
-        assert ended.output.startswith("Accepted: The gateway accepts this backend because of this certificate.")
+    leaf = issue("127.0.0.1")
+    (tmp_path / "backend.pem").write_bytes(leaf.pem)
+    with Backend(leaf) as backend:
+        result = command("endpoint", "test", backend.url())
+        assert result.code == 7
+        assert result.output.startswith("Rejected (self_signed_not_trusted): ")
+        assert "Subject   CN=127.0.0.1" in result.output.splitlines()
+        result = command.run("endpoint", "test", backend.url(), "--certificate", tmp_path / "backend.pem")
+        assert result.output.startswith("Accepted: The gateway accepts this backend because of this certificate.")
         url = backend.url()
-    ended = command("endpoint", "test", url, "--json")
-    assert (ended.code, ended.json["verdict"]["code"]) == (7, "connection_refused")
+    result = command("endpoint", "test", url, "--json")
+    assert (result.code, result.json["verdict"]["code"]) == (7, "connection_refused")

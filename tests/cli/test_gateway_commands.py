@@ -20,45 +20,45 @@ def name(command):
 
 
 def line_of(command, name):
-    return [line.split() for line in command.done("gateway", "list").output.splitlines() if name in line]
+    return [line.split() for line in command.run("gateway", "list").output.splitlines() if name in line]
 
 
 def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name):
-    ended = command.done("gateway", "enroll", name, "--group", "Default", "--label", "region=eu", "--label", "rack=")
-    assert "On the other machine, run this before" in ended.errors
-    *words, token = ended.output.split()
+    result = command.run("gateway", "enroll", name, "--group", "Default", "--label", "region=eu", "--label", "rack=")
+    assert "On the other machine, run this before" in result.errors
+    *words, token = result.output.split()
     assert words == ["holdfast", "gateway", "join", holdfast.publisher_url]
     assert read_token(token).pins == ()  # this publisher serves http
     assert line_of(command, name) == [[name, "Default", "waiting", "to", "join"]]
 
     body = {"token": token, "csr": Machine().request()}
     assert holdfast.rest.post("/gateways/join", json=body).status_code == 200
-    shown = command.done("gateway", "show", name).output
-    assert "enrolled" in shown
-    assert "region=eu" in shown
-    local = command.done("gateway", "show", "local").output
+    output = command.run("gateway", "show", name).output
+    assert "enrolled" in output
+    assert "region=eu" in output
+    local = command.run("gateway", "show", "local").output
     assert re.search(r"State +connected\n", local)
     assert re.search(r"Holdfast +\d", local)
-    as_json = command.done("gateway", "show", name, "--json").json
-    assert as_json["certificate"]["fingerprint"].upper() in shown.replace(":", "")
-    assert as_json in command.done("gateway", "list", "--json").json["list"]
-    assert read_token(command.done("gateway", "enroll", name, "--json").json["token"])
-    assert "has joined before" in command.done("gateway", "enroll", name).errors
+    as_json = command.run("gateway", "show", name, "--json").json
+    assert as_json["certificate"]["fingerprint"].upper() in output.replace(":", "")
+    assert as_json in command.run("gateway", "list", "--json").json["list"]
+    assert read_token(command.run("gateway", "enroll", name, "--json").json["token"])
+    assert "has joined before" in command.run("gateway", "enroll", name).errors
 
-    assert f"Revoke gateway {name} (enrolled, not connected)? [y/N]" in command.refused(
+    assert f"Revoke gateway {name} (enrolled, not connected)? [y/N]" in command.fail(
         "gateway", "revoke", name, stdin="n\n"
     )
-    revoked = command.done("gateway", "revoke", name, "--yes")
-    assert revoked.output == f"Revoked gateway {name}.\n"
-    assert "`holdfast gateway stop` there" in revoked.errors
+    result = command.run("gateway", "revoke", name, "--yes")
+    assert result.output == f"Revoked gateway {name}.\n"
+    assert "`holdfast gateway stop` there" in result.errors
     assert line_of(command, name) == []
-    assert f"No gateway '{name}' exists" in command.refused("gateway", "show", name)
+    assert f"No gateway '{name}' exists" in command.fail("gateway", "show", name)
 
 
 @pytest.mark.parametrize("label", ["region", "=eu", ""])
 def test_a_label_is_a_key_and_a_value(command, label):
-    assert "--label region=eu" in command.refused("gateway", "enroll", "eu-1", "--label", label, code=2)
+    assert "--label region=eu" in command.fail("gateway", "enroll", "eu-1", "--label", label, code=2)
 
 
 def test_a_name_that_is_not_allowed_is_explained(command):
-    assert "lower-case letters" in command.refused("gateway", "enroll", "EU_1", code=1)
+    assert "lower-case letters" in command.fail("gateway", "enroll", "EU_1", code=1)

@@ -65,24 +65,24 @@ def github():
 def run(command, holdfast, github, tmp_path):
     """Run the action for an event; return the output of each step, by its name."""
     write_files(tmp_path)
-    token = command.done("token", "create", "ci", "--for", "apply").output.strip()
+    token = command.run("token", "create", "ci", "--for", "apply").output.strip()
 
     def run(event, *, expected=0, **inputs):
-        given = {name: each.get("default", "") for name, each in ACTION["inputs"].items()}
-        given |= {"url": holdfast.publisher_url, "token": token, "install": "false", "github-token": "of-github"}
-        given |= {"files": "a.yaml"} | {name.replace("_", "-"): value for name, value in inputs.items()}
-        assert given.keys() == ACTION["inputs"].keys()
-        known = {f"inputs.{name}": value for name, value in given.items()}
-        known |= {"github.event_name": event, "github.event.pull_request.number": "7"}
-        outputs, said = tmp_path / "outputs", {}
+        all_inputs = {name: definition.get("default", "") for name, definition in ACTION["inputs"].items()}
+        all_inputs |= {"url": holdfast.publisher_url, "token": token, "install": "false", "github-token": "of-github"}
+        all_inputs |= {"files": "a.yaml"} | {name.replace("_", "-"): value for name, value in inputs.items()}
+        assert all_inputs.keys() == ACTION["inputs"].keys()
+        values = {f"inputs.{name}": value for name, value in all_inputs.items()}
+        values |= {"github.event_name": event, "github.event.pull_request.number": "7"}
+        outputs, logs = tmp_path / "outputs", {}
         base = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
         base |= {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(outputs), "GITHUB_ACTION_PATH": str(ROOT)}
         base |= {"GITHUB_API_URL": github, "GITHUB_REPOSITORY": "team/apis"}
         for step in ACTION["runs"]["steps"]:
-            if not holds(step.get("if", ""), known):
+            if not holds(step.get("if", ""), values):
                 continue
-            environment = {name: filled(str(value), known) for name, value in step["env"].items()}
-            done = subprocess.run(
+            environment = {name: fill(str(value), values) for name, value in step["env"].items()}
+            result = subprocess.run(
                 ["/bin/bash", "-e", "-o", "pipefail", "-c", step["run"]],
                 env=base | environment,
                 cwd=tmp_path,
@@ -91,40 +91,40 @@ def run(command, holdfast, github, tmp_path):
                 timeout=180,
                 check=False,
             )
-            said[step["name"]] = done.stdout + done.stderr
+            logs[step["name"]] = result.stdout + result.stderr
             if outputs.exists():
                 lines = [line.partition("=") for line in outputs.read_text().splitlines()]
-                known |= {f"steps.plan.outputs.{name}": value for name, _, value in lines}
-            if done.returncode:
-                assert done.returncode == expected, said
-                return said
-        assert expected == 0, said
-        return said
+                values |= {f"steps.plan.outputs.{name}": value for name, _, value in lines}
+            if result.returncode:
+                assert result.returncode == expected, logs
+                return logs
+        assert expected == 0, logs
+        return logs
 
     yield run
     command("token", "revoke", "ci", "--yes")
     command("trust", "set", URL, "--tls-minimum", "1.2")
 
 
-def holds(condition, known):
+def holds(condition, values):
     """Evaluate the condition of a step, which is also Python except for && and ||."""
     text = condition.replace("&&", "and").replace("||", "or") or "True"
-    for name in sorted(known, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.-])", repr(known[name]), text)
+    for name in sorted(values, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.-])", repr(values[name]), text)
     return bool(eval(text, {"__builtins__": {}}))  # noqa: S307 - of our own file
 
 
-def filled(text, known):
+def fill(text, values):
     """Replace the expressions in a value."""
-    return REFERENCE.sub(lambda found: known[found[1]], text)
+    return REFERENCE.sub(lambda match: values[match[1]], text)
 
 
 def test_a_pull_request_gets_the_plan_as_a_comment_and_changes_nothing(run, command, tmp_path):
-    said = run("pull_request")
-    assert list(said) == ["Check the files", "Plan", "Comment on the pull request"]
+    logs = run("pull_request")
+    assert list(logs) == ["Check the files", "Plan", "Comment on the pull request"]
     (comment,) = Comments.comments
     assert "+ create api Pizza:1\n" in comment["body"]
-    assert command.done("api", "list", "--json").json["count"] == 0
+    assert command.run("api", "list", "--json").json["count"] == 0
     write_files(tmp_path, (tmp_path / "a.yaml").read_text().replace("wanted", "text with ``` in it"))
     run("pull_request")
     (comment,) = Comments.comments
@@ -132,21 +132,21 @@ def test_a_pull_request_gets_the_plan_as_a_comment_and_changes_nothing(run, comm
 
 
 def test_a_push_applies_the_plan(run, tmp_path):
-    said = run("push")
-    assert list(said) == ["Check the files", "Plan", "Apply"]
-    assert said["Apply"].endswith("Applied 5 changes.\n")
+    logs = run("push")
+    assert list(logs) == ["Check the files", "Plan", "Apply"]
+    assert logs["Apply"].endswith("Applied 5 changes.\n")
     assert run("push", wait="false")["Apply"].endswith("No changes.\n")
     assert Comments.comments == []
     (tmp_path / "b.yaml").write_text("holdfast: 1\napis: [{name: Burger, version: 1, description: '${TEXT}'}]")
-    said = run("push", wait="false", overlays="b.yaml", variables="TEXT=from $(id) here\n")
-    assert "description: nothing -> from $(id) here" in said["Apply"]
+    logs = run("push", wait="false", overlays="b.yaml", variables="TEXT=from $(id) here\n")
+    assert "description: nothing -> from $(id) here" in logs["Apply"]
 
 
 def test_without_a_token_files_are_only_checked(run, tmp_path):
     assert list(run("pull_request", token="")) == ["Check the files"]
     (tmp_path / "a.yaml").write_text("holdfast: 2")
-    said = run("pull_request", token="", expected=1)
-    assert "Each file needs holdfast: 1" in said["Check the files"]
+    logs = run("pull_request", token="", expected=1)
+    assert "Each file needs holdfast: 1" in logs["Check the files"]
 
 
 def test_inputs_never_become_a_part_of_a_script():

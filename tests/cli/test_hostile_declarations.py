@@ -34,9 +34,9 @@ def refusal(guest, tmp_path):
         file = tmp_path / "a.yaml"
         file.write_bytes(text.encode() if isinstance(text, str) else text)
         with answering() as server:
-            said = guest.refused("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
-            assert server.asked == []
-        first, *lines = said.splitlines()
+            message = guest.fail("apply", "-f", file, "--yes", HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc")
+            assert server.requests == []
+        first, *lines = message.splitlines()
         assert first == "holdfast: Nothing was changed."
         return [line.strip().removeprefix(f"{tmp_path}/") for line in lines]
 
@@ -44,7 +44,7 @@ def refusal(guest, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (BOMB, "a.yaml:2: *a is an alias. Aliases aren't supported: write the value out."),
         ("holdfast: &a [*a]", "a.yaml:1: *a is an alias. Aliases aren't supported: write the value out."),
@@ -68,8 +68,8 @@ def refusal(guest, tmp_path):
         ("holdfast: 2", "a.yaml:1: holdfast: Each file needs holdfast: 1, the version of the format."),
     ],
 )
-def test_invalid_files_are_rejected(refusal, text, said):
-    assert refusal(text)[0].startswith(said)
+def test_invalid_files_are_rejected(refusal, text, message):
+    assert refusal(text)[0].startswith(message)
 
 
 def test_all_problems_are_reported_together_with_line_and_field(refusal, tmp_path):
@@ -104,7 +104,7 @@ trust:
     tlsMinimum: 1.3
     tlsMaximum: 1.2
 """
-    said = refusal(text)
+    lines_of_refusal = refusal(text)
     starts = [
         "a.yaml:2: colour: Unknown field. Valid fields: holdfast, label, apis, certificates,",
         "a.yaml:4: apis[0].name: Expected text.",
@@ -126,9 +126,9 @@ trust:
         "a.yaml:26: trust[0].crlFile: The file can't be used as a CRL",
         "a.yaml:28: trust[1].tlsMinimum: The minimum TLS version is above the maximum.",
     ]
-    assert [start for start in starts if not any(line.startswith(start) for line in said)] == []
-    assert len(said) == len(starts)
-    assert "hunter2" not in "".join(said)
+    assert [start for start in starts if not any(line.startswith(start) for line in lines_of_refusal)] == []
+    assert len(lines_of_refusal) == len(starts)
+    assert "hunter2" not in "".join(lines_of_refusal)
 
 
 def test_inline_content_is_rejected_with_its_own_line(refusal):
@@ -162,27 +162,27 @@ trust:
 
 
 def test_the_number_of_reported_problems_is_limited(refusal):
-    said = refusal("holdfast: 1\napis:\n" + "  - 7\n" * 1000)
-    assert (len(said), said[-1]) == (51, "and 950 more.")
+    lines_of_refusal = refusal("holdfast: 1\napis:\n" + "  - 7\n" * 1000)
+    assert (len(lines_of_refusal), lines_of_refusal[-1]) == (51, "and 950 more.")
 
 
 def test_a_file_that_is_too_large_is_not_read(guest, tmp_path):
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(1 << 40)
-    assert "larger than 16384 KiB" in guest.refused("apply", "-f", tmp_path / "a.yaml", "--yes")
+    assert "larger than 16384 KiB" in guest.fail("apply", "-f", tmp_path / "a.yaml", "--yes")
 
 
 def test_a_directory_without_files_is_reported(guest, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "has no .yaml or .yml files." in guest.refused("diff", "-f", tmp_path / "empty")
+    assert "has no .yaml or .yml files." in guest.fail("diff", "-f", tmp_path / "empty")
 
 
 def test_numbers_are_read_as_written():
-    read = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~", BOUNDS)
-    assert isinstance(read, Mapping)
-    found = {name: each for name, each in read.entries.items() if isinstance(each, Scalar)}
-    assert [each.text for each in found.values()] == ["1.10", "0x10", "no", "~", "~"]
-    assert [is_null(each) for each in found.values()] == [False, False, False, False, True]
+    node = read_nodes(b"version: 1.10\nminimum: 0x10\ncountry: no\nquoted: '~'\nnothing: ~", BOUNDS)
+    assert isinstance(node, Mapping)
+    scalars = {name: value for name, value in node.entries.items() if isinstance(value, Scalar)}
+    assert [scalar.text for scalar in scalars.values()] == ["1.10", "0x10", "no", "~", "~"]
+    assert [is_null(scalar) for scalar in scalars.values()] == [False, False, False, False, True]
 
 
 def line_of_refusal(data: bytes) -> int | None:
@@ -201,6 +201,6 @@ def test_any_content_is_either_read_or_rejected_with_a_line(data):
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_every_exported_text_is_read_unchanged(text):
-    read = read_nodes(write_document({"description": text, "pem": text}).encode(), BOUNDS)
-    assert isinstance(read, Mapping)
-    assert [each.text for each in read.entries.values() if isinstance(each, Scalar)] == [text, text]
+    node = read_nodes(write_document({"description": text, "pem": text}).encode(), BOUNDS)
+    assert isinstance(node, Mapping)
+    assert [scalar.text for scalar in node.entries.values() if isinstance(scalar, Scalar)] == [text, text]

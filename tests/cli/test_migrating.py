@@ -34,10 +34,10 @@ def write_files(directory, backend):
         export.writestr(f"{EXPORT}/Definitions/swagger.yaml", "openapi: 3.0.1\n")
         export.writestr(f"{EXPORT}/Endpoint-certificates/endpoint_certificates.yaml", LISTED)
         export.writestr(f"{EXPORT}/Endpoint-certificates/pizza.crt", backend.pem)
-    other = issue(ca=True, common_name="another CA")
-    entries = [("other", other.der), ("pizza", backend.der)]
+    other_ca = issue(ca=True, common_name="another CA")
+    entries = [("other", other_ca.der), ("pizza", backend.der)]
     (directory / "client-truststore.jks").write_bytes(keystore(entries, "wso2carbon"))
-    (directory / "client-truststore.p12").write_bytes(truststore("wso2carbon", other, backend))
+    (directory / "client-truststore.p12").write_bytes(truststore("wso2carbon", other_ca, backend))
 
 
 @pytest.fixture
@@ -57,15 +57,15 @@ def perform(tmp_path: Path, holdfast: Holdfast):
             "http://127.0.0.1:9080": holdfast.publisher_url,
             "-u admin": '-u "admin:$HOLDFAST_PASSWORD"',
         }
-        for written, meant in there.items():
-            block = block.replace(written, meant)
+        for text, replacement in there.items():
+            block = block.replace(text, replacement)
         script = f"set -e -o pipefail\n{block}"
         command = ["bash", "-c", script]
-        done = subprocess.run(
+        result = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
         )
-        assert done.returncode == 0, (block, done.stdout, done.stderr)
-        return done.stdout
+        assert result.returncode == 0, (block, result.stdout, result.stderr)
+        return result.stdout
 
     return perform
 
@@ -73,16 +73,16 @@ def perform(tmp_path: Path, holdfast: Holdfast):
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not here")
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not here")
 def test_every_command_in_the_guide_works(holdfast, tmp_path, perform):
-    presented = issue("127.0.0.1")
-    write_files(tmp_path, presented)
-    with Backend(presented) as backend:
-        said = [perform(block, backend.url()) for block in BLOCKS]
-    assert "alias: pizza" in said[0]
-    aliases = {each["alias"] for each in holdfast.rest.get("/endpoint-certificates").json()["certificates"]}
+    leaf = issue("127.0.0.1")
+    write_files(tmp_path, leaf)
+    with Backend(leaf) as backend:
+        outputs = [perform(block, backend.url()) for block in BLOCKS]
+    assert "alias: pizza" in outputs[0]
+    aliases = {entry["alias"] for entry in holdfast.rest.get("/endpoint-certificates").json()["certificates"]}
     assert aliases == {"pizza", "pizza-curl", "pizza-truststore", "pizza-all", "pizza-p12"}
     (api,) = holdfast.rest.get("/apis").json()["list"]
     assert (api["name"], api["lifeCycleStatus"]) == ("PizzaShackAPI", "PUBLISHED")
-    assert "PizzaShackAPI 1.0.0" in said[-1]
+    assert "PizzaShackAPI 1.0.0" in outputs[-1]
 
 
 def test_the_guide_has_a_block_for_each_method():

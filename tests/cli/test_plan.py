@@ -29,7 +29,7 @@ SETTINGS = ExistingTrust({"crls": []})
 
 
 @pytest.fixture
-def wanted(tmp_path):
+def declare(tmp_path):
     """Read a desired state: APIs as (name, state, production), and aliases as (alias, endpoint)."""
     (tmp_path / "a.pem").write_bytes(issue("a").pem)
 
@@ -45,22 +45,22 @@ def wanted(tmp_path):
 
 
 def existing(*apis, aliases=(), origins=()):
-    found = CurrentState()
+    current = CurrentState()
     for name, state, production in apis:
-        found.apis[name, "1"] = ExistingApi(f"id of {name}", name, f"/{name}", "1", state, "", production)
+        current.apis[name, "1"] = ExistingApi(f"id of {name}", name, f"/{name}", "1", state, "", production)
     for alias, endpoint in aliases:
-        found.certificates[alias] = ExistingCertificate(alias, endpoint)
-    found.trust = {origin: SETTINGS if origin in origins else None for origin in (OLD, NEW, THIRD)}
-    return found
+        current.certificates[alias] = ExistingCertificate(alias, endpoint)
+    current.trust = {origin: SETTINGS if origin in origins else None for origin in (OLD, NEW, THIRD)}
+    return current
 
 
 def in_short(steps):
     return [f"{step.action} {step.name}" for step in steps.steps]
 
 
-def test_trust_comes_before_publishing_and_deleting_comes_last(wanted):
+def test_trust_comes_before_publishing_and_deleting_comes_last(declare):
     steps = plan(
-        wanted([("a", "published", NEW)], [("new", NEW)]),
+        declare([("a", "published", NEW)], [("new", NEW)]),
         existing(("b", "PUBLISHED", OLD), aliases=[("old", OLD)], origins=[OLD]),
         NOW,
         prune=True,
@@ -68,10 +68,10 @@ def test_trust_comes_before_publishing_and_deleting_comes_last(wanted):
     assert in_short(steps) == ["create a:1", "create new", "move a:1", "delete b:1", "delete old"]
 
 
-def test_the_trust_of_a_changed_endpoint_follows_directly(wanted):
+def test_the_trust_of_a_changed_endpoint_follows_directly(declare):
     apis = [("a", "published", NEW), ("b", "published", THIRD)]
     steps = plan(
-        wanted(apis, [("new", NEW), ("third", THIRD), ("old", OLD)]),
+        declare(apis, [("new", NEW), ("third", THIRD), ("old", OLD)]),
         existing(("a", "PUBLISHED", OLD), ("b", "PUBLISHED", OLD), origins=[OLD]),
         NOW,
         prune=False,
@@ -79,9 +79,9 @@ def test_the_trust_of_a_changed_endpoint_follows_directly(wanted):
     assert in_short(steps) == ["create old", "change a:1", "create new", "change b:1", "create third"]
 
 
-def test_the_trust_of_an_existing_origin_comes_before_an_endpoint_changes_to_it(wanted):
+def test_the_trust_of_an_existing_origin_comes_before_an_endpoint_changes_to_it(declare):
     steps = plan(
-        wanted([("a", "published", NEW)], [("new", NEW)]),
+        declare([("a", "published", NEW)], [("new", NEW)]),
         existing(("a", "PUBLISHED", OLD), origins=[OLD, NEW]),
         NOW,
         prune=False,
@@ -90,15 +90,15 @@ def test_the_trust_of_an_existing_origin_comes_before_an_endpoint_changes_to_it(
 
 
 @pytest.mark.parametrize(("start", "end"), [*permutations(State, 2)])
-def test_every_state_is_reachable_except_from_the_last(wanted, start, end):
-    before, after = existing(("a", start, OLD)), wanted([("a", end.lower(), OLD)])
+def test_every_state_is_reachable_except_from_the_last(declare, start, end):
+    before, after = existing(("a", start, OLD)), declare([("a", end.lower(), OLD)])
     if start == "RETIRED":
         with pytest.raises(Exception, match="can't become"):
             plan(after, before, NOW, prune=False)
         return
     (step,) = plan(after, before, NOW, prune=False).steps
     assert len(step.actions) >= 1
-    assert [(each.before, each.after) for each in step.details] == [(start, end)]
+    assert [(detail.before, detail.after) for detail in step.details] == [(start, end)]
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def apis(*values):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "there", "said"),
+    ("rows", "there", "message"),
     [
         ([("b", "/a", 1)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
         ([("b", "/a", 2)], [("a", "/a", "1")], "b.yaml:3: apis[0].context: The context /a is already used by a 1."),
@@ -139,10 +139,10 @@ def apis(*values):
         ([("a", "/a", 1), ("a", "/a", 2)], [], ""),
     ],
 )
-def test_names_and_contexts_that_the_publisher_would_reject_are_detected(refusals, wanted, there, said):
-    lines = refusals(apis(*wanted), *there)
-    assert len(lines) == (1 if said else 0)
-    assert said in "".join(lines)
+def test_names_and_contexts_that_the_publisher_would_reject_are_detected(refusals, rows, there, message):
+    lines = refusals(apis(*rows), *there)
+    assert len(lines) == (1 if message else 0)
+    assert message in "".join(lines)
 
 
 def test_the_context_of_a_pruned_api_is_free(refusals):
@@ -153,8 +153,8 @@ def test_the_context_of_a_pruned_api_is_free(refusals):
 @pytest.mark.parametrize("context", ["/a", "/b"])  # deleted first because it is in the way, or pruned last
 def test_trust_for_an_endpoint_of_a_pruned_api_is_rejected(refusals, settings, context):
     text = apis(("b", context, 1)) + f"\ntrust:\n- {{endpoint: '{OLD}'{settings}}}\n"
-    said = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or remove this."
-    assert refusals(text, ("a", "/a", "1"), prune=True) == [said]
+    message = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or remove this."
+    assert refusals(text, ("a", "/a", "1"), prune=True) == [message]
 
 
 def same_subject(count):
@@ -166,7 +166,7 @@ def entry(alias, pem, **fields):
 
 
 @pytest.mark.parametrize(
-    ("entries", "said"),
+    ("entries", "message"),
     [
         (
             lambda one, two: [entry("x", one + two)],
@@ -178,11 +178,11 @@ def entry(alias, pem, **fields):
         (lambda one, two: [entry("x", one), entry("y", two, endpoint=THIRD)], ""),
     ],
 )
-def test_certificates_that_a_gateway_would_confuse_are_detected(refusals, entries, said):
+def test_certificates_that_a_gateway_would_confuse_are_detected(refusals, entries, message):
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW, "sandbox": THIRD}
     lines = refusals(yaml.safe_dump({"apis": [api], "certificates": entries(*same_subject(2))}))
-    assert len(lines) == (1 if said else 0)
-    assert said in "".join(lines)
+    assert len(lines) == (1 if message else 0)
+    assert message in "".join(lines)
 
 
 def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals):
@@ -194,13 +194,13 @@ def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals)
     assert time.process_time() - start < 10
 
 
-def test_a_subject_cannot_imitate_a_line_of_the_plan(wanted):
+def test_a_subject_cannot_imitate_a_line_of_the_plan(declare):
     text = "x\n- delete api Pizza:1\x1b[2J" + "y" * 20
     evil = parse(issue(common_name=text).pem).certificates[0]
     entry = ExistingCertificate("old", OLD, (from_certificate(evil),))
     before = CurrentState(certificates={"old": entry})
     lines = []
-    say_plan(plan(wanted([], []), before, NOW, prune=True), lines.append)
+    say_plan(plan(declare([], []), before, NOW, prune=True), lines.append)
     assert lines[0] == "- delete certificate old"
     assert not any("\n" in line or "\x1b" in line for line in lines)
 

@@ -105,7 +105,7 @@ numbers = count()
 
 
 def split(text: str) -> list[str]:
-    return [quoted or plain for quoted, plain in re.findall(r"'([^']*)'|(\S+)", text)]
+    return [quoted_word or plain for quoted_word, plain in re.findall(r"'([^']*)'|(\S+)", text)]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def run(command, holdfast, token_with, tmp_path, monkeypatch):
 
     def run(text, scopes=None):
         silences = holdfast.rest.get("/silences").json()["list"] if "{silence}" in text else []
-        silence = next((each["id"] for each in silences), "")
+        silence = next((entry["id"] for entry in silences), "")
         arguments = split(text.format(unique=unique, silence=silence))
         if scopes is None:
             return command(*arguments, stdin=PASSWORD)
@@ -158,8 +158,8 @@ def prepare(holdfast, run, preparations):
     files = {"certificate": ("old.pem", Path("old.pem").read_bytes())}
     rest.post("/endpoint-certificates", data=form, files=files).raise_for_status()
     for preparation in preparations:
-        ended = run(preparation)
-        assert ended.code == 0 or "already" in ended.errors, ended
+        result = run(preparation)
+        assert result.code == 0 or "already" in result.errors, result
 
 
 @pytest.mark.parametrize("name", SCOPES)
@@ -168,14 +168,14 @@ def test_a_command_works_with_exactly_these_scopes(holdfast, run, name):
     scopes = SCOPES[name]
     prepare(holdfast, run, preparations)
     for left_out in scopes:
-        ended = run(f"{name} {arguments}", [scope for scope in scopes if scope != left_out])
-        assert ended.code == 1, (left_out, ended)
-        assert "403" in ended.errors, (left_out, ended)
+        result = run(f"{name} {arguments}", [scope for scope in scopes if scope != left_out])
+        assert result.code == 1, (left_out, result)
+        assert "403" in result.errors, (left_out, result)
         if len(scopes) > 1:  # some of its requests succeeded
             prepare(holdfast, run, preparations)
-    ended = run(f"{name} {arguments}", scopes)
-    assert ended.code in CODES.get(name, {0}), ended
-    assert "403" not in ended.errors
+    result = run(f"{name} {arguments}", scopes)
+    assert result.code in CODES.get(name, {0}), result
+    assert "403" not in result.errors
 
 
 def leaves(context, path=()):
@@ -189,10 +189,12 @@ def leaves(context, path=()):
 
 def test_every_command_that_uses_a_publisher_has_its_scopes():
     root = typer.Context(typer.main.get_command(app), info_name="holdfast")
-    used = {name for name, each in leaves(root) if "--context" in {o for p in each.params for o in p.opts}}
+    commands = {
+        name for name, leaf_command in leaves(root) if "--context" in {o for p in leaf_command.params for o in p.opts}
+    }
     without = {"logout", "login", "whoami", "token create", "token list", "token revoke", "schema"}
     without |= {"calendar create", "calendar show", "calendar revoke"}  # with a password
-    assert used - without == set(SCOPES)
+    assert commands - without == set(SCOPES)
 
 
 def test_the_reference_lists_the_scopes_of_each_command():

@@ -18,13 +18,13 @@ NOW = datetime.now(UTC)
 URL = "https://a.example"
 (EXPIRED,) = parse(issue("a", start=-10 * DAY, end=-DAY).pem).certificates
 VALID = tuple(parse(issue("a").pem).certificates[0] for _ in range(4))
-CONTENTS = {each.fingerprint: each for each in (*VALID, EXPIRED)}
+CONTENTS = {certificate.fingerprint: certificate for certificate in (*VALID, EXPIRED)}
 several = st.lists(st.sampled_from([*VALID, EXPIRED]), unique=True, max_size=3).map(tuple)
 some = st.lists(st.sampled_from(VALID), unique=True, min_size=1, max_size=2).map(tuple)
 
 
 def existing(current, previous, *, retire_proposed):
-    marks = (tuple(map(from_certificate, each)) for each in (current, previous))
+    marks = (tuple(map(from_certificate, marks_of)) for marks_of in (current, previous))
     return ExistingCertificate("a", URL, *marks, retire_proposed=retire_proposed)
 
 
@@ -32,25 +32,29 @@ def existing(current, previous, *, retire_proposed):
 def test_every_rotation_reaches_the_desired_state_and_keeps_trust_in_between(
     current, before, listed, after, keep, unused
 ):
-    before = tuple(each for each in before if each not in current)
-    wanted = WantedCertificate(Place("", 1, ""), Place("", 1, ""), "a", parse_endpoint(URL), after, listed, keep)
+    before = tuple(certificate for certificate in before if certificate not in current)
+    declaration = WantedCertificate(Place("", 1, ""), Place("", 1, ""), "a", parse_endpoint(URL), after, listed, keep)
     unused = unused and bool(before)
-    rotation = plan_rotation(wanted, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
+    rotation = plan_rotation(declaration, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
     if rotation is None:
         assert fingerprints(current) == fingerprints(after)
         return
-    kept = () if not keep else (current if fingerprints(current) != fingerprints(after) else ())
-    kept += () if unused or not keep else before
-    expected = fingerprints(each for each in (*listed, *kept) if each not in after and each != EXPIRED)
+    certificates_kept = () if not keep else (current if fingerprints(current) != fingerprints(after) else ())
+    certificates_kept += () if unused or not keep else before
+    expected = fingerprints(
+        certificate
+        for certificate in (*listed, *certificates_kept)
+        if certificate not in after and certificate != EXPIRED
+    )
     stays = fingerprints([*current, *before]) & (fingerprints(after) | expected)
     now_current, now_previous = fingerprints(current), fingerprints(before)
     if rotation.retires:
         now_previous = frozenset()
     for upload in rotation.uploads:
-        assert any(each != EXPIRED for each in upload.certificates), "the publisher would refuse it"
+        assert any(certificate != EXPIRED for certificate in upload.certificates), "the publisher would refuse it"
         now_previous = now_current if upload.keep else frozenset()
         now_current = fingerprints(upload.certificates)
         assert now_current | now_previous >= stays - {EXPIRED.fingerprint}
     assert (now_current, now_previous) == (fingerprints(after), expected)
-    reached = existing(after, [CONTENTS[each] for each in now_previous], retire_proposed=False)
-    assert plan_rotation(wanted, reached, CONTENTS, NOW) is None
+    state = existing(after, [CONTENTS[fingerprint] for fingerprint in now_previous], retire_proposed=False)
+    assert plan_rotation(declaration, state, CONTENTS, NOW) is None

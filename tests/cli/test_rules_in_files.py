@@ -29,41 +29,41 @@ def write(tmp_path):
 
 
 def pizza(command, version="1"):
-    return command.done("api", "show", f"Pizza:{version}", "--json").json
+    return command.run("api", "show", f"Pizza:{version}", "--json").json
 
 
 def test_files_set_change_export_and_keep_the_rules(command, write):
-    command.done("apply", "-f", write(f"{API}, version: 1, {RULES}"), "--yes")
+    command.run("apply", "-f", write(f"{API}, version: 1, {RULES}"), "--yes")
     body = pizza(command)
     assert (body["type"], body["endpointImplementationType"]) == ("SOAP", "MOCKED_OAS")
     assert (body["isDefaultVersion"], body["onlyListedOperations"], body["corsConfiguration"]) == (True, True, CORS)
     assert body["maxTps"] == {
         "production": 100, "productionTimeUnit": "MINUTE", "sandbox": 5, "sandboxTimeUnit": "SECOND",
     }  # fmt: skip
-    assert [(each["verb"], each["target"]) for each in body["operations"]] == [
+    assert [(operation["verb"], operation["target"]) for operation in body["operations"]] == [
         ("GET", "/menu"), ("POST", "/orders/{id}"),
     ]  # fmt: skip
-    assert command.done("diff", "-f", write(f"{API}, version: 1, {RULES}")).code == 0
-    (exported,) = yaml.safe_load(command.done("export").output)["apis"]
-    assert (exported["type"], exported["prototype"]) == ("soap", True)
-    assert exported["cors"] == {
+    assert command.run("diff", "-f", write(f"{API}, version: 1, {RULES}")).code == 0
+    (api,) = yaml.safe_load(command.run("export").output)["apis"]
+    assert (api["type"], api["prototype"]) == ("soap", True)
+    assert api["cors"] == {
         "origins": ["https://shop.test"], "methods": ["GET"], "headers": ["x-key"], "credentials": True,
     }  # fmt: skip
-    assert exported["operations"] == ["GET /menu", "POST /orders/{id}"]
-    assert (exported["productionLimit"], exported["sandboxLimit"]) == (
+    assert api["operations"] == ["GET /menu", "POST /orders/{id}"]
+    assert (api["productionLimit"], api["sandboxLimit"]) == (
         {"requests": 100, "per": "minute"}, {"requests": 5, "per": "second"},
     )  # fmt: skip
     # What a file doesn't decide stays.
-    command.done("apply", "-f", write(f"{API}, version: 1, description: New"), "--yes")
+    command.run("apply", "-f", write(f"{API}, version: 1, description: New"), "--yes")
     assert {name: value for name, value in pizza(command).items() if name in {"corsConfiguration", "maxTps"}} == {
         "corsConfiguration": CORS, "maxTps": body["maxTps"],
     }  # fmt: skip
     assert pizza(command)["endpointImplementationType"] == "MOCKED_OAS"
     off = "type: http, prototype: false, "
     off += "cors: {enabled: false}, productionLimit: {requests: unlimited}, onlyListedOperations: false"
-    said = command("diff", "-f", write(f"{API}, version: 1, description: New, {off}")).output
-    assert "productionLimit: 100 per minute -> unlimited" in said
-    command.done("apply", "-f", write(f"{API}, version: 1, description: New, {off}"), "--yes")
+    output = command("diff", "-f", write(f"{API}, version: 1, description: New, {off}")).output
+    assert "productionLimit: 100 per minute -> unlimited" in output
+    command.run("apply", "-f", write(f"{API}, version: 1, description: New, {off}"), "--yes")
     body = pizza(command)
     assert (body["type"], body["endpointImplementationType"]) == ("HTTP", "ENDPOINT")
     assert body["maxTps"] == {"sandbox": 5, "sandboxTimeUnit": "SECOND"}
@@ -74,10 +74,10 @@ def test_files_set_change_export_and_keep_the_rules(command, write):
 
 
 def test_a_change_to_a_former_default_version_leaves_the_new_one(command, write):
-    command.done("apply", "-f", write(f"{API}, version: 1, defaultVersion: true, state: published"), "--yes")
+    command.run("apply", "-f", write(f"{API}, version: 1, defaultVersion: true, state: published"), "--yes")
     second = f"{API}, version: 2, defaultVersion: true, state: published"
     for first in ("description: Old, state: deprecated", "description: Older, defaultVersion: false"):
-        command.done("apply", "-f", write(f"{API}, version: 1, {first}", second), "--yes")
+        command.run("apply", "-f", write(f"{API}, version: 1, {first}", second), "--yes")
         assert [pizza(command, version)["isDefaultVersion"] for version in ("1", "2")] == [False, True]
 
 
@@ -96,4 +96,4 @@ def test_a_change_to_a_former_default_version_leaves_the_new_one(command, write)
     ],
 )
 def test_invalid_rules_are_reported_with_their_field(command, write, rules, problem):
-    assert problem in command.refused("diff", "-f", write(f"{API}, version: 1, {rules}"))
+    assert problem in command.fail("diff", "-f", write(f"{API}, version: 1, {rules}"))

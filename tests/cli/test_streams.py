@@ -30,7 +30,7 @@ def shell(guest):
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "message"),
     [
         ("holdfast diff -f - <&-", 1, "holdfast: Nothing was changed.\n  standard input:1: holdfast: Each file needs"),
         ("holdfast login http://127.0.0.1:9 --token-stdin <&- >&-", 2, "holdfast: Expected a token"),
@@ -41,9 +41,9 @@ def shell(guest):
         ("holdfast api show Pizza 2>&-", 1, ""),
     ],
 )
-def test_closed_or_full_streams_cause_no_traceback(shell, line, code, said):
-    done = shell(line)
-    assert (done.returncode, done.stderr.decode()[: len(said) or None]) == (code, said)
+def test_closed_or_full_streams_cause_no_traceback(shell, line, code, message):
+    result = shell(line)
+    assert (result.returncode, result.stderr.decode()[: len(message) or None]) == (code, message)
 
 
 def test_characters_that_the_encoding_lacks_are_escaped(shell):
@@ -58,16 +58,16 @@ def test_characters_that_the_encoding_lacks_are_escaped(shell):
     [("api", "show", "x\udcff"), ("api", "create", "x\udcff", "/x", "1"), ("certificate", "show", "x\udcff")],
 )
 def test_an_argument_that_is_not_utf_8_is_wrong_usage(guest, arguments):
-    said = guest.refused(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
-    assert "isn't valid UTF-8, so it can't be sent." in said
+    message = guest.fail(*arguments, code=2, HOLDFAST_URL="http://127.0.0.1:9", HOLDFAST_TOKEN="abc")
+    assert "isn't valid UTF-8, so it can't be sent." in message
 
 
 @pytest.mark.envoy
 def test_dots_are_valid_names_and_an_empty_name_is_wrong_usage(command):
     for words in (("user", "show"), ("user", "delete", "--yes"), ("certificate", "show"), ("certificate", "retire")):
         for name in (".", ".."):
-            assert "404" in command.refused(*words, name), words
-        assert command.refused(*words, "", code=2) == "holdfast: A name can't be empty.\n"
+            assert "404" in command.fail(*words, name), words
+        assert command.fail(*words, "", code=2) == "holdfast: A name can't be empty.\n"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_the_home_of_an_unknown_user_is_reported(guest, arguments, variables, tm
     monkeypatch.chdir(tmp_path)
     entry = "{alias: a, endpoint: 'https://a.example', file: ~nobody-has-this-name/a.pem}"
     (tmp_path / "a.yaml").write_text(f"holdfast: 1\ncertificates: [{entry}]\n")
-    said = guest.refused(*arguments, **variables)
-    assert "Can't expand ~nobody-has-this-name/" in said
+    message = guest.fail(*arguments, **variables)
+    assert "Can't expand ~nobody-has-this-name/" in message
 
 
 def test_an_empty_file_name_is_rejected_with_its_line(guest, tmp_path):
     (tmp_path / "a.yaml").write_text(
         "holdfast: 1\ncertificates:\n- {alias: a, endpoint: 'https://a.example', file: ''}\n"
     )
-    said = guest.refused("diff", "-f", tmp_path / "a.yaml")
-    assert "a.yaml:3: certificates[0].file: Name a file, or remove this field." in said
+    message = guest.fail("diff", "-f", tmp_path / "a.yaml")
+    assert "a.yaml:3: certificates[0].file: Name a file, or remove this field." in message

@@ -92,7 +92,7 @@ def test_a_password_typed_at_a_terminal_is_not_printed(guest):
         terminal.read_until("Password of berta: ")
         terminal.type("hunter2")
         assert terminal.end() == 0
-        assert server.asked[0].headers["Authorization"].startswith("Basic ")
+        assert server.requests[0].headers["Authorization"].startswith("Basic ")
     assert "hunter2" not in terminal.shown
     assert f"Signed in to {server.url} as berta until 2100-01-01" in terminal.shown.replace("\r\n", "\n")
 
@@ -117,5 +117,5 @@ def test_progress_is_shown_only_on_a_terminal(command, tmp_path):
     assert terminal.end() == 0
     assert "Applying" in terminal.shown
     assert "Applied 30 changes." in terminal.shown
-    ended = command.process("diff", "-f", tmp_path / "many.yaml")
-    assert (ended.output, ended.errors) == ("No changes.\n", "")
+    result = command.process("diff", "-f", tmp_path / "many.yaml")
+    assert (result.output, result.errors) == ("No changes.\n", "")

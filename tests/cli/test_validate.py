@@ -26,14 +26,14 @@ def validate(guest, tmp_path):
 
 
 def test_valid_files_need_no_publisher(validate):
-    ended = validate()
-    assert (ended.code, ended.errors) == (0, "")
-    assert ended.output.endswith("The files are valid: 1 API, 1 endpoint certificate.\n")
+    result = validate()
+    assert (result.code, result.errors) == (0, "")
+    assert result.output.endswith("The files are valid: 1 API, 1 endpoint certificate.\n")
     assert validate("--json").json["valid"] is True
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "message"),
     [
         ("context: /orders", "context: /t/orders", "a.yaml:4: apis[0].context: The context can't begin with"),
         ("file: a.pem", "file: b.pem", "a.yaml:6: certificates[0].file: Can't read"),
@@ -51,15 +51,15 @@ def test_valid_files_need_no_publisher(validate):
         ),
     ],
 )
-def test_problems_name_file_line_and_field(validate, before, after, said):
+def test_problems_name_file_line_and_field(validate, before, after, message):
     text = FILE.replace(before, after)
-    ended = validate(text=text)
-    assert (ended.code, ended.output) == (1, "")
-    assert ended.errors.startswith("holdfast: The files are invalid.\n")
-    assert said in ended.errors
-    described = validate("--json", text=text)
-    assert (described.code, described.json["valid"]) == (1, False)
-    assert said in described.json["errors"][0]
+    result = validate(text=text)
+    assert (result.code, result.output) == (1, "")
+    assert result.errors.startswith("holdfast: The files are invalid.\n")
+    assert message in result.errors
+    as_json = validate("--json", text=text)
+    assert (as_json.code, as_json.json["valid"]) == (1, False)
+    assert message in as_json.json["errors"][0]
 
 
 def test_expired_certificates_are_rejected(validate, tmp_path):
@@ -69,9 +69,9 @@ def test_expired_certificates_are_rejected(validate, tmp_path):
 
 def test_findings_are_listed_and_fail_only_if_strict(validate, tmp_path):
     (tmp_path / "a.pem").write_bytes(issue("other.example").pem)
-    ended = validate()
-    assert ended.code == 0
-    assert f"{tmp_path}/a.yaml:6: certificates[0].file: warning: orders: " in ended.output
+    result = validate()
+    assert result.code == 0
+    assert f"{tmp_path}/a.yaml:6: certificates[0].file: warning: orders: " in result.output
     assert validate("--strict").code == 1
     codes = {finding["code"]: finding for finding in validate("--json").json["findings"]}
     assert (codes["name-mismatch"]["line"], codes["name-mismatch"]["certificate"]) == (6, "orders")
@@ -84,11 +84,11 @@ def test_accepted_names_of_trust_settings_count_for_findings(validate, tmp_path)
 
 
 def test_origins_of_no_api_are_noted(validate):
-    ended = validate(
+    result = validate(
         text=FILE.replace('{alias: orders, endpoint: "https://orders', '{alias: orders, endpoint: "https://old')
     )
-    assert ended.code == 0
-    assert "certificates[0]: No API in these files has an endpoint at https://old.example." in ended.errors
+    assert result.code == 0
+    assert "certificates[0]: No API in these files has an endpoint at https://old.example." in result.errors
 
 
 def test_variables_and_overlays_are_checked(validate, tmp_path):

@@ -47,16 +47,16 @@ def read(tmp_path):
 
 
 def problems(read, *overlays, **more):
-    with pytest.raises(InvalidFiles) as raised:
+    with pytest.raises(InvalidFiles) as error:
         read(*overlays, **more)
-    return [line.partition("/base.yaml:")[2] or line for line in raised.value.lines]
+    return [line.partition("/base.yaml:")[2] or line for line in error.value.lines]
 
 
 def test_variables_are_replaced_in_values(read):
-    wanted = read(BACKEND="https://prod.example", TLS="1.3", NAME="b.example")
-    assert wanted.apis["orders", "1"].origins == {"https://prod.example", "https://sandbox.example"}
-    assert wanted.certificates["orders"].origin == "https://prod.example"
-    settings = wanted.trust["https://prod.example"].settings
+    declarations = read(BACKEND="https://prod.example", TLS="1.3", NAME="b.example")
+    assert declarations.apis["orders", "1"].origins == {"https://prod.example", "https://sandbox.example"}
+    assert declarations.certificates["orders"].origin == "https://prod.example"
+    settings = declarations.trust["https://prod.example"].settings
     assert (settings["tlsMinimum"], settings["names"]) == ("1.3", ["b.example"])
     assert read().trust["https://dev.example"].settings["tlsMinimum"] == "1.2"
 
@@ -101,9 +101,9 @@ def test_the_expanded_length_is_limited(read):
 
 
 def test_values_of_variables_are_never_yaml(read):
-    wanted = read(text=BASE.replace("description: base", "description: ${D}"), D="a\nstate: published")
-    assert wanted.apis["orders", "1"].description == "a\nstate: published"
-    assert wanted.apis["orders", "1"].state is None
+    declarations = read(text=BASE.replace("description: base", "description: ${D}"), D="a\nstate: published")
+    assert declarations.apis["orders", "1"].description == "a\nstate: published"
+    assert declarations.apis["orders", "1"].state is None
 
 
 def test_variables_in_certificates_are_not_replaced(read):
@@ -136,26 +136,26 @@ certificates:
 trust:
   - {endpoint: "https://dev.example", anchors: public}
 """
-    wanted = read(overlay)
-    api = wanted.apis["orders", "1"]
+    declarations = read(overlay)
+    api = declarations.apis["orders", "1"]
     assert (api.context, api.description, api.environments) == ("/orders", "base", ("us",))
     assert api.origins == {"https://prod.example"}
     assert api.production_connection.members == {"protocol": "http1"}
-    assert wanted.certificates["orders"].certificates[0].subject == "CN=b"
-    settings = wanted.trust["https://dev.example"].settings
+    assert declarations.certificates["orders"].certificates[0].subject == "CN=b"
+    settings = declarations.trust["https://dev.example"].settings
     assert (settings["anchors"], settings["names"]) == ("public", ["a.example"])
 
 
 def test_later_overlays_win_and_new_entries_are_added(read):
     first = "apis:\n- {name: Orders, version: 1, description: first}\n- {name: New, context: /new, version: 1}"
     second = "apis:\n- {name: Orders, version: 1, description: second}\n- {name: New, version: 1, description: newer}"
-    wanted = read(first, second)
-    assert {api.name: api.description for api in wanted.apis.values()} == {"Orders": "second", "New": "newer"}
+    declarations = read(first, second)
+    assert {api.name: api.description for api in declarations.apis.values()} == {"Orders": "second", "New": "newer"}
 
 
 def test_problems_in_an_overlay_name_its_line(read):
-    found = problems(read, "apis:\n- name: Orders\n  version: 1\n  state: sold\n  colour: red")
-    assert [line.partition("patches0/")[2].split(": ")[:2] for line in found] == [
+    lines = problems(read, "apis:\n- name: Orders\n  version: 1\n  state: sold\n  colour: red")
+    assert [line.partition("patches0/")[2].split(": ")[:2] for line in lines] == [
         ["patch.yaml:5", "apis[0].state"],
         ["patch.yaml:6", "apis[0].colour"],
     ]
@@ -164,7 +164,7 @@ def test_problems_in_an_overlay_name_its_line(read):
 
 def test_files_with_different_labels_are_not_applied_together(read, tmp_path):
     assert read("label: team-a").label == "team-a"
-    found = problems(read, "label: team-a", "label: team-b")
-    assert len(found) == 1
+    lines = problems(read, "label: team-a", "label: team-b")
+    assert len(lines) == 1
     with pytest.raises(Misused):
         read_desired_state([str(tmp_path / "patches0/patch.yaml")], label="team-b")

@@ -354,22 +354,22 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(
     with mutual(holdfast) as (_, api):
         alias = holdfast.let_call(api, ANNA.pem)
         upload_for(holdfast, api, "SANDBOX", CARLA)
-        command.done("export", "-o", file)
+        command.run("export", "-o", file)
         document = yaml.safe_load(file.read_text())
         document["apis"] = [each for each in document["apis"] if each["name"] == api.name]
         file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
-        command.done("diff", "-f", file)
+        command.run("diff", "-f", file)
         (opened,) = document["apis"]
         opened = {name: value for name, value in opened.items() if name != "callerCertificates"}
         open_to_all = tmp_path / "open.yaml"
         open_to_all.write_text(yaml.safe_dump({"holdfast": 1, "apis": [opened | {"requireCallerCertificate": False}]}))
-        assert "has caller certificates (2)" in command.refused("diff", "-f", open_to_all)
+        assert "has caller certificates (2)" in command.fail("diff", "-f", open_to_all)
         holdfast.let_call_no_more(api, alias)
         holdfast.let_call_no_more(api, "SANDBOX")
-        command.done("apply", "-f", open_to_all, "--yes")
+        command.run("apply", "-f", open_to_all, "--yes")
         wait_until(lambda: answer(holdfast, api, BERTA) == "200")
         holdfast.delete_api(api)
-        command.done("apply", "-f", file, "--yes", "--wait")
+        command.run("apply", "-f", file, "--yes", "--wait")
         wait_until(lambda: answer(holdfast, api, ANNA) == "200")
         assert answer(holdfast, api, BERTA) == REFUSED
         wait_until(lambda: answer(holdfast, api, CARLA, sandbox=True) == "200")
@@ -379,7 +379,7 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(
         declared[alias]["environment"] = "production"
         del declared["SANDBOX"]["environment"]  # stays as it is
         file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
-        command.done("apply", "-f", file, "--yes", "--wait")
+        command.run("apply", "-f", file, "--yes", "--wait")
         wait_until(lambda: answer(holdfast, api, ANNA, sandbox=True) == REFUSED)
         assert (answer(holdfast, api, ANNA), answer(holdfast, api, CARLA)) == ("200", REFUSED)
         assert command("diff", "-f", file).code == 0

@@ -8,7 +8,7 @@ import yaml
 
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer
-from cli.commanding import Command, Ended
+from cli.commanding import Command, Result
 from issuing import CLIENTS_ONLY, DAY, Issued, issue
 from running import Holdfast, PublishedApi, wait_until, write_identity
 
@@ -49,8 +49,8 @@ class Declaration:
         entries = [{"alias": alias, "pem": issued.pem.decode()} for alias, issued in callers.items()]
         self.api["callerCertificates"] = entries
 
-    def apply(self, **environment: str) -> Ended:
-        return self.command.done("apply", "-f", self.write(), "--yes", "--wait", **environment)
+    def apply(self, **environment: str) -> Result:
+        return self.command.run("apply", "-f", self.write(), "--yes", "--wait", **environment)
 
     def steps(self, **environment: str) -> list[str]:
         changes = self.command("diff", "-f", self.write(), "--json", **environment).json["changes"]
@@ -93,10 +93,10 @@ def test_caller_certificates_in_files_are_all_that_can_call(holdfast: Holdfast, 
 def test_contradictions_of_caller_certificates_are_rejected(declared: Declaration):
     declared.let_call(anna=ANNA)
     declared.api["requireCallerCertificate"] = False
-    assert "no effect without requireCallerCertificate" in declared.command.refused("diff", "-f", declared.write())
+    assert "no effect without requireCallerCertificate" in declared.command.fail("diff", "-f", declared.write())
     del declared.api["requireCallerCertificate"]
     declared.let_call(anna=issue(common_name="old", start=-3 * DAY, end=-DAY))
-    assert "The certificate has expired." in declared.command.refused("diff", "-f", declared.write())
+    assert "The certificate has expired." in declared.command.fail("diff", "-f", declared.write())
 
 
 def test_a_gateway_identity_is_presented_and_its_key_never_shown(holdfast: Holdfast, declared: Declaration):
@@ -106,7 +106,7 @@ def test_a_gateway_identity_is_presented_and_its_key_never_shown(holdfast: Holdf
     declared.more["gatewayIdentities"] = [identity]
     plan = declared.directory / "plan.json"
     assert declared.command("diff", "-f", declared.write(), "--out", plan).code == 5
-    output = declared.command.done("apply", plan, "--wait").output
+    output = declared.command.run("apply", plan, "--wait").output
     secret = first.key_pem.decode().splitlines()[1]
     assert [secret in text for text in (output, plan.read_text())] == [False, False]
     assert "first.key" not in plan.read_text()
@@ -117,12 +117,12 @@ def test_a_gateway_identity_is_presented_and_its_key_never_shown(holdfast: Holdf
         {"endpoint": declared.url, "pem": second.pem.decode(), "keyVariable": "GATEWAY_KEY"}
     ]
     key = {"HOLDFAST_VAR_GATEWAY_KEY": second.key_pem.decode()}
-    assert "the variable with its key isn't set" in declared.command.refused("diff", "-f", declared.write())
+    assert "the variable with its key isn't set" in declared.command.fail("diff", "-f", declared.write())
     wrong = {"HOLDFAST_VAR_GATEWAY_KEY": first.key_pem.decode()}
-    said = declared.command.refused("diff", "-f", declared.write(), **wrong)
+    said = declared.command.fail("diff", "-f", declared.write(), **wrong)
     assert "gatewayIdentities[0].keyVariable: " in said
     assert declared.steps(**key) == [f"change gateway identity {declared.url}"]
     declared.apply(**key)
     wait_until(lambda: holdfast.call("/declared/1").json().get("client") == "second")
     assert (declared.steps(**key), declared.steps()) == ([], [])
-    assert f"Skipped the gateway identity for {declared.url}" in declared.command.done("export").errors
+    assert f"Skipped the gateway identity for {declared.url}" in declared.command.run("export").errors

@@ -80,7 +80,7 @@ def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
     assert put.json()["endpointConfig"] == got.json()["endpointConfig"]
     environment = {"HOLDFAST_URL": holdfast.publisher_url, "HOLDFAST_USER": "admin"}
     command = Command(home, HOLDFAST_PASSWORD=holdfast.admin_password, **environment)
-    said = " ".join(command.done("api", "show", api).output.split())
+    said = " ".join(command.run("api", "show", api).output.split())
     assert f"uses HTTP/1.1 since {since:%Y-%m-%d %H:%M} UTC, because the backend rejected HTTP/2" in said
 
 

@@ -103,8 +103,8 @@ def test_a_damaged_handshake_raises_no_error():
     plain = b"\x0b" + len(certificates).to_bytes(3) + certificates
     for at in range(len(plain)):
         for octet in range(256):
-            octets = plain[:at] + bytes([octet]) + plain[at + 1 :]
-            read_certificates(b"\x16\x03\x03" + len(octets).to_bytes(2) + octets, [])
+            message = plain[:at] + bytes([octet]) + plain[at + 1 :]
+            read_certificates(b"\x16\x03\x03" + len(message).to_bytes(2) + message, [])
 
 
 def test_no_server_bytes_raise_an_error():
