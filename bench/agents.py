@@ -26,7 +26,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
 from measuring import Noise, free_ports, machine, percentile, write
-from time_to_trust import PAUSE, WITHIN, Target, measure, read_status, started
+from time_to_trust import PAUSE, WITHIN, Target, measure, read_status, start_target
 
 COUNTS = (1, 10, 100, 200)
 REAL = 3  # of them have an Envoy
@@ -81,9 +81,9 @@ class Watch:
             finally:
                 writer.close()
 
-    def took(self, sent: float, serves: bool) -> float:
-        """Return the milliseconds from *sent* until the API's state was *serves*."""
-        return next(moment - sent for moment, state in self.changes if moment > sent and state == serves) * 1000
+    def took(self, start: float, serves: bool) -> float:
+        """Return the milliseconds from *start* until the API's state was *serves*."""
+        return next(moment - start for moment, state in self.changes if moment > start and state == serves) * 1000
 
 
 @contextmanager
@@ -110,14 +110,14 @@ async def _follow(socket: Path, arrivals: list[float], ready: asyncio.Queue[None
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
         requests: asyncio.Queue[DeltaDiscoveryRequest] = asyncio.Queue()
 
-        async def sent() -> AsyncIterator[DeltaDiscoveryRequest]:
+        async def read_requests() -> AsyncIterator[DeltaDiscoveryRequest]:
             while True:
                 yield await requests.get()
 
         for type_url in (SECRET, CLUSTER, LISTENER, ROUTES):
             requests.put_nowait(DeltaDiscoveryRequest(type_url=type_url))
         waiting = {SECRET, CLUSTER, LISTENER, ROUTES}
-        async for response in AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(sent()):
+        async for response in AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(read_requests()):
             _take(response, requests, arrivals)
             if response.type_url in waiting:
                 waiting.discard(response.type_url)
@@ -156,7 +156,7 @@ def _run(socket: Path, count: int, pipe: Connection) -> None:
 
 
 @contextmanager
-def simulated(socket: Path, count: int) -> Iterator[Callable[[float], list[list[float]]]]:
+def simulate_gateways(socket: Path, count: int) -> Iterator[Callable[[float], list[list[float]]]]:
     """Connect *count* simulated gateways; the function returns when updates arrived, once all have the last change."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -176,20 +176,20 @@ def simulated(socket: Path, count: int) -> Iterator[Callable[[float], list[list[
         process.join()
 
 
-def last_arrivals(sent: Sequence[float], arrivals: Sequence[Sequence[float]]) -> list[float]:
+def last_arrivals(starts: Sequence[float], arrivals: Sequence[Sequence[float]]) -> list[float]:
     """
-    Return for each change, *sent* at this time, the milliseconds until the last simulated gateway had it.
+    Return for each change, started at *starts*, the milliseconds until the last simulated gateway had it.
 
     A gateway that has missed a change has it with its next update, which contains the latest state.
     """
-    return [max(own[bisect(own, moment)] - moment for own in arrivals) * 1000 for moment in sent]
+    return [max(own[bisect(own, moment)] - moment for own in arrivals) * 1000 for moment in starts]
 
 
 async def measure_with(count: int, rounds: int) -> Times:
     """Start Holdfast, connect *count* gateways, and import and delete a certificate *rounds* times."""
     real = min(count, REAL)
-    with started() as target, more_gateways(target, real - 1) as watches:
-        with simulated(target.data / DISCOVERY_SOCKET, count - real) as collect:
+    with start_target() as target, more_gateways(target, real - 1) as watches:
+        with simulate_gateways(target.data / DISCOVERY_SOCKET, count - real) as collect:
             async with AsyncExitStack() as stack:
                 for watch in watches:
                     await stack.enter_async_context(watch.running())
@@ -197,16 +197,18 @@ async def measure_with(count: int, rounds: int) -> Times:
                 async with asyncio.timeout(WITHIN):
                     while any(watch.changes[-1][1] for watch in watches):  # noqa: ASYNC110 - nothing sets an event
                         await asyncio.sleep(PAUSE)
-            sent = imports.sent + deletions.sent
-            arrivals = await asyncio.to_thread(collect, max(sent)) if count > real else []
-        first = imports.enforced + deletions.enforced
-        states = [True] * len(imports.sent) + [False] * len(deletions.sent)
-        others = [[watch.took(*each) for each in zip(sent, states, strict=True)] for watch in watches]
-        last = [max(times) for times in zip(first, *others, strict=True)]
-        return Times(last, last_arrivals(sent, arrivals) if arrivals else [])
+            starts = imports.starts + deletions.starts
+            arrivals = await asyncio.to_thread(collect, max(starts)) if count > real else []
+        first = imports.enforcement + deletions.enforcement
+        states = [True] * len(imports.starts) + [False] * len(deletions.starts)
+        times_of_watches = [
+            [watch.took(*arguments) for arguments in zip(starts, states, strict=True)] for watch in watches
+        ]
+        last = [max(times) for times in zip(first, *times_of_watches, strict=True)]
+        return Times(last, last_arrivals(starts, arrivals) if arrivals else [])
 
 
-def report(times: dict[int, Times], others: float, rounds: int) -> str:
+def report(times: dict[int, Times], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     lines = [
         "## Number of gateways",
@@ -218,15 +220,19 @@ def report(times: dict[int, Times], others: float, rounds: int) -> str:
         "| gateways | real ones, p50 | real ones, p99 | all, p50 | all, p99 |",
         "|---:|---:|---:|---:|---:|",
     ]
-    for count, each in times.items():
-        shares = [percentile(values, share) for values in (each.real, each.everywhere) for share in (0.5, 0.99)]
+    for count, times_of_count in times.items():
+        shares = [
+            percentile(values, share)
+            for values in (times_of_count.real, times_of_count.everywhere)
+            for share in (0.5, 0.99)
+        ]
         lines.append(f"| {count} | " + " | ".join(f"{value:.0f} ms" for value in shares) + " |")
     lines.append("")
     for count in sorted(AIMS.keys() & times.keys()):
         worst = percentile(times[count].everywhere, 0.99)
         met = "met" if worst < AIMS[count] else "missed"
         lines.append(f"The target for {count:,} of them, a p99 under {AIMS[count]:.0f} ms, is {met}: {worst:.0f} ms.")
-    return "\n".join([*lines, "", *machine(others)])
+    return "\n".join([*lines, "", *machine(noise)])
 
 
 def main() -> None:
@@ -238,7 +244,7 @@ def main() -> None:
     options = parser.parse_args()
     noise = Noise()
     times = {count: asyncio.run(measure_with(count, options.rounds)) for count in options.counts}
-    section = report(times, noise.others(), options.rounds)
+    section = report(times, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("agents", section)

@@ -50,16 +50,16 @@ def measure_server(rounds: int) -> list[float]:
     return seconds[1:]
 
 
-def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
+def report(times: dict[str, list[float]], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     lines = ["## Command start", "", f"{rounds} starts each.", "", "| command | median | p95 |", "|---|---|---|"]
-    for what, seconds in measured.items():
+    for what, seconds in times.items():
         lines.append(
             f"| {what} | {percentile(seconds, 0.5) * 1000:.0f} ms | {percentile(seconds, 0.95) * 1000:.0f} ms |"
         )
-    first = percentile(next(iter(measured.values())), 0.5)
-    verdicts = [_verdict("the first", first, AIM), _verdict("the last", percentile(measured[SERVER], 0.5), SERVER_AIM)]
-    return "\n".join([*lines, "", *verdicts, "", *machine(others)])
+    first = percentile(next(iter(times.values())), 0.5)
+    verdicts = [_verdict("the first", first, AIM), _verdict("the last", percentile(times[SERVER], 0.5), SERVER_AIM)]
+    return "\n".join([*lines, "", *verdicts, "", *machine(noise)])
 
 
 def _verdict(which: str, median: float, aim: float) -> str:
@@ -74,9 +74,9 @@ def main() -> None:
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
     noise = Noise()
-    measured = {what: measure(*start, options.rounds) for what, start in STARTS.items()}
-    measured[SERVER] = measure_server(options.rounds)
-    section = report(measured, noise.others(), options.rounds)
+    times = {what: measure(*start, options.rounds) for what, start in STARTS.items()}
+    times[SERVER] = measure_server(options.rounds)
+    section = report(times, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("command_start", section)

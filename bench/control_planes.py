@@ -20,7 +20,7 @@ from issuing import issue
 from load import Load
 from measuring import Noise, machine, percentile, write
 from running import wait_until
-from time_to_trust import Measured, Target, measure
+from time_to_trust import ChangeTimes, Target, measure
 from topology.installation import ControlPlane, Gateway, Installation
 
 ROUNDS, TURNS = 20, 5
@@ -38,14 +38,16 @@ def listens(host: str | None, port: int | None) -> bool:
     return False
 
 
-async def measure_changes(installation: Installation, backend: Backend, rounds: int) -> dict[tuple[str, str], Measured]:
+async def measure_changes(
+    installation: Installation, backend: Backend, rounds: int
+) -> dict[tuple[str, str], ChangeTimes]:
     """Import and delete certificates at both control planes in turns; one gateway is called."""
     gateway = installation.gateways[1]
     own = installation.followed_by(gateway)
     assert own is not None  # noqa: S101 - it was waited for
     address = urlsplit(gateway.url)
     wait_until(lambda: listens(address.hostname, address.port), WITHIN)  # its agent connects before Envoy has started
-    measured = {(place, change): Measured() for place in (HERE, THERE) for change in ("import", "delete")}
+    times_of_change = {(place, change): ChangeTimes() for place in (HERE, THERE) for change in ("import", "delete")}
     for _ in range(TURNS):
         for place, control_plane in ((HERE, own), (THERE, installation.other(own))):
             target = Target(
@@ -59,9 +61,9 @@ async def measure_changes(installation: Installation, backend: Backend, rounds: 
             )
             imports, deletions, _ = await measure(target, V4, rounds)
             for change, times in (("import", imports), ("delete", deletions)):
-                measured[place, change].request += times.request
-                measured[place, change].enforced += times.enforced
-    return measured
+                times_of_change[place, change].request += times.request
+                times_of_change[place, change].enforcement += times.enforcement
+    return times_of_change
 
 
 def change(control_plane: ControlPlane, gateways: Sequence[Gateway], backend: Backend) -> None:
@@ -74,7 +76,7 @@ def change(control_plane: ControlPlane, gateways: Sequence[Gateway], backend: Ba
         wait_until(lambda gateway=gateway: gateway.status_of(api) == 200, WITHIN)
 
 
-def timed(step: Callable[[], object]) -> float:
+def measure_time(step: Callable[[], object]) -> float:
     """Return how many seconds *step* takes."""
     began = time.perf_counter()
     step()
@@ -84,25 +86,25 @@ def timed(step: Callable[[], object]) -> float:
 def kill_control_plane(installation: Installation) -> list[float]:
     """Return the seconds until its gateway follows the other one, and until a change there is in force everywhere."""
     gateway = installation.gateways[0]
-    killed = installation.followed_by(gateway)
-    assert killed is not None  # noqa: S101 - it was waited for
-    other = installation.other(killed)
+    first = installation.followed_by(gateway)
+    assert first is not None  # noqa: S101 - it was waited for
+    second = installation.other(first)
     with Backend(PRESENTED) as backend:
-        killed.kill_publisher()
-        moved = timed(lambda: gateway.wait_until_connected(other))
-        changed = timed(lambda: change(other, installation.gateways, backend))
-    killed.start()
+        first.kill_publisher()
+        connection = measure_time(lambda: gateway.wait_until_connected(second))
+        deployment = measure_time(lambda: change(second, installation.gateways, backend))
+    first.start()
     installation.wait_until_complete()
-    return [moved, moved + changed]
+    return [connection, connection + deployment]
 
 
 def kill_database(installation: Installation) -> list[float]:
     """Return the seconds that the server needs to start again, and until a change is in force everywhere after that."""
     with Backend(PRESENTED) as backend:
         installation.postgres.kill()
-        started = timed(installation.postgres.start)
-        changed = timed(lambda: change(installation.control_planes[0], installation.gateways, backend))
-    return [started, changed]
+        start = measure_time(installation.postgres.start)
+        deployment = measure_time(lambda: change(installation.control_planes[0], installation.gateways, backend))
+    return [start, deployment]
 
 
 def kill_gateway(installation: Installation) -> list[float]:
@@ -115,9 +117,9 @@ def kill_gateway(installation: Installation) -> list[float]:
         began = time.perf_counter()
         gateway.run(installation.control_planes[0].discovery)
         wait_until(lambda: gateway.status_of(api) == 200, WITHIN)
-        served = time.perf_counter() - began
+        recovery = time.perf_counter() - began
     installation.wait_until_complete()
-    return [served, time.perf_counter() - began]
+    return [recovery, time.perf_counter() - began]
 
 
 FAULTS: dict[str, tuple[Callable[[Installation], list[float]], tuple[str, str]]] = {
@@ -137,7 +139,7 @@ FAULTS: dict[str, tuple[Callable[[Installation], list[float]], tuple[str, str]]]
 
 
 def report(
-    changes: dict[tuple[str, str], Measured], recoveries: dict[str, list[list[float]]], failed: int, answered: int
+    changes: dict[tuple[str, str], ChangeTimes], recoveries: dict[str, list[list[float]]], failures: int, answers: int
 ) -> list[str]:
     """Return the section for docs/reference/benchmarks.md, without the machine."""
     across = [value for (place, _), times in changes.items() if place == THERE for value in times.enforced]
@@ -167,7 +169,7 @@ def report(
     for fault, (_, names) in FAULTS.items():
         for name, times in zip(names, zip(*recoveries[fault], strict=True), strict=bool(recoveries[fault])):
             lines.append(f"| {fault} | {name} | {percentile(times, 0.5):.1f} s | {max(times):.1f} s |")
-    lines += ["", f"Of {answered:,} requests to the other gateway during these faults, {failed} failed.", ""]
+    lines += ["", f"Of {answers:,} requests to the other gateway during these faults, {failures} failed.", ""]
     return lines
 
 
@@ -191,9 +193,9 @@ def main() -> None:
         with Load(stable, api.path) as load:
             for fault, (work, _) in FAULTS.items():
                 recoveries[fault] = [work(installation) for _ in range(options.kills)]
-        answered = load.answers.total()
-        failed = answered - load.answers["200"]
-    section = "\n".join([*report(changes, recoveries, failed, answered), *machine(noise.others())])
+        answers = load.answers.total()
+        failures = answers - load.answers["200"]
+    section = "\n".join([*report(changes, recoveries, failures, answers), *machine(noise.measure())])
     print(section)
     if not options.only_print:
         write("control_planes", section)

@@ -96,11 +96,11 @@ def measure(size: int, rounds: int, sources: Path | None) -> Cost:
                 base_url=f"http://127.0.0.1:{publisher}{PREFIX}", auth=("admin", password), trust_env=False, timeout=60
             ) as client:
                 client.get("/settings").raise_for_status()
-                spent = _cpu_while(pids, lambda: _change(client, rounds, size))
+                cpu_times = _cpu_while(pids, lambda: _change(client, rounds, size))
         seconds = rounds * 2 * PAUSE
         shares = [milliseconds / 1000 / IDLE for milliseconds in idle]
-        each = [(used - share * seconds * 1000) / rounds / 2 for used, share in zip(spent, shares, strict=True)]
-        return Cost(*each, *shares)
+        costs = [(cpu - share * seconds * 1000) / rounds / 2 for cpu, share in zip(cpu_times, shares, strict=True)]
+        return Cost(*costs, *shares)
 
 
 def _fill_with(sources: Path | None, path: Path, size: int) -> None:
@@ -112,7 +112,7 @@ def _fill_with(sources: Path | None, path: Path, size: int) -> None:
 def _cpu_while(pids: Sequence[int], act: Callable[[], None]) -> list[float]:
     before = [cpu_time(pid) for pid in pids]
     act()
-    return [cpu_time(pid) - used for pid, used in zip(pids, before, strict=True)]
+    return [cpu_time(pid) - start for pid, start in zip(pids, before, strict=True)]
 
 
 def _change(client: httpx2.Client, rounds: int, size: int) -> None:
@@ -138,7 +138,7 @@ def table(costs: Mapping[tuple[str, int], Cost]) -> list[str]:
     return lines
 
 
-def report(costs: Mapping[tuple[str, int], Cost], others: float, rounds: int) -> str:
+def report(costs: Mapping[tuple[str, int], Cost], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     return "\n".join(
         [
@@ -151,7 +151,7 @@ def report(costs: Mapping[tuple[str, int], Cost], others: float, rounds: int) ->
             "",
             *table(costs),
             "",
-            *machine(others),
+            *machine(noise),
         ]
     )
 
@@ -173,7 +173,7 @@ def main() -> None:
         if options.before:
             costs["before", size] = measure(size, options.rounds, options.before)
         costs["", size] = measure(size, options.rounds, None)
-    section = report(costs, noise.others(), options.rounds)
+    section = report(costs, noise.measure(), options.rounds)
     print(section)
     if not options.only_print and not options.before:
         write("cost_of_changes", section)

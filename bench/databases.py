@@ -56,7 +56,7 @@ class Times:
 async def upload(target: Target, clients: int, certificate: bytes, times: Times) -> None:
     """Import UPLOADS certificates, each for another endpoint, from several clients, and delete them again."""
     numbers = iter(range(UPLOADS))
-    run = secrets.token_hex(4)
+    prefix = secrets.token_hex(4)
     auth = ("admin", target.password)
     limits = httpx2.Limits(max_connections=clients)
     async with httpx2.AsyncClient(
@@ -66,7 +66,7 @@ async def upload(target: Target, clients: int, certificate: bytes, times: Times)
         async def work() -> None:
             for number in numbers:
                 began = time.perf_counter()
-                data = {"alias": f"{run}-{number}", "endpoint": f"https://backend-{number}.test"}
+                data = {"alias": f"{prefix}-{number}", "endpoint": f"https://backend-{number}.test"}
                 files = {"certificate": certificate}
                 (await client.post("/endpoint-certificates", data=data, files=files)).raise_for_status()
                 times.latencies[clients].append((time.perf_counter() - began) * 1000)
@@ -78,7 +78,7 @@ async def upload(target: Target, clients: int, certificate: bytes, times: Times)
                 group.create_task(work())
         times.uploads[clients].append(UPLOADS / (time.perf_counter() - began))
         for number in range(UPLOADS):
-            (await client.delete(f"/endpoint-certificates/{run}-{number}")).raise_for_status()
+            (await client.delete(f"/endpoint-certificates/{prefix}-{number}")).raise_for_status()
 
 
 @contextmanager
@@ -96,7 +96,9 @@ def compare(targets: Mapping[str, Target], rounds: int) -> dict[str, Times]:
     times = {name: Times() for name in targets}
     certificate = new_certificate(KINDS)
     with ExitStack() as stack:
-        clients = {name: stack.enter_context(signed_in(each.url, each.password)) for name, each in targets.items()}
+        clients = {
+            name: stack.enter_context(signed_in(target.url, target.password)) for name, target in targets.items()
+        }
         for _ in range(rounds):
             for name, target in targets.items():
                 for what, path in LISTS.items():
@@ -107,7 +109,7 @@ def compare(targets: Mapping[str, Target], rounds: int) -> dict[str, Times]:
     return times
 
 
-def report(times: Mapping[str, Times], others: float, rounds: int) -> str:
+def report(times: Mapping[str, Times], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     lines = [
         "## SQLite and PostgreSQL",
@@ -127,7 +129,7 @@ def report(times: Mapping[str, Times], others: float, rounds: int) -> str:
         lines.append(f"| uploads per second, {clients} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[1] / rates[0]:.2f} |")
         lines.append(_row(f"an upload, {clients}", sqlite.latencies[number], postgresql.latencies[number]))
     lines += [_row(what, values, postgresql.lists[what]) for what, values in sqlite.lists.items()]
-    return "\n".join([*lines, "", "Times are p50 / p99; the ratio is that of the p50.", "", *machine(others)])
+    return "\n".join([*lines, "", "Times are p50 / p99; the ratio is that of the p50.", "", *machine(noise)])
 
 
 def _row(what: str, sqlite: Sequence[float], postgresql: Sequence[float]) -> str:
@@ -156,7 +158,7 @@ def main() -> None:
             ),
         }
         times = compare(targets, options.rounds)
-    section = report(times, noise.others(), options.rounds)
+    section = report(times, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("databases", section)

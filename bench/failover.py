@@ -82,16 +82,16 @@ def measure(caller: httpx2.Client, path: str, first: Backend, how: str) -> tuple
     while caller.get(path).text != "first ":
         time.sleep(0.2)
     first.fail(how)
-    durations, failed = [], 0
+    durations, failures = [], 0
     for _ in range(REQUESTS):
         start = time.monotonic()
-        failed += caller.get(path).status_code != 200
+        failures += caller.get(path).status_code != 200
         durations.append((time.monotonic() - start) * 1000)
     first.fail("")
-    return durations[0], percentile(durations[1:], 0.99), failed
+    return durations[0], percentile(durations[1:], 0.99), failures
 
 
-def report(measured: dict[str, list[tuple[float, float, int]]], others: float) -> str:
+def report(rounds_by_fault: dict[str, list[tuple[float, float, int]]], noise: float) -> str:
     """Write the section of the page."""
     lines = [
         "## Failover",
@@ -102,13 +102,13 @@ def report(measured: dict[str, list[tuple[float, float, int]]], others: float) -
         "| the first endpoint | rounds | first request, p50 | max | later requests, p99 | failed requests |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for how, rounds in measured.items():
-        begin = [each[0] for each in rounds]
-        later = max(each[1] for each in rounds)
-        failed = sum(each[2] for each in rounds)
+    for how, rounds in rounds_by_fault.items():
+        begin = [one[0] for one in rounds]
+        later = max(one[1] for one in rounds)
+        failures = sum(one[2] for one in rounds)
         notice = f"{percentile(begin, 0.5):.1f} ms | {max(begin):.1f} ms"
-        lines.append(f"| {how} | {len(rounds)} | {notice} | {later:.1f} ms | {failed} |")
-    return "\n".join([*lines, "", *machine(others)])
+        lines.append(f"| {how} | {len(rounds)} | {notice} | {later:.1f} ms | {failures} |")
+    return "\n".join([*lines, "", *machine(noise)])
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
-    noise, measured = Noise(), {}
+    noise, rounds_by_fault = Noise(), {}
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory, ExitStack() as stack:
         first, second = (stack.enter_context(Backend(name, Path(directory))) for name in (b"first ", b"second"))
         data, password, ports = Path(directory) / "data", secrets.token_urlsafe(), free_ports(3)
@@ -130,15 +130,15 @@ def main() -> None:
         api = rest.post(f"{PREFIX}/apis", json=body | config).raise_for_status().json()
         for backend, alias in ((first, "first"), (second, "second")):
             form = {"alias": alias, "endpoint": backend.url}
-            sent = {"certificate": (f"{alias}.pem", backend.pem)}
-            rest.post(f"{PREFIX}/endpoint-certificates", data=form, files=sent).raise_for_status()
+            files = {"certificate": (f"{alias}.pem", backend.pem)}
+            rest.post(f"{PREFIX}/endpoint-certificates", data=form, files=files).raise_for_status()
         action = {"action": "Publish", "apiId": api["id"]}
         rest.post(f"{PREFIX}/apis/change-lifecycle", params=action).raise_for_status()
         with httpx2.Client(base_url=f"http://{HOST}:{ports[1]}", trust_env=False, timeout=60) as caller:
-            closed = [measure(caller, "/pair/1/x", first, "closed") for _ in range(options.rounds)]
-            measured["closes all connections"] = closed
-            measured["accepts connections, but is silent"] = [measure(caller, "/pair/1/x", first, "silent")]
-    section = report(measured, noise.others())
+            rounds = [measure(caller, "/pair/1/x", first, "closed") for _ in range(options.rounds)]
+            rounds_by_fault["closes all connections"] = rounds
+            rounds_by_fault["accepts connections, but is silent"] = [measure(caller, "/pair/1/x", first, "silent")]
+    section = report(rounds_by_fault, noise.measure())
     print(section)
     if not options.only_print:
         write("failover", section)

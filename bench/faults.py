@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.demo.backend import serving
+from holdfast.demo.backend import serve
 from lists import certificate
 from measuring import Noise, agent_of, envoy_of, free_ports, machine, write
 
@@ -43,7 +43,7 @@ class Traffic:
 
     port: int
     requests: int = 0
-    failed: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     succeeded_at: float = 0.0  # the last time
     _outcome: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,7 +82,7 @@ class Traffic:
             writer.close()
 
     def _fail(self, reason: str) -> None:
-        self.failed.append(reason)
+        self.failures.append(reason)
         self._outcome.set()
 
     async def wait(self, condition: Callable[[], bool]) -> None:
@@ -105,7 +105,7 @@ class Event:
     name: str
     times: int
     requests: int
-    failed: Sequence[str]
+    failures: Sequence[str]
     longest: float | None = None
 
 
@@ -173,61 +173,61 @@ async def _read_until(process: Process, line: bytes) -> None:
 
 
 @asynccontextmanager
-async def started() -> AsyncIterator[tuple[House, bytes]]:
+async def start_house() -> AsyncIterator[tuple[House, bytes]]:
     """Start a backend, a publisher, and a gateway with an API of the backend; yield the backend's certificate, too."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
         backend, *ports = free_ports(4)
         house = House(Path(directory) / "data", ports, secrets.token_urlsafe())
-        async with serving(Path(directory) / "backend", [backend]):
-            trusted = (Path(directory) / "backend" / "backend.pem").read_bytes()
+        async with serve(Path(directory) / "backend", [backend]):
+            pem = (Path(directory) / "backend" / "backend.pem").read_bytes()
             await house.start_publisher()
             await house.start_gateway()
             try:
-                await _publish(house, f"https://127.0.0.1:{backend}", trusted)
-                yield house, trusted
+                await _publish(house, f"https://127.0.0.1:{backend}", pem)
+                yield house, pem
             finally:
                 await house.stop()
 
 
-async def _publish(house: House, endpoint: str, trusted: bytes) -> None:
+async def _publish(house: House, endpoint: str, pem: bytes) -> None:
     async with house.client() as client:
         config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
         body = {"name": "bench", "context": "/bench", "version": "1.0", "endpointConfig": config}
         api = (await client.post("/apis", json=body)).raise_for_status().json()
-        form, files = {"alias": ALIAS, "endpoint": endpoint}, {"certificate": trusted}
+        form, files = {"alias": ALIAS, "endpoint": endpoint}, {"certificate": pem}
         (await client.post("/endpoint-certificates", data=form, files=files)).raise_for_status()
         publish = {"action": "Publish", "apiId": api["id"]}
         (await client.post("/apis/change-lifecycle", params=publish)).raise_for_status()
 
 
-async def rotate(house: House, trusted: bytes, times: int) -> None:
+async def rotate(house: House, pem: bytes, times: int) -> None:
     """Replace the certificate with itself and another one, and the other way round, *times* times."""
-    both = trusted + ssl.DER_cert_to_PEM_cert(certificate(0)).encode()
+    bundle = pem + ssl.DER_cert_to_PEM_cert(certificate(0)).encode()
     async with house.client() as client:
         for number in range(times):
-            files = {"certificate": trusted if number % 2 else both}
+            files = {"certificate": pem if number % 2 else bundle}
             (await client.put(f"/endpoint-certificates/{ALIAS}", files=files)).raise_for_status()
 
 
 async def observe(traffic: Traffic, name: str, times: int, act: Callable[[], Awaitable[None]]) -> Event:
     """Do something *times* times, and count the requests meanwhile."""
-    requests, failed, took = traffic.requests, len(traffic.failed), [0.0]
+    requests, failures, took = traffic.requests, len(traffic.failures), [0.0]
     for _ in range(times):
         began = time.perf_counter()
         await act()
         took.append(time.perf_counter() - began)
         await asyncio.sleep(SETTLED)
-    return Event(name, times, traffic.requests - requests, traffic.failed[failed:], max(took))
+    return Event(name, times, traffic.requests - requests, traffic.failures[failures:], max(took))
 
 
 async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) -> list[Event]:
     """Let everything happen while callers call."""
-    async with started() as (house, trusted):
+    async with start_house() as (house, pem):
         traffic = Traffic(house.ports[1])
         calling = asyncio.create_task(traffic.run())
         try:
             await traffic.recover()
-            traffic.failed.clear()
+            traffic.failures.clear()
 
             async def kill_publisher() -> None:
                 if house.publisher:
@@ -242,14 +242,14 @@ async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) 
                 await house.start_gateway()
 
             async def kill_envoy() -> None:
-                failed = len(traffic.failed)
+                failures = len(traffic.failures)
                 os.kill(envoy_of(house.data), signal.SIGKILL)
-                await traffic.wait(lambda: len(traffic.failed) > failed)
+                await traffic.wait(lambda: len(traffic.failures) > failures)
                 await traffic.recover()
 
-            rotated = await observe(traffic, "rotation", 1, lambda: rotate(house, trusted, rotations))
+            rotation = await observe(traffic, "rotation", 1, lambda: rotate(house, pem, rotations))
             return [
-                Event("rotation of a certificate", rotations, rotated.requests, rotated.failed),
+                Event("rotation of a certificate", rotations, rotation.requests, rotation.failures),
                 await observe(traffic, "restart of the publisher", restarts, house.restart_publisher),
                 await observe(traffic, "`kill -9` of the publisher, and a start", kills, kill_publisher),
                 await observe(traffic, "`kill -9` of Envoy", kills, kill_envoy),
@@ -262,7 +262,7 @@ async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) 
                 await calling
 
 
-def report(events: Sequence[Event], others: float) -> str:
+def report(events: Sequence[Event], noise: float) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     lines = [
         "## Faults",
@@ -276,8 +276,8 @@ def report(events: Sequence[Event], others: float) -> str:
     ]
     for event in events:
         took = "" if event.longest is None else f"{event.longest:.2f} s"
-        lines.append(f"| {event.name} | {event.times:,} | {event.requests:,} | {len(event.failed):,} | {took} |")
-    return "\n".join([*lines, "", *machine(others)])
+        lines.append(f"| {event.name} | {event.times:,} | {event.requests:,} | {len(event.failures):,} | {took} |")
+    return "\n".join([*lines, "", *machine(noise)])
 
 
 def main() -> None:
@@ -291,11 +291,11 @@ def main() -> None:
     options = parser.parse_args()
     noise = Noise()
     events = asyncio.run(measure(options.rotations, options.restarts, options.hot_restarts, options.kills))
-    section = report(events, noise.others())
+    section = report(events, noise.measure())
     print(section)
     for event in events:
-        for reason in sorted(set(event.failed))[:5]:
-            print(f"{event.name}: {event.failed.count(reason)} x {reason}", file=sys.stderr)
+        for reason in sorted(set(event.failures))[:5]:
+            print(f"{event.name}: {event.failures.count(reason)} x {reason}", file=sys.stderr)
     if not options.only_print:
         write("faults", section)
 

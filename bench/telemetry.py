@@ -48,11 +48,11 @@ def copy_sources(copy: Path, *, counts: bool) -> Path:
     return copy
 
 
-def _replace(file: Path, text: str, other: str) -> None:
+def _replace(file: Path, text: str, replacement: str) -> None:
     source = file.read_text()
     if text not in source:
         raise SystemExit(f"{file.name} no longer has {text}. Correct bench/telemetry.py.")
-    file.write_text(source.replace(text, other, 1))
+    file.write_text(source.replace(text, replacement, 1))
 
 
 def variants(directory: Path, collector: str) -> Mapping[str, Mapping[str, str]]:
@@ -116,7 +116,7 @@ def _control(action: str, envoy: int) -> None:
 
 def measure(seconds: int) -> dict[str, float]:
     """Run one variant after the other, and return its instructions for each request."""
-    measured = {}
+    instructions_by_name = {}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         write_certificate(directory)
@@ -128,8 +128,8 @@ def measure(seconds: int) -> dict[str, float]:
         for number, (name, variables) in enumerate(variants(directory, f"https://{HOST}:{port}/v1/traces").items()):
             own = directory / str(number)
             own.mkdir()
-            measured[name] = measure_one(directory, own, port, sources[name != BARE], variables, seconds)
-    return measured
+            instructions_by_name[name] = measure_one(directory, own, port, sources[name != BARE], variables, seconds)
+    return instructions_by_name
 
 
 def measure_one(
@@ -147,11 +147,11 @@ def measure_one(
         return count(own, envoy_of(data), url, seconds)
 
 
-def table(measured: Mapping[str, float]) -> list[str]:
+def table(instructions_by_name: Mapping[str, float]) -> list[str]:
     """Return the table."""
     lines = ["| gateway | instructions per request | relative |", "|---|---:|---:|"]
-    for name, instructions in measured.items():
-        lines.append(f"| {name} | {instructions:,.0f} | {instructions / measured[COUNTED]:.3f} |")
+    for name, instructions in instructions_by_name.items():
+        lines.append(f"| {name} | {instructions:,.0f} | {instructions / instructions_by_name[COUNTED]:.3f} |")
     return lines
 
 
@@ -165,7 +165,7 @@ def main() -> None:
         if not find(program):
             raise SystemExit(f"Install {program} first (Debian: apt-get install {program}).")
     noise = Noise()
-    measured = measure(options.seconds)
+    instructions_by_name = measure(options.seconds)
     section = "\n".join(
         [
             "## Traffic, access logs and traces",
@@ -175,9 +175,9 @@ def main() -> None:
             "the requests in the sample.",
             "*Relative* is to the default.",
             "",
-            *table(measured),
+            *table(instructions_by_name),
             "",
-            *machine(noise.others()),
+            *machine(noise.measure()),
         ]
     )
     print(section)

@@ -67,14 +67,14 @@ class Load:
 def load(url: str, connections: int, seconds: int) -> Load:
     """Call *url* on *connections* connections, each with one request at a time."""
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    said = subprocess.run([str(find("wrk")), *options, url], check=True, capture_output=True, text=True).stdout
-    if errors := re.search(r"(Non-2xx.*|Socket errors: connect [1-9].*)", said):
+    output = subprocess.run([str(find("wrk")), *options, url], check=True, capture_output=True, text=True).stdout
+    if errors := re.search(r"(Non-2xx.*|Socket errors: connect [1-9].*)", output):
         raise RuntimeError(f"{url}: {errors[1]}")
-    total, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s+([\d.]+)", said)
-    lines = re.findall(r"(\d+)%\s+([\d.]+)(us|ms|s)", said)
+    total, rate = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s+([\d.]+)", output)
+    lines = re.findall(r"(\d+)%\s+([\d.]+)(us|ms|s)", output)
     shares = {share: float(value) * _UNITS[unit] for share, value, unit in lines}
     if not total or not rate:
-        raise RuntimeError(f"wrk said: {said}")
+        raise RuntimeError(f"wrk said: {output}")
     return Load(int(total[1]), float(rate[1]), shares["50"], shares["99"])
 
 
@@ -82,15 +82,15 @@ def take_turn(contestant: Contestant, seconds: int) -> Round:
     """Measure one proxy."""
     before = cpu_time(contestant.pid)
     many = load(contestant.url, CONNECTIONS, seconds)
-    used = cpu_time(contestant.pid) - before
-    return Round(many.rate, many.slowest, used * 1000 / many.requests, load(contestant.url, 1, 1).median)
+    cpu = cpu_time(contestant.pid) - before
+    return Round(many.rate, many.slowest, cpu * 1000 / many.requests, load(contestant.url, 1, 1).median)
 
 
 def write_certificate(directory: Path) -> None:
     """Write the backend's self-signed certificate and key."""
     # nginx compares only DNS names.
-    issued, key = issue("backend", [x509.IPAddress(ip_address(HOST)), x509.DNSName("localhost")])
-    (directory / "backend.pem").write_bytes(issued.public_bytes(Encoding.PEM))
+    certificate, key = issue("backend", [x509.IPAddress(ip_address(HOST)), x509.DNSName("localhost")])
+    (directory / "backend.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
     key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (directory / "backend.key").write_bytes(key_pem)
 
@@ -145,7 +145,7 @@ def start(stack: ExitStack, directory: Path, backend_port: int) -> dict[str, Con
 
 def measure(rounds: int, seconds: int) -> tuple[dict[str, list[Round]], list[float]]:
     """Let all proxies take turns; return what was measured, and the median latencies of the backend itself."""
-    measured: dict[str, list[Round]] = defaultdict(list)
+    rounds_by_contestant: dict[str, list[Round]] = defaultdict(list)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         write_certificate(directory)
@@ -163,26 +163,28 @@ def measure(rounds: int, seconds: int) -> tuple[dict[str, list[Round]], list[flo
             for _ in range(rounds):
                 medians.append(load(direct, 1, 1).median)
                 for name, contestant in contestants.items():
-                    measured[name].append(take_turn(contestant, seconds))
-    return measured, medians
+                    rounds_by_contestant[name].append(take_turn(contestant, seconds))
+    return rounds_by_contestant, medians
 
 
-def table(measured: Mapping[str, Sequence[Round]], direct: Sequence[float]) -> list[str]:
+def table(rounds_by_contestant: Mapping[str, Sequence[Round]], direct: Sequence[float]) -> list[str]:
     """Return the table: medians of all rounds."""
     lines = [
         f"| | requests/s | relative | CPU per request | relative | p99, {CONNECTIONS} connections | added latency |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     base = statistics.median(direct)
-    tuned = measured[TUNED]
-    for name, rounds in sorted(measured.items(), key=lambda item: -statistics.median(each.rate for each in item[1])):
+    own_rounds = rounds_by_contestant[TUNED]
+    for name, rounds in sorted(
+        rounds_by_contestant.items(), key=lambda item: -statistics.median(one.rate for one in item[1])
+    ):
         rate, cpu, slowest, median = (
             statistics.median(values)
-            for values in zip(*((each.rate, each.cpu, each.slowest, each.median) for each in rounds), strict=True)
+            for values in zip(*((one.rate, one.cpu, one.slowest, one.median) for one in rounds), strict=True)
         )
         # Rounds are compared with the tuned Envoy's of the same round, because the machine's speed varies.
-        rates = statistics.median(own.rate / other.rate for own, other in zip(rounds, tuned, strict=True))
-        cpus = statistics.median(own.cpu / other.cpu for own, other in zip(rounds, tuned, strict=True))
+        rates = statistics.median(own.rate / other.rate for own, other in zip(rounds, own_rounds, strict=True))
+        cpus = statistics.median(own.cpu / other.cpu for own, other in zip(rounds, own_rounds, strict=True))
         lines.append(
             f"| {name} | {rate:,.0f} | {rates:.2f} | {cpu:.0f} µs | {cpus:.2f} | {slowest:.1f} ms | "
             f"{median - base:.2f} ms |"
@@ -190,10 +192,12 @@ def table(measured: Mapping[str, Sequence[Round]], direct: Sequence[float]) -> l
     return lines
 
 
-def report(measured: Mapping[str, Sequence[Round]], direct: Sequence[float], others: float, rounds: int) -> str:
+def report(
+    rounds_by_contestant: Mapping[str, Sequence[Round]], direct: Sequence[float], noise: float, rounds: int
+) -> str:
     """Return the section for docs/reference/benchmarks.md."""
-    own, tuned = measured[HOLDFAST], measured[TUNED]
-    ratio = statistics.median(one.cpu / other.cpu for one, other in zip(own, tuned, strict=True))
+    own, envoy_rounds = rounds_by_contestant[HOLDFAST], rounds_by_contestant[TUNED]
+    ratio = statistics.median(one.cpu / other.cpu for one, other in zip(own, envoy_rounds, strict=True))
     met = "met" if ratio <= AIM else "missed"
     missing = [name for name, (program, _) in PROXIES.items() if program and not find(program)]
     return "\n".join(
@@ -205,12 +209,12 @@ def report(measured: Mapping[str, Sequence[Round]], direct: Sequence[float], oth
             "else: no request ids, statistics, limits, header rules or error messages. Added latency is the median",
             "with one connection, minus that of calling the backend directly over TLS.",
             "",
-            *table(measured, direct),
+            *table(rounds_by_contestant, direct),
             "",
             f"The target for CPU per request, {AIM} of a tuned Envoy, is {met}: {ratio:.2f}.",
             *([f"Not installed, and left out: {', '.join(missing)}."] if missing else []),
             "",
-            *machine(others),
+            *machine(noise),
         ]
     )
 
@@ -226,8 +230,8 @@ def main() -> None:
         if not find(program):
             raise SystemExit(f"Install {program} first (Debian: apt-get install {program}).")
     noise = Noise()
-    measured, direct = measure(options.rounds, options.seconds)
-    section = report(measured, direct, noise.others(), options.rounds)
+    rounds_by_contestant, direct = measure(options.rounds, options.seconds)
+    section = report(rounds_by_contestant, direct, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("throughput", section)

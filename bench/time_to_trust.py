@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.demo.backend import serving
+from holdfast.demo.backend import serve
 from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
 
 ROUNDS = 200
@@ -46,12 +46,12 @@ class Target:
 
 
 @dataclass(slots=True)
-class Measured:
-    """Milliseconds for one kind of change, one value for each round; *sent* are times of `perf_counter`."""
+class ChangeTimes:
+    """Milliseconds for one kind of change, one value for each round; *starts* are times of `perf_counter`."""
 
-    sent: list[float] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
     request: list[float] = field(default_factory=list)
-    enforced: list[float] = field(default_factory=list)
+    enforcement: list[float] = field(default_factory=list)
 
 
 class Caller:
@@ -60,7 +60,7 @@ class Caller:
     def __init__(self, address: tuple[str, int], path: str) -> None:
         self._address = address
         self._request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
-        self._wanted = 0
+        self._expected = 0
         self._since = 0.0
         self._first: asyncio.Future[float] | None = None
         self._in_a_row = 0  # responses with the expected status
@@ -86,7 +86,7 @@ class Caller:
 
     def expect(self, status: int) -> asyncio.Future[float]:
         """Return a future with the time of the next response with *status*."""
-        self._wanted, self._in_a_row = status, 0
+        self._expected, self._in_a_row = status, 0
         self._settled.clear()
         self._first = asyncio.get_running_loop().create_future()
         return self._first
@@ -96,13 +96,13 @@ class Caller:
         if self._first and not self._first.done():
             self._first.set_exception(error)
 
-    async def settled(self) -> None:
+    async def wait_until_settled(self) -> None:
         """Wait until SETTLED responses in a row have had the expected status."""
         await self._settled.wait()
 
     def _take(self, status: int) -> None:
         self.calls += 1
-        if status == self._wanted:
+        if status == self._expected:
             if self._first and not self._first.done():
                 self._first.set_result(time.perf_counter())
             self._in_a_row += 1
@@ -123,12 +123,12 @@ async def read_status(reader: asyncio.StreamReader) -> int:
     return int(head.split(b" ", 2)[1])
 
 
-async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Measured, Caller]:
+async def measure(target: Target, host: str, rounds: int) -> tuple[ChangeTimes, ChangeTimes, Caller]:
     """Import and delete the certificate of the backend at *host*, *rounds* times."""
     endpoint = f"https://{host}:{target.backend_port}"
     context = f"bench-{host}"
     caller = Caller(target.gateway, f"/{context}/1/menu")
-    imports, deletions = Measured(), Measured()
+    imports, deletions = ChangeTimes(), ChangeTimes()
     verify = ssl.create_default_context(cadata=target.ca.decode()) if target.ca else True
     async with httpx2.AsyncClient(
         base_url=target.publisher + PREFIX, auth=("admin", target.password), verify=verify, trust_env=False
@@ -136,11 +136,11 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
         config = {"endpoint_type": "http", "production_endpoints": {"url": endpoint}}
         body = {"name": context, "context": context, "version": "1", "endpointConfig": config}
         api = (await client.post("/apis", json=body)).raise_for_status().json()
-        refused = caller.expect(503)
+        refusal = caller.expect(503)
         async with _running(caller):
             publish = {"action": "Publish", "apiId": api["id"]}
             (await client.post("/apis/change-lifecycle", params=publish)).raise_for_status()
-            await asyncio.wait_for(refused, WITHIN)
+            await asyncio.wait_for(refusal, WITHIN)
             for _ in range(rounds):
                 upload = client.build_request(
                     "POST",
@@ -156,24 +156,26 @@ async def measure(target: Target, host: str, rounds: int) -> tuple[Measured, Mea
 
 
 async def _change(
-    client: httpx2.AsyncClient, request: httpx2.Request, answered: int, caller: Caller, status: int, into: Measured
+    client: httpx2.AsyncClient, request: httpx2.Request, expected: int, caller: Caller, status: int, into: ChangeTimes
 ) -> None:
     async with asyncio.timeout(WITHIN):
         first = caller.expect(status)
-        started = time.perf_counter()
-        into.sent.append(started)
+        start = time.perf_counter()
+        into.starts.append(start)
         answer = await client.send(request)
-        into.request.append((time.perf_counter() - started) * 1000)
-        if answer.status_code != answered:
+        into.request.append((time.perf_counter() - start) * 1000)
+        if answer.status_code != expected:
             raise ValueError(f"{request.method} {request.url} returned {answer.status_code} {answer.text}")
-        into.enforced.append((await first - started) * 1000)
-        await caller.settled()
+        into.enforcement.append((await first - start) * 1000)
+        await caller.wait_until_settled()
 
 
 @asynccontextmanager
 async def _running(caller: Caller) -> AsyncIterator[None]:
     task = asyncio.create_task(caller.run())
-    task.add_done_callback(lambda ended: ended.cancelled() or caller.fail(ended.exception() or RuntimeError()))
+    task.add_done_callback(
+        lambda ended_task: ended_task.cancelled() or caller.fail(ended_task.exception() or RuntimeError())
+    )
     try:
         yield
     finally:
@@ -185,7 +187,7 @@ async def _running(caller: Caller) -> AsyncIterator[None]:
 
 
 async def _serve_backend(directory: Path, port: int) -> None:
-    async with serving(directory, [port]):
+    async with serve(directory, [port]):
         await asyncio.Event().wait()
 
 
@@ -194,7 +196,7 @@ def _backend(directory: Path, port: int) -> None:
 
 
 @contextmanager
-def started(fill: Callable[[Path], None] | None = None) -> Iterator[Target]:
+def start_target(fill: Callable[[Path], None] | None = None) -> Iterator[Target]:
     """Start Holdfast, with the data directory that *fill* prepares, and a backend, on free ports."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
@@ -230,20 +232,22 @@ def _wait_for(address: tuple[str, int]) -> None:
 # The result
 
 
-def table(measured: Mapping[tuple[str, str], Measured]) -> list[str]:
+def table(times_by_change: Mapping[tuple[str, str], ChangeTimes]) -> list[str]:
     """Return the table: for each change, the time until the publisher's response, and until the gateway enforces it."""
     lines = ["| endpoint | change | time until | p50 | p99 | max |", "|---|---|---|---:|---:|---:|"]
-    for (host, change), found in measured.items():
-        for what, values in (("publisher's response", found.request), ("**enforced**", found.enforced)):
+    for (host, change), times in times_by_change.items():
+        for what, values in (("publisher's response", times.request), ("**enforced**", times.enforcement)):
             numbers = (percentile(values, 0.5), percentile(values, 0.99), max(values))
             cells = " | ".join(f"{number:.1f} ms" for number in numbers)
             lines.append(f"| `https://{host}` | {change} | {what} | {cells} |")
     return lines
 
 
-def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Caller], others: float, rounds: int) -> str:
+def report(
+    times_by_change: Mapping[tuple[str, str], ChangeTimes], callers: Sequence[Caller], noise: float, rounds: int
+) -> str:
     """Return the section for docs/reference/benchmarks.md."""
-    worst = max(percentile(found.enforced, 0.99) for found in measured.values())
+    worst = max(percentile(times.enforcement, 0.99) for times in times_by_change.values())
     verdict = f"The target, a p99 under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     calls, setbacks = sum(caller.calls for caller in callers), sum(caller.setbacks for caller in callers)
     return "\n".join(
@@ -257,12 +261,12 @@ def report(measured: Mapping[tuple[str, str], Measured], callers: Sequence[Calle
             "During the measurement, a caller calls the gateway continuously on one open connection,",
             f"{PAUSE * 1000:.0f} ms after each response.",
             "",
-            *table(measured),
+            *table(times_by_change),
             "",
             verdict,
             f"Of {calls:,} responses, {setbacks} fell back to the state before the change.",
             "",
-            *machine(others),
+            *machine(noise),
         ]
     )
 
@@ -274,14 +278,14 @@ async def main() -> None:
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
     options = parser.parse_args()
     noise = Noise()
-    measured: dict[tuple[str, str], Measured] = {}
+    times_by_change: dict[tuple[str, str], ChangeTimes] = {}
     callers = []
-    with started() as target:
+    with start_target() as target:
         for host in ("localhost", "127.0.0.1"):
             imports, deletions, caller = await measure(target, host, options.rounds)
-            measured |= {(host, "import"): imports, (host, "delete"): deletions}
+            times_by_change |= {(host, "import"): imports, (host, "delete"): deletions}
             callers.append(caller)
-    section = report(measured, callers, noise.others(), options.rounds)
+    section = report(times_by_change, callers, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
         write("time_to_trust", section)

@@ -52,9 +52,9 @@ def backends(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, cou
         file.flush()
         process = multiprocessing.get_context("fork").Process(target=serve, args=(sockets, file.name), daemon=True)
         process.start()
-        ports = [each.getsockname()[1] for each in sockets]
-        for each in sockets:
-            each.close()
+        ports = [listener.getsockname()[1] for listener in sockets]
+        for listener in sockets:
+            listener.close()
         try:
             yield ports
         finally:
@@ -73,8 +73,8 @@ def serve(sockets: list[socket.socket], file: str) -> None:
             writer.close()
 
     async def run() -> None:
-        for each in sockets:
-            await asyncio.start_server(end, sock=each, ssl=context)
+        for listener in sockets:
+            await asyncio.start_server(end, sock=listener, ssl=context)
         await asyncio.Event().wait()
 
     asyncio.run(run())
@@ -86,13 +86,13 @@ def fill(location: Location, ports: list[int], der: bytes) -> None:
     store = Store(location)
     urls = [f"https://{HOST}:{port}" for port in ports]
     entries = [entry(number, url, now) for number, url in enumerate(urls)]
-    trusted = {"position": 0, "organization_id": "default", "der": der}
+    values = {"position": 0, "organization_id": "default", "der": der}
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         session.execute(insert(ApiRow), [api(number, url, now) for number, url in enumerate(urls)])
         session.execute(insert(EndpointCertificateRow), entries)
         session.execute(
-            insert(TrustedCertificateRow), [trusted | {"endpoint_certificate_id": each["id"]} for each in entries]
+            insert(TrustedCertificateRow), [values | {"endpoint_certificate_id": entry["id"]} for entry in entries]
         )
     store.close()
 
@@ -107,7 +107,7 @@ def request(client: httpx2.Client, path: str) -> float:
     return took
 
 
-def unchecked(client: httpx2.Client) -> int:
+def count_unchecked(client: httpx2.Client) -> int:
     """Return how many endpoints aren't checked yet; all of them before the watch has begun."""
     totals = [
         client.get(f"{PREFIX}/watched-endpoints", params={"limit": 1} | query).json()["pagination"]["total"]
@@ -116,7 +116,7 @@ def unchecked(client: httpx2.Client) -> int:
     return totals[0] if totals[1] else -1
 
 
-def report(before: list[float], during: list[float], seconds: float, count: int, others: float) -> str:
+def report(before: list[float], during: list[float], seconds: float, count: int, noise: float) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     ratio = percentile(during, 0.5) / percentile(before, 0.5)
     lines = [
@@ -140,7 +140,7 @@ def report(before: list[float], during: list[float], seconds: float, count: int,
         "something is new.",
         f"The target, a p50 of less than {AIM:.0f} times that before the round, is {verdict}: {ratio:.1f} times.",
     ]
-    return "\n".join([*lines, "", *machine(others)])
+    return "\n".join([*lines, "", *machine(noise)])
 
 
 def main() -> None:
@@ -166,13 +166,13 @@ def main() -> None:
                 before = [request(client, PATH) for _ in range(REQUESTS)]
             with holdfast_up(data, password, *ports):
                 began, during = time.monotonic(), []
-                while left := unchecked(client):
+                while count := count_unchecked(client):
                     for _ in range(20):
                         during.append(request(client, PATH))
                         time.sleep(PAUSE)
-                    print(f"{left} left", flush=True)
+                    print(f"{count} left", flush=True)
                 seconds = time.monotonic() - began
-    section = report(before, during, seconds, options.endpoints, noise.others())
+    section = report(before, during, seconds, options.endpoints, noise.measure())
     print(section)
     if not options.only_print:
         write("watch_round", section)

@@ -11,7 +11,7 @@ HOST = "backend.test"
 
 
 def findings(*chain: Issued, host: str = HOST) -> list[Finding]:
-    """Examine *issued* as one file for a backend that presents one of the names in *host* (empty: any name)."""
+    """Examine *chain* as one file for a backend that presents one of the names in *host* (empty: any name)."""
     references = [reference_identifier(name) for name in host.split()]
     return examine_all([read_certificate(certificate.der) for certificate in chain], references, datetime.now(UTC))
 

@@ -16,7 +16,7 @@ Decide = Callable[[int], int | None]
 
 @contextmanager
 def relaying(url: str, decide: Decide, is_gone: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Relay to *url*. *decide* chooses the fate of each write; reads fail once the publisher is *gone*."""
+    """Relay to *url*. *decide* chooses the fate of each write; reads fail once *is_gone* returns True."""
     writes, lock = [0], threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):

@@ -57,7 +57,7 @@ def test_results_are_reported_even_if_the_publisher_disappears(command, holdfast
         end.set()
         return 412
 
-    with relaying(holdfast.publisher_url, decide, gone=end.is_set) as url:
+    with relaying(holdfast.publisher_url, decide, is_gone=end.is_set) as url:
         result = command("apply", "-f", file, "--yes", "--json", HOLDFAST_URL=url)
     assert (result.code, [change["result"] for change in result.json["changes"]]) == (1, ["failed"])
 

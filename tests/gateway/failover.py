@@ -31,7 +31,7 @@ class Agent:
     """An agent whose Envoy uses everything at once."""
 
     def __init__(self, directory: Path, membership: Membership, addresses: Addresses = ()) -> None:
-        """*given* are addresses of the command line."""
+        """*addresses* are those of the command line."""
         self.control_plane = RemoteControlPlane(directory, membership, utc_now, addresses)
         self.cache, self.received = Cache(), 0
         envoy, _ = self.cache.connect("envoy")

@@ -268,7 +268,7 @@ def test_an_agent_that_is_rejected_waits_longer_each_time(tmp_path):
 
 
 async def keep_following(directory, follow, end):
-    """Let an agent follow a control plane that serves *follow*, until *ended*."""
+    """Let an agent follow a control plane that serves *follow*, until *end* is set."""
     server = grpc.aio.server()
     handler = grpc.stream_stream_rpc_method_handler(follow)
     service_name, name = METHOD.strip("/").split("/")

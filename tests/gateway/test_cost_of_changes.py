@@ -76,36 +76,36 @@ class Counting(dict):
     reads = 0
 
     def __getitem__(self, name):
-        self.read += 1
+        self.reads += 1
         return super().__getitem__(name)
 
     def get(self, name, default=None):
-        self.read += 1
+        self.reads += 1
         return super().get(name, default)
 
     def __contains__(self, name):
-        self.read += 1
+        self.reads += 1
         return super().__contains__(name)
 
     def __iter__(self):
-        self.read += len(self)
+        self.reads += len(self)
         return super().__iter__()
 
     def keys(self):
-        self.read += len(self)
+        self.reads += len(self)
         return super().keys()
 
     def items(self):
-        self.read += len(self)
+        self.reads += len(self)
         return super().items()
 
     def values(self):
-        self.read += len(self)
+        self.reads += len(self)
         return super().values()
 
 
 def count_reads(kind, names):
-    """Return how many entries of *subscribed* and of all resources are read for a change of three of them."""
+    """Return how many entries of *names* and of all resources are read for a change of three of them."""
     cache, subscription = Cache(), kind(CLUSTER)
     _, watch = cache.connect("edge")
     cache.apply(make(f"{number}") for number in range(MANY))
@@ -114,7 +114,7 @@ def count_reads(kind, names):
     cache.apply([make("1", "2"), make("new")], [(CLUSTER, "2")])
     current, subscription.sent = Counting(cache.resources(CLUSTER)), Counting(subscription.sent)
     assert subscription.updates(current, watch.take(CLUSTER))
-    return current.read + subscription.sent.read
+    return current.reads + subscription.sent.reads
 
 
 @pytest.mark.parametrize("names", [[], [f"{number}" for number in range(MANY)]], ids=["wildcard", "by name"])
@@ -128,4 +128,4 @@ def test_nothing_is_read_if_nothing_changed():
     subscription.updates({name: make(name) for name in "abc"}, "abc")
     current = Counting({name: make(name) for name in "abc"})
     assert subscription.updates(current, ()) == []
-    assert current.read == 0
+    assert current.reads == 0

@@ -103,7 +103,7 @@ def test_a_missing_socket_is_not_an_answer(tmp_path):
 
 
 def head(directory, reply: bytes) -> tuple[HeadAnswer, bytes]:
-    """Probe with a HEAD request a listener that sends *said*; return the answer and the request."""
+    """Probe with a HEAD request a listener that sends *reply*; return the answer and the request."""
     request = b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -68,7 +68,7 @@ def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(
 
 
 def test_gateways_also_get_certificates_that_are_not_valid_yet(store, anna, served_api, clock):
-    later = make_caller(served_api, issued=issue(start=DAY, end=2 * DAY))
+    later = make_caller(served_api, leaf=issue(start=DAY, end=2 * DAY))
     with store.write() as session:
         stored.insert(session, later)
     with store.read() as session:

@@ -255,8 +255,8 @@ def test_an_interrupted_key_rotation_changes_nothing(store, clock, anna, publish
         count = 0
 
         def seal(self, *arguments):
-            self.sealed += 1
-            if self.sealed == 2:
+            self.count += 1
+            if self.count == 2:
                 raise KeyboardInterrupt
             return super().seal(*arguments)
 

@@ -45,30 +45,30 @@ def sso(provider, overrides):
 
 
 @pytest.fixture
-def come(store, anna, sso, provider, clock):
+def sign_in(store, anna, sso, provider, clock):
     """Begin a sign-in, return from the provider, possibly with other parameters, and return the user."""
     del anna  # creates the organization
     attempts = Attempts(store, Sealing(lambda: ()))
 
-    def come(secret="known to one browser", **parameters):  # noqa: S107 - the value of a cookie
+    def sign_in(secret="known to one browser", **parameters):  # noqa: S107 - the value of a cookie
         query = parse_qs(urlsplit(begin(sso, secret, BACK, clock())).query)
         provider.nonce = query["nonce"][0]
         values = {"redirect_uri": BACK, "state": query["state"][0], "code": "c0de"} | parameters
         return finish(store, attempts, sso, secret, ProviderResponse(**values), "192.0.2.1", clock())
 
-    return come
+    return sign_in
 
 
 @pytest.fixture
-def refused(sign_in):
+def reject(sign_in):
     """Return from the provider, check that the sign-in fails, and return the message."""
 
-    def refused(**parameters):
+    def reject(**parameters):
         with pytest.raises(ProviderSignInRefused) as refusal:
             sign_in(**parameters)
         return str(refusal.value)
 
-    return refused
+    return reject
 
 
 @pytest.mark.parametrize(
@@ -95,65 +95,65 @@ def refused(sign_in):
     ],
     ids=str,
 )
-def test_an_id_token_without_valid_claims_is_rejected(refused, provider, store, claims):
+def test_an_id_token_without_valid_claims_is_rejected(reject, provider, store, claims):
     provider.claims |= claims
-    assert refused() == NO_PROOF
+    assert reject() == NO_PROOF
     with store.read() as session:
         assert accounts.count_users(session, "default") == 0
 
 
-def test_a_signature_by_a_foreign_key_is_rejected(refused, provider):
+def test_a_signature_by_a_foreign_key_is_rejected(reject, provider):
     foreign = new_key("one")
     provider.sign = lambda claims: sign(claims, foreign)
-    assert refused() == NO_PROOF
+    assert reject() == NO_PROOF
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256"])
-def test_unsigned_and_symmetrically_signed_tokens_are_rejected(refused, provider, alg):
+def test_unsigned_and_symmetrically_signed_tokens_are_rejected(reject, provider, alg):
     provider.sign = lambda claims: forge(claims, alg, SECRET.encode())
-    assert refused() == NO_PROOF
+    assert reject() == NO_PROOF
 
 
-def test_a_public_key_is_not_accepted_as_a_symmetric_secret(refused, provider):
+def test_a_public_key_is_not_accepted_as_a_symmetric_secret(reject, provider):
     public = provider.key.as_pem(private=False)
     provider.sign = lambda claims: forge(claims, "HS256", public)
-    assert refused() == NO_PROOF
+    assert reject() == NO_PROOF
 
 
-def test_new_keys_of_the_provider_are_fetched_at_most_once_per_minute(come, refused, provider, clock):
-    assert come().name == "dora"
+def test_new_keys_of_the_provider_are_fetched_at_most_once_per_minute(sign_in, reject, provider, clock):
+    assert sign_in().name == "dora"
     provider.key = new_key("two")
-    assert refused() == NO_PROOF  # the keys were fetched a moment ago
+    assert reject() == NO_PROOF  # the keys were fetched a moment ago
     clock.advance(seconds=KEYS_LAST.total_seconds() + 1)
-    assert come().name == "dora"
+    assert sign_in().name == "dora"
 
 
-def test_keys_of_unknown_kinds_are_skipped(come, provider):
+def test_keys_of_unknown_kinds_are_skipped(sign_in, provider):
     keys = [{"kty": "AKP", "kid": "x"}, {"kty": "EC"}, "none", provider.key.as_dict(private=False)]
     provider.answers["/keys"] = (200, json.dumps({"keys": keys}).encode())
-    assert come().name == "dora"
+    assert sign_in().name == "dora"
 
 
-def test_a_refusal_by_the_provider_is_reported_without_its_text(refused, provider):
-    assert refused(error="access_denied") == (
+def test_a_refusal_by_the_provider_is_reported_without_its_text(reject, provider):
+    assert reject(error="access_denied") == (
         "The identity provider didn't sign you in (access_denied). Try again, or ask its administrator."
     )
-    assert "(no code)" in refused(error="<script>")
-    assert "(no code)" in refused(code="")
+    assert "(no code)" in reject(error="<script>")
+    assert "(no code)" in reject(code="")
     assert not any(path == "/token" for path, _, _ in provider.requests)
 
 
-def test_a_response_from_another_issuer_is_rejected(come, refused, provider):
-    assert refused(issuer="https://elsewhere.test") == NO_PROOF
-    assert come(issuer=provider.issuer).name == "dora"
+def test_a_response_from_another_issuer_is_rejected(sign_in, reject, provider):
+    assert reject(issuer="https://elsewhere.test") == NO_PROOF
+    assert sign_in(issuer=provider.issuer).name == "dora"
 
 
-def test_rejected_codes_count_as_failed_attempts(come, refused, provider):
+def test_rejected_codes_count_as_failed_attempts(sign_in, reject, provider):
     provider.answers["/token"] = (400, b'{"error": "invalid_grant"}')
     for _ in range(FREE + 1):
-        assert refused() == NO_PROOF
+        assert reject() == NO_PROOF
     with pytest.raises(TooManyAttempts):
-        come()
+        sign_in()
 
 
 @pytest.mark.parametrize("path", [METADATA, "/token", "/keys"])
@@ -162,26 +162,26 @@ def test_rejected_codes_count_as_failed_attempts(come, refused, provider):
     [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b" " * 2_000_000)],
     ids=["an error", "elsewhere", "no JSON", "no object", "too much"],
 )
-def test_an_unusable_provider_is_reported(refused, provider, path, status, answer):
+def test_an_unusable_provider_is_reported(reject, provider, path, status, answer):
     provider.answers[path] = (status, answer)
-    assert refused() == UNUSABLE
+    assert reject() == UNUSABLE
 
 
-def test_a_provider_that_names_another_issuer_is_not_used(refused, provider):
+def test_a_provider_that_names_another_issuer_is_not_used(reject, provider):
     provider.metadata["issuer"] = "https://elsewhere.test"
-    assert refused() == UNUSABLE
+    assert reject() == UNUSABLE
 
 
 @pytest.mark.parametrize("member", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 @pytest.mark.parametrize("url", [None, "", "http://elsewhere.test/x", "https://", "javascript:x", 1, "http://[x"])
-def test_a_provider_with_unusable_endpoints_is_not_used(refused, provider, member, url):
+def test_a_provider_with_unusable_endpoints_is_not_used(reject, provider, member, url):
     provider.metadata[member] = url
-    assert refused() == UNUSABLE
+    assert reject() == UNUSABLE
 
 
-def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come, provider):
+def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(sign_in, provider):
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
-    assert come().name == "dora"
+    assert sign_in().name == "dora"
     _, form, authorization = next(call for call in provider.requests if call[0] == "/token")
     assert (form["client_id"], form["client_secret"], authorization) == ([CLIENT], [SECRET], "")
 
@@ -189,18 +189,18 @@ def test_the_client_secret_is_sent_in_the_form_if_the_provider_requires_it(come,
 # Users and roles
 
 
-def test_groups_missing_from_the_id_token_are_read_from_userinfo(come, provider):
+def test_groups_missing_from_the_id_token_are_read_from_userinfo(sign_in, provider):
     provider.claims = {}
     provider.user_info = {"sub": "4711", "preferred_username": "emil", "groups": ["cn=on-call,ou=teams"]}
-    user = come()
+    user = sign_in()
     assert (user.name, user.roles) == ("emil", {"publisher"})
     assert provider.requests[-1] == ("/userinfo", {}, "Bearer opens user info")
 
 
-def test_userinfo_about_another_subject_is_rejected(refused, provider):
+def test_userinfo_about_another_subject_is_rejected(reject, provider):
     provider.claims = {}
     provider.user_info = {"sub": "4712", "preferred_username": "emil", "groups": ["api-team"]}
-    assert refused() == NO_PROOF
+    assert reject() == NO_PROOF
 
 
 @pytest.mark.parametrize(
@@ -210,12 +210,12 @@ def test_userinfo_about_another_subject_is_rejected(refused, provider):
         ({"groups_claim": "https://example.test/groups"}, {"https://example.test/groups": ["api-team"]}),
     ],
 )
-def test_groups_can_be_a_string_nested_or_in_a_claim_named_by_a_url(come, provider, claims):
+def test_groups_can_be_a_string_nested_or_in_a_claim_named_by_a_url(sign_in, provider, claims):
     provider.claims = {"preferred_username": "dora"} | claims
-    assert come().roles == {"creator"}
+    assert sign_in().roles == {"creator"}
 
 
-def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
+def test_a_name_at_the_provider_does_not_take_over_another_user(sign_in, provider):
     for subject, preferred_name, name in (
         ("1", "admin", "admin-2"),
         ("2", "Admin", "Admin-2"),
@@ -228,48 +228,48 @@ def test_a_name_at_the_provider_does_not_take_over_another_user(come, provider):
         ("3", "anna", "dora"),
     ):
         provider.claims |= {"sub": subject, "preferred_username": preferred_name}
-        user = come()
+        user = sign_in()
         assert (user.name, user.identity.subject) == (name, subject)
 
 
-def test_a_user_without_groups_is_locked_out_until_they_have_one_again(come, refused, provider, store):
-    before = come()
+def test_a_user_without_groups_is_locked_out_until_they_have_one_again(sign_in, reject, provider, store):
+    before = sign_in()
     for groups in ([], None, 4711, {"api-team": True}, [["api-team"]]):
         provider.claims["groups"] = groups
-        assert refused() == NO_ROLE
+        assert reject() == NO_ROLE
         with store.read() as session:
             assert accounts.get_user_by_subject(session, provider.issuer, "4711").roles == set()
     provider.claims["groups"] = ["cn=on-call,ou=teams"]
-    again = come()
+    again = sign_in()
     assert (again.id, again.roles) == (before.id, {"publisher"})
 
 
-def test_a_person_without_a_role_does_not_become_a_user(refused, provider, store):
+def test_a_person_without_a_role_does_not_become_a_user(reject, provider, store):
     provider.claims["groups"] = ["gardening"]
-    assert refused() == NO_ROLE
+    assert reject() == NO_ROLE
     with store.read() as session:
         assert accounts.count_users(session, "default") == 0
 
 
 @pytest.mark.parametrize("agreed", [{"roles": (("*", Role.VIEWER), *ROLES)}])
-def test_a_role_can_be_assigned_to_everyone(come, provider):
-    assert come().roles == {"viewer", "creator"}
+def test_a_role_can_be_assigned_to_everyone(sign_in, provider):
+    assert sign_in().roles == {"viewer", "creator"}
     provider.claims["groups"] = None
-    assert come().roles == {"viewer"}
+    assert sign_in().roles == {"viewer"}
 
 
 @pytest.mark.parametrize("agreed", [{"organization": "other"}])
-def test_new_users_belong_to_the_configured_organization(come, otto):
-    assert (come().name, come().organization) == ("dora@other", otto.organization)
+def test_new_users_belong_to_the_configured_organization(sign_in, otto):
+    assert (sign_in().name, sign_in().organization) == ("dora@other", otto.organization)
 
 
 @pytest.mark.parametrize("agreed", [{"organization": "nowhere"}])
-def test_a_missing_organization_rejects_sign_ins(refused):
-    assert refused().startswith("The organization nowhere doesn't exist yet.")
+def test_a_missing_organization_rejects_sign_ins(reject):
+    assert reject().startswith("The organization nowhere doesn't exist yet.")
 
 
-def test_a_user_stays_in_their_first_organization(come, store, otto, sso, provider, clock):
-    come()
+def test_a_user_stays_in_their_first_organization(sign_in, store, otto, sso, provider, clock):
+    sign_in()
     moved_sso = SingleSignOn(sso.provider, sso.label, otto.organization, sso.roles)
     query = parse_qs(urlsplit(begin(moved_sso, "s", BACK, clock())).query)
     provider.nonce = query["nonce"][0]

@@ -94,7 +94,7 @@ def further_of(organization: str) -> str:
 
 
 def describe(of: str, other_organization: str, user_name: str) -> SimpleNamespace:
-    """Return what the organization *of* has, not stored yet; none of its APIs uses the sandbox of *another*."""
+    """Return what the organization *of* has, not stored yet; none of its APIs uses the sandbox of the other one."""
     certificate, chain = issue("pizza.test"), read(issue("presented.test"))
     secret = SealedSecret(f"secret of {of}", b"sealed", "digest", frozenset({ORIGIN}))
     api = make_api(organization=of, sandbox=sandbox_of(of))
