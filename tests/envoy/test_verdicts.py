@@ -52,7 +52,7 @@ class Verdict:
 class Measured:
     """The trust of a kind, the findings of its file, and the verdicts before import, after import and of a call."""
 
-    trusted: str
+    description: str
     findings: list[str]
     before: Verdict
     after: Verdict

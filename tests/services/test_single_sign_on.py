@@ -204,7 +204,7 @@ def test_userinfo_about_another_subject_is_rejected(reject, provider):
 
 
 @pytest.mark.parametrize(
-    ("agreed", "claims"),
+    ("overrides", "claims"),
     [
         ({"groups_claim": "realm_access.roles"}, {"realm_access": {"roles": "api-team"}}),
         ({"groups_claim": "https://example.test/groups"}, {"https://example.test/groups": ["api-team"]}),
@@ -251,19 +251,19 @@ def test_a_person_without_a_role_does_not_become_a_user(reject, provider, store)
         assert accounts.count_users(session, "default") == 0
 
 
-@pytest.mark.parametrize("agreed", [{"roles": (("*", Role.VIEWER), *ROLES)}])
+@pytest.mark.parametrize("overrides", [{"roles": (("*", Role.VIEWER), *ROLES)}])
 def test_a_role_can_be_assigned_to_everyone(sign_in, provider):
     assert sign_in().roles == {"viewer", "creator"}
     provider.claims["groups"] = None
     assert sign_in().roles == {"viewer"}
 
 
-@pytest.mark.parametrize("agreed", [{"organization": "other"}])
+@pytest.mark.parametrize("overrides", [{"organization": "other"}])
 def test_new_users_belong_to_the_configured_organization(sign_in, otto):
     assert (sign_in().name, sign_in().organization) == ("dora@other", otto.organization)
 
 
-@pytest.mark.parametrize("agreed", [{"organization": "nowhere"}])
+@pytest.mark.parametrize("overrides", [{"organization": "nowhere"}])
 def test_a_missing_organization_rejects_sign_ins(reject):
     assert reject().startswith("The organization nowhere doesn't exist yet.")
 

@@ -53,8 +53,8 @@ def test_a_fork_imports_nothing_of_holdfast_and_ends_when_the_process_of_its_tes
     if not readable:
         signal.pidfd_send_signal(holdfast, signal.SIGKILL)
     os.close(holdfast)
-    assert <<<ended
-    assert imports == [], "add these modules to PRELOADED"|||ended===readable>>>
+    assert readable
+    assert imports == [], "add these modules to PRELOADED"
 
 
 def test_a_holdfast_does_not_start_for_tests_that_have_ended(tmp_path):
