@@ -48,7 +48,7 @@ class RemoteGateway:
         production, sandbox, self.secure, self.monitoring = (
             f"{host}:{address.rpartition(':')[2]}" for address in free_addresses(4)
         )
-        self._url = f"http://{production}"
+        self.gateway_url = f"http://{production}"
         self._options = [f"--data={self.data}", f"--monitoring={self.monitoring}"]
         if group:
             listen = {"production": [production], "sandbox": [sandbox]}
@@ -102,7 +102,7 @@ class RemoteGateway:
     def status_of(self, api: PublishedApi) -> int:
         """Return the status with which it answers a call of *api*; 0 if it doesn't answer."""
         with suppress(httpx2.TransportError):
-            return httpx2.get(self._url + api.path, verify=NO_TLS, trust_env=False, timeout=30).status_code
+            return httpx2.get(self.gateway_url + api.path, verify=NO_TLS, trust_env=False, timeout=30).status_code
         return 0
 
     def call(self, path: str) -> httpx2.Response:
@@ -112,7 +112,7 @@ class RemoteGateway:
 
     def caller(self) -> httpx2.Client:
         """Make a client of it that keeps its connection open."""
-        return httpx2.Client(base_url=self._url, verify=NO_TLS, trust_env=False, timeout=30, limits=KEPT_OPEN)
+        return httpx2.Client(base_url=self.gateway_url, verify=NO_TLS, trust_env=False, timeout=30, limits=KEPT_OPEN)
 
     @property
     def agent(self) -> int:

@@ -30,7 +30,7 @@ from holdfast.gateway.resources.tls import build_trust_secret
 from issuing import Issued, issue
 from load import Load
 from ports import free_addresses
-from running import KEPT_OPEN, NO_TLS, is_running
+from running import is_running
 from store.values import make_api
 from trusting import trust_set
 
@@ -67,11 +67,10 @@ class Gateway:
         cluster = self.cache.get(CLUSTER, self._name)
         return sum(envoy.has((CLUSTER, self._name), cluster.version) for envoy in self.cache.gateways)
 
-    def caller(self) -> httpx2.Client:
-        """Make a client that keeps its connection open."""
-        return httpx2.Client(
-            base_url=f"http://{V4}:{self._port}", verify=NO_TLS, trust_env=False, timeout=30, limits=KEPT_OPEN
-        )
+    @property
+    def gateway_url(self) -> str:
+        """Where it serves."""
+        return f"http://{V4}:{self._port}"
 
     @asynccontextmanager
     async def supervised(self, binary: Path | None = None, drain: float = DRAINS_LONG) -> AsyncIterator[EnvoyProcess]:
@@ -104,7 +103,7 @@ class Gateway:
 
     async def _serves(self, client: httpx2.AsyncClient) -> bool:
         try:
-            return (await client.get(f"http://{V4}:{self._port}{self.path}")).status_code == 200
+            return (await client.get(self.gateway_url + self.path)).status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -164,7 +163,7 @@ def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes
     async def story(gateway: Gateway) -> None:
         async with gateway.supervised() as process, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
             first = process.pid
-            url = str(gateway.caller().base_url.join(f"{gateway.path}/stream"))
+            url = f"{gateway.gateway_url}{gateway.path}/stream"
             async with client.stream("GET", url) as answer:
                 lines = answer.aiter_lines()
                 assert await anext(lines) == "begun"
