@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 import structlog
+from holdfast.server.request_ids import RequestIds
 from starlette.requests import Request
 
 from databases import without
-from holdfast.rest.errors import unexpected_error
-from holdfast.server.middleware.request_ids import RequestIds
+from holdfast.rest.errors import answer_unexpected_error
 from rest.calls import PREFIX
 from serving import GET, publisher, until
 
@@ -100,7 +100,7 @@ async def read_the_body(scope, receive, _send):
 )
 def test_a_failure_outside_rest_and_pages_is_logged_once(app, status, ours, of_server, caplog):
     async def run():
-        async with publisher(RequestIds(app, unexpected_error)) as server:
+        async with publisher(RequestIds(app, answer_unexpected_error)) as server:
             return await server.ask(CLOSING)
 
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
@@ -115,7 +115,7 @@ def test_a_failure_outside_rest_and_pages_is_logged_once(app, status, ours, of_s
 
 def test_a_client_that_goes_away_is_not_an_error(caplog):
     async def run():
-        async with publisher(RequestIds(read_the_body, unexpected_error)) as server:
+        async with publisher(RequestIds(read_the_body, answer_unexpected_error)) as server:
             _, writer = await server.connect()
             writer.write(CLOSING.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\nhalf"))
             await until(lambda: server.server.acceptor.open)

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI
 
 from holdfast.rest import errors, self_description
 from holdfast.rest.access import audit_events, calendar_feed, oauth, own_account, tokens, users
-from holdfast.rest.access.senders import sender as sender
+from holdfast.rest.access.senders import find_sender as find_sender
 from holdfast.rest.attention import attention
 from holdfast.rest.catalog import (
     apis,
@@ -19,8 +19,8 @@ from holdfast.rest.catalog import (
     validation,
 )
 from holdfast.rest.compatibility import empty_lists, generated_keys
+from holdfast.rest.errors import answer_unexpected_error as answer_unexpected_error
 from holdfast.rest.errors import refuse as refuse
-from holdfast.rest.errors import unexpected_error as unexpected_error
 from holdfast.rest.failures import acknowledgements, endpoint_health, failures
 from holdfast.rest.gateways import control_planes, groups
 from holdfast.rest.gateways import gateways as enrolled_gateways
@@ -52,7 +52,7 @@ def create_door(runtime: Runtime) -> FastAPI:
         openapi_url=self_description.URL,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=self_description.operation_id,
+        generate_unique_id_function=self_description.name_operation,
     )
     door.state.runtime = runtime
     strict = [Depends(refuse_unknown_inputs)]

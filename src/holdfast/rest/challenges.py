@@ -10,7 +10,7 @@ BASIC = 'Basic realm="Holdfast", charset="UTF-8"'
 BEARER = 'Bearer realm="Holdfast"'
 
 
-def challenges(request: Request, error: Exception) -> list[str]:
+def list_challenges(request: Request, error: Exception) -> list[str]:
     """Return the values of `WWW-Authenticate` for *error*, one for each scheme that would help."""
     match error:
         case CredentialsMissing():
@@ -20,8 +20,8 @@ def challenges(request: Request, error: Exception) -> list[str]:
         case TokenRefused():
             values = [f'{BEARER}, error="invalid_token", error_description="{error}"']
         case ScopeMissing(scopes=scopes):
-            wanted = f', scope="{" ".join(scopes)}"' if scopes else ""
-            values = [f'{BEARER}, error="insufficient_scope"{wanted}']
+            scope = f', scope="{" ".join(scopes)}"' if scopes else ""
+            values = [f'{BEARER}, error="insufficient_scope"{scope}']
         case _:
             return []
     # On "Basic", a browser would open its own password prompt above the page whose script sent the request.

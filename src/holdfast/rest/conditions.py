@@ -16,7 +16,7 @@ _TAG = re.compile(r'(W/)?"([^"]*)"')
 _OF_V1 = "-v1"  # ends the tags of APIs as v1 represents them (RFC 9110, section 8.8.3)
 
 
-def if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
+def read_if_match(value: Annotated[str | None, Header(alias="If-Match")] = None) -> Expected:
     """
     Return the tags in If-Match, one of which must be the current one; None if there is no condition.
 
@@ -32,15 +32,15 @@ class Unless:
 
     def __init__(self, response: Response, value: Annotated[str | None, Header(alias="If-None-Match")] = None) -> None:
         self._response = response
-        self._known = {tag for _, tag in _TAG.findall(value or "")}
+        self._tags = {tag for _, tag in _TAG.findall(value or "")}
         self._any = value is not None and value.strip() == "*"
 
-    def known(self, tag: str) -> None:
+    def send_tag(self, tag: str) -> None:
         """Send *tag* with the response, or respond 304 if the client already has it."""
-        quoted = quote_tag(tag)
-        if self._any or tag in self._known:
-            raise HTTPException(304, headers={"ETag": quoted})
-        self._response.headers["ETag"] = quoted
+        value = quote_tag(tag)
+        if self._any or tag in self._tags:
+            raise HTTPException(304, headers={"ETag": value})
+        self._response.headers["ETag"] = value
 
 
 def tag_api(full_api: FullApi) -> str:
@@ -54,5 +54,5 @@ def quote_tag(tag: str) -> str:
     return f'"{tag}"'
 
 
-IfMatch = Annotated[Expected, Depends(if_match)]
+IfMatch = Annotated[Expected, Depends(read_if_match)]
 IfNoneMatch = Annotated[Unless, Depends(Unless)]

@@ -27,7 +27,7 @@ from holdfast.apis.wso2_wording import ALREADY_EXISTS, CERTIFICATE_EXPIRED
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.gateway_certificates import UnusableRequest
 from holdfast.refusals import Busy, Refusal, TryLater
-from holdfast.rest.challenges import challenges
+from holdfast.rest.challenges import list_challenges
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.services.errors import (
     AlreadyExists,
@@ -154,15 +154,15 @@ async def refuse(request: Request, problem: Problem, text: str, headers: Mapping
 def install(app: FastAPI) -> None:
     """Install handlers in *app* for the errors of the layers below."""
     for kind in PROBLEMS:
-        app.add_exception_handler(kind, domain_error)
+        app.add_exception_handler(kind, answer_domain_error)
     for kind in (StoreFull, StoreReadOnly, OSError):
-        app.add_exception_handler(kind, _not_saved)
-    app.add_exception_handler(RequestValidationError, _invalid_request)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, unexpected_error)
+        app.add_exception_handler(kind, _answer_not_saved)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, answer_unexpected_error)
 
 
-def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
+def build_body_error(error: ValidationError, *where: str) -> RequestValidationError:
     """Return the error for an invalid document within the body, in the field *where*, such as "file"."""
     if error.error_count() > MAX_ERRORS:  # writing them all could take long
         text = f"It has {error.error_count():,} errors. Compare it with this operation in /openapi.json."
@@ -170,13 +170,13 @@ def invalid_body(error: ValidationError, *where: str) -> RequestValidationError:
     return RequestValidationError([invalid | {"loc": ("body", *where, *invalid["loc"])} for invalid in error.errors()])
 
 
-def details_of(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def list_details(errors: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the messages of a RequestValidationError's *errors*, by field."""
-    shown = islice(errors, MAX_ERRORS)
-    return {_field(invalid["loc"]): _write_message(invalid["type"], invalid["msg"]) for invalid in shown}
+    first_errors = islice(errors, MAX_ERRORS)
+    return {_name_field(invalid["loc"]): _write_message(invalid["type"], invalid["msg"]) for invalid in first_errors}
 
 
-async def domain_error(request: Request, error: Exception) -> JSONResponse:
+async def answer_domain_error(request: Request, error: Exception) -> JSONResponse:
     """Respond to an error of one of the kinds in PROBLEMS."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     headers = {}
@@ -185,34 +185,34 @@ async def domain_error(request: Request, error: Exception) -> JSONResponse:
     details = error.fields() if isinstance(error, Refusal) else {}
     text = write_public_text(error, reading=request.method in {"GET", "HEAD"})
     response = answer(request, problem, text, details, headers)
-    for challenge in challenges(request, error):
+    for challenge in list_challenges(request, error):
         response.headers.append("WWW-Authenticate", challenge)
     return response
 
 
-async def _not_saved(request: Request, error: Exception) -> JSONResponse:
+async def _answer_not_saved(request: Request, error: Exception) -> JSONResponse:
     failure = explain_unwritable(error)
     if failure is None:
         raise error
     log.error("nothing can be saved", reason=str(failure))
-    return await domain_error(request, failure)
+    return await answer_domain_error(request, failure)
 
 
-async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
     media_type = _find_expected_media_type(request)
     if media_type and any(invalid["loc"][0] == "body" for invalid in errors):
         problem = Problem(415, "unsupported-media-type", "Unsupported Media Type")
         text = f"Send the body as {media_type}."
         return answer(request, problem, text, {"Content-Type": text})
-    details = details_of(errors)
+    details = list_details(errors)
     if any(invalid["type"] == "json_invalid" for invalid in errors):
         details = {"body": "It isn't valid JSON. Look for a missing quote, comma or bracket."}
     description = " ".join(f"{field}: {text.rstrip('.')}." for field, text in details.items())
     return answer(request, Problem(400, "invalid-request", "Bad Request"), description, details)
 
 
-def _field(location: Sequence[str | int]) -> str:
+def _name_field(location: Sequence[str | int]) -> str:
     # Parts with this prefix are names of alternatives, which the sender doesn't know.
     parts = [part for part in map(str, location[1:]) if not part.startswith(ALTERNATIVE)]
     return ".".join(parts)[:MAX_FIELD] or "body"
@@ -236,10 +236,10 @@ def _write_message(kind: str, message: str) -> str:
     return message
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is installed only for these
     if isinstance(error.__cause__, OSError):  # a body that doesn't fit into memory is written to a file
-        return await _not_saved(request, error.__cause__)
+        return await _answer_not_saved(request, error.__cause__)
     if error.status_code == HTTPStatus.NOT_MODIFIED:
         return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     phrase = HTTPStatus(error.status_code).phrase
@@ -247,7 +247,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return answer(request, problem, str(error.detail), {}, dict(error.headers or {}))
 
 
-async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
+async def answer_unexpected_error(request: Request, error: Exception) -> JSONResponse:
     """Respond to an unexpected error with the request ID under which it is logged (`request_ids`), and nothing else."""
     del error
     request_id = request.state.request_id

@@ -18,7 +18,7 @@ from holdfast.services.access.context import Context
 
 MAX_PROBLEMS = 20  # a request may have thousands of parameters, each with a sentence in the response
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-Takes = dict[str, Any]  # name -> type
+InputTypes = dict[str, Any]  # name -> type
 
 
 def _require_date(value: object) -> object:
@@ -31,13 +31,13 @@ def _require_date(value: object) -> object:
 Time = Annotated[AwareDatetime, BeforeValidator(_require_date)]
 
 
-def ignores(**parameters: str) -> dict[str, Any]:
+def declare_ignored(**parameters: str) -> dict[str, Any]:
     """Return the `openapi_extra` of a route for parameters that WSO2's clients send and that have no effect here."""
-    described = [
+    entries = [
         {"name": name, "in": "query", "schema": {"type": "string"}, "description": f"Ignored: {why}"}
         for name, why in parameters.items()
     ]
-    return {"parameters": described}
+    return {"parameters": entries}
 
 
 async def refuse_unknown_inputs(request: Request, context: RequestContext) -> None:
@@ -52,23 +52,27 @@ async def refuse_unknown_inputs(request: Request, context: RequestContext) -> No
     if not isinstance(route, APIRoute):
         return
     extra = route.openapi_extra or {}
-    problems = _query_problems(request, route)
+    problems = _check_query(request, route)
     if _is_form(request) and (route.body_field is None or isinstance(route.body_field.field_info, params.Form)):
-        problems += _problems("form field", await _read_inputs(request, context, route), _form_fields(route, extra))
+        problems += _find_problems(
+            "form field", await _read_inputs(request, context, route), _list_form_fields(route, extra)
+        )
     if problems:
         raise RequestValidationError(problems[:MAX_PROBLEMS])
 
 
 def refuse_unknown_query(request: Request) -> None:
     """Reject query parameters that an operation without sign-in doesn't take. Raises RequestValidationError."""
-    if problems := _query_problems(request, request.scope["route"]):
+    if problems := _check_query(request, request.scope["route"]):
         raise RequestValidationError(problems[:MAX_PROBLEMS])
 
 
-def _query_problems(request: Request, route: APIRoute) -> list[dict[str, Any]]:
-    described = (route.openapi_extra or {}).get("parameters", [])
-    query = _list_declared_inputs(route.dependant, "query_params") | {parameter["name"]: str for parameter in described}
-    return list(_problems("query parameter", request.query_params.multi_items(), query))
+def _check_query(request: Request, route: APIRoute) -> list[dict[str, Any]]:
+    parameters = (route.openapi_extra or {}).get("parameters", [])
+    query = _list_declared_inputs(route.dependant, "query_params") | {
+        parameter["name"]: str for parameter in parameters
+    }
+    return list(_find_problems("query parameter", request.query_params.multi_items(), query))
 
 
 async def _read_inputs(request: Request, context: Context, route: APIRoute) -> Sequence[tuple[str, Any]]:
@@ -80,25 +84,25 @@ async def _read_inputs(request: Request, context: Context, route: APIRoute) -> S
         return form.multi_items()
 
 
-def _form_fields(route: APIRoute, extra: dict[str, Any]) -> Takes:
+def _list_form_fields(route: APIRoute, extra: dict[str, Any]) -> InputTypes:
     contents = extra.get("requestBody", {}).get("content", {})
-    described = [media["schema"]["properties"] for kind, media in contents.items() if kind in _FORMS]
-    return _list_declared_inputs(route.dependant, "body_params") | {name: str for names in described for name in names}
+    properties = [media["schema"]["properties"] for kind, media in contents.items() if kind in _FORMS]
+    return _list_declared_inputs(route.dependant, "body_params") | {name: str for names in properties for name in names}
 
 
-def _problems(kind: str, sent: Sequence[tuple[str, Any]], takes: Takes) -> Iterator[dict[str, Any]]:
-    offer = f"It accepts {', '.join(sorted(takes))}." if takes else "It accepts none."
-    for name, count in Counter(name for name, _ in sent).items():
-        if name not in takes:
-            yield _problem(kind, name, f"This operation has no such {kind}. {offer}")
+def _find_problems(kind: str, inputs: Sequence[tuple[str, Any]], types: InputTypes) -> Iterator[dict[str, Any]]:
+    offer = f"It accepts {', '.join(sorted(types))}." if types else "It accepts none."
+    for name, count in Counter(name for name, _ in inputs).items():
+        if name not in types:
+            yield _describe_problem(kind, name, f"This operation has no such {kind}. {offer}")
         elif count > 1:
-            yield _problem(kind, name, f"This {kind} was sent {count} times. Send it once.")
-    for name, value in sent:
-        if value == "" and bool in (takes.get(name), *get_args(takes.get(name))):
-            yield _problem(kind, name, f"This {kind} has no value. Send true or false.")
+            yield _describe_problem(kind, name, f"This {kind} was sent {count} times. Send it once.")
+    for name, value in inputs:
+        if value == "" and bool in (types.get(name), *get_args(types.get(name))):
+            yield _describe_problem(kind, name, f"This {kind} has no value. Send true or false.")
 
 
-def _problem(kind: str, name: str, text: str) -> dict[str, Any]:
+def _describe_problem(kind: str, name: str, text: str) -> dict[str, Any]:
     return {"loc": (kind, name), "type": "unexpected", "msg": text}
 
 
@@ -106,9 +110,9 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS
 
 
-def _list_declared_inputs(dependant: Dependant, kind: str) -> Takes:
+def _list_declared_inputs(dependant: Dependant, kind: str) -> InputTypes:
     """Return the inputs of a *kind* that a route and its dependencies declare."""
-    declared = {field.alias: field.field_info.annotation for field in getattr(dependant, kind)}
+    types = {field.alias: field.field_info.annotation for field in getattr(dependant, kind)}
     for dependency in dependant.dependencies:
-        declared |= _list_declared_inputs(dependency, kind)
-    return declared
+        types |= _list_declared_inputs(dependency, kind)
+    return types

@@ -16,12 +16,12 @@ Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET, description="The number of en
 DEFAULT_LIMIT = 25
 
 
-def pagination(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> Pagination:
+def paginate(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> Pagination:
     """Return the `pagination` member of a list; `next` and `previous` are empty if there is no such page."""
 
     def link(start: int) -> str:
-        filled = {name: value for name, value in filters.items() if value}
-        return f"{as_called(path)}?{urlencode({'limit': limit, 'offset': start} | filled)}"
+        parameters = {name: value for name, value in filters.items() if value}
+        return f"{as_called(path)}?{urlencode({'limit': limit, 'offset': start} | parameters)}"
 
     return {
         "offset": offset,

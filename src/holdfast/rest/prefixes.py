@@ -11,7 +11,7 @@ from holdfast.apis.publisher_paths import PREFIX as PREFIX
 
 _V1 = "/api/am/publisher/v1"
 OTHERS = (_V1, "/api/am/publisher/v2", "/api/am/publisher/v3", "/api/am/publisher")
-_called: ContextVar[str] = ContextVar("called", default=PREFIX)
+_prefix: ContextVar[str] = ContextVar("prefix", default=PREFIX)
 
 
 class Prefixes:
@@ -22,41 +22,41 @@ class Prefixes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rewrite the path to PREFIX, and `Location` to the prefix of the request."""
-        called = _prefix_of(scope["path"]) if scope["type"] == "http" else PREFIX
-        if called == PREFIX:
+        prefix = _find_prefix(scope["path"]) if scope["type"] == "http" else PREFIX
+        if prefix == PREFIX:
             await self._app(scope, receive, send)
             return
-        path = PREFIX + scope["path"].removeprefix(called)
+        path = PREFIX + scope["path"].removeprefix(prefix)
         raw = scope.get("raw_path")
         scope = {**scope, "path": path}
         if raw:
-            scope["raw_path"] = PREFIX.encode() + raw.removeprefix(called.encode())
-        token = _called.set(called)
+            scope["raw_path"] = PREFIX.encode() + raw.removeprefix(prefix.encode())
+        token = _prefix.set(prefix)
 
         async def relocate(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if "location" in headers:
-                    headers["location"] = headers["location"].replace(PREFIX, called, 1)
+                    headers["location"] = headers["location"].replace(PREFIX, prefix, 1)
             await send(message)
 
         try:
             await self._app(scope, receive, relocate)
         finally:
-            _called.reset(token)
+            _prefix.reset(token)
 
 
 def link(path: str) -> str:
     """Return *path*, which begins with PREFIX, with the prefix of the current request."""
-    return _called.get() + path.removeprefix(PREFIX)
+    return _prefix.get() + path.removeprefix(PREFIX)
 
 
 def is_v1() -> bool:
     """Return whether the current request has the prefix of WSO2's v1, some of whose members have another form."""
-    return _called.get() == _V1
+    return _prefix.get() == _V1
 
 
-def _prefix_of(path: str) -> str:
+def _find_prefix(path: str) -> str:
     if path == PREFIX or path.startswith(f"{PREFIX}/"):
         return PREFIX
     return next((other for other in OTHERS if path == other or path.startswith(f"{other}/")), PREFIX)

@@ -18,7 +18,7 @@ Date = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 ProgressWords = Annotated[str, WithJsonSchema({"type": "string", "enum": [progress.words for progress in Progress]})]
 
 
-def files(*media_types: str, description: str = "The file.") -> dict[int | str, dict[str, Any]]:
+def declare_files(*media_types: str, description: str = "The file.") -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that responds with a file."""
     schema = {"type": "string", "format": "binary"}
     return {200: {"description": description, "content": {kind: {"schema": schema} for kind in media_types}}}

@@ -71,7 +71,7 @@ _WITH_BODY = {
 _WITH_MATCH = {"412": "The object has changed since you read it."}
 
 
-def operation_id(route: APIRoute) -> str:
+def name_operation(route: APIRoute) -> str:
     """Return the name of an operation in generated clients: the name of its function."""
     is_second = route.methods == {"HEAD"}  # of a function that handles POST, too
     return f"head_{route.name}" if is_second else route.name
@@ -105,8 +105,8 @@ def _write_document(door: FastAPI) -> dict[str, Any]:
     components = document.setdefault("components", {})
     components["securitySchemes"] = _SECURITY_SCHEMES
     schemas = components.setdefault("schemas", {})
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM_SCHEMA
     for name, schema in schemas.items():
         _mark_files(schema)
@@ -166,10 +166,10 @@ def _complete(operation: dict[str, Any]) -> None:
     if "If-None-Match" in headers:
         responses["304"] = {"description": "The object is unchanged."}
     for status, description in errors.items():
-        responses.setdefault(status, _error(description))
-    responses["default"] = _error("Any other error.")
+        responses.setdefault(status, _describe_error(description))
+    responses["default"] = _describe_error("Any other error.")
 
 
-def _error(description: str) -> dict[str, Any]:
+def _describe_error(description: str) -> dict[str, Any]:
     kinds = ("application/json", "application/problem+json")
     return {"description": description, "content": {kind: {"schema": _PROBLEM} for kind in kinds}}

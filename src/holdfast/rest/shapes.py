@@ -49,13 +49,13 @@ def read_upload(upload: UploadFile) -> bytes:
 def download(request: Request, alias: str, certificates: Sequence[Certificate]) -> Response:
     """Respond with a file: DER for one certificate; PEM for several, or if the client accepts PEM."""
     accept = request.headers.get("accept", "")
-    wanted = next((kind for kind in _PEM_TYPES if kind in accept), None)
-    as_pem = wanted or len(certificates) > 1
+    pem_type = next((kind for kind in _PEM_TYPES if kind in accept), None)
+    as_pem = pem_type or len(certificates) > 1
     content = "".join(certificate.pem for certificate in certificates).encode() if as_pem else certificates[0].der
     disposition = f"attachment; filename*=UTF-8''{quote(alias, safe='')}.crt"
     if alias.isascii():
         disposition = f'attachment; filename="{alias}.crt"'
-    media_type = wanted or "application/octet-stream"
+    media_type = pem_type or "application/octet-stream"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
 
 

@@ -39,8 +39,8 @@ def create_asgi(
     """
     pages = web.create_door(runtime)
     doors = Doors(
-        Door(rest.create_door(runtime), rest.refuse, rest.unexpected_error, partial(rest.sender, runtime)),
-        Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.sender, runtime)),
+        Door(rest.create_door(runtime), rest.refuse, rest.answer_unexpected_error, partial(rest.find_sender, runtime)),
+        Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.find_sender, runtime)),
     )
     large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
     bounded = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from holdfast.services.runtime import Runtime
 from holdfast.web import api_docs, errors
 from holdfast.web.access import account, audit, sign_in, single_sign_on, tokens, users
-from holdfast.web.access.senders import sender as sender
+from holdfast.web.access.senders import find_sender as find_sender
 from holdfast.web.attention import home
 from holdfast.web.catalog import (
     apis,

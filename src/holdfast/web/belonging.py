@@ -24,9 +24,9 @@ def get_certificate_of(context: Context, api_id: str, alias: str) -> tuple[Api, 
     return api, entry
 
 
-def require_origin_of(api: Api, url: str, typed: Api | None = None) -> None:
-    """Raise InvalidField unless *api*, or the same API with *typed* endpoints, has one at the origin of *url*."""
-    if str(parse_endpoint(url).origin) not in _list_origins(api) | _list_origins(typed or api):
+def require_origin_of(api: Api, url: str, unsaved_api: Api | None = None) -> None:
+    """Raise InvalidField unless *api*, or *unsaved_api*, has an endpoint at the origin of *url*."""
+    if str(parse_endpoint(url).origin) not in _list_origins(api) | _list_origins(unsaved_api or api):
         message = (
             f"{api.name} {api.version} has no endpoint there. Choose one of its endpoints, or save this one first."
         )

@@ -19,13 +19,13 @@ def build_commands(request: Request, caller: Principal, action: str, **values: s
     would take a password as an argument, which other processes can read.
     """
     command, curl = _ACTIONS[action]
-    quoted = {name: quote(value) for name, value in values.items()}
-    quoted |= {f"{name}_url": percent_encoded(value, safe="") for name, value in values.items()}
-    quoted["body"] = quote(_BODIES.get(action, ""))
+    arguments = {name: quote(value) for name, value in values.items()}
+    arguments |= {f"{name}_url": percent_encoded(value, safe="") for name, value in values.items()}
+    arguments["body"] = quote(_BODIES.get(action, ""))
     rest = f"{str(request.base_url).rstrip('/')}{PREFIX}"
     return (
-        f"holdfast {command.format(**quoted)}" if command else "",
-        f"curl -u {quote(caller.name)} {curl.format(rest=rest, **quoted)}" if curl else "",
+        f"holdfast {command.format(**arguments)}" if command else "",
+        f"curl -u {quote(caller.name)} {curl.format(rest=rest, **arguments)}" if curl else "",
     )
 
 

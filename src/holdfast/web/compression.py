@@ -30,22 +30,23 @@ class CompressedFiles(StaticFiles):
         response.headers["vary"] = "accept-encoding"
         # Both encodings have one entity tag, so it is a weak one (RFC 9110, section 8.8.3).
         response.headers["etag"] = f"W/{response.headers['etag']}"
-        headers = Headers(scope=scope)
-        if response.status_code != 200 or "range" in headers or not _accepts_gzip(headers.get("accept-encoding", "")):
+        request_headers = Headers(scope=scope)
+        accept_encoding = request_headers.get("accept-encoding", "")
+        if response.status_code != 200 or "range" in request_headers or not _accepts_gzip(accept_encoding):
             return response
         content = await run_in_threadpool(_read_compressed, Path(response.path))
-        kept = {
+        headers = {
             name: value for name, value in response.headers.items() if name not in {"content-length", "accept-ranges"}
         }
-        return Response(content, 200, {**kept, "content-encoding": "gzip"})
+        return Response(content, 200, {**headers, "content-encoding": "gzip"})
 
 
-def _accepts_gzip(accepted: str) -> bool:
-    codings = {
+def _accepts_gzip(accept_encoding: str) -> bool:
+    weights = {
         coding.strip().lower(): "".join(weight.split())
-        for coding, _, weight in (choice.partition(";") for choice in accepted.split(","))
+        for coding, _, weight in (choice.partition(";") for choice in accept_encoding.split(","))
     }
-    return "gzip" in codings and codings["gzip"] not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return "gzip" in weights and weights["gzip"] not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
 
 
 def _read_compressed(path: Path) -> bytes:

@@ -48,8 +48,8 @@ def show(
     by_field = dict.fromkeys(fields, "") | dict(errors or {})
     template = "dialog/page.html"
     if wants_part(request):
-        kept = "dialog/_errors.html" if errors else "dialog/_outdated.html" if condition.has_failed else ""
-        template = kept or part or dialog
+        partial_template = "dialog/_errors.html" if errors else "dialog/_outdated.html" if condition.has_failed else ""
+        template = partial_template or part or dialog
     return render(
         request,
         template,
@@ -68,7 +68,7 @@ def finish(
     runtime: Runtime,
     context: Context,
     api: Api,
-    done: str,
+    notice: str,
     name: str,
     sections: Sequence[Section],
     *,
@@ -78,10 +78,10 @@ def finish(
     """
     Respond to a change with the Endpoints page or, for an open dialog, with the *sections* that may have changed.
 
-    *done* is a key of NOTICES, *name* its object. The dialog closes, or shows the template *then* with *values*.
+    *notice* is a key of NOTICES, *name* its object. The dialog closes, or shows the template *then* with *values*.
     """
     if not wants_part(request):
-        return notices.redirect(request, f"/apis/{api.id}/endpoints", done, name)
+        return notices.redirect(request, f"/apis/{api.id}/endpoints", notice, name)
     for section in sections:
         values |= section.read(runtime, context, api)
     response = render(
@@ -89,7 +89,7 @@ def finish(
         "dialog/_done.html",
         context=context,
         api=api,
-        done=notices.describe(done, name),
+        done=notices.describe(notice, name),
         sections=[section.template for section in sections],
         then=then,
         **values,

@@ -62,9 +62,9 @@ class Refused(Protocol):
         """A short phrase."""
 
 
-async def refuse(door: FastAPI, request: Request, refused: Refused, text: str, headers: Mapping[str, str]) -> Response:
+async def refuse(door: FastAPI, request: Request, refusal: Refused, text: str, headers: Mapping[str, str]) -> Response:
     """Answer a request that was rejected before it reached the pages, without reading the database."""
-    page = _write(_enter(door, request), refused.status, refused.title, text)
+    page = _write(_enter(door, request), refusal.status, refusal.title, text)
     page.headers.update(headers)
     return page
 
@@ -81,8 +81,8 @@ def _enter(door: FastAPI, request: Request) -> Request:
 async def sign_in_first(request: Request, error: Exception) -> Response:
     """Redirect to the sign-in page."""
     del error
-    wanted = request.url.path if request.method == "GET" and not wants_part(request) else "/"
-    address = "/sign-in?" + urlencode({"next": wanted})
+    path = request.url.path if request.method == "GET" and not wants_part(request) else "/"
+    address = "/sign-in?" + urlencode({"next": path})
     if wants_part(request):
         return Response(status_code=204, headers={"HX-Redirect": address})
     return RedirectResponse(address, 303)

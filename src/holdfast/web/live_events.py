@@ -27,7 +27,7 @@ Read = Callable[[Context], Any]
 """Returns the state as a JSON value. Raises NotFound if there is nothing to show anymore."""
 
 
-def stream_state(request: Request, runtime: Runtime, user: Principal, read: Read, pause: float = 0.0) -> Response:
+def stream_state(request: Request, runtime: Runtime, user: Principal, read_state: Read, pause: float = 0.0) -> Response:
     """
     Send the state now and after every change, at most every *pause* seconds, until the browser or the session is gone.
 
@@ -35,12 +35,12 @@ def stream_state(request: Request, runtime: Runtime, user: Principal, read: Read
     """
     if runtime.live_pages[user.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} live pages open, the maximum. Close some of them.", SECONDS)
-    events = write_events(request, runtime, user, read, pause)
+    events = write_events(request, runtime, user, read_state, pause)
     return StreamingResponse(events, media_type="text/event-stream")
 
 
 async def write_events(
-    request: Request, runtime: Runtime, user: Principal, read: Read, pause: float = 0.0
+    request: Request, runtime: Runtime, user: Principal, read_state: Read, pause: float = 0.0
 ) -> AsyncIterator[str]:
     """Yield the events of `stream_state`."""
     observer = runtime.groups.observe()
@@ -49,7 +49,7 @@ async def write_events(
     try:
         while True:
             observer.clear()
-            state = await asyncio.to_thread(_read_state, runtime, user, read)
+            state = await asyncio.to_thread(_read_state, runtime, user, read_state)
             if state != latest:
                 latest = state
                 yield f"data: {json.dumps(state)}\n\n"
@@ -69,7 +69,7 @@ async def write_events(
             del runtime.live_pages[user.account]
 
 
-def _read_state(runtime: Runtime, user: Principal, read: Read) -> Any:
+def _read_state(runtime: Runtime, user: Principal, read_state: Read) -> Any:
     """Read the current state in a separate transaction, so that none stays open until the next change."""
     with RequestStore(runtime.store) as store:
-        return read(Context(store, user, runtime.now(), runtime.asks_callers))
+        return read_state(Context(store, user, runtime.now(), runtime.asks_callers))

@@ -87,30 +87,30 @@ NOTICE_COOKIE = "holdfast_notice"
 _LASTS = 60  # seconds until the browser has followed the redirect
 
 
-def describe(done: str, name: str) -> str:
-    """Write the message about *done*, a key of NOTICES."""
-    return NOTICES[done].format(name=name)
+def describe(notice: str, name: str) -> str:
+    """Write the message about *notice*, a key of NOTICES."""
+    return NOTICES[notice].format(name=name)
 
 
-def redirect(request: Request, path: str, done: str, name: str = "", **query: list[str]) -> Response:
-    """Send the browser to *path*, where the page shows what was *done* to the object called *name*."""
-    address = f"{path}?{urlencode({'done': done} | query, doseq=True)}"
+def redirect(request: Request, path: str, notice: str, name: str = "", **query: list[str]) -> Response:
+    """Send the browser to *path*, where the page shows the *notice* about the object *name*."""
+    address = f"{path}?{urlencode({'done': notice} | query, doseq=True)}"
     if request.headers.get("hx-request") == "true":  # for htmx, a redirect would only replace a part of the page
         response = Response(status_code=204, headers={"HX-Redirect": address})
     else:
         response = RedirectResponse(address, 303)
     secure = request.url.scheme == "https"
-    value = quote(f"{done}:{name}", safe="")
+    value = quote(f"{notice}:{name}", safe="")
     response.set_cookie(NOTICE_COOKIE, value, max_age=_LASTS, httponly=True, samesite="lax", secure=secure)
     return response
 
 
 def read_notice(request: Request) -> str | None:
     """Write the message that this page shows; None if there is none, or if it was shown before."""
-    done, _, name = unquote(request.cookies.get(NOTICE_COOKIE, "")).partition(":")
-    if done not in NOTICES or done != request.query_params.get("done"):
+    notice, _, name = unquote(request.cookies.get(NOTICE_COOKIE, "")).partition(":")
+    if notice not in NOTICES or notice != request.query_params.get("done"):
         return None
-    return describe(done, name)
+    return describe(notice, name)
 
 
 def forget_notice(response: Response) -> None:

@@ -31,12 +31,12 @@ def number_pages(of: str, path: str, number: int, size: int, total: int, **query
     Addresses are those of *path* with *query*; parameters without a value are left out.
     """
     pages = max(1, -(-total // size))
-    given = {name: value for name, value in query.items() if value}
+    parameters = {name: value for name, value in query.items() if value}
     return Page(
         of,
         f"Page {number:,} of {pages:,}",
-        _write_address(path, given, number - 1) if 1 < number <= pages else None,
-        _write_address(path, given, number + 1) if number < pages else None,
+        _write_address(path, parameters, number - 1) if 1 < number <= pages else None,
+        _write_address(path, parameters, number + 1) if number < pages else None,
     )
 
 

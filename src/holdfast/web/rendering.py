@@ -109,8 +109,8 @@ def describe_difference(failure: Failure) -> str:
     if probe is None or probe.difference is None:
         return ""
     difference = probe.difference
-    expected, presented = abbreviate_fingerprints(difference.expected), abbreviate_fingerprints(difference.presented)
-    return f"Mismatch in {difference.field}: expected {expected}; presented {presented}"
+    expected, actual = abbreviate_fingerprints(difference.expected), abbreviate_fingerprints(difference.presented)
+    return f"Mismatch in {difference.field}: expected {expected}; presented {actual}"
 
 
 @pass_context
@@ -160,12 +160,12 @@ _environment.globals |= {
     "is_fingerprint": is_fingerprint,
 }
 _environment.filters |= {
-    "grouped": write_digits,
-    "abbreviated": abbreviate_fingerprints,
+    "digits": write_digits,
+    "abbreviate": abbreviate_fingerprints,
     "hex": write_hex,
     "keep_port": _keep_port,
-    "marked_up": _mark_up,
+    "mark_up": _mark_up,
     "segment": _escape_segment,
-    "seen": describe_sightings,
+    "sightings": describe_sightings,
     "difference": describe_difference,
 }

@@ -45,10 +45,10 @@ class _VersionedFiles(CompressedFiles):
         script, query = _SCRIPT.fullmatch(path), scope["query_string"].decode("latin-1")
         name = f"js/{script[1]}" if script else path
         response = await super().get_response(name, scope)
-        requested = f"/static/{path}?{query}" if query else f"/static/{path}"
+        url = f"/static/{path}?{query}" if query else f"/static/{path}"
         # Only if the URL has the version of this content. During an upgrade, the page can be from a control plane with
         # another version, and browsers would keep this content as that of the page for a year.
-        is_same = response.status_code in {200, 304} and requested == get_static_url(name)
+        is_same = response.status_code in {200, 304} and url == get_static_url(name)
         response.headers["cache-control"] = FOREVER if is_same else "no-cache"
         return response
 

@@ -22,7 +22,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit
 from holdfast.rest.prefixes import link
-from holdfast.rest.responses import files
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.services.access import audit_log
 from holdfast.services.access.audit_objects import ACTIONS, ObjectKind, list_changes
@@ -35,7 +35,7 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UT
 Format = Literal["jsonlines", "csv"]
 
 
-def _filter(
+def _read_filter(
     start: Annotated[
         Time | None, Query(alias="from", ge=_FIRST, le=_LAST, description="Only events at this time or later.")
     ] = None,
@@ -52,13 +52,13 @@ def _filter(
     return Filter(start, end, user, actions, (subject,) if subject else (), query.strip())
 
 
-Wanted = Annotated[Filter, Depends(_filter)]
+Criteria = Annotated[Filter, Depends(_read_filter)]
 Before = Annotated[str, Query(description="Only events before this place, from `pagination.next`.")]
 
 
 @router.get("")
 def list_events(
-    request: Request, context: RequestContext, wanted: Wanted, limit: Limit = DEFAULT_LIMIT, before: Before = ""
+    request: Request, context: RequestContext, criteria: Criteria, limit: Limit = DEFAULT_LIMIT, before: Before = ""
 ) -> AuditEvents:
     """
     List audit events.
@@ -67,7 +67,7 @@ def list_events(
     it is empty on the last page. `number`, `hash` and `previousHash` are null while an event isn't part of the hash
     chain yet.
     """
-    events = audit_log.list_events(context, wanted, _read_place(before), limit + 1)
+    events = audit_log.list_events(context, criteria, _read_place(before), limit + 1)
     following = ""
     if len(events) > limit:
         events = events[:limit]
@@ -97,11 +97,11 @@ def get_chain(context: RequestContext) -> AuditChain:
     }
 
 
-@router.get("/export", response_class=StreamingResponse, responses=files("application/jsonl", "text/csv"))
+@router.get("/export", response_class=StreamingResponse, responses=declare_files("application/jsonl", "text/csv"))
 def export(
     runtime: CurrentRuntime,
     context: RequestContext,
-    wanted: Wanted,
+    criteria: Criteria,
     form: Annotated[Format, Query(alias="format", description="The format of the file.")] = "jsonlines",
 ) -> StreamingResponse:
     """
@@ -111,16 +111,16 @@ def export(
     `holdfast audit verify` can verify; with `csv`, a table in which no cell is a formula.
     """
     # The transaction of the request ends before the response is sent.
-    events = audit_log.stream_events(replace(context, store=runtime.store), wanted)
+    events = audit_log.stream_events(replace(context, store=runtime.store), criteria)
     write: Callable[[Iterable[LoggedEvent]], str] = _write_csv if form == "csv" else _write_json_lines
     head = write_rows([_COLUMNS]) if form == "csv" else ""
     name = f"audit-{context.now:%Y%m%dT%H%M%SZ}.{'csv' if form == 'csv' else 'jsonl'}"
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_pieces(head, events, write), media_type=media_type, headers=headers)
+    return StreamingResponse(_write_pieces(head, events, write), media_type=media_type, headers=headers)
 
 
-def _pieces(
+def _write_pieces(
     head: str, batches: Iterator[list[LoggedEvent]], write: Callable[[Iterable[LoggedEvent]], str]
 ) -> Iterator[str]:
     if head:
@@ -136,8 +136,8 @@ def _write_json_lines(events: Iterable[LoggedEvent]) -> str:
     return "".join(f"{json.dumps(event.members)}\n" for event in events)
 
 
-def _describe(logged: LoggedEvent) -> responses.AuditEvent:
-    members = logged.members
+def _describe(entry: LoggedEvent) -> responses.AuditEvent:
+    members = entry.members
     return {
         "number": members["number"],
         "time": members["time"],
@@ -150,7 +150,7 @@ def _describe(logged: LoggedEvent) -> responses.AuditEvent:
         "details": members["details"],
         "changes": [
             {"name": change.name, "before": list(change.before), "after": list(change.after)}
-            for change in list_changes(logged.event)
+            for change in list_changes(entry.event)
         ],
         "chainedLater": members["chainedLater"],
         "previousHash": members["previousHash"],

@@ -33,35 +33,35 @@ async def context(request: Request) -> AsyncIterator[Context]:
     runtime = get_runtime(request)
 
     async def identify(store: Transactions) -> Principal:
-        return await user_of_request(runtime, store, request)
+        return await authenticate(runtime, store, request)
 
     async with runtime.context(identify, request.state.count_as) as of_request:
         yield of_request
 
 
-async def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
+async def authenticate(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     """Authenticate the user of a request, which may not have been routed yet. Raises like `context`."""
     address = address_of(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
-        return principal_of(await _user_by_password(runtime, store, request, address), address)
-    user = await run_in_threadpool(_user_of_token, runtime, store, request)
+        return principal_of(await _check_password(runtime, store, request, address), address)
+    user = await run_in_threadpool(_check_token, runtime, store, request)
     return replace(user, address=address)
 
 
-async def _user_by_password(runtime: Runtime, store: Transactions, request: Request, address: str) -> User:
+async def _check_password(runtime: Runtime, store: Transactions, request: Request, address: str) -> User:
     failures = runtime.accounts.failures
     with failures.watch(Way.BASIC, address):
-        name, password = _basic(request.headers["authorization"].partition(" ")[2])
+        name, password = _read_basic(request.headers["authorization"].partition(" ")[2])
     with failures.watch(Way.BASIC, address, name):
         return await runtime.accounts.sign_in(store, name, password, address, runtime.now())
 
 
-def _user_of_token(runtime: Runtime, store: Transactions, request: Request) -> Principal:
+def _check_token(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
-        script = token_principal(store, bearer(request), runtime.now())
+        script = token_principal(store, read_bearer(request), runtime.now())
         if script is None:
-            name = find_token_owner(store, bearer(request))
+            name = find_token_owner(store, read_bearer(request))
             runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script
@@ -72,13 +72,13 @@ def _user_of_token(runtime: Runtime, store: Transactions, request: Request) -> P
     return user
 
 
-def bearer(request: Request) -> str:
+def read_bearer(request: Request) -> str:
     """Return the bearer token of a request, empty if it has none."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else ""
 
 
-def _basic(credentials: str) -> tuple[str, str]:
+def _read_basic(credentials: str) -> tuple[str, str]:
     try:
         name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
     except ValueError as error:  # not base64, ASCII or UTF-8
@@ -89,6 +89,6 @@ def _basic(credentials: str) -> tuple[str, str]:
 
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
-Bearer = Annotated[str, Depends(bearer)]
+Bearer = Annotated[str, Depends(read_bearer)]
 # The transaction that a request reads in ends before its response is sent, however slowly the client reads it.
 RequestContext = Annotated[Context, Depends(context, scope="function")]

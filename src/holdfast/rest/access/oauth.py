@@ -173,14 +173,14 @@ def end_token(
 def _authenticate(request: Request, runtime: Runtime, client_id: str, client_secret: str) -> Application:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme:
-        client_id, client_secret = _basic(credentials) if scheme.lower() == "basic" else ("", "")
+        client_id, client_secret = _read_basic(credentials) if scheme.lower() == "basic" else ("", "")
     address = address_of(request)
     return oauth.authenticate_application(
         runtime.store, runtime.accounts, client_id, client_secret, address, runtime.now()
     )
 
 
-def _basic(credentials: str) -> tuple[str, str]:
+def _read_basic(credentials: str) -> tuple[str, str]:
     """Decode ID and secret, each URL-encoded as in a form (RFC 6749, section 2.3.1)."""
     try:
         name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")

@@ -91,9 +91,9 @@ def _describe(token: Token) -> responses.Token:
         "scopes": list(token.scopes),
         "createdTime": token.created_at.isoformat(),
         "expiresTime": token.expires_at.isoformat(),
-        "lastUsedDate": _day(token.used_on),
+        "lastUsedDate": _write_day(token.used_on),
     }
 
 
-def _day(moment: datetime | None) -> str | None:
+def _write_day(moment: datetime | None) -> str | None:
     return moment.date().isoformat() if moment else None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from holdfast.rest.access import responses
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import NewOrganization, Organizations, Users
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access import users
@@ -62,7 +62,7 @@ def list_users(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Of
     return {
         "count": len(page),
         "list": [describe_user(user) for user in page],
-        "pagination": pagination(f"{PREFIX}/users", {}, offset, limit, total),
+        "pagination": paginate(f"{PREFIX}/users", {}, offset, limit, total),
     }
 
 
@@ -92,8 +92,8 @@ def change_user(context: RequestContext, name: str, body: UserChange) -> respons
 
     Changes the user's roles, or disables or enables the user. One admin who can sign in always remains.
     """
-    changed = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
-    return describe_user(changed)
+    account = users.change_user(context, name, roles=body.roles, disabled=body.disabled)
+    return describe_user(account)
 
 
 @router.put("/users/{name}/password", status_code=204)

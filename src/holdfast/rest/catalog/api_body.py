@@ -123,11 +123,11 @@ class ApiChange(BaseModel):
     @property
     def members(self) -> dict[str, Any]:
         """The members to store: those that were sent, without the URLs and settings of endpoints."""
-        sent = self.model_dump(by_alias=True, exclude_unset=True)
-        sent.pop(OLDER_SECURITY, None)
-        if config := sent.get("endpointConfig"):
+        members = self.model_dump(by_alias=True, exclude_unset=True)
+        members.pop(OLDER_SECURITY, None)
+        if config := members.get("endpointConfig"):
             remove_known(config)
-        return sent
+        return members
 
     def refuse_unknown_type(self) -> None:
         """Raise InvalidField for a type of endpoint that gateways don't support."""

@@ -15,14 +15,14 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, ApiChange, ApiChangeAnswer, ApiListAnswer
 from holdfast.rest.catalog.description import describe_api, summarize_api
-from holdfast.rest.catalog.endpoint_config import FALLBACK, in_rest_words
+from holdfast.rest.catalog.endpoint_config import FALLBACK, rename_fields
 from holdfast.rest.catalog.searches import read_query
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag, tag_api
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures.failures import describe_failure
 from holdfast.rest.failures.responses import FailuresOfApi
-from holdfast.rest.inputs import ignores
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.inputs import declare_ignored
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import is_v1
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
@@ -90,7 +90,7 @@ def list_apis(
     return {
         "count": len(page),
         "list": entries,
-        "pagination": pagination(f"{PREFIX}/apis", filters, offset, limit, total),
+        "pagination": paginate(f"{PREFIX}/apis", filters, offset, limit, total),
     }
 
 
@@ -98,7 +98,7 @@ def list_apis(
     "",
     status_code=201,
     responses={201: {"model": ApiAnswer}},
-    openapi_extra=ignores(openAPIVersion="a definition that is uploaded later includes its version."),
+    openapi_extra=declare_ignored(openAPIVersion="a definition that is uploaded later includes its version."),
 )
 def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, response: Response) -> dict[str, Any]:
     """
@@ -110,7 +110,7 @@ def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, 
         securities = seal_drafts(context, runtime.sealing, body.securities)
         full_api = apis.create_full_api(context, body.draft(securities))
     except InvalidFields as error:
-        raise in_rest_words(error) from error
+        raise rename_fields(error) from error
     return answer_created(context, full_api, response)
 
 
@@ -118,7 +118,7 @@ def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, 
     "/copy-api",
     status_code=201,
     responses={201: {"model": ApiAnswer}},
-    openapi_extra=ignores(serviceVersion="there is no service catalog."),
+    openapi_extra=declare_ignored(serviceVersion="there is no service catalog."),
 )
 def copy_api(
     context: RequestContext,
@@ -138,8 +138,8 @@ def copy_api(
 
     Copies everything else from the API, including its definition. The copy has the state `CREATED`.
     """
-    known = api_names.resolve_id(context, api_id)
-    full_api = copies.copy_api(context, known, new_version, is_default=default_version)
+    source_id = api_names.resolve_id(context, api_id)
+    full_api = copies.copy_api(context, source_id, new_version, is_default=default_version)
     return answer_created(context, full_api, response)
 
 
@@ -153,12 +153,12 @@ def get_api(context: RequestContext, api_id: str, unless: IfNoneMatch) -> dict[s
     try:
         full_api = apis.get_full_api(context, api_id)
     except NotFound:
-        if (described_revision := revisions.get_as_api(context, api_id)) is None:
+        if (revision := revisions.get_as_api(context, api_id)) is None:
             raise
-        unless.known(tag_api(described_revision))
-        answer = _answer(context, described_revision)
-        return answer | {"id": api_id, "revisionedApiId": described_revision.api.id}
-    unless.known(tag_api(full_api))
+        unless.send_tag(tag_api(revision))
+        answer = _answer(context, revision)
+        return answer | {"id": api_id, "revisionedApiId": revision.api.id}
+    unless.send_tag(tag_api(full_api))
     return _answer(context, full_api)
 
 
@@ -196,7 +196,7 @@ def update_api(
     """
     body.refuse_unknown_type()
     try:
-        changed = apis.change_api(
+        change = apis.change_api(
             context,
             api_id,
             description=body.description,
@@ -209,10 +209,10 @@ def update_api(
             delete_unused=delete_unused,
         )
     except InvalidFields as error:
-        raise in_rest_words(error) from error
-    response.headers["ETag"] = quote_tag(tag_api(changed.full_api))
-    answer = _answer(context, changed.full_api)
-    return answer if changed.trust == TrustOutcome() else {**answer, **_write_outcome(changed.trust)}
+        raise rename_fields(error) from error
+    response.headers["ETag"] = quote_tag(tag_api(change.full_api))
+    answer = _answer(context, change.full_api)
+    return answer if change.trust == TrustOutcome() else {**answer, **_write_outcome(change.trust)}
 
 
 @router.delete("/{api_id}", response_class=Response, responses=_MAYBE_LEFT)
@@ -250,7 +250,7 @@ def _write_outcome(outcome: TrustOutcome) -> responses.LeftBehind:
     return {"unusedTrust": _write_unused(outcome.unused_trust), "deletedTrust": _write_unused(outcome.deleted_trust)}
 
 
-def _write_unused(unused: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
+def _write_unused(trusts: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
     return [
         {
             "origin": trust.origin,
@@ -258,5 +258,5 @@ def _write_unused(unused: Sequence[UnusedTrust]) -> list[responses.UnusedTrust]:
             "trustSettings": trust.settings is not None,
             "clientCertificate": trust.identity is not None,
         }
-        for trust in unused
+        for trust in trusts
     ]

@@ -15,10 +15,10 @@ from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields,
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody
 from holdfast.rest.catalog.apis import answer_created
-from holdfast.rest.catalog.endpoint_config import in_rest_words
+from holdfast.rest.catalog.endpoint_config import rename_fields
 from holdfast.rest.catalog.responses import UnusedPart, ValidatedDefinition
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
-from holdfast.rest.errors import PREFIX, invalid_body
+from holdfast.rest.errors import PREFIX, build_body_error
 from holdfast.rest.router import Router
 from holdfast.services.catalog import definitions
 from holdfast.services.credentials.sealing import seal_drafts
@@ -54,12 +54,12 @@ def import_openapi(
     definition = read_definition(_read_data(file, inline, url))
     try:
         draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
-        imported = definitions.import_definition(context, definition, draft)
+        result = definitions.import_definition(context, definition, draft)
     except InvalidFields as error:
-        raise in_rest_words(error) from error
-    answer = answer_created(context, imported.full_api, response)
-    unused = _write_unused(imported.unused_servers)
-    return answer | {"unusedInDefinition": unused} if unused else answer
+        raise rename_fields(error) from error
+    answer = answer_created(context, result.full_api, response)
+    parts = _write_unused(result.unused_servers)
+    return answer | {"unusedInDefinition": parts} if parts else answer
 
 
 @router.post("/validate-openapi", tags=["Validation"])
@@ -81,7 +81,7 @@ def validate_openapi(
         definition = read_definition(data)
     except InvalidDefinition as error:
         return {"isValid": False, "errors": [{"code": "definition", "message": problem} for problem in error.problems]}
-    validated: ValidatedDefinition = {
+    result: ValidatedDefinition = {
         "isValid": True,
         "info": {
             "name": definition.name,
@@ -93,11 +93,11 @@ def validate_openapi(
         },
         "errors": [],
     }
-    if unused := _write_unused(definitions.list_unused_servers(definition)):
-        validated["unusedInDefinition"] = unused
+    if parts := _write_unused(definitions.list_unused_servers(definition)):
+        result["unusedInDefinition"] = parts
     if return_content:
-        validated["content"] = data.decode("utf-8-sig")
-    return validated
+        result["content"] = data.decode("utf-8-sig")
+    return result
 
 
 @router.get("/{api_id}/swagger")
@@ -108,7 +108,7 @@ def get_swagger(runtime: CurrentRuntime, context: RequestContext, api_id: str, u
     Returns the stored definition as JSON, or one that is generated from the API's operations.
     """
     text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
-    unless.known(make_text_tag(text))
+    unless.send_tag(make_text_tag(text))
     return definitions.load_definition(text)
 
 
@@ -136,8 +136,8 @@ def put_swagger(
     return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
 
 
-def _write_unused(unused: Iterable[Unused]) -> list[UnusedPart]:
-    return [{"what": part.what, "why": part.why} for part in unused]
+def _write_unused(parts: Iterable[Unused]) -> list[UnusedPart]:
+    return [{"what": part.what, "why": part.why} for part in parts]
 
 
 def _read_data(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
@@ -153,15 +153,15 @@ def _read_data(file: UploadFile | None, text: TextOrFile, url: str) -> bytes:
     return data
 
 
-def _read_bytes(sent: TextOrFile) -> bytes:
-    return sent.encode(errors="surrogatepass") if isinstance(sent, str) else sent.file.read(MAX_BYTES + 1)
+def _read_bytes(content: TextOrFile) -> bytes:
+    return content.encode(errors="surrogatepass") if isinstance(content, str) else content.file.read(MAX_BYTES + 1)
 
 
-def _read_properties(sent: TextOrFile) -> ImportBody:
-    data = _read_bytes(sent)
+def _read_properties(content: TextOrFile) -> ImportBody:
+    data = _read_bytes(content)
     try:
         return ImportBody.model_validate(read_document(data) if data.strip() else {})
     except UnreadableDocument as error:
         raise InvalidField("additionalProperties", f"additionalProperties can't be read. {error}") from error
     except ValidationError as error:
-        raise invalid_body(error, "additionalProperties") from error
+        raise build_body_error(error, "additionalProperties") from error

@@ -56,17 +56,17 @@ def describe_api(full_api: FullApi) -> dict[str, Any]:
     api, members = full_api.api, full_api.members
     own = summarize_api(api, members.get("type")) | {"lastUpdatedTime": api.updated_at.isoformat()}
     own |= {"gatewayEnvironments": sorted(api.groups), "isRevision": api.revision > 0, "revisionId": api.revision}
-    unpinned = api.working_copy_groups
-    own |= {"workingCopyEnvironments": sorted(unpinned)}
+    groups = api.working_copy_groups
+    own |= {"workingCopyEnvironments": sorted(groups)}
     own |= {"isDefaultVersion": api.is_default}
-    if unobeyed := list_unobeyed(members):
-        own |= {"membersWithoutEffect": unobeyed}
+    if names := list_unobeyed(members):
+        own |= {"membersWithoutEffect": names}
     own |= {PROPERTIES: complete_properties(members.get(PROPERTIES))}
-    own |= {"endpointConfig": complete_endpoint_config(full_api)} | _older_security(api)
+    own |= {"endpointConfig": complete_endpoint_config(full_api)} | _write_older_security(api)
     return {**_DEFAULTS, **{name: value for name, value in members.items() if name != OLDER_SECURITY}, **own}
 
 
-def _older_security(api: Api) -> dict[str, Any]:
+def _write_older_security(api: Api) -> dict[str, Any]:
     """Return the member of version 1 for the security of the production endpoint, if that has it."""
     endpoint = api.production or api.sandbox
     security = endpoint.security if endpoint else None

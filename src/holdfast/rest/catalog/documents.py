@@ -23,8 +23,8 @@ from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.responses import ApiDocument, ApiDocuments, StoredFile
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.services.catalog import documents
 from holdfast.services.catalog.documents import Content
@@ -61,12 +61,12 @@ class DocumentBody(BaseModel):
         )
 
 
-@router.get("/{api_id}/thumbnail", response_class=Response, responses=files(*thumbnail.ENDINGS))
+@router.get("/{api_id}/thumbnail", response_class=Response, responses=declare_files(*thumbnail.ENDINGS))
 def get_thumbnail(context: RequestContext, api_id: str, unless: IfNoneMatch) -> Response:
     """Get the thumbnail of an API."""
     image = documents.get_thumbnail(context, api_id)
     tag = make_file_tag(image.content)
-    unless.known(tag)
+    unless.send_tag(tag)
     return Response(image.content, media_type=image.media_type, headers={**inline_headers(), "ETag": quote_tag(tag)})
 
 
@@ -93,12 +93,12 @@ def list_documents(
     context: RequestContext, api_id: str, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
 ) -> ApiDocuments:
     """List the documents of an API, ordered by name."""
-    every = documents.list_documents(context, api_id)
-    page = every[offset : offset + limit]
+    all_documents = documents.list_documents(context, api_id)
+    page = all_documents[offset : offset + limit]
     return {
         "count": len(page),
         "list": [_describe(document) for document in page],
-        "pagination": pagination(f"{PREFIX}/apis/{api_id}/documents", {}, offset, limit, len(every)),
+        "pagination": paginate(f"{PREFIX}/apis/{api_id}/documents", {}, offset, limit, len(all_documents)),
     }
 
 
@@ -109,9 +109,9 @@ def create_document(context: RequestContext, api_id: str, body: DocumentBody, re
 
     Upload the content of a `FILE` afterwards.
     """
-    created = documents.create_document(context, api_id, body.draft(), body.inline_content or "")
-    response.headers["Location"] = f"{PREFIX}/apis/{api_id}/documents/{created.document.id}"
-    return _answer(created, response)
+    content = documents.create_document(context, api_id, body.draft(), body.inline_content or "")
+    response.headers["Location"] = f"{PREFIX}/apis/{api_id}/documents/{content.document.id}"
+    return _answer(content, response)
 
 
 @router.post("/{api_id}/documents/validate", response_class=Response, responses=_EMPTY)
@@ -133,9 +133,9 @@ def get_document(
     context: RequestContext, api_id: str, document_id: str, unless: IfNoneMatch, response: Response
 ) -> ApiDocument:
     """Get a document of an API."""
-    stored = documents.get_document(context, api_id, document_id)
-    unless.known(make_document_tag(stored.document))
-    return _answer(stored, response)
+    content = documents.get_document(context, api_id, document_id)
+    unless.send_tag(make_document_tag(content.document))
+    return _answer(content, response)
 
 
 @router.put("/{api_id}/documents/{document_id}")
@@ -161,7 +161,8 @@ def delete_document(context: RequestContext, api_id: str, document_id: str) -> R
 @router.get(
     "/{api_id}/documents/{document_id}/content",
     response_class=Response,
-    responses=files("application/octet-stream", "text/plain") | {303: {"description": "The document is at a URL."}},
+    responses=declare_files("application/octet-stream", "text/plain")
+    | {303: {"description": "The document is at a URL."}},
 )
 def get_document_content(context: RequestContext, api_id: str, document_id: str, unless: IfNoneMatch) -> Response:
     """
@@ -169,18 +170,18 @@ def get_document_content(context: RequestContext, api_id: str, document_id: str,
 
     A text is `text/plain`, a file is a download, and a document at a URL is a redirection (303).
     """
-    stored = documents.get_document(context, api_id, document_id)
-    draft, name = stored.document.draft, stored.document.file_name
+    content = documents.get_document(context, api_id, document_id)
+    draft, name = content.document.draft, content.document.file_name
     if draft.source is DocumentSource.URL:
         return Response(status_code=303, headers={"Location": draft.url})
-    tag = make_file_tag(stored.data)
-    unless.known(tag)
+    tag = make_file_tag(content.data)
+    unless.send_tag(tag)
     headers = {"ETag": quote_tag(tag)}
     if draft.source.is_text:
-        return Response(stored.data, media_type="text/plain", headers=headers | inline_headers())
+        return Response(content.data, media_type="text/plain", headers=headers | inline_headers())
     if not name:
         raise NotFound("content of document", document_id)
-    return Response(stored.data, media_type=media_type_of(name), headers=headers | file_headers(name))
+    return Response(content.data, media_type=media_type_of(name), headers=headers | file_headers(name))
 
 
 @router.post("/{api_id}/documents/{document_id}/content")
@@ -204,12 +205,12 @@ def put_document_content(
     return _answer(documents.put_content(context, api_id, document_id, text, "", "inlineContent"), response)
 
 
-def _answer(stored: Content, response: Response) -> ApiDocument:
-    response.headers["ETag"] = quote_tag(make_document_tag(stored.document))
-    described = _describe(stored.document)
-    if stored.document.draft.source.is_text:
-        described["inlineContent"] = stored.data.decode()
-    return described
+def _answer(content: Content, response: Response) -> ApiDocument:
+    response.headers["ETag"] = quote_tag(make_document_tag(content.document))
+    answer = _describe(content.document)
+    if content.document.draft.source.is_text:
+        answer["inlineContent"] = content.data.decode()
+    return answer
 
 
 def _describe(document: Document) -> ApiDocument:

@@ -159,13 +159,13 @@ class EndpointConfigBody(BaseModel):
         if self.endpoint_type not in GROUP_TYPES:
             return groups
         check = Check()
-        sent = self.model_dump(by_alias=True)
+        members = self.model_dump(by_alias=True)
         for environment in ENVIRONMENTS:
             if endpoints := self.endpoints(environment):
                 first, *others = (endpoint.model_dump(include={"url", "weight", "priority"}) for endpoint in endpoints)
                 further = {"weight": first["weight"], "priority": first["priority"], "members": others}
-                read = partial(_read_group, sent, field=f"endpointConfig.{environment}.")
-                groups[environment] = check(read, further)
+                read_members = partial(_read_group, members, field=f"endpointConfig.{environment}.")
+                groups[environment] = check(read_members, further)
         check.finish()
         return groups
 
@@ -176,8 +176,8 @@ class EndpointConfigBody(BaseModel):
         for environment in ENVIRONMENTS:
             body = next(iter(self.endpoints(environment)), None)
             values = body.config.values if body and body.config else {}
-            read = partial(read_connection, field=f"endpointConfig.{environment}_endpoints.config.")
-            settings[environment] = check(read, values) or ConnectionSettings()
+            read_values = partial(read_connection, field=f"endpointConfig.{environment}_endpoints.config.")
+            settings[environment] = check(read_values, values) or ConnectionSettings()
         check.finish()
         return settings
 
@@ -198,29 +198,29 @@ def remove_known(config: dict[str, Any]) -> None:
     for name in GROUP_SETTINGS if is_group else ():
         config.pop(name, None)
     for environment, part in product(ENVIRONMENTS, ("endpoints", "failovers")):
-        sent = config.get(f"{environment}_{part}")
-        for endpoint in sent if isinstance(sent, list) else [sent]:
+        value = config.get(f"{environment}_{part}")
+        for endpoint in value if isinstance(value, list) else [value]:
             if isinstance(endpoint, dict) and (part == "endpoints" or is_group):
                 for name in ("url", "weight", "priority", FALLBACK):
                     endpoint.pop(name, None)
                 _remove_connection(endpoint)
 
 
-def _read_group(sent: Mapping[str, Any], endpoints: Mapping[str, Any], *, field: str) -> EndpointGroup:
-    return read_group({**read_settings(sent), **endpoints}, field)
+def _read_group(members: Mapping[str, Any], endpoints: Mapping[str, Any], *, field: str) -> EndpointGroup:
+    return read_group({**read_settings(members), **endpoints}, field)
 
 
 def _remove_connection(endpoint: dict[str, Any]) -> None:
     """Remove the connection settings from *endpoint*, and its `config` if it is empty then."""
     if isinstance(config := endpoint.get("config"), dict) and config:
-        kept = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
-        if kept:
-            endpoint["config"] = kept
+        others = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
+        if others:
+            endpoint["config"] = others
         else:
             del endpoint["config"]
 
 
-def in_rest_words(error: InvalidFields) -> InvalidFields:
+def rename_fields(error: InvalidFields) -> InvalidFields:
     """Return *error* with the names that fields have in REST."""
     return InvalidFields(
         [InvalidField(_FIELDS.get(invalid.field, invalid.field), str(invalid)) for invalid in error.errors]

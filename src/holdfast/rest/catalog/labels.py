@@ -11,7 +11,7 @@ from holdfast.apis.label import LabeledKind, LabeledObject
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.catalog.responses import LabeledObjects
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.catalog import labels
@@ -44,8 +44,8 @@ def list_labels(
     filters = ({"kind": kind.value} if kind else {}) | ({"label": label} if label else {})
     return {
         "count": len(page),
-        "list": [_describe(labeled) for labeled in page],
-        "pagination": pagination(router.prefix, filters, offset, limit, total),
+        "list": [_describe(labeled_object) for labeled_object in page],
+        "pagination": paginate(router.prefix, filters, offset, limit, total),
     }
 
 
@@ -64,5 +64,5 @@ def set_labels(
     return _describe(labels.set_labels(context, kind, name, body.labels))
 
 
-def _describe(labeled: LabeledObject) -> responses.LabeledObject:
-    return {"kind": labeled.kind, "object": labeled.object, "labels": list(labeled.labels)}
+def _describe(labeled_object: LabeledObject) -> responses.LabeledObject:
+    return {"kind": labeled_object.kind, "object": labeled_object.object, "labels": list(labeled_object.labels)}

@@ -49,15 +49,15 @@ def change_lifecycle(
     Gateways serve APIs that are published or deprecated, and answer 503 for those that are blocked. Retired is final.
     """
     items = {name.strip().lower(): value.strip().lower() for name, _, value in _read_checklist(checklist)}
-    moved = lifecycle.move_full_api(
+    full_api = lifecycle.move_full_api(
         context,
         api_names.resolve_id(context, api_id),
         action,
         deprecate_others=items.get(_DEPRECATE_OTHERS) == "true",
         expected=expected,
     )
-    response.headers["ETag"] = quote_tag(tag_api(moved))
-    return {"workflowStatus": "APPROVED", "jsonPayload": "", "lifecycleState": _write_state(moved.api.state)}
+    response.headers["ETag"] = quote_tag(tag_api(full_api))
+    return {"workflowStatus": "APPROVED", "jsonPayload": "", "lifecycleState": _write_state(full_api.api.state)}
 
 
 @router.get("/{api_id}/lifecycle-state")
@@ -68,7 +68,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
     Returns the state and the actions that can follow.
     """
     state = _write_state(lifecycle.state_of(context, api_id))
-    unless.known(make_text_tag(write_json(state)))
+    unless.send_tag(make_text_tag(write_json(state)))
     return state
 
 
@@ -80,7 +80,7 @@ def get_lifecycle_history(context: RequestContext, api_id: str, unless: IfNoneMa
     Returns all changes of its state, oldest first.
     """
     steps = [_write_step(step) for step in lifecycle.list_steps(context, api_id)]
-    unless.known(make_text_tag(write_json(steps)))
+    unless.send_tag(make_text_tag(write_json(steps)))
     return {"count": len(steps), "list": steps}
 
 

@@ -43,8 +43,8 @@ def list_gateway_environments(runtime: CurrentRuntime, context: RequestContext) 
 
     Returns the same as `/settings`: the groups of gateways that an API can be deployed to.
     """
-    every = [_describe(runtime, group) for group in list_groups(context)]
-    return {"count": len(every), "list": every}
+    environments = [_describe(runtime, group) for group in list_groups(context)]
+    return {"count": len(environments), "list": environments}
 
 
 def _describe(runtime: Runtime, group: Group) -> responses.Environment:
@@ -58,13 +58,13 @@ def _describe(runtime: Runtime, group: Group) -> responses.Environment:
         "provider": "holdfast",
         "serverUrl": plain or secure,
         "showInApiConsole": True,
-        "endpoints": _endpoints(plain, secure),
-        "sandboxEndpoints": _endpoints(urls.get("sandbox", ""), urls.get("sandboxTls", "")),
-        "vhosts": _hosts(plain, secure),
+        "endpoints": _write_endpoints(plain, secure),
+        "sandboxEndpoints": _write_endpoints(urls.get("sandbox", ""), urls.get("sandboxTls", "")),
+        "vhosts": _list_hosts(plain, secure),
     }
 
 
-def _endpoints(plain: str, secure: str) -> responses.EnvironmentUrls:
+def _write_endpoints(plain: str, secure: str) -> responses.EnvironmentUrls:
     urls: responses.EnvironmentUrls = {}
     if plain:
         urls["http"] = plain
@@ -73,7 +73,7 @@ def _endpoints(plain: str, secure: str) -> responses.EnvironmentUrls:
     return urls
 
 
-def _hosts(plain: str, secure: str) -> list[responses.VirtualHost]:
+def _list_hosts(plain: str, secure: str) -> list[responses.VirtualHost]:
     """Describe where production is called: one host, or two if http and https have different ones."""
     hosts: dict[str, responses.VirtualHost] = {}
     for text, port in ((plain, "httpPort"), (secure, "httpsPort")):

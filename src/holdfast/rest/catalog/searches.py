@@ -12,7 +12,7 @@ from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.description import to_search_result
 from holdfast.rest.catalog.responses import SearchResults
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router
 from holdfast.services.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
@@ -39,7 +39,7 @@ def search(
     return {
         "count": len(page),
         "list": [to_search_result(api, types.get(api.id)) for api in page],
-        "pagination": pagination(router.prefix, {"query": query}, offset, limit, total),
+        "pagination": paginate(router.prefix, {"query": query}, offset, limit, total),
     }
 
 
@@ -51,19 +51,19 @@ def read_query(query: str) -> ApiFilter:
     """
     modifiers = list(_MODIFIER.finditer(query))
     plain = " ".join(_MODIFIER.sub(" ", query).split())
-    wanted = {"name": plain} | {modifier[1].lower(): modifier[2] or modifier[3] or "" for modifier in modifiers}
-    return ApiFilter(**wanted, exact=frozenset(modifier[1].lower() for modifier in modifiers if modifier[2]))
+    texts = {"name": plain} | {modifier[1].lower(): modifier[2] or modifier[3] or "" for modifier in modifiers}
+    return ApiFilter(**texts, exact=frozenset(modifier[1].lower() for modifier in modifiers if modifier[2]))
 
 
 def read_search(query: str) -> ApiFilter:
     """Parse a search whose text without a modifier may be in any field, not only in the name."""
     plain = " ".join(_MODIFIER.sub(" ", query).split())
-    wanted = read_query(query)
-    return replace(wanted, name="" if wanted.name == plain else wanted.name, anywhere=plain)
+    criteria = read_query(query)
+    return replace(criteria, name="" if criteria.name == plain else criteria.name, anywhere=plain)
 
 
 def read_question(query: str) -> ApiFilter:
     """Parse the query of `/apis/validate`: each text must be the whole value; without a modifier, the name."""
-    wanted = read_query(query)
-    context = wanted.context and f"/{wanted.context.strip('/')}"
-    return replace(wanted, context=context, exact=frozenset({"name", "context", "version"}))
+    criteria = read_query(query)
+    context = criteria.context and f"/{criteria.context.strip('/')}"
+    return replace(criteria, context=context, exact=frozenset({"name", "context", "version"}))

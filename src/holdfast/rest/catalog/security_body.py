@@ -61,8 +61,8 @@ class SecurityBody(BaseModel):
         for environment in ENVIRONMENTS:
             if environment in self.model_fields_set:
                 body: EnvironmentSecurityBody | None = getattr(self, environment)
-                read = partial(read_security, field=f"{_FIELD}{environment}.")
-                drafts[environment] = check(read, body.model_dump(by_alias=True) if body else None)
+                read_body = partial(read_security, field=f"{_FIELD}{environment}.")
+                drafts[environment] = check(read_body, body.model_dump(by_alias=True) if body else None)
         check.finish()
         return drafts
 

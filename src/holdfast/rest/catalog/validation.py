@@ -32,10 +32,10 @@ def validate_api(context: RequestContext, query: Question) -> Response:
 
     Responds 200 if an API with this name, context or version exists, otherwise 404.
     """
-    wanted = read_question(query)
-    if not (wanted.name or wanted.context or wanted.version):
+    criteria = read_question(query)
+    if not (criteria.name or criteria.context or criteria.version):
         raise InvalidField("query", "The query is empty. Search for name:, context: or version: with a value.")
-    if not api_names.is_there(context, wanted):
+    if not api_names.is_there(context, criteria):
         raise NotFound("API", query)
     return Response()
 
@@ -63,16 +63,16 @@ async def validate_endpoint(
             await run_in_threadpool(api_names.resolve_id, context, api_id)
         connection = await run_in_threadpool(find_connection, context, endpoint)
         context.release()
-        checked = await runtime.probes.check(context.user, endpoint, terms, connection, gateway)
+        outcome = await runtime.probes.check(context.user, endpoint, terms, connection, gateway)
     except InvalidField as error:
         if error.field == "gateway":
             raise
         raise InvalidField("endpointUrl", str(error)) from error
-    return _write_answer(checked)
+    return _write_answer(outcome)
 
 
-def _write_answer(checked: CheckOutcome) -> EndpointValidation:
-    if checked.refusal is None:
-        return {"statusCode": checked.status, "statusMessage": checked.phrase, "error": ""}
-    code, why = checked.refusal.cause or "no_gateway", checked.refusal.explanation
+def _write_answer(outcome: CheckOutcome) -> EndpointValidation:
+    if outcome.refusal is None:
+        return {"statusCode": outcome.status, "statusMessage": outcome.phrase, "error": ""}
+    code, why = outcome.refusal.cause or "no_gateway", outcome.refusal.explanation
     return {"statusCode": 0, "statusMessage": "", "error": f"{code}: {why.sentence} {why.remedy}".strip()}

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from holdfast.rest.access.authentication import RequestContext
-from holdfast.rest.inputs import ignores
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.inputs import declare_ignored
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.responses import Pagination
 from holdfast.rest.router import Router
@@ -65,10 +65,10 @@ def list_throttling_policies(
     Always empty: there are none.
     """
     _require(context)
-    return _page(f"/throttling-policies/{level}", limit, offset)
+    return _write_page(f"/throttling-policies/{level}", limit, offset)
 
 
-@router.get("/subscriptions", openapi_extra=ignores(apiId=_IGNORED, query=_IGNORED))
+@router.get("/subscriptions", openapi_extra=declare_ignored(apiId=_IGNORED, query=_IGNORED))
 def list_subscriptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> EmptyPage:
     """
     List subscriptions.
@@ -76,10 +76,10 @@ def list_subscriptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, of
     Always empty: callers don't subscribe to APIs.
     """
     _require(context)
-    return _page("/subscriptions", limit, offset)
+    return _write_page("/subscriptions", limit, offset)
 
 
-@router.get("/operation-policies", openapi_extra=ignores(query=_IGNORED))
+@router.get("/operation-policies", openapi_extra=declare_ignored(query=_IGNORED))
 def list_operation_policies(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> EmptyPage:
     """
     List operation policies.
@@ -87,12 +87,12 @@ def list_operation_policies(context: RequestContext, limit: Limit = DEFAULT_LIMI
     Always empty: there are none.
     """
     _require(context)
-    return _page("/operation-policies", limit, offset)
+    return _write_page("/operation-policies", limit, offset)
 
 
 def _require(context: Context) -> None:
     context.user.require(Permission.VIEW_APIS, Permission.VIEW_SETTINGS, Permission.CHANGE_APIS)
 
 
-def _page(path: str, limit: int, offset: int) -> EmptyPage:
-    return {"count": 0, "list": [], "pagination": pagination(f"{PREFIX}{path}", {}, offset, limit, 0)}
+def _write_page(path: str, limit: int, offset: int) -> EmptyPage:
+    return {"count": 0, "list": [], "pagination": paginate(f"{PREFIX}{path}", {}, offset, limit, 0)}

@@ -21,16 +21,16 @@ def get_endpoint_health(runtime: CurrentRuntime, context: RequestContext, api_id
     health checks; `suspended`, because requests failed; or `not-reported`, because the gateway isn't connected, its
     version doesn't report it, or its last report is older than the API. Gateways report every 10 seconds.
     """
-    every = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api_id)
+    lines = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api_id)
     return {
-        "count": len(every),
+        "count": len(lines),
         "list": [
             {
                 "environment": health.environment,
                 "endpoint": health.endpoint.loggable_url,
                 "gateways": [_describe(gateway) for gateway in health.gateways],
             }
-            for health in every
+            for health in lines
         ],
     }
 

@@ -12,8 +12,8 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures
 from holdfast.rest.inputs import Time
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.probing.verdicts import causes_of, suggestion_of, write_difference
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.probing.verdicts import describe_suggestion, list_causes, write_difference
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable
 from holdfast.services.failures import diagnosis
@@ -44,8 +44,8 @@ def list_failures(
     Returns the latest failure of each backend since `startedTime`, the one that began last first. Gateways report only
     failures, so a backend in the list may work by now.
     """
-    wanted = FailureFilter(api_id, code, gateway, since, acknowledged)
-    page = diagnosis.list_failures(context, runtime.failures, wanted, offset, limit)
+    criteria = FailureFilter(api_id, code, gateway, since, acknowledged)
+    page = diagnosis.list_failures(context, runtime.failures, criteria, offset, limit)
     values = {
         "apiId": api_id,
         "code": code,
@@ -69,7 +69,7 @@ def list_failures(
             for backend in page.backends
         ],
         "startedTime": runtime.failures.started_at.isoformat(),
-        "pagination": pagination(f"{PREFIX}/failures", filters, offset, limit, page.total),
+        "pagination": paginate(f"{PREFIX}/failures", filters, offset, limit, page.total),
     }
 
 
@@ -141,6 +141,6 @@ def _describe_probe(call: FailedCall) -> ExaminedBackend:
         else None,
         "unreadable": [describe_unreadable(certificate) for certificate in probe.unreadable] if probe else None,
         "difference": write_difference(probe.difference) if probe else None,
-        "causes": causes_of(probe.verdict) if probe and agrees else [{"code": call.cause, "difference": None}],
-        "suggestedCertificate": suggestion_of(probe.verdict) if probe and agrees else None,
+        "causes": list_causes(probe.verdict) if probe and agrees else [{"code": call.cause, "difference": None}],
+        "suggestedCertificate": describe_suggestion(probe.verdict) if probe and agrees else None,
     }

@@ -22,8 +22,8 @@ def list_all(runtime: CurrentRuntime, context: RequestContext) -> ControlPlanes:
     by name. `doesTasks` is true for the one that does the work that is done once; `deviatingSettings` are variables
     whose values differ from those of most live control planes. Only for admins of the organization `default`.
     """
-    every = [_describe(control_plane) for control_plane in list_control_planes(context, runtime.presence)]
-    return {"count": len(every), "list": every}
+    control_planes = [_describe(control_plane) for control_plane in list_control_planes(context, runtime.presence)]
+    return {"count": len(control_planes), "list": control_planes}
 
 
 def _describe(status: ControlPlaneStatus) -> responses.ControlPlane:

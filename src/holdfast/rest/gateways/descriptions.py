@@ -12,30 +12,30 @@ from holdfast.services.gateways.statuses import GatewayStatus
 
 def describe_gateway(status: GatewayStatus, revision: int, now: datetime) -> Gateway:
     """Describe a gateway; *revision* is the newest one of the configuration."""
-    enrolled = status.gateway
-    join_by = enrolled.join_by if enrolled else None
+    gateway = status.gateway
+    join_by = gateway.join_by if gateway else None
     return {
         "name": status.name,
         "group": status.group,
-        "labels": dict(enrolled.placement.labels) if enrolled else {},
+        "labels": dict(gateway.placement.labels) if gateway else {},
         "state": status.state,
-        "certificate": _describe_certificate(enrolled.certificate) if enrolled and enrolled.certificate else None,
-        "createdTime": _write(enrolled.created_at if enrolled else None),
-        "enrolledTime": _write(enrolled.enrolled_at if enrolled else None),
+        "certificate": _describe_certificate(gateway.certificate) if gateway and gateway.certificate else None,
+        "createdTime": _write(gateway.created_at if gateway else None),
+        "enrolledTime": _write(gateway.enrolled_at if gateway else None),
         "joinBefore": _write(join_by if join_by and join_by > now else None),
         "connection": _describe_connection(status, revision),
     }
 
 
 def _describe_connection(status: GatewayStatus, revision: int) -> GatewayConnection:
-    applied = status.applied_revision
+    state = status.applied_revision
     return {
         "controlPlane": status.control_plane or None,
         "connectedSince": _write(status.connected_since),
         "lastSeen": _write(status.reported_state.seen_at if status.reported_state else None),
         "address": status.address or None,
         "newestRevision": revision,
-        "applied": {"revision": applied.revision, "since": applied.since.isoformat()} if applied else None,
+        "applied": {"revision": state.revision, "since": state.since.isoformat()} if state else None,
         "behind": status.behind,
         "behindSince": _write(status.behind_since),
         "rejections": status.rejections,
@@ -55,8 +55,8 @@ def _describe_certificate(certificate: IssuedCertificate) -> GatewayCertificate:
     }
 
 
-def _describe_report(status: GatewayStatus, followed: GatewayState) -> GatewayReport | None:
-    report = followed.report
+def _describe_report(status: GatewayStatus, state: GatewayState) -> GatewayReport | None:
+    report = state.report
     if report is None:
         return None
     return {
@@ -67,7 +67,7 @@ def _describe_report(status: GatewayStatus, followed: GatewayState) -> GatewayRe
         "envoyRestarts": report.envoy_restarts,
         "envoyEndedTime": _write(report.envoy_ended_at),
         "staleSince": _write(status.stale_since),
-        "clockOffset": followed.clock_offset.total_seconds() if followed.clock_offset else None,
+        "clockOffset": state.clock_offset.total_seconds() if state.clock_offset else None,
         "lostReports": report.lost_reports,
         "problems": [{"kind": problem.kind, "message": problem.text} for problem in report.problems],
         "missingTokens": [

@@ -22,7 +22,7 @@ from holdfast.rest.gateways.responses import (
     GatewayMembership,
     Gateways,
 )
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
@@ -69,12 +69,12 @@ def list_gateways(
     Returns the gateways on the publisher's machine, and those that were enrolled, ordered by name: their connection,
     what they have in force, and what they report. Only for admins of the organization `default`.
     """
-    every = statuses.list_for_operator(context, runtime.gateway_sources)
-    page = every[offset : offset + limit]
+    gateways = statuses.list_for_operator(context, runtime.gateway_sources)
+    page = gateways[offset : offset + limit]
     return {
         "count": len(page),
         "list": [_describe(runtime, context, status) for status in page],
-        "pagination": pagination(PATH, {}, offset, limit, len(every)),
+        "pagination": paginate(PATH, {}, offset, limit, len(gateways)),
     }
 
 
@@ -87,10 +87,10 @@ def enroll_gateway(runtime: CurrentRuntime, context: RequestContext, body: Enrol
     joined before, its certificate stays valid until then. Only for admins of the organization `default`.
     """
     pins = runtime.publisher_pins()
-    enrolled = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pins)
-    status = statuses.describe_enrolled(enrolled.gateway, context.now)
+    enrollee = enrollment.create_join_token(context, runtime.sealing, body.name, body.group, body.labels, pins)
+    status = statuses.describe_enrolled(enrollee.gateway, context.now)
     discovery = _describe_discovery(runtime.discovery) if runtime.discovery else None
-    return {**_describe(runtime, context, status), "token": enrolled.token, "discovery": discovery}
+    return {**_describe(runtime, context, status), "token": enrollee.token, "discovery": discovery}
 
 
 @router.get("/{gateway}")

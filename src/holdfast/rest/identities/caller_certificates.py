@@ -19,8 +19,8 @@ from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import CallerCertificates, CallerCertificateSummary, EnforcedCallerCertificate
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_as_wso2, describe_enforcement, download, read_upload
 from holdfast.services.access.context import Context
@@ -50,7 +50,7 @@ def list_caller_certificates(
     return {
         "count": len(entries),
         "certificates": [summarize_caller(context, entry) for entry in entries],
-        "pagination": pagination(_path(api_id), {"alias": alias}, offset, limit, total),
+        "pagination": paginate(_write_path(api_id), {"alias": alias}, offset, limit, total),
     }
 
 
@@ -75,7 +75,7 @@ def upload_caller_certificate(
         tier,
         read_upload(certificate),
     )
-    response.headers["Location"] = f"{_path(api_id)}/{quote(entry.alias, safe='')}"
+    response.headers["Location"] = f"{_write_path(api_id)}/{quote(entry.alias, safe='')}"
     return answer_with_caller(context, entry, response)
 
 
@@ -89,11 +89,11 @@ def get_caller_certificate(
     Returns the certificate, and whether the gateways enforce it.
     """
     entry = caller_certificates.get_certificate(context, api_id, alias)
-    unless.known(make_caller_tag(entry))
+    unless.send_tag(make_caller_tag(entry))
     return {**describe_caller(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
-@router.get("/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
+@router.get("/{alias}/content", response_class=Response, responses=declare_files(*CERTIFICATE_TYPES))
 def get_caller_certificate_content(context: RequestContext, api_id: str, alias: str, request: Request) -> Response:
     """
     Download a caller certificate.
@@ -140,7 +140,7 @@ def delete_caller_certificate(context: RequestContext, api_id: str, alias: str, 
     return Response()
 
 
-def _path(api_id: str) -> str:
+def _write_path(api_id: str) -> str:
     return f"{PREFIX}/apis/{quote(api_id, safe='')}/client-certificates"
 
 

@@ -26,8 +26,8 @@ from holdfast.rest.identities.caller_certificates import (
     summarize_caller,
 )
 from holdfast.rest.identities.responses import CallerCertificates, EnforcedCallerCertificate
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_enforcement, download, read_upload
 from holdfast.services.identities import caller_certificates
@@ -67,7 +67,7 @@ def list_callers_of_environment(
     return {
         "count": len(entries),
         "certificates": [summarize_caller(context, entry) for entry in entries],
-        "pagination": pagination(_path(api_id, environment), {"alias": alias}, offset, limit, total),
+        "pagination": paginate(_write_path(api_id, environment), {"alias": alias}, offset, limit, total),
     }
 
 
@@ -89,7 +89,7 @@ def upload_caller_of_environment(
     """
     data = read_upload(certificate)
     entry = caller_certificates.accept_certificate(context, api_id, alias, tier, data, environment)
-    response.headers["Location"] = f"{_path(api_id, environment)}/{quote(entry.alias, safe='')}"
+    response.headers["Location"] = f"{_write_path(api_id, environment)}/{quote(entry.alias, safe='')}"
     return answer_with_caller(context, entry, response)
 
 
@@ -108,11 +108,11 @@ def get_caller_of_environment(
     Returns the certificate, and whether the gateways enforce it.
     """
     entry = caller_certificates.get_certificate(context, api_id, alias, environment)
-    unless.known(make_caller_tag(entry))
+    unless.send_tag(make_caller_tag(entry))
     return {**describe_caller(context, entry), **describe_enforcement(runtime, context, ApiCallers(entry.api_id))}
 
 
-@router.get("/{key_type}/{alias}/content", response_class=Response, responses=files(*CERTIFICATE_TYPES))
+@router.get("/{key_type}/{alias}/content", response_class=Response, responses=declare_files(*CERTIFICATE_TYPES))
 def get_content_of_environment(
     context: RequestContext, api_id: str, environment: KeyType, alias: str, request: Request
 ) -> Response:
@@ -159,5 +159,5 @@ def delete_caller_of_environment(
     return Response()
 
 
-def _path(api_id: str, environment: Environment) -> str:
+def _write_path(api_id: str, environment: Environment) -> str:
     return f"{PREFIX}/apis/{quote(api_id, safe='')}/client-certs/{environment.upper()}"

@@ -75,7 +75,7 @@ def put_gateway_identity(
     Gateways present the chain in `certificate` with the private key in it or in `key`. The key is stored encrypted and
     is never returned.
     """
-    imported = gateway_identities.import_gateway_identity(
+    result = gateway_identities.import_gateway_identity(
         context,
         runtime.sealing,
         endpoint,
@@ -83,7 +83,7 @@ def put_gateway_identity(
         password,
         read_upload(key) if key else b"",
     )
-    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored_parts)}
+    return {**_describe(runtime, context, result.entry), "ignored": describe_ignored(result.ignored_parts)}
 
 
 @router.delete("", response_class=Response)
@@ -109,7 +109,7 @@ def make_request(
     """
     draft = RequestDraft(body.subject, body.dns_names, body.key_type)
     entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
-    return _request(cast(PendingRequest, entry.pending))  # it was just created, so it isn't None
+    return _describe_request(cast(PendingRequest, entry.pending))  # it was just created, so it isn't None
 
 
 @router.delete("/request", response_class=Response)
@@ -132,8 +132,8 @@ def put_answer(
 
     Completes the pending signing request. Gateways then present this certificate.
     """
-    imported = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
-    return {**_describe(runtime, context, imported.entry), "ignored": describe_ignored(imported.ignored_parts)}
+    result = gateway_identities.import_answer(context, runtime.sealing, endpoint, read_upload(certificate))
+    return {**_describe(runtime, context, result.entry), "ignored": describe_ignored(result.ignored_parts)}
 
 
 def _describe(runtime: Runtime, context: Context, entry: GatewayIdentity) -> responses.GatewayIdentity:
@@ -142,14 +142,14 @@ def _describe(runtime: Runtime, context: Context, entry: GatewayIdentity) -> res
         "endpoint": entry.endpoint,
         "origin": entry.origin,
         "certificates": [describe_certificate(certificate, now) for certificate in entry.chain],
-        "request": _request(entry.pending) if entry.pending else None,
+        "request": _describe_request(entry.pending) if entry.pending else None,
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
         **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
     }
 
 
-def _request(pending: PendingRequest) -> SigningRequest:
+def _describe_request(pending: PendingRequest) -> SigningRequest:
     request = pending.request
     return {
         "csr": request.pem,

@@ -54,8 +54,8 @@ def list_notification_channels(context: RequestContext) -> NotificationChannels:
 
     Each has its state: when a message last arrived, why the last one didn't, and how many wait.
     """
-    every = channels.list_channels(context)
-    return {"count": len(every), "list": [_describe(status) for status in every]}
+    statuses = channels.list_channels(context)
+    return {"count": len(statuses), "list": [_describe(status) for status in statuses]}
 
 
 @router.post("", status_code=201)

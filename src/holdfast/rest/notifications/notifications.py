@@ -4,7 +4,7 @@
 
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.notifications.responses import Notification, NotificationReceipt, Notifications
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.notifications import history
@@ -24,7 +24,7 @@ def list_notifications(context: RequestContext, limit: Limit = DEFAULT_LIMIT, of
     return {
         "count": len(entries),
         "list": [_describe(entry) for entry in entries],
-        "pagination": pagination(router.prefix, {}, offset, limit, total),
+        "pagination": paginate(router.prefix, {}, offset, limit, total),
     }
 
 

@@ -29,8 +29,8 @@ class SilenceBody(BaseModel):
 @router.get("")
 def list_silences(context: RequestContext) -> NotificationSilences:
     """List the silences that haven't ended."""
-    every = silences.list_silences(context)
-    return {"count": len(every), "list": [_describe(silence) for silence in every]}
+    all_silences = silences.list_silences(context)
+    return {"count": len(all_silences), "list": [_describe(silence) for silence in all_silences]}
 
 
 @router.post("", status_code=201)

@@ -15,7 +15,7 @@ from holdfast.network.presentation import Presentation, Unseen
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
-from holdfast.rest.probing.verdicts import causes_of, suggestion_of
+from holdfast.rest.probing.verdicts import describe_suggestion, list_causes
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
@@ -56,15 +56,15 @@ async def probe_endpoint(
     change = Change(data, password or None, alias or None, keep)
     terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
     context.release()
-    probed = await runtime.probes.probe(context.user, endpoint, terms, gateway)
+    outcome = await runtime.probes.probe(context.user, endpoint, terms, gateway)
     return {
-        **_connection(endpoint, probed.presentation, probed.gateway),
+        **_describe_connection(endpoint, outcome.presentation, outcome.gateway),
         "presented": [
             {**describe_certificate(certificate, context.now), "role": role}
-            for certificate, role in _with_roles(probed.presentation)
+            for certificate, role in _list_roles(outcome.presentation)
         ],
-        "verdict": _verdict(probed),
-        "findings": describe_findings(probed.findings),
+        "verdict": _describe_verdict(outcome),
+        "findings": describe_findings(outcome.findings),
     }
 
 
@@ -93,20 +93,20 @@ async def fetch_certificates(
         for choice in list_choices(chain)
     ]
     return {
-        **_connection(endpoint, presentation, place),
+        **_describe_connection(endpoint, presentation, place),
         "presented": [
             {**describe_certificate(certificate, context.now), "role": role, "pem": certificate.pem}
-            for certificate, role in _with_roles(presentation)
+            for certificate, role in _list_roles(presentation)
         ],
         "choices": choices,
     }
 
 
-def _with_roles(presentation: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
+def _list_roles(presentation: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
     return presentation.presented.with_roles if isinstance(presentation, Presentation) else ()
 
 
-def _connection(endpoint: str, presentation: Presentation | Unseen, gateway: str) -> Connection:
+def _describe_connection(endpoint: str, presentation: Presentation | Unseen, gateway: str) -> Connection:
     if isinstance(presentation, Unseen):
         return {
             "endpoint": endpoint.strip(),
@@ -137,20 +137,20 @@ def _connection(endpoint: str, presentation: Presentation | Unseen, gateway: str
     }
 
 
-def _verdict(probed: ProbeOutcome) -> ProbeVerdict:
-    verdict, acceptance, explanation = probed.verdict, probed.acceptance, probed.explanation
+def _describe_verdict(outcome: ProbeOutcome) -> ProbeVerdict:
+    verdict, acceptance, explanation = outcome.verdict, outcome.acceptance, outcome.explanation
     return {
         "accepted": verdict.accepted,
         "result": acceptance.result,
-        "because": _reasons(acceptance),
+        "because": _list_reasons(acceptance),
         "replacedStillPresented": acceptance.needs_removed,
         "answeredBy": verdict.by,
         "code": verdict.cause,
         "message": explanation.sentence,
         "remedy": explanation.remedy,
         "action": explanation.action,
-        "causes": causes_of(verdict),
-        "suggestedCertificate": suggestion_of(verdict) if explanation.action else None,
+        "causes": list_causes(verdict),
+        "suggestedCertificate": describe_suggestion(verdict) if explanation.action else None,
         "reason": verdict.reason,
         "address": verdict.address,
         "tlsVersion": verdict.tls_version,
@@ -159,7 +159,7 @@ def _verdict(probed: ProbeOutcome) -> ProbeVerdict:
     }
 
 
-def _reasons(acceptance: Acceptance) -> list[AcceptanceReason]:
+def _list_reasons(acceptance: Acceptance) -> list[AcceptanceReason]:
     reasons: list[AcceptanceReason] = [
         {"kind": "endpoint_certificate", "alias": certificate.alias, "previous": certificate.is_previous}
         for certificate in acceptance.stored_certificates

@@ -7,7 +7,7 @@ from holdfast.rest import responses
 from holdfast.services.probing.verdicts import Verdict
 
 
-def causes_of(verdict: Verdict) -> list[responses.RejectionCause]:
+def list_causes(verdict: Verdict) -> list[responses.RejectionCause]:
     """Describe every cause; only the verdict's own if Holdfast didn't see the backend's certificates."""
     if verdict.faults:
         return [{"code": fault.cause, "difference": write_difference(fault.difference)} for fault in verdict.faults]
@@ -21,7 +21,7 @@ def write_difference(difference: Difference | None) -> responses.Difference | No
     return {"field": difference.field, "expected": difference.expected, "presented": difference.presented}
 
 
-def suggestion_of(verdict: Verdict) -> responses.Suggestion | None:
+def describe_suggestion(verdict: Verdict) -> responses.Suggestion | None:
     """Describe the presented certificate whose import would help, None if there is none."""
     if verdict.offer is None:
         return None

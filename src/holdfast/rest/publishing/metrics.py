@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
-from holdfast.rest.responses import files
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.notifications.channels import measure_channels
@@ -25,7 +25,7 @@ MAX_APIS = 1_000  # environments of APIs, those with the most requests
 router = Router(tags=["Metrics"])
 
 
-@router.get("/metrics", response_class=Response, responses=files("text/plain"))
+@router.get("/metrics", response_class=Response, responses=declare_files("text/plain"))
 def get_metrics(runtime: CurrentRuntime, context: RequestContext) -> Response:
     """
     Get metrics.
@@ -50,11 +50,11 @@ class _Metrics(Collector):
         """Read the current values."""
         runtime = self._runtime
         # Each control plane counts its own, so that the sum of all is right.
-        connected = len({gateway.id for gateway in runtime.groups.gateways})
+        gateways = len({gateway.id for gateway in runtime.groups.gateways})
         yield GaugeMetricFamily(
-            "holdfast_gateways_connected", "Number of gateways connected to this control plane.", value=connected
+            "holdfast_gateways_connected", "Number of gateways connected to this control plane.", value=gateways
         )
-        yield from self._control_planes()
+        yield from self._collect_control_planes()
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
             "1 if the local gateway listens on the addresses of the option, otherwise 0.",
@@ -84,10 +84,10 @@ class _Metrics(Collector):
                 last = max(certificate.not_after for certificate in entry.certificates)
                 ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
         yield ends
-        yield from self._watched_endpoints()
-        yield from self._channels()
-        yield from self._server_certificates()
-        yield from self._traffic()
+        yield from self._collect_watched_endpoints()
+        yield from self._collect_channels()
+        yield from self._collect_server_certificates()
+        yield from self._collect_traffic()
         tasks = GaugeMetricFamily(
             "holdfast_background_task_running", "1 if a background task runs, 0 after a failure.", labels=["task"]
         )
@@ -102,7 +102,7 @@ class _Metrics(Collector):
         yield tasks
         yield failures
 
-    def _channels(self) -> Iterator[Metric]:
+    def _collect_channels(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily(
             "holdfast_notifications_waiting", "Notifications that wait for a channel.", labels=["channel"]
         )
@@ -122,7 +122,7 @@ class _Metrics(Collector):
             failing.add_metric([measure.name], int(measure.failing))
         yield from (waiting, given_up, failing)
 
-    def _control_planes(self) -> Iterator[Metric]:
+    def _collect_control_planes(self) -> Iterator[Metric]:
         presence = self._runtime.presence
         yield GaugeMetricFamily(
             "holdfast_control_planes_live",
@@ -140,14 +140,14 @@ class _Metrics(Collector):
             value=len(presence.deviating),
         )
 
-    def _watched_endpoints(self) -> Iterator[Metric]:
+    def _collect_watched_endpoints(self) -> Iterator[Metric]:
         now = self._context.now
         ends = GaugeMetricFamily(
             "holdfast_presented_certificate_not_after_timestamp_seconds",
             "When the certificate expires that a backend presents.",
             labels=["endpoint"],
         )
-        trusted = GaugeMetricFamily(
+        trust = GaugeMetricFamily(
             "holdfast_presented_certificate_trusted",
             "1 if gateways accept what a backend presents, otherwise 0.",
             labels=["endpoint"],
@@ -155,20 +155,20 @@ class _Metrics(Collector):
         statuses = GaugeMetricFamily(
             "holdfast_watched_endpoints", "Number of watched endpoints with a status.", labels=["status"]
         )
-        every = watched_endpoints.read_all(self._context)
-        counts = Counter(endpoint.status(now) for endpoint in every)
-        for endpoint in every:
+        endpoints = watched_endpoints.read_all(self._context)
+        counts = Counter(endpoint.status(now) for endpoint in endpoints)
+        for endpoint in endpoints:
             if endpoint.presented:
                 ends.add_metric([endpoint.origin], endpoint.presented.expires_at.timestamp())
             if endpoint.coverage:
-                trusted.add_metric([endpoint.origin], int(endpoint.is_trusted(now)))
+                trust.add_metric([endpoint.origin], int(endpoint.is_trusted(now)))
         for status in WatchStatus:
             statuses.add_metric([status.value], counts[status])
         yield ends
-        yield trusted
+        yield trust
         yield statuses
 
-    def _traffic(self) -> Iterator[Metric]:
+    def _collect_traffic(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "holdfast_api_requests", "Requests of an API since midnight (UTC).", labels=["api", "environment"]
         )
@@ -183,7 +183,7 @@ class _Metrics(Collector):
         yield requests
         yield failures
 
-    def _server_certificates(self) -> Iterator[Metric]:
+    def _collect_server_certificates(self) -> Iterator[Metric]:
         now = self._context.now
         ends = GaugeMetricFamily(
             "holdfast_server_certificate_not_after_timestamp_seconds",

@@ -59,8 +59,8 @@ def update_deployment(
     Changes `displayOnDevportal`, which is only stored: Holdfast has no developer portal.
     """
     group = _read_group(deployment_id)
-    changed = deployments.update_deployment(context, api_id, group, display_on_devportal=body.display_on_devportal)
-    return describe_deployments(runtime, context, api_id, [changed])[0]
+    deployment = deployments.update_deployment(context, api_id, group, display_on_devportal=body.display_on_devportal)
+    return describe_deployments(runtime, context, api_id, [deployment])[0]
 
 
 @router.post("/deploy-revision", status_code=201)
@@ -73,9 +73,9 @@ def deploy_revision(
     The gateway environments in the body serve it instead of what they served before, without failed requests. Returns
     all deployments of the API's revisions.
     """
-    wanted = {deployment.name: deployment.display_on_devportal for deployment in body}
+    choices = {deployment.name: deployment.display_on_devportal for deployment in body}
     return describe_deployments(
-        runtime, context, api_id, deployments.deploy_revision(context, api_id, revision_id, wanted)
+        runtime, context, api_id, deployments.deploy_revision(context, api_id, revision_id, choices)
     )
 
 
@@ -89,7 +89,7 @@ def undeploy_revision(
     number: Annotated[
         str | None, Query(alias="revisionNumber", description="The number of the revision, instead of its ID.")
     ] = None,
-    every: Annotated[
+    everywhere: Annotated[
         bool, Query(alias="allEnvironments", description="Wherever it is deployed; the body is ignored.")
     ] = False,
 ) -> list[RevisionDeployment]:
@@ -99,14 +99,14 @@ def undeploy_revision(
     The gateway environments in the body stop serving the API. Those that serve something else are left alone. Returns
     the remaining deployments of the API's revisions.
     """
-    left = deployments.undeploy_revision(
+    places = deployments.undeploy_revision(
         context,
         api_id,
         revision_id=revision_id or None,
         number=_read_number(number),
-        group_names=None if every else [deployment.name for deployment in body or ()],
+        group_names=None if everywhere else [deployment.name for deployment in body or ()],
     )
-    return describe_deployments(runtime, context, api_id, left)
+    return describe_deployments(runtime, context, api_id, places)
 
 
 def describe_deployments(
@@ -121,7 +121,9 @@ def describe_deployments(
 
 
 def _describe(runtime: Runtime, context: Context, api: Api, deployment: Deployment, group: Group) -> RevisionDeployment:
-    served = runtime.enforcements.of_deployment(context, replace(api, revision=deployment.number), deployment.group)
+    enforcement = runtime.enforcements.of_deployment(
+        context, replace(api, revision=deployment.number), deployment.group
+    )
     return {
         "revisionUuid": deployment.revision_id,
         "name": deployment.group,
@@ -130,16 +132,16 @@ def _describe(runtime: Runtime, context: Context, api: Api, deployment: Deployme
         "displayOnDevportal": deployment.display_on_devportal,
         "deployedTime": deployment.at.isoformat(),
         "liveGatewayCount": len(runtime.gateways_of(deployment.group)),
-        "deployedGatewayCount": served.enforced_on,
-        "failedGatewayCount": len(served.waiting_for) if served.progress is Progress.REFUSED else 0,
+        "deployedGatewayCount": enforcement.enforced_on,
+        "failedGatewayCount": len(enforcement.waiting_for) if enforcement.progress is Progress.REFUSED else 0,
     }
 
 
 def _read_group(deployment_id: str) -> str:
     """Return the name of a group from its base64url form, as WSO2 writes it; empty if it isn't one."""
-    padded = deployment_id + "=" * (-len(deployment_id) % 4)
+    text = deployment_id + "=" * (-len(deployment_id) % 4)
     try:
-        return urlsafe_b64decode(padded).decode()
+        return urlsafe_b64decode(text).decode()
     except ValueError:
         return ""
 

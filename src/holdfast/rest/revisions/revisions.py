@@ -44,11 +44,13 @@ def list_revisions(
 
     Returns at most five, the oldest first, each with its deployments.
     """
-    wanted = _QUERIES.get(query.strip().lower())
-    if query.strip() and wanted is None:
+    is_deployed = _QUERIES.get(query.strip().lower())
+    if query.strip() and is_deployed is None:
         raise InvalidField("query", "Use deployed:true or deployed:false.")
-    every = _describe_every(runtime, context, api_id)
-    page = [revision for revision in every if wanted is None or bool(revision["deploymentInfo"]) is wanted]
+    all_revisions = _describe_every(runtime, context, api_id)
+    page = [
+        revision for revision in all_revisions if is_deployed is None or bool(revision["deploymentInfo"]) is is_deployed
+    ]
     return {"count": len(page), "list": page}
 
 
@@ -98,11 +100,11 @@ def restore_revision(
 
 
 def _describe_every(runtime: Runtime, context: Context, api_id: str) -> list[ApiRevision]:
-    deployed = describe_deployments(runtime, context, api_id, deployments.list_deployments(context, api_id))
-    return [_describe(revision, deployed) for revision in revisions.list_revisions(context, api_id)]
+    all_deployments = describe_deployments(runtime, context, api_id, deployments.list_deployments(context, api_id))
+    return [_describe(revision, all_deployments) for revision in revisions.list_revisions(context, api_id)]
 
 
-def _describe(revision: Revision, deployed: list[RevisionDeployment]) -> ApiRevision:
+def _describe(revision: Revision, all_deployments: list[RevisionDeployment]) -> ApiRevision:
     return {
         "id": revision.id,
         "displayName": revision.name,
@@ -110,5 +112,5 @@ def _describe(revision: Revision, deployed: list[RevisionDeployment]) -> ApiRevi
         "createdBy": revision.created_by,
         "createdTime": revision.created_at.isoformat(),
         "apiInfo": {"id": revision.api_id},
-        "deploymentInfo": [deployment for deployment in deployed if deployment["revisionUuid"] == revision.id],
+        "deploymentInfo": [deployment for deployment in all_deployments if deployment["revisionUuid"] == revision.id],
     }

@@ -21,21 +21,21 @@ OfGateway = Annotated[str | None, Query(alias="gateway", max_length=200, descrip
 
 @router.get("/traffic")
 def get_traffic(
-    context: RequestContext, chosen: Range = "24h", environment: OfEnvironment = None, gateway: OfGateway = None
+    context: RequestContext, period: Range = "24h", environment: OfEnvironment = None, gateway: OfGateway = None
 ) -> TrafficDescription:
     """
     Get the traffic of all APIs.
 
     Returns requests, status codes, latencies and bytes of all APIs of the organization, in steps.
     """
-    return describe_traffic(show_traffic(context, chosen, environment, gateway))
+    return describe_traffic(show_traffic(context, period, environment, gateway))
 
 
 @router.get("/apis/{api_id}/traffic")
 def get_api_traffic(
     context: RequestContext,
     api_id: str,
-    chosen: Range = "24h",
+    period: Range = "24h",
     environment: OfEnvironment = None,
     gateway: OfGateway = None,
 ) -> TrafficDescription:
@@ -45,5 +45,5 @@ def get_api_traffic(
     Returns requests, status codes, latencies and bytes in steps, and by backend and gateway. Gateways report every few
     seconds, so the last step is incomplete.
     """
-    _, traffic = show_api_traffic(context, api_id, chosen, environment, gateway)
+    _, traffic = show_api_traffic(context, api_id, period, environment, gateway)
     return describe_traffic(traffic)

@@ -19,10 +19,10 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiBody
 from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.description import describe_api
-from holdfast.rest.catalog.endpoint_config import in_rest_words
-from holdfast.rest.errors import PREFIX, details_of, invalid_body
-from holdfast.rest.inputs import ignores
-from holdfast.rest.responses import files
+from holdfast.rest.catalog.endpoint_config import rename_fields
+from holdfast.rest.errors import PREFIX, build_body_error, list_details
+from holdfast.rest.inputs import declare_ignored
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.transfer.dry_run import report
 from holdfast.rest.transfer.responses import ArchiveAnswer, DryRun
@@ -40,8 +40,8 @@ MAX_ARCHIVE = 2 * 1024 * 1024  # bytes; the size of bodies is already limited to
 @router.get(
     "/export",
     response_class=Response,
-    responses=files("application/zip"),
-    openapi_extra=ignores(preserveCredentials="passwords are never exported."),
+    responses=declare_files("application/zip"),
+    openapi_extra=declare_ignored(preserveCredentials="passwords are never exported."),
 )
 def export_api(
     runtime: CurrentRuntime,
@@ -69,12 +69,12 @@ def export_api(
     Downloads an API with its definition, documents, endpoint certificates and caller certificates as a zip file. Trust
     settings and gateway identities aren't included.
     """
-    wanted = api_id or api_names.find_id(context, name, version, provider)
+    exported_id = api_id or api_names.find_id(context, name, version, provider)
     servers = list(runtime.gateways.values())
     if number and read_number(number) is None:
         raise InvalidField("revisionNumber", "Enter the number of a revision, such as 1.")
     export = exports.export_api(
-        context, wanted, servers, keep_state=keep_state, number=read_number(number), latest=latest
+        context, exported_id, servers, keep_state=keep_state, number=read_number(number), latest=latest
     )
     archive = Archive(
         describe_api(export.full_api),
@@ -135,13 +135,13 @@ def import_api(
                 {}, _import(runtime, context, data, overwrite=overwrite, rotate=rotate, dry_run=True).unused_parts
             )
         except RequestValidationError as error:
-            return report(details_of(error.errors()), ())
+            return report(list_details(error.errors()), ())
         except Refusal as error:
             return report(error.fields("file"), ())
-    imported = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
-    answer = answer_created(context, imported.full_api, response) | {"revision": imported.revision or None}
-    unused = [{"what": part.what, "why": part.why} for part in imported.unused_parts]
-    return answer | {"notImported": unused} if unused else answer
+    result = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
+    answer = answer_created(context, result.full_api, response) | {"revision": result.revision or None}
+    parts = [{"what": part.what, "why": part.why} for part in result.unused_parts]
+    return answer | {"notImported": parts} if parts else answer
 
 
 def _import(
@@ -151,7 +151,7 @@ def _import(
     try:
         body = ApiBody.model_validate(archive.description)
     except ValidationError as error:
-        raise invalid_body(error, "file") from error
+        raise build_body_error(error, "file") from error
     definition = parse_definition(archive.definition) if archive.definition else None
     try:
         draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
@@ -159,4 +159,4 @@ def _import(
             context, archive, draft, definition, overwrite=overwrite, rotate=rotate, dry_run=dry_run
         )
     except InvalidFields as error:
-        raise in_rest_words(error) from error
+        raise rename_fields(error) from error

@@ -11,12 +11,12 @@ _POLICY = "Import"
 _RULESET = "Holdfast"
 
 
-def report(errors: Mapping[str, str], unused: Iterable[Unused]) -> DryRun:
+def report(errors: Mapping[str, str], parts: Iterable[Unused]) -> DryRun:
     """Return the report for *errors*, messages by field, and the parts that aren't imported."""
     violations: list[RuleViolation] = [
         {"path": field, "message": text, "severity": "ERROR"} for field, text in errors.items()
     ]
-    violations += [{"path": part.what, "message": part.why, "severity": "WARN"} for part in unused]
+    violations += [{"path": part.what, "message": part.why, "severity": "WARN"} for part in parts]
     if not violations:
         return {"compliance-check": {"result": "pass", "violations": []}}
     return {

@@ -19,8 +19,8 @@ from holdfast.certificates.validity import Status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import CERTIFICATE_TYPES, describe_as_wso2, describe_enforcement, download, read_upload
 from holdfast.rest.trust import responses
@@ -70,12 +70,12 @@ def upload_certificate(
     Gateways trust the certificates in the file for the endpoint's origin (scheme, host and port), and nowhere else.
     If no API has an endpoint there yet, they do so once one has; `findings` then has `endpoint-unused`.
     """
-    imported = endpoint_certificates.import_certificate(
+    result = endpoint_certificates.import_certificate(
         context, alias, endpoint, read_upload(certificate), password, pin=pin
     )
-    response.headers["Location"] = f"{router.prefix}/{quote(imported.entry.alias, safe='')}"
-    response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
-    return _describe_import(runtime, context, imported)
+    response.headers["Location"] = f"{router.prefix}/{quote(result.entry.alias, safe='')}"
+    response.headers["ETag"] = quote_tag(make_certificate_tag(result.entry))
+    return _describe_import(runtime, context, result)
 
 
 @router.post("/inspect")
@@ -109,7 +109,7 @@ def get_certificate(
     Returns the certificates of the alias, findings about them, and whether the gateways enforce them.
     """
     entry = endpoint_certificates.get_certificate(context, alias)
-    unless.known(make_certificate_tag(entry))
+    unless.send_tag(make_certificate_tag(entry))
     return {
         **describe_entry(runtime, context, entry),
         **describe_enforcement(runtime, context, OriginTrust(entry.origin)),
@@ -137,9 +137,9 @@ def replace_certificate(
     """
     keep = keep_previous(keep_in_query, keep_in_form)
     data = read_upload(certificate)
-    imported = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep, pin=pin)
-    response.headers["ETag"] = quote_tag(make_certificate_tag(imported.entry))
-    return _describe_import(runtime, context, imported)
+    result = endpoint_certificates.replace_certificate(context, alias, data, password, expected, keep=keep, pin=pin)
+    response.headers["ETag"] = quote_tag(make_certificate_tag(result.entry))
+    return _describe_import(runtime, context, result)
 
 
 @router.delete("/{alias}", response_class=Response)
@@ -162,8 +162,8 @@ def get_usage(
 
     Returns the APIs with an endpoint at its origin, ordered by name; none if there is no such alias.
     """
-    every = endpoint_certificates.apis_using_alias(context, alias)
-    apis = every[offset : offset + limit]
+    all_apis = endpoint_certificates.apis_using_alias(context, alias)
+    apis = all_apis[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
     return {
         "count": len(apis),
@@ -171,7 +171,7 @@ def get_usage(
             {"id": api.id, "name": api.name, "context": api.context, "version": api.version, "provider": api.provider}
             for api in apis
         ],
-        "pagination": pagination(path, {}, offset, limit, len(every)),
+        "pagination": paginate(path, {}, offset, limit, len(all_apis)),
     }
 
 
@@ -227,7 +227,7 @@ def unpin_certificate(
 @router.get(
     "/{alias}/content",
     response_class=Response,
-    responses=files(*CERTIFICATE_TYPES),
+    responses=declare_files(*CERTIFICATE_TYPES),
 )
 def get_content(context: RequestContext, alias: str, request: Request, previous: Previous = False) -> Response:
     """
@@ -257,7 +257,7 @@ def describe_entry(
         findings = examination.examine_entry(context, entry)
     now = context.now
     first, *_ = entry.trusted
-    summary = _summary(context, entry)
+    summary = _summarize(context, entry)
     state = summary["expiryStatus"]
     pin = pinning.judge_pin(context, entry)
     return {
@@ -283,12 +283,12 @@ def _write_with_tag(
     return describe_entry(runtime, context, entry)
 
 
-def _describe_import(runtime: Runtime, context: Context, imported: Import) -> ImportedCertificate:
-    parts = describe_file(imported.findings, imported.used_parts, imported.ignored_parts)
-    return {**describe_entry(runtime, context, imported.entry, imported.findings), **parts}
+def _describe_import(runtime: Runtime, context: Context, result: Import) -> ImportedCertificate:
+    parts = describe_file(result.findings, result.used_parts, result.ignored_parts)
+    return {**describe_entry(runtime, context, result.entry, result.findings), **parts}
 
 
-def _summary(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:
+def _summarize(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:
     state = endpoint_certificates.entry_status(entry.certificates, context.now)
     return {
         "alias": entry.alias,

@@ -15,8 +15,8 @@ from holdfast.apis.watch.watched_endpoint import Coverage
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import read_upload
 from holdfast.rest.trust.endpoint_certificates import KeepInForm, Password
@@ -97,10 +97,10 @@ def list_certificates(
 
     Returns the endpoint certificates of your organization that match all parameters, by default ordered by alias.
     """
-    wanted = Filter(query, alias, endpoint, issuer, expires_before, unused=unused, previous=previous, label=label)
+    criteria = Filter(query, alias, endpoint, issuer, expires_before, unused=unused, previous=previous, label=label)
     section = _read_section(sort, offset, limit)
-    listed = lists.list_certificates(context, wanted, section)
-    total = lists.count_all(context, wanted, section, len(listed))
+    certificates = lists.list_certificates(context, criteria, section)
+    total = lists.count_all(context, criteria, section, len(certificates))
     filters = {
         "alias": alias,
         "endpoint": endpoint,
@@ -113,16 +113,16 @@ def list_certificates(
         "sort": sort if sort != Sort.ALIAS else "",
     }
     return {
-        "count": len(listed),
-        "certificates": [_describe(certificate) for certificate in listed],
-        "pagination": pagination(_PATH, filters, offset, limit, total),
+        "count": len(certificates),
+        "certificates": [_describe(certificate) for certificate in certificates],
+        "pagination": paginate(_PATH, filters, offset, limit, total),
     }
 
 
 @router.get(
     "/endpoint-certificates-export",
     response_class=Response,
-    responses={200: {"model": ExportedCertificates, **files("text/csv")[200]}},
+    responses={200: {"model": ExportedCertificates, **declare_files("text/csv")[200]}},
 )
 def export_certificates(
     runtime: CurrentRuntime,
@@ -140,10 +140,10 @@ def export_certificates(
 
     Returns all that match, as CSV with a row for each X.509 certificate, or as JSON with an object for each.
     """
-    wanted = Filter(query, issuer=issuer, expires_before=expires_before, unused=unused, previous=previous)
+    criteria = Filter(query, issuer=issuer, expires_before=expires_before, unused=unused, previous=previous)
     # The response is written after the request's transactions have ended.
     later = Context(runtime.store, context.user, context.now)
-    rows = export.list_rows(later, wanted, _read_section(sort))
+    rows = export.list_rows(later, criteria, _read_section(sort))
     return respond_with_export(rows, format, context.now)
 
 
@@ -154,8 +154,8 @@ def delete_certificates(context: RequestContext, body: Aliases) -> DeletedCertif
 
     Deletes all or, if one doesn't exist, none. You can restore them for 30 days.
     """
-    deleted = bulk.delete_certificates(context, body.aliases)
-    return {"count": len(deleted), "list": [entry.alias for entry in deleted]}
+    entries = bulk.delete_certificates(context, body.aliases)
+    return {"count": len(entries), "list": [entry.alias for entry in entries]}
 
 
 @router.post("/endpoint-certificates/replace")
@@ -175,15 +175,13 @@ def replace_certificates(
     Changes all or, if one can't be changed, none.
     """
     only = [alias.strip() for alias in aliases.split(",") if alias.strip()] if aliases else None
-    wanted = Replacement(fingerprint, read_upload(certificate), password, only, keep=bool(keep))
-    planned = bulk.plan_replacement(context, wanted) if preview else bulk.replace_everywhere(context, wanted)
-    coverage = predict_coverage(context, planned)
+    change = Replacement(fingerprint, read_upload(certificate), password, only, keep=bool(keep))
+    plan = bulk.plan_replacement(context, change) if preview else bulk.replace_everywhere(context, change)
+    coverage = predict_coverage(context, plan)
     return {
         "replaced": not preview,
-        "count": len(planned),
-        "list": [
-            _describe_replacement(replacement, coverage.get(replacement.before.origin)) for replacement in planned
-        ],
+        "count": len(plan),
+        "list": [_describe_replacement(replacement, coverage.get(replacement.before.origin)) for replacement in plan],
     }
 
 
@@ -203,12 +201,12 @@ def _read_section(sort: str, offset: int = 0, limit: int | None = None) -> Secti
     return Section(column, descending=sort.startswith("-"), offset=offset, limit=limit)
 
 
-def _describe(listed: ListedCertificate) -> ListedEndpointCertificate:
-    entry = listed.entry
+def _describe(listed_certificate: ListedCertificate) -> ListedEndpointCertificate:
+    entry = listed_certificate.entry
     return {
         "alias": entry.alias,
         "endpoint": entry.endpoint,
-        "expiryStatus": listed.status,
+        "expiryStatus": listed_certificate.status,
         "notAfter": max(certificate.not_after for certificate in entry.current).isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
@@ -217,19 +215,19 @@ def _describe(listed: ListedCertificate) -> ListedEndpointCertificate:
         "expires": entry.expires_at.isoformat(),
         "fingerprints": [certificate.fingerprint for certificate in entry.current],
         "previousCertificates": len(entry.previous),
-        "usedBy": listed.users.count if listed.users else 0,
+        "usedBy": listed_certificate.users.count if listed_certificate.users else 0,
         "createdBy": entry.created_by,
     }
 
 
-def _describe_replacement(planned: PlannedReplacement, coverage: Coverage | None) -> ReplacedCertificate:
+def _describe_replacement(replacement: PlannedReplacement, coverage: Coverage | None) -> ReplacedCertificate:
     return {
-        "alias": planned.before.alias,
-        "endpoint": planned.before.endpoint,
-        "usedBy": planned.users.count if planned.users else 0,
-        "fingerprints": [certificate.fingerprint for certificate in planned.after.certificates],
-        "previousFingerprints": [certificate.fingerprint for certificate in planned.before.certificates],
-        "refusal": str(planned.refusal) if planned.refusal else None,
+        "alias": replacement.before.alias,
+        "endpoint": replacement.before.endpoint,
+        "usedBy": replacement.users.count if replacement.users else 0,
+        "fingerprints": [certificate.fingerprint for certificate in replacement.after.certificates],
+        "previousFingerprints": [certificate.fingerprint for certificate in replacement.before.certificates],
+        "refusal": str(replacement.refusal) if replacement.refusal else None,
         "backend": _describe_coverage(coverage) if coverage else None,
     }
 

@@ -16,7 +16,7 @@ from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
 from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router
 from holdfast.rest.trust import responses
 from holdfast.rest.trust.endpoint_certificates import describe_entry
@@ -41,11 +41,11 @@ def list_removed(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offset: 
     return {
         "count": len(entries),
         "list": [_describe(context, entry) for entry in entries],
-        "pagination": pagination(router.prefix, {}, offset, limit, total),
+        "pagination": paginate(router.prefix, {}, offset, limit, total),
     }
 
 
-async def alias_in_body(request: Request, context: RequestContext) -> str | None:
+async def read_alias(request: Request, context: RequestContext) -> str | None:
     """Return the member or field `alias` of an optional body. Raises InvalidField, HTTPException."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     context.release()  # the body may arrive slowly
@@ -55,7 +55,7 @@ async def alias_in_body(request: Request, context: RequestContext) -> str | None
     if kind != "application/json" and kind not in _FORMS:
         raise HTTPException(415, "Send the alias as JSON or as a form, or leave the body empty.")
     try:
-        fields = json.loads(body) if kind == "application/json" else await _form(request)
+        fields = json.loads(body) if kind == "application/json" else await _read_form(request)
     except (ValueError, LookupError, RecursionError) as error:
         raise InvalidField("body", "The body can't be read. Send the alias as JSON or as a form.") from error
     if not isinstance(fields, Mapping):
@@ -74,7 +74,7 @@ def restore_certificate(
     runtime: CurrentRuntime,
     context: RequestContext,
     removed_id: str,
-    alias: Annotated[str | None, Depends(alias_in_body)],
+    alias: Annotated[str | None, Depends(read_alias)],
 ) -> EndpointCertificate:
     """
     Restore a removed endpoint certificate.
@@ -84,21 +84,21 @@ def restore_certificate(
     return describe_entry(runtime, context, removal.restore_certificate(context, removed_id, alias))
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _read_form(request: Request) -> dict[str, Any]:
     async with request.form() as fields:
         return dict(fields)
 
 
-def _describe(context: Context, removed: RemovedCertificate) -> responses.RemovedCertificate:
+def _describe(context: Context, removed_certificate: RemovedCertificate) -> responses.RemovedCertificate:
     now = context.now
     return {
-        "id": removed.id,
-        "alias": removed.alias,
-        "endpoint": removed.endpoint,
-        "why": removed.why,
-        "removedTime": removed.removed_at.isoformat(),
-        "removedBy": removed.removed_by,
-        "restorableUntil": removal.restorable_until(removed).isoformat(),
-        "certificates": [describe_certificate(certificate, now) for certificate in removed.certificates],
-        "previous": [describe_certificate(certificate, now) for certificate in removed.previous],
+        "id": removed_certificate.id,
+        "alias": removed_certificate.alias,
+        "endpoint": removed_certificate.endpoint,
+        "why": removed_certificate.why,
+        "removedTime": removed_certificate.removed_at.isoformat(),
+        "removedBy": removed_certificate.removed_by,
+        "restorableUntil": removal.restorable_until(removed_certificate).isoformat(),
+        "certificates": [describe_certificate(certificate, now) for certificate in removed_certificate.certificates],
+        "previous": [describe_certificate(certificate, now) for certificate in removed_certificate.previous],
     }

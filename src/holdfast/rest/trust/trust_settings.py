@@ -18,8 +18,8 @@ from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
-from holdfast.rest.responses import files
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
+from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_enforcement
 from holdfast.rest.trust import responses
@@ -125,7 +125,7 @@ def inspect_trust_settings(
     endpoint_trust = trust_settings.preview_settings(context, endpoint, body.draft())
     return {
         "origin": endpoint_trust.settings.origin,
-        "crls": [_crl(crl, now) for crl in endpoint_trust.settings.revocation],
+        "crls": [_describe_crl(crl, now) for crl in endpoint_trust.settings.revocation],
         "effect": list(effect(endpoint_trust.trust)),
         "findings": describe_findings(endpoint_trust.findings),
     }
@@ -134,7 +134,7 @@ def inspect_trust_settings(
 @router.get(
     "/trust-settings/crls",
     response_class=Response,
-    responses=files(PEM, description="CRLs in PEM; empty if there are none."),
+    responses=declare_files(PEM, description="CRLs in PEM; empty if there are none."),
 )
 def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
     """
@@ -174,14 +174,16 @@ def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offse
 
     Returns the origins for which verification is off, the first to expire first.
     """
-    every = trust_settings.list_exceptions(context)
-    page = every[offset : offset + limit]
+    exceptions = trust_settings.list_exceptions(context)
+    page = exceptions[offset : offset + limit]
     return {
         "count": len(page),
         "list": [
-            {"origin": settings.origin, **_exception(settings.exception)} for settings in page if settings.exception
+            {"origin": settings.origin, **_describe_exception(settings.exception)}
+            for settings in page
+            if settings.exception
         ],
-        "pagination": pagination(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(every)),
+        "pagination": paginate(f"{router.prefix}/trust-exceptions", {}, offset, limit, len(exceptions)),
     }
 
 
@@ -196,22 +198,22 @@ def _describe(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust)
         "sni": settings.sni,
         "certificatePins": list(settings.certificate_pins),
         "spkiPins": list(settings.spki_pins),
-        "crls": [_crl(crl, context.now) for crl in settings.revocation],
+        "crls": [_describe_crl(crl, context.now) for crl in settings.revocation],
         "revocationOfPath": settings.revocation_of_path,
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
-        "exception": _exception(exception) if exception else None,
+        "exception": _describe_exception(exception) if exception else None,
         "effect": list(effect(endpoint_trust.trust)),
         "findings": describe_findings(endpoint_trust.findings),
         **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }
 
 
-def _exception(exception: TrustException) -> responses.TrustException:
+def _describe_exception(exception: TrustException) -> responses.TrustException:
     return {"reason": exception.reason, "owner": exception.owner, "until": exception.ends_at.isoformat()}
 
 
-def _crl(crl: RevocationList, now: datetime) -> Crl:
+def _describe_crl(crl: RevocationList, now: datetime) -> Crl:
     return {
         "issuer": crl.issuer,
         "thisUpdate": crl.this_update.isoformat(),

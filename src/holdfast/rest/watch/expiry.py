@@ -8,7 +8,7 @@ from fastapi import Query
 
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router
 from holdfast.rest.watch import responses
 from holdfast.rest.watch.responses import ExpiryTimeline
@@ -50,7 +50,7 @@ def get_expiry(
             for timeline_period in periods
         ],
         "list": [_describe(entry) for entry in page],
-        "pagination": pagination(PATH, filters, offset, limit, total),
+        "pagination": paginate(PATH, filters, offset, limit, total),
     }
 
 

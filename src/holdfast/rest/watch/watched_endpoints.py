@@ -11,7 +11,7 @@ from holdfast.apis.watch.watched_endpoint import Changes, Silence, WatchStatus
 from holdfast.certificates.description import describe_certificate
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
-from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, pagination
+from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router
 from holdfast.rest.watch import responses
 from holdfast.rest.watch.responses import PresentedChains, WatchedEndpoint, WatchedEndpoints, WatchedEndpointWithChain
@@ -42,8 +42,8 @@ def list_watched_endpoints(
     backend presented when a gateway last looked, and whether it is trusted.
     """
     before = as_utc(expires_before)
-    wanted = Wanted(status, api, endpoint, before)
-    page, total = watched_endpoints.list_watched_endpoints(context, wanted, offset, limit)
+    criteria = Wanted(status, api, endpoint, before)
+    page, total = watched_endpoints.list_watched_endpoints(context, criteria, offset, limit)
     filters = {
         "endpoint": endpoint,
         "status": status.value if status else "",
@@ -53,7 +53,7 @@ def list_watched_endpoints(
     return {
         "count": len(page),
         "list": [_describe(backend, context.now) for backend in page],
-        "pagination": pagination(PATH, filters, offset, limit, total),
+        "pagination": paginate(PATH, filters, offset, limit, total),
     }
 
 
@@ -88,7 +88,7 @@ def list_history(
             }
             for chain in page
         ],
-        "pagination": pagination(f"{PATH}/{endpoint_id}/history", {}, offset, limit, total),
+        "pagination": paginate(f"{PATH}/{endpoint_id}/history", {}, offset, limit, total),
     }
 
 
@@ -99,22 +99,22 @@ def as_utc(moment: datetime | None) -> datetime | None:
 
 def _describe(backend: WatchedBackend, now: datetime) -> WatchedEndpoint:
     endpoint = backend.endpoint
-    presented, coverage = endpoint.presented, endpoint.coverage
-    trusted = endpoint.is_trusted(now) if coverage else None
+    summary, coverage = endpoint.presented, endpoint.coverage
+    is_trusted = endpoint.is_trusted(now) if coverage else None
     return {
         "id": endpoint.id,
         "endpoint": endpoint.origin,
         "status": endpoint.status(now),
         "apis": [{"id": api.id, "name": api.name, "version": api.version} for api in backend.apis],
         "presented": {
-            "name": presented.name,
-            "issuer": presented.issuer,
-            "expires": presented.expires_at.isoformat(),
-            "since": presented.since.isoformat(),
+            "name": summary.name,
+            "issuer": summary.issuer,
+            "expires": summary.expires_at.isoformat(),
+            "since": summary.since.isoformat(),
         }
-        if presented
+        if summary
         else None,
-        "trusted": trusted,
+        "trusted": is_trusted,
         "trustedUntil": coverage.until.isoformat() if coverage and coverage.until else None,
         "cause": endpoint.rejection(now),
         "decidedBy": ("gateway" if coverage.by_gateway else "comparison") if coverage else None,

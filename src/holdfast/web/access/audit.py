@@ -90,7 +90,7 @@ def show(
     before: str = "",
 ) -> Response:
     """Show the newest events that match the filters; those that can't be read are left out."""
-    chosen = Choice(
+    choice = Choice(
         query.strip()[:_MAX_QUERY],
         ObjectKind(kind) if kind in set(ObjectKind) else None,
         user,
@@ -99,9 +99,9 @@ def show(
         end if _day(end) else "",
     )
     place = _read_place(before)
-    events = audit_log.list_events(context, chosen.filter, place, PAGE + 1)
-    older = _address(chosen.parameters | {"before": str(events[PAGE - 1].place)}) if len(events) > PAGE else None
-    newer = _address(chosen.parameters) if place else None
+    events = audit_log.list_events(context, choice.filter, place, PAGE + 1)
+    older = _address(choice.parameters | {"before": str(events[PAGE - 1].place)}) if len(events) > PAGE else None
+    newer = _address(choice.parameters) if place else None
     return render(
         request,
         "audit/list.html",
@@ -109,40 +109,40 @@ def show(
         section="audit",
         events=events[:PAGE],
         present=audit_log.find_present(context, events),
-        chosen=chosen,
-        chips=_list_chips(chosen, events),
-        kinds=_list_kinds(chosen),
+        choice=choice,
+        chips=_list_chips(choice, events),
+        kinds=_list_kinds(choice),
         users=audit_log.list_users(context),
         page=Page("events", "Newest first", newer, older),
         newest=audit_log.get_chain(context).newest,
-        export=_write_export(chosen),
+        export=_write_export(choice),
     )
 
 
-def _list_kinds(chosen: Choice) -> list[dict[str, object]]:
+def _list_kinds(choice: Choice) -> list[dict[str, object]]:
     """Return the options of the component `filters`."""
-    others = {name: value for name, value in chosen.parameters.items() if name != "kind"}
+    others = {name: value for name, value in choice.parameters.items() if name != "kind"}
     options = [("Everything", None), *((label, kind) for kind, label in _KINDS.items())]
     return [
         {
             "label": label,
             "href": _address(others | ({"kind": kind} if kind else {})),
-            "is_current": kind == chosen.kind,
+            "is_current": kind == choice.kind,
             "count": None,
         }
         for label, kind in options
     ]
 
 
-def _list_chips(chosen: Choice, events: list[LoggedEvent]) -> list[Chip]:
+def _list_chips(choice: Choice, events: list[LoggedEvent]) -> list[Chip]:
     labels = {
-        "query": f"“{chosen.query}”",
-        "user": f"User {chosen.user}",
-        "subject": f"About {_name_subject(chosen.subject, events)}",
-        "from": f"From {chosen.start}",
-        "to": f"To {chosen.end}",
+        "query": f"“{choice.query}”",
+        "user": f"User {choice.user}",
+        "subject": f"About {_name_subject(choice.subject, events)}",
+        "from": f"From {choice.start}",
+        "to": f"To {choice.end}",
     }
-    of = chosen.parameters
+    of = choice.parameters
     return [
         Chip(label, _address({parameter: of[parameter] for parameter in of if parameter != name}))
         for name, label in labels.items()
@@ -155,10 +155,10 @@ def _name_subject(subject: str, events: list[LoggedEvent]) -> str:
     return subject.removesuffix(f" ({api_id})")
 
 
-def _write_export(chosen: Choice) -> str:
+def _write_export(choice: Choice) -> str:
     """Return the address of a download of all events that match."""
-    wanted, parameters = chosen.filter, chosen.parameters
-    times = {"from": wanted.start, "to": wanted.end}
+    criteria, parameters = choice.filter, choice.parameters
+    times = {"from": criteria.start, "to": criteria.end}
     parameters |= {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items() if at}
     path = f"{PREFIX}/audit-events/export"
     return f"{path}?{urlencode(parameters)}" if parameters else path

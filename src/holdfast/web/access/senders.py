@@ -11,7 +11,7 @@ from holdfast.web.access.session import NotSignedIn, user_of_request
 from holdfast.web.errors import sign_in_first
 
 
-async def sender(runtime: Runtime, request: Request) -> str | Response:
+async def find_sender(runtime: Runtime, request: Request) -> str | Response:
     """Return the account of the user who makes the request, or the redirect to the sign-in page."""
     try:
         user = await run_in_threadpool(user_of_request, runtime, runtime.store, request)

@@ -51,15 +51,15 @@ def sign_in(
     return response
 
 
-def ask(request: Request, wanted: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
-    """Show the sign-in page; after sign-in, the browser continues to *wanted*."""
+def ask(request: Request, path: str, name: str = "", error: str | None = None, status: int = 200) -> Response:
+    """Show the sign-in page; after sign-in, the browser continues to *path*."""
     runtime: Runtime = request.app.state.runtime
     sso = runtime.single_sign_on
     return render(
         request,
         "sign_in.html",
         status=status,
-        next=wanted,
+        next=path,
         name=name,
         error=error,
         provider=sso.label if sso else None,

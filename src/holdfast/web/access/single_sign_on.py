@@ -51,21 +51,23 @@ def finish(
 ) -> Response:
     """Start a session for the user who returns from the provider, and continue to the requested page."""
     sso = _get_provider(runtime)
-    secret, _, wanted = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
-    wanted = own_path(unquote(wanted))
+    secret, _, path = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
+    path = own_path(unquote(path))
     address = address_of(request)
-    returned = ProviderResponse(_build_redirect_uri(request), state, code, error, iss)
+    response_of_provider = ProviderResponse(_build_redirect_uri(request), state, code, error, iss)
     attempts = runtime.accounts.attempts
     response: Response
     try:
         with runtime.accounts.failures.watch(Way.SINGLE_SIGN_ON, address):
-            user = single_sign_on.finish(runtime.store, attempts, sso, secret, returned, address, runtime.now())
-            response = RedirectResponse(wanted, 303)
+            user = single_sign_on.finish(
+                runtime.store, attempts, sso, secret, response_of_provider, address, runtime.now()
+            )
+            response = RedirectResponse(path, 303)
             start_session(request, runtime, user, response)
     except (ProviderSignInRefused, SignInRefused) as refusal:
-        response = ask(request, wanted, error=str(refusal), status=403)
+        response = ask(request, path, error=str(refusal), status=403)
     except TooManyAttempts as refusal:
-        response = ask(request, wanted, error=str(refusal), status=429)
+        response = ask(request, path, error=str(refusal), status=429)
     response.delete_cookie(SIGN_IN_COOKIE, httponly=True, samesite="lax")
     return response
 

@@ -36,11 +36,11 @@ def create_token(
     days: Annotated[int, Form(ge=1, le=366)] = 30,
 ) -> Response:
     """Create a token and show it, for the only time."""
-    chosen, now = scopes or [], context.now
+    names, now = scopes or [], context.now
     try:
-        token, secret = tokens.create_token(context, name, chosen, now + timedelta(days=days))
+        token, secret = tokens.create_token(context, name, names, now + timedelta(days=days))
     except Refusal as error:
-        return _show_page(request, context, (name, chosen, days), error.fields("name"), 422)
+        return _show_page(request, context, (name, names, days), error.fields("name"), 422)
     return render(request, "tokens/created.html", context=context, section="account", token=token, secret=secret)
 
 
@@ -55,7 +55,7 @@ def revoke_token(request: Request, context: RequestContext, token_id: str) -> Re
 def _show_page(
     request: Request,
     context: Context,
-    typed: tuple[str, list[str], int] = ("", [DEFAULT_SCOPE], 30),
+    form: tuple[str, list[str], int] = ("", [DEFAULT_SCOPE], 30),
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
@@ -69,8 +69,8 @@ def _show_page(
         account=own_account.get_account(context),
         confirmed_days=tokens.CONFIRMED_FOR.days,
         tokens=tokens.list_tokens(context),
-        offered=grantable_scopes(context.user.permissions),
-        typed=typed,
+        scopes=grantable_scopes(context.user.permissions),
+        form=form,
         days=_DAYS,
         errors=errors or {},
     )

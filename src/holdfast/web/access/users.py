@@ -36,7 +36,7 @@ Chosen = Annotated[list[str] | None, Form()]
 
 
 @dataclass(frozen=True, slots=True)
-class _Typed:
+class _Form:
     """The content of the form of a user."""
 
     roles: Collection[str]
@@ -107,14 +107,14 @@ def change_user(
     """Change the roles of a user, and whether they can sign in."""
     try:
         # Unchecked boxes aren't sent, so no field means no role. The provider sets the roles of its users.
-        chosen = None if users.get_user(context, name).identity else roles or []
-        users.change_user(context, name, roles=chosen, disabled=disabled, expected=condition.expected)
+        new_roles = None if users.get_user(context, name).identity else roles or []
+        users.change_user(context, name, roles=new_roles, disabled=disabled, expected=condition.expected)
     except ContentChanged as error:
-        typed = _Typed(roles or [], disabled, Condition.after(error))
-        return _show_page(request, context, name, status=412, typed=typed)
+        form = _Form(roles or [], disabled, Condition.after(error))
+        return _show_page(request, context, name, status=412, form=form)
     except Refusal as error:
-        typed = _Typed(roles or [], disabled, condition)
-        return _show_page(request, context, name, error.fields("name"), 422, typed)
+        form = _Form(roles or [], disabled, condition)
+        return _show_page(request, context, name, error.fields("name"), 422, form)
     return notices.redirect(request, "/users", "user-changed", name)
 
 
@@ -145,7 +145,7 @@ def _show_form(
     request: Request,
     context: Context,
     name: str,
-    chosen: Sequence[str],
+    checked_roles: Sequence[str],
     errors: dict[str, str],
     status: int = 200,
 ) -> Response:
@@ -156,7 +156,7 @@ def _show_form(
         status=status,
         section="users",
         name=name,
-        chosen=chosen,
+        checked_roles=checked_roles,
         roles=_ROLES,
         errors=errors,
         shortest=MIN_PASSWORD,
@@ -169,10 +169,10 @@ def _show_page(
     name: str,
     errors: dict[str, str] | None = None,
     status: int = 200,
-    typed: _Typed | None = None,
+    form: _Form | None = None,
 ) -> Response:
     account = users.get_user(context, name)
-    typed = typed or _Typed(account.roles, account.disabled, Condition(make_user_tag(account)))
+    form = form or _Form(account.roles, account.disabled, Condition(make_user_tag(account)))
     return render(
         request,
         "users/user.html",
@@ -180,8 +180,8 @@ def _show_page(
         status=status,
         section="users",
         account=account,
-        typed=typed,
-        condition=typed.condition,
+        form=form,
+        condition=form.condition,
         roles=_ROLES,
         errors=errors or {},
         shortest=MIN_PASSWORD,

@@ -53,19 +53,19 @@ def list_apis(
 ) -> Response:
     """List the APIs whose name, context, version or endpoint contains *query*; *sort* begins with - if descending."""
     page, query = limit_page(page), query.strip()
-    shown = Show(show) if show in list(Show) else Show.ALL
+    view = Show(show) if show in list(Show) else Show.ALL
     column = Sort(sort.removeprefix("-")) if sort.removeprefix("-") in list(Sort) else Sort.NAME
     overviews, total = list_overviews(
         context,
         runtime.failures,
         query,
-        shown,
+        view,
         column,
         descending=sort.startswith("-"),
         offset=(page - 1) * PAGE,
         limit=PAGE,
     )
-    filters = {name: value for name, value in (("query", query), ("show", shown.value)) if value}
+    filters = {name: value for name, value in (("query", query), ("show", view.value)) if value}
     return render(
         request,
         "apis/_panel.html" if wants_part(request) else "apis/list.html",
@@ -73,7 +73,7 @@ def list_apis(
         overviews=overviews,
         total=total,
         query=query,
-        show=shown,
+        show=view,
         shows=_SHOWS,
         sort=f"{'-' if sort.startswith('-') else ''}{column}",
         filters=filters,
@@ -109,7 +109,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         documents=documents.list_documents(context, api.id),
         commands=build_call_commands(urls, api, type_of(full_api.members), full_api.operations),
         deployments=deployments,
-        unobeyed=list_unobeyed(full_api.members),
+        ignored_members=list_unobeyed(full_api.members),
         choose=permission_to_choose(context, api),
         history=audit_log.history_of(context, [audit_subject(api)])[:_LATEST],
         history_link=f"/audit?{urlencode({'subject': audit_subject(api)})}",
@@ -120,9 +120,9 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
 def ask_to_delete(request: Request, context: RequestContext, api_id: str) -> Response:
     """Ask for confirmation to delete the API."""
     api = apis.get_api(context, api_id)
-    unused = unused_trust.find_used_only_by(context, api)
+    trusts = unused_trust.find_used_only_by(context, api)
     return dialog.show(
-        request, context, "api/_delete.html", title="Delete API", api=api, page="overview", unused=unused
+        request, context, "api/_delete.html", title="Delete API", api=api, page="overview", trusts=trusts
     )
 
 
@@ -132,8 +132,12 @@ def delete_api(
 ) -> Response:
     """Delete the API and, with *delete_unused*, the trust that no other API uses."""
     api = apis.get_api(context, api_id)
-    left = deletion.delete_api(context, api_id, delete_unused=delete_unused)
-    done = (
-        "api-deleted-unused" if left.unused_trust else "api-deleted-with-trust" if left.deleted_trust else "api-deleted"
+    trust = deletion.delete_api(context, api_id, delete_unused=delete_unused)
+    notice = (
+        "api-deleted-unused"
+        if trust.unused_trust
+        else "api-deleted-with-trust"
+        if trust.deleted_trust
+        else "api-deleted"
     )
-    return notices.redirect(request, "/apis", done, f"{api.name} {api.version}")
+    return notices.redirect(request, "/apis", notice, f"{api.name} {api.version}")

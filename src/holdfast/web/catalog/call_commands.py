@@ -36,9 +36,9 @@ def build_call_commands(
 
 def _call_by_http(url: str, api: Api, operations: Sequence[Operation]) -> str:
     operation = _choose_operation(api, operations)
-    presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
+    identity = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
     method = "" if operation.verb == "GET" else f"-X {quote(operation.verb)} "
-    return f"curl {method}{presented}{quote(url + operation.target.removesuffix('*'))}"
+    return f"curl {method}{identity}{quote(url + operation.target.removesuffix('*'))}"
 
 
 def _choose_operation(api: Api, operations: Sequence[Operation]) -> Operation:
@@ -51,15 +51,15 @@ def _choose_operation(api: Api, operations: Sequence[Operation]) -> Operation:
 
 
 def _call_by_websocket(url: str, api: Api) -> str:
-    presented = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
-    return f"wscat {presented}-c {quote('ws' + url.removeprefix('http'))}"
+    identity = "--cert caller.pem --key caller.key " if api.requires_certificate else ""
+    return f"wscat {identity}-c {quote('ws' + url.removeprefix('http'))}"
 
 
 def _call_by_grpc(url: str, api: Api) -> str:
     parts = urlsplit(url)
-    presented = "-cert caller.pem -key caller.key " if api.requires_certificate else ""
+    identity = "-cert caller.pem -key caller.key " if api.requires_certificate else ""
     plain = "-plaintext " if parts.scheme == "http" else ""
     default = ":443" if parts.scheme == "https" else ":80"
     address = parts.netloc if parts.port else f"{parts.netloc}{default}"
     method = f"{api.context.removeprefix('/')}/METHOD"
-    return f"grpcurl {plain}{presented}-proto FILE {quote(address)} {quote(method)}"
+    return f"grpcurl {plain}{identity}-proto FILE {quote(address)} {quote(method)}"

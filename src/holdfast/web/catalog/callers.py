@@ -139,15 +139,15 @@ def _ask(
     environment: str = BOTH,
     replacing: bool = False,
 ) -> Response:
-    known = {field: text for field, text in (errors or {}).items() if field in {"alias", "certificate"}}
-    others = " ".join(text for field, text in (errors or {}).items() if field not in known)
+    own_errors = {field: text for field, text in (errors or {}).items() if field in {"alias", "certificate"}}
+    others = " ".join(text for field, text in (errors or {}).items() if field not in own_errors)
     return dialog.show(
         request,
         context,
         "callers/_upload.html",
         title="Replace caller certificate" if replacing else "Add caller certificate",
         fields=("alias", "certificate"),
-        errors=known | ({"certificate": others} if others else {}) if errors else None,
+        errors=own_errors | ({"certificate": others} if others else {}) if errors else None,
         api=api,
         page="callers",
         alias=alias,

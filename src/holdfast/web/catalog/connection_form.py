@@ -15,21 +15,21 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.errors import InvalidField
 
 Values = Mapping[Environment, dict[str, Any]]  # by field of ConnectionSettings
-NOTHING_TYPED: Values = MappingProxyType({})
+NO_VALUES: Values = MappingProxyType({})
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 async def _read_form(request: Request) -> Values:
     """Read the fields `production_protocol`, `sandbox_protocol` and so on."""
     form = await request.form()
-    typed: dict[Environment, dict[str, Any]] = {}
+    values_of: dict[Environment, dict[str, Any]] = {}
     for environment in ENVIRONMENTS:
         fields = {name: form.get(f"{environment}_{name}") for name in SETTINGS}
         texts = {name: value.strip() for name, value in fields.items() if isinstance(value, str)}
         # Browsers don't send unchecked boxes; without a protocol, the form had no settings for the environment.
         if texts.get("protocol"):
-            typed[environment] = {name: _value(setting.kind, texts.get(name)) for name, setting in SETTINGS.items()}
-    return typed
+            values_of[environment] = {name: _value(setting.kind, texts.get(name)) for name, setting in SETTINGS.items()}
+    return values_of
 
 
 def _value(kind: SettingKind, text: str | None) -> object:
@@ -45,12 +45,12 @@ def _value(kind: SettingKind, text: str | None) -> object:
 TypedConnections = Annotated[Values, Depends(_read_form)]
 
 
-def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
+def read_connections(form: Values) -> tuple[dict[Environment, ConnectionSettings], dict[str, str]]:
     """Return the valid settings by environment, and the errors in the others by environment and field."""
     names = {setting.member: name for name, setting in SETTINGS.items()}
     connections: dict[Environment, ConnectionSettings] = {}
     errors: dict[str, str] = {}
-    for environment, values in typed.items():
+    for environment, values in form.items():
         try:
             connections[environment] = read_connection(values)
         except InvalidField as error:
@@ -58,10 +58,10 @@ def read_typed(typed: Values) -> tuple[dict[Environment, ConnectionSettings], di
     return connections, errors
 
 
-def choose_connections(api: Api, typed: Values) -> Values:
+def choose_connections(api: Api, form: Values) -> Values:
     """Return the values for the form: typed ones, or else saved ones, or else the defaults."""
-    saved = {
+    connections = {
         environment: endpoint.connection if (endpoint := api.endpoint(environment)) else ConnectionSettings()
         for environment in ENVIRONMENTS
     }
-    return {environment: typed.get(environment) or saved[environment].values for environment in ENVIRONMENTS}
+    return {environment: form.get(environment) or connections[environment].values for environment in ENVIRONMENTS}

@@ -30,17 +30,17 @@ EMPTY = ApiDraft("", "", "", "", "")
 @router.get("/import")
 def ask_for_definition(request: Request, context: RequestContext) -> Response:
     """Show the form that creates an API from a definition."""
-    return render(request, "apis/import.html", context=context, draft=EMPTY, errors={}, definition=None, unused=())
+    return render(request, "apis/import.html", context=context, draft=EMPTY, errors={}, definition=None, parts=())
 
 
 @router.post("/import/preview")
 def preview(request: Request, context: RequestContext, file: UploadFile | None = None) -> Response:
     """Show the values that the definition suggests, to change before the API is created."""
     errors: dict[str, str] = {}
-    definition, draft, unused = None, EMPTY, definitions.NOTHING_UNUSED
+    definition, draft, parts = None, EMPTY, definitions.NOTHING_UNUSED
     try:
-        definition = _read(file)
-        draft, unused = definitions.fill_draft(definition, EMPTY)
+        definition = _read_definition(file)
+        draft, parts = definitions.fill_draft(definition, EMPTY)
     except Refusal as error:
         errors = _explain(error)
     return render(
@@ -50,7 +50,7 @@ def preview(request: Request, context: RequestContext, file: UploadFile | None =
         draft=draft,
         errors=errors,
         definition=definition,
-        unused=unused,
+        parts=parts,
     )
 
 
@@ -67,11 +67,11 @@ def import_definition(
 ) -> Response:
     """Create an API from a definition; what is left empty comes from there."""
     context.user.require(Permission.CHANGE_APIS)
-    typed = ApiDraft(name, path, version, endpoint.strip() or None, sandbox.strip() or None)
+    own_draft = ApiDraft(name, path, version, endpoint.strip() or None, sandbox.strip() or None)
     definition = None
     try:
-        definition = _read(file)
-        api = definitions.import_definition(context, definition, typed).full_api.api
+        definition = _read_definition(file)
+        api = definitions.import_definition(context, definition, own_draft).full_api.api
     except Refusal as error:
         errors = _explain(error)
     else:
@@ -81,10 +81,10 @@ def import_definition(
         "apis/import.html",
         context=context,
         status=422,
-        draft=replace(typed, production=endpoint, sandbox=sandbox),
+        draft=replace(own_draft, production=endpoint, sandbox=sandbox),
         errors=errors,
         definition=definition,
-        unused=(),
+        parts=(),
     )
 
 
@@ -159,7 +159,7 @@ def _explain(error: Refusal) -> dict[str, str]:
     return of_form | ({"file": others} if others else {})
 
 
-def _read(file: UploadFile | None) -> Definition:
+def _read_definition(file: UploadFile | None) -> Definition:
     return read_definition(_read_bytes(file))
 
 

@@ -31,11 +31,11 @@ from holdfast.web import notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog import group_form, security_form
 from holdfast.web.catalog.connection_form import (
-    NOTHING_TYPED,
+    NO_VALUES,
     TypedConnections,
     Values,
     choose_connections,
-    read_typed,
+    read_connections,
 )
 from holdfast.web.catalog.group_form import TypedGroups
 from holdfast.web.catalog.security_form import TypedSecurity
@@ -46,7 +46,7 @@ from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
 from holdfast.web.trust.endpoint_health import read_health
-from holdfast.web.trust.presented import read_presented
+from holdfast.web.trust.presented import read_watched_endpoints
 from holdfast.web.trust.trust_settings import read_trust_rows
 
 router = APIRouter()
@@ -80,23 +80,27 @@ def save(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Save the endpoints whose boxes are checked."""
-    with_endpoint = {name for name, kept in (("production", with_production), ("sandbox", with_sandbox)) if kept}
-    chosen = (production if with_production else None, sandbox if with_sandbox else None)
-    connections, errors = read_typed({name: values for name, values in settings.items() if name in with_endpoint})
-    kept = {name: members for name, members in security.items() if name in with_endpoint}
-    drafts, mistakes = security_form.read_typed(kept)
-    typed = {"production": production, "sandbox": sandbox}
-    groups, wrong = group_form.read_typed(group, {name: typed[name] for name in ENVIRONMENTS if name in with_endpoint})
+    with_endpoint = {
+        name
+        for name, checked_security in (("production", with_production), ("sandbox", with_sandbox))
+        if checked_security
+    }
+    new_urls = (production if with_production else None, sandbox if with_sandbox else None)
+    connections, errors = read_connections({name: values for name, values in settings.items() if name in with_endpoint})
+    checked_security = {name: members for name, members in security.items() if name in with_endpoint}
+    drafts, mistakes = security_form.read_drafts(checked_security)
+    urls = {"production": production, "sandbox": sandbox}
+    groups, wrong = group_form.read_groups(group, {name: urls[name] for name in ENVIRONMENTS if name in with_endpoint})
     errors |= mistakes | wrong
-    unused: tuple[UnusedTrust, ...] = ()
+    trusts: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
             securities = seal_drafts(context, runtime.sealing, drafts)
             change = partial(apis.change_endpoints, expected=condition.expected)
-            unused = change(context, api_id, *chosen, connections, securities, groups).trust.unused_trust
+            trusts = change(context, api_id, *new_urls, connections, securities, groups).trust.unused_trust
     except ContentChanged as error:
         condition = Condition.after(
-            error, changed="this API", lost="secrets" if security_form.has_secrets(kept) else ""
+            error, changed="this API", lost="secrets" if security_form.has_secrets(checked_security) else ""
         )
     except InvalidFields as error:
         errors = error.fields()
@@ -104,11 +108,11 @@ def save(
         errors = error.fields(f"{group_form.PREFIX}kind")
     full_api = apis.get_full_api(context, api_id)
     if errors or condition.has_failed:
-        checked = {"production": with_production, "sandbox": with_sandbox}
+        has_endpoint = {"production": with_production, "sandbox": with_sandbox}
         show = partial(_show_page, settings=settings, security=security, group=group, condition=condition)
-        return show(request, runtime, context, full_api, 422 if errors else 412, typed, checked, errors)
+        return show(request, runtime, context, full_api, 422 if errors else 412, urls, has_endpoint, errors)
     api = full_api.api
-    name, origins = f"{api.name} {api.version}", [trust.origin for trust in unused]
+    name, origins = f"{api.name} {api.version}", [trust.origin for trust in trusts]
     return notices.redirect(request, f"/apis/{api_id}/endpoints", "endpoints-saved", name, left=origins)
 
 
@@ -132,20 +136,20 @@ async def check(
     """Show the status that the backend at a URL returns; it needn't be saved, except that of a further *member*."""
     full_api = await run_in_threadpool(apis.get_full_api, context, api_id)
     api = full_api.api
-    typed = {"production": production, "sandbox": sandbox}
-    connections, _ = read_typed(settings)
-    saved = api.members(environment)[member:]
-    url = typed[environment] if not member else saved[0].endpoint.url if saved else ""
+    urls = {"production": production, "sandbox": sandbox}
+    connections, _ = read_connections(settings)
+    members = api.members(environment)[member:]
+    url = urls[environment] if not member else members[0].endpoint.url if members else ""
     answer = await check_endpoint(runtime, context, url, connections.get(environment), gateway)
     name = f"{environment}-{member}" if member else environment
-    if saved and saved[0].endpoint.url == url and (listed := read_failures(runtime, api).get(name)):
-        answer = replace(answer, listed_cause=listed.cause)
+    if members and members[0].endpoint.url == url and (failure := read_failures(runtime, api).get(name)):
+        answer = replace(answer, listed_cause=failure.cause)
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_answer.html", context=context, answer=answer))
-    checked = {"production": with_production, "sandbox": with_sandbox}
+    has_endpoint = {"production": with_production, "sandbox": with_sandbox}
     answers = {name: answer}
     show = partial(_show_page, answers=answers, settings=settings, group=group, condition=condition)
-    return await run_in_threadpool(show, request, runtime, context, full_api, 200, typed, checked)
+    return await run_in_threadpool(show, request, runtime, context, full_api, 200, urls, has_endpoint)
 
 
 def _show_page(
@@ -154,20 +158,20 @@ def _show_page(
     context: Context,
     full_api: FullApi,
     status: int = 200,
-    typed: dict[str, str] | None = None,
-    checked: dict[str, bool] | None = None,
+    urls: dict[str, str] | None = None,
+    has_endpoint: dict[str, bool] | None = None,
     errors: dict[str, str] | None = None,
     answers: dict[str, HeadAnswer] | None = None,
-    settings: Values = NOTHING_TYPED,
-    security: security_form.MembersTyped = security_form.NOTHING_TYPED,
+    settings: Values = NO_VALUES,
+    security: security_form.SecurityValues = security_form.NO_VALUES,
     group: group_form.GroupValues | None = None,
     left: list[str] | None = None,
     condition: Condition | None = None,
 ) -> Response:
     api = full_api.api
-    presented, failures = read_presented(context, api), read_failures(runtime, api)
-    health, trust_rows = read_health(runtime, context, api, presented), read_trust_rows(runtime, context, api)
-    saved = {
+    watched_endpoints, failures = read_watched_endpoints(context, api), read_failures(runtime, api)
+    health, trust_rows = read_health(runtime, context, api, watched_endpoints), read_trust_rows(runtime, context, api)
+    saved_urls = {
         "production": api.production.url if api.production else "",
         "sandbox": api.sandbox.url if api.sandbox else "",
     }
@@ -178,15 +182,15 @@ def _show_page(
         status=status,
         api=api,
         page="endpoints",
-        typed=typed or saved,
-        checked=checked or {name: bool(url) for name, url in saved.items()},
+        urls=urls or saved_urls,
+        has_endpoint=has_endpoint or {name: bool(url) for name, url in saved_urls.items()},
         errors=errors or {},
         condition=condition or Condition(make_api_tag(full_api)),
         answers=answers or {},
         connections=choose_connections(api, settings),
         connection_fields=SETTINGS,
         security=security_form.choose_security(api, security),
-        stored_secrets=security_form.list_stored(api),
+        stored_secrets=security_form.list_stored_secrets(api),
         security_kinds=security_form.summarize(api),
         group=group_form.choose_groups(api, group),
         group_summary=group_form.summarize(api),
@@ -201,13 +205,13 @@ def _show_page(
         examples=sum(mock.is_example for mock in api.mocks or ()),
         schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),
         empty=sum(not mock.media_type for mock in api.mocks or ()),
-        unused=unused_trust.find_unused(context, left) if left else [],
+        trusts=unused_trust.find_unused(context, left) if left else [],
         rows=read_certificate_rows(runtime, context, api),
-        removed=read_removed_rows(context, api),
+        removed_rows=read_removed_rows(context, api),
         trust_rows=trust_rows,
         identity_rows=read_identity_rows(runtime, context, api),
         failures=failures,
-        presented=presented,
+        watched_endpoints=watched_endpoints,
         gateways=runtime.probes.gateways,
         expanded=_is_about_certificates(request)
         or any(name.startswith(SECURITY_FIELD) for name in errors or {})
@@ -233,5 +237,5 @@ def _write_json(full_api: FullApi) -> str:
 
 
 def _is_about_certificates(request: Request) -> bool:
-    done = request.query_params.get("done", "")
-    return "certificates" in request.query_params or done.startswith(("certificate", "client", "trust", "exception"))
+    notice = request.query_params.get("done", "")
+    return "certificates" in request.query_params or notice.startswith(("certificate", "client", "trust", "exception"))

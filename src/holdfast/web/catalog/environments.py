@@ -93,7 +93,7 @@ def _show(
     request: Request,
     context: Context,
     api: Api,
-    chosen: Collection[str],
+    names: Collection[str],
     condition: Condition,
     error: Refusal | None = None,
 ) -> Response:
@@ -108,6 +108,6 @@ def _show(
         api=api,
         page="overview",
         groups=list_groups(context),
-        chosen=chosen,
+        names=names,
         permission=permission_to_choose(context, api),
     )

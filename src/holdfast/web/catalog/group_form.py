@@ -59,24 +59,24 @@ def _read_rows(form: FormData, environment: Environment) -> list[MemberRow]:
 TypedGroups = Annotated[GroupValues | None, Depends(_read_form)]
 
 
-def read_typed(
-    typed: GroupValues | None, urls: Mapping[Environment, str]
+def read_groups(
+    form: GroupValues | None, urls: Mapping[Environment, str]
 ) -> tuple[dict[Environment, EndpointGroup | None], dict[str, str]]:
     """
     Return the groups by environment, and the errors by field; nothing if the form had no groups.
 
     *urls* are those of the first endpoints.
     """
-    if typed is None:
+    if form is None:
         return {}, {}
-    if not typed.settings["kind"]:
+    if not form.settings["kind"]:
         return dict.fromkeys(ENVIRONMENTS), {}
     groups: dict[Environment, EndpointGroup | None] = {}
     errors: dict[str, str] = {}
     for environment in ENVIRONMENTS:
-        first, *further = [_share(typed, row) for row in typed.rows[environment]]
+        first, *further = [_share(form, row) for row in form.rows[environment]]
         try:
-            groups[environment] = group = read_group(_settings(typed) | first | {"members": further})
+            groups[environment] = group = read_group(_read_settings(form) | first | {"members": further})
             if first_endpoint := _parse(urls.get(environment, "")):
                 _check_members(first_endpoint, group)
         except InvalidField as error:
@@ -84,15 +84,15 @@ def read_typed(
     return groups, errors
 
 
-def choose_groups(api: Api, typed: GroupValues | None) -> GroupValues:
+def choose_groups(api: Api, form: GroupValues | None) -> GroupValues:
     """Return the values for the form: typed ones, or else saved ones, or else the defaults."""
-    if typed:
-        return typed
-    saved = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
-    group = saved[0] if saved else EndpointGroup(GroupKind.LOAD_BALANCE)
+    if form:
+        return form
+    groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
+    group = groups[0] if groups else EndpointGroup(GroupKind.LOAD_BALANCE)
     values = group.values
     settings = {name: str(values[name]) for name in ("algorithm", "session", "session_timeout", "session_header")}
-    settings["kind"] = group.kind.value if saved else ""
+    settings["kind"] = group.kind.value if groups else ""
     checks = group.health_check.values if group.health_check else {}
     settings |= {name: str(checks.get(name, "")) for name in _CHECKS}
     return GroupValues(settings, {environment: _write_rows(api, environment) for environment in ENVIRONMENTS})
@@ -107,25 +107,25 @@ def summarize(api: Api) -> str:
     return f"{_WORDS[next(iter(groups.values())).kind]} | {' | '.join(counts).capitalize()}"
 
 
-def _settings(typed: GroupValues) -> dict[str, Any]:
-    given = typed.settings
-    values: dict[str, Any] = {"kind": given["kind"]}
-    if given["kind"] == GroupKind.LOAD_BALANCE:  # otherwise, the form hides these
-        values |= {name: given[name] or None for name in ("algorithm", "session", "session_header")}
-        values["session_timeout"] = _number(given["session_timeout"])
-    if given["path"]:
+def _read_settings(form: GroupValues) -> dict[str, Any]:
+    texts = form.settings
+    values: dict[str, Any] = {"kind": texts["kind"]}
+    if texts["kind"] == GroupKind.LOAD_BALANCE:  # otherwise, the form hides these
+        values |= {name: texts[name] or None for name in ("algorithm", "session", "session_header")}
+        values["session_timeout"] = _number(texts["session_timeout"])
+    if texts["path"]:
         values["health_check"] = {
-            "path": given["path"],
-            "interval": _number(given["interval"]),
-            "timeout": _number(given["timeout"]),
-            "statuses": given["statuses"] or None,
+            "path": texts["path"],
+            "interval": _number(texts["interval"]),
+            "timeout": _number(texts["timeout"]),
+            "statuses": texts["statuses"] or None,
         }
     return values
 
 
-def _share(typed: GroupValues, row: MemberRow) -> dict[str, Any]:
+def _share(form: GroupValues, row: MemberRow) -> dict[str, Any]:
     """Return the values of an endpoint as `read_group` reads them."""
-    if typed.settings["kind"] == GroupKind.FAILOVER:  # the form hides weight and priority
+    if form.settings["kind"] == GroupKind.FAILOVER:  # the form hides weight and priority
         return {"url": row.url}
     return {"url": row.url, "weight": _number(row.weight), "priority": _number(row.priority)}
 

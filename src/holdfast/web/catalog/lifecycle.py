@@ -72,7 +72,7 @@ def _ask(request: Request, context: Context, api: Api, action: str, error: str =
         api=api,
         page="lifecycle",
         action=action,
-        named=action == NAMED,
+        needs_name=action == NAMED,
         fallback=find_fallback(context, api),
     )
 

@@ -86,9 +86,9 @@ def create_api(
     description: Annotated[str, Form()] = "",
 ) -> Response:
     """Create an API and show it."""
-    chosen = _TYPES.get(endpoint_type, _TYPES[_USUAL])
+    kind = _TYPES.get(endpoint_type, _TYPES[_USUAL])
     # For types that need no endpoint, the page hides these fields, but sends what was typed into them before.
-    production, sandbox_url = (endpoint, sandbox.strip() or None) if chosen.needs_endpoint else (None, None)
+    production, sandbox_url = (endpoint, sandbox.strip() or None) if kind.needs_endpoint else (None, None)
     draft = ApiDraft(
         name,
         path,
@@ -96,8 +96,8 @@ def create_api(
         production,
         sandbox_url,
         description,
-        members=chosen.members,
-        connections=chosen.connections,
+        members=kind.members,
+        connections=kind.connections,
     )
     try:
         api = apis.create_api(context, draft)
@@ -107,7 +107,7 @@ def create_api(
 
 
 def _ask(
-    request: Request, context: Context, draft: ApiDraft, chosen: str, errors: dict[str, str] | None = None
+    request: Request, context: Context, draft: ApiDraft, endpoint_type: str, errors: dict[str, str] | None = None
 ) -> Response:
     return render(
         request,
@@ -116,6 +116,6 @@ def _ask(
         status=422 if errors else 200,
         draft=draft,
         types=_TYPES,
-        chosen=chosen if chosen in _TYPES else _USUAL,
+        endpoint_type=endpoint_type if endpoint_type in _TYPES else _USUAL,
         errors=errors or {},
     )

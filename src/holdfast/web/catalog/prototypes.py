@@ -32,8 +32,8 @@ def change(request: Request, context: RequestContext, api_id: str, mocked: Annot
         apis.change_api(context, api_id, members={MEMBER: MOCKED if mocked else FORWARDED})
     except Refusal as error:
         return _ask(request, context, api, " ".join(error.fields("mocked").values()))
-    done = "examples-chosen" if mocked else "endpoints-chosen"
-    return notices.redirect(request, f"/apis/{api_id}/endpoints", done, f"{api.name} {api.version}")
+    notice = "examples-chosen" if mocked else "endpoints-chosen"
+    return notices.redirect(request, f"/apis/{api_id}/endpoints", notice, f"{api.name} {api.version}")
 
 
 def _ask(request: Request, context: Context, api: Api, error: str = "") -> Response:

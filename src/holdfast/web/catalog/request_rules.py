@@ -64,10 +64,10 @@ class TypedRules:
     sandbox: Annotated[str, Form()] = ""
     sandbox_unit: Annotated[str, Form()] = "SECOND"
 
-    def members(self, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the members for a change; those of *stored* that the form doesn't have stay."""
+    def members(self, stored_members: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members for a change; those of *stored_members* that the form doesn't have stay."""
         members: dict[str, Any] = {DEFAULT: self.default, operation_list.SWITCH: self.listed}
-        policy = _mapping(stored.get(cors_policy.MEMBER))
+        policy = _mapping(stored_members.get(cors_policy.MEMBER))
         if self.cors or policy:
             values = {
                 _CORS["origins"]: _list(self.origins),
@@ -85,7 +85,7 @@ class TypedRules:
             if text:
                 limits |= {name: int(text) if re.fullmatch("[0-9]{1,9}", text) else text, f"{name}TimeUnit": unit}
         ours = {name for environment in ENVIRONMENTS for name in (environment, f"{environment}TimeUnit")}
-        others = {name: value for name, value in _mapping(stored.get(LIMITS)).items() if name not in ours}
+        others = {name: value for name, value in _mapping(stored_members.get(LIMITS)).items() if name not in ours}
         return members | {LIMITS: others | limits or None}
 
 
@@ -101,21 +101,21 @@ def save_rules(
     request: Request,
     context: RequestContext,
     api_id: str,
-    typed: Annotated[TypedRules, Depends()],
+    rules: Annotated[TypedRules, Depends()],
     condition: SentCondition,
 ) -> Response:
     """Change the rules, or explain what is wrong."""
     context.user.require(Permission.CHANGE_APIS)
     full_api = apis.get_full_api(context, api_id)
     try:
-        apis.change_api(context, api_id, members=typed.members(full_api.members), expected=condition.expected)
+        apis.change_api(context, api_id, members=rules.members(full_api.members), expected=condition.expected)
     except ContentChanged as error:
-        return _show(request, context, full_api, typed, Condition.after(error, changed="this API"))
+        return _show(request, context, full_api, rules, Condition.after(error, changed="this API"))
     except Refusal as error:
         errors: dict[str, str] = {}
         for name, text in error.fields("listed").items():
             errors.setdefault(_FIELDS.get(name, "listed"), text)
-        return _show(request, context, full_api, typed, condition, errors)
+        return _show(request, context, full_api, rules, condition, errors)
     return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{full_api.api.name} {full_api.api.version}")
 
 
@@ -123,7 +123,7 @@ def _show(
     request: Request,
     context: Context,
     full_api: FullApi,
-    typed: TypedRules,
+    rules: TypedRules,
     condition: Condition,
     errors: dict[str, str] | None = None,
 ) -> Response:
@@ -137,7 +137,7 @@ def _show(
         condition=condition,
         api=full_api.api,
         page="overview",
-        typed=asdict(typed),
+        form=asdict(rules),
         short_path=short_path_of(full_api.api.organization, full_api.api.context),
         operations=len(full_api.operations),
         max_requests=MAX_REQUESTS,

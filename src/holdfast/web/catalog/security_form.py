@@ -17,8 +17,8 @@ from holdfast.apis.errors import InvalidField
 from holdfast.services.catalog.endpoint_security import SECURITY_FIELD
 from holdfast.services.credentials.sealing import Drafts
 
-MembersTyped = Mapping[Environment, dict[str, Any]]  # by member in REST
-NOTHING_TYPED: MembersTyped = MappingProxyType({})
+SecurityValues = Mapping[Environment, dict[str, Any]]  # by member in REST
+NO_VALUES: SecurityValues = MappingProxyType({})
 _TEXTS = (
     *("type", "username", "password", "apiKeyIdentifier", "apiKeyValue"),
     *("tokenUrl", "grantType", "clientId", "clientSecret", "customParameters"),
@@ -26,27 +26,27 @@ _TEXTS = (
 NONE = "NONE"
 
 
-async def _read_form(request: Request) -> MembersTyped:
+async def _read_form(request: Request) -> SecurityValues:
     """Read the fields `production_security_type`, `sandbox_security_type` and so on."""
     form = await request.form()
-    typed: dict[Environment, dict[str, Any]] = {}
+    values_of: dict[Environment, dict[str, Any]] = {}
     for environment in ENVIRONMENTS:
         values = {name: form.get(f"{environment}_security_{name}") for name in (*_TEXTS, "allowUnencrypted")}
         members: dict[str, Any] = {name: values[name] for name in _TEXTS if isinstance(values[name], str)}
         # Without a type, the form had no endpoint security.
         if members.get("type"):
-            typed[environment] = members | {"allowUnencrypted": values["allowUnencrypted"] == "true"}
-    return typed
+            values_of[environment] = members | {"allowUnencrypted": values["allowUnencrypted"] == "true"}
+    return values_of
 
 
-TypedSecurity = Annotated[MembersTyped, Depends(_read_form)]
+TypedSecurity = Annotated[SecurityValues, Depends(_read_form)]
 
 
-def read_typed(typed: MembersTyped) -> tuple[Drafts, dict[str, str]]:
+def read_drafts(form: SecurityValues) -> tuple[Drafts, dict[str, str]]:
     """Return the valid endpoint security by environment, and the errors in the others by REST's fields."""
     drafts: dict[Environment, SecurityDraft | None] = {}
     errors: dict[str, str] = {}
-    for environment, members in typed.items():
+    for environment, members in form.items():
         try:
             drafts[environment] = read_security(members, f"{SECURITY_FIELD}{environment}.")
         except InvalidField as error:
@@ -54,34 +54,34 @@ def read_typed(typed: MembersTyped) -> tuple[Drafts, dict[str, str]]:
     return drafts, errors
 
 
-def choose_security(api: Api, typed: MembersTyped) -> MembersTyped:
+def choose_security(api: Api, form: SecurityValues) -> SecurityValues:
     """Return the members for the form: typed ones, or else saved ones. Secrets are never among them."""
-    chosen: dict[Environment, dict[str, Any]] = {}
+    choices: dict[Environment, dict[str, Any]] = {}
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
         security = endpoint.security if endpoint else None
-        members = typed.get(environment) or (write_security(security) if security else {"type": NONE})
-        chosen[environment] = {
+        members = form.get(environment) or (write_security(security) if security else {"type": NONE})
+        choices[environment] = {
             name: urlencode(value) if isinstance(value, dict) else value
             for name, value in members.items()
             if name not in SECRETS.values()
         }
-    return chosen
+    return choices
 
 
-def has_secrets(typed: MembersTyped) -> bool:
+def has_secrets(form: SecurityValues) -> bool:
     """Return whether a secret was typed."""
-    return any(members.get(name) for members in typed.values() for name in SECRETS.values())
+    return any(members.get(name) for members in form.values() for name in SECRETS.values())
 
 
-def list_stored(api: Api) -> Mapping[Environment, list[str]]:
+def list_stored_secrets(api: Api) -> Mapping[Environment, list[str]]:
     """Return the members whose secrets are stored, by environment."""
-    stored: dict[Environment, list[str]] = {}
+    secrets: dict[Environment, list[str]] = {}
     for environment in ENVIRONMENTS:
         endpoint = api.endpoint(environment)
         if endpoint and (security := endpoint.security):
-            stored[environment] = [SECRETS[security.kind], *([PASSWORD] if security.has_password else [])]
-    return stored
+            secrets[environment] = [SECRETS[security.kind], *([PASSWORD] if security.has_password else [])]
+    return secrets
 
 
 def summarize(api: Api) -> str:

@@ -50,14 +50,14 @@ def show(
     page: int = 1,
 ) -> Response:
     """Show the failures that match the filter or, with *request_id*, why that request failed."""
-    wanted = request_id.strip()[:MAX_ID]
-    if wanted:
-        return _show_request(request, runtime, context, wanted)
+    request_id = request_id.strip()[:MAX_ID]
+    if request_id:
+        return _show_request(request, runtime, context, request_id)
     page = limit_page(page)
     within = within if within in WITHIN else ""
     since = context.now - timedelta(minutes=int(within)) if within else None
-    chosen = FailureFilter(api, cause, gateway, since, _SHOW.get(show))
-    shown = diagnosis.list_failures(context, runtime.failures, chosen, (page - 1) * PAGE, PAGE)
+    criteria = FailureFilter(api, cause, gateway, since, _SHOW.get(show))
+    listing = diagnosis.list_failures(context, runtime.failures, criteria, (page - 1) * PAGE, PAGE)
     values = {"api": api, "cause": cause, "gateway": gateway, "within": within, "show": show}
     query = {name: value for name, value in values.items() if value}
     return render(
@@ -66,16 +66,16 @@ def show(
         context=context,
         section="failures",
         request_id="",
-        shown=shown,
-        api_options=[(option.id, f"{option.name} {option.version}") for option in shown.apis],
-        cause_options=[(option, option) for option in shown.causes],
-        gateway_options=[(option, option) for option in shown.gateways],
-        typed=values,
+        listing=listing,
+        api_options=[(option.id, f"{option.name} {option.version}") for option in listing.apis],
+        cause_options=[(option, option) for option in listing.causes],
+        gateway_options=[(option, option) for option in listing.gateways],
+        filters=values,
         query=query,
         address=f"/failures?{urlencode({**query, 'page': page})}",
         within=WITHIN,
         page=page,
-        pages=max(1, -(-shown.total // PAGE)),
+        pages=max(1, -(-listing.total // PAGE)),
         lasts=LASTS,
         permission=_permission_to_acknowledge(context),
         started_at=runtime.failures.started_at,
@@ -97,8 +97,8 @@ def acknowledge(
         acknowledgements.withdraw(context, api_id, environment)
     else:
         acknowledgements.acknowledge(context, runtime.failures, api_id, environment)
-    done = "failure-reopened" if withdraw else "failure-acknowledged"
-    return notices.redirect(request, "/failures", done, f"{api.name} {api.version}")
+    notice = "failure-reopened" if withdraw else "failure-acknowledged"
+    return notices.redirect(request, "/failures", notice, f"{api.name} {api.version}")
 
 
 def _show_request(request: Request, runtime: Runtime, context: Context, request_id: str) -> Response:
@@ -110,7 +110,7 @@ def _show_request(request: Request, runtime: Runtime, context: Context, request_
         request_id=request_id,
         failure=_find(runtime, context, request_id),
         started_at=runtime.failures.started_at,
-        kept=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
+        limits=(MAX_REQUESTS_OF_BACKEND, MAX_REQUESTS, MAX_REJECTIONS_WITHOUT_API),
     )
 
 

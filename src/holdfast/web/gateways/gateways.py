@@ -43,26 +43,26 @@ class GatewayRow:
 def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestContext, page: int = 1) -> Response:
     """Show what each gateway has in force."""
     page = limit_page(page)
-    every = statuses.list_statuses(context, runtime.gateway_sources)
+    all_gateways = statuses.list_statuses(context, runtime.gateway_sources)
     revision = runtime.enforcements.revision
-    shown = every[(page - 1) * PAGE : page * PAGE]
+    gateways = all_gateways[(page - 1) * PAGE : page * PAGE]
     return render(
         request,
         "gateways/_list.html" if wants_part(request) else "gateways/list.html",
         context=context,
         section="gateways",
-        rows=[GatewayRow(status, _digest(revision, status)) for status in shown],
-        missing_tokens=token_problems.find_shown(context, shown),
+        rows=[GatewayRow(status, _digest(revision, status)) for status in gateways],
+        missing_tokens=token_problems.find_shown(context, gateways),
         revision=revision,
         operator=is_operator(context),
         has_others=runtime.store.is_shared,
-        groups=[] if wants_part(request) else list_rows(context, every),
+        groups=[] if wants_part(request) else list_rows(context, all_gateways),
         control_planes=[] if wants_part(request) else _list_control_planes(runtime, context),
         urls_of=runtime.urls_of,
         listeners=LISTENER_TITLES,
-        total=len(every),
+        total=len(all_gateways),
         page=page,
-        pages=max(1, -(-len(every) // PAGE)),
+        pages=max(1, -(-len(all_gateways) // PAGE)),
     )
 
 
@@ -91,21 +91,21 @@ def enroll(
     """Create a join token, and show the command that uses it, once."""
     try:
         pins = runtime.publisher_pins()
-        enrolled = enrollment.create_join_token(
+        invitation = enrollment.create_join_token(
             context, runtime.sealing, name.strip(), group, _read_labels(labels), pins
         )
     except Refusal as error:
-        typed = {"name": name, "group": group, "labels": labels}
-        return _show_form(request, runtime, context, typed, error.fields("name"))
+        form = {"name": name, "group": group, "labels": labels}
+        return _show_form(request, runtime, context, form, error.fields("name"))
     return dialog.show(
         request,
         context,
         "gateways/_enrolled.html",
         part="gateways/_enrolled_part.html",
-        title=f"Gateway {enrolled.gateway.name} can join",
+        title=f"Gateway {invitation.gateway.name} can join",
         section="gateways",
-        gateway=enrolled.gateway,
-        token=enrolled.token,
+        gateway=invitation.gateway,
+        token=invitation.token,
         publisher=str(request.base_url).rstrip("/"),
     )
 
@@ -139,7 +139,7 @@ def _list_control_planes(runtime: Runtime, context: Context) -> list[ControlPlan
 
 
 def _show_form(
-    request: Request, runtime: Runtime, context: Context, typed: dict[str, str], errors: dict[str, str]
+    request: Request, runtime: Runtime, context: Context, form: dict[str, str], errors: dict[str, str]
 ) -> Response:
     return dialog.show(
         request,
@@ -149,7 +149,7 @@ def _show_form(
         fields=("name", "group", "labels"),
         errors=errors,
         section="gateways",
-        typed=typed,
+        form=form,
         groups=groups.list_groups(context),
         accepts_others=runtime.discovery is not None,
     )
@@ -165,9 +165,9 @@ def _read_labels(text: str) -> dict[str, str]:
 
 
 def _digest_all(runtime: Runtime, context: Context) -> str:
-    every = statuses.list_statuses(context, runtime.gateway_sources)
-    return _digest(runtime.enforcements.revision, *every)
+    gateways = statuses.list_statuses(context, runtime.gateway_sources)
+    return _digest(runtime.enforcements.revision, *gateways)
 
 
-def _digest(revision: int, *every: GatewayStatus) -> str:
-    return sha256(repr((revision, every)).encode()).hexdigest()[:16]
+def _digest(revision: int, *gateways: GatewayStatus) -> str:
+    return sha256(repr((revision, gateways)).encode()).hexdigest()[:16]

@@ -56,7 +56,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Typed:
+class _Form:
     """The content of the form; *urls* and *listen* are by listener, the addresses of a listener separated by spaces."""
 
     name: str
@@ -72,20 +72,20 @@ class _Typed:
         return GroupChange(self.display_name, self.description, self.urls, listen or None)
 
 
-def _read_form(display_name: Text = "", description: Text = "", urls: Texts = None, listen: Texts = None) -> _Typed:
+def _read_form(display_name: Text = "", description: Text = "", urls: Texts = None, listen: Texts = None) -> _Form:
     """Return the fields that can be changed later. The name comes from the form of a new group, or from the path."""
-    return _Typed("", display_name, description, _by_listener(urls), _by_listener(listen))
+    return _Form("", display_name, description, _by_listener(urls), _by_listener(listen))
 
 
-TypedGroup = Annotated[_Typed, Depends(_read_form)]
+TypedGroup = Annotated[_Form, Depends(_read_form)]
 
 
-def list_rows(context: Context, every: Iterable[GatewayStatus]) -> list[GroupRow]:
-    """Return all groups, ordered by name; *every* are the gateways."""
+def list_rows(context: Context, gateways: Iterable[GatewayStatus]) -> list[GroupRow]:
+    """Return all groups, ordered by name, with their *gateways*."""
     if not is_operator(context):
         return [GroupRow(group) for group in groups.list_groups(context)]
     names: dict[str, list[str]] = {}
-    for status in every:
+    for status in gateways:
         names.setdefault(status.group, []).append(status.name)
     return [
         GroupRow(use.group, _write_listen(use.group, ", "), use.apis, names.get(use.group.name, ()))
@@ -97,17 +97,17 @@ def list_rows(context: Context, every: Iterable[GatewayStatus]) -> list[GroupRow
 def ask_for_group(request: Request, context: RequestContext) -> Response:
     """Show the form for a new group."""
     require_operator(context)
-    return _show_form(request, context, "", _Typed("", "", "", {}, {}), NO_CONDITION, {})
+    return _show_form(request, context, "", _Form("", "", "", {}, {}), NO_CONDITION, {})
 
 
 @router.post("/new")
-def create_group(request: Request, context: RequestContext, typed: TypedGroup, name: Text = "") -> Response:
+def create_group(request: Request, context: RequestContext, form: TypedGroup, name: Text = "") -> Response:
     """Create a group."""
-    typed = replace(typed, name=name)
+    form = replace(form, name=name)
     try:
-        group = groups.create_group(context, name, typed.values).group
+        group = groups.create_group(context, name, form.values).group
     except Refusal as error:
-        return _show_form(request, context, "", typed, NO_CONDITION, error.fields("name"))
+        return _show_form(request, context, "", form, NO_CONDITION, error.fields("name"))
     return notices.redirect(request, PAGE, "group-created", group.title)
 
 
@@ -115,21 +115,21 @@ def create_group(request: Request, context: RequestContext, typed: TypedGroup, n
 def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
     """Show the form for a change of a group."""
     group = groups.get_use(context, name).group
-    return _show_form(request, context, name, _read(group), Condition(make_group_tag(group)), {})
+    return _show_form(request, context, name, _fill_form(group), Condition(make_group_tag(group)), {})
 
 
 @router.post("/{name}/edit")
 def change_group(
-    request: Request, context: RequestContext, name: str, condition: SentCondition, typed: TypedGroup
+    request: Request, context: RequestContext, name: str, condition: SentCondition, form: TypedGroup
 ) -> Response:
     """Change a group."""
-    typed = replace(typed, name=name)
+    form = replace(form, name=name)
     try:
-        group = groups.change_group(context, name, typed.values, condition.expected).group
+        group = groups.change_group(context, name, form.values, condition.expected).group
     except ContentChanged as error:
-        return _show_form(request, context, name, typed, Condition.after(error), {})
+        return _show_form(request, context, name, form, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, name, typed, condition, error.fields("description"))
+        return _show_form(request, context, name, form, condition, error.fields("description"))
     return notices.redirect(request, PAGE, "group-changed", group.title)
 
 
@@ -137,7 +137,7 @@ def change_group(
 def ask_to_delete(request: Request, runtime: CurrentRuntime, context: RequestContext, name: str) -> Response:
     """Ask for confirmation to delete a group, or say why it can't be deleted."""
     use = groups.get_use(context, name)
-    every = statuses.list_statuses(context, runtime.gateway_sources)
+    gateways = statuses.list_statuses(context, runtime.gateway_sources)
     return dialog.show(
         request,
         context,
@@ -146,7 +146,7 @@ def ask_to_delete(request: Request, runtime: CurrentRuntime, context: RequestCon
         section="gateways",
         group=use.group,
         apis=use.apis,
-        gateways=[status.name for status in every if status.group == name],
+        gateways=[status.name for status in gateways if status.group == name],
         is_default=name == DEFAULT_GROUP,
     )
 
@@ -159,8 +159,8 @@ def delete_group(request: Request, context: RequestContext, name: str) -> Respon
     return notices.redirect(request, PAGE, "group-deleted", title)
 
 
-def _read(group: Group) -> _Typed:
-    return _Typed(group.name, group.display_name, group.description, group.urls, _write_listen(group, " "))
+def _fill_form(group: Group) -> _Form:
+    return _Form(group.name, group.display_name, group.description, group.urls, _write_listen(group, " "))
 
 
 def _write_listen(group: Group, separator: str) -> dict[str, str]:
@@ -175,7 +175,7 @@ def _show_form(
     request: Request,
     context: Context,
     existing: str,
-    typed: _Typed,
+    form: _Form,
     condition: Condition,
     errors: Mapping[str, str],
 ) -> Response:
@@ -190,7 +190,7 @@ def _show_form(
         condition=condition,
         section="gateways",
         existing=existing,
-        typed=typed,
+        form=form,
         listeners=LISTENER_TITLES,
         takes_addresses=existing != DEFAULT_GROUP,
     )

@@ -38,23 +38,23 @@ def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     """Describe who can call *api*."""
     entries, _ = caller_certificates.list_certificates(context, api.id)
     rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in entries]
-    accepted = sum(row.status in _ACCEPTED for row in rows)
+    count = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
-        return Callers(accepted, "Anyone who can reach the gateway can call this API.", rows, None)
+        return Callers(count, "Anyone who can reach the gateway can call this API.", rows, None)
     enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
-    return Callers(accepted, _describe_callers(accepted, asks=context.asks_callers), rows, enforcement)
+    return Callers(count, _describe_callers(count, asks=context.asks_callers), rows, enforcement)
 
 
-def _describe_callers(accepted: int, *, asks: bool) -> str:
+def _describe_callers(count: int, *, asks: bool) -> str:
     if not asks:
         return (
             "Nobody can call this API: it requires a client certificate, but the gateways only accept plain HTTP. "
             "Start Holdfast with --gateway-tls."
         )
-    match accepted:
+    match count:
         case 0:
             return "Nobody can call this API: it has no valid caller certificate."
         case 1:
             return "Callers must present this client certificate."
         case _:
-            return f"Callers must present one of {accepted} client certificates."
+            return f"Callers must present one of {count} client certificates."

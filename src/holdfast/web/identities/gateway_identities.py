@@ -131,8 +131,8 @@ def make_request(
     try:
         entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
     except Refusal as error:
-        typed = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
-        return _show_dialog(request, context, api_id, endpoint, "request", typed=typed, errors=_by_field(error))
+        form = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
+        return _show_dialog(request, context, api_id, endpoint, "request", form=form, errors=_by_field(error))
     waiting = "gateway_identity/_waiting.html"
     return dialog.finish(
         request,
@@ -248,7 +248,7 @@ def _show_dialog(
     api_id: str,
     endpoint: str,
     part: str,
-    typed: dict[str, str] | None = None,
+    form: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
     context.user.require(Permission.MANAGE_GATEWAY_IDENTITIES)
@@ -270,7 +270,7 @@ def _show_dialog(
         endpoint=endpoint,
         entry=entry,
         users=users,
-        typed=dict.fromkeys(_FIELDS, "") | (typed or {}),
+        form=dict.fromkeys(_FIELDS, "") | (form or {}),
         key_types=_KEY_TYPES,
         max_common_name=MAX_COMMON_NAME,
     )

@@ -32,7 +32,7 @@ _TYPES = {"csv": "text/csv", "json": "application/json"}
 class Row:
     """A row of the list."""
 
-    listed: ListedCertificate
+    certificate: ListedCertificate
     state: CertificateState
     enforcement: Enforcement
 
@@ -51,25 +51,27 @@ class Option:
 def show(request: Request, runtime: CurrentRuntime, context: RequestContext) -> Response:
     """Show a page of all endpoint certificates."""
     query = read_query(request)
-    wanted = narrow(runtime, context, query)
-    listed = lists.list_certificates(context, wanted, query.section)
+    criteria = narrow(runtime, context, query)
+    certificates = lists.list_certificates(context, criteria, query.section)
     backward = query.before is not None
-    shown = listed[-SIZE:] if backward else listed[:SIZE]
-    is_whole = len(listed) <= SIZE and not (query.after or query.before)
-    total = len(listed) if is_whole else lists.count_certificates(context, wanted, lists.MOST + 1)
-    has_more = len(listed) > SIZE
+    visible_certificates = certificates[-SIZE:] if backward else certificates[:SIZE]
+    is_whole = len(certificates) <= SIZE and not (query.after or query.before)
+    total = len(certificates) if is_whole else lists.count_certificates(context, criteria, lists.MOST + 1)
+    has_more = len(certificates) > SIZE
     page = Page(
         "certificates",
         _describe_total(total),
-        _address(query, "before", shown) if shown and (has_more if backward else query.after) else None,
-        _address(query, "after", shown) if shown and (backward or has_more) else None,
+        _address(query, "before", visible_certificates)
+        if visible_certificates and (has_more if backward else query.after)
+        else None,
+        _address(query, "after", visible_certificates) if visible_certificates and (backward or has_more) else None,
     )
     return render(
         request,
         "inventory/_table.html" if wants_part(request) else "inventory/list.html",
         context=context,
         section="certificates",
-        rows=read_rows(runtime, context, shown),
+        rows=read_rows(runtime, context, visible_certificates),
         query=query,
         page=page,
         total=_describe_total(total),
@@ -100,18 +102,18 @@ def download(
 
 def narrow(runtime: Runtime, context: Context, query: ListQuery) -> Filter:
     """Return the filter of *query*."""
-    wanted = query.narrow(context.now)
-    if wanted.origins is None:
-        return wanted
+    criteria = query.narrow(context.now)
+    if criteria.origins is None:
+        return criteria
     pending = runtime.enforcements.pending_origins(context.user.organization)
-    return replace(wanted, origins=sorted(pending)[:_MANY])
+    return replace(criteria, origins=sorted(pending)[:_MANY])
 
 
-def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate]) -> list[Row]:
+def read_rows(runtime: Runtime, context: Context, certificates: list[ListedCertificate]) -> list[Row]:
     """Return the rows for these endpoint certificates."""
-    origins = {certificate.entry.origin for certificate in listed}
+    origins = {certificate.entry.origin for certificate in certificates}
     enforcements = runtime.enforcements.of_origins(context, origins)
-    changed = find_rejected_changes(context, origins)
+    rejected_origins = find_rejected_changes(context, origins)
     return [
         Row(
             certificate,
@@ -119,11 +121,11 @@ def read_rows(runtime: Runtime, context: Context, listed: list[ListedCertificate
                 certificate,
                 enforcement := enforcements[certificate.entry.origin],
                 context.now,
-                has_changed=certificate.entry.origin in changed,
+                has_changed=certificate.entry.origin in rejected_origins,
             ),
             enforcement,
         )
-        for certificate in listed
+        for certificate in certificates
     ]
 
 
@@ -136,8 +138,8 @@ def _offer(runtime: Runtime, context: Context, query: ListQuery, chip: Chip) -> 
     return Option(chip.label, own.address(), chip == query.chip, count)
 
 
-def _address(query: ListQuery, direction: str, shown: list[ListedCertificate]) -> str:
-    entry = shown[0 if direction == "before" else -1].entry
+def _address(query: ListQuery, direction: str, certificates: list[ListedCertificate]) -> str:
+    entry = certificates[0 if direction == "before" else -1].entry
     return query.address(**{direction: write_position(entry.position(query.sort))})
 
 

@@ -53,12 +53,12 @@ def draw_chain(certificates: Sequence[Certificate]) -> Drawing:
     """Draw *certificates*, each below its issuer; issuers that aren't among them are drawn with a dashed line."""
     boxes: list[Box] = []
     tops = [candidate for candidate in certificates if _find_issuer(candidate, certificates) is None]
-    placed: set[str] = set()
+    fingerprints: set[str] = set()
 
     def place(certificate: Certificate, depth: int, parent: Box | None) -> None:
-        if certificate.fingerprint in placed:
+        if certificate.fingerprint in fingerprints:
             return
-        placed.add(certificate.fingerprint)
+        fingerprints.add(certificate.fingerprint)
         kind = "Self-signed" if certificate.is_self_issued else "CA" if certificate.is_ca else "Server certificate"
         box = _add(boxes, certificate.title, kind, depth, parent, certificate.not_after)
         for below in certificates:
@@ -92,8 +92,8 @@ def _add(boxes: list[Box], title: str, note: str, depth: int, parent: Box | None
     x, y = min(depth, 5) * INDENT + 1, len(boxes) * (HEIGHT + GAP) + 1
     line, middle = "", y + HEIGHT // 2
     if parent:
-        left = parent.x + 14
-        line = f"{left},{parent.y + HEIGHT} {left},{middle} {x},{middle}"
+        start = parent.x + 14
+        line = f"{start},{parent.y + HEIGHT} {start},{middle} {x},{middle}"
     box = Box(title, note, x, y, end, line)
     boxes.append(box)
     return box

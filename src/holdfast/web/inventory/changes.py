@@ -37,9 +37,9 @@ def ask_to_delete(
     aliases: Aliases = None,
 ) -> Response:
     """Ask for confirmation to delete the selected certificates."""
-    selected = _find_selected(context, aliases) if aliases else []
+    rows = _find_selected(context, aliases) if aliases else []
     title, template = "Delete certificates", "inventory/_delete.html"
-    return dialog.show(request, context, template, title=title, section="certificates", selected=selected)
+    return dialog.show(request, context, template, title=title, section="certificates", rows=rows)
 
 
 @router.post("/delete")
@@ -49,8 +49,8 @@ def delete(
     aliases: AliasFields = None,
 ) -> Response:
     """Delete the selected certificates."""
-    deleted = bulk.delete_certificates(context, aliases or [])
-    name = deleted[0].alias if len(deleted) == 1 else f"{len(deleted)} certificates"
+    entries = bulk.delete_certificates(context, aliases or [])
+    name = entries[0].alias if len(entries) == 1 else f"{len(entries)} certificates"
     return notices.redirect(request, PATH, "certificates-deleted", name)
 
 
@@ -82,13 +82,13 @@ def replace(
     context.user.require(Permission.CHANGE_ENDPOINT_CERTIFICATES)
     try:
         data = read_upload(certificate, pem)
-        wanted = Replacement(fingerprint, data, password, aliases or None, keep=keep)
+        change = Replacement(fingerprint, data, password, aliases or None, keep=keep)
         if confirmed:
-            number = len(bulk.replace_everywhere(context, wanted))
+            number = len(bulk.replace_everywhere(context, change))
             name = "1 certificate" if number == 1 else f"{number} certificates"
             return notices.redirect(request, PATH, "certificates-replaced", name)
-        planned = bulk.plan_replacement(context, wanted)
-        uploaded = open_upload(context, data, password).certificates
+        plan = bulk.plan_replacement(context, change)
+        certificates = open_upload(context, data, password).certificates
     except (Refusal, NotFound) as error:
         return _show_form(request, context, aliases or [], fingerprint, str(error), keep=keep)
     return render(
@@ -96,11 +96,11 @@ def replace(
         "inventory/preview.html",
         context=context,
         section="certificates",
-        planned=planned,
-        coverage=predict_coverage(context, planned),
+        plan=plan,
+        coverage=predict_coverage(context, plan),
         fingerprint=fingerprint,
-        uploaded=uploaded,
-        pem="".join(replacement.pem for replacement in uploaded),
+        new_certificates=certificates,
+        pem="".join(replacement.pem for replacement in certificates),
         keep=keep,
         limited=bool(aliases),
     )
@@ -115,15 +115,15 @@ def _show_form(
     *,
     keep: bool = True,
 ) -> Response:
-    selected = _find_selected(context, aliases) if aliases else []
+    rows = _find_selected(context, aliases) if aliases else []
     return render(
         request,
         "inventory/replace.html",
         context=context,
         status=422 if error else 200,
         section="certificates",
-        selected=selected,
-        choices=_count_choices(selected),
+        rows=rows,
+        choices=_count_choices(rows),
         fingerprint=fingerprint,
         error=error,
         keep=keep,
@@ -131,15 +131,15 @@ def _show_form(
 
 
 def _find_selected(context: Context, aliases: Sequence[str]) -> list[ListedCertificate]:
-    wanted = Filter(aliases=tuple(aliases[: bulk.MOST_AT_ONCE]))
-    selected = lists.list_certificates(context, wanted, Section())
-    if not selected:
+    criteria = Filter(aliases=tuple(aliases[: bulk.MOST_AT_ONCE]))
+    rows = lists.list_certificates(context, criteria, Section())
+    if not rows:
         raise NotFound("endpoint certificate", ", ".join(aliases[:3]))
-    return selected
+    return rows
 
 
-def _count_choices(selected: Sequence[ListedCertificate]) -> list[tuple[CertificateFacts, int]]:
+def _count_choices(rows: Sequence[ListedCertificate]) -> list[tuple[CertificateFacts, int]]:
     """Return the current certificates of the selection, those of most aliases first, and the number of aliases."""
-    every = {certificate.fingerprint: certificate for listed in selected for certificate in listed.entry.current}
-    numbers = Counter(certificate.fingerprint for listed in selected for certificate in listed.entry.current)
-    return [(every[fingerprint], number) for fingerprint, number in numbers.most_common()]
+    by_fingerprint = {certificate.fingerprint: certificate for row in rows for certificate in row.entry.current}
+    numbers = Counter(certificate.fingerprint for row in rows for certificate in row.entry.current)
+    return [(by_fingerprint[fingerprint], number) for fingerprint, number in numbers.most_common()]

@@ -27,8 +27,8 @@ router = APIRouter(prefix=PATH)
 def show(request: Request, runtime: CurrentRuntime, context: RequestContext, alias: str) -> Response:
     """Show what is known about an endpoint certificate."""
     entry = endpoint_certificates.get_certificate(context, alias)
-    listed = lists.list_certificates(context, Filter(alias=alias), Section())
-    (row,) = read_rows(runtime, context, listed)
+    certificates = lists.list_certificates(context, Filter(alias=alias), Section())
+    (row,) = read_rows(runtime, context, certificates)
     return dialog.show(
         request,
         context,

@@ -33,7 +33,7 @@ class Chip:
 
 def _expire_within(days: int) -> Callable[[Filter, datetime], Filter]:
     end = timedelta(days=days)
-    return lambda wanted, now: replace(wanted, expires_after=now, expires_before=now + end)
+    return lambda criteria, now: replace(criteria, expires_after=now, expires_before=now + end)
 
 
 CHIPS = (
@@ -71,8 +71,8 @@ class ListQuery:
     def parameters(self) -> dict[str, str]:
         """The parameters without the position, as far as they differ from the defaults."""
         order = "" if self.order == Sort.EXPIRES else self.order
-        every = {"show": self.chip.key, "query": self.query, "issuer": self.issuer, "sort": order}
-        return {name: value for name, value in every.items() if value}
+        values = {"show": self.chip.key, "query": self.query, "issuer": self.issuer, "sort": order}
+        return {name: value for name, value in values.items() if value}
 
     @property
     def section(self) -> Section:
@@ -91,28 +91,28 @@ class ListQuery:
 
 def read_query(request: Request) -> ListQuery:
     """Read the query of a request."""
-    return _read(request.query_params)
+    return _read_query(request.query_params)
 
 
 def parse_query(text: str) -> ListQuery:
     """Read the query of an address, without its "?"."""
-    return _read(dict(parse_qsl(text)))
+    return _read_query(dict(parse_qsl(text)))
 
 
-def _read(given: Mapping[str, str]) -> ListQuery:
-    sort = given.get("sort", "")
+def _read_query(values: Mapping[str, str]) -> ListQuery:
+    sort = values.get("sort", "")
     try:
         column = Sort(sort.removeprefix("-"))
     except ValueError:
         column, sort = Sort.EXPIRES, ""
     return ListQuery(
-        chip=_BY_KEY.get(given.get("show", ""), CHIPS[0]),
-        query=given.get("query", "").strip()[:MAX_QUERY],
-        issuer=given.get("issuer", "").strip()[:MAX_QUERY],
+        chip=_BY_KEY.get(values.get("show", ""), CHIPS[0]),
+        query=values.get("query", "").strip()[:MAX_QUERY],
+        issuer=values.get("issuer", "").strip()[:MAX_QUERY],
         sort=column,
         descending=sort.startswith("-"),
-        after=_read_position(given.get("after", ""), column),
-        before=_read_position(given.get("before", ""), column),
+        after=_read_position(values.get("after", ""), column),
+        before=_read_position(values.get("before", ""), column),
     )
 
 

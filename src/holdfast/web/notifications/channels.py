@@ -36,8 +36,8 @@ def ask_for_channel(request: Request, context: RequestContext, kind: str = "") -
         return dialog.show(
             request, context, "notifications/_kinds.html", title=title, section="notifications", kinds=words.KINDS
         )
-    typed = {"name": "", "url": "", "recipients": "", "audience": Audience.ALL, "events": []}
-    return _show_form(request, context, check_kind(kind), "", typed, NO_CONDITION, {})
+    form = {"name": "", "url": "", "recipients": "", "audience": Audience.ALL, "events": []}
+    return _show_form(request, context, check_kind(kind), "", form, NO_CONDITION, {})
 
 
 @router.post("/new")
@@ -58,8 +58,8 @@ def create_channel(
     try:
         channel = channels.create_channel(context, runtime.sealing, name, kind, draft)
     except Refusal as error:
-        typed = _read_form(name, url, recipients, audience, events)
-        return _show_form(request, context, check_kind(kind), "", typed, NO_CONDITION, error.fields("name"))
+        form = _read_form(name, url, recipients, audience, events)
+        return _show_form(request, context, check_kind(kind), "", form, NO_CONDITION, error.fields("name"))
     return notices.redirect(request, PAGE, "channel-created", channel.name)
 
 
@@ -67,8 +67,8 @@ def create_channel(
 def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
     """Show the form for a change of a channel."""
     channel = channels.get_channel(context, name).channel
-    typed = _read_form(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
-    return _show_form(request, context, channel.kind, name, typed, Condition(make_channel_tag(channel)), {})
+    form = _read_form(name, "", "\n".join(channel.recipients), channel.audience, [*channel.events])
+    return _show_form(request, context, channel.kind, name, form, Condition(make_channel_tag(channel)), {})
 
 
 @router.post("/{name}")
@@ -90,11 +90,11 @@ def change_channel(
         channels.change_channel(context, runtime.sealing, name, draft, condition.expected)
     except (ContentChanged, Refusal) as error:
         kind = channels.get_channel(context, name).channel.kind
-        typed = _read_form(name, url, recipients, audience, events)
+        form = _read_form(name, url, recipients, audience, events)
         if isinstance(error, ContentChanged):
             condition = Condition.after(error, lost="secrets" if secret else "")
-            return _show_form(request, context, kind, name, typed, condition, {})
-        return _show_form(request, context, kind, name, typed, condition, error.fields("audience"))
+            return _show_form(request, context, kind, name, form, condition, {})
+        return _show_form(request, context, kind, name, form, condition, error.fields("audience"))
     return notices.redirect(request, PAGE, "channel-changed", name)
 
 
@@ -102,8 +102,8 @@ def change_channel(
 async def send_test(request: Request, runtime: CurrentRuntime, context: RequestContext, name: str) -> Response:
     """Send a test message; if it isn't delivered, the page shows why."""
     outcome = await channels.send_test(context, runtime.sealing, runtime.sender, name)
-    done = "channel-tested" if outcome.delivered else "channel-test-failed"
-    return notices.redirect(request, PAGE, done, name)
+    notice = "channel-tested" if outcome.delivered else "channel-test-failed"
+    return notices.redirect(request, PAGE, notice, name)
 
 
 @router.get("/{name}/delete")
@@ -132,7 +132,7 @@ def _show_form(
     context: Context,
     kind: ChannelKind,
     name: str,
-    typed: Mapping[str, Any],
+    form: Mapping[str, Any],
     condition: Condition,
     errors: Mapping[str, str],
 ) -> Response:
@@ -150,7 +150,7 @@ def _show_form(
         kind=kind.value,
         label=label,
         existing=name,
-        typed=typed,
+        form=form,
         url_example=words.URLS[kind][0],
         url_hint=words.URLS[kind][1],
         events=words.EVENTS,

@@ -19,16 +19,16 @@ PAGE = 50
 def show_notifications(request: Request, context: RequestContext, page: int = 1) -> Response:
     """Show channels and whether messages arrive, silences, and what was sent."""
     page = limit_page(page)
-    every = channels.list_channels(context)
-    sent, total = history.list_notifications(context, (page - 1) * PAGE, PAGE)
+    statuses = channels.list_channels(context)
+    entries, total = history.list_notifications(context, (page - 1) * PAGE, PAGE)
     return render(
         request,
         "notifications/list.html",
         context=context,
         section="notifications",
-        statuses=every,
+        statuses=statuses,
         silences=silences.list_silences(context),
-        sent=sent,
+        entries=entries,
         kinds=words.KINDS,
         events=words.EVENTS,
         page=number_pages("notifications", "/notifications", page, PAGE, total),

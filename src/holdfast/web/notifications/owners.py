@@ -26,8 +26,8 @@ router = APIRouter(prefix="/owners")
 def ask_for_owners(request: Request, context: RequestContext, kind: str, name: str) -> Response:
     """Show the form for the owners of an `api`, by its id, or a `certificate`, by its alias."""
     context.user.require(Permission.CHANGE_OWNERS)
-    saved = owners.list_owners(context, kind, name)
-    return _show_form(request, context, kind, name, "\n".join(saved), Condition(make_owners_tag(saved)), {})
+    addresses = owners.list_owners(context, kind, name)
+    return _show_form(request, context, kind, name, "\n".join(addresses), Condition(make_owners_tag(addresses)), {})
 
 
 @router.post("/{kind}/{name}")
@@ -37,15 +37,15 @@ def change_owners(
     kind: str,
     name: str,
     condition: SentCondition,
-    typed: Annotated[str, Form(alias="owners")] = "",
+    text: Annotated[str, Form(alias="owners")] = "",
 ) -> Response:
     """Replace the owners of an API or a certificate."""
     try:
-        owners.change_owners(context, kind, name, typed.splitlines(), condition.expected)
+        owners.change_owners(context, kind, name, text.splitlines(), condition.expected)
     except ContentChanged as error:
-        return _show_form(request, context, kind, name, typed, Condition.after(error), {})
+        return _show_form(request, context, kind, name, text, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, kind, name, typed, condition, error.fields("owners"))
+        return _show_form(request, context, kind, name, text, condition, error.fields("owners"))
     return notices.redirect(request, _find_page(kind, name), "owners-saved", _find_title(context, kind, name))
 
 
@@ -65,7 +65,7 @@ def _show_form(
     context: Context,
     kind: str,
     name: str,
-    typed: str,
+    text: str,
     condition: Condition,
     errors: dict[str, str],
 ) -> Response:
@@ -82,5 +82,5 @@ def _show_form(
         about=title,
         action=f"/owners/{kind}/{quote(name, safe='')}",
         back=_find_page(kind, name),
-        typed=typed,
+        text=text,
     )

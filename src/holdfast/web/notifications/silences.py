@@ -43,11 +43,11 @@ def create_silence(
     try:
         silences.create_silence(context, SilenceDraft(kind, about, reason, context.now + length))
     except Refusal as error:
-        typed: dict[str, object] = {"kind": kind, "about": about, "reason": reason, "hours": hours}
+        form: dict[str, object] = {"kind": kind, "about": about, "reason": reason, "hours": hours}
         errors = error.fields("reason")
         if "until" in errors:
             errors["hours"] = errors.pop("until")
-        return _show_form(request, context, typed, errors)
+        return _show_form(request, context, form, errors)
     return notices.redirect(request, PAGE, "silence-created")
 
 
@@ -58,7 +58,7 @@ def end_silence(request: Request, context: RequestContext, silence_id: str) -> R
     return notices.redirect(request, PAGE, "silence-ended")
 
 
-def _show_form(request: Request, context: Context, typed: dict[str, object], errors: dict[str, str]) -> Response:
+def _show_form(request: Request, context: Context, form: dict[str, object], errors: dict[str, str]) -> Response:
     return dialog.show(
         request,
         context,
@@ -67,7 +67,7 @@ def _show_form(request: Request, context: Context, typed: dict[str, object], err
         fields=_FIELDS,
         errors=errors,
         section="notifications",
-        typed=typed,
+        form=form,
         events=words.EVENTS,
         durations=words.DURATIONS,
     )

@@ -29,7 +29,7 @@ from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext, get_runtime
 from holdfast.web.belonging import find_endpoint_of, get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.upload_form import Unsaved, read_upload, show_upload_form
+from holdfast.web.trust.upload_form import EndpointsInForm, read_upload, show_upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
 _REASONS = (Refusal, TryLater, NotFound)  # errors that the page shows in place of a result
@@ -39,7 +39,7 @@ _REASONS = (Refusal, TryLater, NotFound)  # errors that the page shows in place 
 class Outcome:
     """The result of a test, or why there is none; *uploaded* means that it included a file."""
 
-    probed: ProbeOutcome | None = None
+    probe: ProbeOutcome | None = None
     uploaded: bool = False
     error: str = ""
 
@@ -48,7 +48,7 @@ class Outcome:
 class HeadAnswer:
     """The result of checking an endpoint, or why there is none."""
 
-    checked: CheckOutcome | None = None
+    check: CheckOutcome | None = None
     error: str = ""
     listed_cause: str = ""  # of the failure that the page shows for the same endpoint, empty: none
 
@@ -63,9 +63,9 @@ async def check_endpoint(
     """
     try:
         terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
-        used = await run_in_threadpool(find_connection, context, url, connection)
+        settings = await run_in_threadpool(find_connection, context, url, connection)
         context.release()
-        return HeadAnswer(await runtime.probes.check(context.user, url, terms, used, gateway))
+        return HeadAnswer(await runtime.probes.check(context.user, url, terms, settings, gateway))
     except _REASONS as error:
         return HeadAnswer(error=write_public_text(error, reading=True))
 
@@ -96,12 +96,12 @@ async def probe_upload(
     context: RequestContext,
     api_id: str,
     upload: Upload,
-    unsaved: Unsaved,
+    typed_endpoints: EndpointsInForm,
     gateway: Gateway = "",
 ) -> Response:
     """Test an endpoint with a file that isn't saved."""
     api = await run_in_threadpool(apis.get_api, context, api_id)
-    outcome = await _test(runtime, context, api, *upload, gateway, unsaved.apply_to(api))
+    outcome = await _test(runtime, context, api, *upload, gateway, typed_endpoints.apply_to(api))
     return await _show(request, context, api, outcome, upload[0], part="testing/_outcome.html")
 
 
@@ -128,7 +128,7 @@ async def fetch(
     runtime: CurrentRuntime,
     context: RequestContext,
     api_id: str,
-    unsaved: Unsaved,
+    typed_endpoints: EndpointsInForm,
     endpoint: Annotated[str, Form()] = "",
     gateway: Gateway = "",
     alias: Annotated[str, Form()] = "",
@@ -141,7 +141,7 @@ async def fetch(
         api = await run_in_threadpool(apis.get_api, context, api_id)
     error, presentation, now = "", None, context.now
     try:
-        require_origin_of(api, endpoint, unsaved.apply_to(api))
+        require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
         change = Change(instead_of=replaced or None)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
@@ -154,7 +154,7 @@ async def fetch(
         if isinstance(presentation, Presentation)
         else []
     )
-    refused = {
+    refusals = {
         choice.certificate.fingerprint: why_not
         for choice in choices
         if (why_not := why_not_imported(choice.certificate, terms.trust.anchors, now))
@@ -163,12 +163,12 @@ async def fetch(
         error = "The backend presented no readable certificate."
         if presentation is not None and not isinstance(presentation, Presentation):
             error = f"Couldn't fetch the backend's certificates ({presentation.obstacle}): {presentation.text}"
-    importable = [choice for choice in choices if choice.certificate.fingerprint not in refused]
+    importable = [choice for choice in choices if choice.certificate.fingerprint not in refusals]
     values: dict[str, Any] = {
         "choices": choices,
         # There is nothing to choose if only one can be trusted; who saves it has its fingerprint in front of them.
-        "chosen": importable[0] if len(importable) == 1 else None,
-        "refused": refused,
+        "proposal": importable[0] if len(importable) == 1 else None,
+        "refusals": refusals,
         "findings": findings,
         "now": now,
         "error": error,
@@ -177,10 +177,12 @@ async def fetch(
     if wants_part(request):
         return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **values))
     # Without JavaScript, show the whole form again, with its input.
-    typed = {"endpoint": endpoint, "alias": replaced or alias}
+    form = {"endpoint": endpoint, "alias": replaced or alias}
     purpose = "replace" if replaced else "upload"
     return await run_in_threadpool(
-        lambda: show_upload_form(request, context, api, purpose, typed, {}, fetched=values, unsaved=unsaved)
+        lambda: show_upload_form(
+            request, context, api, purpose, form, {}, fetch_result=values, typed_endpoints=typed_endpoints
+        )
     )
 
 
@@ -218,10 +220,10 @@ async def _test(
     endpoint: str,
     change: Change,
     gateway: str,
-    typed: Api | None = None,
+    unsaved_api: Api | None = None,
 ) -> Outcome:
     try:
-        require_origin_of(api, endpoint, typed)
+        require_origin_of(api, endpoint, unsaved_api)
         terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
         return Outcome(await runtime.probes.probe(context.user, endpoint, terms, gateway), terms.with_upload)

@@ -73,10 +73,10 @@ async def stream_places(request: Request, runtime: CurrentRuntime, context: Requ
 
 def _summarize(runtime: Runtime, api_id: str, context: Context) -> list[tuple[str, str, str]]:
     """Return the environment, the revision and the progress of each place. Raises NotFound."""
-    api, every = apis.get_api(context, api_id), revisions.list_revisions(context, api_id)
+    api, all_revisions = apis.get_api(context, api_id), revisions.list_revisions(context, api_id)
     return [
         (place.group.name, place.revision.name if place.revision else "", place.progress)
-        for place in _find_places(runtime, context, api, every)
+        for place in _find_places(runtime, context, api, all_revisions)
     ]
 
 
@@ -119,7 +119,7 @@ def ask_to_undeploy(
     request: Request, context: RequestContext, api_id: str, revision: str = "", environment: str = ""
 ) -> Response:
     """Explain what callers get without the deployment, and ask for confirmation."""
-    api, deployed = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
+    api, target = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
     group = next((group for group in list_groups(context) if group.name == environment), None)
     if group is None:
         raise NotFound("environment", environment)
@@ -128,10 +128,10 @@ def ask_to_undeploy(
         request,
         context,
         "api/_undeploy.html",
-        title=f"Undeploy {deployed.name}",
+        title=f"Undeploy {target.name}",
         api=api,
         page="deployments",
-        revision=deployed,
+        revision=target,
         group=group,
         fallback=fallback if fallback and environment in fallback.groups else None,
         may_deploy=permission_to_choose(context, api),
@@ -159,16 +159,16 @@ def undeploy(
 @router.get("/restore")
 def ask_to_restore(request: Request, context: RequestContext, api_id: str, revision: str = "") -> Response:
     """Explain what restoring changes, and ask for confirmation."""
-    api, restored = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
+    api, target = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
     serving = api.working_copy_groups
     return dialog.show(
         request,
         context,
         "api/_restore.html",
-        title=f"Restore {restored.name}",
+        title=f"Restore {target.name}",
         api=api,
         page="deployments",
-        revision=restored,
+        revision=target,
         differences=compare_revisions(context, api_id).get(revision, []),
         serving=[group.title for group in list_groups(context) if group.name in serving],
     )
@@ -181,9 +181,9 @@ def restore(
     """Replace the working copy with a revision."""
 
     def change() -> str:
-        restored = revisions.get_revision(context, api_id, revision)
+        target = revisions.get_revision(context, api_id, revision)
         revisions.restore_revision(context, api_id, revision)
-        return restored.name
+        return target.name
 
     return _change(request, runtime, context, api_id, "revision-restored", change)
 
@@ -191,15 +191,15 @@ def restore(
 @router.get("/delete")
 def ask_to_delete(request: Request, context: RequestContext, api_id: str, revision: str = "") -> Response:
     """Explain what is lost, and ask for confirmation."""
-    api, deleted = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
+    api, target = apis.get_api(context, api_id), revisions.get_revision(context, api_id, revision)
     return dialog.show(
         request,
         context,
         "api/_delete_revision.html",
-        title=f"Delete {deleted.name}",
+        title=f"Delete {target.name}",
         api=api,
         page="deployments",
-        revision=deleted,
+        revision=target,
         may_create=_permission_to_create(context),
     )
 
@@ -211,28 +211,28 @@ def delete(
     """Delete a revision."""
 
     def change() -> str:
-        deleted = revisions.get_revision(context, api_id, revision)
+        target = revisions.get_revision(context, api_id, revision)
         revisions.delete_revision(context, api_id, revision)
-        return deleted.name
+        return target.name
 
     return _change(request, runtime, context, api_id, "revision-deleted", change)
 
 
 def _change(
-    request: Request, runtime: Runtime, context: Context, api_id: str, done: str, change: Callable[[], str]
+    request: Request, runtime: Runtime, context: Context, api_id: str, notice: str, change: Callable[[], str]
 ) -> Response:
     """Make a *change*, which returns the name of its object; show the page with the error if it is refused."""
     try:
         name = change()
     except Refusal as error:
         return _show(request, runtime, context, api_id, str(error))
-    return notices.redirect(request, f"/apis/{api_id}/deployments", done, name)
+    return notices.redirect(request, f"/apis/{api_id}/deployments", notice, name)
 
 
 def _show(request: Request, runtime: Runtime, context: Context, api_id: str, error: str = "") -> Response:
     api = apis.get_api(context, api_id)
-    every = revisions.list_revisions(context, api_id)
-    places = _find_places(runtime, context, api, every)
+    all_revisions = revisions.list_revisions(context, api_id)
+    places = _find_places(runtime, context, api, all_revisions)
     return render(
         request,
         "api/_places.html" if wants_part(request) else "api/deployments.html",
@@ -241,12 +241,13 @@ def _show(request: Request, runtime: Runtime, context: Context, api_id: str, err
         api=api,
         page="deployments",
         places=places,
-        revisions=list(reversed(every)),
+        revisions=list(reversed(all_revisions)),
         deployed_to={
-            revision.id: [place.group.title for place in places if place.revision == revision] for revision in every
+            revision.id: [place.group.title for place in places if place.revision == revision]
+            for revision in all_revisions
         },
         differences=compare_revisions(context, api_id),
-        is_full=len(every) >= MAX_REVISIONS,
+        is_full=len(all_revisions) >= MAX_REVISIONS,
         may_create=_permission_to_create(context),
         may_deploy=permission_to_choose(context, api),
         error=error,
@@ -257,19 +258,19 @@ def _permission_to_create(context: Context) -> Permission:
     return Permission.PUBLISH_APIS if context.user.may(Permission.PUBLISH_APIS) else Permission.CHANGE_APIS
 
 
-def _find_places(runtime: Runtime, context: Context, api: Api, every: Sequence[Revision]) -> list[Place]:
+def _find_places(runtime: Runtime, context: Context, api: Api, all_revisions: Sequence[Revision]) -> list[Place]:
     """Return what each environment serves of *api*."""
-    by_id, deployed = (
-        {known_revision.id: known_revision for known_revision in every},
+    by_id, deployments_of_api = (
+        {known_revision.id: known_revision for known_revision in all_revisions},
         deployments.list_deployments(context, api.id),
     )
-    by_group = {deployment.group: deployment for deployment in deployed}
+    by_group = {deployment.group: deployment for deployment in deployments_of_api}
     places = []
     for group in list_groups(context):
         own = by_group.get(group.name)
-        served = replace(api, revision=own.number if own else 0)
+        served_api = replace(api, revision=own.number if own else 0)
         is_served = group.name in api.groups
-        enforcement = runtime.enforcements.of_deployment(context, served, group.name) if is_served else None
+        enforcement = runtime.enforcements.of_deployment(context, served_api, group.name) if is_served else None
         revision = by_id.get(own.revision_id) if own else None
         places.append(Place(group, is_served, revision, own.at if own else None, enforcement))
     return places

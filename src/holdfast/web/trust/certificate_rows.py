@@ -43,7 +43,7 @@ class CertificateRow:
 class RemovedRow:
     """A removed certificate, and until when it can be restored."""
 
-    removed: RemovedCertificate
+    certificate: RemovedCertificate
     until: datetime
 
 
@@ -85,7 +85,7 @@ def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    return {"rows": read_certificate_rows(runtime, context, api), "removed": read_removed_rows(context, api)}
+    return {"rows": read_certificate_rows(runtime, context, api), "removed_rows": read_removed_rows(context, api)}
 
 
 # The sections of the Endpoints page that a change of certificates affects.

@@ -28,9 +28,9 @@ from holdfast.web.rendering import render
 from holdfast.web.trust.certificate_rows import CHANGED
 from holdfast.web.trust.upload_form import (
     PASSWORD_ERRORS,
+    EndpointsInForm,
+    EndpointsInQuery,
     TypedEndpoints,
-    Unsaved,
-    UnsavedInQuery,
     explain_alias,
     read_upload,
     show_upload_form,
@@ -45,7 +45,7 @@ def ask_to_upload(
     request: Request,
     context: RequestContext,
     api_id: str,
-    unsaved: UnsavedInQuery,
+    typed_endpoints: EndpointsInQuery,
     endpoint: str = "",
     tokens_of: Environment | None = None,
 ) -> Response:
@@ -58,9 +58,9 @@ def ask_to_upload(
     api = apis.get_api(context, api_id)
     if tokens_of and (token := api.token_endpoint(tokens_of)):
         endpoint = token.url
-    known = endpoint in {backend.url for backend in api.endpoints}
-    typed = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if known else {}
-    return show_upload_form(request, context, api, "upload", typed, {}, unsaved=unsaved, fetch=known)
+    is_saved = endpoint in {backend.url for backend in api.endpoints}
+    form = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if is_saved else {}
+    return show_upload_form(request, context, api, "upload", form, {}, typed_endpoints=typed_endpoints, fetch=is_saved)
 
 
 @router.get("/alias")
@@ -76,7 +76,7 @@ def upload(
     runtime: CurrentRuntime,
     context: RequestContext,
     api_id: str,
-    unsaved: Unsaved,
+    typed_endpoints: EndpointsInForm,
     endpoint: Annotated[str, Form()] = "",
     alias: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
@@ -84,7 +84,7 @@ def upload(
     password: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Import a certificate; if it is for one of the *unsaved* endpoints, save that endpoint first."""
+    """Import a certificate; if it is for one of the *typed_endpoints*, save that endpoint first."""
     api = apis.get_api(context, api_id)
     errors = dict[str, str]()
     locked, saved_tag = False, ""
@@ -93,23 +93,23 @@ def upload(
     except Refusal as error:
         errors = error.fields("certificate")
     try:
-        require_origin_of(api, endpoint, unsaved.apply_to(api))
+        require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
     except Refusal as error:
         errors |= error.fields("certificate")
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
             if endpoint not in {backend.url for backend in api.endpoints}:
-                full_api = _save_endpoint(context, api, unsaved, endpoint)
+                full_api = _save_endpoint(context, api, typed_endpoints, endpoint)
                 api, saved_tag = full_api.api, make_api_tag(full_api)
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
         errors |= error.fields("certificate")
         locked = isinstance(error, PASSWORD_ERRORS)
     if errors:
-        typed = {"endpoint": endpoint, "alias": alias, "pem": pem}
-        show = partial(show_upload_form, locked=locked, unsaved=unsaved, saved_tag=saved_tag)
-        return show(request, context, api, "upload", typed, errors)
+        form = {"endpoint": endpoint, "alias": alias, "pem": pem}
+        show = partial(show_upload_form, locked=locked, typed_endpoints=typed_endpoints, saved_tag=saved_tag)
+        return show(request, context, api, "upload", form, errors)
     finish = partial(dialog.finish, added=alias, saved_tag=saved_tag)
     response = finish(request, runtime, context, api, "certificate-added", alias, CHANGED)
     if saved_tag:
@@ -117,15 +117,22 @@ def upload(
     return response
 
 
-def _save_endpoint(context: Context, api: Api, unsaved: TypedEndpoints, endpoint: str) -> FullApi:
-    """Save *endpoint*, which is one of the *unsaved*. Raises NotPermitted, InvalidFields; InvalidField if outdated."""
-    after = unsaved.apply_to(api)
+def _save_endpoint(context: Context, api: Api, typed_endpoints: TypedEndpoints, endpoint: str) -> FullApi:
+    """Save *endpoint*, one of the *typed_endpoints*. Raises NotPermitted, InvalidFields; InvalidField if outdated."""
+    after = typed_endpoints.apply_to(api)
     production, sandbox = (
-        next((known.url for known in (typed, saved) if known and (known == saved or known.url == endpoint)), None)
-        for typed, saved in ((after.production, api.production), (after.sandbox, api.sandbox))
+        next(
+            (
+                candidate.url
+                for candidate in (typed_endpoint, saved_endpoint)
+                if candidate and (candidate == saved_endpoint or candidate.url == endpoint)
+            ),
+            None,
+        )
+        for typed_endpoint, saved_endpoint in ((after.production, api.production), (after.sandbox, api.sandbox))
     )
     try:
-        change = partial(apis.change_endpoints, expected=unsaved.condition.expected)
+        change = partial(apis.change_endpoints, expected=typed_endpoints.condition.expected)
         return change(context, api.id, production, sandbox).full_api
     except ContentChanged:
         text = (
@@ -139,7 +146,7 @@ def inspect(
     request: Request,
     context: RequestContext,
     api_id: str,
-    unsaved: Unsaved,
+    typed_endpoints: EndpointsInForm,
     endpoint: Annotated[str, Form()] = "",
     pem: Annotated[str, Form()] = "",
     fetched: Annotated[str, Form()] = "",
@@ -152,7 +159,7 @@ def inspect(
     error, inspection, locked = "", None, False
     try:
         if endpoint:
-            require_origin_of(api, endpoint, unsaved.apply_to(api))
+            require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
         data = read_upload(certificate, pem or fetched)
         inspection = examination.inspect(context, data, endpoint, password, replaced)
     except Refusal as refusal:

@@ -64,39 +64,43 @@ class HealthLine:
 
 
 def read_health(
-    runtime: Runtime, context: Context, api: Api, presented: Mapping[str, WatchedEndpoint]
+    runtime: Runtime, context: Context, api: Api, watched_endpoints: Mapping[str, WatchedEndpoint]
 ) -> Mapping[str, list[HealthLine]]:
-    """Return lines by the endpoint's name, for an API with groups; *presented* is what their backends present."""
+    """Return lines by the endpoint's name, for an API with groups; *watched_endpoints* are by name, too."""
     if not (api.production_group or api.sandbox_group):
         return {}
-    every = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api.id)
-    places = {(health.environment, health.endpoint.origin): health.gateways for health in every if health.gateways}
+    health_of_endpoints = list_endpoint_health(context, runtime.gateway_sources, runtime.enforcements, api.id)
+    places = {
+        (health.environment, health.endpoint.origin): health.gateways
+        for health in health_of_endpoints
+        if health.gateways
+    }
     return {
-        name: _write(places[environment, endpoint.origin], _doubt(presented.get(name), context.now))
+        name: _write(places[environment, endpoint.origin], _doubt(watched_endpoints.get(name), context.now))
         for name, (environment, endpoint) in list_members(api).items()
         if (environment, endpoint.origin) in places
     }
 
 
-def _doubt(watched: WatchedEndpoint | None, now: datetime) -> str:
+def _doubt(endpoint: WatchedEndpoint | None, now: datetime) -> str:
     """Return why requests to an endpoint that isn't suspended would fail; empty if nothing is known against it."""
-    if watched and watched.silence:
+    if endpoint and endpoint.silence:
         return "the backend didn't answer the last check"
-    if watched and watched.rejection(now):
+    if endpoint and endpoint.rejection(now):
         return "they don't trust its certificate"
     return ""
 
 
 def _write(places: Iterable[HealthAtGateway], doubt: str) -> list[HealthLine]:
     """Return the lines about *places*, those that need attention first."""
-    every = list(places)
+    all_places = list(places)
     lines = [
         HealthLine(place.state, [place.gateway], place.since, place.sentence, place.address)
-        for place in every
+        for place in all_places
         if place.state not in _SUMMARY_STATES
     ]
     summed_up = (
-        HealthLine(state, [place.gateway for place in every if place.state is state], doubt=doubt)
+        HealthLine(state, [place.gateway for place in all_places if place.state is state], doubt=doubt)
         for state in _SUMMARY_STATES
     )
     return lines + [line for line in summed_up if line.gateways]

@@ -9,12 +9,12 @@ from holdfast.services.watch.watched_endpoints import find_watched
 from holdfast.web.members import list_members
 
 
-def read_presented(context: Context, api: Api) -> dict[str, WatchedEndpoint]:
+def read_watched_endpoints(context: Context, api: Api) -> dict[str, WatchedEndpoint]:
     """
     Return what is known about the backends of *api*.
 
     Keys are the names of `list_members`.
     """
     origins = {name: str(endpoint.origin) for name, (_, endpoint) in list_members(api).items()}
-    watched = find_watched(context, set(origins.values()))
-    return {key: watched[origin] for key, origin in origins.items() if origin in watched}
+    by_origin = find_watched(context, set(origins.values()))
+    return {key: by_origin[origin] for key, origin in origins.items() if origin in by_origin}

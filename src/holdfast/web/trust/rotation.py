@@ -55,9 +55,9 @@ def replace(
         data = read_upload(certificate, pem or fetched)
         endpoint_certificates.replace_certificate(context, alias, data, password, keep=keep)
     except Refusal as error:
-        typed = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
+        form = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, PASSWORD_ERRORS)
-        return show_upload_form(request, context, api, "replace", typed, error.fields("certificate"), locked=locked)
+        return show_upload_form(request, context, api, "replace", form, error.fields("certificate"), locked=locked)
     return dialog.finish(request, runtime, context, api, "certificate-replaced", alias, CHANGED)
 
 
@@ -136,7 +136,7 @@ def restore(
 ) -> Response:
     """Restore removed certificates."""
     api = apis.get_api(context, api_id)
-    if removed_id not in {row.removed.id for row in read_removed_rows(context, api)}:
+    if removed_id not in {row.certificate.id for row in read_removed_rows(context, api)}:
         raise NotFound("removed certificate", removed_id)
     try:
         entry = removal.restore_certificate(context, removed_id, alias or None)
@@ -145,7 +145,7 @@ def restore(
     return dialog.finish(request, runtime, context, api, "certificate-restored", entry.alias, CHANGED)
 
 
-def _show_removed(request: Request, context: Context, api: Api, error: str = "", refused: str = "") -> Response:
+def _show_removed(request: Request, context: Context, api: Api, error: str = "", refused_id: str = "") -> Response:
     return dialog.show(
         request,
         context,
@@ -153,9 +153,9 @@ def _show_removed(request: Request, context: Context, api: Api, error: str = "",
         title="Removed certificates",
         status=422 if error else 200,
         api=api,
-        removed=read_removed_rows(context, api),
+        removed_rows=read_removed_rows(context, api),
         error=error,
-        refused=refused,
+        refused_id=refused_id,
     )
 
 

@@ -32,7 +32,7 @@ from holdfast.web.dialog import Section
 from holdfast.web.members import list_members
 from holdfast.web.rendering import render
 from holdfast.web.trust.endpoint_health import read_health
-from holdfast.web.trust.presented import read_presented
+from holdfast.web.trust.presented import read_watched_endpoints
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
 ANCHORS = {
@@ -76,12 +76,12 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:
-    presented = read_presented(context, api)
+    watched_endpoints = read_watched_endpoints(context, api)
     return {
         "trust_rows": read_trust_rows(runtime, context, api),
-        "presented": presented,
+        "watched_endpoints": watched_endpoints,
         "members": list_members(api),
-        "group_health": read_health(runtime, context, api, presented),
+        "group_health": read_health(runtime, context, api, watched_endpoints),
     }
 
 
@@ -223,12 +223,12 @@ def end_exception(request: Request, runtime: CurrentRuntime, context: RequestCon
 
 def _apply_draft(context: Context, endpoint: Endpoint, draft: TrustDraft) -> EndpointTrust:
     """Return the settings for a page that keeps its input, except for a file, which pages can't keep."""
-    saved = trust_settings.get_settings(context, endpoint.url)
+    current = trust_settings.get_settings(context, endpoint.url)
     try:
-        typed = trust_settings.preview_settings(context, endpoint.url, draft)
+        draft_trust = trust_settings.preview_settings(context, endpoint.url, draft)
     except InvalidFields:  # it rejects a certificate that has been imported since
-        return saved
-    return replace(typed, settings=replace(typed.settings, revocation=saved.settings.revocation))
+        return current
+    return replace(draft_trust, settings=replace(draft_trust.settings, revocation=current.settings.revocation))
 
 
 def _show_form(

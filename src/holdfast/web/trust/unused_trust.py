@@ -31,7 +31,7 @@ def show(request: Request, context: RequestContext) -> Response:
         request,
         "unused/list.html",
         context=context,
-        unused=unused_trust.find_unused(context),
+        trusts=unused_trust.find_unused(context),
         entry_status=entry_status,
         effect_of=partial(_describe_effect, now=context.now),
     )
@@ -40,10 +40,10 @@ def show(request: Request, context: RequestContext) -> Response:
 @router.get("/delete")
 def ask_to_delete(request: Request, context: RequestContext, origin: str = "") -> Response:
     """Ask for confirmation to delete everything stored for an origin."""
-    unused = unused_trust.find_unused(context, [origin])
-    if not unused:
+    trusts = unused_trust.find_unused(context, [origin])
+    if not trusts:
         raise NotFound("unused endpoint", origin)
-    return dialog.show(request, context, "unused/_delete.html", title="Delete unused certificates", unused=unused)
+    return dialog.show(request, context, "unused/_delete.html", title="Delete unused certificates", trusts=trusts)
 
 
 @router.post("/delete")
@@ -59,8 +59,8 @@ def delete(
     return notices.redirect(request, page, "unused-deleted", ", ".join(origin or []))
 
 
-def _describe_effect(unused: UnusedTrust, now: datetime) -> tuple[str, ...]:
-    if unused.settings is None:
+def _describe_effect(trust: UnusedTrust, now: datetime) -> tuple[str, ...]:
+    if trust.settings is None:
         return ()
-    imported = [certificate for entry in unused.certificates for certificate in entry.readable]
-    return effect(build_trust_set(unused.settings, imported, parse_endpoint(unused.origin).origin.reference, now))
+    certificates = [certificate for entry in trust.certificates for certificate in entry.readable]
+    return effect(build_trust_set(trust.settings, certificates, parse_endpoint(trust.origin).origin.reference, now))

@@ -28,8 +28,8 @@ PASSWORD_ERRORS = (PasswordNeeded, WrongPassword)
 _TYPED = {"endpoint": "", "alias": "", "pem": "", "keep": "true"}
 _NOTHING_FETCHED: dict[str, Any] = {
     "choices": (),
-    "chosen": None,
-    "refused": {},
+    "proposal": None,
+    "refusals": {},
     "findings": (),
     "error": "",
     "presentation": None,
@@ -67,8 +67,8 @@ def _read_query(
     return TypedEndpoints(production, sandbox, Condition(if_match))
 
 
-Unsaved = Annotated[TypedEndpoints, Depends(_read_form)]
-UnsavedInQuery = Annotated[TypedEndpoints, Depends(_read_query)]
+EndpointsInForm = Annotated[TypedEndpoints, Depends(_read_form)]
+EndpointsInQuery = Annotated[TypedEndpoints, Depends(_read_query)]
 
 
 def read_upload(certificate: UploadFile | None, pem: str) -> bytes:
@@ -94,23 +94,23 @@ def show_upload_form(
     context: Context,
     api: Api,
     purpose: str,
-    typed: dict[str, str],
+    form: dict[str, str],
     errors: dict[str, str],
     *,
     locked: bool = False,
-    fetched: dict[str, Any] | None = None,
-    unsaved: TypedEndpoints | None = None,
+    fetch_result: dict[str, Any] | None = None,
+    typed_endpoints: TypedEndpoints | None = None,
     fetch: bool = False,
     saved_tag: str = "",
 ) -> Response:
     """
-    Show the form; *purpose* is "upload" or "replace", *fetched* the certificates that a backend presents.
+    Show the form; *purpose* is "upload" or "replace", *fetch_result* what `_fetched.html` shows.
 
-    *unsaved* are offered besides the endpoints of *api*. With *fetch*, the dialog fetches certificates at once.
+    *typed_endpoints* are offered besides the endpoints of *api*. With *fetch*, the dialog fetches certificates at once.
     *saved_tag* is the entity tag of the API if an endpoint was saved.
     """
-    unsaved = unsaved or TypedEndpoints()
-    saved = {endpoint.url for endpoint in api.endpoints}
+    typed_endpoints = typed_endpoints or TypedEndpoints()
+    saved_urls = {endpoint.url for endpoint in api.endpoints}
     return dialog.show(
         request,
         context,
@@ -120,16 +120,18 @@ def show_upload_form(
         errors=errors,
         api=api,
         purpose=purpose,
-        typed=_TYPED | typed,
-        unsaved=unsaved,
-        offered=[endpoint.url for endpoint in unsaved.apply_to(api).endpoints if endpoint.url not in saved],
+        form=_TYPED | form,
+        typed_endpoints=typed_endpoints,
+        unsaved_urls=[
+            endpoint.url for endpoint in typed_endpoints.apply_to(api).endpoints if endpoint.url not in saved_urls
+        ],
         gateways=get_runtime(request).probes.gateways,
         locked=locked,
         max_alias=MAX_ALIAS,
         fetch=fetch,
-        fetched=fetched is not None,
+        fetched=fetch_result is not None,
         saved_tag=saved_tag,
-        **(fetched or _NOTHING_FETCHED),
+        **(fetch_result or _NOTHING_FETCHED),
     )
 
 
@@ -143,10 +145,10 @@ def suggest_alias(context: Context, endpoint: str) -> str:
 def explain_alias(context: Context, alias: str) -> str:
     """Return why a new certificate can't have this *alias*; empty if it can."""
     try:
-        checked = check_alias(alias)
-        endpoint_certificates.get_certificate(context, checked)
+        name = check_alias(alias)
+        endpoint_certificates.get_certificate(context, name)
     except InvalidField as error:
         return str(error)
     except NotFound:
         return ""
-    return f"The alias {checked} {wso2_wording.ALREADY_EXISTS}. Choose another one, or replace its certificate."
+    return f"The alias {name} {wso2_wording.ALREADY_EXISTS}. Choose another one, or replace its certificate."

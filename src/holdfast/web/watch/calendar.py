@@ -52,11 +52,11 @@ async def read_feed(request: Request, runtime: CurrentRuntime, secret: str) -> R
     feeds: list[Token] = []
 
     async def identify(store: RequestStore) -> Principal:
-        opened = await run_in_threadpool(open_feed, store, secret, runtime.now())
-        if opened is None:
+        opening = await run_in_threadpool(open_feed, store, secret, runtime.now())
+        if opening is None:
             raise _NoFeed
-        feeds.append(opened[1])
-        return opened[0]
+        feeds.append(opening[1])
+        return opening[0]
 
     try:
         async with runtime.context(identify, request.state.count_as) as context:

@@ -29,8 +29,8 @@ def show(
     number = min(max(page, 1), expiry.MAX_OFFSET // PAGE)
     periods = expiry.build_timeline(context)
     by_name = {period.name: period for period in periods}
-    chosen = by_name.get(month)
-    name = chosen.name if chosen else ""
+    current = by_name.get(month)
+    name = current.name if current else ""
     totals = {choice: expiry.count_all(periods, name, choice) for choice in (None, *Source)}
     return render(
         request,
@@ -45,7 +45,7 @@ def show(
         address_of=address_of,
         periods=periods,
         name_period=name_period,
-        chosen=chosen,
+        current=current,
         entries=expiry.list_expiries(context, name, source, (number - 1) * PAGE, PAGE),
         options=[_option(choice, count, name, source) for choice, count in totals.items()],
         page=_number(number, totals[source], name, source),
@@ -54,13 +54,13 @@ def show(
     )
 
 
-def _option(source: Source | None, count: int, month: str, chosen: Source | None) -> dict[str, object]:
+def _option(source: Source | None, count: int, month: str, current: Source | None) -> dict[str, object]:
     return {
         "label": {None: "All", Source.TRUSTED: "Trusted by gateways", Source.PRESENTED: "Presented by backends"}[
             source
         ],
         "href": address_of(month, source),
-        "is_current": source is chosen,
+        "is_current": source is current,
         "count": count,
     }
 
@@ -78,5 +78,5 @@ def _number(number: int, total: int, month: str, source: Source | None) -> Page:
 def address_of(month: str, source: Source | None = None, page: int = 1) -> str:
     """Return the address of the page for a month and a source; empty or None: all."""
     query = {"month": month, "source": source.value if source else "", "page": str(page) if page > 1 else ""}
-    filled = urlencode({name: value for name, value in query.items() if value})
-    return f"/expiry?{filled}#certificates" if filled else "/expiry#certificates"
+    parameters = urlencode({name: value for name, value in query.items() if value})
+    return f"/expiry?{parameters}#certificates" if parameters else "/expiry#certificates"

@@ -34,7 +34,7 @@ def list_watched_endpoints(
     page = limit_page(page)
     counts = watched_endpoints.count_statuses(context)
     backends, total = watched_endpoints.list_watched_endpoints(context, Wanted(status), (page - 1) * PAGE, PAGE)
-    shown = [kind for kind in _ORDER if counts[kind] or kind is status]
+    kinds = [kind for kind in _ORDER if counts[kind] or kind is status]
     return render(
         request,
         "watch/list.html",
@@ -43,8 +43,8 @@ def list_watched_endpoints(
         tab="presented",
         backends=backends,
         total=total,
-        chosen=status,
-        options=[_option(None, sum(counts.values()), status), *(_option(kind, counts[kind], status) for kind in shown)],
+        current=status,
+        options=[_option(None, sum(counts.values()), status), *(_option(kind, counts[kind], status) for kind in kinds)],
         page=number_pages("endpoints", "/watched-endpoints", page, PAGE, total, status=status.value if status else ""),
     )
 
@@ -65,11 +65,11 @@ def show_history(request: Request, context: RequestContext, endpoint_id: str) ->
     )
 
 
-def _option(status: WatchStatus | None, count: int, chosen: WatchStatus | None) -> dict[str, object]:
+def _option(status: WatchStatus | None, count: int, current: WatchStatus | None) -> dict[str, object]:
     query = f"?{urlencode({'status': status.value})}" if status else ""
     return {
         "label": status.words if status else "All",
         "href": f"/watched-endpoints{query}",
-        "is_current": status is chosen,
+        "is_current": status is current,
         "count": count,
     }
