@@ -4,7 +4,7 @@ APIs that are published while a test breaks something.
     with Deployments([one, other], backend.url()) as deployments:
         kill(...)
         deployments.go_on()
-    assert deployments.lost(other) == []
+    assert deployments.find_lost(other) == []
 """
 
 import itertools

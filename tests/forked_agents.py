@@ -62,7 +62,7 @@ class ForkedAgent:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._end = asyncio.get_running_loop().create_future()
+        self._exit_code = asyncio.get_running_loop().create_future()
         self._handle = os.pidfd_open(pid)
         asyncio.get_running_loop().add_reader(self._handle, self._end)
 
@@ -70,11 +70,11 @@ class ForkedAgent:
         asyncio.get_running_loop().remove_reader(self._handle)
         os.close(self._handle)
         self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        self._end.set_result(self.returncode)
+        self._exit_code.set_result(self.returncode)
 
     async def wait(self) -> int:
         """Wait for its end, and return the exit code."""
-        return int(await asyncio.shield(self._end))
+        return int(await asyncio.shield(self._exit_code))
 
     def terminate(self) -> None:
         """Send SIGTERM, unless it has ended."""

@@ -45,13 +45,13 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[
 
 
 @pytest.fixture(scope="session")
-def presented() -> Issued:
+def identity() -> Issued:
     return issue("localhost", common_name="localhost")
 
 
 @pytest.fixture(scope="session")
-def backend(presented: Issued) -> Iterator[Backend]:
-    with Backend(presented) as running:
+def backend(identity: Issued) -> Iterator[Backend]:
+    with Backend(identity) as running:
         yield running
 
 
@@ -65,10 +65,10 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(chromium: Browser, holdfast: Holdfast) -> Iterator[BrowserContext]:
-    made = chromium.new_context(base_url=holdfast.publisher_url, viewport={"width": 1200, "height": 800})
-    made.set_default_timeout(TIMEOUT)
-    yield made
-    made.close()
+    context = chromium.new_context(base_url=holdfast.publisher_url, viewport={"width": 1200, "height": 800})
+    context.set_default_timeout(TIMEOUT)
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -80,10 +80,10 @@ def page(context: BrowserContext) -> Iterator[Page]:
         if message.type in {"error", "warning"} and "the server responded with a status of 4" not in message.text:
             complaints.append(message.text)
 
-    made = context.new_page()
-    made.on("console", listen)
-    made.on("pageerror", lambda error: complaints.append(str(error)))
-    yield made
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
     assert complaints == []
 
 
@@ -133,7 +133,7 @@ def violations(page: Page, rules: Mapping[str, object] = RULES) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     # Other results would be ten times as large.
-    found = page.evaluate(
+    results = page.evaluate(
         """async (rules) => {
           const ending = (animation) => animation.effect.getComputedTiming().endTime < 1e9;
           document.getAnimations().filter(ending).forEach((animation) => animation.finish());
@@ -146,14 +146,18 @@ def violations(page: Page, rules: Mapping[str, object] = RULES) -> list[str]:
         }""",
         rules,
     )
-    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
+    return [
+        f"{violation['id']}: {node['html']} {node['failureSummary']}"
+        for violation in results
+        for node in violation["nodes"]
+    ]
 
 
 def violations_by_theme(page: Page) -> list[str]:
     """Return what axe finds in light and, as far as it depends on colors, in dark. The page stays dark."""
-    found = []
+    violations_found = []
     for theme, rules in zip(THEMES, (RULES, COLOR_RULES), strict=True):
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
-        found += [f"{theme}: {violation}" for violation in violations(page, rules)]
-    return found
+        violations_found += [f"{theme}: {violation}" for violation in violations(page, rules)]
+    return violations_found

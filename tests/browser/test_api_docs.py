@@ -22,8 +22,8 @@ def test_operations_are_tried_in_the_theme_without_requests_to_other_hosts_or_a_
 
     Showing all operations takes seconds, so this is one visit.
     """
-    asked: list[str] = []
-    signed_in.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    signed_in.on("request", lambda request: urls.append(request.url))
     signed_in.emulate_media(color_scheme="dark")
     settings = open_settings(signed_in)
     expect(signed_in.get_by_role("heading", name="Holdfast", level=1)).to_be_visible()
@@ -36,9 +36,9 @@ def test_operations_are_tried_in_the_theme_without_requests_to_other_hosts_or_a_
 
     # An expired session doesn't open a password prompt.
     signed_in.context.clear_cookies()
-    with signed_in.expect_response("**/settings") as answered:
+    with signed_in.expect_response("**/settings") as response_info:
         settings.get_by_role("button", name="Execute").click()
-    assert answered.value.status == 401
-    assert answered.value.header_values("www-authenticate") == ['Bearer realm="Holdfast"']
+    assert response_info.value.status == 401
+    assert response_info.value.header_values("www-authenticate") == ['Bearer realm="Holdfast"']
     origin = signed_in.evaluate("location.origin")
-    assert [url for url in asked if not url.startswith((origin, "data:"))] == []
+    assert [url for url in urls if not url.startswith((origin, "data:"))] == []

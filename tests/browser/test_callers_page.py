@@ -10,8 +10,8 @@ from running import Holdfast, PublishedApi
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
-    del presented
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+    del identity
     return holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
 
 
@@ -64,13 +64,13 @@ def test_an_upload_chooses_the_environment_and_the_page_shows_it(
         dialog.get_by_role("button", name="Save").click()
         row = signed_in.get_by_role("row").filter(has=signed_in.locator(".alias", has_text=environment))
         expect(row).to_be_visible()
-        shown = row.locator("[data-part=environment]")
+        cell = row.locator("[data-part=environment]")
         if environment == "both":
-            expect(shown).to_have_count(0)
+            expect(cell).to_have_count(0)
         else:
-            expect(shown).to_contain_text(environment.title())
-    accepted = holdfast.rest.get(f"/apis/{api.id}/client-certificates").json()["certificates"]
-    assert {each["alias"]: each["keyType"] for each in accepted} == {
+            expect(cell).to_contain_text(environment.title())
+    entries = holdfast.rest.get(f"/apis/{api.id}/client-certificates").json()["certificates"]
+    assert {entry["alias"]: entry["keyType"] for entry in entries} == {
         "both": None, "production": "PRODUCTION", "sandbox": "SANDBOX"
     }  # fmt: skip
     for width in (1280, 390):

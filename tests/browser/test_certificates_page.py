@@ -33,20 +33,20 @@ def location_of(holdfast: Holdfast) -> Location:
 def many(holdfast: Holdfast) -> Iterator[PublishedApi]:
     """1,000 certificates of an organization, which an API uses at one of ten endpoints."""
     api = holdfast.create_api("https://many-3.example:8443")
-    issued = [issue(f"host-{n}.example", by=CA, end=(3 + 7 * n) * DAY, common_name=f"host-{n}") for n in range(40)]
+    identities = [issue(f"host-{n}.example", by=CA, end=(3 + 7 * n) * DAY, common_name=f"host-{n}") for n in range(40)]
     now, store = utc_now(), Store(location_of(holdfast))
     with store.write() as session:
         for number in range(NUMBER):
             endpoint = f"https://many-{number % 10}.example:8443"
-            entry = make_entry(f"{PREFIX}{number:03}", issued[number % 40], endpoint=endpoint)
+            entry = make_entry(f"{PREFIX}{number:03}", identities[number % 40], endpoint=endpoint)
             entry = replace(entry, created_at=now, updated_at=now, created_by="admin")
             endpoint_certificates.insert(session, entry)
     store.close()
     yield api
-    left = holdfast.rest.get("/endpoint-certificates-export", params={"format": "json", "query": PREFIX}, timeout=200)
-    aliases = [each["alias"] for each in left.raise_for_status().json()["certificates"]]
-    deleted = holdfast.rest.post("/endpoint-certificates/delete", json={"aliases": aliases}, timeout=200)
-    deleted.raise_for_status()
+    export = holdfast.rest.get("/endpoint-certificates-export", params={"format": "json", "query": PREFIX}, timeout=200)
+    aliases = [entry["alias"] for entry in export.raise_for_status().json()["certificates"]]
+    response = holdfast.rest.post("/endpoint-certificates/delete", json={"aliases": aliases}, timeout=200)
+    response.raise_for_status()
     holdfast.delete_api(api)
 
 
@@ -111,9 +111,9 @@ def test_certificates_are_examined_and_deleted_with_the_keyboard(signed_in: Page
     question.get_by_role("button", name="Delete", exact=True).focus()
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_role("status").filter(has_text="many-999 deleted")).to_be_visible()
-    removed = holdfast.rest.get("/removed-endpoint-certificates").json()["list"]
-    (deleted,) = [each["id"] for each in removed if each["alias"] == "many-999"]
-    assert holdfast.rest.post(f"/removed-endpoint-certificates/{deleted}/restore").status_code in (200, 400)
+    entries = holdfast.rest.get("/removed-endpoint-certificates").json()["list"]
+    (removed_id,) = [entry["id"] for entry in entries if entry["alias"] == "many-999"]
+    assert holdfast.rest.post(f"/removed-endpoint-certificates/{removed_id}/restore").status_code in (200, 400)
 
 
 def test_a_certificate_is_added_examined_and_deleted_as_the_described_page_says_with_the_keyboard_only(

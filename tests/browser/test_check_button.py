@@ -12,15 +12,15 @@ from running import Holdfast, PublishedApi, wait_until
 
 
 @pytest.fixture(scope="module")
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A separate backend, because all certificates for the origin of the shared one would be listed."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
-    return holdfast.publish_trusted_api(backend.url("/base", host="localhost"), presented.pem)
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+    return holdfast.publish_trusted_api(backend.url("/base", host="localhost"), identity.pem)
 
 
 def url_of(page: Page):

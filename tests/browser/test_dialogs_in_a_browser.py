@@ -16,19 +16,19 @@ ALIASES = ("first", "second", "third")
 
 
 @pytest.fixture(scope="module")
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A backend of these tests only, because the list also has what others import for theirs."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
     url = backend.url(host="127.0.0.1")
-    made = holdfast.publish_api(url)
+    new_api = holdfast.publish_api(url)
     for alias in ALIASES:
-        holdfast.import_certificate(url, presented.pem, alias)
-    return made
+        holdfast.import_certificate(url, identity.pem, alias)
+    return new_api
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def endpoints(signed_in: Page, api: PublishedApi) -> Page:
 
 
 def test_nothing_is_shown_that_could_be_clicked_before_the_scripts_are_ready(signed_in: Page, api: PublishedApi):
-    held: list[Route] = []
-    signed_in.route("**/dialog.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright can't wrap a built-in method
+    routes: list[Route] = []
+    signed_in.route("**/dialog.js", lambda route: routes.append(route))  # noqa: PLW0108 - Playwright can't wrap a built-in method
     with signed_in.expect_request("**/dialog.js"):
         signed_in.goto(f"/apis/{api.id}/endpoints?certificates", wait_until="commit")
     button = signed_in.get_by_role("button", name=ADD_CERTIFICATE)
     expect(button).to_be_attached()
     assert signed_in.evaluate("performance.getEntriesByType('paint').length") == 0
-    held[0].continue_()
+    routes[0].continue_()
     button.click()
     expect(signed_in.get_by_role("dialog")).to_be_visible()
 
@@ -104,13 +104,13 @@ def test_the_focus_returns_to_a_row_that_was_replaced_before_the_dialog_opened(e
 
 
 def test_a_page_with_changed_input_is_left_only_after_a_question(endpoints: Page, api: PublishedApi):
-    asked: list[str] = []
-    endpoints.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    types: list[str] = []
+    endpoints.on("dialog", lambda dialog: (types.append(dialog.type), dialog.dismiss()))
     endpoints.get_by_label("Production Endpoint URL").fill("https://127.0.0.1:1")
     with endpoints.expect_event("dialog"):
         endpoints.get_by_role("navigation", name="API").get_by_role("link", name="Overview").click()
     expect(endpoints).to_have_url(re.compile(f"/apis/{api.id}/endpoints"))
-    assert asked == ["beforeunload"]
+    assert types == ["beforeunload"]
 
 
 def test_of_two_files_that_are_dropped_none_is_taken(endpoints: Page):

@@ -69,12 +69,12 @@ def test_a_password_is_entered_kept_and_asked_for_again(
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, presented: Issued, width: int
+    signed_in: Page, holdfast: Holdfast, backend: Backend, identity: Issued, width: int
 ):
     page = signed_in
     page.set_viewport_size({"width": width, "height": 900})
     with TokenServer(TOKENS) as tokens:
-        api = holdfast.publish_trusted_api(backend.url(host="localhost"), presented.pem)
+        api = holdfast.publish_trusted_api(backend.url(host="localhost"), identity.pem)
         page.goto(f"/apis/{api.id}/endpoints")
         summary = page.locator("summary", has_text="General Endpoint Configurations")
         summary.click()

@@ -29,18 +29,18 @@ def failing(holdfast: Holdfast) -> Iterator[PublishedApi]:
 
 def fail(holdfast: Holdfast, api: PublishedApi) -> str:
     """Call until a failed request is reported, and return the ID of the last one."""
-    called: list[str] = []
+    request_ids: list[str] = []
 
-    def told() -> list[str]:
-        return [each["requestId"] for each in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
+    def find_reported() -> list[str]:
+        return [failure["requestId"] for failure in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
 
     def told_after_call() -> bool:
-        called.append(holdfast.call(api.path).json()["request_id"])
-        return not set(told()).isdisjoint(called)
+        request_ids.append(holdfast.call(api.path).json()["request_id"])
+        return not set(find_reported()).isdisjoint(request_ids)
 
     wait_until(told_after_call)
-    wait_until(lambda: told() == called[-1:])
-    return called[-1]
+    wait_until(lambda: find_reported() == request_ids[-1:])
+    return request_ids[-1]
 
 
 def item(page: Page, api: PublishedApi) -> Locator:
@@ -74,8 +74,8 @@ def test_a_failure_shows_cause_place_time_and_remedy(signed_in: Page, holdfast: 
     signed_in.goto("/")
     signed_in.get_by_role("navigation", name="Main").get_by_role("link", name="Failures").click()
     expect(signed_in.get_by_role("heading", name="Failures", exact=True)).to_be_visible()
-    shown = item(signed_in, failing)
-    shown.locator("summary").first.click()
+    article = item(signed_in, failing)
+    article.locator("summary").first.click()
     for text in (
         "Production",
         "https://127.0.0.1:",
@@ -85,8 +85,8 @@ def test_a_failure_shows_cause_place_time_and_remedy(signed_in: Page, holdfast: 
         "local",
         request_id,
     ):
-        expect(shown).to_contain_text(text)
-    shown.get_by_role("link", name=f"Change the endpoint of {failing.name} 1.0, production").click()
+        expect(article).to_contain_text(text)
+    article.get_by_role("link", name=f"Change the endpoint of {failing.name} 1.0, production").click()
     signed_in.wait_for_url(f"**/apis/{failing.id}/endpoints")
 
 
@@ -95,12 +95,12 @@ def test_a_request_is_found_by_the_id_in_its_response(signed_in: Page, holdfast:
     signed_in.goto("/failures")
     signed_in.get_by_label("Request ID", exact=True).fill(f" {request_id} ")
     signed_in.keyboard.press("Enter")
-    found = signed_in.get_by_role("article")
-    expect(found).to_contain_text("connection_refused")
-    expect(found).to_contain_text(request_id)
-    expect(found.get_by_text("Connection refused")).to_be_hidden()
-    found.get_by_text("Gateway's error message").click()
-    expect(found.get_by_text("Connection refused")).to_be_visible()
+    article = signed_in.get_by_role("article")
+    expect(article).to_contain_text("connection_refused")
+    expect(article).to_contain_text(request_id)
+    expect(article.get_by_text("Connection refused")).to_be_hidden()
+    article.get_by_text("Gateway's error message").click()
+    expect(article.get_by_text("Connection refused")).to_be_visible()
     signed_in.get_by_label("Request ID", exact=True).fill("<script>alert(1)</script>")
     signed_in.get_by_role("button", name="Find").click()
     expect(signed_in.get_by_text("No failed request with this ID")).to_be_visible()
@@ -108,35 +108,35 @@ def test_a_request_is_found_by_the_id_in_its_response(signed_in: Page, holdfast:
 
 def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     signed_in.goto("/failures")
-    shown = item(signed_in, failing)
-    shown.get_by_role("link", name="Change the endpoint").focus()
-    shown.evaluate("(element) => { element.dataset.same = 'yes' }")
+    article = item(signed_in, failing)
+    article.get_by_role("link", name="Change the endpoint").focus()
+    article.evaluate("(element) => { element.dataset.same = 'yes' }")
     newer = fail(holdfast, failing)
-    expect(shown).to_contain_text(newer)
-    presented: Issued = issue("localhost")
-    with Backend(presented) as backend:
+    expect(article).to_contain_text(newer)
+    identity: Issued = issue("localhost")
+    with Backend(identity) as backend:
         other = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, other)
         expect(item(signed_in, other)).to_contain_text("self_signed_not_trusted")
         expect(signed_in.locator("tbody tr").first).to_contain_text(other.name)
-        assert shown.get_attribute("data-same") == "yes"
-        expect(shown.get_by_role("link", name="Change the endpoint")).to_be_focused()
+        assert article.get_attribute("data-same") == "yes"
+        expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         assert violations(signed_in) == []
-        alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+        alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
         expect(item(signed_in, other)).to_have_count(0)
-        expect(shown.get_by_role("link", name="Change the endpoint")).to_be_focused()
+        expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         holdfast.delete_certificate(alias)
         holdfast.delete_api(other)
 
 
 def test_the_focus_moves_to_the_page_when_the_focused_failure_disappears(signed_in: Page, holdfast: Holdfast):
-    presented = issue("localhost")
-    with Backend(presented) as backend:
+    identity = issue("localhost")
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, api)
         signed_in.goto("/failures")
         item(signed_in, api).get_by_role("button", name="Import the certificate").focus()
-        alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+        alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
         expect(item(signed_in, api)).to_have_count(0)
         expect(signed_in.get_by_role("main")).to_be_focused()
         holdfast.delete_certificate(alias)
@@ -148,9 +148,9 @@ def test_an_expired_backend_certificate_is_not_offered_for_import(signed_in: Pag
         api = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, api)
         signed_in.goto("/failures")
-        shown = item(signed_in, api)
-        expect(shown.locator(".code-badge")).to_have_text("expired")
-        expect(shown.get_by_role("button", name="Import the certificate")).to_have_count(0)
+        article = item(signed_in, api)
+        expect(article.locator(".code-badge")).to_have_text("expired")
+        expect(article.get_by_role("button", name="Import the certificate")).to_have_count(0)
         signed_in.goto(f"/apis/{api.id}/certificates/new")
         signed_in.get_by_role("button", name="Fetch from endpoint").click()
         expect(signed_in.get_by_role("radio", name="The backend's own certificate")).to_be_disabled()

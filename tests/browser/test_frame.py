@@ -72,9 +72,9 @@ def test_scripts_and_the_server_describe_times_in_the_same_words(signed_in: Page
     signed_in.goto("/account")
     now = datetime.now(UTC)
     signed_in.clock.set_fixed_time(now)
-    distances = [timedelta(seconds=each) for each in (5, 35, 95, 3700, 90_000, 800_000)]
-    moments = [now + sign * each + timedelta(seconds=2) for each in distances for sign in (-1, 1)]
-    shown = signed_in.evaluate(
+    distances = [timedelta(seconds=seconds) for seconds in (5, 35, 95, 3700, 90_000, 800_000)]
+    moments = [now + sign * distance + timedelta(seconds=2) for distance in distances for sign in (-1, 1)]
+    texts = signed_in.evaluate(
         """(moments) => moments.map((at) => {
           const element = document.createElement("local-time");
           element.setAttribute("form", "relative");
@@ -82,9 +82,9 @@ def test_scripts_and_the_server_describe_times_in_the_same_words(signed_in: Page
           document.body.append(element);
           return element.textContent;
         })""",
-        [each.isoformat() for each in moments],
+        [moment.isoformat() for moment in moments],
     )
-    assert shown == [describe_relative(each, now) for each in moments]
+    assert texts == [describe_relative(moment, now) for moment in moments]
 
 
 def test_control_k_searches_everything_by_keyboard(signed_in: Page, holdfast: Holdfast):
@@ -99,8 +99,8 @@ def test_control_k_searches_everything_by_keyboard(signed_in: Page, holdfast: Ho
     signed_in.keyboard.type("searched.ex")
     expect(options).to_have_count(1)
     expect(options).to_contain_text(api.name)
-    selected = options.first.get_attribute("id")
-    expect(box).to_have_attribute("aria-activedescendant", str(selected))
+    option = options.first.get_attribute("id")
+    expect(box).to_have_attribute("aria-activedescendant", str(option))
     assert violations_by_theme(signed_in) == []
     signed_in.keyboard.press("Escape")
     expect(box).to_be_hidden()

@@ -14,18 +14,18 @@ CA = issue(ca=True, common_name="client CA")
 
 
 @pytest.fixture
-def mutual(presented: Issued) -> Iterator[Backend]:
-    with Backend(presented, client_ca=CA) as running:
+def mutual(identity: Issued) -> Iterator[Backend]:
+    with Backend(identity, client_ca=CA) as running:
         yield running
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, mutual: Backend, presented: Issued) -> PublishedApi:
-    return holdfast.publish_trusted_api(mutual.url(host="localhost"), presented.pem)
+def api(holdfast: Holdfast, mutual: Backend, identity: Issued) -> PublishedApi:
+    return holdfast.publish_trusted_api(mutual.url(host="localhost"), identity.pem)
 
 
 def presented_by(holdfast: Holdfast, api: PublishedApi) -> str:
-    return wait_until(lambda: (got := holdfast.call(api.path)).is_success and got.json()["client"])
+    return wait_until(lambda: (response := holdfast.call(api.path)).is_success and response.json()["client"])
 
 
 def test_a_gateway_identity_is_imported_requested_signed_and_removed(
@@ -61,12 +61,12 @@ def test_a_gateway_identity_is_imported_requested_signed_and_removed(
     request = dialog.get_by_label("Request in PEM")
     expect(dialog.get_by_role("heading")).to_be_focused()
     assert violations(signed_in) == []
-    answered = answer(request.inner_text(), CA)
+    identity_ = answer(request.inner_text(), CA)
     dialog.get_by_role("button", name="Close").click()
     expect(section.locator("[data-state=pending]")).to_be_visible()
     assert presented_by(holdfast, api) == "gateway"
     section.get_by_role("button", name="Import signed certificate").click()
-    pem = {"name": "answer.pem", "mimeType": "text/plain", "buffer": answered.pem}
+    pem = {"name": "answer.pem", "mimeType": "text/plain", "buffer": identity_.pem}
     dialog.get_by_label("Signed certificate").set_input_files(pem)  # type: ignore[arg-type]
     dialog.get_by_role("button", name="Import").click()
     expect(dialog).to_be_hidden()

@@ -17,15 +17,15 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A separate backend, because its certificates would appear next to those of other tests."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
-    return holdfast.publish_trusted_api(backend.url(host="localhost"), presented.pem)
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+    return holdfast.publish_trusted_api(backend.url(host="localhost"), identity.pem)
 
 
 def test_enforced_leads_to_the_gateway_whose_revision_follows_changes(

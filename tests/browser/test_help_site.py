@@ -27,10 +27,10 @@ def test_the_theme_toggle_switches_and_is_remembered(page: Page):
 
 
 def test_pages_load_nothing_from_other_hosts(page: Page, context: BrowserContext):
-    requested: list[str] = []
-    context.on("request", lambda request: requested.append(request.url))
+    urls: list[str] = []
+    context.on("request", lambda request: urls.append(request.url))
     for path in ("/help/", "/help/concepts/architecture/", "/help/reference/cli/"):
         page.goto(path, wait_until="networkidle")
     own = page.url.partition("/help/")[0]
-    assert len(requested) > 5
-    assert [url for url in requested if not url.startswith((own, "data:", "blob:"))] == []
+    assert len(urls) > 5
+    assert [url for url in urls if not url.startswith((own, "data:", "blob:"))] == []

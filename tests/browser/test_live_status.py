@@ -26,72 +26,72 @@ def row(page: Page, api: PublishedApi, alias: str) -> Locator:
 
 
 def test_a_stopped_gateway_keeps_the_status_waiting_until_it_resumes(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
 ):
-    first = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
-    shown = row(signed_in, api, first)
-    expect(shown.locator(ENFORCED)).to_be_visible()
+    first = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
+    line = row(signed_in, api, first)
+    expect(line.locator(ENFORCED)).to_be_visible()
     os.kill(holdfast.envoy, signal.SIGSTOP)
     try:
         files = {"certificate": ("backend.pem", issue("localhost").pem)}
         endpoint = backend.url(host="localhost")
         holdfast.rest.post("/endpoint-certificates", data={"alias": "second", "endpoint": endpoint}, files=files)
-        expect(shown.locator("[data-progress=waiting]")).to_be_visible()
+        expect(line.locator("[data-progress=waiting]")).to_be_visible()
     finally:
         os.kill(holdfast.envoy, signal.SIGCONT)
-    expect(shown.locator(ENFORCED)).to_be_visible()
+    expect(line.locator(ENFORCED)).to_be_visible()
     holdfast.delete_certificate(first)
     holdfast.delete_certificate("second")
 
 
 def test_without_a_gateway_nothing_is_shown_as_enforced(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
 ):
-    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
-    shown = row(signed_in, api, alias)
-    expect(shown.locator(ENFORCED)).to_be_visible()
+    alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
+    line = row(signed_in, api, alias)
+    expect(line.locator(ENFORCED)).to_be_visible()
     # Envoy is back after a moment, which could be shorter than the pauses of an expectation.
-    shown.evaluate(
+    line.evaluate(
         """(row) => new MutationObserver((changes) => {
           for (const { target } of changes) row.classList.add(target.dataset.progress);
         }).observe(row, { attributeFilter: ["data-progress"], subtree: true })"""
     )
     os.kill(holdfast.envoy, signal.SIGKILL)
-    expect(shown).to_contain_class("no-gateway")
-    expect(shown.locator(ENFORCED)).to_be_visible()
+    expect(line).to_contain_class("no-gateway")
+    expect(line.locator(ENFORCED)).to_be_visible()
     holdfast.delete_certificate(alias)
 
 
 def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
-    signed_in: Page, holdfast: Holdfast, presented: Issued
+    signed_in: Page, holdfast: Holdfast, identity: Issued
 ):
-    with Backend(presented) as own:
+    with Backend(identity) as own:
         api = holdfast.publish_api(own.url(host="localhost"))
         signed_in.goto(f"/apis/{api.id}/endpoints")
-        wait_until(lambda: holdfast.call(api.path).status_code == 503 and told(holdfast, api))
+        wait_until(lambda: holdfast.call(api.path).status_code == 503 and is_reported(holdfast, api))
         failure = signed_in.locator("[data-failure=production]")
         expect(failure).to_contain_text(EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence)
         expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request ID"))
         assert violations(signed_in) == []
-        alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)
+        alias = holdfast.import_certificate(own.url(host="localhost"), identity.pem)
         expect(failure).to_be_hidden()
         holdfast.delete_certificate(alias)
 
 
-def told(holdfast: Holdfast, api: PublishedApi) -> bool:
+def is_reported(holdfast: Holdfast, api: PublishedApi) -> bool:
     return bool(holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"])
 
 
-def test_polling_replaces_blocked_events(signed_in: Page, holdfast: Holdfast, presented: Issued):
+def test_polling_replaces_blocked_events(signed_in: Page, holdfast: Holdfast, identity: Issued):
     def refuse(route: Route) -> None:
         route.fulfill(status=404, body="a proxy that knows no events")
 
     signed_in.route("**/enforcement/live", refuse)
-    with Backend(presented) as own:
+    with Backend(identity) as own:
         api = holdfast.publish_api(own.url(host="localhost"))
-        alias = holdfast.import_certificate(own.url(host="localhost"), presented.pem)
-        shown = row(signed_in, api, alias)
-        expect(shown.locator(ENFORCED)).to_be_visible()
+        alias = holdfast.import_certificate(own.url(host="localhost"), identity.pem)
+        line = row(signed_in, api, alias)
+        expect(line.locator(ENFORCED)).to_be_visible()
         holdfast.change_lifecycle(api, "Demote to Created")
-        expect(shown.locator("[data-progress=not-served]")).to_be_visible()
+        expect(line.locator("[data-progress=not-served]")).to_be_visible()
         holdfast.delete_certificate(alias)

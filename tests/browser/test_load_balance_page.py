@@ -34,10 +34,14 @@ def test_a_group_is_configured_and_its_summary_shown(signed_in: Page, holdfast: 
         for number, part in enumerate(parts):
             expect(part).to_be_visible(visible=number >= len(parts) - visible)
     group.select_option("Load Balanced")
-    for session, shown in (("", ()), ("transport", ("Session Timeout",)), ("simpleClientSession", ("Client ID name",))):
+    for session, labels in (
+        ("", ()),
+        ("transport", ("Session Timeout",)),
+        ("simpleClientSession", ("Client ID name",)),
+    ):
         page.get_by_label("Session Management").select_option(session)
         for label in ("Session Timeout", "Client ID name"):
-            expect(page.get_by_label(label)).to_be_visible(visible=label in shown)
+            expect(page.get_by_label(label)).to_be_visible(visible=label in labels)
     group.select_option("Failover")
     # With the keyboard: add three, move the last one up, remove the one in the middle.
     for number, url in enumerate(("http://two.test", "https://three.test", "https://four.test"), 2):
@@ -73,11 +77,11 @@ def endpoint(page: Page, number: int) -> Locator:
     return page.get_by_role("group", name=f"Production endpoint {number}")
 
 
-def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, holdfast: Holdfast, presented: Issued):
+def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, holdfast: Holdfast, identity: Issued):
     page = signed_in
-    with Backend(presented) as first, Backend(presented) as second:
+    with Backend(identity) as first, Backend(identity) as second:
         urls = [backend.url("/status/200", host="localhost") for backend in (first, second)]
-        api = holdfast.publish_trusted_api(urls[0], presented.pem)
+        api = holdfast.publish_trusted_api(urls[0], identity.pem)
         members = {"production_endpoints": [{"url": url} for url in urls]}
         config: dict[str, Any] = {"endpoint_type": "load_balance", **members}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
@@ -100,7 +104,7 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         page.get_by_role("button", name="Check the Production Endpoint").click()
         expect(health[0].get_by_text("Not suspended at local")).to_be_visible()
         expect(available[0]).to_be_hidden()
-        first.present(presented)
+        first.present(identity)
         config["healthCheck"] = {"path": "/status/200", "interval": 1, "timeout": 1}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
         show_until(page, path, health[1], "Unhealthy at local since")
@@ -114,7 +118,7 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
         dialog = page.get_by_role("dialog", name=UPLOAD_CERTIFICATE)
         dialog.get_by_label("Endpoint").select_option(label=urls[1])
         dialog.get_by_label("Alias").fill("further")
-        certificate = FilePayload(name="a.pem", mimeType="application/octet-stream", buffer=presented.pem)
+        certificate = FilePayload(name="a.pem", mimeType="application/octet-stream", buffer=identity.pem)
         dialog.get_by_label("Certificate", exact=True).set_input_files(certificate)
         dialog.get_by_role("button", name="Save").click()
         expect(page.get_by_text("further", exact=True).first).to_be_visible()
@@ -128,11 +132,11 @@ def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, h
 def show_until(page: Page, path: str, part: Locator, text: str) -> None:
     """Load a page until *part* contains *text*."""
 
-    def shown() -> bool:
+    def is_shown() -> bool:
         page.goto(path)
-        return any(text in each for each in part.all_text_contents())
+        return any(text in content for content in part.all_text_contents())
 
-    wait_until(shown, within=90)
+    wait_until(is_shown, within=90)
 
 
 def take_pictures(page: Page, name: str) -> None:

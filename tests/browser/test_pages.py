@@ -17,10 +17,10 @@ ALIAS = "shown"
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
-    made = holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
-    holdfast.import_certificate(backend.url(host="127.0.0.1"), presented.pem, ALIAS)
-    return made
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+    new_api = holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
+    holdfast.import_certificate(backend.url(host="127.0.0.1"), identity.pem, ALIAS)
+    return new_api
 
 
 def addresses(api: PublishedApi) -> list[str]:
@@ -57,7 +57,7 @@ def test_axe_finds_nothing_on_any_page(signed_in: Page, api: PublishedApi):
 
 def test_switching_the_theme_changes_all_colors_immediately(signed_in: Page):
     signed_in.goto("/failures")
-    switched = signed_in.evaluate(
+    colors = signed_in.evaluate(
         """() => {
           const button = document.querySelector("main .btn");
           const color = () => getComputedStyle(button).backgroundColor;
@@ -68,7 +68,7 @@ def test_switching_the_theme_changes_all_colors_immediately(signed_in: Page):
           return [...colors, color()];
         }"""
     )
-    before, at_once, at_rest = switched
+    before, at_once, at_rest = colors
     assert before != at_once == at_rest
 
 
@@ -118,7 +118,7 @@ def test_no_page_is_wider_than_a_narrow_screen(signed_in: Page, api: PublishedAp
 
 
 def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
-    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued
+    page: Page, holdfast: Holdfast, backend: Backend, identity: Issued
 ):
     api = holdfast.publish_api(backend.url(host="localhost"))
     page.goto(f"/apis/{api.id}/endpoints")
@@ -140,7 +140,7 @@ def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
     tab_to(dialog.locator("summary", has_text="Paste PEM text instead"))
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    page.keyboard.insert_text(presented.pem.decode())
+    page.keyboard.insert_text(identity.pem.decode())
     tab_to(dialog.get_by_role("button", name="Save"))
     page.keyboard.press("Enter")
     row = page.locator("#certificate-list").get_by_role("rowgroup").filter(has_text="by-keyboard")
@@ -170,7 +170,7 @@ def test_a_dialog_begins_at_its_top_with_the_focus_on_its_title(signed_in: Page,
 
 
 def test_everything_except_drop_and_live_status_works_without_javascript(
-    chromium: Browser, holdfast: Holdfast, backend: Backend, presented: Issued
+    chromium: Browser, holdfast: Holdfast, backend: Backend, identity: Issued
 ):
     with chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False) as context:
         page = context.new_page()
@@ -191,7 +191,7 @@ def test_everything_except_drop_and_live_status_works_without_javascript(
         page.get_by_role("button", name="Save").click()
         expect(page.locator("#alias-error")).to_contain_text("Aliases can't contain")
         page.get_by_label("Alias").fill("scriptless")
-        certificate = FilePayload(name="backend.pem", mimeType="", buffer=presented.pem)
+        certificate = FilePayload(name="backend.pem", mimeType="", buffer=identity.pem)
         page.get_by_label("Certificate", exact=True).set_input_files(certificate)
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text(describe("certificate-added", "scriptless"))).to_be_visible()

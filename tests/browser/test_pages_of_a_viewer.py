@@ -17,22 +17,22 @@ NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles don't al
 
 
 @pytest.fixture(scope="module")
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A separate backend, because all certificates for the origin of the shared one would be listed."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
     user = {"name": NAME, "password": PASSWORD, "roles": ["viewer"]}
     assert holdfast.rest.post("/users", json=user).status_code == 201
-    made = holdfast.publish_trusted_api(backend.url(host="localhost"), presented.pem)
+    new_api = holdfast.publish_trusted_api(backend.url(host="localhost"), identity.pem)
     alias = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url(host="localhost")})
     path = f"/endpoint-certificates/{alias.json()['certificates'][0]['alias']}"
     files = {"certificate": ("new.pem", issue("localhost").pem)}
     assert holdfast.rest.put(path, params={"keepPrevious": "true"}, files=files).status_code == 200
-    return made
+    return new_api
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_the_reason_is_accessible_by_keyboard_and_screen_reader(viewer: Page, ap
         expect(button).to_be_focused()
         expect(button).to_have_accessible_description(re.compile(f"{REASON}\\.$"))
         expect(button).to_have_accessible_name(name)
-        shown = button.evaluate("(each) => getComputedStyle(each, '::after').content")
-        assert shown.startswith(f'"{REASON}"'), name
+        content = button.evaluate("(each) => getComputedStyle(each, '::after').content")
+        assert content.startswith(f'"{REASON}"'), name
         button.press("Enter")
         button.click(force=True)
         expect(viewer.get_by_role("dialog")).to_have_count(0)

@@ -21,11 +21,11 @@ DEFINITION = {
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, presented: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
     """An API with traffic, which is reported while other tests run."""
     url = backend.url(host="127.0.0.1")
     api = holdfast.publish_api(url, sandbox="http://127.0.0.1:9")
-    holdfast.import_certificate(url, presented.pem, "walked")
+    holdfast.import_certificate(url, identity.pem, "walked")
     for status in (200, 404, 500):
         holdfast.call(f"{api.path}/status/{status}")
     holdfast.call(api.path, sandbox=True)

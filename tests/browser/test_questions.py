@@ -17,12 +17,12 @@ ALIAS = "first-to-expire"
 @pytest.fixture(scope="module")
 def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
     """An API whose backend's certificate is the only one in use that expires within 7 days."""
-    presented = issue("localhost", end=3 * DAY)
-    with Backend(presented) as backend:
+    identity = issue("localhost", end=3 * DAY)
+    with Backend(identity) as backend:
         endpoint = backend.url(host="localhost")
         api = holdfast.publish_api(endpoint)
         data = {"alias": ALIAS, "endpoint": endpoint}
-        files = {"certificate": ("backend.pem", presented.pem)}
+        files = {"certificate": ("backend.pem", identity.pem)}
         holdfast.rest.post("/endpoint-certificates", data=data, files=files).raise_for_status()
         yield api
         holdfast.delete_certificate(ALIAS)

@@ -20,8 +20,8 @@ ROOT = issue(ca=True, common_name="Root CA")
 ISSUER = issue(by=ROOT, ca=True, common_name="Issuing CA")
 
 
-def file(issued: Issued) -> FilePayload:
-    return FilePayload(name="new.pem", mimeType="application/octet-stream", buffer=issued.pem)
+def file(identity: Issued) -> FilePayload:
+    return FilePayload(name="new.pem", mimeType="application/octet-stream", buffer=identity.pem)
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_the_backend_is_tested_with_the_current_trust_settings(endpoints: Page):
 def test_a_file_is_tested_without_being_saved(endpoints: Page, holdfast: Holdfast, api: PublishedApi):
     dialog = upload(endpoints)
     verdict = dialog.locator("#verdict")
-    for issued, result in ((issue("localhost"), Result.REJECTED), (ROOT, Result.BY_UPLOAD)):
-        dialog.get_by_label("Certificate", exact=True).set_input_files(file(issued))
+    for certificate, result in ((issue("localhost"), Result.REJECTED), (ROOT, Result.BY_UPLOAD)):
+        dialog.get_by_label("Certificate", exact=True).set_input_files(file(certificate))
         expect(verdict).to_have_text("")
         dialog.get_by_role("button", name="Test against the endpoint").click()
         expect(verdict.locator(f"[data-result={result}]")).to_be_visible()
@@ -77,8 +77,8 @@ def test_a_file_is_tested_without_being_saved(endpoints: Page, holdfast: Holdfas
 
 
 def test_unreadable_certificates_are_shown_with_their_position(signed_in: Page, holdfast: Holdfast):
-    damaged = b"\x31" + ROOT.der[1:]
-    with damaged_backend([issue("127.0.0.1").der, damaged, *[ROOT.der] * 20]) as url:
+    unreadable = b"\x31" + ROOT.der[1:]
+    with damaged_backend([issue("127.0.0.1").der, unreadable, *[ROOT.der] * 20]) as url:
         api = holdfast.publish_api(url)
         signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
         signed_in.get_by_role("button", name="Test against the endpoint").click()
@@ -120,18 +120,18 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
 ):
     alias = holdfast.import_certificate(own.url(host="localhost"), ISSUER.pem, "rotated")
     endpoints.reload()
-    rotated = row(endpoints, alias)
-    previous = rotated.locator("[data-in-use]")  # shown while the previous certificate is trusted
+    line = row(endpoints, alias)
+    previous = line.locator("[data-in-use]")  # shown while the previous certificate is trusted
 
     def replace(by: Issued) -> None:
-        rotated.get_by_role("button", name="Replace certificate").click()
+        line.get_by_role("button", name="Replace certificate").click()
         dialog = endpoints.get_by_role("dialog", name=REPLACE_CERTIFICATE)
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(by))
         dialog.get_by_role("button", name="Save").click()
         expect(previous).to_be_visible()
 
     new = issue("localhost", common_name="new backend")
-    rotated.get_by_role("button", name="Replace certificate").click()
+    line.get_by_role("button", name="Replace certificate").click()
     dialog = endpoints.get_by_role("dialog", name=REPLACE_CERTIFICATE)
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(new))
     verdict, test = dialog.locator("#verdict"), dialog.get_by_role("button", name="Test against the endpoint")
@@ -146,17 +146,17 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     endpoints.get_by_role("button", name="Discard").click()
 
     replace(new)
-    expect(rotated.locator("[data-in-use=previous]")).to_be_visible()
+    expect(line.locator("[data-in-use=previous]")).to_be_visible()
     assert violations(endpoints) == []
     assert holdfast.call(api.path).status_code == 200
 
-    rotated.get_by_role("button", name="Undo").click()
+    line.get_by_role("button", name="Undo").click()
     expect(previous).to_have_count(0)
     assert answers(holdfast, api, 200)
 
     replace(new)
     own.present(new)
-    rotated.get_by_role("button", name="Retire previous").click()
+    line.get_by_role("button", name="Retire previous").click()
     dialog = endpoints.get_by_role("dialog", name=f"Retire the previous certificate of {alias}")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_visible()
     assert violations(endpoints) == []

@@ -38,9 +38,9 @@ def page(chromium: Browser, holdfast: Holdfast) -> Iterator[Page]:
     context.close()
 
 
-def come_by_provider(page: Page, name: str, provider: IdentityProvider, wanted: str = "/apis") -> None:
+def come_by_provider(page: Page, name: str, provider: IdentityProvider, path: str = "/apis") -> None:
     """Open a page of Holdfast, and sign in on the pages of the provider on the way."""
-    page.goto(wanted)
+    page.goto(path)
     page.get_by_role("link", name="Sign in with Canaille").click()
     page.locator("input[name=login]").fill(name)
     page.keyboard.press("Enter")
@@ -62,8 +62,8 @@ def test_users_of_the_provider_have_the_roles_of_their_groups(
     expect(page.get_by_text("within the last 30 days.")).to_be_visible()
     page.goto("/users")
     expect(page.get_by_role("heading", name="Not permitted")).to_be_visible()
-    found = holdfast.rest.get("/users/dora").json()
-    assert (found["roles"], found["identityProvider"]) == (["creator", "publisher"], provider.issuer)
+    body = holdfast.rest.get("/users/dora").json()
+    assert (body["roles"], body["identityProvider"]) == (["creator", "publisher"], provider.issuer)
 
 
 def test_groups_that_change_change_the_roles_at_the_next_sign_in(
@@ -118,10 +118,10 @@ def test_users_of_the_provider_have_no_password_and_cannot_get_one(
     provider.serve(holdfast.publisher_url, {"hanna": ["api-team"]})
     come_by_provider(page, "hanna", provider)
     expect(page.get_by_role("heading", name="APIs", exact=True)).to_be_visible()
-    refused = holdfast.rest.put("/users/hanna/password", json={"password": "several quite new words"})
-    assert (refused.status_code, "has no password here" in refused.json()["description"]) == (409, True)
-    changed = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
-    assert (changed.status_code, "groups at the identity provider" in changed.json()["description"]) == (409, True)
+    response = holdfast.rest.put("/users/hanna/password", json={"password": "several quite new words"})
+    assert (response.status_code, "has no password here" in response.json()["description"]) == (409, True)
+    response = holdfast.rest.put("/users/hanna", json={"roles": ["admin"]})
+    assert (response.status_code, "groups at the identity provider" in response.json()["description"]) == (409, True)
     for password in ("", provider.password):
         with holdfast.browser(REST, auth=("hanna", password)) as client:
             assert client.get("/apis").status_code == 401

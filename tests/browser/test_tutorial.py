@@ -43,9 +43,9 @@ class Demo:
         self.options = [f"--{name}={address}" for name, address in addresses.items()]
         self.publisher_url = f"http://{addresses['publisher']}"
         self.actual = dict(zip(("127.0.0.1:9080", "127.0.0.1:8280", "127.0.0.1:8281"), addresses.values(), strict=True))
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "XDG_"))}
+        ambient = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "XDG_"))}
         path = f"{COMMAND.parent}:{os.environ['PATH']}"
-        self.environment = inherited | {"HOME": str(home), "TMPDIR": str(home), "PATH": path} | server_environment
+        self.environment = ambient | {"HOME": str(home), "TMPDIR": str(home), "PATH": path} | server_environment
 
     def adapt(self, text: str) -> str:
         """Replace the addresses of the tutorial by those of this demo."""
@@ -54,11 +54,11 @@ class Demo:
     def run(self, command: str) -> str:
         """Run *command* as a reader does, with the demo's addresses; return what it prints."""
         quiet = self.adapt(command).replace("curl ", "curl -s ")
-        done = subprocess.run(
+        process = subprocess.run(
             ["/bin/sh", "-c", quiet], env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
 
 @pytest.fixture
@@ -68,20 +68,20 @@ def demo(tmp_path: Path, databases: Databases) -> Iterator[Demo]:
         arguments = [COMMAND, "up", "--demo", *demo.options]
         process = subprocess.Popen(arguments, env=demo.environment, stdout=output, stderr=output)
     try:
-        shown = wait_until(
+        match = wait_until(
             lambda: re.search(r"Backend +(\S+)(?s:.*)Repeat the request", demo.output.read_text()), START_WITHIN
         )
-        demo.actual[BACKEND] = shown[1]
+        demo.actual[BACKEND] = match[1]
         yield demo
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(START_WITHIN)
 
 
-def assert_printed(demo: Demo, expected: str, printed: str) -> None:
+def assert_printed(demo: Demo, expected: str, output: str) -> None:
     """Compare what was printed with the tutorial, in which ... stands for any text."""
     pattern = r"(?s:.*)".join(re.escape(part) for part in re.split(r"\.\.\.", demo.adapt(expected).strip()))
-    assert re.fullmatch(pattern, printed.strip()), printed
+    assert re.fullmatch(pattern, output.strip()), output
 
 
 def find_cause(page: Page, demo: Demo) -> None:
@@ -180,7 +180,7 @@ def test_a_reader_gets_from_nothing_to_a_served_api(demo: Demo, chromium: Browse
             if section in ON_PAGES:
                 ON_PAGES[section](page, demo)
             for command, output in commands:
-                printed = demo.output.read_text() if command == "holdfast up --demo" else demo.run(command)
-                assert_printed(demo, output, printed)
+                result = demo.output.read_text() if command == "holdfast up --demo" else demo.run(command)
+                assert_printed(demo, output, result)
     is_file = (demo.home / ".local/share/holdfast/holdfast.sqlite").exists()
     assert is_file != ("HOLDFAST_DATABASE" in demo.environment)

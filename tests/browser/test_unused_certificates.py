@@ -16,10 +16,10 @@ BACKEND = "https://unused.test:8443"
 @pytest.fixture
 def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
     """An API whose endpoint has a certificate, which is deleted after the test."""
-    made = holdfast.publish_api(BACKEND)
+    new_api = holdfast.publish_api(BACKEND)
     alias = holdfast.import_certificate(BACKEND, issue("unused.test").pem)
-    yield made
-    holdfast.rest.delete(f"/apis/{made.id}")
+    yield new_api
+    holdfast.rest.delete(f"/apis/{new_api.id}")
     holdfast.rest.delete(f"/endpoint-certificates/{alias}")
 
 
@@ -41,10 +41,10 @@ def test_a_certificate_left_behind_by_a_changed_endpoint_is_deleted_by_keyboard(
     signed_in.goto(f"/apis/{api.id}/endpoints")
     signed_in.get_by_label("Production Endpoint URL").fill("https://other.test")
     signed_in.keyboard.press("Enter")
-    left = signed_in.get_by_role("region", name="Unused certificates")
-    expect(left).to_contain_text(BACKEND)
+    region = signed_in.get_by_role("region", name="Unused certificates")
+    expect(region).to_contain_text(BACKEND)
     look(signed_in)
-    button = left.get_by_role("button", name="Delete them")
+    button = region.get_by_role("button", name="Delete them")
     button.focus()
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_role("status").filter(has_text="deleted")).to_be_visible()

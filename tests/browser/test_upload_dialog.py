@@ -21,9 +21,9 @@ def file(content: bytes, name: str = "backend.pem") -> FilePayload:
 
 
 @pytest.fixture(scope="module")
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A backend of these tests only, because other tests leave certificates of theirs."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
@@ -42,8 +42,8 @@ def dialog(signed_in: Page, api: PublishedApi) -> Locator:
 
 
 @pytest.fixture
-def imported(holdfast: Holdfast, backend: Backend, presented: Issued) -> Iterator[str]:
-    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem)
+def imported_alias(holdfast: Holdfast, backend: Backend, identity: Issued) -> Iterator[str]:
+    alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
     yield alias
     holdfast.delete_certificate(alias)
 
@@ -57,8 +57,8 @@ def save(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Save").click()
 
 
-def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, presented: Issued):
-    fill(dialog, "kept", presented.pem + presented.key_pem)
+def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, identity: Issued):
+    fill(dialog, "kept", identity.pem + identity.key_pem)
     save(dialog)
     expect(dialog.locator("#certificate-error")).to_contain_text(str(PrivateKeyRefused(2, 2)))
     expect(dialog.get_by_label("Certificate", exact=True)).to_be_focused()
@@ -67,9 +67,9 @@ def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: L
     assert dialog.get_by_label("Certificate", exact=True).evaluate("(input) => input.files.length") == 1
 
 
-def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, presented: Issued):
+def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, identity: Issued):
     choose = dialog.get_by_label("Certificate", exact=True)
-    choose.set_input_files(file(presented.pem + issue("other.test", end=9 * DAY).pem))
+    choose.set_input_files(file(identity.pem + issue("other.test", end=9 * DAY).pem))
     inspection = dialog.locator("#inspection")
     expect(inspection).to_contain_text("CN=localhost")
     for code in (Code.NAME_MISMATCH, Code.EXPIRING):
@@ -81,24 +81,24 @@ def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, p
 
 
 def test_a_certificate_that_is_already_trusted_is_reported_before_it_is_saved(
-    dialog: Locator, imported: str, presented: Issued
+    dialog: Locator, imported_alias: str, identity: Issued
 ):
-    fill(dialog, "again", presented.pem)
+    fill(dialog, "again", identity.pem)
     finding = dialog.locator(".finding").filter(has=dialog.page.get_by_role("link", name=Code.ALREADY_TRUSTED))
-    expect(finding).to_contain_text(imported)
+    expect(finding).to_contain_text(imported_alias)
     assert violations(dialog.page) == []
 
 
 def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
-    dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued
+    dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued
 ):
     password = dialog.get_by_label("File password")
     dialog.get_by_label("Alias").fill("store")
     choose = dialog.get_by_label("Certificate", exact=True)
-    choose.set_input_files(file(presented.pem))
+    choose.set_input_files(file(identity.pem))
     expect(dialog.locator("#inspection")).to_contain_text("CN=localhost")
     expect(password).to_be_hidden()
-    choose.set_input_files(file(truststore("s3cret", presented), "store.p12"))
+    choose.set_input_files(file(truststore("s3cret", identity), "store.p12"))
     expect(password).to_be_visible()
     expect(dialog.locator("#inspection")).to_contain_text("Enter its password")
     assert violations(dialog.page) == []
@@ -109,8 +109,8 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     holdfast.delete_certificate("store")
 
 
-def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported: str, presented: Issued):
-    fill(dialog, imported, presented.pem)
+def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported_alias: str, identity: Issued):
+    fill(dialog, imported_alias, identity.pem)
     expect(dialog.locator("#alias-error")).to_contain_text("already exists")  # before it is saved
     save(dialog)
     expect(dialog.get_by_label("Alias")).to_be_focused()
@@ -118,8 +118,8 @@ def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, import
     expect(dialog.get_by_label("Alias")).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued):
-    fill(dialog, "no spaces here", presented.pem)
+def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued):
+    fill(dialog, "no spaces here", identity.pem)
     save(dialog)
     expect(dialog.locator("#alias-error")).to_contain_text("Aliases can't contain")
     dialog.get_by_label("Alias").fill("corrected")
@@ -139,30 +139,30 @@ def test_an_expired_certificate_is_rejected_with_its_date(dialog: Locator):
     expect(dialog.locator("#certificate-error")).to_contain_text(end)
 
 
-def test_an_http_endpoint_is_rejected_with_the_reason(dialog: Locator, backend: Backend, presented: Issued):
+def test_an_http_endpoint_is_rejected_with_the_reason(dialog: Locator, backend: Backend, identity: Issued):
     dialog.get_by_label("Endpoint").select_option(backend.url(host="localhost").replace("https", "http"))
-    fill(dialog, "plain", presented.pem)
+    fill(dialog, "plain", identity.pem)
     save(dialog)
     expect(dialog.locator("#endpoint-error")).to_contain_text("is an http endpoint")
 
 
-def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfast, signed_in: Page, presented: Issued):
+def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued):
     dialog.get_by_label("Alias").fill("pasted")
     dialog.get_by_text("Paste PEM text instead").click()
-    dialog.get_by_label("PEM text").fill(presented.pem.decode())
+    dialog.get_by_label("PEM text").fill(identity.pem.decode())
     save(dialog)
     expect(signed_in.locator(".certificate-row", has_text="pasted").locator(ENFORCED)).to_be_visible()
     holdfast.delete_certificate("pasted")
 
 
-def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, presented: Issued):
+def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, identity: Issued):
     dialog.get_by_label("Certificate", exact=True).evaluate(
         """(input, text) => {
             const clipboardData = new DataTransfer();
             clipboardData.setData("text/plain", text);
             input.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
         }""",
-        presented.pem.decode(),
+        identity.pem.decode(),
     )
     expect(dialog.get_by_text("pasted.pem")).to_be_visible()
 
@@ -173,10 +173,10 @@ def test_the_alias_is_limited_to_45_characters(dialog: Locator):
 
 
 def test_every_certificate_of_a_file_is_shown_with_its_findings(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, presented: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
 ):
     old = issue("localhost", start=-9 * DAY, end=-2 * DAY)
-    alias = holdfast.import_certificate(backend.url(host="localhost"), presented.pem + old.pem)
+    alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem + old.pem)
     signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
     signed_in.get_by_role("rowgroup").filter(has_text=alias).get_by_role("button", name="Certificate details").click()
     details = signed_in.get_by_role("dialog")
@@ -185,16 +185,16 @@ def test_every_certificate_of_a_file_is_shown_with_its_findings(
     holdfast.delete_certificate(alias)
 
 
-def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api: PublishedApi, imported: str):
+def test_a_certificate_can_be_replaced(signed_in: Page, holdfast: Holdfast, api: PublishedApi, imported_alias: str):
     signed_in.goto(f"/apis/{api.id}/endpoints?certificates")
-    row = signed_in.get_by_role("rowgroup").filter(has_text=imported)
+    row = signed_in.get_by_role("rowgroup").filter(has_text=imported_alias)
     expect(row.locator(ENFORCED)).to_be_visible()
     row.get_by_role("button", name="Replace certificate").click()
     dialog = signed_in.get_by_role("dialog", name=REPLACE_CERTIFICATE)
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(issue("localhost", end=5 * DAY).pem))
     dialog.get_by_label("Keep trusting the old certificate").uncheck()
     save(dialog)
-    expect(signed_in.get_by_text(describe("certificate-replaced", imported))).to_be_visible()
+    expect(signed_in.get_by_text(describe("certificate-replaced", imported_alias))).to_be_visible()
     expect(row).to_contain_text("Expiring")
     wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 503)
 

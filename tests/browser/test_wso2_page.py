@@ -33,9 +33,9 @@ def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def backend(presented: Issued) -> Iterator[Backend]:
+def backend(identity: Issued) -> Iterator[Backend]:
     """A backend that no other test has made trusted."""
-    with Backend(presented) as running:
+    with Backend(identity) as running:
         yield running
 
 
@@ -44,7 +44,7 @@ def call(holdfast: Holdfast) -> httpx2.Response:
 
 
 def test_wso2s_steps_to_manage_endpoint_certificates_work(
-    page: Page, holdfast: Holdfast, backend: Backend, presented: Issued
+    page: Page, holdfast: Holdfast, backend: Backend, identity: Issued
 ):
     # 1. Sign in to the API Publisher.
     sign_in(page, holdfast)
@@ -81,7 +81,7 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     dialog.get_by_label("Alias").fill("described-backend")
     dialog.get_by_label("Endpoint").select_option(backend.url("/base", host="localhost"))
     expect(save).to_be_disabled()
-    drop(page, dialog.get_by_text("Click or drag the certificate file to upload."), "backend.crt", presented.pem)
+    drop(page, dialog.get_by_text("Click or drag the certificate file to upload."), "backend.crt", identity.pem)
     expect(dialog.get_by_text("backend.crt")).to_be_visible()
     save.click()
 
@@ -93,8 +93,8 @@ def test_wso2s_steps_to_manage_endpoint_certificates_work(
     expect(row).to_contain_text(backend.url("/base", host="localhost"))
     expect(row).to_contain_text("Active")
     expect(row.locator(ENFORCED)).to_have_text(re.compile(r"\b1\b"))
-    served = call(holdfast)
-    assert (served.status_code, served.json()["path"]) == (200, "/base/menu")
+    response = call(holdfast)
+    assert (response.status_code, response.json()["path"]) == (200, "/base/menu")
 
     # Check Certificate Information: status and subject DN.
     row.get_by_role("button", name="Certificate details").click()

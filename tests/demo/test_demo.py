@@ -37,13 +37,13 @@ STEPS = ["refused", "import", "served", "delete", "refused"]
 
 def test_the_certificate_is_for_localhost_and_lasts_a_year(tmp_path):
     certificate, key = ensure_certificate(tmp_path / "demo", NOW)
-    made = x509.load_pem_x509_certificate(certificate.read_bytes())
-    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    certificate_ = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = certificate_.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
-    assert (made.not_valid_before_utc, made.not_valid_after_utc) == (NOW, NOW + VALID_FOR)
-    made.verify_directly_issued_by(made)
-    assert load_pem_private_key(key.read_bytes(), None).public_key() == made.public_key()
+    assert (certificate_.not_valid_before_utc, certificate_.not_valid_after_utc) == (NOW, NOW + VALID_FOR)
+    certificate_.verify_directly_issued_by(certificate_)
+    assert load_pem_private_key(key.read_bytes(), None).public_key() == certificate_.public_key()
     assert key.stat().st_mode & 0o777 == 0o600
 
 
@@ -75,8 +75,8 @@ def test_a_key_of_another_certificate_is_not_used(tmp_path):
 
 
 def _assert_fit(certificate: Path, key: Path) -> None:
-    made = x509.load_pem_x509_certificate(certificate.read_bytes())
-    assert load_pem_private_key(key.read_bytes(), None).public_key() == made.public_key()
+    certificate_ = x509.load_pem_x509_certificate(certificate.read_bytes())
+    assert load_pem_private_key(key.read_bytes(), None).public_key() == certificate_.public_key()
     assert key.stat().st_mode & 0o777 == 0o600
 
 
@@ -105,7 +105,7 @@ def test_the_story_fails_if_a_deletion_has_no_effect(tmp_path):
 
 
 def test_the_story_fails_if_the_publisher_rejects_the_import(tmp_path):
-    succeeded, lines = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED, import_status=500)
+    succeeded, lines = _play(tmp_path, lambda is_trusted: SERVED if is_trusted else REFUSED, import_status=500)
     assert not succeeded
     assert lines[-1] == f"Step 2 of 5 failed: POST {REST}/endpoint-certificates returned 500 oh, expected 201."
 
@@ -122,17 +122,17 @@ def test_the_story_fails_if_the_gateway_is_unreachable(tmp_path):
 
 
 def test_the_story_succeeds_if_the_gateway_enforces_changes(tmp_path):
-    succeeded, lines = _play(tmp_path, lambda trusted: SERVED if trusted else REFUSED)
+    succeeded, lines = _play(tmp_path, lambda is_trusted: SERVED if is_trusted else REFUSED)
     assert succeeded
     assert [line.split()[1] for line in lines[:5]] == STEPS
 
 
 def _enforce_only_imports() -> Callable[[bool], httpx2.Response]:
-    seen = []
+    states = []
 
-    def answer(trusted: bool) -> httpx2.Response:
-        seen.append(trusted)
-        return SERVED if any(seen) else REFUSED
+    def answer(is_trusted: bool) -> httpx2.Response:
+        states.append(is_trusted)
+        return SERVED if any(states) else REFUSED
 
     return answer
 
@@ -141,20 +141,20 @@ def _play(
     tmp_path: Path, answer: Callable[[bool], httpx2.Response], import_status: int = 201
 ) -> tuple[bool, list[str]]:
     """Run the story with a gateway that returns *answer* of whether the certificate is imported."""
-    trusted = False
+    is_trusted = False
 
     def publisher(request: httpx2.Request) -> httpx2.Response:
-        nonlocal trusted
+        nonlocal is_trusted
         if "endpoint-certificates" not in request.url.path:
             return httpx2.Response(200 if "lifecycle" in request.url.path else 201, json={"id": "1"})
-        trusted = request.method == "POST"
-        return httpx2.Response(import_status if trusted else 200, text="oh")
+        is_trusted = request.method == "POST"
+        return httpx2.Response(import_status if is_trusted else 200, text="oh")
 
     async def play() -> bool:
         async with (
             httpx2.AsyncClient(transport=httpx2.MockTransport(publisher), base_url="http://publisher") as one,
             httpx2.AsyncClient(
-                transport=httpx2.MockTransport(lambda _: answer(trusted)), base_url="http://gateway"
+                transport=httpx2.MockTransport(lambda _: answer(is_trusted)), base_url="http://gateway"
             ) as other,
         ):
             return await Story(console, one, other, Backend("https://localhost:1", certificate), within=0.05).play()
@@ -218,9 +218,9 @@ def _tour(runtime, who, data: Path) -> str:
 def test_demo_once_runs_all_five_steps_and_leaves_no_files(tmp_path):
     environment = _environment() | {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
     command = [COMMAND, "demo", "--once"]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=250)
-    assert (done.returncode, done.stderr) == (0, "")
-    *steps, verdict = done.stdout.splitlines()
+    process = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=250)
+    assert (process.returncode, process.stderr) == (0, "")
+    *steps, verdict = process.stdout.splitlines()
     assert verdict == "All 5 steps succeeded."
     assert [step.split()[:2] for step in steps] == [[str(n), name] for n, name in enumerate(STEPS, start=1)]
     assert all(re.search(r" \d+\.\d ms  ", step) for step in steps)

@@ -65,17 +65,17 @@ class Composition:
 
     def start(self, name: str, *without: str) -> None:
         """Start a container, which isn't healthy yet; *without* some variables of compose.yaml."""
-        log, inherited = self.log(name), {"PATH": os.environ["PATH"], "TMPDIR": str(self._directory)}
+        log, ambient = self.log(name), {"PATH": os.environ["PATH"], "TMPDIR": str(self._directory)}
         log.write_bytes(b"")
         if name == "load-balancer":
             with log.open("ab") as output:
                 self._processes[name] = subprocess.Popen(
-                    self._balance(), env=inherited, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                    self._balance(), env=ambient, stdin=subprocess.DEVNULL, stdout=output, stderr=output
                 )
             return
         variables = {**OF_IMAGE, **SERVICES[name]["environment"]}
-        kept = {variable: value for variable, value in variables.items() if variable not in without}
-        environment = inherited | self._translate_all(name, kept)
+        remaining = {variable: value for variable, value in variables.items() if variable not in without}
+        environment = ambient | self._translate_all(name, remaining)
         self._processes[name] = fork_server().start(SERVICES[name]["command"], environment, log, log)
 
     def is_healthy(self, name: str) -> bool:
@@ -137,17 +137,17 @@ class Composition:
         return volume
 
     def _translate_all(self, name: str, environment: dict[str, str]) -> dict[str, str]:
-        translated = {
+        result = {
             # Those of the gateways are the same at all control planes, which don't listen there.
             variable: value if variable in {"HOLDFAST_GATEWAY", "HOLDFAST_SANDBOX"} else self._translate(name, value)
             for variable, value in environment.items()
         }
-        if "HOLDFAST_DATABASE" in translated:
+        if "HOLDFAST_DATABASE" in result:
             assert re.fullmatch(
-                r"postgresql://holdfast@database/holdfast\?sslmode=disable", translated["HOLDFAST_DATABASE"]
+                r"postgresql://holdfast@database/holdfast\?sslmode=disable", result["HOLDFAST_DATABASE"]
             )
-            translated["HOLDFAST_DATABASE"] = f"{self.database.tcp_url}?sslmode=disable"
-        return translated
+            result["HOLDFAST_DATABASE"] = f"{self.database.tcp_url}?sslmode=disable"
+        return result
 
     def _translate(self, name: str, value: str) -> str:
         if name not in {"HOLDFAST_NAME", "HOLDFAST_JOIN_NAME"}:

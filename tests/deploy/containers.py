@@ -48,8 +48,8 @@ class Container:
             if command.name == "up":
                 assert Settings().model_fields_set <= set(Settings.model_fields)
                 return
-        known = {name for each in command.params for name in _variables(each)}
-        assert set(self.ours) <= known | OF_AGENTS
+        names = {name for parameter in command.params for name in _variables(parameter)}
+        assert set(self.ours) <= names | OF_AGENTS
         if parameters.get("join"):
             assert parameters["join_token_file"]
 
@@ -68,9 +68,9 @@ class Container:
             if "--without-gateway" not in self.arguments:
                 addresses += [settings.gateway, settings.sandbox, settings.gateway_tls, settings.sandbox_tls]
         else:
-            given = (self.ours.get(f"HOLDFAST_GATEWAY_{name}") for name in GATEWAY_ADDRESSES)
-            addresses += [parse_addresses([text]) for text in given if text]
-        return {port for each in addresses for _, port in each}
+            texts = (self.ours.get(f"HOLDFAST_GATEWAY_{name}") for name in GATEWAY_ADDRESSES)
+            addresses += [parse_addresses([text]) for text in texts if text]
+        return {port for addresses_of_one in addresses for _, port in addresses_of_one}
 
     @property
     def drain(self) -> float:

@@ -22,7 +22,9 @@ from holdfast.services.access.passwords import check_password
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES = COMPOSE["services"]
-OURS = {name: each for name, each in SERVICES.items() if each.get("image") == "holdfast" and "command" in each}
+OURS = {
+    name: service for name, service in SERVICES.items() if service.get("image") == "holdfast" and "command" in service
+}
 IMAGE = dict(re.findall(r"(HOLDFAST_\w+)=(\S+)", (ROOT / "Dockerfile").read_text("utf-8")))
 CHECK = Path(sys.executable).with_name("check-jsonschema")
 
@@ -71,7 +73,7 @@ def test_containers_have_no_capabilities_and_a_read_only_file_system(name):
 def test_only_the_load_balancer_publishes_ports_and_only_control_planes_reach_the_database():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["load-balancer"]
     networks = {name: set(service.get("networks", ())) for name, service in SERVICES.items()}
-    assert {name for name, joined in networks.items() if "database" in joined} == {
+    assert {name for name, networks_of_one in networks.items() if "database" in networks_of_one} == {
         "control-plane-1",
         "control-plane-2",
         "database",
@@ -89,8 +91,8 @@ def test_the_load_balancer_reaches_every_container_at_a_port_on_which_it_listens
         assert name == host
         assert int(port) in container(name).ports()
     assert f"option httpchk GET {READY}\n" in text
-    published = {each.partition(":")[0] for each in SERVICES["load-balancer"]["ports"]}
-    assert published == set(re.findall(r"^    bind :(\d+)", text, re.MULTILINE))
+    ports_outside = {port.partition(":")[0] for port in SERVICES["load-balancer"]["ports"]}
+    assert ports_outside == set(re.findall(r"^    bind :(\d+)", text, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")

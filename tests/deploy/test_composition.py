@@ -68,7 +68,7 @@ def path(publisher: httpx2.Client, backend: Backend) -> str:
 
 
 @pytest.fixture
-def trusted(publisher: httpx2.Client, backend: Backend, path: str) -> str:
+def trusted_path(publisher: httpx2.Client, backend: Backend, path: str) -> str:
     """The path of the API, whose backend both gateways trust."""
     certificate = "/endpoint-certificates/pizza"
     if publisher.get(certificate).status_code == 404:
@@ -80,8 +80,8 @@ def trusted(publisher: httpx2.Client, backend: Backend, path: str) -> str:
 
 def names_of(publisher: httpx2.Client) -> list[str]:
     answer = publisher.get("/gateways")
-    listed = answer.json()["list"] if answer.status_code == 200 else []  # the load balancer may know no control plane
-    return [each["name"] for each in listed if each["connection"]["connectedSince"]]
+    gateways = answer.json()["list"] if answer.status_code == 200 else []  # the load balancer may know no control plane
+    return [gateway["name"] for gateway in gateways if gateway["connection"]["connectedSince"]]
 
 
 def status_of(client: httpx2.Client, url: str) -> int:
@@ -97,10 +97,10 @@ def no_failure(caller: httpx2.Client, publisher: httpx2.Client, path: str) -> It
     """Call the API and read from the publisher all the time; each response must be 200."""
     failures: list[str] = []
     counts = [0, 0]
-    ended = threading.Event()
+    end = threading.Event()
 
     def repeat(which: int) -> None:
-        while not ended.wait(0.1):
+        while not end.wait(0.1):
             try:
                 answer = publisher.get("/apis") if which else caller.get(path)
                 if answer.status_code != 200:
@@ -116,24 +116,24 @@ def no_failure(caller: httpx2.Client, publisher: httpx2.Client, path: str) -> It
         yield
         wait_until(lambda: min(counts) > 20, WITHIN)
     finally:
-        ended.set()
+        end.set()
         for thread in threads:
             thread.join()
     assert failures == []
 
 
 def test_gateways_join_without_a_person_and_callers_reach_backends_with_their_own_address(
-    caller: httpx2.Client, trusted: str
+    caller: httpx2.Client, trusted_path: str
 ):
-    headers = {name.lower(): value for name, value in caller.get(trusted).json()["headers"].items()}
+    headers = {name.lower(): value for name, value in caller.get(trusted_path).json()["headers"].items()}
     assert headers["x-forwarded-for"].startswith("127.0.0.1")
     assert "203.0.113.1" not in headers["x-forwarded-for"]
 
 
 def test_each_container_is_replaced_without_a_failed_request(
-    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted: str
+    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted_path: str
 ):
-    with no_failure(caller, publisher, trusted):
+    with no_failure(caller, publisher, trusted_path):
         for name in (*CONTROL_PLANES, "gateway-1"):
             composition.stop(name)
             composition.start(name)
@@ -150,12 +150,12 @@ def run_tool(name: str, database: Database, *arguments: str) -> None:
 
 
 def test_a_restored_dump_brings_removed_trust_back_until_it_is_removed_again(
-    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted: str, tmp_path: Path
+    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted_path: str, tmp_path: Path
 ):
     database, dump = composition.database, str(tmp_path / "holdfast.dump")
     run_tool("pg_dump", database, "--format=custom", "--no-owner", f"--dbname={database.name}", f"--file={dump}")
     publisher.delete("/endpoint-certificates/pizza").raise_for_status()
-    wait_until(lambda: caller.get(trusted).status_code == 503, WITHIN)
+    wait_until(lambda: caller.get(trusted_path).status_code == 503, WITHIN)
 
     # As in the page about backups; meanwhile, gateways don't serve more than before.
     for name in CONTROL_PLANES:
@@ -165,7 +165,7 @@ def test_a_restored_dump_brings_removed_trust_back_until_it_is_removed_again(
     run_tool("pg_restore", database, *options, dump)
     shared_server().execute(f"DROP DATABASE {database.name}")
     shared_server().execute(f"ALTER DATABASE restored RENAME TO {database.name}")
-    assert caller.get(trusted).status_code == 503
+    assert caller.get(trusted_path).status_code == 503
 
     # Without a discovery port, no gateway connects to it.
     composition.start("control-plane-1", "HOLDFAST_DISCOVERY")
@@ -176,19 +176,19 @@ def test_a_restored_dump_brings_removed_trust_back_until_it_is_removed_again(
     for name in CONTROL_PLANES:
         composition.start(name)
     wait_until(lambda: names_of(publisher) == [*GATEWAYS], WITHIN)
-    assert {caller.get(trusted).status_code for _ in range(10)} == {503}
+    assert {caller.get(trusted_path).status_code for _ in range(10)} == {503}
     for name in CONTROL_PLANES:
         assert "settings differ" not in composition.log(name).read_text()
 
 
 def test_the_loss_of_a_control_plane_and_a_gateway_leaves_everything_available(
-    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted: str
+    composition: Composition, publisher: httpx2.Client, caller: httpx2.Client, trusted_path: str
 ):
     for name in ("control-plane-1", "gateway-1"):
         composition.kill(name)
     # What was in flight may fail; a second later, the load balancer knows.
-    for client, url in ((caller, trusted), (publisher, "/apis")):
+    for client, url in ((caller, trusted_path), (publisher, "/apis")):
         wait_until(lambda client=client, url=url: [status_of(client, url) for _ in range(5)] == [200] * 5, WITHIN)
-    with no_failure(caller, publisher, trusted):
+    with no_failure(caller, publisher, trusted_path):
         wait_until(lambda: names_of(publisher) == ["gateway-2"], WITHIN)
         assert publisher.post("/apis", json={"name": "New", "context": "/new", "version": "1"}).status_code == 201

@@ -75,7 +75,7 @@ def render(helm):
 
     @cache
     def render(name: str) -> list[dict[str, Any]]:
-        settings = [f"--set={each}" for each in (DATABASE, *VALUES[name])]
+        settings = [f"--set={value}" for value in (DATABASE, *VALUES[name])]
         result = helm("template", "holdfast", str(CHART), "--namespace=gateways", *settings)
         assert result.returncode == 0, result.stderr
         return [document for document in yaml.safe_load_all(result.stdout) if document]
@@ -106,11 +106,11 @@ def pod_of(workload):
 def container_of(workload) -> Container:
     """Return what the container of *workload* runs; a field of the pod becomes its path."""
     (container,) = pod_of(workload)["containers"]
-    environment = {each["name"]: each.get("value", "of-the-pod") for each in container["env"]}
+    environment = {variable["name"]: variable.get("value", "of-the-pod") for variable in container["env"]}
     return Container(tuple(container["args"]), environment)
 
 
-def named(documents, kind):
+def index_by_name(documents, kind):
     return {document["metadata"]["name"]: document for document in documents if document["kind"] == kind}
 
 
@@ -126,7 +126,7 @@ def test_kubernetes_accepts_every_document(documents, schemas):
 
 
 def test_the_schemas_reject_unknown_fields(render, schemas):
-    document = named(render("default"), "Service")["holdfast"]
+    document = index_by_name(render("default"), "Service")["holdfast"]
     with pytest.raises(jsonschema.ValidationError, match="Additional properties"):
         schemas[-1].check(document | {"spec": document["spec"] | {"tyqe": "ClusterIP"}})
 
@@ -177,24 +177,26 @@ def test_services_and_policies_lead_to_pods_and_ports_that_exist(documents):
     pods = [workload["spec"]["template"] for workload in workloads(documents)]
 
     def ports_of(selector):
-        chosen = [pod for pod in pods if selector.items() <= pod["metadata"]["labels"].items()]
-        assert len(chosen) == 1, selector
-        (container,) = chosen[0]["spec"]["containers"]
+        matches = [pod for pod in pods if selector.items() <= pod["metadata"]["labels"].items()]
+        assert len(matches) == 1, selector
+        (container,) = matches[0]["spec"]["containers"]
         return {port["name"]: port["containerPort"] for port in container["ports"]}
 
-    for service in named(documents, "Service").values():
+    for service in index_by_name(documents, "Service").values():
         ports = ports_of(service["spec"]["selector"])
-        assert {each["targetPort"] for each in service["spec"]["ports"]} <= set(ports)
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= set(ports)
     for kind in ("PodDisruptionBudget", "NetworkPolicy"):
-        for document in named(documents, kind).values():
+        for document in index_by_name(documents, kind).values():
             spec = document["spec"]
             ports = ports_of(spec.get("podSelector", spec.get("selector"))["matchLabels"])
-            assert {each["port"] for rule in spec.get("ingress", ()) for each in rule["ports"]} <= set(ports)
+            assert {port["port"] for rule in spec.get("ingress", ()) for port in rule["ports"]} <= set(ports)
             blocks = [
                 peer["ipBlock"] for rule in spec.get("egress", ()) for peer in rule.get("to", ()) if "ipBlock" in peer
             ]
             for block in blocks:
-                assert all(ip_network(each).subnet_of(ip_network(block["cidr"])) for each in block.get("except", ()))
+                assert all(
+                    ip_network(network).subnet_of(ip_network(block["cidr"])) for network in block.get("except", ())
+                )
     for workload in workloads(documents):
         labels = workload["spec"]["template"]["metadata"]["labels"]
         assert workload["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -202,11 +204,11 @@ def test_services_and_policies_lead_to_pods_and_ports_that_exist(documents):
 
 def test_gateways_join_at_names_and_ports_of_a_service(render):
     documents = render("default")
-    (gateway,) = named(documents, "StatefulSet").values()
-    service = named(documents, "Service")["holdfast-control-planes"]
+    (gateway,) = index_by_name(documents, "StatefulSet").values()
+    service = index_by_name(documents, "Service")["holdfast-control-planes"]
     container = container_of(gateway)
     assert container.ours["HOLDFAST_JOIN_URL"] == f"https://{service['metadata']['name']}:9443"
-    (control_plane,) = named(documents, "Deployment").values()
+    (control_plane,) = index_by_name(documents, "Deployment").values()
     ours = container_of(control_plane).ours
     # The address of the discovery port stands for all addresses, so gateways use the host in the URL.
     assert {ours["HOLDFAST_PUBLISHER"], ours["HOLDFAST_DISCOVERY"]} == {
@@ -242,7 +244,7 @@ def test_gateways_see_only_the_enrollment_key(documents):
         if container_of(workload).arguments == ("gateway", "run"):
             volumes = {volume["name"]: volume for volume in pod_of(workload)["volumes"]}
             sources = volumes["secrets"]["projected"]["sources"]
-            keys = [item["key"] for each in sources for item in each["secret"]["items"]]
+            keys = [item["key"] for source in sources for item in source["secret"]["items"]]
             assert keys in (["enrollment-key", "ca.crt"], ["enrollment-key"])
 
 
@@ -255,22 +257,22 @@ def test_pods_have_time_to_leave_services_and_to_drain(documents):
 
 
 def test_a_rolling_update_starts_a_control_plane_before_it_stops_one(render):
-    (deployment,) = named(render("default"), "Deployment").values()
+    (deployment,) = index_by_name(render("default"), "Deployment").values()
     assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert deployment["spec"]["replicas"] == 2
 
 
 def test_everything_is_denied_that_is_not_needed(render):
-    policies = named(render("default"), "NetworkPolicy")
+    policies = index_by_name(render("default"), "NetworkPolicy")
     assert set(policies) == {"holdfast", "holdfast-gateway"}
     for policy in policies.values():
         assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     discovery = policies["holdfast"]["spec"]["ingress"][1]
     (peer,) = discovery["from"]
     assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "gateway"
-    assert [[each["port"] for each in rule["ports"]] for rule in policies["holdfast"]["spec"]["egress"]] == [
+    assert [[port["port"] for port in rule["ports"]] for rule in policies["holdfast"]["spec"]["egress"]] == [
         [53, 53],
         [5432],
     ]
     backends = policies["holdfast-gateway"]["spec"]["egress"][-1]["to"]
-    assert any("169.254.0.0/16" in each["ipBlock"]["except"] for each in backends)
+    assert any("169.254.0.0/16" in backend["ipBlock"]["except"] for backend in backends)

@@ -62,7 +62,7 @@ def test_commands_variables_and_credentials_of_the_units_exist(name):
         fields += re.findall(r"^(\w+)=(.*)$", drop_in.read_text(), re.MULTILINE)
     values = {field: [value for name, value in fields if name == field] for field, _ in fields}
     (command,) = values["ExecStart"]
-    variables = dict(each.split("=", 1) for value in values["Environment"] for each in value.split())
+    variables = dict(assignment.split("=", 1) for value in values["Environment"] for assignment in value.split())
     container = Container(tuple(command.split()[1:]), variables | {"HOLDFAST_JOIN_URL": "https://publisher.example"})
     container.check()
     credentials = {f"%d/{value.partition(':')[0]}" for value in values["LoadCredential"]}

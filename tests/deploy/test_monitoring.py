@@ -20,13 +20,13 @@ DOCUMENTED = set(METRIC.findall((ROOT / "docs/reference/metrics.md").read_text()
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    printed = subprocess.run([SH, ROOT / "tools/prometheus.sh"], capture_output=True, text=True, check=True).stdout
-    return printed.splitlines()[-1]
+    output = subprocess.run([SH, ROOT / "tools/prometheus.sh"], capture_output=True, text=True, check=True).stdout
+    return output.splitlines()[-1]
 
 
 def run(*command: str | Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def rules() -> list[dict[str, Any]]:
@@ -46,16 +46,16 @@ def test_promtool_accepts_the_alert_rules_and_their_tests(promtool: str):
 
 
 def test_promtool_accepts_the_queries_of_the_dashboard(promtool: str, tmp_path: Path):
-    recorded = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(expressions())]
-    assert len(recorded) > 10
+    records = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(expressions())]
+    assert len(records) > 10
     file = tmp_path / "queries.yaml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]}))
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": records}]}))
     run(promtool, "check", "rules", file)
 
 
 def test_alerts_and_dashboard_use_only_metrics_that_exist():
-    used = {name for text in (*expressions(), *(rule["expr"] for rule in rules())) for name in METRIC.findall(text)}
-    assert used <= DOCUMENTED
+    metrics = {name for text in (*expressions(), *(rule["expr"] for rule in rules())) for name in METRIC.findall(text)}
+    assert metrics <= DOCUMENTED
 
 
 def test_each_alert_has_a_severity_a_summary_and_says_what_to_do():

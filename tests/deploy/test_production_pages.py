@@ -25,7 +25,7 @@ def commands(name: str, program: str) -> list[list[str]]:
     text = page(name).replace("\\\n", " ")
     blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.splitlines()]
-    lines += [re.sub(r"\s+", " ", each) for each in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
+    lines += [re.sub(r"\s+", " ", code) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
     return [shlex.split(line) for line in lines if line.startswith(f"{program} ")]
 
 
@@ -39,9 +39,9 @@ def test_the_variables_of_two_machines_are_settings():
 @pytest.mark.parametrize("name", ["production-one-machine", "upgrade", "install"])
 def test_containers_that_pages_name_exist(name):
     files = {"compose.single.yaml": yaml.safe_load((ROOT / "compose.single.yaml").read_text("utf-8"))["services"]}
-    typed = commands(name, "docker compose")
-    assert typed
-    for words in typed:
+    command_lines = commands(name, "docker compose")
+    assert command_lines
+    for words in command_lines:
         services = files[words[3]] if words[2] == "-f" else COMPOSE["services"]
         arguments = [word for word in words[4 if words[2] == "-f" else 2 :] if not word.startswith("-")]
         names = {"run", "exec", "kill", "restart", "up"} & {arguments[0]} and arguments[
@@ -54,23 +54,23 @@ def test_the_files_of_systemd_that_pages_name_exist():
     text = page("production-two-machines") + page("install") + page("production-kubernetes") + page("load-balancer")
     files = set(re.findall(r"(?<!exec )\bdeploy/[\w./-]+\w", text))
     assert len(files) > 5
-    assert [each for each in files if not (ROOT / each).exists()] == []
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 def test_the_secrets_that_people_create_are_those_of_the_chart():
-    created = {
+    keys_by_secret = {
         words[words.index("generic") + 1]: {
             word.split("=")[1] for word in words if word.startswith(("--from-file=", "--from-literal="))
         }
         for words in commands("production-kubernetes", "kubectl")
         if "secret" in words
     }
-    assert created["holdfast-tls"] == {"tls.crt", "tls.key", "ca.crt"}
+    assert keys_by_secret["holdfast-tls"] == {"tls.crt", "tls.key", "ca.crt"}
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    assert {values["secrets"]["name"], values["secrets"]["tls"]} == set(created)
+    assert {values["secrets"]["name"], values["secrets"]["tls"]} == set(keys_by_secret)
     templates = "".join(path.read_text("utf-8") for path in (CHART / "templates").glob("*.yaml"))
-    used = set(re.findall(r"/secrets/([a-z-]+)\b(?!\.)", templates)) - {"ca"}
-    assert created["holdfast"] == used - {"oidc-client-secret"}
+    keys = set(re.findall(r"/secrets/([a-z-]+)\b(?!\.)", templates)) - {"ca"}
+    assert keys_by_secret["holdfast"] == keys - {"oidc-client-secret"}
 
 
 def test_helm_accepts_the_command_of_the_page():

@@ -32,7 +32,9 @@ def test_the_files_of_github_fit_their_schemas(schema, files):
 
 def test_the_workflow_tests_every_python_of_the_classifiers():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    versions = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r":: 3\.\d+$", each)]
+    versions = [
+        classifier.rpartition(" ")[2] for classifier in project["classifiers"] if re.search(r":: 3\.\d+$", classifier)
+    ]
     workflow = yaml.safe_load((GITHUB / "workflows/check.yml").read_text("utf-8"))
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == versions
     assert project["requires-python"] == f">={versions[0]}"

@@ -30,14 +30,14 @@ def imported_modules(path: Path) -> set[str]:
 
 def distribution_of(module: str) -> str | None:
     """Return the name of the distribution that *module* comes from."""
-    for shared, distribution in SHARED.items():
-        if f"{module}.".startswith(f"{shared}."):
+    for package, distribution in SHARED.items():
+        if f"{module}.".startswith(f"{package}."):
             return distribution
     distributions = DISTRIBUTIONS[module.split(".")[0]]
     return canonicalize_name(distributions[0]) if len(distributions) == 1 else None
 
 
-def declared() -> dict[str, Requirement]:
+def read_requirements() -> dict[str, Requirement]:
     """Return what the installed distribution requires, by name."""
     requirements = map(Requirement, requires("holdfast-gateway") or [])
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
@@ -45,14 +45,14 @@ def declared() -> dict[str, Requirement]:
 
 def test_everything_that_is_imported_is_declared_and_everything_declared_is_used():
     modules = set().union(*map(imported_modules, SOURCES))
-    imported = {distribution_of(module) for module in modules} - {None}
-    assert imported | NOT_IMPORTED == declared().keys()
+    distributions = {distribution_of(module) for module in modules} - {None}
+    assert distributions | NOT_IMPORTED == read_requirements().keys()
 
 
 def test_every_dependency_has_a_lower_bound():
-    unbounded = [
+    names = [
         str(requirement)
-        for requirement in declared().values()
-        if not any(each.operator in {">=", "=="} for each in requirement.specifier)
+        for requirement in read_requirements().values()
+        if not any(specifier.operator in {">=", "=="} for specifier in requirement.specifier)
     ]
-    assert unbounded == []
+    assert names == []

@@ -48,10 +48,10 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     with ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if name.startswith("holdfast/")}
+        names = {name for name in archive.namelist() if name.startswith("holdfast/")}
     original = "holdfast/web/static/vendor/tabler-1.6.1.min.css"  # css/tabler.css has what pages use of it
     assert original in files
-    assert packed == files - {original}
+    assert names == files - {original}
 
 
 def test_the_source_distribution_has_no_tests(wheel):
@@ -63,8 +63,8 @@ def test_the_wheel_runs_the_demo_where_nothing_else_is_installed(wheel, tmp_path
     environment = tmp_path / "environment"
     python = environment / "bin/python"
     run(UV, "venv", "--quiet", "--python", sys.executable, environment, cwd=tmp_path)
-    locked = ROOT / "requirements/run.txt"
-    run(UV, "pip", "install", "--quiet", "--python", python, "--constraint", locked, wheel, cwd=tmp_path)
+    constraints = ROOT / "requirements/run.txt"
+    run(UV, "pip", "install", "--quiet", "--python", python, "--constraint", constraints, wheel, cwd=tmp_path)
     assert run(environment / "bin/holdfast", "--version", cwd=tmp_path).startswith("holdfast 0.")
     steps = re.findall(r"^\d +(\w+)", run(environment / "bin/holdfast", "demo", "--once", cwd=tmp_path), re.MULTILINE)
     assert steps == ["refused", "import", "served", "delete", "refused"]

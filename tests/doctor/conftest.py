@@ -25,18 +25,18 @@ def environment(monkeypatch):
 @pytest.fixture
 def data(tmp_path):
     """The data directory of a stopped Holdfast."""
-    made = tmp_path / "data"
-    with data_directory(made):
-        write_new_database(made / DATABASE_FILE)
-    KeyFile(made / KEY_FILE).read_or_make()
-    return made
+    directory = tmp_path / "data"
+    with data_directory(directory):
+        write_new_database(directory / DATABASE_FILE)
+    KeyFile(directory / KEY_FILE).read_or_make()
+    return directory
 
 
 @pytest.fixture
-def kept(data):
+def change_database(data):
     """Write into the database."""
 
-    def kept(write):
+    def change_database(write):
         store = Store(data / DATABASE_FILE)
         with store.write() as session:
             if "default" not in accounts.list_organizations(session):
@@ -44,24 +44,24 @@ def kept(data):
             write(session)
         store.close()
 
-    return kept
+    return change_database
 
 
 @pytest.fixture
 def settings(data):
     """Return settings for *data* with free ports, and with changes."""
     addresses = dict(zip(("publisher", "gateway", "sandbox"), free_addresses(3), strict=True))
-    return lambda **changed: Settings(**({"data": data} | addresses | changed))
+    return lambda **changes: Settings(**({"data": data} | addresses | changes))
 
 
 @pytest.fixture
 def unwell(settings):
     """Run all checks and return the problems: outcome, text and advice by name."""
 
-    def unwell(now=None, **changed):
-        found = list(examine(settings(**changed), now or datetime.now(UTC)))
-        assert all(each.text.endswith(".") for each in found)
-        assert all(bool(each.advice) == (each.outcome != "ok") for each in found)
-        return {each.name: (str(each.outcome), each.text, each.advice) for each in found if each.outcome != "ok"}
+    def unwell(now=None, **changes):
+        checks = list(examine(settings(**changes), now or datetime.now(UTC)))
+        assert all(check.text.endswith(".") for check in checks)
+        assert all(bool(check.advice) == (check.outcome != "ok") for check in checks)
+        return {check.name: (str(check.outcome), check.text, check.advice) for check in checks if check.outcome != "ok"}
 
     return unwell

@@ -49,20 +49,20 @@ def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
     database = data / DATABASE_FILE
     make_old(database, revision)
     content = database.read_bytes()
-    found = unwell()
+    problems = unwell()
     closes = "0005" <= revision < "0009"
-    assert found.keys() == {"tables", "endpoints"} | ({"upgrade"} if closes else set())
-    assert "an endpoint of Open 1 of default, so" in found["endpoints"][1]
+    assert problems.keys() == {"tables", "endpoints"} | ({"upgrade"} if closes else set())
+    assert "an endpoint of Open 1 of default, so" in problems["endpoints"][1]
     if closes:
-        assert "nobody can call Asking 1 of default, Mandatory 1 of default." in found["upgrade"][1]
+        assert "nobody can call Asking 1 of default, Mandatory 1 of default." in problems["upgrade"][1]
     assert database.read_bytes() == content
     store = Store(database)
     with closing(sqlite3.connect(database)) as connection:
         assert get_revision(connection) == get_newest_revision()
     with store.read() as session:
-        required = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
+        names = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
     store.close()
-    assert required == ({"Asking", "Mandatory"} if closes else set())
+    assert names == ({"Asking", "Mandatory"} if closes else set())
 
 
 def test_a_database_with_the_log_of_another_one_is_reported(data, unwell, tmp_path):
@@ -83,24 +83,24 @@ def test_a_database_with_the_log_of_another_one_is_reported(data, unwell, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "problem"),
     [
         (os.mkfifo, "(it isn't a file)."),
         (Path.mkdir, "(it isn't a file)."),
         (lambda path: sqlite3.connect(path).execute("CREATE TABLE api (id)").close(), "isn't a Holdfast database"),
     ],
 )
-def test_a_file_that_is_not_a_database_fails_as_it_does_at_startup(data, unwell, make, said):
+def test_a_file_that_is_not_a_database_fails_as_it_does_at_startup(data, unwell, make, problem):
     database = data / DATABASE_FILE
     database.unlink()
     make(database)
     database.chmod(0o700 if database.is_dir() else 0o600)
     outcome, text, advice = unwell()["database"]
     assert outcome == "failed"
-    assert said in text
-    with pytest.raises(StoreFailure) as refused:
+    assert problem in text
+    with pytest.raises(StoreFailure) as error:
         Store(database)
-    assert str(refused.value) == f"{text} {advice}"
+    assert str(error.value) == f"{text} {advice}"
 
 
 def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):

@@ -47,9 +47,11 @@ def test_a_healthy_installation_passes_and_nothing_is_changed(data, unwell):
     assert snapshot(data) == before
 
 
-def test_a_database_in_use_is_read_in_its_current_state(data, unwell, kept):
+def test_a_database_in_use_is_read_in_its_current_state(data, unwell, change_database):
     store = Store(data / DATABASE_FILE)
-    kept(lambda session: endpoint_certificates.insert(session, make_entry("old", issue("a.test", end=5 * DAY))))
+    change_database(
+        lambda session: endpoint_certificates.insert(session, make_entry("old", issue("a.test", end=5 * DAY)))
+    )
     assert (data / f"{DATABASE_FILE}-wal").exists()
     assert unwell()["endpoint certificates"][0] == "warning"
     store.close()
@@ -58,8 +60,8 @@ def test_a_database_in_use_is_read_in_its_current_state(data, unwell, kept):
 def test_a_low_limit_on_files_is_a_warning_with_the_connections_it_allows(unwell):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("holdfast.server.machine.limits.resource.getrlimit", lambda _which: (256, 1024))
+        with pytest.MonkeyPatch.context() as context:
+            context.setattr("holdfast.server.machine.limits.resource.getrlimit", lambda _which: (256, 1024))
             outcome, text, advice = unwell()["connections"]
     finally:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)  # unchanged
@@ -71,9 +73,9 @@ def test_a_low_limit_on_files_is_a_warning_with_the_connections_it_allows(unwell
 
 
 def test_a_missing_data_directory_is_not_a_failure(settings, tmp_path):
-    found = {each.name: each for each in examine(settings(data=tmp_path / "none"), NOW)}
-    assert {each.outcome for each in found.values()} == {"ok", "warning"}
-    assert found["data directory"].advice.startswith("`holdfast up` creates it.")
+    checks = {check.name: check for check in examine(settings(data=tmp_path / "none"), NOW)}
+    assert {check.outcome for check in checks.values()} == {"ok", "warning"}
+    assert checks["data directory"].advice.startswith("`holdfast up` creates it.")
     assert not (tmp_path / "none").exists()
 
 
@@ -84,16 +86,16 @@ def test_files_that_others_can_read_are_named_with_a_command_as_fix(data, unwell
         path.chmod(0o644)
     data.chmod(0o755)
     (data / DATABASE_FILE).chmod(0o644)
-    found = unwell(tls_cert=tmp_path / "publisher.pem", tls_key=key)
-    assert {name for name, (outcome, *_) in found.items() if outcome == "failed"} == {
+    problems = unwell(tls_cert=tmp_path / "publisher.pem", tls_key=key)
+    assert {name for name, (outcome, *_) in problems.items() if outcome == "failed"} == {
         "data directory",
         PASSWORD_FILE,
         KEY_FILE,
         DATABASE_FILE,
         key.name,
     }
-    assert found[KEY_FILE][2] == f"chmod 600 {data / KEY_FILE}"
-    assert found["data directory"][2] == f"chmod 700 {data}"
+    assert problems[KEY_FILE][2] == f"chmod 600 {data / KEY_FILE}"
+    assert problems["data directory"][2] == f"chmod 700 {data}"
 
 
 def test_every_file_that_others_can_read_is_named(data, unwell):
@@ -124,10 +126,10 @@ def test_a_port_in_use_fails_unless_holdfast_is_running(data, unwell):
             "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
         )
         with data_directory(data):
-            found = unwell(gateway=address)
-    assert "gateway" not in found
-    assert found["publisher"][1].startswith("Holdfast is running, but nothing listens on ")
-    assert found["health"][1].startswith("Holdfast is running, but http://127.0.0.1:")
+            problems = unwell(gateway=address)
+    assert "gateway" not in problems
+    assert problems["publisher"][1].startswith("Holdfast is running, but nothing listens on ")
+    assert problems["health"][1].startswith("Holdfast is running, but http://127.0.0.1:")
 
 
 def test_ports_of_a_gateway_that_outlived_its_publisher_are_in_order(data, unwell):
@@ -140,8 +142,8 @@ def test_ports_of_a_gateway_that_outlived_its_publisher_are_in_order(data, unwel
 def test_ports_of_a_gateway_that_was_stopped_are_reported_with_the_command_that_starts_it(data, unwell):
     (address,) = free_addresses(1)
     with data_directory(data):
-        stopped = unwell(gateway=address)["gateway"]
-        assert stopped == (
+        problem = unwell(gateway=address)["gateway"]
+        assert problem == (
             "warning",
             f"Nothing listens on {address}, because no gateway is running in {data / GATEWAY}.",
             f"Unless all gateways are on other machines, run `holdfast gateway run --data {data / GATEWAY}`.",
@@ -155,8 +157,8 @@ def test_addresses_that_overlap_or_do_not_exist_fail(unwell):
     (address,) = free_addresses(1)
     both = f"--publisher and --gateway both listen on {address}. Choose another port."
     assert unwell(publisher=address, gateway=address)["addresses"][1] == both
-    said = unwell(gateway="gateway.invalid:8280")["addresses"][1]
-    assert said.startswith("--gateway gateway.invalid:8280: gateway.invalid has no address (")
+    problem = unwell(gateway="gateway.invalid:8280")["addresses"][1]
+    assert problem.startswith("--gateway gateway.invalid:8280: gateway.invalid has no address (")
 
 
 def test_another_envoy_is_named(unwell, tmp_path):
@@ -184,17 +186,17 @@ def test_the_certificate_of_the_publisher_is_checked(unwell, tmp_path):
 def test_the_certificate_of_the_gateway_is_checked(unwell, tmp_path):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1", end=10 * DAY))
     (address,) = free_addresses(1)
-    given = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
-    assert unwell(**given)["gateway TLS"][0] == "warning"
+    options = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
+    assert unwell(**options)["gateway TLS"][0] == "warning"
     key.chmod(0o644)
-    assert unwell(**given)[key.name][0] == "failed"
+    assert unwell(**options)[key.name][0] == "failed"
     key.chmod(0o600)
     key.write_bytes(issue("127.0.0.1").key_pem)
-    assert unwell(**given)["gateway TLS"][0] == "failed"
+    assert unwell(**options)["gateway TLS"][0] == "failed"
     assert "belong together" in unwell(gateway_tls=address)["gateway TLS"][1]
     host, port = address.split(":")
     with socket.create_server((host, int(port))):
-        assert "--gateway-tls HOST:PORT" in unwell(**given)["gateway-tls"][2]
+        assert "--gateway-tls HOST:PORT" in unwell(**options)["gateway-tls"][2]
 
 
 def test_https_ports_without_a_certificate_are_reported(data, unwell, tmp_path):
@@ -202,17 +204,17 @@ def test_https_ports_without_a_certificate_are_reported(data, unwell, tmp_path):
     (address,) = free_addresses(1)
     of_gateway = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
     with data_directory(data):
-        said = unwell(tls_cert=certificate, tls_key=key, **of_gateway)
-    assert said["gateway-tls"] == (
+        problems = unwell(tls_cert=certificate, tls_key=key, **of_gateway)
+    assert problems["gateway-tls"] == (
         "warning",
         f"Nothing listens on {address}, because the gateway doesn't have a certificate.",
         "Fix its files. The port then opens automatically.",
     )
-    assert f"can't read {certificate} to verify it: No such file or directory" in said["health"][1]
+    assert f"can't read {certificate} to verify it: No such file or directory" in problems["health"][1]
 
 
 def test_a_publisher_without_tls_that_other_machines_can_reach_is_reported(unwell):
-    (port,) = (each.partition(":")[2] for each in free_addresses(1))
+    (port,) = (address.partition(":")[2] for address in free_addresses(1))
     assert unwell(publisher=f"0.0.0.0:{port}")["TLS"][0] == "failed"
     assert unwell(publisher=f"0.0.0.0:{port}", insecure_http=True)["TLS"][0] == "warning"
 
@@ -232,14 +234,14 @@ def test_tables_of_another_version_are_reported(data, unwell):
         with sqlite3.connect(data / DATABASE_FILE) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()
-        found = unwell()
-        assert found.keys() == {"tables"}  # this version may not be able to read the rows
-        assert (found["tables"][0], revision in found["tables"][1]) == (outcome, True)
+        problems = unwell()
+        assert problems.keys() == {"tables"}  # this version may not be able to read the rows
+        assert (problems["tables"][0], revision in problems["tables"][1]) == (outcome, True)
 
 
-def test_a_wrong_sealing_key_is_reported(data, kept, unwell):
+def test_a_wrong_sealing_key_is_reported(data, change_database, unwell):
     row = str(uuid.uuid4())
-    sealed = Sealing(KeyFile(data / KEY_FILE).read).seal(b"key", "default", row)
+    secret = Sealing(KeyFile(data / KEY_FILE).read).seal(b"key", "default", row)
     chain = (read(issue("gateway", end=5 * DAY)),)
     entry = GatewayIdentity(
         id=row,
@@ -247,12 +249,12 @@ def test_a_wrong_sealing_key_is_reported(data, kept, unwell):
         origin=ORIGIN,
         endpoint=ORIGIN,
         chain=chain,
-        sealed_key=sealed,
+        sealed_key=secret,
         pending=None,
         created_at=NOW,
         updated_at=NOW,
     )
-    kept(lambda session: gateway_identities.save(session, entry))
+    change_database(lambda session: gateway_identities.save(session, entry))
     assert unwell().keys() == {"client certificates"}  # it expires soon
     (data / KEY_FILE).unlink()
     assert unwell()["sealing key"][:2] == ("failed", f"It can't decrypt the secrets for {ORIGIN} of default.")
@@ -261,7 +263,7 @@ def test_a_wrong_sealing_key_is_reported(data, kept, unwell):
     assert unwell()["sealing key"][1].startswith(f"{data / KEY_FILE} is not a sealing key")
 
 
-def test_expired_and_expiring_certificates_are_named(kept, unwell):
+def test_expired_and_expiring_certificates_are_named(change_database, unwell):
     old, soon = issue("a.test", start=-3 * DAY, end=-DAY), issue("b.test", end=10 * DAY)
 
     def write(session):
@@ -271,7 +273,7 @@ def test_expired_and_expiring_certificates_are_named(kept, unwell):
         for number in range(10):
             endpoint_certificates.insert(session, make_entry(f"x{number}", old))
 
-    kept(write)
+    change_database(write)
     outcome, text, advice = unwell()["endpoint certificates"]
     assert (outcome, "holdfast certificate replace" in advice) == ("warning", True)
     assert text.startswith("Expired (11): old of default, x0 of default, ")
@@ -279,40 +281,44 @@ def test_expired_and_expiring_certificates_are_named(kept, unwell):
     assert "rotated" not in text
 
 
-def test_expiring_caller_certificates_and_apis_without_any_are_named(kept, unwell):
-    closed, left = (make_api(name, requires_certificate=True) for name in ("Closed", "Left"))
+def test_expiring_caller_certificates_and_apis_without_any_are_named(change_database, unwell):
+    closed, open_end = (make_api(name, requires_certificate=True) for name in ("Closed", "Left"))
 
     def write(session):
-        for api in (closed, left, make_api("Open")):
+        for api in (closed, open_end, make_api("Open")):
             apis.insert(session, api)
         caller_certificates.insert(session, make_caller(closed, "old", issue(start=-3 * DAY, end=-DAY)))
-        caller_certificates.insert(session, make_caller(left, "soon", issue(end=DAY)))
+        caller_certificates.insert(session, make_caller(open_end, "soon", issue(end=DAY)))
 
-    kept(write)
-    found = unwell()
-    assert found["certificates of callers"][1] == (
+    change_database(write)
+    problems = unwell()
+    assert problems["certificates of callers"][1] == (
         "Expired (1): old for Closed 1.0.0 of default. Expiring within 30 days (1): soon for Left 1.0.0 of default."
     )
-    assert found["callers"][1] == "Nobody can call Closed 1.0.0 of default: it has no caller certificates."
+    assert problems["callers"][1] == "Nobody can call Closed 1.0.0 of default: it has no caller certificates."
 
 
-def test_gateways_that_do_not_renew_their_certificates_are_named(kept, unwell):
-    def join(session, name, left):
+def test_gateways_that_do_not_renew_their_certificates_are_named(change_database, unwell):
+    def join(session, name, remaining):
         gateway = Gateway(name, "default", name, Placement("Default", {}), NOW)
         gateways.insert(session, gateway)
-        for end in (left - 20 * DAY, left):  # the older one doesn't count
-            issued = IssuedCertificate(f"{name} {end}", NOW, NOW + end, NOW)
-            certificates.insert(session, gateway, issued)
+        for end in (remaining - 20 * DAY, remaining):  # the older one doesn't count
+            certificate = IssuedCertificate(f"{name} {end}", NOW, NOW + end, NOW)
+            certificates.insert(session, gateway, certificate)
 
-    kept(lambda session: [join(session, *each) for each in (("eu-1", -DAY), ("eu-2", 6 * DAY), ("eu-3", 9 * DAY))])
+    change_database(
+        lambda session: [
+            join(session, *arguments) for arguments in (("eu-1", -DAY), ("eu-2", 6 * DAY), ("eu-3", 9 * DAY))
+        ]
+    )
     outcome, text, _ = unwell()["gateways"]
     assert outcome == "warning"
     assert text == "Their certificates have expired: eu-1. They should have renewed their certificates: eu-2."
 
 
-def test_a_lost_key_of_the_gateway_ca_is_reported(data, kept, unwell):
+def test_a_lost_key_of_the_gateway_ca_is_reported(data, change_database, unwell):
     store = Store(data / DATABASE_FILE)
-    kept(lambda _: None)
+    change_database(lambda _: None)
     get_authority(store, Sealing(lambda: (bytes(32),)), NOW)
     store.close()
     outcome, text, advice = unwell()["sealing key"]
@@ -320,30 +326,30 @@ def test_a_lost_key_of_the_gateway_ca_is_reported(data, kept, unwell):
     assert "revoke all gateways" in advice
 
 
-def test_exceptions_are_named(kept, unwell):
+def test_exceptions_are_named(change_database, unwell):
     on = TrustSettings("default", ORIGIN, exception=TrustException("because", "anna", NOW + DAY))
     off = TrustSettings("default", "https://over.test", exception=TrustException("because", "anna", NOW - DAY))
-    for each in (on, off):
-        kept(lambda session, each=each: trust_settings.save(session, each))
+    for settings_of_one in (on, off):
+        change_database(lambda session, settings_of_one=settings_of_one: trust_settings.save(session, settings_of_one))
     assert unwell()["exceptions"][1] == f"Verification is turned off for {ORIGIN} of default."
 
 
 def test_the_identity_provider_is_checked(data):
-    told = {"oidc_client_id": "holdfast", "oidc_client_secret": "s", "oidc_roles": "platform=admin"}
+    options = {"oidc_client_id": "holdfast", "oidc_client_secret": "s", "oidc_roles": "platform=admin"}
     with ScriptedProvider().serving() as provider:
-        settings = Settings(data=data, oidc_issuer=provider.issuer, **told)
-        assert [check.outcome for check in named("identity provider", settings)] == ["ok"]
+        settings = Settings(data=data, oidc_issuer=provider.issuer, **options)
+        assert [check.outcome for check in find_checks("identity provider", settings)] == ["ok"]
         provider.metadata["issuer"] = "https://elsewhere.test"
-        (wrong,) = named("identity provider", settings)
+        (wrong,) = find_checks("identity provider", settings)
         assert (wrong.outcome, "has an issuer that" in wrong.text) == ("failed", True)
-    (gone,) = named("identity provider", settings)
-    assert (gone.outcome, "can't be reached" in gone.text) == ("failed", True)
-    (lacking,) = named("identity provider", Settings(data=data, oidc_issuer=provider.issuer))
+    (absence,) = find_checks("identity provider", settings)
+    assert (absence.outcome, "can't be reached" in absence.text) == ("failed", True)
+    (lacking,) = find_checks("identity provider", Settings(data=data, oidc_issuer=provider.issuer))
     assert lacking.outcome == "failed"
-    assert named("identity provider", Settings(data=data)) == []
+    assert find_checks("identity provider", Settings(data=data)) == []
 
 
-def named(name, settings):
+def find_checks(name, settings):
     return [check for check in examine(settings, NOW) if check.name == name]
 
 

@@ -33,13 +33,13 @@ change_lifecycle.sync(client=client, action="Publish", api_id=api.id)
 
 content = types.File(io.BytesIO(Path(file).read_bytes()), "backend.pem")
 form = models.BodyUploadCertificate(certificate=content, alias="generated", endpoint=backend)
-imported = upload_certificate.sync(client=client, body=form)
-assert isinstance(imported, models.ImportedCertificate), imported
-assert imported.expiry_status == models.Status.ACTIVE
+certificate = upload_certificate.sync(client=client, body=form)
+assert isinstance(certificate, models.ImportedCertificate), certificate
+assert certificate.expiry_status == models.Status.ACTIVE
 
-refused = upload_certificate.sync(client=client, body=models.BodyUploadCertificate(content, "generated", "no url"))
-assert isinstance(refused, models.Problem), refused
-assert [error.code for error in refused.error] == ["endpoint"]
+problem = upload_certificate.sync(client=client, body=models.BodyUploadCertificate(content, "generated", "no url"))
+assert isinstance(problem, models.Problem), problem
+assert [error.code for error in problem.error] == ["endpoint"]
 
 end = time.monotonic() + 40
 while get_certificate.sync("generated", client=client).enforcement.progress != "enforced":
@@ -49,6 +49,6 @@ assert [(entry.alias, entry.not_after.tzinfo is not None) for entry in page.cert
 
 assert delete_certificate.sync_detailed("generated", client=client).status_code == 200
 assert delete_api.sync_detailed(api.id, client=client).status_code == 200
-gone = get_certificate.sync("generated", client=client)
-assert isinstance(gone, models.Problem), gone
-assert gone.status == 404
+answer = get_certificate.sync("generated", client=client)
+assert isinstance(answer, models.Problem), answer
+assert answer.status == 404

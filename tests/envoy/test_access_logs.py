@@ -54,21 +54,21 @@ def lines(file: Path, path: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, complete_lines(file)) if line["path"] == path]
 
 
-def written(holdfast: Holdfast, file: Path, path: str, query: str = "", **headers: str) -> dict[str, Any]:
+def call_and_read(holdfast: Holdfast, file: Path, path: str, query: str = "", **headers: str) -> dict[str, Any]:
     """Call *path* until its line is in the file."""
 
-    def called() -> list[dict[str, Any]]:
+    def find_lines() -> list[dict[str, Any]]:
         holdfast.call(path + query, headers=headers)
         return file.exists() and lines(file, path)
 
-    return wait_until(called, WRITTEN_WITHIN)[-1]
+    return wait_until(find_lines, WRITTEN_WITHIN)[-1]
 
 
 def test_a_line_has_the_request_and_its_backend_but_neither_query_nor_headers(
     logging: Holdfast, api: PublishedApi, file: Path
 ) -> None:
     secrets = {"authorization": "Bearer s3cret", "cookie": "session=s3cret", "x-api-key": "s3cret"}
-    line = written(logging, file, f"{api.path}/orders", "?token=s3cret", **secrets)
+    line = call_and_read(logging, file, f"{api.path}/orders", "?token=s3cret", **secrets)
     assert (line["api"], line["version"], line["environment"]) == (api.name, "1.0", "production")
     assert (line["method"], line["status"], line["details"]) == ("GET", 200, "via_upstream")
     assert line["upstream"].startswith(V4)
@@ -91,14 +91,14 @@ def test_prototypes_answer_with_their_examples_and_without_an_error(logging: Hol
     assert logging.rest.put(f"/apis/{api.id}", json=members).status_code == 200
     logging.change_lifecycle(api, "Deploy as a Prototype")
     wait_until(lambda: logging.call(f"{api.path}/pets").status_code == 200)
-    answered = logging.call(f"{api.path}/pets")
-    assert (answered.text, answered.headers.get("x-holdfast-error")) == ("", None)
+    response = logging.call(f"{api.path}/pets")
+    assert (response.text, response.headers.get("x-holdfast-error")) == ("", None)
 
 
 def test_a_file_that_was_moved_is_created_again(logging: Holdfast, api: PublishedApi, file: Path) -> None:
-    written(logging, file, f"{api.path}/before")
+    call_and_read(logging, file, f"{api.path}/before")
     file.rename(file.with_name("moved"))
-    written(logging, file, f"{api.path}/after")
+    call_and_read(logging, file, f"{api.path}/after")
     assert lines(file.with_name("moved"), f"{api.path}/before")
 
 
@@ -118,17 +118,17 @@ def test_a_full_disk_stops_no_request(logging: Holdfast, api: PublishedApi, file
     for _ in range(20):
         assert logging.call(f"{api.path}/lost").status_code == 200
     file.unlink()
-    written(logging, file, f"{api.path}/found")
+    call_and_read(logging, file, f"{api.path}/found")
 
 
 def test_a_large_file_is_rotated(logging: Holdfast, api: PublishedApi, file: Path) -> None:
-    def called() -> bool:
+    def call_until_rotated() -> bool:
         for _ in range(100):
             logging.call(f"{api.path}/{'x' * 2000}")
         return file.with_name("access.log.1").exists()
 
-    wait_until(called, WRITTEN_WITHIN * 2)
-    written(logging, file, f"{api.path}/rotated")
+    wait_until(call_until_rotated, WRITTEN_WITHIN * 2)
+    call_and_read(logging, file, f"{api.path}/rotated")
     assert file.with_name("access.log.1").stat().st_size >= 1024 * 1024
 
 
@@ -139,34 +139,34 @@ def test_a_file_that_cannot_be_written_is_a_problem_of_the_gateway(
 
     def problems() -> list[dict[str, str]]:
         (gateway,) = logging.rest.get("/gateways").json()["list"]
-        said: list[dict[str, str]] = gateway["connection"]["report"]["problems"]
-        return said
+        problems_of_gateway: list[dict[str, str]] = gateway["connection"]["report"]["problems"]
+        return problems_of_gateway
 
-    written(logging, file, f"{api.path}/before")
+    call_and_read(logging, file, f"{api.path}/before")
     wait_until(lambda: not problems(), WRITTEN_WITHIN)
-    moved = file.parent.rename(file.parent.with_name("elsewhere"))
+    elsewhere = file.parent.rename(file.parent.with_name("elsewhere"))
     (problem,) = wait_until(problems, WRITTEN_WITHIN)
     assert problem["kind"] == "access-log"
     assert f"{file}: No such file or directory" in problem["message"]
     with logging.browser() as browser:
         browser.post("/sign-in", data={"name": "admin", "password": logging.admin_password})
         assert problem["message"] in html.unescape(browser.get("/gateways").text)
-    moved.rename(file.parent)
+    elsewhere.rename(file.parent)
     wait_until(lambda: not problems(), WRITTEN_WITHIN)
 
 
 def test_a_format_has_what_the_caller_sent_and_nothing_that_the_gateway_adds(logging: Holdfast, file: Path) -> None:
     """A text format, which applies from the next start on."""
-    with Backend(PRESENTED) as secured:
-        url = f"{secured.url('/base')}?key=f1xed"
-        added = logging.publish_trusted_api(url, PRESENTED.pem)
+    with Backend(PRESENTED) as backend:
+        url = f"{backend.url('/base')}?key=f1xed"
+        own_api = logging.publish_trusted_api(url, PRESENTED.pem)
         security = {"type": "apikey", "apiKeyIdentifier": "X-Auth", "apiKeyIdentifierType": "HEADER"}
         config = {
             "endpoint_type": "http",
             "production_endpoints": {"url": url},
             "endpoint_security": {"production": {**security, "apiKeyValue": "cr3dential"}},
         }
-        logging.rest.put(f"/apis/{added.id}", json={"endpointConfig": config}).raise_for_status()
+        logging.rest.put(f"/apis/{own_api.id}", json={"endpointConfig": config}).raise_for_status()
         names = ("x-auth", "x-envoy-original-path", "x-forwarded-host")
         headers = " ".join(f"{{header.{name}}}" for name in names)
         form = f"{{path}} {{query}} {{host}} {{user_agent}} {headers} end"
@@ -176,17 +176,19 @@ def test_a_format_has_what_the_caller_sent_and_nothing_that_the_gateway_adds(log
         logging.start()
 
         def received() -> bool:
-            said = logging.call(f"{added.path}/all?a=b", headers={"host": "orders.example", "user-agent": "me"}).json()
-            sent = {name.lower(): value for name, value in said.get("headers", {}).items()}
-            return sent.get("x-auth") == "cr3dential" and said["path"] == "/base/all?key=f1xed&a=b"
+            body = logging.call(
+                f"{own_api.path}/all?a=b", headers={"host": "orders.example", "user-agent": "me"}
+            ).json()
+            headers = {name.lower(): value for name, value in body.get("headers", {}).items()}
+            return headers.get("x-auth") == "cr3dential" and body["path"] == "/base/all?key=f1xed&a=b"
 
         wait_until(received)
-        wait_until(lambda: file.exists() and f"{added.path}/all" in file.read_text(), WRITTEN_WITHIN)
-        logging.call(f"{added.path}/sent?a=b", headers={"x-auth": "callers"})
-        wait_until(lambda: any(f"{added.path}/sent" in line for line in complete_lines(file)), WRITTEN_WITHIN)
+        wait_until(lambda: file.exists() and f"{own_api.path}/all" in file.read_text(), WRITTEN_WITHIN)
+        logging.call(f"{own_api.path}/sent?a=b", headers={"x-auth": "callers"})
+        wait_until(lambda: any(f"{own_api.path}/sent" in line for line in complete_lines(file)), WRITTEN_WITHIN)
     text = file.read_text()
-    assert f"{added.path}/all a=b orders.example me    end" in text
-    assert f"{added.path}/sent a=b" in text
+    assert f"{own_api.path}/all a=b orders.example me    end" in text
+    assert f"{own_api.path}/sent a=b" in text
     assert "callers" in text
     assert "f1xed" not in text
     assert "cr3dential" not in text
@@ -198,8 +200,8 @@ def test_a_text_format_applies_from_the_next_start_on(logging: Holdfast, api: Pu
     file.unlink()
     logging.start()
 
-    def called() -> bool:
+    def call_again() -> bool:
         logging.call(f"{api.path}/text?a=b", headers={"x-from": "here"})
         return f"100% GET {api.path}/texta=b here 200" in complete_lines(file)
 
-    wait_until(lambda: file.exists() and called(), WRITTEN_WITHIN)
+    wait_until(lambda: file.exists() and call_again(), WRITTEN_WITHIN)

@@ -32,6 +32,6 @@ def test_a_name_with_only_an_ipv6_address_is_reached(holdfast: Holdfast):
 def test_an_address_is_reached_and_told_its_authority(holdfast: Holdfast, address: str):
     with Backend(PRESENTED, address) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        seen = holdfast.call(api.path).json()["headers"]
-        assert seen["host"] == backend.url().removeprefix("https://")
-        assert seen["x-forwarded-host"] == holdfast.gateway_url.removeprefix("http://")
+        headers = holdfast.call(api.path).json()["headers"]
+        assert headers["host"] == backend.url().removeprefix("https://")
+        assert headers["x-forwarded-host"] == holdfast.gateway_url.removeprefix("http://")

@@ -61,9 +61,9 @@ async def gateway(directory):
             await server.stop(0)
 
 
-def probe_of(backend, *trusted):
+def probe_of(backend, *identities):
     endpoint = parse_endpoint(backend.url())
-    anchors = [read_certificate(each.der) for each in trusted]
+    anchors = [read_certificate(identity.der) for identity in identities]
     return build_probe(new_name(), endpoint, trust_set(anchors, endpoint.origin.reference), [V4])
 
 
@@ -104,8 +104,8 @@ def test_a_cluster_is_not_in_force_before_its_secret_arrives(tmp_path):
     async def story():
         with Backend(PRESENTED) as backend:
             probe = probe_of(backend, PRESENTED)
-        secrets = [each for each in probe.resources if each.type_url == SECRET]
-        (cluster,) = (each for each in probe.resources if each.type_url == CLUSTER)
+        secrets = [resource for resource in probe.resources if resource.type_url == SECRET]
+        (cluster,) = (resource for resource in probe.resources if resource.type_url == CLUSTER)
         later = make_resource(CLUSTER, "later", Cluster(name="later"))
         async with gateway(tmp_path) as (_, cache):
             (agent,) = cache.gateways
@@ -128,13 +128,13 @@ def test_a_cluster_is_not_in_force_before_its_secret_arrives(tmp_path):
 
 def test_the_traffic_of_a_gateway_is_counted_by_environment(holdfast: Holdfast):
     (admin,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
-    before = {each.environment: each for each in read_traffic(admin)}
+    before = {traffic.environment: traffic for traffic in read_traffic(admin)}
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_api(backend.url())
         for _ in range(3):
             assert holdfast.call(api.path).status_code == 503  # its certificate isn't trusted
     holdfast.call("/nothing-is-here")
-    after = {each.environment: each for each in read_traffic(admin)}
+    after = {traffic.environment: traffic for traffic in read_traffic(admin)}
     assert after["production"].failures - before["production"].failures >= 3
     assert after["production"].requests - before["production"].requests >= 4
     assert set(after) == {"production", "sandbox"}
@@ -152,22 +152,22 @@ def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path)
         async with gateway(tmp_path) as (control, cache):
             with Backend(PRESENTED) as backend:
                 good = probe_of(backend, PRESENTED)
-                answer, ended = await ask(control, good)
-                assert (answer.connected, answer.address, ended) == (True, f"{V4}:{backend.port}", False)
+                answer, has_ended = await ask(control, good)
+                assert (answer.connected, answer.address, has_ended) == (True, f"{V4}:{backend.port}", False)
                 assert answer.fingerprint == read_certificate(PRESENTED.der).fingerprint
                 answer, _ = await ask(control, probe_of(backend, other))
                 assert (answer.connected, answer.flags) == (False, "UF")
                 assert "CERTIFICATE_VERIFY_FAILED" in answer.reason
-                broken = probe_of(backend, PRESENTED)
-                object.__setattr__(broken.cluster, "body", broken.cluster.body[:20])
+                probe_with_damage = probe_of(backend, PRESENTED)
+                object.__setattr__(probe_with_damage.cluster, "body", probe_with_damage.cluster.body[:20])
                 with pytest.raises((ProbeRejected, NoAnswer)):
-                    await ask(control, broken)
+                    await ask(control, probe_with_damage)
                 answer = await control.head(GATEWAY, probe_of(backend, PRESENTED), "/base")
                 assert answer.status == 200
             assert [cache.resources(kind) for kind in (CLUSTER, SECRET)] == [{}, {}]
             assert not cache.gateways[0].acknowledged
 
     asyncio.run(story())
-    stored = LastKnownGood(tmp_path / "gateway", utc_now).read()
-    assert stored
-    assert stored.resources == []
+    content = LastKnownGood(tmp_path / "gateway", utc_now).read()
+    assert content
+    assert content.resources == []

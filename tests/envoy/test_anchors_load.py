@@ -33,10 +33,10 @@ def loads(anchor: bytes, directory: Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
-def reads(damaged: bytes) -> bool:
+def reads(encoding: bytes) -> bool:
     """Return whether Holdfast reads this name."""
     try:
-        names.name_of(*der.read(damaged))
+        names.name_of(*der.read(encoding))
     except der.NotDer:
         return False
     return True
@@ -46,7 +46,7 @@ def pem(content: bytes) -> str:
     return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(content).decode()}-----END CERTIFICATE-----\n"
 
 
-@pytest.mark.parametrize("encoded", NAMES, ids=bytes.hex)
-def test_envoy_loads_what_holdfast_reads_and_nothing_else(encoded: bytes, tmp_path: Path):
-    anchor = alter_der(issue(ca=True), subject=encoded, issuer=encoded)
-    assert loads(anchor, tmp_path) == reads(encoded)
+@pytest.mark.parametrize("encoding", NAMES, ids=bytes.hex)
+def test_envoy_loads_what_holdfast_reads_and_nothing_else(encoding: bytes, tmp_path: Path):
+    anchor = alter_der(issue(ca=True), subject=encoding, issuer=encoding)
+    assert loads(anchor, tmp_path) == reads(encoding)

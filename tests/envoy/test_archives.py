@@ -11,18 +11,18 @@ HOST = "127.0.0.1"
 
 
 def test_an_imported_api_is_served_with_its_own_trust(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
         wait_until(lambda: refusal(holdfast.call(api.path)) == "503 backend_not_trusted")
-        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        alias = holdfast.import_certificate(backend.url(), identity.pem)
         archive = holdfast.rest.get("/apis/export", params={"apiId": api.id}).content
         holdfast.delete_api(api)
         holdfast.delete_certificate(alias)
         wait_until(lambda: not holdfast.answers(api))
 
-        taken = holdfast.rest.post("/apis/import", files={"file": ("api.zip", archive)})
-        assert taken.status_code == 200, taken.text
+        response = holdfast.rest.post("/apis/import", files={"file": ("api.zip", archive)})
+        assert response.status_code == 200, response.text
         wait_until(lambda: holdfast.answers(api))
         holdfast.wait_until_enforced(alias)
         wait_until(lambda: holdfast.call(api.path).status_code == 200)

@@ -35,30 +35,30 @@ def test_an_upgrade_to_something_else_than_a_websocket_is_served_as_if_it_were_n
     with ScriptedBackend(answer()) as backend:
         api = holdfast.publish_api(backend.url)
         h2c = ("Upgrade: h2c", "Connection: close, Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
-        others = ("TLS/1.2", "TLS/1.3, HTTP/2.0", "foo", "websockets", "websocket/13", "\xff")
-        for fields in (h2c, *((f"Upgrade: {other}", "Connection: Upgrade, close") for other in others)):
-            answered = get(holdfast, api, *fields)
-            assert (answered.status, answered.rest) == (200, b"ok"), fields
-            seen = backend.requests[-1]
-            assert not seen.all("upgrade") + seen.all("connection") + seen.all("http2-settings"), fields
+        protocols = ("TLS/1.2", "TLS/1.3, HTTP/2.0", "foo", "websockets", "websocket/13", "\xff")
+        for fields in (h2c, *((f"Upgrade: {other}", "Connection: Upgrade, close") for other in protocols)):
+            message = get(holdfast, api, *fields)
+            assert (message.status, message.rest) == (200, b"ok"), fields
+            request = backend.requests[-1]
+            assert not request.all("upgrade") + request.all("connection") + request.all("http2-settings"), fields
 
 
 def test_a_body_is_not_taken_for_the_protocol_of_an_ignored_upgrade(holdfast: Holdfast):
     with Backend(None) as backend:
         api = holdfast.publish_api(backend.url())
         lines = ["Host: a", "Upgrade: TLS/1.2", "Connection: Upgrade, close", "Content-Length: 3"]
-        answered = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *lines, body=b"abc")
-        assert (answered.status, json.loads(answered.rest)["bytes"]) == (200, 3)
+        message = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *lines, body=b"abc")
+        assert (message.status, json.loads(message.rest)["bytes"]) == (200, 3)
 
 
 @pytest.mark.parametrize("fields", [(), ("Host: gateway.example",)], ids=["without Host", "with Host"])
 def test_http_1_0_is_served(holdfast: Holdfast, fields: tuple[str, ...]):
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url("/base"), PRESENTED.pem)
-        answered = exchange(address(holdfast), f"POST {api.path}/x HTTP/1.0", *fields, "Content-Length: 3", body=b"abc")
-        seen = json.loads(answered.rest)
-        assert (answered.status, seen["path"], seen["bytes"]) == (200, "/base/x", 3)
-        assert answered.all("connection") == ["close"]
+        message = exchange(address(holdfast), f"POST {api.path}/x HTTP/1.0", *fields, "Content-Length: 3", body=b"abc")
+        request = json.loads(message.rest)
+        assert (message.status, request["path"], request["bytes"]) == (200, "/base/x", 3)
+        assert message.all("connection") == ["close"]
 
 
 def test_http_1_0_keeps_a_connection_that_it_asks_to_keep(holdfast: Holdfast):
@@ -66,19 +66,19 @@ def test_http_1_0_keeps_a_connection_that_it_asks_to_keep(holdfast: Holdfast):
         api = holdfast.publish_api(backend.url)
         for _ in range(2):
             connection.sendall(f"GET {api.path} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".encode())
-            answered = read_message(connection)
-            assert answered.all("connection") == ["keep-alive"]
-            assert read_until(connection, answered.rest, b"ok") == b"ok"
+            message = read_message(connection)
+            assert message.all("connection") == ["keep-alive"]
+            assert read_until(connection, message.rest, b"ok") == b"ok"
 
 
 def test_http_1_0_gets_no_chunks(holdfast: Holdfast):
-    def chunked(connection: socket.socket, _: Message) -> None:
+    def send_chunks(connection: socket.socket, _: Message) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
         connection.sendall(b"4\r\n yes\r\n0\r\n\r\n")
 
-    with ScriptedBackend(chunked) as backend:
-        answered = get(holdfast, holdfast.publish_api(backend.url), "Connection: keep-alive", version="1.0")
-        assert (answered.rest, answered.all("transfer-encoding"), answered.all("connection")) == (
+    with ScriptedBackend(send_chunks) as backend:
+        message = get(holdfast, holdfast.publish_api(backend.url), "Connection: keep-alive", version="1.0")
+        assert (message.rest, message.all("transfer-encoding"), message.all("connection")) == (
             b"ok yes",
             [],
             ["close"],
@@ -101,8 +101,8 @@ def test_methods_are_the_same_over_both_versions_of_http(holdfast: Holdfast):
                 for method in METHODS:
                     request = client.build_request("GET", api.path, headers={"content-type": "a/b"})
                     request.method = method  # httpx2 makes it upper case
-                    answered = client.send(request)
-                    assert (answered.status_code, answered.http_version) == (200, f"HTTP/{'2' if http2 else '1.1'}")
+                    response = client.send(request)
+                    assert (response.status_code, response.http_version) == (200, f"HTTP/{'2' if http2 else '1.1'}")
                     assert backend.requests[-1].line.split()[0] == method
                 # A backend would return the credential that the gateway adds.
                 assert client.request("TRACE", api.path).status_code == 501
@@ -111,17 +111,17 @@ def test_methods_are_the_same_over_both_versions_of_http(holdfast: Holdfast):
 def test_a_query_without_a_content_type_is_refused_over_both_versions_of_http(holdfast: Holdfast):
     with ScriptedBackend(answer()) as backend:
         api = holdfast.publish_api(backend.url)
-        seen = len(backend.requests)
+        count = len(backend.requests)
         for http2 in (False, True):
             with client_of(holdfast, http2=http2) as client:
                 assert client.request("QUERY", api.path, content=b"all").status_code == 400
-        assert len(backend.requests) == seen
+        assert len(backend.requests) == count
 
 
 def test_a_query_that_is_not_ascii_is_refused_over_both_versions_of_http(holdfast: Holdfast):
     with ScriptedBackend(answer()) as backend:
         api = holdfast.publish_api(backend.url)
-        seen = len(backend.requests)
+        count = len(backend.requests)
         over_http1 = exchange(address(holdfast), f"GET {api.path}?q=é HTTP/1.1", "Host: a")
         caller = Http2Caller(address(holdfast))
         with contextlib.closing(caller):
@@ -129,30 +129,30 @@ def test_a_query_that_is_not_ascii_is_refused_over_both_versions_of_http(holdfas
             caller.read()
         assert (over_http1.status, json.loads(over_http1.rest)["code"]) == (400, "bad_request")
         assert (caller.status, json.loads(caller.body)["code"]) == (400, "bad_request")
-        assert len(backend.requests) == seen
+        assert len(backend.requests) == count
 
 
 def give_trailers(connection: socket.socket, message: Message) -> None:
     """Read a chunked body with its trailers, and send both back."""
-    heard = read_until(connection, message.rest, b"\r\n\r\n") if message.all("transfer-encoding") else b""
-    _, _, trailers = heard.partition(b"0\r\n")
+    data = read_until(connection, message.rest, b"\r\n\r\n") if message.all("transfer-encoding") else b""
+    _, _, trailers = data.partition(b"0\r\n")
     connection.sendall(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
         b"2\r\nok\r\n0\r\nX-Sum: 42\r\nX-Seen: %b\r\n\r\n" % trailers.strip().replace(b"\r\n", b";")
     )
 
 
-@pytest.mark.parametrize("presented", [None, PRESENTED], ids=["http", "https"])
-def test_trailers_pass_in_both_directions(holdfast: Holdfast, presented: object):
-    with ScriptedBackend(give_trailers, PRESENTED if presented else None) as backend:
+@pytest.mark.parametrize("identity", [None, PRESENTED], ids=["http", "https"])
+def test_trailers_pass_in_both_directions(holdfast: Holdfast, identity: object):
+    with ScriptedBackend(give_trailers, PRESENTED if identity else None) as backend:
         api = holdfast.publish_api(backend.url)
-        if presented:
+        if identity:
             holdfast.import_certificate(backend.url, PRESENTED.pem)
         fields = ("Host: a", "Connection: close, TE", "TE: trailers", "Trailer: X-Mine", "Transfer-Encoding: chunked")
         body = b"3\r\nabc\r\n0\r\nX-Mine: 1\r\n\r\n"
-        answered = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
-        assert (answered.status, answered.all("trailer")) == (200, ["X-Sum"])
-        assert answered.rest.endswith(b"0\r\nx-sum: 42\r\nx-seen: x-mine: 1\r\n\r\n")
+        message = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
+        assert (message.status, message.all("trailer")) == (200, ["X-Sum"])
+        assert message.rest.endswith(b"0\r\nx-sum: 42\r\nx-seen: x-mine: 1\r\n\r\n")
         assert backend.requests[-1].all("trailer") == ["X-Mine"]
 
         caller = Http2Caller(address(holdfast))
@@ -170,15 +170,15 @@ def test_no_trailer_reaches_the_backend_that_it_could_take_for_a_header_field(ho
         trailers = "".join(f"{name}: 1\r\n" for name in (*names, "X-Checksum"))
         fields = ("Host: a", "Connection: close", "Transfer-Encoding: chunked")
         body = f"0\r\n{trailers}\r\n".encode()
-        answered = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
-        assert answered.rest.endswith(b"x-seen: x-checksum: 1\r\n\r\n")
+        message = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
+        assert message.rest.endswith(b"x-seen: x-checksum: 1\r\n\r\n")
 
 
-@pytest.mark.parametrize("presented", [None, PRESENTED], ids=["http", "https"])
-def test_a_response_that_comes_before_the_body_was_sent_reaches_the_caller(holdfast: Holdfast, presented: object):
-    with ScriptedBackend(refuse_early, PRESENTED if presented else None) as backend:
+@pytest.mark.parametrize("identity", [None, PRESENTED], ids=["http", "https"])
+def test_a_response_that_comes_before_the_body_was_sent_reaches_the_caller(holdfast: Holdfast, identity: object):
+    with ScriptedBackend(refuse_early, PRESENTED if identity else None) as backend:
         api = holdfast.publish_api(backend.url)
-        if presented:
+        if identity:
             holdfast.import_certificate(backend.url, PRESENTED.pem)
         for size in (MB, 50 * MB):
             assert upload_over_http1(holdfast, api, size) == (413, b"too large")
@@ -193,16 +193,16 @@ def upload_over_http1(holdfast: Holdfast, api: PublishedApi, size: int) -> tuple
     """Send a body until something comes back, as most clients do."""
     with dial(address(holdfast)) as connection:
         connection.sendall(f"POST {api.path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
-        body, watched = memoryview(b"x" * size), select.poll()
-        watched.register(connection, select.POLLIN | select.POLLOUT)
+        body, poll = memoryview(b"x" * size), select.poll()
+        poll.register(connection, select.POLLIN | select.POLLOUT)
         with contextlib.suppress(ConnectionError):  # the gateway may close the connection first, after its response
-            while body and not any(events & select.POLLIN for _, events in watched.poll()):
+            while body and not any(events & select.POLLIN for _, events in poll.poll()):
                 body = body[connection.send(body[:65536]) :]
-        answered = read_message(connection)
-        rest = answered.rest
+        message = read_message(connection)
+        rest = message.rest
         while len(rest) < len(b"too large"):
             rest += receive(connection)
-        return answered.status, rest
+        return message.status, rest
 
 
 def test_the_backend_decides_before_a_body_is_sent_that_is_announced(holdfast: Holdfast):
@@ -211,9 +211,9 @@ def test_the_backend_decides_before_a_body_is_sent_that_is_announced(holdfast: H
     def decide(connection: socket.socket, message: Message) -> None:
         if message.all("content-length") == ["3"]:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            heard = message.rest
-            while len(heard) < 3:
-                heard += receive(connection)
+            data = message.rest
+            while len(data) < 3:
+                data += receive(connection)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         else:
             connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

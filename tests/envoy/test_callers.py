@@ -52,13 +52,13 @@ def test_the_access_log_has_the_certificate_of_the_caller(holdfast: Holdfast):
         for caller in (ANNA, BERTA, None):
             assert answer(holdfast, api, caller, "/logged") == ("200" if caller is ANNA else REFUSED)
 
-    def logged() -> list[dict[str, object]]:
+    def find_lines() -> list[dict[str, object]]:
         lines = map(json.loads, complete_lines(file))
         return [line for line in lines if line["path"] == f"{api.path}/logged"]
 
-    lines = wait_until(lambda: len(found := logged()) == 3 and found)
-    told = [(line["status"], line.get("caller_subject"), line.get("caller_fingerprint")) for line in lines]
-    assert told == [
+    lines = wait_until(lambda: len(entries := find_lines()) == 3 and entries)
+    callers = [(line["status"], line.get("caller_subject"), line.get("caller_fingerprint")) for line in lines]
+    assert callers == [
         (200, "CN=anna", fingerprint(ANNA.der)),
         (403, "CN=berta", fingerprint(BERTA.der)),
         (403, None, None),
@@ -71,11 +71,11 @@ def test_only_an_accepted_certificate_can_call_a_protected_api(holdfast: Holdfas
         assert answer(holdfast, api, sandbox=sandbox) == "200"
         holdfast.let_call(api, ANNA.pem)
         assert answer(holdfast, api, ANNA, sandbox=sandbox) == "200"
-        asked = backend.requests
+        count = backend.requests
         assert answer(holdfast, api, BERTA, sandbox=sandbox) == REFUSED
         assert answer(holdfast, api, sandbox=sandbox) == REFUSED
         assert refusal(holdfast.call(api.path, sandbox=sandbox)) == REFUSED
-        assert backend.requests == asked
+        assert backend.requests == count
 
 
 def test_a_certificate_for_one_environment_is_not_accepted_by_the_other(holdfast: Holdfast):
@@ -84,8 +84,8 @@ def test_a_certificate_for_one_environment_is_not_accepted_by_the_other(holdfast
             upload_for(holdfast, api, key_type, caller)
         wait_until(lambda: answer(holdfast, api, ANNA) == answer(holdfast, api, BERTA, sandbox=True) == "200")
         assert answer(holdfast, api, BERTA) == answer(holdfast, api, ANNA, sandbox=True) == REFUSED
-        deleted = holdfast.rest.delete(f"/apis/{api.id}/client-certs/PRODUCTION/PRODUCTION")
-        assert deleted.status_code == 200
+        response = holdfast.rest.delete(f"/apis/{api.id}/client-certs/PRODUCTION/PRODUCTION")
+        assert response.status_code == 200
         wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
         assert answer(holdfast, api, BERTA, sandbox=True) == "200"
 
@@ -96,17 +96,17 @@ def test_a_certificate_for_one_environment_is_not_accepted_by_the_other(holdfast
 def test_no_spelling_of_the_path_bypasses_the_protection(holdfast: Holdfast, below: str):
     with mutual(holdfast) as (backend, api):
         holdfast.let_call(api, ANNA.pem)
-        asked = backend.requests
+        count = backend.requests
         assert answer(holdfast, api, BERTA, below) in {REFUSED, "404 not_found"}
         assert refusal(holdfast.call(api.path + below)) in {REFUSED, "404 not_found"}
-        assert backend.requests == asked
+        assert backend.requests == count
 
 
-@pytest.mark.parametrize("issued", [issue(key=ed25519_key()), issue(key=p521()), issue(key=rsa_key(3072))])
-def test_every_kind_of_key_that_tls_knows_can_call(holdfast: Holdfast, issued):
+@pytest.mark.parametrize("identity", [issue(key=ed25519_key()), issue(key=p521()), issue(key=rsa_key(3072))])
+def test_every_kind_of_key_that_tls_knows_can_call(holdfast: Holdfast, identity):
     with mutual(holdfast) as (_, api):
-        holdfast.let_call(api, issued.pem)
-        assert answer(holdfast, api, issued) == "200"
+        holdfast.let_call(api, identity.pem)
+        assert answer(holdfast, api, identity) == "200"
 
 
 def test_a_caller_certificate_is_accepted_but_not_others_of_its_ca(holdfast: Holdfast):
@@ -131,13 +131,13 @@ def test_forged_headers_grant_nothing_and_are_removed(holdfast: Holdfast):
         clients.append(holdfast.tls_caller(tls_of(), http2=True))
         for client in clients:
             with client:
-                sent = made_up[:-1] if client is clients[-1] else made_up
-                assert refusal(client.get(api.path, headers=sent)) == REFUSED
-                answered = client.get(open_api.path, headers=sent)
-                if answered.is_success:  # without the header that names the environment, no scope is found
-                    assert not {CALLER, TIME, FORWARDED, "x-holdfast-environment"} & set(answered.json()["headers"])
+                headers = made_up[:-1] if client is clients[-1] else made_up
+                assert refusal(client.get(api.path, headers=headers)) == REFUSED
+                response = client.get(open_api.path, headers=headers)
+                if response.is_success:  # without the header that names the environment, no scope is found
+                    assert not {CALLER, TIME, FORWARDED, "x-holdfast-environment"} & set(response.json()["headers"])
                 else:
-                    assert refusal(answered) == "404 not_found"
+                    assert refusal(response) == "404 not_found"
 
 
 def test_backends_learn_nothing_of_what_the_gateway_knows_about_the_caller(holdfast: Holdfast):
@@ -150,8 +150,11 @@ def test_other_apis_of_the_gateway_stay_as_they_were(holdfast: Holdfast):
     with mutual(holdfast) as (_, api), mutual(holdfast) as (_, of_berta), mutual(holdfast) as (_, open_api):
         holdfast.let_call(api, ANNA.pem)
         holdfast.let_call(of_berta, BERTA.pem)
-        got = [(answer(holdfast, each, ANNA), answer(holdfast, each, BERTA)) for each in (api, of_berta, open_api)]
-        assert got == [("200", REFUSED), (REFUSED, "200"), ("200", "200")]
+        answers = [
+            (answer(holdfast, called_api, ANNA), answer(holdfast, called_api, BERTA))
+            for called_api in (api, of_berta, open_api)
+        ]
+        assert answers == [("200", REFUSED), (REFUSED, "200"), ("200", "200")]
         assert holdfast.call(open_api.path).status_code == 200
 
 
@@ -173,8 +176,8 @@ def test_after_the_last_certificate_nobody_can_call(holdfast: Holdfast):
         wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
         assert refusal(holdfast.call(api.path)) == REFUSED
         assert holdfast.rest.get(f"/apis/{api.id}").json()["securityScheme"] == ["mutualssl"]
-        opened = holdfast.rest.put(f"/apis/{api.id}", json={"securityScheme": ["oauth2"]})
-        assert opened.is_success
+        response = holdfast.rest.put(f"/apis/{api.id}", json={"securityScheme": ["oauth2"]})
+        assert response.is_success
         wait_until(lambda: holdfast.call(api.path).is_success)
 
 
@@ -188,7 +191,7 @@ def test_a_replaced_certificate_is_another(holdfast: Holdfast):
         assert (refusal(client.get(api.path)), answer(holdfast, api, BERTA)) == (REFUSED, "200")
 
 
-BRIEF = [timedelta(seconds=each) for each in (4, 16, 64)]  # until a certificate is valid, and while it is
+BRIEF = [timedelta(seconds=seconds) for seconds in (4, 16, 64)]  # until a certificate is valid, and while it is
 
 
 def is_called_throughout(client: httpx2.Client, api: PublishedApi, caller: Issued) -> bool:
@@ -202,10 +205,10 @@ def is_called_throughout(client: httpx2.Client, api: PublishedApi, caller: Issue
     statuses: dict[str, set[int]] = {"before": set(), "valid": set(), "after": set()}
 
     def has_ended() -> bool:
-        sent = datetime.now(UTC)
+        start = datetime.now(UTC)
         status = client.get(api.path).status_code
         received = datetime.now(UTC)
-        periods = {"before": received < begin, "valid": begin <= sent and received < end, "after": end <= sent}
+        periods = {"before": received < begin, "valid": begin <= start and received < end, "after": end <= start}
         for period, applies in periods.items():
             statuses[period] |= {status} if applies else set()
         return periods["after"]
@@ -238,9 +241,9 @@ def test_the_validity_of_a_certificate_begins_and_ends_without_a_publisher(tmp_p
             own.kill_publisher()
             with own.tls_caller(tls_of(brief)) as client:
                 if is_called_throughout(client, api, brief):
-                    asked = backend.requests
+                    count = backend.requests
                     assert refusal(client.get(api.path)) == answer(own, api, brief) == REFUSED
-                    assert backend.requests == asked
+                    assert backend.requests == count
                     return
     pytest.fail("this machine is too slow")
 
@@ -262,20 +265,20 @@ def test_a_resumed_session_is_checked_at_each_request(holdfast: Holdfast, versio
         alias = holdfast.let_call(api, ANNA.pem)
         status, _, session = call(api)
         assert status == 200
-        status, resumed, session = call(api, session)
-        assert (status, resumed) == (200, True)
+        status, is_resumed, session = call(api, session)
+        assert (status, is_resumed) == (200, True)
         holdfast.let_call_no_more(api, alias)
         wait_until(lambda: answer(holdfast, api, ANNA) == REFUSED)
-        status, resumed, _ = call(api, session)
-        assert (status, resumed) == (403, True)
+        status, is_resumed, _ = call(api, session)
+        assert (status, is_resumed) == (403, True)
 
 
 def test_an_api_that_requires_a_certificate_is_closed_from_its_first_moment(holdfast: Holdfast):
     with Backend(None) as backend:
         body = {"name": "Closed", "context": "/closed", "version": "1", "securityScheme": ["oauth2", "mutualssl"]}
         body["endpointConfig"] = {"endpoint_type": "http", "production_endpoints": {"url": backend.url()}}
-        made = holdfast.rest.post("/apis", json=body).json()
-        api = PublishedApi(made["id"], "Closed", "/closed/1")
+        body_of_api = holdfast.rest.post("/apis", json=body).json()
+        api = PublishedApi(body_of_api["id"], "Closed", "/closed/1")
         holdfast.change_lifecycle(api, "Publish")
         wait_until(lambda: holdfast.answers(api))
         assert (refusal(holdfast.call(api.path)), backend.requests) == (REFUSED, 0)
@@ -291,8 +294,8 @@ def test_organizations_are_apart(holdfast: Holdfast):
         holdfast.let_call(api, ANNA.pem)
         endpoints = {"endpoint_type": "http", "production_endpoints": {"url": backend.url()}}
         of_acme = {"name": api.name, "context": f"/{api.name}", "version": "1.0", "endpointConfig": endpoints}
-        made = acme.post("/apis", json=of_acme | {"securityScheme": ["mutualssl"]}).json()
-        other = PublishedApi(made["id"], api.name, f"/t/acme{api.path}")
+        body_of_api = acme.post("/apis", json=of_acme | {"securityScheme": ["mutualssl"]}).json()
+        other = PublishedApi(body_of_api["id"], api.name, f"/t/acme{api.path}")
         params = {"action": "Publish", "apiId": other.id}
         assert acme.post("/apis/change-lifecycle", params=params).is_success
         wait_until(lambda: holdfast.answers(other))
@@ -305,16 +308,19 @@ def test_a_hundred_callers_are_distinguished_and_more_are_refused(holdfast: Hold
     many = [issue(common_name=f"caller {n}") for n in range(100)]
     with Backend(None) as backend:
         api = holdfast.create_api(backend.url())
-        for each in many:  # before the API is published, so that the gateway follows them all at once
-            form, files = {"alias": fingerprint(each.der)[:40], "tier": "Gold"}, {"certificate": ("a.crt", each.pem)}
+        for identity in many:  # before the API is published, so that the gateway follows them all at once
+            form, files = (
+                {"alias": fingerprint(identity.der)[:40], "tier": "Gold"},
+                {"certificate": ("a.crt", identity.pem)},
+            )
             assert holdfast.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files).is_success
         holdfast.change_lifecycle(api, "Publish")
         wait_until(lambda: holdfast.answers(api))
-        assert [answer(holdfast, api, each) for each in (many[0], many[50], many[-1])] == ["200"] * 3
+        assert [answer(holdfast, api, identity) for identity in (many[0], many[50], many[-1])] == ["200"] * 3
         assert answer(holdfast, api, ANNA) == REFUSED
         form, files = {"alias": "one-more", "tier": "Gold"}, {"certificate": ("a.crt", ANNA.pem)}
-        refused = holdfast.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
-        assert (refused.status_code, "100" in refused.json()["description"]) == (409, True)
+        response = holdfast.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
+        assert (response.status_code, "100" in response.json()["description"]) == (409, True)
 
 
 def test_a_restart_keeps_who_may_call_and_which_revision_is_deployed(tmp_path: Path):
@@ -326,11 +332,11 @@ def test_a_restart_keeps_who_may_call_and_which_revision_is_deployed(tmp_path: P
         where = {"params": {"revisionId": revision}, "json": [{"name": "Default"}]}
         own.rest.post(f"/apis/{api.id}/deploy-revision", **where).raise_for_status()
         own.change_endpoints(api, backend.url("/edited"))
-        assert [answer(own, api, each) for each in (ANNA, BERTA)] == ["200", REFUSED]
+        assert [answer(own, api, caller) for caller in (ANNA, BERTA)] == ["200", REFUSED]
         own.let_call(api, CARLA.pem)
         own.kill()
         own.start()
-        assert [answer(own, api, each) for each in (ANNA, CARLA, BERTA, None)] == ["200", "200", REFUSED, REFUSED]
+        assert [answer(own, api, caller) for caller in (ANNA, CARLA, BERTA, None)] == ["200", "200", REFUSED, REFUSED]
         assert refusal(own.call(api.path)) == REFUSED
         assert "/edited" not in backend.paths
 
@@ -338,12 +344,12 @@ def test_a_restart_keeps_who_may_call_and_which_revision_is_deployed(tmp_path: P
 def test_errors_for_callers_are_json_without_certificate_details(holdfast: Holdfast):
     with mutual(holdfast) as (_, api):
         holdfast.let_call(api, ANNA.pem)
-        refused = holdfast.call(api.path)
-        body = refused.json()
+        response = holdfast.call(api.path)
+        body = response.json()
         assert body["request_id"]
-        told = json.dumps(body) + str(refused.headers)
+        text = json.dumps(body) + str(response.headers)
         assert not [
-            word for word in ("anna", "SHA", "CN=", "fingerprint", ANNA.certificate.subject) if str(word) in told
+            word for word in ("anna", "SHA", "CN=", "fingerprint", ANNA.certificate.subject) if str(word) in text
         ]
 
 
@@ -356,13 +362,13 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(
         upload_for(holdfast, api, "SANDBOX", CARLA)
         command.run("export", "-o", file)
         document = yaml.safe_load(file.read_text())
-        document["apis"] = [each for each in document["apis"] if each["name"] == api.name]
+        document["apis"] = [entry for entry in document["apis"] if entry["name"] == api.name]
         file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
         command.run("diff", "-f", file)
-        (opened,) = document["apis"]
-        opened = {name: value for name, value in opened.items() if name != "callerCertificates"}
+        (entry,) = document["apis"]
+        entry = {name: value for name, value in entry.items() if name != "callerCertificates"}
         open_to_all = tmp_path / "open.yaml"
-        open_to_all.write_text(yaml.safe_dump({"holdfast": 1, "apis": [opened | {"requireCallerCertificate": False}]}))
+        open_to_all.write_text(yaml.safe_dump({"holdfast": 1, "apis": [entry | {"requireCallerCertificate": False}]}))
         assert "has caller certificates (2)" in command.fail("diff", "-f", open_to_all)
         holdfast.let_call_no_more(api, alias)
         holdfast.let_call_no_more(api, "SANDBOX")
@@ -375,9 +381,9 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(
         wait_until(lambda: answer(holdfast, api, CARLA, sandbox=True) == "200")
         assert answer(holdfast, api, CARLA) == REFUSED
         assert command("diff", "-f", file).code == 0
-        declared = {each["alias"]: each for each in document["apis"][0]["callerCertificates"]}
-        declared[alias]["environment"] = "production"
-        del declared["SANDBOX"]["environment"]  # stays as it is
+        certificates = {certificate["alias"]: certificate for certificate in document["apis"][0]["callerCertificates"]}
+        certificates[alias]["environment"] = "production"
+        del certificates["SANDBOX"]["environment"]  # stays as it is
         file.write_text(yaml.safe_dump({"holdfast": 1, "apis": document["apis"]}))
         command.run("apply", "-f", file, "--yes", "--wait")
         wait_until(lambda: answer(holdfast, api, ANNA, sandbox=True) == REFUSED)
@@ -387,9 +393,9 @@ def test_an_export_of_a_protected_api_makes_one_elsewhere_with_the_same_callers(
 
 def test_unlisted_operations_are_only_told_to_accepted_callers(holdfast: Holdfast):
     with mutual(holdfast) as (_, api):
-        listed = {"onlyListedOperations": True, "operations": [{"verb": "GET", "target": "/listed"}]}
+        rules = {"onlyListedOperations": True, "operations": [{"verb": "GET", "target": "/listed"}]}
         cors = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
-        body = {"corsConfiguration": cors, "securityScheme": ["mutualssl"], "isDefaultVersion": True, **listed}
+        body = {"corsConfiguration": cors, "securityScheme": ["mutualssl"], "isDefaultVersion": True, **rules}
         assert holdfast.rest.put(f"/apis/{api.id}", json=body).status_code == 200
         short = PublishedApi(api.id, api.name, api.path.rpartition("/")[0])
         wait_until(lambda: answer(holdfast, short, ANNA, "/listed") == REFUSED)
@@ -410,7 +416,7 @@ def test_unlisted_operations_are_only_told_to_accepted_callers(holdfast: Holdfas
                 assert refusal(holdfast.call(path.path + below)) == REFUSED
         preflight = {"origin": "https://shop.test", "access-control-request-method": "GET"}
         with holdfast.tls_caller(tls_of()) as client:
-            asked = client.options(f"{api.path}/listed", headers=preflight)
-            assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://shop.test")
+            response = client.options(f"{api.path}/listed", headers=preflight)
+            assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, "https://shop.test")
         holdfast.let_call_no_more(api, alias)
         wait_until(lambda: answer(holdfast, api, ANNA, "/listed") == REFUSED)

@@ -61,9 +61,9 @@ def test_a_backend_is_trusted_as_long_as_its_certificate_is_imported(holdfast: H
 
             holdfast.delete_certificate(alias)
             wait_until(lambda: probe.open() == NOT_TRUSTED)
-            answered = backend.requests
+            count = backend.requests
             assert probe.both() == [NOT_TRUSTED] * 4
-            assert backend.requests == answered
+            assert backend.requests == count
 
 
 @pytest.mark.parametrize("kind", ["wrong root", "wrong DNS name"])

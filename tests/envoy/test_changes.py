@@ -48,10 +48,10 @@ def test_a_rotation_by_two_aliases_under_load_fails_no_request(holdfast: Holdfas
 
 
 def test_a_replacement_that_does_not_cover_the_backend_stops_busy_connections(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        alias = holdfast.import_certificate(backend.url(), identity.pem)
         with Load(holdfast, api.path) as load:
             holdfast.replace_certificate(alias, issue(HOST).pem)
             load.go_on()  # what was in flight is through now
@@ -61,10 +61,10 @@ def test_a_replacement_that_does_not_cover_the_backend_stops_busy_connections(ho
 
 
 def test_deletion_stops_connections_that_are_busy(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        alias = holdfast.import_certificate(backend.url(), identity.pem)
         with Load(holdfast, api.path) as load:
             assert set(load.answers) == {"200"}
             holdfast.delete_certificate(alias)
@@ -76,26 +76,26 @@ def test_deletion_stops_connections_that_are_busy(holdfast: Holdfast):
 
 
 def test_an_endpoint_is_changed_under_load_without_a_failed_request(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as one, Backend(presented) as two:
+    identity = issue(HOST)
+    with Backend(identity) as one, Backend(identity) as two:
         api, stand_in = holdfast.publish_api(one.url()), holdfast.publish_api(two.url())
         for backend in (one, two):
-            holdfast.import_certificate(backend.url(), presented.pem)
+            holdfast.import_certificate(backend.url(), identity.pem)
         with Load(holdfast, api.path) as load:
             for backend in (two, one) * 3:
-                seen = backend.requests
+                count = backend.requests
                 holdfast.change_endpoints(api, backend.url())
-                wait_until(lambda backend=backend, seen=seen: backend.requests > seen + 10)
+                wait_until(lambda backend=backend, count=count: backend.requests > count + 10)
         assert set(load.answers) == {"200"}, load.answers
         assert holdfast.call(stand_in.path).status_code == 200
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted", "API deleted"])
 def test_a_request_in_flight_is_answered_to_its_end(holdfast: Holdfast, change: str):
-    presented = issue(HOST)
-    with Backend(presented) as backend, holdfast.caller() as client:
+    identity = issue(HOST)
+    with Backend(identity) as backend, holdfast.caller() as client:
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        alias = holdfast.import_certificate(backend.url(), identity.pem)
         with client.stream("GET", f"{api.path}/stream") as answer:
             lines = answer.iter_lines()
             assert next(lines) == "begun"

@@ -36,12 +36,12 @@ def code(holdfast: Holdfast, endpoint: str) -> str:
     """Return why there was no answer, and check that there is a message too."""
     body = check(holdfast, endpoint)
     assert body["error"], body
-    found, _, words = body["error"].partition(": ")
+    code_, _, words = body["error"].partition(": ")
     assert words.endswith(".")
-    return str(found)
+    return str(code_)
 
 
-def trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -> None:
+def publish_trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -> None:
     holdfast.publish_trusted_api(url, file)
 
 
@@ -57,7 +57,7 @@ def trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -> None:
 )
 def test_any_status_is_an_answer(holdfast: Holdfast, status: int, phrase: str):
     with Backend(PRESENTED) as secure, Backend(None) as plain:
-        trusted(holdfast, secure.url())
+        publish_trusted(holdfast, secure.url())
         for backend in (secure, plain):
             body = check(holdfast, backend.url(f"/status/{status}"))
             assert body == {"statusCode": status, "statusMessage": phrase, "error": ""}
@@ -65,17 +65,17 @@ def test_any_status_is_an_answer(holdfast: Holdfast, status: int, phrase: str):
 
 
 def test_a_check_sends_one_request_without_credentials(holdfast: Holdfast):
-    presented = issue("localhost")
+    identity = issue("localhost")
     reply = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 418 secret words\r\nset-cookie: a\r\n\r\n"
-    with ListeningBackend(server_context(presented), reply) as backend:
+    with ListeningBackend(server_context(identity), reply) as backend:
         url = backend.url("localhost")
-        trusted(holdfast, url, presented.pem)
+        publish_trusted(holdfast, url, identity.pem)
         body = check(holdfast, f"{url}/base/%20x/")
         assert body == {"statusCode": 418, "statusMessage": "I'm a Teapot", "error": ""}
         wait_until(lambda: any(backend.received))
-    (heard,) = [each for each in backend.received if each]
+    (request,) = [data for data in backend.received if data]
     host = url.removeprefix("https://")
-    assert heard.decode() == f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\n\r\n"
+    assert request.decode() == f"HEAD /base/%20x/ HTTP/1.1\r\nhost: {host}\r\nuser-agent: Holdfast\r\n\r\n"
 
 
 def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
@@ -87,7 +87,7 @@ def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen", "spoken"),
+    ("protocols", "protocol", "version"),
     [
         (["h2"], "auto", "2"),
         (["http/1.1"], "auto", "1.1"),
@@ -96,10 +96,10 @@ def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
         (["h2", "http/1.1"], "http2", "2"),
     ],
 )
-def test_a_check_speaks_the_protocol_of_traffic(holdfast: Holdfast, offered: list[str], chosen: str, spoken: str):
-    with http2_backend(PRESENTED, offered) as url:
-        api = set_protocol(holdfast, url, chosen)
-        wait_until(lambda: holdfast.call(api.path).json().get("http") == spoken)
+def test_a_check_speaks_the_protocol_of_traffic(holdfast: Holdfast, protocols: list[str], protocol: str, version: str):
+    with http2_backend(PRESENTED, protocols) as url:
+        api = set_protocol(holdfast, url, protocol)
+        wait_until(lambda: holdfast.call(api.path).json().get("http") == version)
         assert check(holdfast, url)["statusCode"] == 200
 
 
@@ -131,10 +131,10 @@ def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
 )
 def test_a_response_that_is_not_http_is_reported_without_its_content(holdfast: Holdfast, reply: bytes, expected: str):
     with ListeningBackend(server_context(PRESENTED), reply) as backend:
-        trusted(holdfast, backend.url())
-        said = check(holdfast, backend.url())["error"]
-        assert said.startswith(f"{expected}: ")
-        assert "SSH" not in said
+        publish_trusted(holdfast, backend.url())
+        message = check(holdfast, backend.url())["error"]
+        assert message.startswith(f"{expected}: ")
+        assert "SSH" not in message
 
 
 def test_a_check_has_the_codes_of_a_test(holdfast: Holdfast):
@@ -143,7 +143,7 @@ def test_a_check_has_the_codes_of_a_test(holdfast: Holdfast):
         assert code(holdfast, backend.url()) == "self_signed_not_trusted"
         assert backend.requests == 0
     with Backend(issue(V4, by=intermediate).alone) as backend:
-        trusted(holdfast, backend.url(), ROOT.pem)
+        publish_trusted(holdfast, backend.url(), ROOT.pem)
         assert code(holdfast, backend.url()) == "chain_incomplete"
     with closed_port() as url:
         assert code(holdfast, url) == code(holdfast, url.replace("https", "http")) == "connection_refused"
@@ -160,7 +160,7 @@ def test_the_client_certificate_of_traffic_is_presented_and_missed(holdfast: Hol
     context = server_context(PRESENTED, client_ca=CLIENT_CA)
     context.minimum_version = context.maximum_version = version
     with ListeningBackend(context, b"HTTP/1.1 200 OK\r\n\r\n") as backend:
-        trusted(holdfast, backend.url())
+        publish_trusted(holdfast, backend.url())
         assert code(holdfast, backend.url()) == "client_certificate_required"
         files = {"certificate": ("client.pem", identity_file(None, issue(common_name="gateway", by=CLIENT_CA)))}
         params = {"endpoint": backend.url()}
@@ -175,7 +175,7 @@ def test_addresses_that_are_never_connected_to_are_not_for_http_either(tmp_path:
             assert backend.connections == 0
         for answer in answers:
             assert answer.status_code == 400
-            assert [each["code"] for each in answer.json()["error"]] == ["endpointUrl"]
+            assert [problem["code"] for problem in answer.json()["error"]] == ["endpointUrl"]
             assert "HOLDFAST_PROBE_NETWORKS" in answer.json()["description"]
         with Backend(None, "::1") as inside:
             assert check(holdfast, inside.url())["statusCode"] == 200

@@ -84,7 +84,7 @@ def backend() -> Iterator[AuthenticatingBackend]:
 
 
 @pytest.fixture(scope="module")
-def shared(holdfast: Holdfast, backend: AuthenticatingBackend) -> PublishedApi:
+def shared_api(holdfast: Holdfast, backend: AuthenticatingBackend) -> PublishedApi:
     return holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
 
 
@@ -100,18 +100,18 @@ def caller(holdfast: Holdfast) -> httpx2.Client:
     return httpx2.Client(base_url=holdfast.gateway_url, limits=limits, timeout=30)
 
 
-def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared: PublishedApi):
+def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared_api: PublishedApi):
     def call(number: int) -> list[int]:
         with caller(holdfast) as client:
             headers = {"authorization": f"{CHALLENGE[number % 4 // 2]} alice"} if number % 2 == 0 else {}
-            return [client.get(shared.path, headers=headers).status_code for _ in range(5)]
+            return [client.get(shared_api.path, headers=headers).status_code for _ in range(5)]
 
     with ThreadPoolExecutor(8) as pool:
-        assert {status for each in pool.map(call, range(20)) for status in each} == {401}
+        assert {status for statuses in pool.map(call, range(20)) for status in statuses} == {401}
 
 
 @pytest.mark.parametrize(
-    ("sent", "arrives"),
+    ("challenges", "arrives"),
     [
         (["NTLM"], []),
         (["Negotiate"], []),
@@ -134,20 +134,20 @@ def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared: 
 def test_only_challenges_that_bind_connections_are_removed(
     holdfast: Holdfast,
     backend: AuthenticatingBackend,
-    shared: PublishedApi,
+    shared_api: PublishedApi,
     field: str,
-    sent: list[str],
+    challenges: list[str],
     arrives: list[str],
 ):
-    backend.challenges, backend.field = sent, field
-    answer = holdfast.call(shared.path)
+    backend.challenges, backend.field = challenges, field
+    answer = holdfast.call(shared_api.path)
     assert answer.status_code == 401
     assert answer.headers.get_list(field) == arrives
-    assert ("persistent-auth" in answer.headers) == (sent == arrives)
+    assert ("persistent-auth" in answer.headers) == (challenges == arrives)
 
 
 @pytest.mark.parametrize(
-    ("sent", "arrives"),
+    ("credentials", "arrives"),
     [
         (["NTLM TlRMTVNTUAAD"], None),
         (["negotiate"], None),
@@ -158,21 +158,23 @@ def test_only_challenges_that_bind_connections_are_removed(
         (['Digest username="NTLM, x", uri="/"'], 'Digest username="NTLM, x", uri="/"'),
     ],
 )
-def test_only_credentials_that_bind_connections_are_removed(holdfast: Holdfast, sent: list[str], arrives: str | None):
+def test_only_credentials_that_bind_connections_are_removed(
+    holdfast: Holdfast, credentials: list[str], arrives: str | None
+):
     with Backend(None) as echoing:
         api = holdfast.publish_api(echoing.url())
         for field in ("authorization", "proxy-authorization"):
-            headers = [(field, value) for value in sent]
-            seen = holdfast.call(api.path, headers=headers).json()["headers"]
-            assert seen.get(field) == arrives
+            headers = [(field, value) for value in credentials]
+            arrived_headers = holdfast.call(api.path, headers=headers).json()["headers"]
+            assert arrived_headers.get(field) == arrives
 
 
 def test_operators_see_which_authentication_the_backend_requires(
-    holdfast: Holdfast, backend: AuthenticatingBackend, shared: PublishedApi
+    holdfast: Holdfast, backend: AuthenticatingBackend, shared_api: PublishedApi
 ):
     backend.challenges, backend.field = CHALLENGE, "www-authenticate"
-    request_id = holdfast.call(shared.path).headers.get("x-request-id", "")
-    (failure,) = wait_until(lambda: holdfast.rest.get(f"/apis/{shared.id}/failures").json()["list"])
+    request_id = holdfast.call(shared_api.path).headers.get("x-request-id", "")
+    (failure,) = wait_until(lambda: holdfast.rest.get(f"/apis/{shared_api.id}/failures").json()["list"])
     assert failure["code"] == "connection_authentication"
     assert "one connection per caller" in failure["remedy"]
     assert request_id == ""  # callers learn nothing
@@ -190,11 +192,11 @@ def test_with_one_connection_per_caller_callers_are_never_mixed_up(holdfast: Hol
             if name:
                 client.get(api.path, headers={"authorization": f"NTLM {name}"})
             answers = [client.get(api.path) for _ in range(10)]
-        return name, {(each.status_code, each.json()["user"]) for each in answers}
+        return name, {(answer.status_code, answer.json()["user"]) for answer in answers}
 
     with ThreadPoolExecutor(8) as pool:
-        for name, seen in pool.map(call, range(20)):
-            assert seen == {(200 if name else 401, name)}
+        for name, users in pool.map(call, range(20)):
+            assert users == {(200 if name else 401, name)}
 
 
 def test_with_one_connection_per_caller_a_websocket_uses_the_authenticated_connection(

@@ -44,7 +44,7 @@ def probe(holdfast: Holdfast, url: str) -> dict[str, Any]:
 def presenting(chain: Sequence[bytes], tmp_path: Path) -> Iterator[str]:
     """Run a backend with the key of LEAF and give its URL."""
     file = tmp_path / "chain.pem"
-    file.write_bytes(b"".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in chain) + LEAF.key_pem)
+    file.write_bytes(b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in chain) + LEAF.key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     with ListeningBackend(context) as backend:
@@ -58,12 +58,12 @@ def test_a_chain_that_cannot_be_read_is_rejected_and_the_certificate_is_named(
     chain, position = (READ_BY_OPENSSL | READ_BY_NOBODY)[kind]
     backend = presenting(chain, tmp_path) if kind in READ_BY_OPENSSL else damaged_backend(chain)
     with backend as url:
-        found = probe(holdfast, url)
-    verdict = found["verdict"]
+        result = probe(holdfast, url)
+    verdict = result["verdict"]
     assert (verdict["accepted"], verdict["result"], verdict["code"]) == (False, "rejected", "unreadable_certificate")
-    (unreadable,) = found["unreadable"]
-    assert (unreadable["position"], found["sent"], found["leftOut"]) == (position, len(chain), 1)
+    (unreadable,) = result["unreadable"]
+    assert (unreadable["position"], result["sent"], result["leftOut"]) == (position, len(chain), 1)
     assert unreadable["size"] == len(chain[position - 1])
     assert unreadable["reason"]
     assert verdict["remedy"] == "Ask the backend's operator to send a correct chain."
-    assert len(found["presented"]) == len(chain) - 1
+    assert len(result["presented"]) == len(chain) - 1

@@ -137,12 +137,12 @@ def assert_nothing_was_lost(own: Holdfast, rotation: Rotation) -> None:
     """Check that each rejected upload has a sentence, and that what was acknowledged is stored and enforced."""
     assert {text.partition(" ")[2] for text in rotation.refusals} <= UNREACHABLE
     wait_until(rotation.is_kept, within=SOON)
-    stored = own.rest.get("/endpoint-certificates", params={"endpoint": rotation.endpoint, "limit": 100}).json()
-    assert {each["alias"] for each in stored["certificates"]} - rotation.uncertain == {rotation.last}
+    body = own.rest.get("/endpoint-certificates", params={"endpoint": rotation.endpoint, "limit": 100}).json()
+    assert {entry["alias"] for entry in body["certificates"]} - rotation.uncertain == {rotation.last}
 
 
 @contextmanager
-def killed(place: Place) -> Iterator[None]:
+def kill(place: Place) -> Iterator[None]:
     place.server.kill()
     try:
         yield
@@ -151,7 +151,7 @@ def killed(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def stopped(place: Place) -> Iterator[None]:
+def stop(place: Place) -> Iterator[None]:
     place.server.stop()
     try:
         yield
@@ -169,7 +169,7 @@ def cut_off(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def crowded(place: Place) -> Iterator[None]:
+def crowd(place: Place) -> Iterator[None]:
     """Let the server accept no connection, and close those that there are."""
     name = place.database.name
     place.server.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
@@ -180,7 +180,7 @@ def crowded(place: Place) -> Iterator[None]:
         place.server.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
 
 
-FAULTS = {"killed": killed, "stopped": stopped, "cut off": cut_off, "out of connections": crowded}
+FAULTS = {"killed": kill, "stopped": stop, "cut off": cut_off, "out of connections": crowd}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
@@ -188,7 +188,7 @@ def test_without_the_database_gateways_serve_and_the_publisher_says_why_it_does_
     own: Holdfast, api: PublishedApi, place: Place, fault: Callable[[Place], AbstractContextManager[None]]
 ):
     with Backend(PRESENTED) as backend:
-        published = own.publish_api(backend.url())
+        new_api = own.publish_api(backend.url())
         with Load(own, api.path) as load, Rotation(own, backend.url()) as rotation:
             with fault(place):
                 assert wait_until(lambda: refusal_of(own), within=SOON) in UNREADABLE
@@ -199,7 +199,7 @@ def test_without_the_database_gateways_serve_and_the_publisher_says_why_it_does_
             load.go_on()
         assert set(load.answers) == {"200"}
         assert_nothing_was_lost(own, rotation)
-        assert published.path
+        assert new_api.path
         wait_until(lambda: check(own, "readyz").status_code == 200, within=SOON)
 
 
@@ -240,23 +240,23 @@ def test_a_server_that_takes_half_a_second_for_each_statement_slows_down_only_th
 ):
     with Backend(PRESENTED) as backend, own.browser() as browser, ThreadPoolExecutor() as threads:
         browser.post("/sign-in", data={"name": "admin", "password": own.admin_password})
-        published, where = own.publish_api(backend.url()), {"endpoint": backend.url()}
+        new_api, where = own.publish_api(backend.url()), {"endpoint": backend.url()}
         form, files = where | {"alias": "slow"}, {"certificate": ("certificate.pem", PRESENTED.pem)}
         with Load(own, api.path) as load:
             wire.delay = 0.5
             try:
                 uploading = threads.submit(refusal_of, own, "POST", "/endpoint-certificates", data=form, files=files)
-                opening = threads.submit(browser.get, f"/apis/{published.id}", timeout=REFUSED_WITHIN)
+                opening = threads.submit(browser.get, f"/apis/{new_api.id}", timeout=REFUSED_WITHIN)
                 assert refusal_of(own) in {"", *UNREADABLE}
                 page, refusal = opening.result().text, uploading.result()
                 load.go_on()
             finally:
                 wire.delay = 0.0
         assert set(load.answers) == {"200"}
-        assert published.name in page or any(text in page for text in UNREADABLE)
+        assert new_api.name in page or any(text in page for text in UNREADABLE)
         assert refusal in {"", *UNREACHABLE} - {StoreUncertain.public}
-        stored = own.rest.get("/endpoint-certificates", params=where).json()["certificates"]
-        assert [each["alias"] for each in stored] == ([] if refusal else ["slow"])
-        if stored:
+        entries = own.rest.get("/endpoint-certificates", params=where).json()["certificates"]
+        assert [entry["alias"] for entry in entries] == ([] if refusal else ["slow"])
+        if entries:
             own.wait_until_enforced("slow")
-            assert own.call(published.path).status_code == 200
+            assert own.call(new_api.path).status_code == 200

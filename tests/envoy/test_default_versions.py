@@ -22,14 +22,14 @@ def create(holdfast: Holdfast, backend: Backend, context: str, version: str, **m
     """Create and publish an API whose requests reach `/VERSION` of the backend, and return its id."""
     config = {"production_endpoints": {"url": backend.url(f"/{version}")}}
     body = {"name": context.strip("/").replace("/", "-"), "context": context, "version": version}
-    made = holdfast.rest.post("/apis", json={**body, "endpointConfig": config, **members})
-    assert made.status_code == 201, made.text
-    return act(holdfast, made.json()["id"], "Publish")
+    response = holdfast.rest.post("/apis", json={**body, "endpointConfig": config, **members})
+    assert response.status_code == 201, response.text
+    return act(holdfast, response.json()["id"], "Publish")
 
 
 def act(holdfast: Holdfast, api_id: str, action: str) -> str:
-    answered = holdfast.rest.post("/apis/change-lifecycle", params={"action": action, "apiId": api_id})
-    assert answered.status_code == 200, answered.text
+    response = holdfast.rest.post("/apis/change-lifecycle", params={"action": action, "apiId": api_id})
+    assert response.status_code == 200, response.text
     return api_id
 
 
@@ -37,14 +37,14 @@ def change(holdfast: Holdfast, api_id: str, **members: Any) -> None:
     assert holdfast.rest.put(f"/apis/{api_id}", json=members).status_code == 200
 
 
-def reached(holdfast: Holdfast, path: str) -> str:
+def find_target(holdfast: Holdfast, path: str) -> str:
     """Return the path that the backend was asked for, or the gateway's error."""
-    answered = holdfast.call(path)
-    return answered.json()["path"] if answered.status_code == 200 else refusal(answered)
+    response = holdfast.call(path)
+    return response.json()["path"] if response.status_code == 200 else refusal(response)
 
 
 def wait_for(holdfast: Holdfast, path: str, expected: str) -> None:
-    wait_until(lambda: reached(holdfast, path) == expected or None)
+    wait_until(lambda: find_target(holdfast, path) == expected or None)
 
 
 def defaults(holdfast: Holdfast, *ids: str) -> list[bool]:
@@ -54,47 +54,47 @@ def defaults(holdfast: Holdfast, *ids: str) -> list[bool]:
 def test_the_default_version_moves_and_the_longest_path_wins(holdfast: Holdfast, backend: Backend):
     first = create(holdfast, backend, "/tarts", "1.0.0", isDefaultVersion=True)
     wait_for(holdfast, "/tarts/menu?size=1", "/1.0.0/menu?size=1")
-    assert reached(holdfast, "/tarts?size=1") == "/1.0.0?size=1"
-    assert reached(holdfast, "/tarts") == "/1.0.0"
-    assert reached(holdfast, "/tarts/1.0.0/menu") == "/1.0.0/menu"
-    assert reached(holdfast, "/x/../tarts?a=/b") == "/1.0.0?a=/b"
-    assert reached(holdfast, "/tartsx/menu") == NOT_FOUND
+    assert find_target(holdfast, "/tarts?size=1") == "/1.0.0?size=1"
+    assert find_target(holdfast, "/tarts") == "/1.0.0"
+    assert find_target(holdfast, "/tarts/1.0.0/menu") == "/1.0.0/menu"
+    assert find_target(holdfast, "/x/../tarts?a=/b") == "/1.0.0?a=/b"
+    assert find_target(holdfast, "/tartsx/menu") == NOT_FOUND
     second = create(holdfast, backend, "/tarts", "2.0.0", isDefaultVersion=True)
     wait_for(holdfast, "/tarts/menu", "/2.0.0/menu")
     assert defaults(holdfast, first, second) == [False, True]
-    assert reached(holdfast, "/tarts/1.0.0/menu") == "/1.0.0/menu"
+    assert find_target(holdfast, "/tarts/1.0.0/menu") == "/1.0.0/menu"
     below = create(holdfast, backend, "/tarts/extra", "3", isDefaultVersion=True)
     wait_for(holdfast, "/tarts/extra/3/x", "/3/x")
-    assert reached(holdfast, "/tarts/extra/x") == "/3/x"
-    assert reached(holdfast, "/tarts/extrax") == "/2.0.0/extrax"
+    assert find_target(holdfast, "/tarts/extra/x") == "/3/x"
+    assert find_target(holdfast, "/tarts/extrax") == "/2.0.0/extrax"
     change(holdfast, second, isDefaultVersion=False)
     wait_for(holdfast, "/tarts/menu", NOT_FOUND)
-    assert reached(holdfast, "/tarts/extra/x") == "/3/x"
+    assert find_target(holdfast, "/tarts/extra/x") == "/3/x"
     holdfast.rest.delete(f"/apis/{below}")
 
 
 def test_a_new_default_version_takes_over_when_it_is_published(holdfast: Holdfast, backend: Backend):
     first = create(holdfast, backend, "/cakes", "1", isDefaultVersion=True)
     wait_for(holdfast, "/cakes/x", "/1/x")
-    copied = holdfast.rest.post(
+    copy = holdfast.rest.post(
         "/apis/copy-api", params={"apiId": first, "newVersion": "2", "defaultVersion": "true"}
     ).json()["id"]
-    change(holdfast, copied, endpointConfig={"production_endpoints": {"url": backend.url("/2")}})
-    assert defaults(holdfast, first, copied) == [False, True]
-    assert reached(holdfast, "/cakes/x") == "/1/x"
-    act(holdfast, copied, "Publish")
+    change(holdfast, copy, endpointConfig={"production_endpoints": {"url": backend.url("/2")}})
+    assert defaults(holdfast, first, copy) == [False, True]
+    assert find_target(holdfast, "/cakes/x") == "/1/x"
+    act(holdfast, copy, "Publish")
     wait_for(holdfast, "/cakes/x", "/2/x")
-    act(holdfast, copied, "Deprecate")
-    act(holdfast, copied, "Retire")
+    act(holdfast, copy, "Deprecate")
+    act(holdfast, copy, "Retire")
     wait_for(holdfast, "/cakes/x", NOT_FOUND)
-    assert reached(holdfast, "/cakes/1/x") == "/1/x"
+    assert find_target(holdfast, "/cakes/1/x") == "/1/x"
 
 
 def test_deleting_a_default_version_that_never_was_published_gives_the_path_back(holdfast: Holdfast, backend: Backend):
     first = create(holdfast, backend, "/pies", "1", isDefaultVersion=True)
     params = {"apiId": first, "newVersion": "2", "defaultVersion": "true"}
-    copied = holdfast.rest.post("/apis/copy-api", params=params).json()["id"]
-    holdfast.rest.delete(f"/apis/{copied}")
+    copy = holdfast.rest.post("/apis/copy-api", params=params).json()["id"]
+    holdfast.rest.delete(f"/apis/{copy}")
     assert defaults(holdfast, first) == [True]
     wait_for(holdfast, "/pies/x", "/1/x")
     holdfast.rest.delete(f"/apis/{first}")

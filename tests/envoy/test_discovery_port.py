@@ -88,18 +88,18 @@ def test_a_certificate_is_renewed_once_a_minute_while_the_old_one_still_connects
         async with open_remote_channel(membership) as channel:
             return membership.renewed(request.key, await request_renewal(channel, csr))
 
-    with pytest.raises(RenewalFailed, match="got a certificate less than 60 seconds ago") as raised:
+    with pytest.raises(RenewalFailed, match="got a certificate less than 60 seconds ago") as error:
         asyncio.run(renew(request.csr))
-    assert not raised.value.is_final
+    assert not error.value.is_final
     with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=PATIENCE)) as database:
         database.execute("UPDATE gateway_certificate SET issued_at = '2026-01-01 00:00:00.000000'")
         database.commit()
-    with pytest.raises(RenewalFailed, match="certificate signing request can't be read") as refused:
+    with pytest.raises(RenewalFailed, match="certificate signing request can't be read") as error:
         asyncio.run(renew("no request"))
-    assert refused.value.is_final
-    renewed = asyncio.run(renew(request.csr))
-    assert renewed.credential.certificate != membership.credential.certificate
-    assert [asyncio.run(state(each)) for each in (membership, renewed)] == ["connected"] * 2
+    assert error.value.is_final
+    successor = asyncio.run(renew(request.csr))
+    assert successor.credential.certificate != membership.credential.certificate
+    assert [asyncio.run(state(member)) for member in (membership, successor)] == ["connected"] * 2
 
 
 def test_joining_again_rejects_the_earlier_certificate(holdfast: Holdfast):
@@ -176,10 +176,10 @@ def test_without_the_key_of_its_ca_only_the_discovery_port_is_closed(tmp_path: P
         holdfast.stop()
         (holdfast.data / "sealing-key").unlink()
         holdfast.start()
-        assert "eu-1" in {each["name"] for each in holdfast.rest.get("/gateways").json()["list"]}
+        assert "eu-1" in {gateway["name"] for gateway in holdfast.rest.get("/gateways").json()["list"]}
         event = "no certificate for the discovery port"
-        (logged,) = wait_until(lambda: [line for line in holdfast.log_lines() if line["event"] == event])
-        assert "Put back the previous sealing key" in logged["reason"]
+        (entry,) = wait_until(lambda: [line for line in holdfast.log_lines() if line["event"] == event])
+        assert "Put back the previous sealing key" in entry["reason"]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(read_address(address), PATIENCE)
 
@@ -190,22 +190,22 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def test_the_discovery_port_must_be_free(holdfast: Holdfast, tmp_path: Path):
-    taken = holdfast.environment["HOLDFAST_DISCOVERY"]
-    assert Holdfast(tmp_path).refuse_to_start(discovery=taken) == (
-        f"holdfast: Can't listen on {taken}: address already in use. Stop the program that uses it, or choose another "
-        "with --discovery HOST:PORT."
+    address = holdfast.environment["HOLDFAST_DISCOVERY"]
+    assert Holdfast(tmp_path).refuse_to_start(discovery=address) == (
+        f"holdfast: Can't listen on {address}: address already in use. Stop the program that uses it, or choose "
+        "another with --discovery HOST:PORT."
     )
 
 
 def test_memberships_and_revocations_survive_kill_9_of_the_publisher(holdfast: Holdfast):
-    used, unused, revoked = (enroll(holdfast, f"us-{number}") for number in (1, 2, 3))
-    member, outcast = (join(holdfast.publisher_url, token) for token in (used, revoked))
+    used_token, unused_token, revoked_token = (enroll(holdfast, f"us-{number}") for number in (1, 2, 3))
+    member, outcast = (join(holdfast.publisher_url, token) for token in (used_token, revoked_token))
     holdfast.rest.delete("/gateways/us-3").raise_for_status()
     holdfast.kill_publisher()
     holdfast.start()
     assert asyncio.run(state(member)) == "connected"
     assert asyncio.run(rejection(outcast)) == REJECTED
-    for token in (used, revoked):
+    for token in (used_token, revoked_token):
         with pytest.raises(JoinFailed, match="rejected the token"):
             join(holdfast.publisher_url, token)
-    assert asyncio.run(state(join(holdfast.publisher_url, unused))) == "connected"
+    assert asyncio.run(state(join(holdfast.publisher_url, unused_token))) == "connected"

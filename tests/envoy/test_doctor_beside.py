@@ -17,21 +17,21 @@ def doctor(holdfast, *options):
 
 
 def test_a_running_holdfast_is_healthy(holdfast):
-    done = doctor(holdfast, "--json")
-    found = {each["name"]: each for each in json.loads(done.stdout)["list"]}
-    assert (done.returncode, done.stderr) == (0, "")
-    assert CheckResult.FAILED not in {each["outcome"] for each in found.values()}
-    assert found["database"]["outcome"] == found["sealing key"]["outcome"] == CheckResult.OK
-    assert found["running"]["text"] == f"Holdfast is running with {holdfast.data}."
-    assert found["health"]["outcome"] == CheckResult.OK
-    assert found["publisher"]["text"].endswith("is in use, and Holdfast is running.")
+    process = doctor(holdfast, "--json")
+    checks = {check["name"]: check for check in json.loads(process.stdout)["list"]}
+    assert (process.returncode, process.stderr) == (0, "")
+    assert CheckResult.FAILED not in {check["outcome"] for check in checks.values()}
+    assert checks["database"]["outcome"] == checks["sealing key"]["outcome"] == CheckResult.OK
+    assert checks["running"]["text"] == f"Holdfast is running with {holdfast.data}."
+    assert checks["health"]["outcome"] == CheckResult.OK
+    assert checks["publisher"]["text"].endswith("is in use, and Holdfast is running.")
     assert holdfast.rest.get("/apis").status_code == 200
 
 
 def test_the_exit_code_reports_failed_checks(holdfast):
-    done = doctor(holdfast, "--tls-key=nothing")
-    assert (done.returncode, done.stderr) == (1, "")
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("failed"))
+    process = doctor(holdfast, "--tls-key=nothing")
+    assert (process.returncode, process.stderr) == (1, "")
+    (line,) = (line for line in process.stdout.splitlines() if line.startswith("failed"))
     assert line.split(maxsplit=2)[1:] == [
         "TLS",
         "--tls-cert and --tls-key belong together. Set both or neither. Fix it before the next start.",
@@ -39,7 +39,7 @@ def test_the_exit_code_reports_failed_checks(holdfast):
 
 
 def test_unreadable_settings_are_the_only_result(holdfast):
-    done = doctor(holdfast, "--sandbox=nowhere", "--json")
-    (only,) = json.loads(done.stdout)["list"]
-    assert (done.returncode, only["name"], only["outcome"]) == (1, "settings", "failed")
+    process = doctor(holdfast, "--sandbox=nowhere", "--json")
+    (only,) = json.loads(process.stdout)["list"]
+    assert (process.returncode, only["name"], only["outcome"]) == (1, "settings", "failed")
     assert "'nowhere' is not HOST:PORT" in only["text"]

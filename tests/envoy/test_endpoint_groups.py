@@ -25,9 +25,9 @@ CREDENTIAL = "Basic " + base64.b64encode(b"shop:secret").decode()
 
 
 @contextmanager
-def backends(*presented: Issued | None) -> Iterator[list[Backend]]:
+def backends(*identities: Issued | None) -> Iterator[list[Backend]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(Backend(each)) for each in presented]
+        yield [stack.enter_context(Backend(identity)) for identity in identities]
 
 
 def publish(
@@ -38,21 +38,21 @@ def publish(
     **settings: Any,
 ) -> PublishedApi:
     """Publish an API whose endpoints are *urls*, the first one first."""
-    first, *others = [{"url": url, "priority": each} for url, each in zip_longest(urls, priorities)]
-    own: dict[str, Any] = {"production_endpoints": [first, *others]}
+    first, *rest = [{"url": url, "priority": priority} for url, priority in zip_longest(urls, priorities)]
+    own: dict[str, Any] = {"production_endpoints": [first, *rest]}
     if kind == "failover":
-        own = {"production_endpoints": first, "production_failovers": others}
+        own = {"production_endpoints": first, "production_failovers": rest}
     api = holdfast.create_api(urls[0])
     config = {"endpoint_type": kind, **own, **settings}
-    changed = holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config})
-    assert changed.is_success, changed.text
+    response = holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config})
+    assert response.is_success, response.text
     holdfast.change_lifecycle(api, "Publish")
     return api
 
 
 def trust(holdfast: Holdfast, *pairs: tuple[str, Issued]) -> None:
-    for url, issued in pairs:
-        alias = holdfast.import_certificate(url, issued.pem)
+    for url, identity in pairs:
+        alias = holdfast.import_certificate(url, identity.pem)
         holdfast.wait_until_enforced(alias)
 
 
@@ -76,8 +76,8 @@ def test_each_member_is_verified_for_itself_and_gets_its_own_name_and_host_heade
         api = publish(holdfast, urls)
         trust(holdfast, (urls[0], one), (urls[1], two))
         wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second, NAME)})
-        served = call(holdfast, api, 40)
-        assert min(served[host(first)], served[host(second, NAME)]) >= 8  # each worker has its own turn
+        counts = call(holdfast, api, 40)
+        assert min(counts[host(first)], counts[host(second, NAME)]) >= 8  # each worker has its own turn
         assert second.server_names[-1] == NAME
         assert holdfast.call(f"{api.path}/pay?a=1").json()["path"] == "/base/pay?a=1"
 
@@ -95,12 +95,12 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize("kind", ["load_balance", "failover"])
 def test_the_others_take_the_requests_of_a_member_that_fails(holdfast: Holdfast, kind: str, case: str):
-    presented, imported = BROKEN[case]
+    identity, anchor = BROKEN[case]
     good = issue(V4)
-    with backends(presented, good) as (first, second):
+    with backends(identity, good) as (first, second):
         urls = [f"https://{V4}:{first.port}", second.url()]
         api = publish(holdfast, urls, kind)
-        trust(holdfast, (urls[1], good), *([(urls[0], imported)] if imported else []))
+        trust(holdfast, (urls[1], good), *([(urls[0], anchor)] if anchor else []))
         wait_until(lambda: holdfast.answers(api))
         assert call(holdfast, api, 8) == {host(second): 8}
         assert call(holdfast, api, 2, method="POST", content=b"x" * 10_000) == {host(second): 2}
@@ -108,10 +108,10 @@ def test_the_others_take_the_requests_of_a_member_that_fails(holdfast: Holdfast,
 
 
 def test_the_certificate_of_one_member_is_not_accepted_from_another(holdfast: Holdfast):
-    shared = issue(V4)
-    with backends(shared, shared) as (first, second):
+    identity = issue(V4)
+    with backends(identity, identity) as (first, second):
         api = publish(holdfast, [first.url(), second.url()])
-        trust(holdfast, (first.url(), shared))
+        trust(holdfast, (first.url(), identity))
         wait_until(lambda: holdfast.answers(api))
         assert call(holdfast, api) == {host(first): 12}
         assert second.requests == 0
@@ -139,7 +139,7 @@ def test_members_of_a_later_priority_get_requests_only_while_those_before_them_f
         last, *first = members
         api = publish(holdfast, [member.url() for member in members], priorities=[7, 2, 2])
         trust(holdfast, *((member.url(), good) for member in members))
-        wait_until(lambda: set(call(holdfast, api)) == {host(each) for each in first})
+        wait_until(lambda: set(call(holdfast, api)) == {host(backend) for backend in first})
         # One of two suffices, both before and after the other is suspended.
         first[0].present(wrong)
         first[0].hang_up()
@@ -154,9 +154,9 @@ def test_members_of_a_later_priority_get_requests_only_while_those_before_them_f
         assert call(holdfast, api, 30) == {host(last): 30}
         for member in first:
             member.present(good)
-        served = [call(holdfast, api)]
-        wait_until(lambda: served.append(call(holdfast, api)) or host(last) not in served[-1], within=60)
-        assert set().union(*served) <= {host(each) for each in members}
+        rounds = [call(holdfast, api)]
+        wait_until(lambda: rounds.append(call(holdfast, api)) or host(last) not in rounds[-1], within=60)
+        assert set().union(*rounds) <= {host(member) for member in members}
 
 
 def except_from_verification(holdfast: Holdfast, url: str) -> None:
@@ -167,8 +167,8 @@ def except_from_verification(holdfast: Holdfast, url: str) -> None:
 
 def test_an_attacker_at_one_member_gets_nothing_that_is_meant_for_another(holdfast: Holdfast):
     good, wrong = issue(V4), issue(V4)
-    with backends(good, wrong) as (first, attacked):
-        urls = [first.url(), attacked.url()]
+    with backends(good, wrong) as (first, second):
+        urls = [first.url(), second.url()]
         api = publish(holdfast, urls, endpoint_security=SECURITY)
         trust(holdfast, (urls[0], good))
         wait_until(lambda: holdfast.answers(api))
@@ -177,16 +177,16 @@ def test_an_attacker_at_one_member_gets_nothing_that_is_meant_for_another(holdfa
         # All members have one credential, so while one isn't verified, none gets requests, with it or without it.
         wait_until(lambda: set(call(holdfast, api)) == {"503"})
         assert refusal(holdfast.call(f"{api.path}/x")) == "503 backend_sign_in_failed"
-        assert attacked.requests == 0
+        assert second.requests == 0
         members = {"production_endpoints": [{"url": url} for url in urls]}
         config = {"endpoint_type": "load_balance", "endpoint_security": {"production": None}, **members}
         assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).is_success
-        wait_until(lambda: set(call(holdfast, api)) == {host(first), host(attacked)})
+        wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second)})
         first.present(wrong)  # now, the attacker answers for the verified member, too
         first.hang_up()
-        served = first.requests
-        assert call(holdfast, api) == {host(attacked): 12}
-        assert first.requests == served
+        count = first.requests
+        assert call(holdfast, api) == {host(second): 12}
+        assert first.requests == count
 
 
 def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast: Holdfast):
@@ -196,8 +196,8 @@ def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast:
         alias = holdfast.import_certificate(first.url(), old.pem)
         trust(holdfast, (second.url(), other))
         wait_until(lambda: set(call(holdfast, api)) == {host(first), host(second)})
-        done = threading.Event()
-        load = [pool.submit(call_until, holdfast, api, done, by) for by in ("host", "authorization") * 2]
+        end = threading.Event()
+        load = [pool.submit(call_until, holdfast, api, end, by) for by in ("host", "authorization") * 2]
         try:
             holdfast.replace_certificate(alias, new.pem, keep=True)
             holdfast.wait_until_enforced(alias)
@@ -208,34 +208,34 @@ def test_no_request_fails_while_the_certificate_of_a_member_is_rotated(holdfast:
             holdfast.replace_certificate(alias, new.pem)
             holdfast.wait_until_enforced(alias)
         finally:
-            done.set()
-        served = sum((each.result() for each in load), Counter())
-    assert set(served) == {host(first), host(second), CREDENTIAL}
-    assert min(served.values()) > 10
+            end.set()
+        counts = sum((future.result() for future in load), Counter())
+    assert set(counts) == {host(first), host(second), CREDENTIAL}
+    assert min(counts.values()) > 10
 
 
-def call_until(holdfast: Holdfast, api: PublishedApi, done: threading.Event, by: str) -> Counter[str]:
-    served: Counter[str] = Counter()
-    while not done.is_set() or served.total() < 30:  # however slow the machine is
-        served += call(holdfast, api, 5, by)
-    return served
+def call_until(holdfast: Holdfast, api: PublishedApi, end: threading.Event, by: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    while not end.is_set() or counts.total() < 30:  # however slow the machine is
+        counts += call(holdfast, api, 5, by)
+    return counts
 
 
 def test_a_member_that_is_down_does_not_fail_a_request(holdfast: Holdfast):
     good = issue(V4)
     with backends(good) as (up,), closed_port() as closed:
-        named = closed.replace(V4, NAME)
-        api = publish(holdfast, [named, up.url()])
+        by_name = closed.replace(V4, NAME)
+        api = publish(holdfast, [by_name, up.url()])
         trust(holdfast, (up.url(), good))
         wait_until(lambda: holdfast.answers(api))
         assert call(holdfast, api) == {host(up): 12}
 
-        def suspended() -> list[dict[str, Any]]:
+        def find_suspended() -> list[dict[str, Any]]:
             call(holdfast, api)
-            own, other = (places(holdfast, api)[url] for url in (named, up.url()))
-            return own if [each["state"] for each in (*own, *other)] == ["suspended", "available"] else []
+            own, other = (places(holdfast, api)[url] for url in (by_name, up.url()))
+            return own if [place["state"] for place in (*own, *other)] == ["suspended", "available"] else []
 
-        (place,) = wait_until(suspended)
+        (place,) = wait_until(find_suspended)
         assert (place["code"], place["address"]) == ("failures", closed.removeprefix("https://"))
         assert place["since"]
         # The endpoint that replaces it has its address, but hasn't failed.
@@ -253,7 +253,7 @@ def test_requests_of_a_session_go_to_one_member(holdfast: Holdfast):
         trust(holdfast, *((url, good) for url in urls))
         wait_until(lambda: holdfast.answers(by_header) and holdfast.answers(by_cookie))
         clients = [call(holdfast, by_header, 4, headers={"ClientID": f"client-{number}"}) for number in range(12)]
-        assert all(len(served) == 1 for served in clients)
+        assert all(len(hosts) == 1 for hosts in clients)
         assert len(set().union(*clients)) > 1
         assert holdfast.rest.put(f"/apis/{by_cookie.id}", json={"isDefaultVersion": True}).is_success
         short = by_cookie.path.rpartition("/")[0]
@@ -262,8 +262,8 @@ def test_requests_of_a_session_go_to_one_member(holdfast: Holdfast):
             cookie = holdfast.call(f"{path}/x").headers["set-cookie"]
             first, *attributes = cookie.split("; ")
             assert sorted(attributes) == ["HttpOnly", "Max-Age=60", f"Path={path}"]
-            served = call(holdfast, by_cookie, 6, headers={"cookie": first})
-            assert list(served.values()) == [6]
+            counts = call(holdfast, by_cookie, 6, headers={"cookie": first})
+            assert list(counts.values()) == [6]
 
 
 def test_health_checks_use_the_trust_of_the_member(holdfast: Holdfast):
@@ -290,39 +290,41 @@ def test_health_checks_use_the_trust_of_the_member(holdfast: Holdfast):
 def places(holdfast: Holdfast, api: PublishedApi) -> dict[str, list[dict[str, Any]]]:
     """Return the health of each endpoint at each gateway."""
     answer = holdfast.rest.get(f"/apis/{api.id}/endpoint-health").json()
-    return {each["endpoint"]: each["gateways"] for each in answer["list"]}
+    return {entry["endpoint"]: entry["gateways"] for entry in answer["list"]}
 
 
 def health(holdfast: Holdfast, api: PublishedApi) -> dict[str, str]:
     """Return the state of each endpoint at the only gateway."""
-    return {url: each[0]["state"] for url, each in places(holdfast, api).items() if len(each) == 1}
+    return {url: gateways[0]["state"] for url, gateways in places(holdfast, api).items() if len(gateways) == 1}
 
 
 def failures(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
     """Return the failures of an API by the URL of the endpoint that failed."""
     own = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-    listed = holdfast.rest.get("/failures", params={"apiId": api.id}).json()["list"]
-    assert {each["endpoint"] for each in own} <= {each["endpoint"] for each in listed}
-    return {each["endpoint"]: each for each in own}
+    entries = holdfast.rest.get("/failures", params={"apiId": api.id}).json()["list"]
+    assert {entry["endpoint"] for entry in own} <= {entry["endpoint"] for entry in entries}
+    return {entry["endpoint"]: entry for entry in own}
 
 
 def test_each_failure_belongs_to_the_member_that_failed_although_others_answer(holdfast: Holdfast):
     good, ca = issue(V4), issue(ca=True)
-    expired = issue(V4, by=ca, start=-9 * DAY, end=-DAY)
-    with backends(good, UNKNOWN, expired) as (first, second, third), closed_port() as closed:
+    identity = issue(V4, by=ca, start=-9 * DAY, end=-DAY)
+    with backends(good, UNKNOWN, identity) as (first, second, third), closed_port() as closed:
         urls = [first.url("/base"), second.url("/base"), third.url("/base"), f"{closed}/base"]
         api = publish(holdfast, urls)
         trust(holdfast, (urls[0], good), (urls[2], ca))
         wait_until(lambda: holdfast.answers(api))
         wait_until(lambda: call(holdfast, api) and len(failures(holdfast, api)) == 3)
-        reported = failures(holdfast, api)
-        codes = {url: failure["code"] for url, failure in reported.items()}
+        failures_by_url = failures(holdfast, api)
+        codes = {url: failure["code"] for url, failure in failures_by_url.items()}
         assert codes == {urls[1]: "self_signed_not_trusted", urls[2]: "expired", urls[3]: "connection_refused"}
-        assert reported[urls[1]]["action"] == "import_certificate"
-        attempt = holdfast.rest.get(f"/failures/{reported[urls[1]]['requestId']}").json()
+        assert failures_by_url[urls[1]]["action"] == "import_certificate"
+        attempt = holdfast.rest.get(f"/failures/{failures_by_url[urls[1]]['requestId']}").json()
         assert attempt["endpoint"] == urls[1]
-        examined = wait_until(lambda: failures(holdfast, api)[urls[1]]["presented"])
-        assert [each["fingerprint"] for each in examined] == [UNKNOWN.certificate.fingerprint(SHA256()).hex()]
+        chain = wait_until(lambda: failures(holdfast, api)[urls[1]]["presented"])
+        assert [certificate["fingerprint"] for certificate in chain] == [
+            UNKNOWN.certificate.fingerprint(SHA256()).hex()
+        ]
 
 
 def test_a_request_that_fails_at_every_member_counts_once_for_each(holdfast: Holdfast):
@@ -330,12 +332,12 @@ def test_a_request_that_fails_at_every_member_counts_once_for_each(holdfast: Hol
         api = publish(holdfast, [one, two], "failover")
         holdfast.wait_until_served(api)
         assert refusal(holdfast.call(f"{api.path}/x")) == "503 backend_unreachable"
-        wait_until(lambda: [each["times"] for each in failures(holdfast, api).values()] == [1, 1])
+        wait_until(lambda: [failure["times"] for failure in failures(holdfast, api).values()] == [1, 1])
 
 
 def test_a_member_that_does_not_answer_in_time_is_reported_although_another_answers(holdfast: Holdfast):
-    good, done = issue(V4), threading.Event()
-    with backends(good) as (fast,), ScriptedBackend(lambda *_: done.wait(20) and None, good) as slow:
+    good, end = issue(V4), threading.Event()
+    with backends(good) as (fast,), ScriptedBackend(lambda *_: end.wait(20) and None, good) as slow:
         urls = [f"{slow.url}/base", fast.url("/base")]
         first = {"url": urls[0], "config": {"tryTimeoutMs": 500, "retries": 1}}
         api = publish(holdfast, urls, "failover", production_endpoints=first)
@@ -344,12 +346,12 @@ def test_a_member_that_does_not_answer_in_time_is_reported_although_another_answ
             wait_until(lambda: call(holdfast, api, 1) == {host(fast): 1})
             assert wait_until(lambda: failures(holdfast, api).get(urls[0]))["code"] == "timeout"
         finally:
-            done.set()
+            end.set()
 
 
 def test_a_member_that_is_silent_for_the_idle_timeout_gets_no_more_requests(holdfast: Holdfast):
-    good, done = issue(V4), threading.Event()
-    with backends(good) as (fast,), ScriptedBackend(lambda *_: done.wait(20) and None, good) as silent:
+    good, end = issue(V4), threading.Event()
+    with backends(good) as (fast,), ScriptedBackend(lambda *_: end.wait(20) and None, good) as silent:
         urls = [fast.url("/base"), f"{silent.url}/base"]
         first = {"url": urls[0], "config": {"actionDuration": 1000}}
         api = publish(holdfast, urls, production_endpoints=[first, {"url": urls[1]}])
@@ -361,4 +363,4 @@ def test_a_member_that_is_silent_for_the_idle_timeout_gets_no_more_requests(hold
             assert call(holdfast, api, 6, method="POST").keys() <= {host(fast), "504"}
             wait_until(lambda: call(holdfast, api, 8, method="POST") == {host(fast): 8})
         finally:
-            done.set()
+            end.set()

@@ -54,19 +54,19 @@ def api(holdfast: Holdfast, backend: Backend) -> PublishedApi:
     return holdfast.publish_trusted_api(backend.url(), SERVER.pem)
 
 
-def seen(holdfast: Holdfast, api: PublishedApi, **headers: str) -> dict[str, str]:
+def call_and_see(holdfast: Holdfast, api: PublishedApi, **headers: str) -> dict[str, str]:
     answer = holdfast.call(api.path, headers=headers)
     assert answer.is_success, answer.text
     return {name.lower(): value for name, value in answer.json()["headers"].items()}
 
 
 def wait_for(holdfast: Holdfast, api: PublishedApi, header: str, value: str | None) -> None:
-    wait_until(lambda: seen(holdfast, api).get(header) == value)
+    wait_until(lambda: call_and_see(holdfast, api).get(header) == value)
 
 
 def failures(holdfast: Holdfast, api: PublishedApi) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-    return listed
+    entries: list[dict[str, Any]] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+    return entries
 
 
 CALLERS = {"Authorization": "Bearer callers", "X-Api-Key": "callers", "X_Api_Key": "callers", "X-Other": "stays"}
@@ -87,9 +87,9 @@ def test_the_gateway_signs_in_and_what_the_caller_sent_never_arrives(
     of_other_names = [] if header == "x-api-key" else ["callers", "callers"]
 
     def arrives() -> bool:
-        headers = seen(holdfast, api, **CALLERS)
-        left = [text for text in headers.values() if "callers" in text]
-        return (headers.get(header), headers.get("x-other"), left) == (value, "stays", of_other_names)
+        headers = call_and_see(holdfast, api, **CALLERS)
+        remaining_values = [text for text in headers.values() if "callers" in text]
+        return (headers.get(header), headers.get("x-other"), remaining_values) == (value, "stays", of_other_names)
 
     wait_until(arrives)
     assert all(arrives() for _ in range(10))
@@ -99,12 +99,12 @@ def test_the_secret_is_in_no_answer_audit_event_log_file_or_dump(
     holdfast: Holdfast, backend: Backend, api: PublishedApi
 ):
     assert secure(holdfast, api, backend.url(), api_key("other")).is_success
-    changed = secure(holdfast, api, backend.url(), basic())
+    response = secure(holdfast, api, backend.url(), basic())
     wait_for(holdfast, api, "authorization", BASIC)
-    described = holdfast.rest.get(f"/apis/{api.id}")
-    security = described.json()["endpointConfig"]["endpoint_security"]
+    response = holdfast.rest.get(f"/apis/{api.id}")
+    security = response.json()["endpointConfig"]["endpoint_security"]
     assert security == {"production": {"enabled": True, "type": "BASIC", "username": "shop", "password": ""}}
-    assert described.json()["endpointSecurity"] == {"type": "BASIC", "username": "shop", "password": ""}
+    assert response.json()["endpointSecurity"] == {"type": "BASIC", "username": "shop", "password": ""}
     audit = holdfast.rest.get("/audit-events", params={"limit": 20})
     assert "secretId" in audit.text
     export = holdfast.rest.get("/apis/export", params={"apiId": api.id})
@@ -113,7 +113,7 @@ def test_the_secret_is_in_no_answer_audit_event_log_file_or_dump(
     with httpx2.Client(transport=transport, base_url="http://admin", timeout=30) as admin:
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "credential/" in dumps[0].text
-    parts = [answer.content for answer in (changed, described, audit, export, *dumps)]
+    parts = [answer.content for answer in (response, response, audit, export, *dumps)]
     parts += read_files(holdfast.data.parent).values()
     for content in parts:
         assert SECRET.encode() not in content
@@ -151,12 +151,12 @@ def test_a_secret_is_sent_over_http_only_if_the_api_allows_it(holdfast: Holdfast
     with Backend(None) as plain:
         config = {f"{field}_endpoints": {"url": plain.url()}, "endpoint_security": {field: basic()}}
         body = {"name": f"plain-{field}", "context": f"/plain-{field}", "version": "1", "endpointConfig": config}
-        refused = holdfast.rest.post("/apis", json=body)
-        assert refused.status_code == 400
-        assert f"endpointConfig.endpoint_security.{field}.allowUnencrypted" in refused.text
+        response = holdfast.rest.post("/apis", json=body)
+        assert response.status_code == 400
+        assert f"endpointConfig.endpoint_security.{field}.allowUnencrypted" in response.text
         config["endpoint_security"] = {field: basic(allowUnencrypted=True)}
-        made = holdfast.rest.post("/apis", json=body)
-        api = PublishedApi(made.json()["id"], body["name"], f"/{body['name']}/1")
+        response = holdfast.rest.post("/apis", json=body)
+        api = PublishedApi(response.json()["id"], body["name"], f"/{body['name']}/1")
         holdfast.change_lifecycle(api, "Publish")
         sandbox = field == "sandbox"
         wait_until(lambda: holdfast.answers(api, sandbox=sandbox))
@@ -167,11 +167,11 @@ def test_rotating_the_secret_fails_no_request(holdfast: Holdfast, backend: Backe
     assert secure(holdfast, api, backend.url(), api_key("old")).is_success
     wait_for(holdfast, api, "x-api-key", "old")
     answers: list[httpx2.Response] = []
-    ended = threading.Event()
+    end = threading.Event()
 
     def call() -> None:
         with holdfast.caller() as busy:
-            while not ended.is_set():
+            while not end.is_set():
                 answers.append(busy.get(api.path))
 
     thread = threading.Thread(target=call)
@@ -179,11 +179,11 @@ def test_rotating_the_secret_fails_no_request(holdfast: Holdfast, backend: Backe
     for value in ("new", "newer", "newest"):
         assert secure(holdfast, api, backend.url(), api_key(value)).is_success
         wait_for(holdfast, api, "x-api-key", value)
-    ended.set()
+    end.set()
     thread.join()
-    assert {each.status_code for each in answers} == {200}
+    assert {response.status_code for response in answers} == {200}
     # Enforced everywhere means that no gateway uses the old one: the order never reverses.
-    order = list(dict.fromkeys(each.json()["headers"]["x-api-key"] for each in answers))
+    order = list(dict.fromkeys(response.json()["headers"]["x-api-key"] for response in answers))
     assert order == [value for value in ("old", "new", "newer", "newest") if value in order]
 
 
@@ -196,23 +196,23 @@ def test_requests_over_http2_carry_the_credential(holdfast: Holdfast):
 
 
 def test_retries_carry_it_once_and_redirects_are_left_to_the_caller(holdfast: Holdfast, backend: Backend):
-    dropped: list[str] = []
+    lines: list[str] = []
 
     def drop_first_then_redirect(connection: socket.socket, message: Message) -> None:
-        if "/again" in message.line and not dropped:
-            dropped.append(message.line)
+        if "/again" in message.line and not lines:
+            lines.append(message.line)
             raise EOFError
         answer(f"Location: {backend.url()}", status="302 Found")(connection, message)
 
-    with ScriptedBackend(drop_first_then_redirect, SERVER) as scripted:
-        api = holdfast.publish_trusted_api(scripted.url, SERVER.pem)
-        assert secure(holdfast, api, scripted.url, basic()).is_success
-        wait_until(lambda: holdfast.call(api.path) and scripted.requests[-1].all("authorization") == [BASIC])
-        before, count = backend.requests, len(scripted.requests)
-        repeated = [("Authorization", "one"), ("authorization", "two")]
-        assert holdfast.call(f"{api.path}/again", headers=repeated).status_code == 302
-        assert [each.all("authorization") for each in scripted.requests[count:]] == [[BASIC], [BASIC]]
-        assert (len(dropped), backend.requests) == (1, before)
+    with ScriptedBackend(drop_first_then_redirect, SERVER) as site:
+        api = holdfast.publish_trusted_api(site.url, SERVER.pem)
+        assert secure(holdfast, api, site.url, basic()).is_success
+        wait_until(lambda: holdfast.call(api.path) and site.requests[-1].all("authorization") == [BASIC])
+        before, count = backend.requests, len(site.requests)
+        fields = [("Authorization", "one"), ("authorization", "two")]
+        assert holdfast.call(f"{api.path}/again", headers=fields).status_code == 302
+        assert [request.all("authorization") for request in site.requests[count:]] == [[BASIC], [BASIC]]
+        assert (len(lines), backend.requests) == (1, before)
 
 
 @pytest.mark.parametrize("protocol", ["auto", "http2"])
@@ -251,14 +251,14 @@ def test_traces_are_refused_and_only_preflights_that_backends_answer_carry_the_c
     wait_for(holdfast, api, "authorization", BASIC)
     # A backend's response to TRACE is the request that it got, so the caller would learn the credential.
     for method in ("TRACE", "trace"):
-        refused = holdfast.call(api.path, method)
-        assert (refused.status_code, refused.json()["code"]) == (501, "method_not_supported")
+        response = holdfast.call(api.path, method)
+        assert (response.status_code, response.json()["code"]) == (501, "method_not_supported")
     preflight = {"origin": "https://shop.test", "access-control-request-method": "PUT"}
     # Without a policy, the backend answers, which may require the credential.
     assert holdfast.call(api.path, "OPTIONS", headers=preflight).json()["headers"]["authorization"] == BASIC
     policy = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
-    changed = holdfast.rest.put(f"/apis/{api.id}", json={"corsConfiguration": policy})
-    assert changed.is_success, changed.text
+    response = holdfast.rest.put(f"/apis/{api.id}", json={"corsConfiguration": policy})
+    assert response.is_success, response.text
     wait_until(lambda: holdfast.call(api.path, "OPTIONS", headers=preflight).content == b"")
     before = backend.requests
     for origin in ("https://shop.test", "https://evil.test"):
@@ -274,14 +274,14 @@ def test_each_member_gets_the_credential_and_a_retry_takes_it_to_another_one(hol
         body = {"endpointConfig": config}
         assert holdfast.rest.put(f"/apis/{api.id}", json=body).is_success
         holdfast.import_certificate(other.url(), SERVER.pem)
-        wait_until(lambda: seen(holdfast, api).get("authorization") == BASIC and other.requests > 0)
-    assert {seen(holdfast, api)["authorization"] for _ in range(4)} == {BASIC}
+        wait_until(lambda: call_and_see(holdfast, api).get("authorization") == BASIC and other.requests > 0)
+    assert {call_and_see(holdfast, api)["authorization"] for _ in range(4)} == {BASIC}
     # A stored secret isn't sent to a new member.
     with Backend(SERVER) as stranger:
         config["production_endpoints"].append({"url": stranger.url()})
         config["endpoint_security"] = {"production": basic("")}
-        refused = holdfast.rest.put(f"/apis/{api.id}", json=body)
-        assert (refused.status_code, "Enter the secret again" in refused.text) == (400, True)
+        response = holdfast.rest.put(f"/apis/{api.id}", json=body)
+        assert (response.status_code, "Enter the secret again" in response.text) == (400, True)
 
 
 def test_the_credential_is_not_sent_while_verification_is_off(holdfast: Holdfast, backend: Backend, api: PublishedApi):
@@ -290,14 +290,14 @@ def test_the_credential_is_not_sent_while_verification_is_off(holdfast: Holdfast
     where = {"endpoint": backend.url()}
     until = datetime.now(UTC) + timedelta(hours=1)
     body = {"reason": "The backend is being moved.", "until": until.isoformat()}
-    granted = holdfast.rest.put("/endpoints/trust-exception", params=where, json=body)
-    assert granted.is_success, granted.text
+    response = holdfast.rest.put("/endpoints/trust-exception", params=where, json=body)
+    assert response.is_success, response.text
     wait_until(lambda: not holdfast.call(api.path).is_success)
     assert refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed"
 
     def is_explained() -> bool:
         assert refusal(holdfast.call(api.path)) == "503 backend_sign_in_failed"
-        return [each["code"] for each in failures(holdfast, api)] == ["sign_in_failed"]
+        return [failure["code"] for failure in failures(holdfast, api)] == ["sign_in_failed"]
 
     wait_until(is_explained)
     assert holdfast.rest.delete("/endpoints/trust-exception", params=where).is_success

@@ -21,15 +21,15 @@ def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
         url = https.replace("https:", "wss:")
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(InvalidStatus) as error:
             connect(target, open_timeout=30)
-        assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+        assert json.loads(error.value.response.body)["code"] == "backend_not_trusted"
         alias = holdfast.import_certificate(f"{https}/other", PRESENTED.pem)
         with connect(target, open_timeout=30) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=20) == "/base/chat?room=1 hello"
-        used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
-        assert used["count"] == 1
+        body = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
+        assert body["count"] == 1
 
 
 def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
@@ -48,13 +48,13 @@ def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
                 websocket.recv(timeout=20)  # ends, because neither side sends anything
         plain = holdfast.call(api.path)
         assert refusal(plain) == "400 websocket_required"
-        found = f"/failures/{plain.headers['x-request-id']}"
-        wait_until(lambda: holdfast.rest.get(found).json().get("code") == "websocket_required")
+        path = f"/failures/{plain.headers['x-request-id']}"
+        wait_until(lambda: holdfast.rest.get(path).json().get("code") == "websocket_required")
         assert holdfast.rest.get("/failures", params={"apiId": api.id}).json()["list"] == []
 
 
 @pytest.mark.parametrize(
-    ("called", "received"),
+    ("target", "received"),
     [
         ("", "/base?key=se%20cret&v=1"),
         ("/x", "/base/x?key=se%20cret&v=1"),
@@ -64,21 +64,21 @@ def test_a_websocket_api_as_wso2_describes_it_is_served(holdfast: Holdfast):
     ],
 )
 def test_the_query_of_an_endpoint_is_added_and_cannot_be_overridden(
-    queried: tuple[Holdfast, str], called: str, received: str
+    api_with_query: tuple[Holdfast, str], target: str, received: str
 ):
-    holdfast, path = queried
-    assert holdfast.call(path + called).json()["path"] == received
+    holdfast, path = api_with_query
+    assert holdfast.call(path + target).json()["path"] == received
 
 
 @pytest.fixture(scope="module")
-def queried(holdfast: Holdfast) -> Iterator[tuple[Holdfast, str]]:
+def api_with_query(holdfast: Holdfast) -> Iterator[tuple[Holdfast, str]]:
     """A Holdfast and the path of an API whose endpoint has a query."""
     with Backend(None) as backend:
         api = holdfast.publish_api(f"{backend.url('/base')}?key=se%20cret&v=1")
         yield holdfast, api.path
-        said = holdfast.rest.get("/audit-events", params={"limit": 100}).text
-        assert "key=***" in said
-        assert "20cret" not in said
+        text = holdfast.rest.get("/audit-events", params={"limit": 100}).text
+        assert "key=***" in text
+        assert "20cret" not in text
         assert all("20cret" not in line for line in map(str, holdfast.log_lines()))
 
 
@@ -92,8 +92,8 @@ def test_a_websocket_gets_the_query_of_its_endpoint(holdfast: Holdfast):
 
 def test_a_check_asks_for_the_whole_url(holdfast: Holdfast):
     with ScriptedBackend(answer(body=b"")) as backend:
-        said = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{backend.url}/base/?key=1"})
-        assert said.json()["statusCode"] == 200
+        response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{backend.url}/base/?key=1"})
+        assert response.json()["statusCode"] == 200
         assert backend.requests[0].line == "HEAD /base/?key=1 HTTP/1.1"
 
 

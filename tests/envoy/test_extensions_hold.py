@@ -51,24 +51,24 @@ def below(ca: Issued) -> tuple[Issued, list[Issued]]:
 CASES = {
     **{f"damaged {oid}": below(add_extension(issue(ca=True), oid, b"damaged")) for oid in DAMAGED},
     **{
-        f"name constraints {each}": below(add_extension(issue(ca=True), NAME_CONSTRAINTS, bytes.fromhex(each)))
-        for each in MALFORMED
+        f"name constraints {value}": below(add_extension(issue(ca=True), NAME_CONSTRAINTS, bytes.fromhex(value)))
+        for value in MALFORMED
     },
     **{f"critical {oid}, leaf only": (leaf, [leaf]) for oid, leaf in CRITICAL.items()},
     **{f"critical {oid}, with its issuer": (leaf, [leaf, ROOT]) for oid, leaf in CRITICAL.items()},
-    "described curve": (described := describe_curve(issue(V4)), [described]),
+    "described curve": (curve_leaf := describe_curve(issue(V4)), [curve_leaf]),
 }
 
 
 def test_envoy_rejects_what_has_an_error_and_nothing_else(tmp_path: Path):
-    errors = {name: "error" in judge(*imported, host=V4).values() for name, (_, imported) in CASES.items()}
+    errors = {name: "error" in judge(*anchors, host=V4).values() for name, (_, anchors) in CASES.items()}
     expected = {name: 503 if is_error else 200 for name, is_error in errors.items()}
     assert [expected[f"damaged {oid}"] == 503 for oid in DAMAGED] == list(DAMAGED.values())
-    assert [expected[f"name constraints {each}"] == 200 for each in MALFORMED] == list(MALFORMED.values())
+    assert [expected[f"name constraints {value}"] == 200 for value in MALFORMED] == list(MALFORMED.values())
     with ExitStack() as stack:
         clusters: dict[str, Any] = {}
-        for number, (presented, imported) in enumerate(CASES.values()):
-            port = stack.enter_context(Backend(presented)).port
-            clusters[str(number)] = cluster(str(number), port, b"".join(each.pem for each in imported))
+        for number, (identity, anchors) in enumerate(CASES.values()):
+            port = stack.enter_context(Backend(identity)).port
+            clusters[str(number)] = cluster(str(number), port, b"".join(anchor.pem for anchor in anchors))
         statuses = statuses_of(clusters, tmp_path)
     assert dict(zip(CASES, statuses.values(), strict=True)) == expected

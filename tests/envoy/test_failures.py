@@ -59,50 +59,50 @@ pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
 SERVER, CLIENT_CA = issue(HOST), issue(ca=True, common_name="client CA")
 STRANGER = issue(common_name="stranger", by=issue(ca=True, common_name="another client CA"))
-Told = dict[str, object]
-Failing = Callable[[Holdfast], Told]
+Report = dict[str, object]
+Failing = Callable[[Holdfast], Report]
 
 
 def failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, object]:
     """Call until the failure is reported; requests that began before a change was enforced don't count."""
-    called = set()
+    request_ids = set()
 
-    def told() -> dict[str, object] | None:
-        called.add(holdfast.call(api.path).json()["request_id"])
-        found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-        return next((each for each in found if each["requestId"] in called), None)
+    def find_failure() -> dict[str, object] | None:
+        request_ids.add(holdfast.call(api.path).json()["request_id"])
+        entries = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return next((entry for entry in entries if entry["requestId"] in request_ids), None)
 
-    found = wait_until(told)
-    assert found
-    return found
+    result = wait_until(find_failure)
+    assert result
+    return result
 
 
 def of_backend(
     holdfast: Holdfast,
-    presented: Issued | None,
-    trusted: Issued | None,
+    identity: Issued | None,
+    anchor: Issued | None,
     tls: ssl.SSLContext | None = None,
     client: Issued | None = None,
     code: str = "",
     **settings: object,
 ) -> dict[str, object]:
     """Return the failure of a backend, waiting for *code* if given, because some causes need a probe."""
-    with Backend(presented, tls=tls) as backend:
+    with Backend(identity, tls=tls) as backend:
         url = backend.url().replace("http:", "https:")
         api = holdfast.publish_api(url)
-        if trusted:
-            holdfast.import_certificate(url, trusted.pem)
-        with decided(holdfast, url, client, settings):
-            found = failure(holdfast, api)
+        if anchor:
+            holdfast.import_certificate(url, anchor.pem)
+        with decide(holdfast, url, client, settings):
+            result = failure(holdfast, api)
             if code:
-                found = wait_until(lambda: (last := failure(holdfast, api))["code"] == code and last)
-        assert (found["environment"], found["gateway"]) == ("production", "local")
-        assert found["upstream"] == f"{HOST}:{backend.port}"
-        return found
+                result = wait_until(lambda: (last := failure(holdfast, api))["code"] == code and last)
+        assert (result["environment"], result["gateway"]) == ("production", "local")
+        assert result["upstream"] == f"{HOST}:{backend.port}"
+        return result
 
 
 @contextlib.contextmanager
-def decided(holdfast: Holdfast, url: str, client: Issued | None, settings: dict[str, object]) -> Iterator[None]:
+def decide(holdfast: Holdfast, url: str, client: Issued | None, settings: dict[str, object]) -> Iterator[None]:
     """Decide until the block ends: the next backend may get the same port, and with it the same origin."""
     if client:
         holdfast.present(url, client.chain_pem + client.key_pem)
@@ -117,25 +117,25 @@ def decided(holdfast: Holdfast, url: str, client: Issued | None, settings: dict[
             holdfast.decide(url)
 
 
-def assert_explained(found: dict[str, object], code: str) -> None:
+def assert_explained(result: dict[str, object], code: str) -> None:
     """Check that a failure has this code, and what is said about it."""
     expected = EXPLANATIONS[Cause(code)]
-    assert found["code"] == code, found
-    assert str(found["message"]).startswith(expected.sentence)
-    if found["examinedTime"] is None:  # what the backend presents says more precisely what helps
-        assert (found["remedy"], found["action"]) == (expected.remedy, expected.action)
+    assert result["code"] == code, result
+    assert str(result["message"]).startswith(expected.sentence)
+    if result["examinedTime"] is None:  # what the backend presents says more precisely what helps
+        assert (result["remedy"], result["action"]) == (expected.remedy, expected.action)
 
 
-def silent(holdfast: Holdfast) -> Told:
+def silent(holdfast: Holdfast) -> Report:
     with silent_backend() as url:
         api = holdfast.create_api(url)
         holdfast.change_lifecycle(api, "Publish")
         holdfast.import_certificate(url, issue(HOST).pem)
         holdfast.wait_until_served(api)
         request_id = holdfast.call(api.path).json()["request_id"]  # after 5 seconds, the time limit for connections
-        (found,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
-        assert found["requestId"] == request_id
-        return dict(found)
+        (entry,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
+        assert entry["requestId"] == request_id
+        return dict(entry)
 
 
 def asking(version: TLSVersion) -> ssl.SSLContext:
@@ -143,40 +143,40 @@ def asking(version: TLSVersion) -> ssl.SSLContext:
     return ask_clients(speak_only(server_context(SERVER), version), CLIENT_CA)
 
 
-def chain(presented: Issued, trusted: Issued | None) -> Failing:
-    return lambda holdfast: of_backend(holdfast, presented, trusted)
+def chain(identity: Issued, anchor: Issued | None) -> Failing:
+    return lambda holdfast: of_backend(holdfast, identity, anchor)
 
 
-def weak_cipher(holdfast: Holdfast) -> Told:
-    presented = issue(HOST, key=rsa_key())
-    tls = speak_only(server_context(presented), TLSVersion.TLSv1_2, "AES128-GCM-SHA256")
-    return of_backend(holdfast, presented, presented, tls)
+def weak_cipher(holdfast: Holdfast) -> Report:
+    identity = issue(HOST, key=rsa_key())
+    tls = speak_only(server_context(identity), TLSVersion.TLSv1_2, "AES128-GCM-SHA256")
+    return of_backend(holdfast, identity, identity, tls)
 
 
-def pinned(holdfast: Holdfast) -> Told:
+def pin(holdfast: Holdfast) -> Report:
     fingerprint = read_certificate(issue(HOST).der).fingerprint
     return of_backend(holdfast, SERVER, SERVER, certificatePins=[fingerprint])
 
 
-def with_crl(holdfast: Holdfast, crl: Callable[[Issued, Issued], bytes]) -> Told:
+def with_crl(holdfast: Holdfast, crl: Callable[[Issued, Issued], bytes]) -> Report:
     root = issue(ca=True)
-    presented = issue(HOST, by=root)
-    return of_backend(holdfast, presented, root, crls=crl(root, presented).decode())
+    identity = issue(HOST, by=root)
+    return of_backend(holdfast, identity, root, crls=crl(root, identity).decode())
 
 
 def at(where: Callable[[], AbstractContextManager[str]]) -> Failing:
-    def call(holdfast: Holdfast) -> Told:
+    def call(holdfast: Holdfast) -> Report:
         with where() as url:
             return failure(holdfast, holdfast.publish_api(url))
 
     return call
 
 
-def nameless(holdfast: Holdfast) -> Told:
+def nameless(holdfast: Holdfast) -> Report:
     return failure(holdfast, holdfast.publish_api("https://nobody-has-this-name.invalid"))
 
 
-def unrecognizing(holdfast: Holdfast) -> Told:
+def unrecognizing(holdfast: Holdfast) -> Report:
     tls = server_context(SERVER)
     tls.sni_callback = lambda *_: ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     return of_backend(holdfast, SERVER, SERVER, tls, sni="unknown.test")
@@ -193,7 +193,7 @@ def producers() -> dict[Cause, Failing]:
     no_name, other = issue(common_name=HOST), issue("other.test")
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
     forgetful = issue(HOST, by=issue(ca=True, by=root, common_name="not sent")).alone
-    old, rejected = TLSVersion.TLSv1_1, Cause.CLIENT_CERTIFICATE_REJECTED
+    old, rejection = TLSVersion.TLSv1_1, Cause.CLIENT_CERTIFICATE_REJECTED
     return {
         Cause.EXPIRED: chain(issue(HOST, by=root, start=-9 * DAY, end=-2 * DAY), root),
         Cause.NOT_YET_VALID: chain(issue(HOST, by=root, start=2 * DAY), root),
@@ -202,7 +202,7 @@ def producers() -> dict[Cause, Failing]:
         Cause.SELF_SIGNED_NOT_TRUSTED: chain(issue(HOST), None),
         Cause.UNKNOWN_ISSUER: chain(issue(HOST, by=root).followed_by(root), issue(ca=True, common_name="another CA")),
         Cause.CHAIN_INCOMPLETE: lambda holdfast: of_backend(holdfast, forgetful, root, code="chain_incomplete"),
-        Cause.PIN_MISMATCH: pinned,
+        Cause.PIN_MISMATCH: pin,
         Cause.REVOKED: lambda holdfast: with_crl(holdfast, revoke),
         Cause.CRL_STALE: lambda holdfast: with_crl(holdfast, lambda *_: revoke(issue(ca=True))),
         Cause.WEAK_SIGNATURE: chain(alter(issue(HOST, by=rsa_root), rsa_root, MD5_WITH_RSA), rsa_root),
@@ -216,7 +216,7 @@ def producers() -> dict[Cause, Failing]:
         Cause.TLS_VERSION_MISMATCH: lambda it: of_backend(it, SERVER, SERVER, speak_only(server_context(SERVER), old)),
         Cause.CIPHER_MISMATCH: weak_cipher,
         Cause.CLIENT_CERTIFICATE_REQUIRED: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2)),
-        rejected: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2), client=STRANGER),
+        rejection: lambda it: of_backend(it, SERVER, SERVER, asking(TLSVersion.TLSv1_2), client=STRANGER),
         Cause.NOT_TLS: lambda holdfast: of_backend(holdfast, None, None),
         Cause.CONNECTION_REFUSED: at(closed_port),
         Cause.DNS_FAILURE: nameless,
@@ -268,22 +268,22 @@ def test_a_certificate_only_for_clients_has_a_wrong_usage(holdfast: Holdfast):
 def test_a_ca_of_the_same_name_with_another_key_is_an_unknown_issuer(holdfast: Holdfast):
     for identified in (True, False):
         root, namesake = (issue(ca=True, common_name="Root", identified=identified) for _ in range(2))
-        presented = issue(HOST, by=root, identified=identified)
-        assert_explained(of_backend(holdfast, presented, namesake), "unknown_issuer")
+        identity = issue(HOST, by=root, identified=identified)
+        assert_explained(of_backend(holdfast, identity, namesake), "unknown_issuer")
 
 
 @pytest.mark.parametrize("version", [TLSVersion.TLSv1, TLSVersion.TLSv1_1])
 def test_a_backend_that_speaks_only_old_tls_has_its_code(holdfast: Holdfast, version: TLSVersion):
-    presented = issue(HOST)
-    tls = speak_only(server_context(presented), version)
-    assert_explained(of_backend(holdfast, presented, presented, tls), "tls_version_mismatch")
+    identity = issue(HOST)
+    tls = speak_only(server_context(identity), version)
+    assert_explained(of_backend(holdfast, identity, identity, tls), "tls_version_mismatch")
 
 
 @pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA"])
 def test_a_backend_that_speaks_only_old_ciphers_has_its_code(holdfast: Holdfast, cipher: str):
-    presented = issue(HOST, key=rsa_key())
-    tls = speak_only(server_context(presented), TLSVersion.TLSv1_2, cipher)
-    assert_explained(of_backend(holdfast, presented, presented, tls), "cipher_mismatch")
+    identity = issue(HOST, key=rsa_key())
+    tls = speak_only(server_context(identity), TLSVersion.TLSv1_2, cipher)
+    assert_explained(of_backend(holdfast, identity, identity, tls), "cipher_mismatch")
 
 
 @pytest.mark.parametrize("version", [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
@@ -301,15 +301,15 @@ def test_alerts_about_client_certificates_have_their_codes(
 
 def test_an_alert_that_says_little_is_read_by_whether_a_client_certificate_was_presented(holdfast: Holdfast):
     tomorrow = issue(common_name="tomorrow's", by=CLIENT_CA, start=DAY, end=9 * DAY)
-    found = of_backend(holdfast, SERVER, SERVER, asking(TLSVersion.TLSv1_2), tomorrow)
-    assert "BAD_CERTIFICATE" in str(found["reason"])
-    assert_explained(found, "client_certificate_rejected")
+    result = of_backend(holdfast, SERVER, SERVER, asking(TLSVersion.TLSv1_2), tomorrow)
+    assert "BAD_CERTIFICATE" in str(result["reason"])
+    assert_explained(result, "client_certificate_rejected")
 
 
 def test_reset_and_refused_connections_are_distinguished(holdfast: Holdfast):
     with resetting_backend() as url:
-        found = failure(holdfast, holdfast.publish_api(url))
-    assert_explained(found, "closed_before_response")
+        result = failure(holdfast, holdfast.publish_api(url))
+    assert_explained(result, "closed_before_response")
 
 
 @pytest.mark.parametrize("missing", ["of the root", "for the issuer"])
@@ -317,8 +317,8 @@ def test_a_crl_that_is_missing_is_one_that_is_stale(holdfast: Holdfast, missing:
     root = issue(ca=True)
     intermediate = issue(by=root, ca=True, common_name="intermediate")
     crl = revoke(intermediate if missing == "of the root" else root).decode()
-    found = of_backend(holdfast, issue(HOST, by=intermediate), root, crls=crl)
-    assert_explained(found, "crl_stale")
+    result = of_backend(holdfast, issue(HOST, by=intermediate), root, crls=crl)
+    assert_explained(result, "crl_stale")
 
 
 def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast):
@@ -329,16 +329,16 @@ def test_a_pinned_key_that_is_not_the_backends_is_a_wrong_pin(holdfast: Holdfast
 def test_a_gateway_without_the_trust_of_an_endpoint_is_reported(tmp_path: Path):
     """Holdfast never sends a cluster without its secret, so this test sends only the cluster."""
     with silent_backend() as url:
-        found = asyncio.run(failure_at_edge(tmp_path, url, keep))
-    assert (found.cause, found.latest.gateway) == (Cause.TRUST_NOT_READY, "edge")
+        result = asyncio.run(failure_at_edge(tmp_path, url, keep))
+    assert (result.cause, result.latest.gateway) == (Cause.TRUST_NOT_READY, "edge")
 
 
 def test_a_gateway_that_is_still_resolving_a_backend_is_reported(tmp_path: Path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind((HOST, 0))
         ask = partial(ask_at, silent.getsockname()[1])
-        found = asyncio.run(failure_at_edge(tmp_path, "https://slow.test", ask, running=True))
-    assert (found.cause, found.latest.gateway) == (Cause.BACKEND_NOT_READY, "edge")
+        result = asyncio.run(failure_at_edge(tmp_path, "https://slow.test", ask, running=True))
+    assert (result.cause, result.latest.gateway) == (Cause.BACKEND_NOT_READY, "edge")
 
 
 def keep(cluster: Resource) -> Resource:
@@ -348,11 +348,11 @@ def keep(cluster: Resource) -> Resource:
 
 def ask_at(port: int, cluster: Resource) -> Resource:
     """Let a cluster ask another DNS server, at *port* of this machine."""
-    made, resolver = Cluster.FromString(cluster.body), CaresDnsResolverConfig()
-    made.typed_dns_resolver_config.typed_config.Unpack(resolver)
+    new_cluster, resolver = Cluster.FromString(cluster.body), CaresDnsResolverConfig()
+    new_cluster.typed_dns_resolver_config.typed_config.Unpack(resolver)
     resolver.resolvers.add().socket_address.CopyFrom(SocketAddress(address=HOST, port_value=port))
-    made.typed_dns_resolver_config.typed_config.Pack(resolver)
-    return make_resource(CLUSTER, cluster.name, made)
+    new_cluster.typed_dns_resolver_config.typed_config.Pack(resolver)
+    return make_resource(CLUSTER, cluster.name, new_cluster)
 
 
 async def failure_at_edge(
@@ -365,8 +365,8 @@ async def failure_at_edge(
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
     name = cluster_name(api.organization, api.id, "production")
     routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
-    served = [*(change(each) for each in build_clusters(name, endpoint, trust)), routes]
-    cache.apply([build_listener("production", [(HOST, port)]), *([] if running else served)])
+    resources = [*(change(cluster) for cluster in build_clusters(name, endpoint, trust)), routes]
+    cache.apply([build_listener("production", [(HOST, port)]), *([] if running else resources)])
     with gateway_directory(directory) as own:
         process = EnvoyProcess(find_envoy, "edge", own, directory / "envoy.log", 1000)
         server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", failures.record)
@@ -376,7 +376,7 @@ async def failure_at_edge(
                 while not failures.of(api):
                     with contextlib.suppress(httpx2.TransportError):
                         if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
-                            cache.apply(served)
+                            cache.apply(resources)
                     await asyncio.sleep(0.02)
         finally:
             await process.stop()
@@ -387,28 +387,34 @@ async def failure_at_edge(
 def test_callers_cannot_choose_the_id_that_a_failure_is_found_by(holdfast: Holdfast):
     with closed_port() as url:
         api = holdfast.publish_api(url)
-        given = holdfast.call(api.path, headers={"x-request-id": "chosen"}).json()["request_id"]
-        assert given != "chosen"
-        found = wait_until(lambda: (answer := holdfast.rest.get(f"/failures/{given}")).is_success and answer.json())
-        assert (found["apiId"], found["code"], found["endpoint"]) == (api.id, "connection_refused", url)
+        request_id = holdfast.call(api.path, headers={"x-request-id": "chosen"}).json()["request_id"]
+        assert request_id != "chosen"
+        failed_request = wait_until(
+            lambda: (answer := holdfast.rest.get(f"/failures/{request_id}")).is_success and answer.json()
+        )
+        assert (failed_request["apiId"], failed_request["code"], failed_request["endpoint"]) == (
+            api.id,
+            "connection_refused",
+            url,
+        )
         assert holdfast.rest.get("/failures/chosen").status_code == 404
 
 
 def test_failures_are_forgotten_when_a_change_is_enforced(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
         wait_until(lambda: int(str(failure(holdfast, api)["times"])) > 1)
-        holdfast.import_certificate(backend.url(), presented.pem)
+        holdfast.import_certificate(backend.url(), identity.pem)
         assert holdfast.rest.get(f"/apis/{api.id}/failures").json() == {"count": 0, "list": []}
         assert holdfast.call(api.path).status_code == 200
 
 
 def test_operators_see_the_backends_names_but_callers_do_not(holdfast: Holdfast):
-    presented = issue("other.test")
-    with Backend(presented) as backend:
+    identity = issue("other.test")
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
-        holdfast.import_certificate(backend.url(), presented.pem)
+        holdfast.import_certificate(backend.url(), identity.pem)
         assert "It has dNSName other.test" in str(failure(holdfast, api)["message"])
         answer = holdfast.call(api.path)
         assert refusal(answer) == "503 backend_not_trusted"

@@ -73,15 +73,15 @@ def set_protocol(holdfast: Holdfast, api: str, url: str, protocol: str) -> None:
 
 def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
     """Check that REST and the command line show since when, even after a client sends back what it got."""
-    got = holdfast.rest.get(f"/apis/{api}")
-    since = datetime.fromisoformat(got.json()["endpointConfig"]["production_endpoints"]["http1FallbackSince"])
+    response = holdfast.rest.get(f"/apis/{api}")
+    since = datetime.fromisoformat(response.json()["endpointConfig"]["production_endpoints"]["http1FallbackSince"])
     assert abs(datetime.now(UTC) - since) < timedelta(minutes=5)
-    put = holdfast.rest.put(f"/apis/{api}", json=got.json() | {"description": "new"})
-    assert put.json()["endpointConfig"] == got.json()["endpointConfig"]
+    put = holdfast.rest.put(f"/apis/{api}", json=response.json() | {"description": "new"})
+    assert put.json()["endpointConfig"] == response.json()["endpointConfig"]
     environment = {"HOLDFAST_URL": holdfast.publisher_url, "HOLDFAST_USER": "admin"}
     command = Command(home, HOLDFAST_PASSWORD=holdfast.admin_password, **environment)
-    said = " ".join(command.run("api", "show", api).output.split())
-    assert f"uses HTTP/1.1 since {since:%Y-%m-%d %H:%M} UTC, because the backend rejected HTTP/2" in said
+    output = " ".join(command.run("api", "show", api).output.split())
+    assert f"uses HTTP/1.1 since {since:%Y-%m-%d %H:%M} UTC, because the backend rejected HTTP/2" in output
 
 
 @pytest.mark.parametrize("rejection", ["reset", "goaway", "malformed"])
@@ -90,8 +90,8 @@ def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdf
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert {holdfast.call(api.path, method).status_code for method in ("GET", "POST") for _ in range(5)} == {200}
-        checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
-        assert checked.json()["statusCode"] == 200
+        response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
+        assert response.json()["statusCode"] == 200
 
 
 def test_a_backend_that_fails_once_over_http2_is_not_taken_for_one_that_rejects_it(holdfast: Holdfast):
@@ -99,10 +99,10 @@ def test_a_backend_that_fails_once_over_http2_is_not_taken_for_one_that_rejects_
         backend.rejections = 0
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         backend.rejections = 1
-        checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
-        assert checked.json()["statusCode"] == 201
-        kept = holdfast.rest.get(f"/apis/{api.id}").json()["endpointConfig"]["production_endpoints"]
-        assert "http1FallbackSince" not in kept
+        response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
+        assert response.json()["statusCode"] == 201
+        endpoint = holdfast.rest.get(f"/apis/{api.id}").json()["endpointConfig"]["production_endpoints"]
+        assert "http1FallbackSince" not in endpoint
 
 
 def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_http2_again(
@@ -110,8 +110,8 @@ def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_htt
 ):
     with RejectingBackend("reset") as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
-        assert checked.json()["statusCode"] == 200
+        response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
+        assert response.json()["statusCode"] == 200
         wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert_fallback_is_told(holdfast, api.id, tmp_path)
         backend.mended = True

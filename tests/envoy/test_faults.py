@@ -117,7 +117,7 @@ def test_callers_notice_nothing_and_nothing_acknowledged_is_lost(
     own: Holdfast, api: PublishedApi, fault: Callable[[Holdfast], None]
 ):
     with Backend(PRESENTED) as backend, Backend(PRESENTED) as other:
-        untrusted = own.publish_trusted_api(other.url(), PRESENTED.pem)
+        other_api = own.publish_trusted_api(other.url(), PRESENTED.pem)
         (alias,) = aliases(own, other.url())
         own.publish_api(backend.url())
         with Load(own, api.path, reconnects=True) as load, Rotation(own, backend.url()) as rotation:
@@ -128,13 +128,13 @@ def test_callers_notice_nothing_and_nothing_acknowledged_is_lost(
         assert set(load.answers) == {"200"}
         wait_until(rotation.is_kept, within=SOON)
         assert set(aliases(own, backend.url())) - rotation.uncertain == {rotation.last}
-        wait_until(lambda: not own.call(untrusted.path).is_success)
-        assert [refusal(own.call(untrusted.path)) for _ in range(5)] == [NOT_TRUSTED] * 5
+        wait_until(lambda: not own.call(other_api.path).is_success)
+        assert [refusal(own.call(other_api.path)) for _ in range(5)] == [NOT_TRUSTED] * 5
 
 
 def aliases(own: Holdfast, endpoint: str) -> list[str]:
     answer = own.rest.get("/endpoint-certificates", params={"endpoint": endpoint, "limit": 100}).json()
-    return [each["alias"] for each in answer["certificates"]]
+    return [entry["alias"] for entry in answer["certificates"]]
 
 
 def test_a_killed_envoy_serves_again_soon_with_everything_acknowledged(own: Holdfast, api: PublishedApi):
@@ -163,18 +163,18 @@ def full_disk(pid: int) -> Iterator[None]:
 def test_a_full_disk_of_the_gateway_delays_no_change(own: Holdfast, api: PublishedApi):
     with Backend(PRESENTED) as backend, Load(own, api.path) as load:
         with full_disk(own.agent):
-            added = own.publish_trusted_api(backend.url(), PRESENTED.pem)
-            assert own.call(added.path).status_code == 200
+            new_api = own.publish_trusted_api(backend.url(), PRESENTED.pem)
+            assert own.call(new_api.path).status_code == 200
             (alias,) = aliases(own, backend.url())
             own.delete_certificate(alias)
-            wait_until(lambda: not own.call(added.path).is_success)
+            wait_until(lambda: not own.call(new_api.path).is_success)
             agent = own.agent
             os.kill(agent, signal.SIGKILL)
             wait_until(lambda: not is_running(agent))
         wait_until(own.has_agent, within=SOON)
         own.import_certificate(backend.url(), PRESENTED.pem)
         # Rarely, the first call still gets "backend_not_trusted": "enforced" was reported a moment too early.
-        wait_until(lambda: own.call(added.path).status_code == 200, within=SOON)
+        wait_until(lambda: own.call(new_api.path).status_code == 200, within=SOON)
     assert set(load.answers) == {"200"}
 
 

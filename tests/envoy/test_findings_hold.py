@@ -39,16 +39,16 @@ EXPIRED = issue(ca=True, common_name="expired", start=-9 * DAY, end=-DAY)
 Case = tuple[Issued, list[Issued]]
 
 
-def itself(presented: Issued) -> Case:
-    return presented, [presented]
+def itself(identity: Issued) -> Case:
+    return identity, [identity]
 
 
-def below(issuer: Issued, *imported: Issued) -> Case:
-    return issue(HOST, by=issuer).alone, [issuer, *imported]
+def below(issuer: Issued, *anchors: Issued) -> Case:
+    return issue(HOST, by=issuer).alone, [issuer, *anchors]
 
 
-def with_issuer(presented: Issued, issuer: Issued = ROOT) -> Case:
-    return presented, [presented, issuer]
+def with_issuer(identity: Issued, issuer: Issued = ROOT) -> Case:
+    return identity, [identity, issuer]
 
 
 def intermediate(ca: bool | None = True, **options: object) -> Issued:
@@ -107,18 +107,18 @@ KINDS: dict[tuple[str, str], Callable[[], Case]] = {
 
 @pytest.mark.parametrize(("code", "severity"), KINDS)
 def test_the_gateway_refuses_errors_and_nothing_else(holdfast: Holdfast, code: str, severity: str):
-    presented, imported = KINDS[code, severity]()
-    assert judge(*imported, host=HOST)[code] == severity
-    assert ("error" in judge(*imported, host=HOST).values()) == (severity == "error")
-    assert is_accepted(holdfast, presented, imported, HOST) == (severity != "error")
+    identity, anchors = KINDS[code, severity]()
+    assert judge(*anchors, host=HOST)[code] == severity
+    assert ("error" in judge(*anchors, host=HOST).values()) == (severity == "error")
+    assert is_accepted(holdfast, identity, anchors, HOST) == (severity != "error")
 
 
 def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Holdfast):
     network = x509.IPAddress(ip_network("127.0.0.0/8"))
     root = issue(ca=True, more=[(x509.NameConstraints([network], None), True)])
-    presented = issue("127.0.0.1", by=root)
+    identity = issue("127.0.0.1", by=root)
     assert judge(root, host="127.0.0.1")["name-constraints"] == "error"
-    assert not is_accepted(holdfast, presented, [root], "127.0.0.1")
+    assert not is_accepted(holdfast, identity, [root], "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -134,26 +134,26 @@ def test_the_gateway_cannot_check_name_constraints_about_addresses(holdfast: Hol
     ],
 )
 def test_the_gateway_matches_wildcards_as_findings_say(holdfast: Holdfast, name: str, matches: bool):
-    presented = issue(name, common_name="backend")
-    assert ("name-mismatch" not in judge(presented, host="foo.b.localhost")) == matches
-    assert is_accepted(holdfast, presented, [presented], "foo.b.localhost") == matches
+    identity = issue(name, common_name="backend")
+    assert ("name-mismatch" not in judge(identity, host="foo.b.localhost")) == matches
+    assert is_accepted(holdfast, identity, [identity], "foo.b.localhost") == matches
 
 
 @pytest.mark.parametrize(("name", "host"), [("*.co.uk", "bank.co.uk"), ("*.github.io", "bank.github.io")])
 def test_the_gateway_knows_no_public_suffixes(holdfast: Holdfast, name: str, host: str):
-    presented = issue(name)
-    with Backend(presented) as backend:
-        path = holdfast.publish_trusted_api(backend.url(), presented.pem).path
+    identity = issue(name)
+    with Backend(identity) as backend:
+        path = holdfast.publish_trusted_api(backend.url(), identity.pem).path
         assert holdfast.call(path).status_code == 503
         holdfast.decide(backend.url(), names=[host])
         assert holdfast.call(path).status_code == 200
 
 
-def is_accepted(holdfast: Holdfast, presented: Issued, imported: list[Issued], host: str) -> bool:
-    """Ask whether the gateway would accept a backend at *host* that presents *presented*, if it trusted *imported*."""
-    with Backend(presented) as backend:
+def is_accepted(holdfast: Holdfast, identity: Issued, anchors: list[Issued], host: str) -> bool:
+    """Ask whether the gateway would accept a backend at *host* that presents *identity*, if it trusted *anchors*."""
+    with Backend(identity) as backend:
         form = {"endpoint": (None, backend.url(host=host))}
-        file = {"certificate": ("backend.crt", b"".join(each.pem for each in imported))}
+        file = {"certificate": ("backend.crt", b"".join(anchor.pem for anchor in anchors))}
         answer = holdfast.rest.post("/endpoints/probe", files=form | file)
         assert answer.status_code == 200, answer.text
         verdict = answer.json()["verdict"]

@@ -99,37 +99,37 @@ def test_a_gateway_waits_for_its_publisher_joins_once_and_joins_again_without_it
     assert node.stop() == 0
     node.start(tmp_path / "first")
     holdfast.start()
-    wait_until(lambda: connected(holdfast), WITHIN)
+    wait_until(lambda: is_connected(holdfast), WITHIN)
     assert node.says(f"Joined {holdfast.publisher_url} as node-1, in the group Default.")
     first = fingerprint(holdfast)
     assert node.stop() == 0
-    wait_until(lambda: not connected(holdfast), WITHIN)
+    wait_until(lambda: not is_connected(holdfast), WITHIN)
 
     # It has joined, so it needs neither the file nor the CA again.
     node.start(tmp_path / "first", HOLDFAST_JOIN_TOKEN_FILE="/nowhere")
-    wait_until(lambda: connected(holdfast), WITHIN)
+    wait_until(lambda: is_connected(holdfast), WITHIN)
     assert fingerprint(holdfast) == first
     assert node.stop() == 0
-    wait_until(lambda: not connected(holdfast), WITHIN)
+    wait_until(lambda: not is_connected(holdfast), WITHIN)
 
     wrong = tmp_path / "wrong"
     wrong.write_text("hfe_" + "e" * 64)
-    lost = tmp_path / "second"
-    assert "rejected the token" in node.fail(lost, HOLDFAST_JOIN_TOKEN_FILE=str(wrong))
-    assert "isn't a join token" in node.fail(lost, HOLDFAST_JOIN_TOKEN_FILE=str(node.ca))
-    assert "can't be verified: self-signed certificate" in node.fail(lost, HOLDFAST_JOIN_CA_FILE="")
-    node.start(lost)
-    wait_until(lambda: connected(holdfast), WITHIN)
+    second = tmp_path / "second"
+    assert "rejected the token" in node.fail(second, HOLDFAST_JOIN_TOKEN_FILE=str(wrong))
+    assert "isn't a join token" in node.fail(second, HOLDFAST_JOIN_TOKEN_FILE=str(node.ca))
+    assert "can't be verified: self-signed certificate" in node.fail(second, HOLDFAST_JOIN_CA_FILE="")
+    node.start(second)
+    wait_until(lambda: is_connected(holdfast), WITHIN)
     assert fingerprint(holdfast) != first
     assert node.stop() == 0
 
     token = tmp_path / "token"
     token.write_text(holdfast.rest.post("/gateways", json={"name": "eu-1"}).raise_for_status().json()["token"])
     node.start(tmp_path / "third", HOLDFAST_JOIN_TOKEN_FILE=str(token), HOLDFAST_JOIN_CA_FILE="")
-    wait_until(lambda: connected(holdfast, "eu-1"), WITHIN)
+    wait_until(lambda: is_connected(holdfast, "eu-1"), WITHIN)
 
 
-def connected(holdfast: Holdfast, name: str = "node-1") -> bool:
+def is_connected(holdfast: Holdfast, name: str = "node-1") -> bool:
     answer = holdfast.rest.get(f"/gateways/{name}")
     return answer.status_code == 200 and bool(answer.json()["connection"]["connectedSince"])
 

@@ -47,8 +47,8 @@ OWN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
     directory = tmp_path_factory.mktemp("forwarding")
     files = write_identity(directory, issue(CALLER, by=GATEWAYS))
-    trusted = {"HOLDFAST_TRUSTED_PROXIES": f"{PROXY}/32, 127.0.0.0/32, {PROXY}, fd00::/8"}
-    with Holdfast(directory, gateway_identity=files, **trusted) as running:
+    proxies = {"HOLDFAST_TRUSTED_PROXIES": f"{PROXY}/32, 127.0.0.0/32, {PROXY}, fd00::/8"}
+    with Holdfast(directory, gateway_identity=files, **proxies) as running:
         yield running
 
 
@@ -68,12 +68,14 @@ def client_of(holdfast: Holdfast, address: str, kind: str) -> httpx2.Client:
     return httpx2.Client(base_url=url, transport=transport, trust_env=False, timeout=30)
 
 
-def seen(holdfast: Holdfast, api: PublishedApi, address: str, kind: str, headers: dict[str, str]) -> dict[str, str]:
+def call_and_see(
+    holdfast: Holdfast, api: PublishedApi, address: str, kind: str, headers: dict[str, str]
+) -> dict[str, str]:
     """Call *api* and return the headers about the caller that its backend sees."""
     with client_of(holdfast, address, kind) as client:
         answer = client.get(f"{api.path}/x", headers=headers).json()
-    others = {"host", "accept", "accept-encoding", "user-agent", "x-request-id", "x-envoy-external-address"}
-    return {name: value for name, value in answer["headers"].items() if name not in others}
+    ordinary = {"host", "accept", "accept-encoding", "user-agent", "x-request-id", "x-envoy-external-address"}
+    return {name: value for name, value in answer["headers"].items() if name not in ordinary}
 
 
 @pytest.mark.parametrize("kind", ["http/1.1", "https/1.1", "https/2"])
@@ -81,7 +83,7 @@ def seen(holdfast: Holdfast, api: PublishedApi, address: str, kind: str, headers
 def test_fields_that_callers_claim_are_replaced(holdfast, api, kind: str, claims: dict[str, str]):
     scheme, _, _ = kind.partition("/")
     port = str(holdfast.tls_address()[1]) if scheme == "https" else holdfast.gateway_url.rpartition(":")[2]
-    assert seen(holdfast, api, CALLER, kind, claims) == {
+    assert call_and_see(holdfast, api, CALLER, kind, claims) == {
         "x-forwarded-for": CALLER,
         "x-forwarded-proto": scheme,
         "x-forwarded-port": port,
@@ -92,19 +94,23 @@ def test_fields_that_callers_claim_are_replaced(holdfast, api, kind: str, claims
 
 @pytest.mark.parametrize("kind", ["http/1.1", "https/2"])
 def test_fields_of_a_trusted_proxy_are_kept_and_extended(holdfast, api, kind: str):
-    got = seen(holdfast, api, PROXY, kind, CLAIMS | UNDERSCORED)
+    fields = call_and_see(holdfast, api, PROXY, kind, CLAIMS | UNDERSCORED)
     own_host = "{}:{}".format(*holdfast.tls_address()) if kind == "https/2" else holdfast.gateway_url.partition("//")[2]
-    forwarded = got.pop("forwarded")
-    assert re.fullmatch(rf'for=203.0.113.9;proto=https, for="{PROXY}:\d+"', forwarded)
-    assert got.pop("x-forwarded-prefix").endswith(api.path)
-    kept = {name.lower(): value for name, value in CLAIMS.items() if name not in {"Forwarded", "X-Forwarded-Prefix"}}
-    assert got == kept | {"x-forwarded-for": f"203.0.113.9,{PROXY}", "x-forwarded-host": f"api.example,{own_host}"}
+    element = fields.pop("forwarded")
+    assert re.fullmatch(rf'for=203.0.113.9;proto=https, for="{PROXY}:\d+"', element)
+    assert fields.pop("x-forwarded-prefix").endswith(api.path)
+    claims = {name.lower(): value for name, value in CLAIMS.items() if name not in {"Forwarded", "X-Forwarded-Prefix"}}
+    assert fields == claims | {"x-forwarded-for": f"203.0.113.9,{PROXY}", "x-forwarded-host": f"api.example,{own_host}"}
 
 
 def test_a_trusted_proxy_that_says_nothing_is_taken_for_the_caller(holdfast, api):
-    got = seen(holdfast, api, PROXY, "http/1.1", {})
-    assert (got["x-forwarded-for"], got["x-forwarded-proto"], got["x-forwarded-prefix"]) == (PROXY, "http", api.path)
-    assert "forwarded" not in got
+    fields = call_and_see(holdfast, api, PROXY, "http/1.1", {})
+    assert (fields["x-forwarded-for"], fields["x-forwarded-proto"], fields["x-forwarded-prefix"]) == (
+        PROXY,
+        "http",
+        api.path,
+    )
+    assert "forwarded" not in fields
 
 
 def exchange(address: tuple[str, int], *lines: str, source: str = CALLER) -> str:
@@ -129,23 +135,23 @@ def gateway(holdfast: Holdfast) -> tuple[str, int]:
 
 
 def test_every_field_of_a_trusted_proxy_is_kept(holdfast):
-    presented = issue(CALLER)
+    identity = issue(CALLER)
     reply = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
     fields = {"x-forwarded-for": "203.0.113.9", "x-forwarded-prefix": "/a", "forwarded": "for=203.0.113.9"}
     again = {"x-forwarded-for": "203.0.113.8", "x-forwarded-prefix": "/b", "forwarded": "for=203.0.113.8"}
     lines = [f"{name}: {value}" for name, value in (*fields.items(), *again.items())]
-    with ListeningBackend(server_context(presented), reply) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    with ListeningBackend(server_context(identity), reply) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         answer = exchange(gateway(holdfast), f"GET {api.path} HTTP/1.1", "Host: x", *lines, source=PROXY)
     assert answer.startswith("HTTP/1.1 204")
     (head,) = filter(None, backend.received)
-    got: dict[str, list[str]] = {}
+    values_by_field: dict[str, list[str]] = {}
     for name, _, value in (line.partition(": ") for line in head.decode().splitlines()):
-        got.setdefault(name, []).extend(re.split(", ?", value))
-    assert got["x-forwarded-for"] == ["203.0.113.9", "203.0.113.8", PROXY]
-    assert got["x-forwarded-prefix"] == ["/a", "/b", api.path]
-    assert got["forwarded"][:2] == ["for=203.0.113.9", "for=203.0.113.8"]
-    assert got["forwarded"][2].startswith(f'for="{PROXY}:')
+        values_by_field.setdefault(name, []).extend(re.split(", ?", value))
+    assert values_by_field["x-forwarded-for"] == ["203.0.113.9", "203.0.113.8", PROXY]
+    assert values_by_field["x-forwarded-prefix"] == ["/a", "/b", api.path]
+    assert values_by_field["forwarded"][:2] == ["for=203.0.113.9", "for=203.0.113.8"]
+    assert values_by_field["forwarded"][2].startswith(f'for="{PROXY}:')
 
 
 @pytest.mark.parametrize("source", [CALLER, PROXY])
@@ -196,11 +202,11 @@ def test_a_failed_sign_in_is_logged_with_the_client_of_a_trusted_proxy(holdfast)
             assert browser.get(f"{REST}/apis", auth=("admin", "no password"), headers=headers).status_code == 401
 
         def line(client=client):
-            failed = [each for each in holdfast.log_lines() if each["event"] == "failed sign-in"]
-            return next((each for each in failed if each["address"] == client), None)
+            entries = [entry for entry in holdfast.log_lines() if entry["event"] == "failed sign-in"]
+            return next((entry for entry in entries if entry["address"] == client), None)
 
-        told = wait_until(line)
-        assert (told["way"], told["reason"], told["user"]) == ("HTTP Basic", "wrong name or password", "admin")
+        entry = wait_until(line)
+        assert (entry["way"], entry["reason"], entry["user"]) == ("HTTP Basic", "wrong name or password", "admin")
     assert "no password" not in holdfast.errors.read_text()
 
 

@@ -25,8 +25,8 @@ def client(name: str, **options: object) -> Issued:
     return issue(common_name=name, by=CA, purpose=CLIENTS_ONLY, **options)  # type: ignore[arg-type]
 
 
-def both(issued: Issued) -> bytes:
-    return issued.chain_pem + issued.key_pem
+def both(identity: Issued) -> bytes:
+    return identity.chain_pem + identity.key_pem
 
 
 @contextmanager
@@ -42,17 +42,17 @@ def mutual(holdfast: Holdfast, *, needed: bool = True) -> Iterator[tuple[Backend
 ENDED = "502 backend_response_invalid"
 
 
-def seen(holdfast: Holdfast, api: PublishedApi) -> str | None:
-    answered = holdfast.call(api.path)
-    assert answered.is_success, answered.text
-    return answered.json()["client"]
+def call_and_see(holdfast: Holdfast, api: PublishedApi) -> str | None:
+    response = holdfast.call(api.path)
+    assert response.is_success, response.text
+    return response.json()["client"]
 
 
 def test_a_backend_that_asks_refuses_without_and_accepts_with_a_client_certificate(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api):
         assert refusal(holdfast.call(api.path)) == ENDED
         holdfast.present(backend.url(), both(client("gateway")))
-        assert seen(holdfast, api) == "gateway"
+        assert call_and_see(holdfast, api) == "gateway"
 
 
 def test_a_certificate_of_another_ca_is_refused_by_the_backend(holdfast: Holdfast):
@@ -65,7 +65,7 @@ def test_a_certificate_of_another_ca_is_refused_by_the_backend(holdfast: Holdfas
 def test_every_supported_key_type_works(holdfast: Holdfast, key: Callable[[], object]):
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), identity_file("geheim", client("kind", key=key())), "geheim")
-        assert seen(holdfast, api) == "kind"
+        assert call_and_see(holdfast, api) == "kind"
 
 
 def test_intermediates_are_sent(holdfast: Holdfast):
@@ -73,7 +73,7 @@ def test_intermediates_are_sent(holdfast: Holdfast):
     own = issue(common_name="deep", by=intermediate)
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), own.key_pem + intermediate.pem + own.pem)
-        assert seen(holdfast, api) == "deep"
+        assert call_and_see(holdfast, api) == "deep"
 
 
 def test_another_certificate_is_presented_over_new_connections_at_once_and_no_request_fails(holdfast: Holdfast):
@@ -81,11 +81,11 @@ def test_another_certificate_is_presented_over_new_connections_at_once_and_no_re
         holdfast.present(backend.url(), both(client("old")))
         assert caller.get(api.path).json()["client"] == "old"
         answers: list[httpx2.Response] = []
-        ended = threading.Event()
+        end = threading.Event()
 
         def call() -> None:
             with holdfast.caller() as busy:
-                while not ended.is_set():
+                while not end.is_set():
                     answers.append(busy.get(api.path))
 
         thread = threading.Thread(target=call)
@@ -95,10 +95,10 @@ def test_another_certificate_is_presented_over_new_connections_at_once_and_no_re
         assert caller.get(api.path).json()["client"] == "new"
         count = len(answers)
         wait_until(lambda: len(answers) > count + 5)
-        ended.set()
+        end.set()
         thread.join()
-        assert {each.status_code for each in answers} == {200}
-        assert [each.json()["client"] for each in answers[count + 1 :]] == ["new"] * len(answers[count + 1 :])
+        assert {response.status_code for response in answers} == {200}
+        assert [response.json()["client"] for response in answers[count + 1 :]] == ["new"] * len(answers[count + 1 :])
 
 
 def test_a_removed_certificate_is_not_presented_on_open_connections(holdfast: Holdfast):
@@ -112,16 +112,16 @@ def test_a_removed_certificate_is_not_presented_on_open_connections(holdfast: Ho
 def test_another_origin_is_never_presented_the_certificate(holdfast: Holdfast):
     with mutual(holdfast) as (mine, api), mutual(holdfast, needed=False) as (other, other_api):
         holdfast.present(mine.url(), both(client("only for mine")))
-        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("only for mine", None)
+        assert (call_and_see(holdfast, api), call_and_see(holdfast, other_api)) == ("only for mine", None)
         holdfast.present(other.url(), both(client("for the other")))
-        assert (seen(holdfast, api), seen(holdfast, other_api)) == ("only for mine", "for the other")
+        assert (call_and_see(holdfast, api), call_and_see(holdfast, other_api)) == ("only for mine", "for the other")
 
 
 def test_all_apis_of_an_origin_present_it(holdfast: Holdfast):
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(client("shared")))
         second = holdfast.publish_api(backend.url("/second"))
-        assert (seen(holdfast, api), seen(holdfast, second)) == ("shared", "shared")
+        assert (call_and_see(holdfast, api), call_and_see(holdfast, second)) == ("shared", "shared")
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048"])
@@ -130,14 +130,14 @@ def test_a_pending_request_keeps_the_current_certificate_until_the_new_one_is_im
         where = {"endpoint": backend.url()}
         holdfast.present(backend.url(), both(client("before")))
         body = {"subject": "holdfast gateway", "dnsNames": ["gateway.test"], "keyType": kind}
-        made = holdfast.rest.post(f"{WHERE}/request", params=where, json=body)
-        assert made.status_code == 201, made.text
-        assert seen(holdfast, api) == "before"
-        answered = answer(made.json()["csr"], CA)
-        files = {"certificate": ("answer.pem", answered.chain_pem + CA.pem)}
+        response = holdfast.rest.post(f"{WHERE}/request", params=where, json=body)
+        assert response.status_code == 201, response.text
+        assert call_and_see(holdfast, api) == "before"
+        identity = answer(response.json()["csr"], CA)
+        files = {"certificate": ("answer.pem", identity.chain_pem + CA.pem)}
         assert holdfast.rest.put(f"{WHERE}/answer", params=where, files=files).is_success
         holdfast.wait_until_client_is_enforced(backend.url())
-        assert seen(holdfast, api) == "holdfast gateway"
+        assert call_and_see(holdfast, api) == "holdfast gateway"
         assert holdfast.rest.get(WHERE, params=where).json()["request"] is None
 
 
@@ -145,32 +145,32 @@ def test_the_key_is_only_at_the_gateway(holdfast: Holdfast):
     own = client("secret keeper")
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(own))
-        assert seen(holdfast, api) == "secret keeper"
+        assert call_and_see(holdfast, api) == "secret keeper"
         pem = own.key_pem.decode().splitlines()[1:-1]
         secrets = [own.key_pem, "".join(pem).encode()[:48], own_bytes(own)]
-        kept = read_files(holdfast.data.parent)
-        assert {holdfast.data / "holdfast.sqlite", holdfast.output} <= kept.keys()
-        assert {file for file, content in kept.items() for secret in secrets if secret in content} == set()
+        files = read_files(holdfast.data.parent)
+        assert {holdfast.data / "holdfast.sqlite", holdfast.output} <= files.keys()
+        assert {file for file, content in files.items() for secret in secrets if secret in content} == set()
 
 
 def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
     own = client("shown without its key")
     with mutual(holdfast) as (backend, api):
         holdfast.present(backend.url(), both(own))
-        assert seen(holdfast, api) == "shown without its key"
+        assert call_and_see(holdfast, api) == "shown without its key"
         (admin,) = holdfast.data.parent.glob("holdfast-*/admin")
         with httpx2.Client(
             transport=httpx2.HTTPTransport(uds=str(admin)), base_url="http://admin", timeout=30
         ) as asking:
-            said = "".join(asking.get(path).text for path in ("/config_dump", "/certs", "/clusters", "/init_dump"))
-        assert own.pem.decode().replace("\n", "\\n") in said
-        assert "PRIVATE KEY" not in said
-        assert own.key_pem.decode().splitlines()[1] not in said
+            dump = "".join(asking.get(path).text for path in ("/config_dump", "/certs", "/clusters", "/init_dump"))
+        assert own.pem.decode().replace("\n", "\\n") in dump
+        assert "PRIVATE KEY" not in dump
+        assert own.key_pem.decode().splitlines()[1] not in dump
 
 
-def own_bytes(issued: Issued) -> bytes:
+def own_bytes(identity: Issued) -> bytes:
     """Return the private number of the key."""
-    return issued.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
+    return identity.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
 
 def test_a_new_sealing_key_keeps_the_presented_certificate_and_a_lost_one_refuses_the_backend(tmp_path):
@@ -182,13 +182,13 @@ def test_a_new_sealing_key_keeps_the_presented_certificate_and_a_lost_one_refuse
         running = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (running.returncode, "Holdfast is already running" in running.stderr) == (1, True)
         holdfast.stop()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout == "Encrypted 1 secret with the new sealing key.\n"
+        process = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert process.stdout == "Encrypted 1 secret with the new sealing key.\n"
         assert (holdfast.data / "sealing-key").read_bytes() not in (b"", key)
         holdfast.start()
         wait_until(lambda: holdfast.answers(api))
         wait_until(lambda: holdfast.call(api.path).is_success)
-        assert seen(holdfast, api) == "kept"
+        assert call_and_see(holdfast, api) == "kept"
         holdfast.stop()
         (holdfast.data / "sealing-key").write_bytes(b64encode(bytes(range(32))))
         holdfast.start()
@@ -200,7 +200,7 @@ def test_a_new_sealing_key_keeps_the_presented_certificate_and_a_lost_one_refuse
         assert enforcement["progress"] == "unusable"
         assert "The gateway identity can't be used" in enforcement["reason"]
         holdfast.present(backend.url(), both(client("again")))
-        assert seen(holdfast, api) == "again"
+        assert call_and_see(holdfast, api) == "again"
         assert "unusable-backends" not in attention(holdfast)
 
 

@@ -31,15 +31,15 @@ def test_a_generated_client_creates_imports_reads_and_deletes(holdfast: Holdfast
     configuration.write_text(CONFIGURATION)
     generate = [GENERATOR / "openapi-python-client", "generate", "--fail-on-warning", "--meta=none"]
     where = [f"--path={description}", f"--config={configuration}", f"--output-path={tmp_path / 'holdfast_client'}"]
-    generated = subprocess.run([*generate, *where], capture_output=True, text=True, check=False)
-    assert generated.returncode == 0, generated.stdout
+    process = subprocess.run([*generate, *where], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
 
-    presented = issue("127.0.0.1")
-    (tmp_path / "backend.pem").write_bytes(presented.pem)
+    identity = issue("127.0.0.1")
+    (tmp_path / "backend.pem").write_bytes(identity.pem)
     (tmp_path / "use.py").write_text(Path(__file__).with_name("generated_client.py").read_text())
     credentials = base64.b64encode(f"admin:{holdfast.admin_password}".encode()).decode()
-    with Backend(presented) as backend:
+    with Backend(identity) as backend:
         arguments = [holdfast.publisher_url, credentials, backend.url(), "backend.pem"]
         command = [GENERATOR / "python", "use.py", *arguments]
-        used = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert used.returncode == 0, used.stderr
+        process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr

@@ -43,51 +43,51 @@ class Orders(grpc.GenericRpcHandler):
         if request == b"missing":
             context.abort(grpc.StatusCode.NOT_FOUND, "no such order")
         if request == b"slow":
-            ended = threading.Event()
-            context.add_callback(ended.set)
-            ended.wait(10)
+            end = threading.Event()
+            context.add_callback(end.set)
+            end.wait(10)
         return request
 
 
 @contextmanager
-def serving(presented: Issued | None) -> Iterator[tuple[Orders, str]]:
+def serving(identity: Issued | None) -> Iterator[tuple[Orders, str]]:
     """Run the service, with TLS if it presents a certificate, and give the URL of its endpoint."""
     orders, server = Orders(), grpc.server(ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers([orders])
-    if presented:
-        credentials = grpc.ssl_server_credentials([(presented.key_pem, presented.chain_pem)])
+    if identity:
+        credentials = grpc.ssl_server_credentials([(identity.key_pem, identity.chain_pem)])
         port = server.add_secure_port(f"{V4}:0", credentials)
     else:
         port = server.add_insecure_port(f"{V4}:0")
     server.start()
     try:
-        yield orders, f"{'https' if presented else 'http'}://{V4}:{port}/{SERVICE}"
+        yield orders, f"{'https' if identity else 'http'}://{V4}:{port}/{SERVICE}"
     finally:
         server.stop(0).wait()
 
 
 @contextmanager
 def channel_to(
-    holdfast: Holdfast, presented: Issued | None, **config: Any
+    holdfast: Holdfast, identity: Issued | None, **config: Any
 ) -> Iterator[tuple[Orders, grpc.Channel, str]]:
     """Publish the service, and give it with a channel to the gateway and the path of its methods."""
-    with serving(presented) as (orders, url):
+    with serving(identity) as (orders, url):
         api = holdfast.create_api(url)
         endpoint = {"url": url, "config": {"protocol": "http2"} | config}
         change = {"endpointConfig": {"production_endpoints": endpoint}}
         holdfast.rest.put(f"/apis/{api.id}", json=change).raise_for_status()
         holdfast.change_lifecycle(api, "Publish")
         wait_until(lambda: holdfast.answers(api))
-        if presented:
-            holdfast.import_certificate(url, presented.pem)
+        if identity:
+            holdfast.import_certificate(url, identity.pem)
         with grpc.insecure_channel(urlsplit(holdfast.gateway_url).netloc) as channel:
             yield orders, channel, api.path
         holdfast.delete_api(api)
 
 
-@pytest.mark.parametrize("presented", [PRESENTED, None], ids=["TLS", "h2c"])
-def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Holdfast, presented: Issued | None):
-    with channel_to(holdfast, presented) as (orders, channel, path):
+@pytest.mark.parametrize("identity", [PRESENTED, None], ids=["TLS", "h2c"])
+def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Holdfast, identity: Issued | None):
+    with channel_to(holdfast, identity) as (orders, channel, path):
         response, call = channel.unary_unary(f"{path}/Get").with_call(b"one", timeout=120)
         assert (response, call.code()) == (b"one", grpc.StatusCode.OK)
         trailers = dict(call.trailing_metadata())
@@ -99,17 +99,17 @@ def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Hold
 
 
 def test_messages_of_a_stream_pass_as_they_come(holdfast: Holdfast):
-    answered = threading.Event()
+    has_answer = threading.Event()
 
     def talk() -> Iterator[bytes]:
         yield b"first"
-        assert answered.wait(60)
+        assert has_answer.wait(60)
         yield b"second"
 
     with channel_to(holdfast, None) as (_, channel, path):
         responses = channel.stream_stream(f"{path}/Chat")(talk())
         assert next(responses) == b"first"
-        answered.set()
+        has_answer.set()
         assert next(responses) == b"second"
 
 
@@ -138,18 +138,20 @@ def test_failures_of_the_gateway_are_grpc_statuses_with_their_code(holdfast: Hol
     with serving(PRESENTED) as (_, url):
         api = holdfast.publish_api(url)
         with grpc.insecure_channel(urlsplit(holdfast.gateway_url).netloc) as channel:
-            with pytest.raises(grpc.RpcError) as rejected:
+            with pytest.raises(grpc.RpcError) as error:
                 channel.unary_unary(f"{api.path}/Get")(b"one")
-            assert rejected.value.code() is grpc.StatusCode.UNAVAILABLE
-            assert json.loads(rejected.value.details())["code"] == "backend_not_trusted"
+            assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert json.loads(error.value.details())["code"] == "backend_not_trusted"
 
 
 def test_a_default_version_is_called_at_the_standard_path_of_its_service(holdfast: Holdfast):
     with serving(None) as (_, url):
         endpoint = {"url": url, "config": {"protocol": "http2"}}
         body = {"name": "Orders", "context": f"/{SERVICE}", "version": "1.0", "isDefaultVersion": True}
-        made = holdfast.rest.post("/apis", json=body | {"endpointConfig": {"production_endpoints": endpoint}}).json()
-        api = PublishedApi(made["id"], "Orders", f"/{SERVICE}/1.0")
+        document = holdfast.rest.post(
+            "/apis", json=body | {"endpointConfig": {"production_endpoints": endpoint}}
+        ).json()
+        api = PublishedApi(document["id"], "Orders", f"/{SERVICE}/1.0")
         holdfast.change_lifecycle(api, "Publish")
         wait_until(lambda: holdfast.answers(api))
         with grpc.insecure_channel(urlsplit(holdfast.gateway_url).netloc) as channel:

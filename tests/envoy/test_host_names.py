@@ -22,20 +22,20 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize(("written", "host"), HOSTS.items())
-def test_a_host_is_the_same_to_traffic_tests_and_checks(holdfast: Holdfast, written: str, host: str):
-    presented = issue(host)
-    with Backend(presented, V6 if host == V6 else V4) as backend:
-        url = f"https://{written}:{backend.port}"
+@pytest.mark.parametrize(("spelling", "host"), HOSTS.items())
+def test_a_host_is_the_same_to_traffic_tests_and_checks(holdfast: Holdfast, spelling: str, host: str):
+    identity = issue(host)
+    with Backend(identity, V6 if host == V6 else V4) as backend:
+        url = f"https://{spelling}:{backend.port}"
         api = holdfast.publish_api(url)
         form = {"endpoint": (None, url)}
         before = holdfast.rest.post("/endpoints/probe", files=form).json()["verdict"]
-        uploaded = form | {"certificate": ("backend.crt", presented.pem)}
-        tested = holdfast.rest.post("/endpoints/probe", files=uploaded).json()
-        holdfast.import_certificate(url, presented.pem)
-        checked = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": url}).json()
-        called = holdfast.call(api.path)
+        upload = form | {"certificate": ("backend.crt", identity.pem)}
+        test = holdfast.rest.post("/endpoints/probe", files=upload).json()
+        holdfast.import_certificate(url, identity.pem)
+        check = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": url}).json()
+        response = holdfast.call(api.path)
     assert (before["accepted"], before["code"]) == (False, "self_signed_not_trusted")
-    assert tested["verdict"]["accepted"], tested
-    assert checked == {"statusCode": 200, "statusMessage": "OK", "error": ""}
-    assert called.status_code == 200
+    assert test["verdict"]["accepted"], test
+    assert check == {"statusCode": 200, "statusMessage": "OK", "error": ""}
+    assert response.status_code == 200

@@ -53,13 +53,13 @@ class Gateway:
         self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
         self.trust(PRESENTED)
         # Before its own routes, those of many APIs, which are larger than one message usually is.
-        others = [build_scoped_routes("production", each, pack_routes(api, "production") * 600) for each in OTHERS]
-        assert min(len(each.body) for each in others) > MAX_RESPONSE_BYTES / 2
-        self.cache.apply([build_listener("production", [(V4, self._port)]), *others, routes])
+        resources = [build_scoped_routes("production", scope, pack_routes(api, "production") * 600) for scope in OTHERS]
+        assert min(len(resource.body) for resource in resources) > MAX_RESPONSE_BYTES / 2
+        self.cache.apply([build_listener("production", [(V4, self._port)]), *resources, routes])
 
-    def trust(self, issued: Issued) -> None:
+    def trust(self, identity: Issued) -> None:
         """Trust only this certificate."""
-        trust = trust_set([read_certificate(issued.der)], self._endpoint.origin.reference)
+        trust = trust_set([read_certificate(identity.der)], self._endpoint.origin.reference)
         self.cache.apply([build_trust_secret(trust), *build_clusters(self._name, self._endpoint, trust)])
 
     def envoys_with_this_trust(self) -> int:
@@ -73,7 +73,7 @@ class Gateway:
         return f"http://{V4}:{self._port}"
 
     @asynccontextmanager
-    async def supervised(self, binary: Path | None = None, drain: float = DRAINS_LONG) -> AsyncIterator[EnvoyProcess]:
+    async def supervise(self, binary: Path | None = None, drain: float = DRAINS_LONG) -> AsyncIterator[EnvoyProcess]:
         """Start its Envoy, and supervise it until the block ends; a predecessor has *drain* seconds for requests."""
         with gateway_directory(self._directory / "gateway") as own:
             log = self._directory / "envoy.log"
@@ -119,7 +119,7 @@ def run(tmp_path: Path, story: Callable[[Gateway], Awaitable[None]]) -> None:
 
 def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised(drain=DRAINS_SHORT) as process:
+        async with gateway.supervise(drain=DRAINS_SHORT) as process:
             first = process.pid
             with Load(gateway, gateway.path, reconnects=True) as load:
                 for _ in range(2):
@@ -144,15 +144,15 @@ def test_an_envoy_that_rejects_the_routes_of_one_scope_serves_all_others(tmp_pat
         scope.route_configuration.virtual_hosts.add(name="same", domains=["*"])
         scope.route_configuration.virtual_hosts.add(name="same", domains=["a.example"])
         gateway.cache.apply([make_resource(ROUTES, "bad", scope)])
-        async with gateway.supervised():
+        async with gateway.supervise():
             (envoy,) = gateway.cache.gateways
             async with asyncio.timeout(40):
                 while envoy.behind:  # noqa: ASYNC110 - it is another process
                     await asyncio.sleep(0.01)
             assert envoy.rejected.keys() == {(ROUTES, "bad")}
             assert all(
-                envoy.has((ROUTES, name), each.version)
-                for name, each in gateway.cache.resources(ROUTES).items()
+                envoy.has((ROUTES, name), resource.version)
+                for name, resource in gateway.cache.resources(ROUTES).items()
                 if name != "bad"
             )
 
@@ -161,7 +161,7 @@ def test_an_envoy_that_rejects_the_routes_of_one_scope_serves_all_others(tmp_pat
 
 def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised() as process, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
+        async with gateway.supervise() as process, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
             first = process.pid
             url = f"{gateway.gateway_url}{gateway.path}/stream"
             async with client.stream("GET", url) as answer:
@@ -182,7 +182,7 @@ def test_a_request_in_flight_finishes_at_the_old_one_which_still_applies_changes
 
 def test_an_envoy_that_is_killed_while_its_predecessor_drains_is_restarted_at_once(tmp_path: Path):
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised() as process:
+        async with gateway.supervise() as process:
             first = process.pid
             await process.replace()
             assert process.pid is not None
@@ -199,7 +199,7 @@ def test_a_successor_that_does_not_become_ready_changes_nothing(tmp_path: Path, 
     binary.symlink_to(find_envoy())
 
     async def story(gateway: Gateway) -> None:
-        async with gateway.supervised(binary) as process:
+        async with gateway.supervise(binary) as process:
             first = process.pid
             with Load(gateway, gateway.path) as load:
                 binary.unlink()

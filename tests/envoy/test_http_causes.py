@@ -74,7 +74,7 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def published(holdfast: Holdfast) -> Iterator[dict[str, PublishedApi]]:
+def misbehaving_apis(holdfast: Holdfast) -> Iterator[dict[str, PublishedApi]]:
     """An API of a misbehaving backend for each way to speak with it."""
     with ExitStack() as stack:
         urls = {
@@ -102,20 +102,20 @@ def test_every_misbehaviour_is_expected():
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_each_misbehaviour_of_a_backend_has_its_code(
-    holdfast: Holdfast, published: dict[str, PublishedApi], kind: str, name: str
+    holdfast: Holdfast, misbehaving_apis: dict[str, PublishedApi], kind: str, name: str
 ):
-    api = published[kind]
+    api = misbehaving_apis[kind]
     expected, cause = (OVER_HTTP2 if kind == "h2" else OVER_HTTP1)[name]
     with holdfast.caller() as client:
         became, request_id = call(client, f"{api.path}/{name}")
     assert became == expected
     if cause is None:
         return
-    found = wait_until(lambda: found_at(holdfast, api, request_id, cause))
-    assert found["code"] == cause, found
-    assert found["reason"]
-    assert found["flags"]
-    assert found["remedy"]
+    failure = wait_until(lambda: found_at(holdfast, api, request_id, cause))
+    assert failure["code"] == cause, failure
+    assert failure["reason"]
+    assert failure["flags"]
+    assert failure["remedy"]
 
 
 def found_at(holdfast: Holdfast, api: PublishedApi, request_id: str, cause: Cause) -> dict[str, Any] | None:
@@ -124,7 +124,7 @@ def found_at(holdfast: Holdfast, api: PublishedApi, request_id: str, cause: Caus
         answer = holdfast.rest.get(f"/failures/{request_id}")
         return answer.json() if answer.is_success else None
     failing = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-    return next((each for each in failing if each["code"] == cause), None)
+    return next((failure for failure in failing if failure["code"] == cause), None)
 
 
 REJECTED = {
@@ -155,10 +155,12 @@ def test_a_request_that_reaches_no_api_is_found_by_its_id(holdfast: Holdfast, re
         answer.begin()
         request_id = answer.headers["x-request-id"]
     assert str(uuid.UUID(request_id)) == request_id
-    found = wait_until(lambda: (asked := holdfast.rest.get(f"/failures/{request_id}")).is_success and asked.json())
-    assert (found["code"], found["apiId"], found["environment"]) == (cause, None, None)
-    assert found["reason"]
-    assert found["remedy"]
+    failure = wait_until(
+        lambda: (response := holdfast.rest.get(f"/failures/{request_id}")).is_success and response.json()
+    )
+    assert (failure["code"], failure["apiId"], failure["environment"]) == (cause, None, None)
+    assert failure["reason"]
+    assert failure["remedy"]
 
 
 def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(holdfast: Holdfast):
@@ -168,14 +170,16 @@ def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(hol
         with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:
             caller.sendall(f"GET {api.path} HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())
             assert backend.is_asked.wait(20)
-        heard = wait_until(lambda: next((each for each in backend.received if each), b""))
-        request_id = heard.lower().partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
-        found = wait_until(lambda: (said := holdfast.rest.get(f"/failures/{request_id}")).is_success and said.json())
-        assert (found["code"], found["apiId"]) == (Cause.CALLER_DISCONNECTED, api.id)
+        request = wait_until(lambda: next((data for data in backend.received if data), b""))
+        request_id = request.lower().partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
+        failure = wait_until(
+            lambda: (response := holdfast.rest.get(f"/failures/{request_id}")).is_success and response.json()
+        )
+        assert (failure["code"], failure["apiId"]) == (Cause.CALLER_DISCONNECTED, api.id)
         assert holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"] == 0
 
 
 def test_failures_caused_by_callers_offer_no_button():
     # An idle timeout, which the endpoint sets, isn't caused by callers only.
-    caused = NOT_OF_BACKENDS - {Cause.WEBSOCKET_IDLE}
-    assert {EXPLANATIONS[cause].action for cause in caused} == {None}
+    causes = NOT_OF_BACKENDS - {Cause.WEBSOCKET_IDLE}
+    assert {EXPLANATIONS[cause].action for cause in causes} == {None}

@@ -16,9 +16,9 @@ HOST = "127.0.0.1"
 
 def test_trust_in_a_ca_imported_for_one_port_is_refused_for_another(holdfast: Holdfast):
     root = issue(ca=True)
-    with Backend(issue(HOST, by=root)) as trusted, Backend(issue(HOST, by=root)) as other:
-        of_trusted, of_other = holdfast.publish_api(trusted.url()), holdfast.publish_api(other.url())
-        holdfast.import_certificate(trusted.url(), root.pem)
+    with Backend(issue(HOST, by=root)) as one, Backend(issue(HOST, by=root)) as other:
+        of_trusted, of_other = holdfast.publish_api(one.url()), holdfast.publish_api(other.url())
+        holdfast.import_certificate(one.url(), root.pem)
         for _ in range(5):
             assert holdfast.call(of_trusted.path).status_code == 200
             assert refusal(holdfast.call(of_other.path)) == NOT_TRUSTED
@@ -26,20 +26,20 @@ def test_trust_in_a_ca_imported_for_one_port_is_refused_for_another(holdfast: Ho
 
 
 def test_trust_in_a_host_by_one_name_is_refused_by_another(holdfast: Holdfast):
-    presented = issue(HOST, "localhost")
-    with Backend(presented) as backend:
+    identity = issue(HOST, "localhost")
+    with Backend(identity) as backend:
         by_address = holdfast.publish_api(backend.url())
         by_name = holdfast.publish_api(backend.url(host="localhost"))
-        holdfast.import_certificate(backend.url(), presented.pem)
+        holdfast.import_certificate(backend.url(), identity.pem)
         assert holdfast.call(by_address.path).status_code == 200
         assert refusal(holdfast.call(by_name.path)) == NOT_TRUSTED
 
 
 def test_trust_holds_for_every_api_and_path_of_the_origin(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         first, second = holdfast.publish_api(backend.url("/a")), holdfast.publish_api(backend.url("/b"))
-        holdfast.import_certificate(backend.url("/a"), presented.pem)
+        holdfast.import_certificate(backend.url("/a"), identity.pem)
         later = holdfast.publish_api(backend.url("/c"))
         assert [holdfast.call(api.path).json()["path"] for api in (first, second, later)] == ["/a", "/b", "/c"]
 
@@ -83,21 +83,21 @@ def test_an_indistinguishable_certificate_is_refused_and_the_first_stays_trusted
 
 def test_without_an_import_only_public_roots_are_trusted(holdfast: Holdfast):
     root = issue(ca=True, common_name="ISRG Root X1")
-    for presented in (issue(HOST, ca=True), issue(HOST, by=root), issue(HOST, by=root).followed_by(root)):
-        with Backend(presented) as backend:
+    for identity in (issue(HOST, ca=True), issue(HOST, by=root), issue(HOST, by=root).followed_by(root)):
+        with Backend(identity) as backend:
             api = holdfast.publish_api(backend.url())
             assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
             assert backend.requests == 0
 
 
 def test_sandbox_and_production_have_separate_trust(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as production, Backend(presented) as sandbox:
+    identity = issue(HOST)
+    with Backend(identity) as production, Backend(identity) as sandbox:
         api = holdfast.publish_api(production.url("/production"), sandbox.url("/sandbox"))
-        holdfast.import_certificate(sandbox.url(), presented.pem)
+        holdfast.import_certificate(sandbox.url(), identity.pem)
         assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
         assert holdfast.call(api.path, sandbox=True).json()["path"] == "/sandbox"
-        holdfast.import_certificate(production.url(), presented.pem)
+        holdfast.import_certificate(production.url(), identity.pem)
         assert holdfast.call(api.path).json()["path"] == "/production"
         assert (production.requests, sandbox.requests) == (1, 1)
 
@@ -111,20 +111,20 @@ def test_an_environment_without_an_endpoint_is_not_served(holdfast: Holdfast):
 
 
 def test_broken_backends_hurt_only_themselves(holdfast: Holdfast):
-    presented, other = issue(HOST), issue(HOST)
+    identity, other = issue(HOST), issue(HOST)
     with (
-        Backend(presented) as good,
+        Backend(identity) as good,
         Backend(None) as plain,
         closed_port() as closed,
         silent_backend() as silent,
         ThreadPoolExecutor() as threads,
     ):
-        api = holdfast.publish_trusted_api(good.url(), presented.pem)
+        api = holdfast.publish_trusted_api(good.url(), identity.pem)
         endpoints = [plain.url().replace("http:", "https:"), closed, silent, "https://does-not-exist.invalid"]
-        broken = [holdfast.create_api(endpoint) for endpoint in endpoints]
-        for each in broken:
-            holdfast.change_lifecycle(each, "Publish")
-        calls = [threads.submit(wait_until, partial(_refused, holdfast, each)) for each in broken]
+        apis = [holdfast.create_api(endpoint) for endpoint in endpoints]
+        for broken_api in apis:
+            holdfast.change_lifecycle(broken_api, "Publish")
+        calls = [threads.submit(wait_until, partial(_find_refusal, holdfast, broken_api)) for broken_api in apis]
         while not all(call.done() for call in calls):  # what does not answer the handshake takes five seconds
             assert holdfast.call(api.path).status_code == 200
         unreachable = "503 backend_unreachable"
@@ -136,7 +136,7 @@ def test_broken_backends_hurt_only_themselves(holdfast: Holdfast):
         assert holdfast.call(api.path).status_code == 200
 
 
-def _refused(holdfast: Holdfast, api: PublishedApi) -> str:
+def _find_refusal(holdfast: Holdfast, api: PublishedApi) -> str:
     """Return how a call was rejected, once the gateway knows the API and its backend."""
-    said = refusal(holdfast.call(api.path))
-    return "" if said in ("404 not_found", "503 backend_not_ready") else said
+    outcome = refusal(holdfast.call(api.path))
+    return "" if outcome in ("404 not_found", "503 backend_not_ready") else outcome

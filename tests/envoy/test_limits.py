@@ -56,13 +56,17 @@ def test_a_request_beyond_the_limit_of_a_backend_is_rejected(strict: Holdfast, t
             # One may overtake another, and take the place that was meant for that.
             wait_until(lambda: stack.enter_context(open_request(strict, api)) and became(strict, api) == TOO_MANY)
             request_id = strict.call(f"{api.path}/good").json()["request_id"]
-            found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
-        assert (found["code"], found["flags"]) == ("too_many_open_requests", ["UO"])
-        assert found["message"].endswith(
+            failure = wait_until(
+                lambda: (response := strict.rest.get(f"/failures/{request_id}")).is_success and response.json()
+            )
+        assert (failure["code"], failure["flags"]) == ("too_many_open_requests", ["UO"])
+        assert failure["message"].endswith(
             "Limits, unless the endpoint has its own: open requests 2, connections 1,024, "
             "requests waiting for a connection 1,024, websockets 1."
         )
-        assert {"HOLDFAST_BACKEND_REQUESTS", "HOLDFAST_BACKEND_CONNECTIONS"} <= set(found["remedy"].rstrip(".").split())
+        assert {"HOLDFAST_BACKEND_REQUESTS", "HOLDFAST_BACKEND_CONNECTIONS"} <= set(
+            failure["remedy"].rstrip(".").split()
+        )
         wait_until(lambda: became(strict, api) == "200")
 
 
@@ -74,9 +78,9 @@ def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
         with connect(target, open_timeout=30) as chat:
             chat.send("hello")
             assert chat.recv(timeout=20) == "/chat hello"
-            with pytest.raises(InvalidStatus) as refused:
+            with pytest.raises(InvalidStatus) as error:
                 connect(target, open_timeout=30)
-            assert json.loads(refused.value.response.body)["code"] == "too_many_open_requests"
+            assert json.loads(error.value.response.body)["code"] == "too_many_open_requests"
             # The backend supports only websockets, and answers ordinary requests with 426 itself.
             with strict.caller() as client:
                 assert {client.get(api.path).status_code for _ in range(4)} == {426}
@@ -87,10 +91,12 @@ def test_the_limits_of_headers_can_be_set(strict: Holdfast):
         api = strict.publish_api(url)
         assert refusal(strict.call(f"{api.path}/100-kb-header")) == "502 backend_response_invalid"
         assert refusal(strict.call(f"{api.path}/900-fields")) == "502 backend_response_invalid"
-        checked = strict.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{url}/900-fields"}).json()
-        assert checked["statusCode"] == 0  # a check has the limits of traffic
+        body = strict.rest.post("/apis/validate-endpoint", params={"endpointUrl": f"{url}/900-fields"}).json()
+        assert body["statusCode"] == 0  # a check has the limits of traffic
         large = strict.call(f"{api.path}/good", headers={"x-large": "x" * 3000})
         assert refusal(large) == "431 request_headers_too_large"
         request_id = large.json()["request_id"]
-        found = wait_until(lambda: (said := strict.rest.get(f"/failures/{request_id}")).is_success and said.json())
-        assert found["message"].endswith("The gateway allows 30 fields and 2 KiB.")
+        failure = wait_until(
+            lambda: (response := strict.rest.get(f"/failures/{request_id}")).is_success and response.json()
+        )
+        assert failure["message"].endswith("The gateway allows 30 fields and 2 KiB.")

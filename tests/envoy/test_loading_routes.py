@@ -31,8 +31,8 @@ API = make_api(production="http://127.0.0.1:9", context="/same")
 
 def rejection(apis: Sequence[Api], directory: Path) -> str:
     """Return why Envoy rejects the routes of *apis*, which are in one scope; empty if it loads them."""
-    packed = [entry for api in apis for entry in pack_routes(api, "production")]
-    scope = ScopedRouteConfiguration.FromString(build_scoped_routes("production", "same", packed).body)
+    routes = [entry for api in apis for entry in pack_routes(api, "production")]
+    scope = ScopedRouteConfiguration.FromString(build_scoped_routes("production", "same", routes).body)
     listener = Listener.FromString(build_listener("production", [("127.0.0.1", 1)]).body)
     (only,) = listener.filter_chains[0].filters
     manager = HttpConnectionManager.FromString(only.typed_config.value)
@@ -58,8 +58,8 @@ def with_origins(length: int) -> RequestRules:
     }})  # fmt: skip
 
 
-def listed(*operations: Operation) -> RequestRules:
-    members = [{"target": each.target, "verb": each.verb} for each in operations]
+def allow_only(*operations: Operation) -> RequestRules:
+    members = [{"target": operation.target, "verb": operation.verb} for operation in operations]
     return read_request_rules({"onlyListedOperations": True, "operations": members})
 
 
@@ -70,9 +70,9 @@ def methods(count: int) -> list[Operation]:
 def test_envoy_loads_the_longest_lists_of_origins(tmp_path: Path):
     rules = with_origins(MAX_TOTAL // MAX_ENTRIES)
     mocks = read_mocks(make_definition("a", "1", "", [Operation("/x", "GET")], []))
-    limited = replace(rules, operations=(Operation("/x", "GET"),))
-    others = (replace(API, rules=limited), replace(API, context="/same/b", rules=rules, mocks=mocks, production=None))
-    assert rejection(others, tmp_path) == ""
+    short = replace(rules, operations=(Operation("/x", "GET"),))
+    apis = (replace(API, rules=short), replace(API, context="/same/b", rules=rules, mocks=mocks, production=None))
+    assert rejection(apis, tmp_path) == ""
     with pytest.raises(InvalidFields, match=f"at most {MAX_TOTAL} characters"):
         with_origins(MAX_TOTAL // MAX_ENTRIES + 1)
 
@@ -84,9 +84,9 @@ def test_envoy_loads_the_limits_of_many_apis_in_one_scope(tmp_path: Path):
 
 
 def test_envoy_loads_the_longest_lists_of_methods(tmp_path: Path):
-    assert rejection([replace(API, rules=listed(*methods(MAX_METHODS)))], tmp_path) == ""
+    assert rejection([replace(API, rules=allow_only(*methods(MAX_METHODS)))], tmp_path) == ""
     with pytest.raises(InvalidFields, match=f"at most {MAX_METHODS} different methods"):
-        listed(*methods(MAX_METHODS + 1))
+        allow_only(*methods(MAX_METHODS + 1))
 
 
 def test_methods_of_prototypes_are_checked():

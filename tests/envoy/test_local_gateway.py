@@ -57,7 +57,7 @@ def is_following(own: Holdfast) -> bool:
     return members["pid"] is not None and members["staleSince"] is None
 
 
-def logged(own: Holdfast, event: str) -> bool:
+def has_logged(own: Holdfast, event: str) -> bool:
     """Return whether an event with the missing Envoy as its reason was logged."""
     return any(line["event"] == event and "No Envoy at" in line["why"] for line in own.log_lines())
 
@@ -82,24 +82,24 @@ def resident(process: int) -> float:
 
 
 @contextmanager
-def served(own: Holdfast, api: PublishedApi) -> Iterator[None]:
+def wait_until_served(own: Holdfast, api: PublishedApi) -> Iterator[None]:
     wait_until(lambda: own.answers(api))
     yield
 
 
 def test_an_agent_stays_small(own: Holdfast, api: PublishedApi):
-    with served(own, api):
+    with wait_until_served(own, api):
         assert own.agent
-        used = resident(own.agent)
-    assert used < LARGEST_AGENT, f"The agent of `holdfast up` with one API has {used:.1f} MB of resident memory."
+        memory = resident(own.agent)
+    assert memory < LARGEST_AGENT, f"The agent of `holdfast up` with one API has {memory:.1f} MB of resident memory."
 
 
 def test_a_restart_replaces_envoy_and_fails_no_request(own: Holdfast, api: PublishedApi):
     agent, envoy = own.agent, own.envoy
     with Load(own, api.path, reconnects=True) as load:
-        done = command(own, "restart")
+        process = command(own, "restart")
         load.go_on()
-    assert (done.returncode, done.stdout) == (0, "The gateway has restarted.\n"), done.stderr
+    assert (process.returncode, process.stdout) == (0, "The gateway has restarted.\n"), process.stderr
     assert set(load.answers) == {"200"}
     assert own.agent == agent
     assert own.envoy != envoy
@@ -108,16 +108,16 @@ def test_a_restart_replaces_envoy_and_fails_no_request(own: Holdfast, api: Publi
 
 def test_a_restart_with_a_broken_envoy_keeps_the_running_one(own: Holdfast, api: PublishedApi, envoy_link: Path):
     envoy, target = own.envoy, envoy_link.readlink()
-    for broken in (Path("/bin/false"), Path("/nonexistent")):
+    for program in (Path("/bin/false"), Path("/nonexistent")):
         envoy_link.unlink()
-        envoy_link.symlink_to(broken)
+        envoy_link.symlink_to(program)
         try:
-            done = command(own, "restart")
+            process = command(own, "restart")
         finally:
             envoy_link.unlink()
             envoy_link.symlink_to(target)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert "The old Envoy keeps serving." in done.stderr
+        assert (process.returncode, process.stdout) == (1, "")
+        assert "The old Envoy keeps serving." in process.stderr
         assert own.envoy == envoy
         assert own.call(api.path).status_code == 200
 
@@ -130,10 +130,10 @@ def test_an_agent_that_finds_no_envoy_binary_adopts_the_running_one(own: Holdfas
         own.kill_agent()
         own.start()
         assert (own.agent != agent, own.envoy) == (True, envoy)
-        wait_until(lambda: logged(own, "gateway process keeps running, because it can't be replaced"))
+        wait_until(lambda: has_logged(own, "gateway process keeps running, because it can't be replaced"))
         assert own.call(api.path).status_code == 200
         kill(envoy)
-        wait_until(lambda: logged(own, "gateway process can't start"))
+        wait_until(lambda: has_logged(own, "gateway process can't start"))
     finally:
         envoy_link.symlink_to(target)
     wait_until(lambda: own.answers(api), START_WITHIN)
@@ -166,7 +166,7 @@ def test_removed_trust_stays_removed_although_everything_is_killed_and_no_publis
             wait_until(lambda: own.answers(api))
             assert own.call(api.path).status_code == 200
             assert refusal(own.call(other.path)) == "503 backend_not_trusted"
-            members = wait_until(lambda: (said := status(own))["staleSince"] and said)
+            members = wait_until(lambda: (report := status(own))["staleSince"] and report)
             assert (members["running"], members["name"]) == (True, "local")
     own.start()
 
@@ -179,7 +179,7 @@ def all_enforced(own: Holdfast, endpoint: str) -> bool:
 
 def test_a_gateway_that_is_stopped_while_it_restarts_leaves_no_envoy_behind(own: Holdfast, api: PublishedApi):
     own.stop()
-    with standalone(own) as gateway, served(own, api):
+    with standalone(own) as gateway, wait_until_served(own, api):
         envoy = own.envoy
         gateway.send_signal(signal.SIGHUP)
         gateway.send_signal(signal.SIGTERM)
@@ -190,13 +190,15 @@ def test_a_gateway_that_is_stopped_while_it_restarts_leaves_no_envoy_behind(own:
 
 def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopped(own: Holdfast, api: PublishedApi):
     own.stop()
-    with standalone(own) as gateway, served(own, api), Load(own, api.path, reconnects=True) as load:
+    with standalone(own) as gateway, wait_until_served(own, api), Load(own, api.path, reconnects=True) as load:
         own.environment["HOLDFAST_WITHOUT_GATEWAY"] = "true"
         try:
             own.start()
             wait_until(lambda: is_following(own))
-            used = resident(gateway.pid)
-            assert used < LARGEST_AGENT, f"`holdfast gateway run` with one API has {used:.1f} MB of resident memory."
+            memory = resident(gateway.pid)
+            assert memory < LARGEST_AGENT, (
+                f"`holdfast gateway run` with one API has {memory:.1f} MB of resident memory."
+            )
             own.stop(still_serving=True)
             wait_until(lambda: status(own)["staleSince"] is not None)
             load.go_on()
@@ -209,13 +211,13 @@ def test_a_gateway_that_is_started_separately_outlives_a_publisher_that_is_stopp
 
 def test_a_stopped_gateway_is_not_started_again(own: Holdfast, api: PublishedApi):
     agent, envoy = own.agent, own.envoy
-    done = command(own, "stop")
-    stopped = "The gateway has stopped. To start it again, run `holdfast gateway run`.\n"
-    assert (done.returncode, done.stdout) == (0, stopped), done.stderr
+    process = command(own, "stop")
+    output = "The gateway has stopped. To start it again, run `holdfast gateway run`.\n"
+    assert (process.returncode, process.stdout) == (0, output), process.stderr
     assert not is_running(agent)
     assert not is_running(envoy)
-    done = command(own, "status")
-    assert (done.returncode, done.stdout) == (1, f"No gateway agent is running with {own.gateway}.\n")
+    process = command(own, "status")
+    assert (process.returncode, process.stdout) == (1, f"No gateway agent is running with {own.gateway}.\n")
     assert command(own, "stop").stderr == (
         f"holdfast: No gateway is running with {own.gateway}. Choose its directory with --data.\n"
     )
@@ -227,12 +229,12 @@ def test_a_stopped_gateway_is_not_started_again(own: Holdfast, api: PublishedApi
 
 
 def test_a_gateway_follows_no_socket_that_another_user_could_have_made(tmp_path: Path):
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    there = f"--control-plane=unix:{shared}/discovery"
-    for options in ([f"--data={shared}/gateway"], [f"--data={tmp_path}", there]):
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(0o777)
+    there = f"--control-plane=unix:{directory}/discovery"
+    for options in ([f"--data={directory}/gateway"], [f"--data={tmp_path}", there]):
         words = [str(COMMAND), "gateway", "run", *options]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=START_WITHIN, check=False)
-        assert done.returncode == 1
-        assert f"could pretend to be the publisher at {shared}/discovery" in done.stderr
+        process = subprocess.run(words, capture_output=True, text=True, timeout=START_WITHIN, check=False)
+        assert process.returncode == 1
+        assert f"could pretend to be the publisher at {directory}/discovery" in process.stderr

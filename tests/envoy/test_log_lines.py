@@ -60,7 +60,7 @@ def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> 
     envoy = holdfast.envoy
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
-    wait_until(lambda: any(each["event"] == "gateway process ended" for each in events(holdfast)))
+    wait_until(lambda: any(event["event"] == "gateway process ended" for event in events(holdfast)))
     with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=30)) as connection:
         connection.execute("ALTER TABLE api RENAME TO gone")
         connection.commit()
@@ -71,10 +71,10 @@ def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> 
     assert ids
 
     def failures() -> list[dict[str, Any]]:
-        return [each for each in events(holdfast) if each["event"] == "request failed"]
+        return [event for event in events(holdfast) if event["event"] == "request failed"]
 
-    wait_until(lambda: [each["request_id"] for each in failures()] == ids)
-    assert all("Traceback" in each["exception"] for each in failures())
+    wait_until(lambda: [failure["request_id"] for failure in failures()] == ids)
+    assert all("Traceback" in failure["exception"] for failure in failures())
     wait_until(lambda: ask(holdfast, "/readyz").status_code == 200, within=60)
 
 

@@ -73,10 +73,10 @@ def is_enforced_on(holdfast: Holdfast, endpoint: str, gateways: int) -> bool:
 def test_a_gateway_that_was_away_is_named_and_gets_only_the_difference(
     holdfast: Holdfast, wire: Wire, gateway: RemoteGateway, way: str
 ):
-    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed:
-        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
-        api = holdfast.publish_api(changed.url())
-        alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
+    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
         wait_until(lambda: gateway.status_of(api) == 200)
         everything = wire.received
         with Load(gateway, stable.path) as load:
@@ -86,13 +86,13 @@ def test_a_gateway_that_was_away_is_named_and_gets_only_the_difference(
                 wire.cut()
             wait_until(lambda: not is_connected(holdfast), NOTICED_WITHIN)
             holdfast.delete_certificate(alias)
-            wait_until(lambda: absent(holdfast, changed.url()) == ["eu-9"])
+            wait_until(lambda: absent(holdfast, backend.url()) == ["eu-9"])
             assert not holdfast.call(api.path).is_success
             assert gateway.status_of(api) == 200  # nobody said that it was enforced there
             before = wire.received
             os.kill(gateway.agent, signal.SIGCONT)
             wire.mend()
-            wait_until(lambda: is_enforced_on(holdfast, changed.url(), 2), NOTICED_WITHIN)
+            wait_until(lambda: is_enforced_on(holdfast, backend.url(), 2), NOTICED_WITHIN)
             difference = wire.received - before
             assert gateway.status_of(api) == 503  # from now on, the publisher also asks it why
             load.go_on()

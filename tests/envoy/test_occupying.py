@@ -31,8 +31,8 @@ def holdfast(tmp_path_factory):
 
 def client_at(holdfast, address, user="admin", password=""):
     """Make a client of REST that a proxy says is at *address*."""
-    shown = base64.b64encode(f"{user}:{password or holdfast.admin_password}".encode()).decode()
-    headers = {"X-Forwarded-For": address, "Authorization": f"Basic {shown}"}
+    credentials = base64.b64encode(f"{user}:{password or holdfast.admin_password}".encode()).decode()
+    headers = {"X-Forwarded-For": address, "Authorization": f"Basic {credentials}"}
     limits = httpx2.Limits(max_connections=None)
     return httpx2.AsyncClient(base_url=holdfast.publisher_url + REST, headers=headers, timeout=60, limits=limits)
 
@@ -46,13 +46,13 @@ async def most_ahead(holdfast, work, status, is_enough):
     most = 0
     async with client_at(holdfast, "192.0.2.2") as other, asyncio.timeout(60):
         while not (is_enough() or all(task.done() for task in work)):
-            before = answered(work, status)
+            before = count_answers(work, status)
             assert (await other.get("/apis")).status_code == 200
-            most = max(most, answered(work, status) - before)
+            most = max(most, count_answers(work, status) - before)
     return most
 
 
-def answered(work, status):
+def count_answers(work, status):
     """Count the requests of *work* that have been answered with *status*."""
     return sum(task.done() and task.exception() is None and task.result().status_code == status for task in work)
 
@@ -85,7 +85,7 @@ def test_concurrent_work_does_not_delay_others_or_the_shutdown(holdfast):
             ]
 
             def is_enough():
-                return answered(work, 200) > OF_USER and answered(work, 503) >= 20
+                return count_answers(work, 200) > OF_USER and count_answers(work, 503) >= 20
 
             ahead = await most_ahead(holdfast, work, 200, is_enough)
             begin = monotonic()

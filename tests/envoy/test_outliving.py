@@ -39,7 +39,7 @@ def test_no_request_fails_while_the_publisher_is_killed_and_started_again(own: H
     assert set(load.answers) == {"200"}
     assert own.envoy == envoy
     # The adopted Envoy applies changes.
-    (alias,) = (each["alias"] for each in own.rest.get("/endpoint-certificates").json()["certificates"])
+    (alias,) = (entry["alias"] for entry in own.rest.get("/endpoint-certificates").json()["certificates"])
     own.delete_certificate(alias)
     wait_until(lambda: not own.call(api.path).is_success)
     endpoints = own.rest.get(f"/apis/{api.id}").json()["endpointConfig"]

@@ -21,9 +21,9 @@ def change(holdfast: Holdfast, alias: str, action: str) -> None:
 
 def restore(holdfast: Holdfast, alias: str) -> None:
     """Restore what was removed last of *alias*, and wait until it is enforced."""
-    listed = holdfast.rest.get("/removed-endpoint-certificates").json()["list"]
-    removed = next(each["id"] for each in listed if each["alias"] == alias)
-    answer = holdfast.rest.post(f"/removed-endpoint-certificates/{removed}/restore")
+    entries = holdfast.rest.get("/removed-endpoint-certificates").json()["list"]
+    removed_id = next(entry["id"] for entry in entries if entry["alias"] == alias)
+    answer = holdfast.rest.post(f"/removed-endpoint-certificates/{removed_id}/restore")
     assert answer.is_success, answer.text
     holdfast.wait_until_enforced(alias)
 
@@ -99,10 +99,10 @@ def test_undo_under_load_while_the_backend_never_changed_fails_no_request(holdfa
 
 
 def test_a_deleted_certificate_is_restored_and_calls_work_again(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), presented.pem)
+        alias = holdfast.import_certificate(backend.url(), identity.pem)
         assert holdfast.call(api.path).status_code == 200
         holdfast.delete_certificate(alias)
         wait_until(lambda: holdfast.call(api.path).status_code == 503)

@@ -31,14 +31,14 @@ NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The directories of what the publisher and the gateway present: both have expired."""
     directories = tmp_path_factory.mktemp("publisher"), tmp_path_factory.mktemp("gateway")
-    for each in directories:
-        write_identity(each, issue(V4, by=GATEWAYS, **EXPIRED))
+    for directory in directories:
+        write_identity(directory, issue(V4, by=GATEWAYS, **EXPIRED))
     return directories
 
 
 @pytest.fixture(scope="module")
 def holdfast(tmp_path_factory: pytest.TempPathFactory, files: tuple[Path, Path]) -> Iterator[Holdfast]:
-    of_publisher, of_gateway = ((each / "publisher.pem", each / "publisher.key") for each in files)
+    of_publisher, of_gateway = ((file / "publisher.pem", file / "publisher.key") for file in files)
     variables = dict(zip(("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY"), map(str, of_publisher), strict=True))
     directory = tmp_path_factory.mktemp("own")
     with Holdfast(directory, ca=GATEWAYS.pem, gateway_identity=of_gateway, **variables) as running:
@@ -77,8 +77,8 @@ def serves(holdfast: Holdfast) -> bool:
 
 
 def repair(holdfast: Holdfast, files: tuple[Path, Path]) -> None:
-    for each in files:
-        write_identity(each, issue(V4, by=GATEWAYS))
+    for file in files:
+        write_identity(file, issue(V4, by=GATEWAYS))
     os.kill(holdfast.pid, signal.SIGHUP)
     wait_until(lambda: serves(holdfast))
 
@@ -104,13 +104,13 @@ def test_expired_certificates_are_presented_and_reported_everywhere(holdfast: Ho
     wait_until(lambda: ask(holdfast, "/readyz").json() == {"status": "ok", "degraded": both})
     assert doctor_of(holdfast, files).endswith(f"this needs attention: {', '.join(both)}.")
     metrics = ask(holdfast, "/metrics").text
-    for each in ("publisher", "gateway"):
-        assert f'holdfast_server_certificate_usable{{server="{each}"}} 0.0' in metrics
-        assert f'holdfast_server_certificate_not_after_timestamp_seconds{{server="{each}"}} 1.' in metrics
+    for server in ("publisher", "gateway"):
+        assert f'holdfast_server_certificate_usable{{server="{server}"}} 0.0' in metrics
+        assert f'holdfast_server_certificate_not_after_timestamp_seconds{{server="{server}"}} 1.' in metrics
     wait_until(lambda: holdfast.output.read_text().count("certificate has a problem") == len(files))
-    written = holdfast.output.read_text()
+    output = holdfast.output.read_text()
     for directory in files:
-        assert f"Warning: The certificate in {directory / 'publisher.pem'} expired on " in written
+        assert f"Warning: The certificate in {directory / 'publisher.pem'} expired on " in output
     repair(holdfast, files)
     wait_until(lambda: ask(holdfast, "/readyz").json() == {"status": "ok"})
     wait_until(lambda: 'holdfast_server_certificate_usable{server="gateway"} 1.0' in ask(holdfast, "/metrics").text)
@@ -127,10 +127,10 @@ def test_files_that_cannot_be_used_close_https_and_nothing_else(holdfast: Holdfa
         handshake(publisher_address(holdfast))
     with socket.create_connection(publisher_address(holdfast), timeout=20) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        answered = b""
+        data = b""
         with suppress(ConnectionResetError):
-            answered = connection.recv(4096)
-        assert b"HTTP" not in answered
+            data = connection.recv(4096)
+        assert b"HTTP" not in data
     with pytest.raises(ConnectionRefusedError):
         handshake(holdfast.tls_address())
     for warning in (
@@ -151,12 +151,12 @@ def handles_sighup(pid: int) -> bool:
 
 
 def test_sighup_ends_nothing_without_tls_nor_during_start_and_stop(tmp_path: Path):
-    own, ended = Holdfast(tmp_path), threading.Event()
+    own, end = Holdfast(tmp_path), threading.Event()
 
     def hang_up_again_and_again() -> None:
         wait_until(lambda: own.is_started and handles_sighup(own.pid), within=60)
         pid = own.pid
-        while not ended.wait(0.02):
+        while not end.wait(0.02):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGHUP)
 
@@ -168,7 +168,7 @@ def test_sighup_ends_nothing_without_tls_nor_during_start_and_stop(tmp_path: Pat
             assert refusal(own.call("/nothing")) == "404 not_found"
             assert "Traceback" not in own.output.read_text()
     finally:
-        ended.set()
+        end.set()
         thread.join()
 
 
@@ -178,9 +178,9 @@ def test_a_terminal_that_is_closed_ends_holdfast_as_before(tmp_path: Path):
     command = ["setsid", "--ctty", "--wait", str(COMMAND), "up", *own.options()]
     process = subprocess.Popen(command, env=own.environment, stdin=inner, stdout=inner, stderr=inner)
     os.close(inner)
-    written = b""
-    while b"Ready: " not in written:
-        written += os.read(terminal, 4096)
+    output = b""
+    while b"Ready: " not in output:
+        output += os.read(terminal, 4096)
     os.close(terminal)
     try:
         assert process.wait(60) == 0

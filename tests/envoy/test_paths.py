@@ -50,7 +50,7 @@ def test_paths_that_lead_out_are_refused(holdfast, decoding, base: str, version:
     with callers(holdfast)[version] as client:
         path = decoding[base].path
         answers = {below: refusal(ask(client, f"{path}/{below}")) for below in OUTSIDE}
-        assert {below: said for below, said in answers.items() if said != REFUSED} == {}
+        assert {below: outcome for below, outcome in answers.items() if outcome != REFUSED} == {}
 
 
 def test_bytes_beyond_ascii_do_not_hide_what_leads_out(holdfast, decoding):
@@ -84,8 +84,8 @@ def test_ordinary_paths_and_any_query_arrive_unchanged(holdfast: Holdfast, base:
         api = holdfast.publish_api(backend.url(base))
         for client in callers(holdfast).values():
             with client:
-                got = {below: ask(client, f"{api.path}/{below}").json()["path"] for below in INSIDE}
-                assert {below: path for below, path in got.items() if path != f"{base}/{below}"} == {}
+                paths = {below: ask(client, f"{api.path}/{below}").json()["path"] for below in INSIDE}
+                assert {below: path for below, path in paths.items() if path != f"{base}/{below}"} == {}
 
 
 def test_paths_that_lead_into_another_api_are_refused_before_any_route(holdfast: Holdfast, decoding):
@@ -106,9 +106,9 @@ def test_paths_that_lead_into_another_api_are_refused_before_any_route(holdfast:
 def test_a_websocket_cannot_lead_out_either(holdfast: Holdfast, decoding):
     url = holdfast.gateway_url.replace("http", "ws", 1)
     with (
-        pytest.raises(InvalidStatus) as refused,
+        pytest.raises(InvalidStatus) as error,
         websockets.sync.client.connect(f"{url}{decoding['/base'].path}/..%2fint", open_timeout=30),
     ):
         pass
-    assert refused.value.response.status_code == 400
-    assert b'"escaping_path"' in refused.value.response.body
+    assert error.value.response.status_code == 400
+    assert b'"escaping_path"' in error.value.response.body

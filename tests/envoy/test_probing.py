@@ -39,22 +39,22 @@ def ask(holdfast: Holdfast, endpoint: str, file: bytes | None = None, **fields: 
     return body
 
 
-def accepted(holdfast: Holdfast, endpoint: str, file: bytes | None = None, **fields: str) -> bool:
+def would_accept(holdfast: Holdfast, endpoint: str, file: bytes | None = None, **fields: str) -> bool:
     return bool(ask(holdfast, endpoint, file, **fields)["verdict"]["accepted"])
 
 
-def told(holdfast: Holdfast, path: str) -> str:
+def call(holdfast: Holdfast, path: str) -> str:
     answer = holdfast.call(path)
     return "200" if answer.is_success else refusal(answer)
 
 
-def held(holdfast: Holdfast) -> set[str]:
+def find_remains(holdfast: Holdfast) -> set[str]:
     """Name all clusters, secrets and hosts of tests that the gateway has, in whatever state."""
     (socket,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
     transport = httpx2.HTTPTransport(uds=str(socket), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     with httpx2.Client(transport=transport, base_url="http://admin", timeout=30) as admin:
-        said = admin.get("/config_dump?include_eds").text + admin.get("/clusters").text
-    return set(re.findall(r"probe/[0-9a-f]{16}", said))
+        text = admin.get("/config_dump?include_eds").text + admin.get("/clusters").text
+    return set(re.findall(r"probe/[0-9a-f]{16}", text))
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -73,9 +73,9 @@ def test_the_gateway_and_the_probe_see_the_same_chain(holdfast: Holdfast):
         body = ask(holdfast, backend.url("/base"), ROOT.pem)
     assert body["endpoint"] == backend.url("/base")
     assert body["address"] == body["verdict"]["address"] == f"{V4}:{backend.port}"
-    (presented,) = body["presented"]
-    assert presented["role"] == "leaf"
-    assert body["verdict"]["fingerprint"] == presented["fingerprint"]
+    (certificate,) = body["presented"]
+    assert certificate["role"] == "leaf"
+    assert body["verdict"]["fingerprint"] == certificate["fingerprint"]
     assert body["verdict"]["tlsVersion"] == body["tlsVersion"] == "TLSv1.3"
     assert body["verdict"]["cipher"]
     assert body["verdict"]["message"] == "The gateway accepts this backend because of this certificate."
@@ -91,44 +91,46 @@ def test_a_test_changes_nothing_for_traffic(holdfast: Holdfast):
     other = issue(V4)
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_api(backend.url())
-        assert accepted(holdfast, backend.url(), PRESENTED.pem)
-        assert told(holdfast, api.path) == NOT_TRUSTED
+        assert would_accept(holdfast, backend.url(), PRESENTED.pem)
+        assert call(holdfast, api.path) == NOT_TRUSTED
         alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
-        assert not accepted(holdfast, backend.url(), other.pem, alias=alias)
-        assert told(holdfast, api.path) == "200"
-        found = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()
-        assert found["enforcement"]["progress"] == "enforced"
+        assert not would_accept(holdfast, backend.url(), other.pem, alias=alias)
+        assert call(holdfast, api.path) == "200"
+        entry = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()
+        assert entry["enforcement"]["progress"] == "enforced"
 
 
 def test_a_rejection_in_a_test_is_not_a_failed_request(holdfast: Holdfast):
     def failures(api: PublishedApi) -> list[Any]:
-        found: list[Any] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-        return found
+        entries: list[Any] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return entries
 
     with Backend(PRESENTED) as backend, closed_port() as closed:
-        tested = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        assert failures(tested) == []
+        tested_api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        assert failures(tested_api) == []
         other = holdfast.publish_api(closed)
-        assert not accepted(holdfast, backend.url(), issue(V4).pem + issue(V4).pem, alias=alias_of(holdfast, backend))
-        assert told(holdfast, other.path) == "503 backend_unreachable"
+        assert not would_accept(
+            holdfast, backend.url(), issue(V4).pem + issue(V4).pem, alias=alias_of(holdfast, backend)
+        )
+        assert call(holdfast, other.path) == "503 backend_unreachable"
         wait_until(lambda: failures(other))  # earlier failures have been reported too
-        assert failures(tested) == []
+        assert failures(tested_api) == []
 
 
 def alias_of(holdfast: Holdfast, backend: Backend) -> str:
-    found = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url()}).json()["certificates"]
-    return str(found[0]["alias"])
+    entries = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url()}).json()["certificates"]
+    return str(entries[0]["alias"])
 
 
 def test_a_secret_that_traffic_uses_stays_when_the_same_was_tested(holdfast: Holdfast):
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        assert accepted(holdfast, backend.url())
-        wait_until(lambda: not held(holdfast))
+        assert would_accept(holdfast, backend.url())
+        wait_until(lambda: not find_remains(holdfast))
         with holdfast.caller() as fresh:
             assert fresh.get(api.path, headers={"connection": "close"}).status_code == 200
         backend.present(issue(V4))
-        wait_until(lambda: not accepted(holdfast, backend.url()))
+        wait_until(lambda: not would_accept(holdfast, backend.url()))
 
 
 def test_the_replacement_of_a_certificate_is_tested_without_the_one_that_goes(holdfast: Holdfast):
@@ -136,10 +138,10 @@ def test_the_replacement_of_a_certificate_is_tested_without_the_one_that_goes(ho
     with Backend(PRESENTED) as backend:
         holdfast.publish_api(backend.url())
         alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
-        assert accepted(holdfast, backend.url())
-        assert accepted(holdfast, backend.url(), successor.pem)
-        assert not accepted(holdfast, backend.url(), successor.pem, alias=alias)
-        assert not accepted(holdfast, backend.url(), alias=alias)
+        assert would_accept(holdfast, backend.url())
+        assert would_accept(holdfast, backend.url(), successor.pem)
+        assert not would_accept(holdfast, backend.url(), successor.pem, alias=alias)
+        assert not would_accept(holdfast, backend.url(), alias=alias)
 
 
 def test_without_any_certificate_the_public_authorities_decide(holdfast: Holdfast):
@@ -149,9 +151,9 @@ def test_without_any_certificate_the_public_authorities_decide(holdfast: Holdfas
 
 
 def test_no_byte_of_http_reaches_the_backend(holdfast: Holdfast):
-    presented = issue("localhost")
-    with ListeningBackend(server_context(presented)) as backend:
-        assert accepted(holdfast, backend.url("localhost"), presented.pem)
+    identity = issue("localhost")
+    with ListeningBackend(server_context(identity)) as backend:
+        assert would_accept(holdfast, backend.url("localhost"), identity.pem)
         wait_until(lambda: len(backend.received) == 2)
     assert backend.received == [b"", b""]
     assert backend.names == ["localhost", "localhost"]
@@ -194,10 +196,10 @@ def test_a_backend_that_is_not_there_or_speaks_no_tls_has_its_codes(holdfast: Ho
 
 def test_nothing_of_a_test_stays_at_the_gateway(holdfast: Holdfast):
     with Backend(PRESENTED) as backend, closed_port() as closed:
-        assert accepted(holdfast, backend.url(), PRESENTED.pem)
-        assert not accepted(holdfast, backend.url())
-        assert not accepted(holdfast, closed)
-    wait_until(lambda: not held(holdfast))
+        assert would_accept(holdfast, backend.url(), PRESENTED.pem)
+        assert not would_accept(holdfast, backend.url())
+        assert not would_accept(holdfast, closed)
+    wait_until(lambda: not find_remains(holdfast))
 
 
 def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothing(tmp_path: Path):
@@ -211,12 +213,12 @@ def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothi
         wait_until(is_accepted)
         with ThreadPoolExecutor(1) as thread:
             asking = thread.submit(holdfast.rest.post, "/endpoints/probe", files={"endpoint": (None, silent)})
-            wait_until(lambda: held(holdfast))
+            wait_until(lambda: find_remains(holdfast))
             os.kill(holdfast.agent, signal.SIGKILL)
             verdict = asking.result().json()["verdict"]
         assert (verdict["answeredBy"], verdict["reason"]) == ("none", "The gateway local disconnected.")
         wait_until(is_accepted)
-        wait_until(lambda: not held(holdfast))
+        wait_until(lambda: not find_remains(holdfast))
 
 
 def test_only_allowed_networks_are_tested(tmp_path: Path):
@@ -227,5 +229,5 @@ def test_only_allowed_networks_are_tested(tmp_path: Path):
             assert "HOLDFAST_PROBE_NETWORKS" in answer.json()["description"]
         assert backend.connections == 0
         with Backend(issue("::1"), "::1") as inside:
-            assert accepted(holdfast, inside.url()) is False
+            assert would_accept(holdfast, inside.url()) is False
             assert holdfast.rest.post("/endpoints/fetch", files={"endpoint": (None, inside.url())}).json()["presented"]

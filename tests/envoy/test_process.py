@@ -41,15 +41,15 @@ def backend() -> Iterator[Backend]:
         yield running
 
 
-def trusted(holdfast: Holdfast, backend: Backend) -> tuple[PublishedApi, str]:
+def publish_trusted(holdfast: Holdfast, backend: Backend) -> tuple[PublishedApi, str]:
     api = holdfast.publish_api(backend.url())
     return api, holdfast.import_certificate(backend.url(), PRESENTED.pem)
 
 
 def test_an_envoy_that_is_killed_serves_again(own: Holdfast, backend: Backend):
-    api, alias = trusted(own, backend)
+    api, alias = publish_trusted(own, backend)
     with Backend(PRESENTED) as other:
-        untrusted = own.publish_api(other.url())
+        other_api = own.publish_api(other.url())
         log = own.gateway / "envoy.log"
         for _ in range(2):
             first = own.envoy
@@ -59,7 +59,7 @@ def test_an_envoy_that_is_killed_serves_again(own: Holdfast, backend: Backend):
             wait_until(lambda first=first: not is_running(first))
             wait_until(lambda: own.answers(api), within=20)
             assert own.call(api.path).status_code == 200
-            assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
+            assert refusal(own.call(other_api.path)) == NOT_TRUSTED
             assert own.envoy != first
             log.rmdir()
             log.touch()
@@ -72,7 +72,7 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
     envoy, away = tmp_path / "envoy", tmp_path / "away"
     envoy.symlink_to(find_envoy())
     with Holdfast(tmp_path, HOLDFAST_ENVOY=str(envoy)) as holdfast:
-        api, _ = trusted(holdfast, backend)
+        api, _ = publish_trusted(holdfast, backend)
 
         def is_ready() -> bool:
             return httpx2.get(f"{holdfast.publisher_url}/readyz", verify=NO_TLS, trust_env=False, timeout=30).is_success
@@ -83,8 +83,8 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
         wait_until(lambda: any(line["event"] == "gateway process can't start" for line in holdfast.log_lines()))
         wait_until(lambda: not is_ready())
         settings = Settings(data=holdfast.data, publisher=holdfast.publisher_url.removeprefix("http://"))
-        told = check(ask(settings, settings.publisher))
-        assert told.text.startswith("The running Holdfast isn't ready: gateway")
+        result = check(ask(settings, settings.publisher))
+        assert result.text.startswith("The running Holdfast isn't ready: gateway")
         away.rename(envoy)
         wait_until(lambda: holdfast.answers(api))
         assert holdfast.call(api.path).status_code == 200
@@ -92,10 +92,10 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
 
 
 def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
-    api, alias = trusted(own, backend)
+    api, alias = publish_trusted(own, backend)
     before = own.rest.get(f"/endpoint-certificates/{alias}").json()
     with Backend(PRESENTED) as other:
-        untrusted = own.publish_api(other.url(), sandbox=backend.url())
+        other_api = own.publish_api(other.url(), sandbox=backend.url())
         for _ in range(3):  # a busy machine can be slow once
             begin = time.monotonic()
             own.stop()
@@ -105,8 +105,8 @@ def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
                 break
         assert took < SOON
         assert own.call(api.path).status_code == 200
-        assert refusal(own.call(untrusted.path)) == NOT_TRUSTED
-        assert own.call(untrusted.path, sandbox=True).status_code == 200
+        assert refusal(own.call(other_api.path)) == NOT_TRUSTED
+        assert own.call(other_api.path, sandbox=True).status_code == 200
     after = own.rest.get(f"/endpoint-certificates/{alias}").json()
     assert {**before, "enforcement": None} == {**after, "enforcement": None}
     own.delete_certificate(alias)
@@ -155,7 +155,7 @@ def test_a_holdfast_without_apis_starts_without_waiting_for_them(holdfast: Holdf
 def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
     own: Holdfast, backend: Backend, number: signal.Signals
 ):
-    api, _ = trusted(own, backend)
+    api, _ = publish_trusted(own, backend)
     with websocket_backend(PRESENTED) as url:
         sockets = own.publish_trusted_api(url, PRESENTED.pem)
         with (
@@ -178,10 +178,10 @@ def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
 
 @pytest.mark.parametrize("which", ["publisher", "gateway", "sandbox"])
 def test_a_busy_port_is_named_with_the_option_to_choose_another(tmp_path: Path, which: str):
-    with socket.create_server((HOST, 0)) as taken:
-        address = f"{HOST}:{taken.getsockname()[1]}"
-        said = Holdfast(tmp_path).refuse_to_start(**{which: address})
-        assert said == (
+    with socket.create_server((HOST, 0)) as server:
+        address = f"{HOST}:{server.getsockname()[1]}"
+        message = Holdfast(tmp_path).refuse_to_start(**{which: address})
+        assert message == (
             f"holdfast: Can't listen on {address}: address already in use. "
             f"Stop the program that uses it, or choose another with --{which} HOST:PORT."
         )
@@ -191,8 +191,8 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path):
     file = tmp_path / "file"
     file.touch()
     for data, reason in ((file, "File exists"), (file / "below", "Not a directory")):
-        said = Holdfast(tmp_path).refuse_to_start(data=str(data))
-        assert said == f"holdfast: Can't write {data}: {reason}. Choose another with --data."
+        message = Holdfast(tmp_path).refuse_to_start(data=str(data))
+        assert message == f"holdfast: Can't write {data}: {reason}. Choose another with --data."
 
 
 def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
@@ -200,19 +200,19 @@ def test_a_log_of_envoy_that_cannot_be_opened_is_one_sentence(tmp_path: Path):
     own.data.mkdir(mode=0o700)
     log = own.gateway / "envoy.log"
     log.mkdir(parents=True, mode=0o700)
-    said = f"holdfast: Can't open Envoy's log {log} (Is a directory). Move it; Holdfast creates a new one."
-    assert own.refuse_to_start() == said
+    message = f"holdfast: Can't open Envoy's log {log} (Is a directory). Move it; Holdfast creates a new one."
+    assert own.refuse_to_start() == message
     own.rest.close()
 
 
 def test_a_data_directory_is_used_by_one_at_a_time(holdfast: Holdfast, tmp_path: Path):
-    said = Holdfast(tmp_path).refuse_to_start(data=str(holdfast.data))
+    message = Holdfast(tmp_path).refuse_to_start(data=str(holdfast.data))
     text = (
         f"Holdfast is already running with the data directory {holdfast.data}. Stop it, or choose another with --data."
     )
-    assert said == f"holdfast: {text}"
+    assert message == f"holdfast: {text}"
 
 
 def test_a_missing_envoy_is_named_with_its_setting(tmp_path: Path):
-    said = Holdfast(tmp_path, HOLDFAST_ENVOY="/nonexistent").refuse_to_start()
-    assert said == "holdfast: No Envoy at /nonexistent. Correct HOLDFAST_ENVOY or unset it."
+    message = Holdfast(tmp_path, HOLDFAST_ENVOY="/nonexistent").refuse_to_start()
+    assert message == "holdfast: No Envoy at /nonexistent. Correct HOLDFAST_ENVOY or unset it."

@@ -25,8 +25,8 @@ class NarrowHoldfast(Holdfast):
     """A Holdfast whose processes may open few files; the soft limit is lower still."""
 
     def _command(self, arguments: list[str]) -> list[str]:
-        limited = f'ulimit -Sn 200 && ulimit -Hn {FILES} && exec "$@"'
-        return ["sh", "-c", limited, "sh", *super()._command(arguments)]
+        script = f'ulimit -Sn 200 && ulimit -Hn {FILES} && exec "$@"'
+        return ["sh", "-c", script, "sh", *super()._command(arguments)]
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +76,19 @@ def memory(pid: int, line: str) -> int:
 
 def test_both_processes_raise_the_soft_limit_of_files(narrow: Holdfast):
     for pid in (narrow.pid, narrow.envoy):
-        (line,) = (each for each in Path(f"/proc/{pid}/limits").read_text().splitlines() if "open files" in each)
+        (line,) = (line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if "open files" in line)
         assert line.split()[3:5] == [str(FILES)] * 2
 
 
 def test_one_address_leaves_the_publisher_to_the_others(narrow: Holdfast):
-    written = len(narrow.output.read_bytes())
+    size = len(narrow.output.read_bytes())
     with idle_connections(narrow.publisher_url, LIMITS.publisher) as connections:
         wait_until(lambda: still_open(connections) <= LIMITS.publisher_share)
         other = httpx2.HTTPTransport(local_address=OTHER_ADDRESS)
         auth = ("admin", narrow.admin_password)
         with httpx2.Client(base_url=narrow.publisher_url + REST, transport=other, auth=auth, timeout=30) as client:
             assert client.get("/apis").status_code == 200
-    assert len(narrow.output.read_bytes()) == written
+    assert len(narrow.output.read_bytes()) == size
 
 
 def test_a_gateway_that_is_full_ends_more_connections_at_once(narrow: Holdfast, api: PublishedApi):
@@ -98,9 +98,9 @@ def test_a_gateway_that_is_full_ends_more_connections_at_once(narrow: Holdfast, 
             wait_until(lambda: still_open(connections) <= LIMITS.gateway)
             assert early.get(api.path).status_code == 200
             # The admin interface and tests of backends are not callers.
-            tested = narrow.rest.post("/apis/validate-endpoint", params={"endpointUrl": "http://127.0.0.1:9/"})
-            assert tested.status_code == 200
-            assert "No gateway is connected" not in tested.text
+            response = narrow.rest.post("/apis/validate-endpoint", params={"endpointUrl": "http://127.0.0.1:9/"})
+            assert response.status_code == 200
+            assert "No gateway is connected" not in response.text
     wait_until(lambda: narrow.answers(api))
 
 

@@ -22,8 +22,8 @@ def test_an_http2_backend_is_spoken_to_in_http2(holdfast: Holdfast):
         api = holdfast.publish_api(f"{url}/base")
         assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
         alias = holdfast.import_certificate(url, PRESENTED.pem)
-        seen = holdfast.call(f"{api.path}/x?q=1", "POST", content=b"body").json()
-        assert (seen["http"], seen["path"], seen["bytes"]) == ("2", "/base/x?q=1", 4)
+        request = holdfast.call(f"{api.path}/x?q=1", "POST", content=b"body").json()
+        assert (request["http"], request["path"], request["bytes"]) == ("2", "/base/x?q=1", 4)
         holdfast.delete_certificate(alias)
         wait_until(lambda: not holdfast.call(api.path).is_success)
         assert [refusal(holdfast.call(api.path)) for _ in range(5)] == [NOT_TRUSTED] * 5
@@ -33,10 +33,10 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
     with websocket_backend(PRESENTED) as url:
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(InvalidStatus) as error:
             connect(target, open_timeout=30)
-        assert refused.value.response.status_code == 503
-        assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+        assert error.value.response.status_code == 503
+        assert json.loads(error.value.response.body)["code"] == "backend_not_trusted"
 
         holdfast.import_certificate(url, PRESENTED.pem)
         with connect(target, open_timeout=30) as socket:
@@ -51,7 +51,7 @@ def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, pro
         endpoint = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
         holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
         expected = "1.1" if protocol == "http1" else "2"
-        wait_until(lambda: (said := holdfast.call(api.path)).is_success and said.json()["http"] == expected)
+        wait_until(lambda: (response := holdfast.call(api.path)).is_success and response.json()["http"] == expected)
         target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
 
         def answer_on(socket: ClientConnection) -> str:
@@ -74,9 +74,9 @@ def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
             holdfast.delete_certificate(alias)
             wait_until(lambda: not holdfast.call(api.path).is_success)
             for _ in range(5):
-                with pytest.raises(InvalidStatus) as refused:
+                with pytest.raises(InvalidStatus) as error:
                     connect(target, open_timeout=30)
-                assert json.loads(refused.value.response.body)["code"] == "backend_not_trusted"
+                assert json.loads(error.value.response.body)["code"] == "backend_not_trusted"
             open_before.send("in progress")
             assert open_before.recv(timeout=20) == "1.1 in progress"
 
@@ -93,15 +93,15 @@ def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
 def test_the_response_of_a_backend_instead_of_a_websocket_is_reported(holdfast: Holdfast, status: str, expected: str):
     with ScriptedBackend(answer("Location: /base/sign-in", status=status, body=b"")) as backend:
         api = holdfast.publish_api(f"{backend.url}/base")
-        answered = holdfast.call(f"{api.path}/chat", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
-    assert answered.headers["location"] == f"{api.path}/sign-in"
-    if not answered.content:
-        assert str(answered.status_code) == expected
+        response = holdfast.call(f"{api.path}/chat", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert response.headers["location"] == f"{api.path}/sign-in"
+    if not response.content:
+        assert str(response.status_code) == expected
         return
-    assert refusal(answered) == expected
-    path = f"/failures/{answered.json()['request_id']}"
-    found = wait_until(lambda: (said := holdfast.rest.get(path)).is_success and said.json())
-    assert (found["code"], found["apiId"]) == ("not_a_websocket", api.id)
+    assert refusal(response) == expected
+    path = f"/failures/{response.json()['request_id']}"
+    failure = wait_until(lambda: (report := holdfast.rest.get(path)).is_success and report.json())
+    assert (failure["code"], failure["apiId"]) == ("not_a_websocket", api.id)
 
 
 def test_an_http_endpoint_is_reached_without_a_certificate_and_takes_none(holdfast: Holdfast):

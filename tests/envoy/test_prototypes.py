@@ -35,16 +35,16 @@ DEFINITION = {
 
 def create(holdfast: Holdfast, definition: Any = DEFINITION) -> PublishedApi:
     api = holdfast.create_api()
-    described = {"endpointImplementationType": "MOCKED_OAS"}
-    assert holdfast.rest.put(f"/apis/{api.id}", json=described).status_code == 200
+    members = {"endpointImplementationType": "MOCKED_OAS"}
+    assert holdfast.rest.put(f"/apis/{api.id}", json=members).status_code == 200
     put_definition(holdfast, api, definition)
     return api
 
 
 def put_definition(holdfast: Holdfast, api: PublishedApi, definition: Any) -> None:
     files = {"apiDefinition": (None, json.dumps(definition))}
-    answered = holdfast.rest.put(f"/apis/{api.id}/swagger", files=files)
-    assert answered.status_code == 200, answered.text
+    response = holdfast.rest.put(f"/apis/{api.id}/swagger", files=files)
+    assert response.status_code == 200, response.text
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def prototype(holdfast: Holdfast) -> PublishedApi:
     ],
 )
 def test_the_gateway_answers_with_the_examples(holdfast, prototype, method, path, status, media_type, body):
-    answered = holdfast.call(prototype.path + path, method=method)
-    assert (answered.status_code, answered.headers.get("content-type")) == (status, media_type)
-    assert (answered.json() if media_type == "application/json" else answered.text) == body
-    assert answered.headers["x-request-id"]
+    response = holdfast.call(prototype.path + path, method=method)
+    assert (response.status_code, response.headers.get("content-type")) == (status, media_type)
+    assert (response.json() if media_type == "application/json" else response.text) == body
+    assert response.headers["x-request-id"]
 
 
 def test_the_sandbox_answers_too(holdfast, prototype):
@@ -94,8 +94,8 @@ def replace_examples(holdfast: Holdfast, backend: Backend) -> None:
     api = create(holdfast)
     holdfast.change_lifecycle(api, "Deploy as a Prototype")
     wait_until(lambda: holdfast.call(f"{api.path}/pets").status_code == 200)
-    changed = {**DEFINITION, "paths": {"/pets": {"get": respond("changed")}}}
-    put_definition(holdfast, api, changed)
+    definition = {**DEFINITION, "paths": {"/pets": {"get": respond("changed")}}}
+    put_definition(holdfast, api, definition)
     wait_until(lambda: holdfast.call(f"{api.path}/pets").json() == "changed")
     config = {"endpoint_type": "http", "production_endpoints": {"url": backend.url("/base")}}
     body = {"endpointImplementationType": "ENDPOINT", "endpointConfig": config}

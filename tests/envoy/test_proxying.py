@@ -40,11 +40,11 @@ def test_the_base_path_takes_the_place_of_context_and_version(holdfast: Holdfast
 def test_nobody_leaves_the_base_path(holdfast: Holdfast):
     with Backend(None) as backend:
         api = holdfast.publish_api(backend.url("/base"))
-        seen = backend.requests
+        count = backend.requests
         assert refusal(_raw(holdfast, f"{api.path}/../../admin")) == "404 not_found"
         assert refusal(_raw(holdfast, f"{api.path}/%2e%2e/admin")) == "404 not_found"
         assert refusal(holdfast.call(f"{api.path}x")) == "404 not_found"
-        assert backend.requests == seen
+        assert backend.requests == count
 
 
 def _raw(holdfast: Holdfast, target: str) -> httpx2.Response:
@@ -72,19 +72,19 @@ def test_methods_and_headers_pass(holdfast: Holdfast):
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-            seen = holdfast.call(api.path, method, headers={"X-Mine": "kept", "Authorization": "Bearer t"}).json()
-            assert (seen["method"], seen["headers"]["x-mine"]) == (method, "kept")
-            assert seen["headers"]["authorization"] == "Bearer t"
+            request = holdfast.call(api.path, method, headers={"X-Mine": "kept", "Authorization": "Bearer t"}).json()
+            assert (request["method"], request["headers"]["x-mine"]) == (method, "kept")
+            assert request["headers"]["authorization"] == "Bearer t"
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_large_body_arrives_whole_in_both_directions(holdfast: Holdfast, chunked: bool):
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_large_body_arrives_whole_in_both_directions(holdfast: Holdfast, in_chunks: bool):
     body = b"0123456789abcdef" * (8 * MIB // 16)
-    content = (body[start : start + MIB] for start in range(0, len(body), MIB)) if chunked else body
+    content = (body[start : start + MIB] for start in range(0, len(body), MIB)) if in_chunks else body
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        seen = holdfast.call(api.path, "POST", content=content).json()
-        assert (seen["bytes"], seen["sha256"]) == (8 * MIB, hashlib.sha256(body).hexdigest())
+        request = holdfast.call(api.path, "POST", content=content).json()
+        assert (request["bytes"], request["sha256"]) == (8 * MIB, hashlib.sha256(body).hexdigest())
         assert holdfast.call(f"{api.path}/bytes/{8 * MIB}").content == b"x" * (8 * MIB)
 
 

@@ -28,9 +28,9 @@ def test_callers_get_a_code_and_no_certificate_details(holdfast: Holdfast):
         ):
             answer = client.get(path)
             assert refusal(answer) == expected
-            told = (answer.text + str(answer.headers)).lower()
+            text = (answer.text + str(answer.headers)).lower()
             for word in ("who-i-really-am", "certificate", "tls", "ssl", "verify", "san", "upstream", "envoy", V4):
-                assert word not in told
+                assert word not in text
 
 
 def test_the_request_id_of_an_error_is_the_one_in_no_other_answer(holdfast: Holdfast):
@@ -38,7 +38,7 @@ def test_the_request_id_of_an_error_is_the_one_in_no_other_answer(holdfast: Hold
     assert len(ids) == 3
 
 
-def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
+def send_and_read(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
     """Send the bytes of a request; give status and code, the request id in the body, and the one in the header."""
     url = httpx2.URL(holdfast.gateway_url)
     with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
@@ -68,6 +68,8 @@ def rejected(holdfast: Holdfast, request: bytes) -> tuple[str, str, str]:
 def test_responses_of_the_gateway_have_a_code_and_a_request_id(
     holdfast: Holdfast, request_line: str, fields: str, expected: str
 ):
-    said, in_body, in_header = rejected(holdfast, f"{request_line}\r\n{fields}connection: close\r\n\r\n".encode())
-    assert (said, in_body) == (expected, in_header)
+    outcome, in_body, in_header = send_and_read(
+        holdfast, f"{request_line}\r\n{fields}connection: close\r\n\r\n".encode()
+    )
+    assert (outcome, in_body) == (expected, in_header)
     assert str(uuid.UUID(in_body)) == in_body

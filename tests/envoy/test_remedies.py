@@ -39,17 +39,17 @@ def ask(holdfast: Holdfast, url: str) -> dict[str, Any]:
 
 
 def codes(verdict: dict[str, Any]) -> list[str]:
-    return [str(each["code"]) for each in verdict["causes"]]
+    return [str(cause["code"]) for cause in verdict["causes"]]
 
 
-def sent(kind: Kind) -> dict[str, bytes]:
+def index_chain(kind: Kind) -> dict[str, bytes]:
     """The certificates that the backend sends, by fingerprint."""
     assert kind.identity
-    return {each.fingerprint: each.pem.encode() for each in chain_of(kind.identity)}
+    return {certificate.fingerprint: certificate.pem.encode() for certificate in chain_of(kind.identity)}
 
 
 @contextmanager
-def decided(holdfast: Holdfast, url: str) -> Iterator[list[object]]:
+def publish(holdfast: Holdfast, url: str) -> Iterator[list[object]]:
     """Publish an API, and take back at the end what was decided: another backend may get the same port."""
     api = holdfast.publish_api(url)
     decisions: list[object] = []
@@ -67,9 +67,9 @@ def follow(
         decisions.append(settings(kind, verdict))
         holdfast.decide(url, **settings(kind, verdict))
         return
-    suggested = verdict["suggestedCertificate"]
-    file = sent(kind)[suggested["fingerprint"]]
-    if suggested["instead"]:
+    suggestion = verdict["suggestedCertificate"]
+    file = index_chain(kind)[suggestion["fingerprint"]]
+    if suggestion["instead"]:
         assert verdict["action"] == "replace_certificate"
         (alias,) = aliases
         holdfast.replace_certificate(alias, file)
@@ -83,7 +83,7 @@ def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
     if names := re.search(r"Accept .*?\((.*?)\)", verdict["remedy"]):
         return {"names": names[1].split(", ")[:1]} | ({"anchors": "public"} if kind.settings else {})
     if verdict["remedy"].startswith("Pin this certificate"):
-        return {"anyName": True, "certificatePins": [next(iter(sent(kind)))]}
+        return {"anyName": True, "certificatePins": [next(iter(index_chain(kind)))]}
     assert "only public CAs" in verdict["remedy"], verdict
     return {"anchors": "imported-and-public", "names": ["other.test"]}
 
@@ -91,7 +91,7 @@ def settings(kind: Kind, verdict: dict[str, Any]) -> dict[str, object]:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_remedy_that_is_offered_helps(holdfast: Holdfast, name: str):
     kind = KINDS[name]()
-    with kind.serve() as (url, _), decided(holdfast, url) as decisions:
+    with kind.serve() as (url, _), publish(holdfast, url) as decisions:
         aliases = [holdfast.import_certificate(url, kind.file)] if kind.file else []
         if kind.settings:
             decisions.append(kind.settings)

@@ -56,8 +56,8 @@ def test_the_publisher_knows_what_each_gateway_has_in_force_and_reports(
     def describe(gateway: RemoteGateway) -> dict[str, Any] | None:
         """Return the connection of a gateway once it has applied everything and reported its Envoy."""
         connection = holdfast.rest.get(f"/gateways/{gateway.name}").json()["connection"]
-        applied, report = connection["applied"], connection["report"]
-        is_current = applied and applied["revision"] == connection["newestRevision"]
+        snapshot, report = connection["applied"], connection["report"]
+        is_current = snapshot and snapshot["revision"] == connection["newestRevision"]
         return connection if is_current and report and report["envoyVersion"] else None
 
     for gateway in gateways:
@@ -70,29 +70,29 @@ def test_the_publisher_knows_what_each_gateway_has_in_force_and_reports(
 def test_trust_is_enforced_by_every_gateway_and_outlives_publisher_and_power(
     holdfast: Holdfast, gateways: list[RemoteGateway]
 ):
-    presented = issue(V4)
-    with Backend(presented) as backend, Backend(presented) as other, Backend(presented) as third:
-        trusted, distrusted = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
-        unverified = holdfast.publish_api(third.url())
+    identity = issue(V4)
+    with Backend(identity) as backend, Backend(identity) as other, Backend(identity) as third:
+        trusted_api, distrusted_api = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
+        unverified_api = holdfast.publish_api(third.url())
         for gateway in gateways:
-            wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503, STARTS_WITHIN)
-        holdfast.import_certificate(backend.url(), presented.pem)
-        removed = holdfast.import_certificate(other.url(), presented.pem)
+            wait_until(lambda gateway=gateway: gateway.status_of(distrusted_api) == 503, STARTS_WITHIN)
+        holdfast.import_certificate(backend.url(), identity.pem)
+        alias = holdfast.import_certificate(other.url(), identity.pem)
         # REST reported that every gateway enforces them.
-        assert [gateway.status_of(api) for gateway in gateways for api in (trusted, distrusted)] == [200] * 4
-        holdfast.delete_certificate(removed)
+        assert [gateway.status_of(api) for gateway in gateways for api in (trusted_api, distrusted_api)] == [200] * 4
+        holdfast.delete_certificate(alias)
         for gateway in gateways:
-            wait_until(lambda gateway=gateway: gateway.status_of(distrusted) == 503)
+            wait_until(lambda gateway=gateway: gateway.status_of(distrusted_api) == 503)
 
         first, second = gateways
-        grant_until(lambda: first.status_of(unverified) == 200, holdfast, third.url(), timedelta(seconds=8))
+        grant_until(lambda: first.status_of(unverified_api) == 200, holdfast, third.url(), timedelta(seconds=8))
         holdfast.stop()
-        wait_until(lambda: first.status_of(unverified) == 503)
+        wait_until(lambda: first.status_of(unverified_api) == 503)
         first.kill()
-        assert second.status_of(trusted) == 200
+        assert second.status_of(trusted_api) == 200
         first.run()
-        wait_until(lambda: first.status_of(trusted) == 200, STARTS_WITHIN)
-        assert [first.status_of(each) for each in (distrusted, unverified)] == [503, 503]
+        wait_until(lambda: first.status_of(trusted_api) == 200, STARTS_WITHIN)
+        assert [first.status_of(gateway) for gateway in (distrusted_api, unverified_api)] == [503, 503]
         holdfast.start()
 
 
@@ -212,21 +212,21 @@ def test_connections_that_send_nothing_keep_no_one_from_asking_for_long(gateways
 
 
 def test_a_backend_is_tested_from_a_gateway_by_name_and_fails_at_one(holdfast: Holdfast, gateways: list[RemoteGateway]):
-    presented = issue(V4)
-    with Backend(presented) as backend:
+    identity = issue(V4)
+    with Backend(identity) as backend:
         api = holdfast.publish_api(backend.url())
         for name in ("eu-1", "eu-2", "local"):
             wait_until(lambda name=name: probe(holdfast, backend, name)["verdict"]["answeredBy"] == "gateway")
             answer = probe(holdfast, backend, name)
             assert (answer["gateway"], answer["verdict"]["code"]) == (name, "self_signed_not_trusted")
             (certificate,) = answer["presented"]
-            accepted = probe(holdfast, backend, name, presented.pem)["verdict"]
-            assert (accepted["accepted"], accepted["fingerprint"]) == (True, certificate["fingerprint"])
+            verdict = probe(holdfast, backend, name, identity.pem)["verdict"]
+            assert (verdict["accepted"], verdict["fingerprint"]) == (True, certificate["fingerprint"])
         wait_until(lambda: gateways[0].status_of(api) == 503, STARTS_WITHIN)
         # The gateway that reported the failure then examines the backend.
-        failure = wait_until(lambda: examined(holdfast, api, "eu-1"))
+        failure = wait_until(lambda: find_examined(holdfast, api, "eu-1"))
         assert failure["code"] == "self_signed_not_trusted"
-        assert [each["fingerprint"] for each in failure["presented"]] == [certificate["fingerprint"]]
+        assert [member["fingerprint"] for member in failure["presented"]] == [certificate["fingerprint"]]
 
 
 def probe(holdfast: Holdfast, backend: Backend, gateway: str, file: bytes | None = None) -> dict[str, Any]:
@@ -238,10 +238,10 @@ def probe(holdfast: Holdfast, backend: Backend, gateway: str, file: bytes | None
     return {"verdict": {"answeredBy": ""}} | answer
 
 
-def examined(holdfast: Holdfast, api: PublishedApi, gateway: str) -> dict[str, Any]:
+def find_examined(holdfast: Holdfast, api: PublishedApi, gateway: str) -> dict[str, Any]:
     """Return the failure of *api* at *gateway* once its backend was tested; until then, nothing."""
     failures: list[dict[str, Any]] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-    return next((each for each in failures if each["gateway"] == gateway and each["examinedTime"]), {})
+    return next((failure for failure in failures if failure["gateway"] == gateway and failure["examinedTime"]), {})
 
 
 def test_a_gateway_serves_and_receives_only_what_its_group_does(
@@ -249,14 +249,14 @@ def test_a_gateway_serves_and_receives_only_what_its_group_does(
 ):
     default, _ = gateways
     asia = RemoteGateway(holdfast, tmp_path, "asia-1", "127.0.0.4", "Asia")
-    presented = issue(V4)
-    with Backend(presented) as backend, Backend(presented) as other:
+    identity = issue(V4)
+    with Backend(identity) as backend, Backend(identity) as other:
         here, there = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
         asia.join()
         try:
             deploy(holdfast, there, ["Asia"])
             wait_until(lambda: asia.status_of(there) == 503, STARTS_WITHIN)
-            alias = holdfast.import_certificate(other.url(), presented.pem)
+            alias = holdfast.import_certificate(other.url(), identity.pem)
             # REST reported that the gateways of Asia enforce it.
             assert [asia.status_of(there), asia.status_of(here)] == [200, 404]
             wait_until(lambda: default.status_of(there) == 404)
@@ -276,13 +276,13 @@ def test_two_groups_serve_two_revisions_at_the_same_time(
 ):
     default, _ = gateways
     africa = RemoteGateway(holdfast, tmp_path, "africa-1", "127.0.0.6", "Africa")
-    presented = issue(V4)
-    with Backend(presented) as one, Backend(presented) as two:
+    identity = issue(V4)
+    with Backend(identity) as one, Backend(identity) as two:
         api = holdfast.publish_api(one.url("/v1"))
-        holdfast.import_certificate(one.url(), presented.pem)
+        holdfast.import_certificate(one.url(), identity.pem)
         first = create_revision(holdfast, api)
         holdfast.change_endpoints(api, two.url("/v2"))
-        holdfast.import_certificate(two.url(), presented.pem)
+        holdfast.import_certificate(two.url(), identity.pem)
         second = create_revision(holdfast, api)
         africa.join()
         try:
@@ -324,8 +324,8 @@ def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, g
     holdfast.rest.delete(f"/gateways/{second.name}").raise_for_status()
     wait_until(lambda: NOT_ACCEPTED in second.reasons, STARTS_WITHIN)
     command = [str(COMMAND), "gateway", "status", f"--data={second.data}"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (said.returncode, NOT_ACCEPTED in said.stdout) == (10, True), said
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (process.returncode, NOT_ACCEPTED in process.stdout) == (10, True), process
     assert f"Gateway {second.name} is ready.\n" in second.log.read_text()
     with Backend(None) as backend:
         api = holdfast.publish_api(backend.url())
@@ -336,9 +336,9 @@ def test_a_revoked_gateway_says_why_and_follows_no_changes(holdfast: Holdfast, g
 def test_a_gateway_that_runs_keeps_its_directory_and_the_token(holdfast: Holdfast, gateways: list[RemoteGateway]):
     token = holdfast.rest.post("/gateways", json={"name": "eu-3"}).raise_for_status().json()["token"]
     command = [str(COMMAND), "gateway", "join", holdfast.publisher_url, token, f"--data={gateways[0].data}"]
-    refused = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
-    assert refused.returncode == 1
-    assert "is already running" in refused.stderr
+    process = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 1
+    assert "is already running" in process.stderr
     assert holdfast.rest.get("/gateways/eu-3").json()["state"] == "WAITING"
 
 
@@ -357,5 +357,5 @@ def test_a_gateway_that_runs_keeps_its_directory_and_the_token(holdfast: Holdfas
 )
 def test_wrong_arguments_are_explained(tmp_path: Path, arguments: list[str], code: int, message: str):
     command = [str(COMMAND), "gateway", *arguments, f"--data={tmp_path / 'data'}"]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (refused.returncode, message in refused.stderr) == (code, True), refused.stderr
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (process.returncode, message in process.stderr) == (code, True), process.stderr

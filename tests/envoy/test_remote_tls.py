@@ -57,8 +57,8 @@ def test_a_gateway_presents_its_own_certificate_and_keeps_it_until_the_files_can
             wait_until(lambda: not problems_of(holdfast, "tls-1"))
 
             certificate.write_text("nothing")
-            refused = restart(gateway)
-            assert (refused.returncode, f"can't use {certificate}" in refused.stderr) == (1, True), refused.stderr
+            process = restart(gateway)
+            assert (process.returncode, f"can't use {certificate}" in process.stderr) == (1, True), process.stderr
             assert status(gateway.secure, api.path, first, caller, tmp_path) == 200
             wait_until(lambda: problems_of(holdfast, "tls-1"))
 
@@ -82,7 +82,7 @@ def restart(gateway: RemoteGateway) -> "subprocess.CompletedProcess[str]":
 def problems_of(holdfast: Holdfast, name: str) -> list[str]:
     """Return the problems that a gateway reports."""
     report = holdfast.rest.get(f"/gateways/{name}").json()["connection"]["report"]
-    return [each["message"] for each in report["problems"]] if report else []
+    return [problem["message"] for problem in report["problems"]] if report else []
 
 
 def status(address: str, path: str, own: Issued, caller: Issued | None, directory: Path) -> int:

@@ -26,14 +26,14 @@ def backend() -> Iterator[Backend]:
 
 def publish(holdfast: Holdfast, backend: Backend, **members: Any) -> PublishedApi:
     api = holdfast.create_api(backend.url("/base"), backend.url("/sandbox"))
-    answered = holdfast.rest.put(f"/apis/{api.id}", json=members)
-    assert answered.status_code == 200, answered.text
+    response = holdfast.rest.put(f"/apis/{api.id}", json=members)
+    assert response.status_code == 200, response.text
     holdfast.change_lifecycle(api, "Publish")
     return api
 
 
 @pytest.fixture(scope="module")
-def listed(holdfast: Holdfast, backend: Backend) -> PublishedApi:
+def api_with_rules(holdfast: Holdfast, backend: Backend) -> PublishedApi:
     operations = [{"verb": verb, "target": target} for verb, target in OPERATIONS]
     api = publish(holdfast, backend, operations=operations, onlyListedOperations=True, isDefaultVersion=True)
     for path in (api.path, api.path.rpartition("/")[0]):
@@ -43,10 +43,10 @@ def listed(holdfast: Holdfast, backend: Backend) -> PublishedApi:
 
 def ask(client: httpx2.Client, method: str, target: str, **headers: str) -> str:
     """Return the path that the backend was asked for, or the gateway's refusal."""
-    answered = client.request(method, "/", headers=headers, extensions={"target": target.encode()})
-    if answered.status_code != 200:
-        return f"{answered.status_code}" if method == "HEAD" else refusal(answered)
-    return "" if method == "HEAD" else str(answered.json()["path"])
+    response = client.request(method, "/", headers=headers, extensions={"target": target.encode()})
+    if response.status_code != 200:
+        return f"{response.status_code}" if method == "HEAD" else refusal(response)
+    return "" if method == "HEAD" else str(response.json()["path"])
 
 
 # Method, path below the API; path at the backend, or refusal.
@@ -95,32 +95,34 @@ REQUESTS = [
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("path", ["version", "default"])
-def test_only_listed_operations_are_served(holdfast: Holdfast, listed: PublishedApi, version: str, path: str):
-    below = listed.path if path == "version" else listed.path.rpartition("/")[0]
+def test_only_listed_operations_are_served(holdfast: Holdfast, api_with_rules: PublishedApi, version: str, path: str):
+    below = api_with_rules.path if path == "version" else api_with_rules.path.rpartition("/")[0]
     http2 = version == "HTTP/2"
     with httpx2.Client(
         base_url=holdfast.gateway_url, http1=not http2, http2=http2, trust_env=False, timeout=30
     ) as client:
-        said = {(method, target): ask(client, method, below + target) for method, target, _ in REQUESTS}
+        outcomes = {(method, target): ask(client, method, below + target) for method, target, _ in REQUESTS}
         expected = {(method, target): result for method, target, result in REQUESTS}
-        assert said == expected
+        assert outcomes == expected
 
 
-def test_a_refusal_lists_exactly_the_methods_of_its_path(holdfast: Holdfast, listed: PublishedApi):
-    allowed = {
+def test_a_refusal_lists_exactly_the_methods_of_its_path(holdfast: Holdfast, api_with_rules: PublishedApi):
+    methods_by_path = {
         "/pets": ["GET", "HEAD", "POST"], "/pets/5?x": ["DELETE", "GET", "HEAD"],
         "/pets/mine": ["DELETE", "GET", "HEAD", "PUT"], "/open": ["OPTIONS"], "": ["GET", "HEAD"],
     }  # fmt: skip
-    for path, methods in allowed.items():
-        answered = holdfast.call(listed.path + path, "PURGE")
-        assert (answered.status_code, answered.headers.get_list("allow", split_commas=True)) == (405, methods)
+    for path, methods in methods_by_path.items():
+        response = holdfast.call(api_with_rules.path + path, "PURGE")
+        assert (response.status_code, response.headers.get_list("allow", split_commas=True)) == (405, methods)
 
 
-def test_backends_do_not_see_other_methods_in_headers(holdfast: Holdfast, listed: PublishedApi):
+def test_backends_do_not_see_other_methods_in_headers(holdfast: Holdfast, api_with_rules: PublishedApi):
     names = ("X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override")
-    answered = holdfast.call(f"{listed.path}/pets", "POST", headers=dict.fromkeys([*names, "x-other"], "DELETE"))
-    seen = {name.lower() for name in answered.json()["headers"]}
-    assert seen & {*map(str.lower, names), "x-other"} == {"x-other"}
+    response = holdfast.call(
+        f"{api_with_rules.path}/pets", "POST", headers=dict.fromkeys([*names, "x-other"], "DELETE")
+    )
+    names_there = {name.lower() for name in response.json()["headers"]}
+    assert names_there & {*map(str.lower, names), "x-other"} == {"x-other"}
 
 
 CORS = {
@@ -132,8 +134,8 @@ CORS = {
 }
 
 
-def cross_origin(answered: httpx2.Response) -> dict[str, str]:
-    return {name: value for name, value in answered.headers.items() if name.startswith("access-control-")}
+def cross_origin(response: httpx2.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
 
 
 def preflight(origin: str) -> dict[str, str]:
@@ -141,53 +143,53 @@ def preflight(origin: str) -> dict[str, str]:
 
 
 def test_the_gateway_answers_preflights_and_tells_browsers_which_origins_may_read(holdfast: Holdfast, backend: Backend):
-    listed = {"onlyListedOperations": True, "operations": [{"verb": "GET", "target": "/x"}]}
-    api = publish(holdfast, backend, corsConfiguration=CORS, isDefaultVersion=True, **listed)
+    rules = {"onlyListedOperations": True, "operations": [{"verb": "GET", "target": "/x"}]}
+    api = publish(holdfast, backend, corsConfiguration=CORS, isDefaultVersion=True, **rules)
     short = api.path.rpartition("/")[0]
     wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 200)
-    allowed = {"access-control-allow-origin": "https://shop.test", "access-control-allow-credentials": "true"}
+    fields = {"access-control-allow-origin": "https://shop.test", "access-control-allow-credentials": "true"}
     answer = {"access-control-allow-methods": "GET, PUT", "access-control-allow-headers": "x-key"}
     for path in (f"{api.path}/x", f"{short}/x", f"{api.path}/unlisted"):
         requests = backend.requests
-        answered = holdfast.call(path, "OPTIONS", headers=preflight("https://shop.test"))
-        assert (answered.status_code, cross_origin(answered)) == (200, allowed | answer)
-        assert answered.headers.get_list("vary") == ["Origin"]
+        response = holdfast.call(path, "OPTIONS", headers=preflight("https://shop.test"))
+        assert (response.status_code, cross_origin(response)) == (200, fields | answer)
+        assert response.headers.get_list("vary") == ["Origin"]
         for other in ("https://shop.test.evil", "null", "http://shop.test", "https://SHOP.test"):
-            answered = holdfast.call(path, "OPTIONS", headers=preflight(other))
-            assert (answered.status_code, answered.content) == (200, b"")
-            assert "access-control-allow-origin" not in answered.headers
-            assert answered.headers.get_list("vary") == ["Origin"]
+            response = holdfast.call(path, "OPTIONS", headers=preflight(other))
+            assert (response.status_code, response.content) == (200, b"")
+            assert "access-control-allow-origin" not in response.headers
+            assert response.headers.get_list("vary") == ["Origin"]
         assert backend.requests == requests
     for path, status in ((f"{api.path}/x", 200), (f"{api.path}/unlisted", 404)):
-        answered = holdfast.call(path, headers={"origin": "https://shop.test"})
-        assert (answered.status_code, cross_origin(answered), answered.headers["vary"]) == (status, allowed, "Origin")
-        answered = holdfast.call(path, headers={"origin": "https://evil.test"})
-        assert (answered.status_code, cross_origin(answered), answered.headers["vary"]) == (status, {}, "Origin")
+        response = holdfast.call(path, headers={"origin": "https://shop.test"})
+        assert (response.status_code, cross_origin(response), response.headers["vary"]) == (status, fields, "Origin")
+        response = holdfast.call(path, headers={"origin": "https://evil.test"})
+        assert (response.status_code, cross_origin(response), response.headers["vary"]) == (status, {}, "Origin")
     empty = {"origin": "https://shop.test", "access-control-request-method": ""}
     assert refusal(holdfast.call(f"{api.path}/x", "OPTIONS", headers=empty)) == NO_METHOD
     assert refusal(holdfast.call(f"{api.path}/x", "OPTIONS", headers={"origin": "https://shop.test"})) == NO_METHOD
     # A page can read that the API is blocked.
     holdfast.rest.post("/apis/change-lifecycle", params={"apiId": api.id, "action": "Block"}).raise_for_status()
     wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 503)
-    answered = holdfast.call(f"{short}/x", headers={"origin": "https://shop.test"})
-    assert (refusal(answered), cross_origin(answered)) == ("503 api_blocked", allowed)
-    answered = holdfast.call(f"{api.path}/x", "OPTIONS", headers=preflight("https://shop.test"))
-    assert (answered.status_code, cross_origin(answered)) == (200, allowed | answer)
+    response = holdfast.call(f"{short}/x", headers={"origin": "https://shop.test"})
+    assert (refusal(response), cross_origin(response)) == ("503 api_blocked", fields)
+    response = holdfast.call(f"{api.path}/x", "OPTIONS", headers=preflight("https://shop.test"))
+    assert (response.status_code, cross_origin(response)) == (200, fields | answer)
 
 
 def test_without_a_policy_backends_answer_for_themselves(holdfast: Holdfast, backend: Backend):
     off = {**CORS, "corsConfigurationEnabled": False}
     api = publish(holdfast, backend, corsConfiguration=off)
     wait_until(lambda: holdfast.call(api.path).status_code == 200)
-    answered = holdfast.call(api.path, "OPTIONS", headers=preflight("https://shop.test"))
-    assert (answered.status_code, answered.json()["method"], cross_origin(answered)) == (200, "OPTIONS", {})
+    response = holdfast.call(api.path, "OPTIONS", headers=preflight("https://shop.test"))
+    assert (response.status_code, response.json()["method"], cross_origin(response)) == (200, "OPTIONS", {})
 
 
 def test_requests_over_the_limit_are_refused_with_the_time_to_wait(holdfast: Holdfast, backend: Backend):
     limits = {"production": 3, "productionTimeUnit": "HOUR", "sandbox": 1_000_000}
     operations = [{"verb": verb, "target": "/*"} for verb in ("GET", "POST", "DELETE")]
-    listed = {"onlyListedOperations": True, "operations": operations}
-    api = publish(holdfast, backend, maxTps=limits, isDefaultVersion=True, **listed)
+    rules = {"onlyListedOperations": True, "operations": operations}
+    api = publish(holdfast, backend, maxTps=limits, isDefaultVersion=True, **rules)
     other = publish(holdfast, backend)
     short = api.path.rpartition("/")[0]
     wait_until(lambda: holdfast.call(api.path, sandbox=True).status_code == 200)
@@ -197,10 +199,10 @@ def test_requests_over_the_limit_are_refused_with_the_time_to_wait(holdfast: Hol
     requests = backend.requests
     # All routes count together: both paths, and all methods.
     for path, method in ((api.path, "GET"), (f"{short}/x", "POST"), (f"{api.path}/x", "DELETE")):
-        answered = holdfast.call(path, method)
-        assert (refusal(answered), answered.headers["retry-after"]) == ("429 too_many_requests", "1200")
+        response = holdfast.call(path, method)
+        assert (refusal(response), response.headers["retry-after"]) == ("429 too_many_requests", "1200")
     assert backend.requests == requests
     assert [holdfast.call(other.path).status_code for _ in range(5)] == [200] * 5
     assert [holdfast.call(api.path, sandbox=True).status_code for _ in range(5)] == [200] * 5
-    request_id = answered.json()["request_id"]
+    request_id = response.json()["request_id"]
     wait_until(lambda: holdfast.rest.get(f"/failures/{request_id}").json().get("code") == "rate_limited")

@@ -43,13 +43,13 @@ def below_base(holdfast: Holdfast, site: Site) -> PublishedApi:
     return api
 
 
-def seen(holdfast: Holdfast, api: PublishedApi, name: str, *, sandbox: bool = False) -> list[str]:
+def call_and_read(holdfast: Holdfast, api: PublishedApi, name: str, *, sandbox: bool = False) -> list[str]:
     """Call *api* and give the values of a header field of the response."""
     url = httpx2.URL(holdfast.sandbox_url if sandbox else holdfast.gateway_url)
     lines = [f"GET {api.path}/x HTTP/1.1", "Host: api.example", "Connection: close"]
-    answered = exchange((url.host, url.port or 80), *lines)
-    assert answered.status == 302
-    return answered.all(name.lower())
+    message = exchange((url.host, url.port or 80), *lines)
+    assert message.status == 302
+    return message.all(name.lower())
 
 
 # What the backend says, what callers of production (/base/v1) see, what callers of the sandbox (/) see. PUBLIC stands
@@ -125,22 +125,22 @@ def test_urls_below_the_endpoint_become_the_gateways(
         port = site.url.rpartition(":")[2]
         return text.replace("ORIGIN", site.url).replace("PORT", port).replace("PUBLIC", below_base.path)
 
-    for said, production, in_sandbox in LOCATIONS:
+    for template, production, in_sandbox in LOCATIONS:
         for field in ("Location", "Content-Location"):
-            site.fields = (f"{field}: {write(said)}",)
+            site.fields = (f"{field}: {write(template)}",)
             expected = [write(in_sandbox if sandbox else production)]
-            assert seen(holdfast, below_base, field, sandbox=sandbox) == expected, said
-    site.fields = tuple(f"Set-Cookie: {write(said)}" for said, _, _ in COOKIES)
+            assert call_and_read(holdfast, below_base, field, sandbox=sandbox) == expected, template
+    site.fields = tuple(f"Set-Cookie: {write(template)}" for template, _, _ in COOKIES)
     expected = [write(in_sandbox if sandbox else production) for _, production, in_sandbox in COOKIES]
-    assert seen(holdfast, below_base, "set-cookie", sandbox=sandbox) == expected
+    assert call_and_read(holdfast, below_base, "set-cookie", sandbox=sandbox) == expected
 
 
 def test_an_endpoint_below_a_path_like_the_apis_own_is_mapped_too(holdfast: Holdfast, site: Site):
     api = holdfast.publish_api(site.url)
     holdfast.change_endpoints(api, f"{site.url}{api.path}/v2")
     site.fields = (f"Location: {api.path}/v2/orders/5", f"Set-Cookie: a=b; Path={api.path}/v2")
-    wait_until(lambda: seen(holdfast, api, "location") == [f"{api.path}/orders/5"])
-    assert seen(holdfast, api, "set-cookie") == [f"a=b; Path={api.path}"]
+    wait_until(lambda: call_and_read(holdfast, api, "location") == [f"{api.path}/orders/5"])
+    assert call_and_read(holdfast, api, "set-cookie") == [f"a=b; Path={api.path}"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_cookies_domain_is_compared_with_the_whole_host(url: str, host: str):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("text", "expected"),
     [
         ("5; url=/base/v1/x", "5; url=PUBLIC/x"),
         ("0;URL='/base/v1/x?y'", "0;URL='PUBLIC/x?y'"),
@@ -168,23 +168,23 @@ def test_a_cookies_domain_is_compared_with_the_whole_host(url: str, host: str):
         ("5", "5"),
     ],
 )
-def test_refresh_is_mapped_too(holdfast: Holdfast, site: Site, below_base: PublishedApi, said: str, expected: str):
-    site.fields = (f"Refresh: {said}",)
-    assert seen(holdfast, below_base, "refresh") == [expected.replace("PUBLIC", below_base.path)]
+def test_refresh_is_mapped_too(holdfast: Holdfast, site: Site, below_base: PublishedApi, text: str, expected: str):
+    site.fields = (f"Refresh: {text}",)
+    assert call_and_read(holdfast, below_base, "refresh") == [expected.replace("PUBLIC", below_base.path)]
 
 
 def test_an_endpoint_can_keep_its_responses_as_they_are(holdfast: Holdfast, site: Site, below_base: PublishedApi):
     site.fields = ("Location: /base/v1/x", "Set-Cookie: a=b; Path=/base/v1")
-    assert seen(holdfast, below_base, "location") == [f"{below_base.path}/x"]
+    assert call_and_read(holdfast, below_base, "location") == [f"{below_base.path}/x"]
     for setting, location in ((False, "/base/v1/x"), (True, f"{below_base.path}/x")):
         production = {"url": f"{site.url}/base/v1", "config": {"rewriteResponses": setting}}
         endpoints = {"production_endpoints": production, "sandbox_endpoints": {"url": site.url}}
         config = {"endpointConfig": {"endpoint_type": "http", **endpoints}}
         assert holdfast.rest.put(f"/apis/{below_base.id}", json=config).is_success
-        wait_until(lambda location=location: seen(holdfast, below_base, "location") == [location])
-        assert seen(holdfast, below_base, "location", sandbox=True) == [f"{below_base.path}/base/v1/x"]
+        wait_until(lambda location=location: call_and_read(holdfast, below_base, "location") == [location])
+        assert call_and_read(holdfast, below_base, "location", sandbox=True) == [f"{below_base.path}/base/v1/x"]
         path = below_base.path if setting else "/base/v1"
-        assert seen(holdfast, below_base, "set-cookie") == [f"a=b; Path={path}"]
+        assert call_and_read(holdfast, below_base, "set-cookie") == [f"a=b; Path={path}"]
 
 
 @pytest.mark.parametrize("value", [" " * 30_000 + "x", ";" * 30_000, "; " * 15_000, "=" * 30_000, "url" * 10_000])
@@ -192,7 +192,7 @@ def test_no_value_keeps_the_gateway_busy(holdfast: Holdfast, site: Site, below_b
     """Quadratic time would take seconds for these."""
     for field in ("Location", "Refresh", "Set-Cookie"):
         site.fields = (f"{field}: 5; a=b; Path={value}{value[:1]}|",)
-        assert len(seen(holdfast, below_base, field)) == 1
+        assert len(call_and_read(holdfast, below_base, field)) == 1
 
 
 def test_the_default_version_has_urls_without_its_number_and_only_the_gateways_cors_fields(
@@ -201,8 +201,8 @@ def test_the_default_version_has_urls_without_its_number_and_only_the_gateways_c
     del below_base  # it imported the certificate
     api = holdfast.publish_api(f"{site.url}/base")
     cors = {"corsConfigurationEnabled": True, "accessControlAllowOrigins": ["https://shop.test"]}
-    changed = holdfast.rest.put(f"/apis/{api.id}", json={"isDefaultVersion": True, "corsConfiguration": cors})
-    assert changed.status_code == 200, changed.text
+    response = holdfast.rest.put(f"/apis/{api.id}", json={"isDefaultVersion": True, "corsConfiguration": cors})
+    assert response.status_code == 200, response.text
     site.fields = (
         f"Location: {site.url}/base/next", "Set-Cookie: a=b; Path=/base/x", "Access-Control-Allow-Origin: *",
         "Access-Control-Allow-Credentials: true", "Access-Control-Expose-Headers: x-secret",
@@ -210,13 +210,13 @@ def test_the_default_version_has_urls_without_its_number_and_only_the_gateways_c
     short = api.path.rpartition("/")[0]
     wait_until(lambda: holdfast.call(short).status_code == 302)
     for path in (api.path, short):
-        answered = holdfast.call(f"{path}/x", headers={"origin": "https://evil.test"})
-        assert answered.headers["location"] == f"{path}/next"
-        assert answered.headers["set-cookie"] == f"a=b; Path={path}/x"
-        assert [name for name in answered.headers if name.startswith("access-control-")] == []
-        answered = holdfast.call(f"{path}/x", headers={"origin": "https://shop.test"})
-        assert answered.headers["access-control-allow-origin"] == "https://shop.test"
-        assert "access-control-expose-headers" not in answered.headers
+        response = holdfast.call(f"{path}/x", headers={"origin": "https://evil.test"})
+        assert response.headers["location"] == f"{path}/next"
+        assert response.headers["set-cookie"] == f"a=b; Path={path}/x"
+        assert [name for name in response.headers if name.startswith("access-control-")] == []
+        response = holdfast.call(f"{path}/x", headers={"origin": "https://shop.test"})
+        assert response.headers["access-control-allow-origin"] == "https://shop.test"
+        assert "access-control-expose-headers" not in response.headers
 
 
 def test_urls_of_every_member_of_a_group_are_mapped(holdfast: Holdfast, site: Site, below_base: PublishedApi):
@@ -233,6 +233,6 @@ def test_urls_of_every_member_of_a_group_are_mapped(holdfast: Holdfast, site: Si
         "Set-Cookie: a=1; Domain=other.example",
     )
     wait_until(lambda: holdfast.call(f"{api.path}/x").status_code == 302)
-    assert seen(holdfast, api, "Location") == [f"{api.path}/orders/5"]
-    assert seen(holdfast, api, "Content-Location") == [stranger]
-    assert seen(holdfast, api, "Set-Cookie") == ["a=1"]
+    assert call_and_read(holdfast, api, "Location") == [f"{api.path}/orders/5"]
+    assert call_and_read(holdfast, api, "Content-Location") == [stranger]
+    assert call_and_read(holdfast, api, "Set-Cookie") == ["a=1"]

@@ -18,8 +18,8 @@ PRESENTED = issue("127.0.0.1")
 
 
 def names(holdfast: Holdfast) -> set[str]:
-    found = holdfast.rest.get("/apis", params={"limit": 200}).json()["list"]
-    return {api["name"] for api in found}
+    entries = holdfast.rest.get("/apis", params={"limit": 200}).json()["list"]
+    return {api["name"] for api in entries}
 
 
 def test_a_backup_is_complete_after_a_kill_and_a_restore(
@@ -30,7 +30,7 @@ def test_a_backup_is_complete_after_a_kill_and_a_restore(
     with Backend(PRESENTED) as backend, Holdfast(tmp_path) as holdfast:
         database = holdfast.data / "holdfast.sqlite"
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
-        kept = {api.name} | {holdfast.create_api(name=f"kept{number}").name for number in range(APIS)}
+        expected_names = {api.name} | {holdfast.create_api(name=f"kept{number}").name for number in range(APIS)}
         backups.backup(str(backup), holdfast.data)
         assert f": {APIS + 1} APIs, " in capsys.readouterr().err
         with pytest.raises(CommandFailed, match=r"^Holdfast is already running with the data directory "):
@@ -43,10 +43,10 @@ def test_a_backup_is_complete_after_a_kill_and_a_restore(
                 begin_new_log(database)  # as happens after every 4 MB of changes
         holdfast.kill()
         shutil.copyfile(backup, database)
-        said = f"holdfast: {database}-wal is not the write-ahead log of {database}: "
-        assert holdfast.refuse_to_start().startswith(said)
+        message = f"holdfast: {database}-wal is not the write-ahead log of {database}: "
+        assert holdfast.refuse_to_start().startswith(message)
 
         backups.restore(backup, holdfast.data)
         holdfast.start()
-        assert names(holdfast) == kept
+        assert names(holdfast) == expected_names
         assert holdfast.call(f"{api.path}/menu").status_code == 200

@@ -110,16 +110,16 @@ def go_away_before_the_first(http2: H2Connection, stream: int, backend: Counting
 
 
 @contextmanager
-def published(holdfast: Holdfast, url: str, presented: Issued = PRESENTED) -> Iterator[str]:
+def publish(holdfast: Holdfast, url: str, identity: Issued = PRESENTED) -> Iterator[str]:
     """Publish an API whose backend is at *url*, and give its path."""
-    api = holdfast.publish_trusted_api(url, presented.pem)
+    api = holdfast.publish_trusted_api(url, identity.pem)
     yield api.path
     holdfast.delete_api(api)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 def test_an_idempotent_request_survives_that_its_connection_closes(holdfast: Holdfast, method: str):
-    with CountingBackend(end_at_the_second_request) as backend, published(holdfast, backend.url) as path:
+    with CountingBackend(end_at_the_second_request) as backend, publish(holdfast, backend.url) as path:
         with holdfast.caller() as caller:
             statuses = [caller.request(method, path).status_code for _ in range(30)]
         assert statuses == [200] * 30
@@ -128,7 +128,7 @@ def test_an_idempotent_request_survives_that_its_connection_closes(holdfast: Hol
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_another_request_is_never_sent_twice(holdfast: Holdfast, method: str):
-    with CountingBackend(end_at_the_second_request) as backend, published(holdfast, backend.url) as path:
+    with CountingBackend(end_at_the_second_request) as backend, publish(holdfast, backend.url) as path:
         backend.methods.clear()
         with holdfast.caller() as caller:
             statuses = [caller.request(method, path).status_code for _ in range(30)]
@@ -141,7 +141,7 @@ def test_another_request_is_never_sent_twice(holdfast: Holdfast, method: str):
 def test_any_request_that_the_backend_has_not_begun_is_sent_again(
     holdfast: Holdfast, act: Callable[[H2Connection, int, CountingBackend], bool], method: str
 ):
-    with CountingBackend(talk_http2(act), ["h2"]) as backend, published(holdfast, backend.url) as path:
+    with CountingBackend(talk_http2(act), ["h2"]) as backend, publish(holdfast, backend.url) as path:
         backend.methods.clear()
         assert holdfast.call(path, method).status_code == 200
         assert backend.methods == [method] * 2
@@ -151,19 +151,19 @@ def test_a_backend_that_closes_every_connection_is_asked_twice_and_no_more(holdf
     def hang_up(connection: ssl.SSLSocket, backend: CountingBackend) -> None:
         backend.methods.append(_read_head(connection))
 
-    with CountingBackend(hang_up) as backend, published(holdfast, backend.url) as path:
+    with CountingBackend(hang_up) as backend, publish(holdfast, backend.url) as path:
         backend.methods.clear()
         assert refusal(holdfast.call(path)).startswith("50")
         assert backend.methods == ["GET"] * 2
 
 
 def test_a_backend_that_refuses_connections_is_reported(holdfast: Holdfast):
-    with closed_port() as url, published(holdfast, url) as path:
+    with closed_port() as url, publish(holdfast, url) as path:
         assert refusal(holdfast.call(path, "POST")) == "503 backend_unreachable"
 
 
 def test_an_unused_connection_closes_before_common_servers_close_it(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend, published(holdfast, backend.url()) as path:
+    with Backend(PRESENTED) as backend, publish(holdfast, backend.url()) as path:
         with holdfast.caller() as caller:
 
             def connection() -> int:

@@ -14,9 +14,9 @@ HOST = "127.0.0.1"
 
 
 def create_revision(holdfast: Holdfast, api: PublishedApi) -> str:
-    made = holdfast.rest.post(f"/apis/{api.id}/revisions", json={})
-    made.raise_for_status()
-    return str(made.json()["id"])
+    response = holdfast.rest.post(f"/apis/{api.id}/revisions", json={})
+    response.raise_for_status()
+    return str(response.json()["id"])
 
 
 def deploy(holdfast: Holdfast, api: PublishedApi, revision: str, group: str = "Default") -> None:
@@ -39,9 +39,9 @@ def test_rolling_back_and_forth_under_load_fails_no_request(holdfast: Holdfast):
         wait_until(lambda: holdfast.call(api.path).json()["path"] == "/v1")
         with Load(holdfast, api.path, reconnects=True) as load:
             for backend, revision in ((two, second), (one, first)) * 5:
-                seen = backend.requests
+                count = backend.requests
                 deploy(holdfast, api, revision)
-                wait_until(lambda backend=backend, seen=seen: backend.requests > seen + 10)
+                wait_until(lambda backend=backend, count=count: backend.requests > count + 10)
         assert set(load.answers) == {"200"}, load.answers
         assert (one.paths, two.paths) == ({"/v1"}, {"/v2"})
 
@@ -54,10 +54,10 @@ def test_trust_of_an_endpoint_that_only_a_revision_has_is_replaced_and_deleted(h
         deploy(holdfast, api, create_revision(holdfast, api))
         holdfast.change_endpoints(api, "http://127.0.0.1:9")
         wait_until(lambda: holdfast.call(api.path).is_success)
-        listed = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url()}).json()["certificates"]
-        assert [each["alias"] for each in listed] == [alias]
+        entries = holdfast.rest.get("/endpoint-certificates", params={"endpoint": backend.url()}).json()["certificates"]
+        assert [entry["alias"] for entry in entries] == [alias]
         usage = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
-        assert [each["id"] for each in usage["list"]] == [api.id]
+        assert [api["id"] for api in usage["list"]] == [api.id]
 
         files = {"certificate": ("other.pem", other.pem)}
         holdfast.rest.put(f"/endpoint-certificates/{alias}", files=files).raise_for_status()
@@ -87,12 +87,12 @@ def test_a_revision_keeps_its_group_and_its_endpoint_security(holdfast: Holdfast
         }
         holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": config}).raise_for_status()
         deploy(holdfast, api, create_revision(holdfast, api))
-        moved = {
+        new_config = {
             "endpoint_type": "http",
             "production_endpoints": {"url": "http://127.0.0.1:9"},
             "endpoint_security": {"production": {"type": "NONE"}},
         }
-        holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": moved}).raise_for_status()
+        holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": new_config}).raise_for_status()
         before = one.requests, two.requests
         wait_until(lambda: holdfast.call(api.path).is_success and one.requests > before[0] and two.requests > before[1])
         answer = holdfast.call(api.path)
@@ -108,9 +108,9 @@ def test_operations_belong_to_a_revision_and_the_default_version_does_not(holdfa
         short = api.path.rpartition("/")[0]
         wait_until(lambda: holdfast.call(f"{short}/old").is_success)
         for path in (api.path, short):
-            assert [holdfast.call(f"{path}/{each}").status_code for each in ("old", "new")] == [200, 404]
+            assert [holdfast.call(f"{path}/{operation}").status_code for operation in ("old", "new")] == [200, 404]
 
 
 def put(holdfast: Holdfast, api: PublishedApi, **members: Any) -> None:
-    answered = holdfast.rest.put(f"/apis/{api.id}", json=members)
-    assert answered.status_code == 200, answered.text
+    response = holdfast.rest.put(f"/apis/{api.id}", json=members)
+    assert response.status_code == 200, response.text

@@ -62,8 +62,8 @@ class Case:
     """CRLs (PEM), what a backend presents that none of them revokes, and the imported certificates."""
 
     crls: bytes
-    presented: Issued = LEAF
-    imported: tuple[Issued, ...] = (ROOT,)
+    leaf: Issued = LEAF
+    anchors: tuple[Issued, ...] = (ROOT,)
     of_path: bool = True
     finds: str = ""  # the codes, except for those about its number and key identifier
 
@@ -100,9 +100,9 @@ def below(ca: Issued, *, finds: str = "", **options: Any) -> Case:
     return Case(write_crl(ca, **options), issue(V4, by=ca), (ca,), finds=finds)
 
 
-def deep(*of_cas: Issued, imported: tuple[Issued, ...], of_path: bool = True, finds: str = "") -> Case:
+def deep(*of_cas: Issued, anchors: tuple[Issued, ...], of_path: bool = True, finds: str = "") -> Case:
     crls = b"".join(map(write_crl, of_cas))
-    return Case(crls, DEEP, imported, of_path, finds)
+    return Case(crls, DEEP, anchors, of_path, finds)
 
 
 CASES = {
@@ -144,11 +144,11 @@ CASES = {
     "ECDSA with SHA-3": by(EC, SHA3, finds="crl-unusable"),
     "Ed25519": by(ED25519),
     "DSA": by(DSA, SHA256, finds="crl-unusable"),
-    "both CAs, root imported": deep(ROOT, INTERMEDIATE, imported=(ROOT,), finds="crl-of-another-ca"),
-    "both CAs, both imported": deep(ROOT, INTERMEDIATE, imported=(ROOT, INTERMEDIATE)),
-    "root only, both imported": deep(ROOT, imported=(ROOT, INTERMEDIATE), finds="crl-missing"),
-    "intermediate imported": deep(INTERMEDIATE, imported=(INTERMEDIATE,), finds="crl-missing"),
-    "intermediate imported, of the backend only": deep(INTERMEDIATE, imported=(INTERMEDIATE,), of_path=False),
+    "both CAs, root imported": deep(ROOT, INTERMEDIATE, anchors=(ROOT,), finds="crl-of-another-ca"),
+    "both CAs, both imported": deep(ROOT, INTERMEDIATE, anchors=(ROOT, INTERMEDIATE)),
+    "root only, both imported": deep(ROOT, anchors=(ROOT, INTERMEDIATE), finds="crl-missing"),
+    "intermediate imported": deep(INTERMEDIATE, anchors=(INTERMEDIATE,), finds="crl-missing"),
+    "intermediate imported, of the backend only": deep(INTERMEDIATE, anchors=(INTERMEDIATE,), of_path=False),
     "leaf imported": Case(write_crl(ROOT), LEAF, (LEAF,), finds="crl-missing crl-of-another-ca"),
     "leaf imported, of the backend only": Case(write_crl(ROOT), LEAF, (LEAF,), False, "crl-missing crl-of-another-ca"),
     "leaf and root imported": Case(write_crl(ROOT), LEAF, (LEAF, ROOT)),
@@ -174,8 +174,8 @@ def test_the_gateway_accepts_backends_exactly_where_no_finding_says_otherwise(tm
 
 @pytest.mark.parametrize("name", CASES)
 def test_findings_about_a_crl_are_those_that_are_expected(name: str):
-    found = {each.code for each in _findings(CASES[name])} - IDENTIFICATION
-    assert found == set(CASES[name].finds.split())
+    codes = {finding.code for finding in _findings(CASES[name])} - IDENTIFICATION
+    assert codes == set(CASES[name].finds.split())
 
 
 @pytest.mark.parametrize("name", UNLOADABLE)
@@ -192,15 +192,15 @@ def test_a_crl_that_envoy_cannot_load_is_refused(name: str):
     ]
     assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode != 0
     with suppress(NotRevocationLists):
-        assert any(each.severity is Severity.ERROR for each in _findings(Case(UNLOADABLE[name])))
+        assert any(finding.severity is Severity.ERROR for finding in _findings(Case(UNLOADABLE[name])))
 
 
 def _rejects(case: Case) -> bool:
-    return any(each.severity is Severity.ERROR or each.code in REJECTING for each in _findings(case))
+    return any(finding.severity is Severity.ERROR or finding.code in REJECTING for finding in _findings(case))
 
 
 def _findings(case: Case) -> list[Any]:
-    anchors = deduplicate(read_certificate(each.der) for each in case.imported)
+    anchors = deduplicate(read_certificate(anchor.der) for anchor in case.anchors)
     crls = read_revocation_lists(case.crls)
     trust = TrustSet(anchors, reference_identifier(V4), revocation=crls, revocation_of_path=case.of_path)
     return judge_revocation(trust, datetime.now(UTC) + timedelta(seconds=1))
@@ -211,14 +211,14 @@ def _statuses(directory: Path) -> dict[str, int]:
         ports: dict[bytes, int] = {}
         clusters = {}
         for number, case in enumerate(CASES.values()):
-            if case.presented.der not in ports:
-                ports[case.presented.der] = stack.enter_context(Backend(case.presented)).port
-            clusters[str(number)] = _cluster(str(number), ports[case.presented.der], case)
+            if case.leaf.der not in ports:
+                ports[case.leaf.der] = stack.enter_context(Backend(case.leaf)).port
+            clusters[str(number)] = _cluster(str(number), ports[case.leaf.der], case)
         statuses = statuses_of(clusters, directory)
     return dict(zip(CASES, statuses.values(), strict=True))
 
 
 def _cluster(name: str, port: int, case: Case) -> dict[str, Any]:
-    trust = b"".join(each.pem for each in case.imported)
+    trust = b"".join(anchor.pem for anchor in case.anchors)
     crl = {"inline_string": case.crls.decode()}
     return cluster(name, port, trust, crl=crl, only_verify_leaf_cert_crl=not case.of_path)

@@ -23,14 +23,14 @@ IDENTIFIERS = ("neither", "subject", "both")  # which key identifiers a certific
 class Anchor:
     """A trust anchor, and what a backend presents that leads to it."""
 
-    trusted: Issued
-    presented: Issued
+    certificate: Issued
+    leaf: Issued
 
 
 def identifiers(kind: str, key: PrivateKey, issuer_key: PrivateKey) -> list[Extension]:
     subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    return [(each, False) for each in (subject, authority)][: IDENTIFIERS.index(kind)]
+    return [(extension, False) for extension in (subject, authority)][: IDENTIFIERS.index(kind)]
 
 
 def self_signed(kind: str, *names: str, ca: bool) -> Issued:
@@ -39,23 +39,23 @@ def self_signed(kind: str, *names: str, ca: bool) -> Issued:
 
 
 def root(kind: str) -> Anchor:
-    trusted = self_signed(kind, ca=True)
-    return Anchor(trusted, leaf_below(trusted, kind))
+    certificate = self_signed(kind, ca=True)
+    return Anchor(certificate, leaf_below(certificate, kind))
 
 
 def intermediate(kind: str) -> Anchor:
     above, key = issue(ca=True, common_name="above"), p256()
     more = identifiers(kind, key, above.key)
-    trusted = issue(by=above, ca=True, common_name="same", key=key, identified=False, more=more)
-    return Anchor(trusted, leaf_below(trusted, kind))
+    certificate = issue(by=above, ca=True, common_name="same", key=key, identified=False, more=more)
+    return Anchor(certificate, leaf_below(certificate, kind))
 
 
 def own(kind: str) -> Anchor:
-    return Anchor(trusted := self_signed(kind, V4, ca=False), trusted)
+    return Anchor(certificate := self_signed(kind, V4, ca=False), certificate)
 
 
 def own_that_is_a_ca(kind: str) -> Anchor:
-    return Anchor(trusted := self_signed(kind, V4, ca=True), trusted)
+    return Anchor(certificate := self_signed(kind, V4, ca=True), certificate)
 
 
 def leaf_below(ca: Issued, kind: str) -> Issued:
@@ -64,7 +64,7 @@ def leaf_below(ca: Issued, kind: str) -> Issued:
     return issue(V4, by=ca, identified=False, more=[] if kind == "neither" else [(authority, False)]).alone
 
 
-KINDS = {each.__name__: each for each in (root, intermediate, own, own_that_is_a_ca)}
+KINDS = {kind.__name__: kind for kind in (root, intermediate, own, own_that_is_a_ca)}
 PAIRS = [
     (f"{one} with {first}, {other} with {second}", (KINDS[one](first), KINDS[other](second)))
     for one, other in combinations_with_replacement(KINDS, 2)
@@ -75,7 +75,8 @@ PAIRS = [
 
 def test_envoy_trusts_both_certificates_of_exactly_the_accepted_pairs(tmp_path: Path):
     expected = {
-        name: not find_indistinguishable([read_certificate(each.trusted.der) for each in pair]) for name, pair in PAIRS
+        name: not find_indistinguishable([read_certificate(anchor.certificate.der) for anchor in pair])
+        for name, pair in PAIRS
     }
     assert True in expected.values()
     assert False in expected.values()
@@ -87,9 +88,9 @@ def believed_by_envoy(directory: Path) -> dict[str, bool]:
     with ExitStack() as stack:
         clusters: dict[str, Any] = {}
         for number, (_, pair) in enumerate(PAIRS):
-            ports = [stack.enter_context(Backend(anchor.presented)).port for anchor in pair]
+            ports = [stack.enter_context(Backend(anchor.leaf)).port for anchor in pair]
             for order, port in product((1, -1), ports):
-                trust = b"".join(anchor.trusted.pem for anchor in pair[::order])
+                trust = b"".join(anchor.certificate.pem for anchor in pair[::order])
                 name = f"{number}.{order}.{port}"
                 clusters[name] = cluster(name, port, trust)
         statuses = statuses_of(clusters, directory)

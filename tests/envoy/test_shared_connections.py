@@ -66,15 +66,15 @@ MALFORMED = [
 def test_a_malformed_request_fails_no_other_request(holdfast: Holdfast, api: PublishedApi):
     url = httpx2.URL(holdfast.gateway_url)
     config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
-    talk, ended = H2Connection(config), dict[int, str]()
+    talk, ends = H2Connection(config), dict[int, str]()
     with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:
         talk.initiate_connection()
         head = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", f"{api.path}/good")]
         for number, field in enumerate([*MALFORMED, ("x-good", "1")]):
             talk.send_headers(2 * number + 1, [*head, field], end_stream=True)
         caller.sendall(talk.data_to_send())
-        while len(ended) <= len(MALFORMED):
+        while len(ends) <= len(MALFORMED):
             for event in talk.receive_data(receive(caller)):
                 if isinstance(event, StreamEnded | StreamReset):
-                    ended.setdefault(event.stream_id or 0, type(event).__name__)
-    assert list(dict(sorted(ended.items())).values()) == ["StreamReset"] * len(MALFORMED) + ["StreamEnded"]
+                    ends.setdefault(event.stream_id or 0, type(event).__name__)
+    assert list(dict(sorted(ends.items())).values()) == ["StreamReset"] * len(MALFORMED) + ["StreamEnded"]

@@ -33,15 +33,15 @@ def test_many_slow_files_at_once_leave_other_requests_answered(holdfast: Holdfas
         return holdfast.rest.post(path, data={"password": "secret"}, files=file, timeout=60)
 
     for _ in range(3):  # a busy machine can pause once
-        slowest, asked, answers = _ask_meanwhile(holdfast, inspect)
+        slowest, count, answers = _ask_meanwhile(holdfast, inspect)
         if slowest < SOON:
             break
-    assert {each.status_code for each in answers} <= {200, 400, 503}
-    assert any(each.status_code == 200 for each in answers)
-    refused = [each for each in answers if each.status_code == 503]
-    assert refused
-    assert {each.headers["retry-after"] for each in refused} == {"5"}
-    assert asked > 10
+    assert {answer.status_code for answer in answers} <= {200, 400, 503}
+    assert any(answer.status_code == 200 for answer in answers)
+    rejections = [answer for answer in answers if answer.status_code == 503]
+    assert rejections
+    assert {rejection.headers["retry-after"] for rejection in rejections} == {"5"}
+    assert count > 10
     assert slowest < SOON
 
 
@@ -49,11 +49,11 @@ def _ask_meanwhile(
     holdfast: Holdfast, inspect: Callable[[int], httpx2.Response]
 ) -> tuple[float, int, list[httpx2.Response]]:
     """Upload files at once and ask something else meanwhile; return its slowest answer, their number, the others."""
-    slowest, asked = 0.0, 0
+    slowest, count = 0.0, 0
     with ThreadPoolExecutor(AT_ONCE) as threads:
         uploads = [threads.submit(inspect, number) for number in range(AT_ONCE)]
         while not all(upload.done() for upload in uploads):
-            started = time.monotonic()
+            start = time.monotonic()
             assert holdfast.rest.get("/apis", timeout=60).status_code == 200
-            slowest, asked = max(slowest, time.monotonic() - started), asked + 1
-    return slowest, asked, [upload.result() for upload in uploads]
+            slowest, count = max(slowest, time.monotonic() - start), count + 1
+    return slowest, count, [upload.result() for upload in uploads]

@@ -108,7 +108,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
         yield process
 
 
-async def asked(question: Callable[[], Awaitable[bool]]) -> None:
+async def wait_for(question: Callable[[], Awaitable[bool]]) -> None:
     """Wait until the answer is yes."""
     async with asyncio.timeout(PATIENCE):
         while not await question():  # noqa: ASYNC110 - Envoy's admin interface has no events
@@ -150,24 +150,24 @@ def test_envoy_acknowledges_clusters_only_once_it_uses_them_except_at_its_start(
 
                 # Later, each ACK waits until nothing is warming: also the ACKs of what was never warming (a probe).
                 cache.apply([cluster("a")])
-                await asked(lambda: is_warming(process, "a"))
+                await wait_for(lambda: is_warming(process, "a"))
                 probe = build_probe("probe", parse_endpoint("http://127.0.0.1:9"), None, ["127.0.0.1"])
                 cache.apply([probe.cluster])
                 cache.apply([cluster("b")])
-                await asked(lambda: is_warming(process, "a", "b"))
+                await wait_for(lambda: is_warming(process, "a", "b"))
                 names.release("a.test")
-                await asked(lambda: is_warming(process, "b"))
-                assert not any(has(cache, each) for each in ("a", "b", "probe"))
+                await wait_for(lambda: is_warming(process, "b"))
+                assert not any(has(cache, name) for name in ("a", "b", "probe"))
                 names.release("b.test")
                 await until(cache, lambda _: has(cache, "a", "b", "probe"))
                 assert await is_warming(process)
 
                 # A new version of a cluster, and a removal of it while it is warming.
                 cache.apply([cluster("a", "-again")])
-                await asked(lambda: is_warming(process, "a"))
-                assert [has(cache, each) for each in ("a", "b")] == [False, True]
+                await wait_for(lambda: is_warming(process, "a"))
+                assert [has(cache, name) for name in ("a", "b")] == [False, True]
                 cache.apply([cluster("c")], [(CLUSTER, "a")])
-                await asked(lambda: is_warming(process, "c"))
+                await wait_for(lambda: is_warming(process, "c"))
                 assert not has(cache, "c")
                 names.release("c.test")
                 await until(cache, lambda _: has(cache, "c"))
@@ -187,7 +187,7 @@ def test_a_reconnecting_gateway_does_not_count_while_a_cluster_is_warming(tmp_pa
             await until(cache, lambda gateways: gateways and gateways[0].started)
             for attempt in ("", "-again"):  # a new cluster, and a new version of one that Envoy uses
                 cache.apply([cluster("a", attempt)])
-                await asked(lambda: is_warming(process, "a"))
+                await wait_for(lambda: is_warming(process, "a"))
                 await server.stop(0)
                 await until(cache, lambda gateways: not gateways)
                 server = await serve_cache(cache, address, serves_envoys=True)
@@ -235,7 +235,7 @@ def test_trust_is_enforced_only_once_the_name_of_the_backend_is_resolved(store, 
             names.hold(name)
             import_certificate("b")
             await plane.published()
-            await asked(lambda: warms(process))
+            await wait_for(lambda: warms(process))
             assert plane.enforcement(origin).progress is Progress.WAITING
             names.release(name)
             await plane.until(origin, Progress.ENFORCED)
@@ -279,16 +279,16 @@ def test_a_deployment_takes_effect_once_the_names_of_its_backends_are_resolved(
             await until(
                 plane.cache, lambda gateways: gateways and (ROUTES, "production/pizza") in gateways[0].acknowledged
             )
-            await asked(lambda: reaches("/one"))
+            await wait_for(lambda: reaches("/one"))
             answers.clear()
             deploy_revision(context(), api.id, second, {DEFAULT_GROUP: True})
             await plane.published()
-            await asked(lambda: is_warming(process, f"default/{api.id}/production/r2"))
+            await wait_for(lambda: is_warming(process, f"default/{api.id}/production/r2"))
             for _ in range(20):
                 assert await reaches("/one"), answers[-1].text
             assert plane.cache.gateways[0].behind
             names.release("slow.test")
-            await asked(lambda: reaches("/two"))
+            await wait_for(lambda: reaches("/two"))
             assert {answer.status_code for answer in answers} == {200}
             await until(plane.cache, lambda gateways: not gateways[0].behind)
 
@@ -323,15 +323,15 @@ def test_an_edit_of_the_url_takes_effect_once_the_new_name_is_resolved(store, an
             await until(
                 plane.cache, lambda gateways: gateways and (ROUTES, "production/pizza") in gateways[0].acknowledged
             )
-            await asked(lambda: reaches("/one"))
+            await wait_for(lambda: reaches("/one"))
             answers.clear()
             apis.change_endpoints(context(), api.id, backend.url("/two", "slow.test"), None)
             await plane.published()
-            await asked(lambda: is_warming(process, f"default/{api.id}/production"))
+            await wait_for(lambda: is_warming(process, f"default/{api.id}/production"))
             for _ in range(20):
                 assert await reaches("/one"), answers[-1].text
             names.release("slow.test")
-            await asked(lambda: reaches("/two"))
+            await wait_for(lambda: reaches("/two"))
             assert {answer.status_code for answer in answers} == {200}
             await until(plane.cache, lambda gateways: not gateways[0].behind)
 

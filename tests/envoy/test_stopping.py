@@ -37,7 +37,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 
 @pytest.fixture
-def started(holdfast: Holdfast) -> Holdfast:
+def running_holdfast(holdfast: Holdfast) -> Holdfast:
     if not holdfast.is_started:
         holdfast.start()
     return holdfast
@@ -61,34 +61,34 @@ def stop_in_background(holdfast: Holdfast, pool: ThreadPoolExecutor):
     return stopping
 
 
-def test_requests_in_flight_are_answered_at_the_gateway_and_the_publisher(started: Holdfast):
+def test_requests_in_flight_are_answered_at_the_gateway_and_the_publisher(running_holdfast: Holdfast):
     with contextlib.ExitStack() as stack:
         backend = stack.enter_context(Backend(PRESENTED))
-        api = started.publish_trusted_api(backend.url(), PRESENTED.pem)
-        callers = [stack.enter_context(started.caller()) for _ in range(IN_FLIGHT)]
-        streams = [stack.enter_context(each.stream("GET", f"{api.path}/stream")) for each in callers]
+        api = running_holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        callers = [stack.enter_context(running_holdfast.caller()) for _ in range(IN_FLIGHT)]
+        streams = [stack.enter_context(caller.stream("GET", f"{api.path}/stream")) for caller in callers]
         lines = [stream.iter_lines() for stream in streams]
-        assert [next(each) for each in lines] == ["begun"] * IN_FLIGHT
-        kept = stack.enter_context(started.caller())
-        assert "connection" not in kept.get(api.path).headers
-        health = stack.enter_context(started.browser())
+        assert [next(lines_of_one) for lines_of_one in lines] == ["begun"] * IN_FLIGHT
+        idle_caller = stack.enter_context(running_holdfast.caller())
+        assert "connection" not in idle_caller.get(api.path).headers
+        health = stack.enter_context(running_holdfast.browser())
         assert health.get("/readyz").json() == {"status": "ok"}
-        publisher = stack.enter_context(Upload(started))
-        http2 = stack.enter_context(Http2Caller(started))
+        publisher = stack.enter_context(Upload(running_holdfast))
+        http2 = stack.enter_context(Http2Caller(running_holdfast))
         http2.ask(f"{api.path}/stream")
         http2.receive_until(DataFrame)
 
         pool = stack.enter_context(ThreadPoolExecutor(1))
-        stopping = stop_in_background(started, pool)
-        assert kept.get(api.path).headers["connection"] == "close"
+        stopping = stop_in_background(running_holdfast, pool)
+        assert idle_caller.get(api.path).headers["connection"] == "close"
         http2.ask(f"{api.path}/more")
         frames = http2.receive_until(GoAwayFrame)
         assert not stopping.done()
         assert publisher.finish().startswith(b"HTTP/1.1 400")  # what it sends is none, but it is answered
         backend.let_on()
-        assert [list(each) for each in lines] == [["finished"]] * IN_FLIGHT
+        assert [list(lines_of_one) for lines_of_one in lines] == [["finished"]] * IN_FLIGHT
         frames += http2.receive_until(DataFrame, stream=1, ends=True)
-        assert not any(isinstance(each, RstStreamFrame) for each in frames)
+        assert not any(isinstance(frame, RstStreamFrame) for frame in frames)
         stopping.result(40)
 
 
@@ -109,11 +109,11 @@ class Upload:
     def finish(self) -> bytes:
         """Send the other half and give the whole answer; the connection ends behind it."""
         self._connection.sendall(bytes(50))
-        answered = b""
+        data = b""
         while received := self._connection.recv(65536):
-            answered += received
-        assert b"connection: close" in answered
-        return answered
+            data += received
+        assert b"connection: close" in data
+        return data
 
     def __exit__(self, *exception: object) -> None:
         self._connection.close()
@@ -165,14 +165,14 @@ class Http2Caller:
         self._connection.close()
 
 
-def test_a_second_signal_ends_both_processes_at_once(started: Holdfast):
-    with Backend(PRESENTED) as backend, ThreadPoolExecutor(1) as pool, started.caller() as client:
-        api = started.publish_trusted_api(backend.url(), PRESENTED.pem)
+def test_a_second_signal_ends_both_processes_at_once(running_holdfast: Holdfast):
+    with Backend(PRESENTED) as backend, ThreadPoolExecutor(1) as pool, running_holdfast.caller() as client:
+        api = running_holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
         with client.stream("GET", f"{api.path}/stream") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "begun"
-            envoy, process = started.envoy, started.pid
-            stopping = stop_in_background(started, pool)
+            envoy, process = running_holdfast.envoy, running_holdfast.pid
+            stopping = stop_in_background(running_holdfast, pool)
             assert is_running(process)
             assert is_running(envoy)
             os.kill(process, signal.SIGINT)

@@ -47,9 +47,11 @@ def failing(holdfast):
 def diagnosis(holdfast):
     """Return the result of `doctor` for the gateway's first address: outcome, text, advice."""
     command = [str(COMMAND), "doctor", "--json", *holdfast.options()]
-    done = subprocess.run(command, env=holdfast.environment, capture_output=True, text=True, timeout=180, check=False)
-    found, _ = [each for each in json.loads(done.stdout)["list"] if each["name"] == "gateway"]
-    return found["outcome"], found["text"], found["advice"]
+    process = subprocess.run(
+        command, env=holdfast.environment, capture_output=True, text=True, timeout=180, check=False
+    )
+    check, _ = [entry for entry in json.loads(process.stdout)["list"] if entry["name"] == "gateway"]
+    return check["outcome"], check["text"], check["advice"]
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +75,10 @@ def holdfast(tmp_path_factory, go):
     """A Holdfast that listens on 127.0.0.1, by name, and on ::1."""
     directory = tmp_path_factory.mktemp("holdfast")
     identity = write_identity(directory, IDENTITY)
-    made = Holdfast(directory, gateway_identity=identity, HOLDFAST_ENVOY=waiting_envoy(go))
-    made.listen_by_name_and_on_ipv6()
-    with made:
-        yield made
+    holdfast_ = Holdfast(directory, gateway_identity=identity, HOLDFAST_ENVOY=waiting_envoy(go))
+    holdfast_.listen_by_name_and_on_ipv6()
+    with holdfast_:
+        yield holdfast_
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +108,9 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
     go.unlink()
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
-    with ExitStack() as taken:
+    with ExitStack() as stack:
         for address in addresses:
-            taken.enter_context(take(address))
+            stack.enter_context(take(address))
         go.touch()
         wait_until(lambda: failing(holdfast) == [f"listener {option}" for option in options])
         assert 'holdfast_listener_up{option="gateway"} 0.0' in metrics()
@@ -131,8 +133,8 @@ def test_a_port_that_was_taken_for_a_moment_is_served_without_a_restart(holdfast
 
 def told_about(holdfast, listener):
     """Return what was logged about a listener: events and reasons."""
-    told = [line for line in holdfast.log_lines() if line.get("listener") == listener]
-    return [(line["event"], line.get("why")) for line in told]
+    entries = [line for line in holdfast.log_lines() if line.get("listener") == listener]
+    return [(line["event"], line.get("why")) for line in entries]
 
 
 def test_a_start_is_ready_only_once_gateways_listen(tmp_path):
@@ -157,5 +159,5 @@ def test_all_addresses_of_all_options_are_served(holdfast, api):
     for url in [*urls, f"{holdfast.publisher_url}/readyz"]:
         for host in (HOST, "[::1]", "localhost"):
             assert httpx2.get(url.replace(HOST, host), trust_env=False, timeout=30).status_code == 200, url
-    told = holdfast.rest.get("/settings").json()["environment"][0]["endpoints"]["http"]
-    assert told.startswith("http://localhost:")
+    endpoint = holdfast.rest.get("/settings").json()["environment"][0]["endpoints"]["http"]
+    assert endpoint.startswith("http://localhost:")

@@ -80,11 +80,11 @@ def place(holdfast: Holdfast) -> Iterator[Place]:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_test_says_why_a_backend_is_accepted_and_saving_does_as_it_said(place: Place, change: str):
-    said: dict[str, bool] = {}
-    for name, presented in PRESENTED.items():
-        place.backend.present(presented)
+    is_accepted: dict[str, bool] = {}
+    for name, identity in PRESENTED.items():
+        place.backend.present(identity)
         verdict = place.test(change)
-        said[name] = verdict["accepted"]
+        is_accepted[name] = verdict["accepted"]
         expected = EXPECTED[change, name]
         if isinstance(expected, str):
             assert (verdict["result"], verdict["because"]) == (expected, []), (change, name)
@@ -96,20 +96,20 @@ def test_a_test_says_why_a_backend_is_accepted_and_saving_does_as_it_said(place:
         assert verdict["replacedStillPresented"] is ((change, name) == ("replace", "old"))
         assert bool(verdict["code"]) is (expected == REJECTED)
     place.save(change)
-    for name, presented in PRESENTED.items():
-        place.backend.present(presented)
-        assert place.test(data=None)["accepted"] is said[name]
-    assert place.serves() is said["unrelated"]
+    for name, identity in PRESENTED.items():
+        place.backend.present(identity)
+        assert place.test(data=None)["accepted"] is is_accepted[name]
+    assert place.serves() is is_accepted["unrelated"]
 
 
 def test_the_same_certificate_again_is_not_what_makes_a_backend_accepted(place: Place):
     verdict = place.test(data=OLD.pem)
-    assert (verdict["result"], [each["alias"] for each in verdict["because"]]) == (ANYWAY, [place.own])
+    assert (verdict["result"], [entry["alias"] for entry in verdict["because"]]) == (ANYWAY, [place.own])
 
 
 def test_without_a_file_the_test_says_what_is_trusted_now(place: Place):
     verdict = place.test(data=None)
-    assert (verdict["result"], [each["alias"] for each in verdict["because"]]) == ("accepted", [place.own])
+    assert (verdict["result"], [entry["alias"] for entry in verdict["because"]]) == ("accepted", [place.own])
 
 
 def test_verification_turned_off_is_given_as_the_reason(holdfast: Holdfast, place: Place):

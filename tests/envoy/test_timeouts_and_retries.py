@@ -23,23 +23,23 @@ TIMEOUT, SUSPENDED, CUT_OFF = "504 backend_timeout", "503 backend_suspended", "c
 
 
 @contextmanager
-def published(holdfast: Holdfast, url: str, **settings: Any) -> Iterator[PublishedApi]:
+def publish(holdfast: Holdfast, url: str, **settings: Any) -> Iterator[PublishedApi]:
     """Publish an API whose production endpoint is at *url*, with these members of `config`."""
     api = holdfast.create_api(url)
     endpoint = {"production_endpoints": {"url": url, "config": settings}}
     holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
     holdfast.change_lifecycle(api, "Publish")
-    wait_until(lambda: "not_ready" not in (said := holdfast.call(f"{api.path}/ready").text) and "not_found" not in said)
+    wait_until(lambda: "not_ready" not in (text := holdfast.call(f"{api.path}/ready").text) and "not_found" not in text)
     holdfast.wait_until_served(api)
     yield api
     holdfast.delete_api(api)
 
 
-def timed(holdfast: Holdfast, api: PublishedApi, method: str = "GET", path: str = "/x") -> tuple[str, float]:
+def measure(holdfast: Holdfast, api: PublishedApi, method: str = "GET", path: str = "/x") -> tuple[str, float]:
     """Return the outcome of a call, and how many seconds it took."""
     start = time.monotonic()
-    answered = holdfast.call(api.path + path, method)
-    return str(answered.status_code) if answered.is_success else refusal(answered), time.monotonic() - start
+    response = holdfast.call(api.path + path, method)
+    return str(response.status_code) if response.is_success else refusal(response), time.monotonic() - start
 
 
 class Backend(ScriptedBackend):
@@ -85,8 +85,8 @@ def trickle(connection: socket.socket, _: Message) -> None:
     ],
 )
 def test_a_silent_backend_ends_in_a_timeout(holdfast: Holdfast, settings: Any, seconds: float, requests: int):
-    with Backend(never) as backend, published(holdfast, backend.url, **settings) as api:
-        outcome, took = timed(holdfast, api)
+    with Backend(never) as backend, publish(holdfast, backend.url, **settings) as api:
+        outcome, took = measure(holdfast, api)
         assert outcome == TIMEOUT
         assert seconds - EARLY <= took < seconds + SLACK
         wait_until(lambda: len(backend.seen) == requests)
@@ -95,16 +95,16 @@ def test_a_silent_backend_ends_in_a_timeout(holdfast: Holdfast, settings: Any, s
 def test_only_the_response_timeout_ends_a_slow_stream(holdfast: Holdfast):
     with Backend(trickle) as backend:
         # A busy machine may pause for longer than the shortest of these timeouts.
-        with published(holdfast, backend.url, actionDuration=1000) as api:
+        with publish(holdfast, backend.url, actionDuration=1000) as api:
             wait_until(lambda: outcome_of_stream(holdfast, api) == "200")
-        with published(holdfast, backend.url, responseTimeoutMs=500) as api:
+        with publish(holdfast, backend.url, responseTimeoutMs=500) as api:
             wait_until(lambda: outcome_of_stream(holdfast, api) == CUT_OFF)
 
 
 def outcome_of_stream(holdfast: Holdfast, api: PublishedApi) -> str:
     """Return the outcome of a call whose response may end before it is complete."""
     try:
-        return timed(holdfast, api)[0]
+        return measure(holdfast, api)[0]
     except httpx2.RemoteProtocolError:
         return CUT_OFF
 
@@ -113,9 +113,9 @@ def test_connecting_has_its_own_timeout(holdfast: Holdfast):
     # The handshake is never answered.
     with contextlib.closing(socket.create_server((V4, 0))) as silent:
         url = f"https://{V4}:{silent.getsockname()[1]}"
-        with published(holdfast, url, connectTimeoutMs=300, retries=0) as api:
+        with publish(holdfast, url, connectTimeoutMs=300, retries=0) as api:
             for _ in range(3):  # a busy machine can be slow once
-                outcome, took = timed(holdfast, api)
+                outcome, took = measure(holdfast, api)
                 assert outcome == TIMEOUT
                 assert took >= 0.3 - EARLY
                 if took < 4:
@@ -136,15 +136,15 @@ def test_connecting_has_its_own_timeout(holdfast: Holdfast):
     ],
 )
 def test_a_status_is_retried_as_the_endpoint_says(holdfast: Holdfast, settings: Any, method: str, requests: int):
-    with Backend(answer(status="503 Busy")) as backend, published(holdfast, backend.url, **settings) as api:
+    with Backend(answer(status="503 Busy")) as backend, publish(holdfast, backend.url, **settings) as api:
         assert holdfast.call(f"{api.path}/x", method).status_code == 503
         assert backend.seen == [method] * requests
 
 
 def test_without_consent_a_post_is_never_sent_twice(holdfast: Holdfast):
     settings = {"tryTimeoutMs": 200, "responseTimeoutMs": 500, "retries": 5, "retryStatusCodes": [500, 503, 504]}
-    with Backend(never) as backend, published(holdfast, backend.url, **settings) as api:
-        assert timed(holdfast, api, "POST")[0] == TIMEOUT
+    with Backend(never) as backend, publish(holdfast, backend.url, **settings) as api:
+        assert measure(holdfast, api, "POST")[0] == TIMEOUT
         assert backend.seen == ["POST"]
 
 
@@ -158,26 +158,26 @@ def test_without_consent_a_post_is_never_sent_twice(holdfast: Holdfast):
 )
 def test_failures_in_a_row_suspend_a_backend_for_a_while(holdfast: Holdfast, fail: Any, settings: Any, failure: str):
     suspension = {"suspendDuration": 1500, "retryTimeOut": 2, "retries": 0}
-    with Backend(fail) as backend, published(holdfast, backend.url, **settings, **suspension) as api:
+    with Backend(fail) as backend, publish(holdfast, backend.url, **settings, **suspension) as api:
         for _ in range(2):
-            answered = holdfast.call(f"{api.path}/x")
-            assert (str(answered.status_code) if failure.isdigit() else refusal(answered)) == failure
+            response = holdfast.call(f"{api.path}/x")
+            assert (str(response.status_code) if failure.isdigit() else refusal(response)) == failure
         calls = []
 
-        def suspended() -> httpx2.Response | None:
+        def find_suspension() -> httpx2.Response | None:
             calls.append(len(backend.seen))
-            said = holdfast.call(f"{api.path}/x")
-            return said if "backend_suspended" in said.text else None
+            response = holdfast.call(f"{api.path}/x")
+            return response if "backend_suspended" in response.text else None
 
-        answered = wait_until(suspended)
-        assert answered is not None
-        assert refusal(answered) == SUSPENDED
+        suspension_response = wait_until(find_suspension)
+        assert suspension_response is not None
+        assert refusal(suspension_response) == SUSPENDED
         assert len(backend.seen) == calls[-1]
-        path = f"/failures/{answered.json()['request_id']}"
-        said = wait_until(lambda: (found := holdfast.rest.get(path)).is_success and found.json())
-        assert said["code"] == "backend_suspended"
+        path = f"/failures/{suspension_response.json()['request_id']}"
+        failure_report = wait_until(lambda: (response := holdfast.rest.get(path)).is_success and response.json())
+        assert failure_report["code"] == "backend_suspended"
         backend.then = answer()
-        wait_until(lambda: timed(holdfast, api)[0] == "200")
+        wait_until(lambda: measure(holdfast, api)[0] == "200")
 
 
 def begin(connection: socket.socket, message: Message) -> None:
@@ -190,7 +190,7 @@ def begin(connection: socket.socket, message: Message) -> None:
 
 def test_a_silent_stream_counts_as_a_failure_and_a_silent_websocket_does_not(holdfast: Holdfast):
     settings = {"actionDuration": 200, "suspendDuration": 60_000, "retryTimeOut": 1, "retries": 0}
-    with Backend(begin) as backend, published(holdfast, backend.url, **settings) as api:
+    with Backend(begin) as backend, publish(holdfast, backend.url, **settings) as api:
         url = httpx2.URL(holdfast.gateway_url)
         for _ in range(2):
             with dial((url.host, url.port or 80)) as caller:
@@ -206,7 +206,7 @@ def test_a_silent_stream_counts_as_a_failure_and_a_silent_websocket_does_not(hol
 
 def test_other_responses_and_a_success_in_between_do_not_suspend(holdfast: Holdfast):
     settings = {"suspendDuration": 60_000, "retryTimeOut": 3, "suspendStatusCodes": [503]}
-    with Backend(answer(status="500 Broken")) as backend, published(holdfast, backend.url, **settings) as api:
+    with Backend(answer(status="500 Broken")) as backend, publish(holdfast, backend.url, **settings) as api:
         assert {timed_status(holdfast, api) for _ in range(8)} == {500}
         for _ in range(3):
             backend.then = answer(status="503 Busy")
@@ -222,9 +222,9 @@ def timed_status(holdfast: Holdfast, api: PublishedApi) -> int:
 def test_a_backend_that_refuses_connections_is_suspended_and_its_cause_stays(holdfast: Holdfast):
     with (
         closed_port() as closed,
-        published(holdfast, closed.replace("https:", "http:"), suspendDuration=60_000, retryTimeOut=3) as api,
+        publish(holdfast, closed.replace("https:", "http:"), suspendDuration=60_000, retryTimeOut=3) as api,
     ):
-        wait_until(lambda: timed(holdfast, api)[0] == SUSPENDED)
+        wait_until(lambda: measure(holdfast, api)[0] == SUSPENDED)
         path = f"/apis/{api.id}/failures"
         # The report of the suspension may arrive before that of its cause.
         codes = ["connection_refused"]
@@ -232,8 +232,8 @@ def test_a_backend_that_refuses_connections_is_suspended_and_its_cause_stays(hol
 
 
 def test_a_suspension_without_a_known_failure_is_a_failure(holdfast: Holdfast):
-    with published(holdfast, "http://no-such-host.invalid", suspendDuration=60_000) as api:
-        assert timed(holdfast, api)[0] == SUSPENDED
+    with publish(holdfast, "http://no-such-host.invalid", suspendDuration=60_000) as api:
+        assert measure(holdfast, api)[0] == SUSPENDED
         (failure,) = wait_until(lambda: holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"])
         assert failure["code"] == "backend_suspended"
         assert "DNS" in failure["remedy"]
@@ -249,10 +249,10 @@ def test_an_endpoint_has_its_own_limit_of_requests(holdfast: Holdfast):
     with (
         ThreadPoolExecutor() as callers,
         Backend(wait) as backend,
-        published(holdfast, backend.url, maxRequests=2) as api,
+        publish(holdfast, backend.url, maxRequests=2) as api,
     ):
-        open_calls = [callers.submit(timed, holdfast, api) for _ in range(2)]
+        open_calls = [callers.submit(measure, holdfast, api) for _ in range(2)]
         wait_until(lambda: len(backend.seen) == 2)
-        assert timed(holdfast, api)[0] == "503 too_many_open_requests"
+        assert measure(holdfast, api)[0] == "503 too_many_open_requests"
         gate.set()
         assert [call.result()[0] for call in open_calls] == ["200"] * 2

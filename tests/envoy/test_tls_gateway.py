@@ -35,7 +35,7 @@ def holdfast(directory: Path) -> Iterator[Holdfast]:
         yield running
 
 
-def presented(holdfast: Holdfast) -> int:
+def serial_number(holdfast: Holdfast) -> int:
     """The serial number of the certificate that a new connection sees."""
     with (
         socket.create_connection(holdfast.tls_address()) as connection,
@@ -46,9 +46,9 @@ def presented(holdfast: Holdfast) -> int:
     return x509.load_der_x509_certificate(certificate).serial_number
 
 
-def renew(holdfast: Holdfast, directory: Path, issued: Issued) -> None:
+def renew(holdfast: Holdfast, directory: Path, identity: Issued) -> None:
     """Put another certificate into the files, and tell the process."""
-    write_identity(directory, issued)
+    write_identity(directory, identity)
     os.kill(holdfast.pid, signal.SIGHUP)
 
 
@@ -59,9 +59,9 @@ def test_both_versions_of_tls_and_of_http_know_the_caller(holdfast: Holdfast, ve
         holdfast.let_call(api, ANNA.pem)
         for caller, status in ((ANNA, 200), (BERTA, 403), (None, 403)):
             with holdfast.tls_caller(tls_of(caller, version), http2=http2) as client:
-                answered = client.get(f"{api.path}/menu")
-                spoken = ("HTTP/2" if http2 else "HTTP/1.1", status)
-                assert (answered.http_version, answered.status_code) == spoken
+                response = client.get(f"{api.path}/menu")
+                answer = ("HTTP/2" if http2 else "HTTP/1.1", status)
+                assert (response.http_version, response.status_code) == answer
 
 
 def test_versions_before_tls_1_2_are_refused(holdfast: Holdfast):
@@ -83,9 +83,9 @@ def test_a_websocket_is_opened_only_to_a_caller_with_an_accepted_certificate(hol
             (f"wss://{host}:{port}{api.path}", tls_of()),
             (f"{holdfast.gateway_url}{api.path}/chat".replace("http:", "ws:"), None),
         ):
-            with pytest.raises(InvalidStatus) as refused:
+            with pytest.raises(InvalidStatus) as error:
                 connect(target, ssl=tls, open_timeout=30)
-            assert refused.value.response.status_code == 403
+            assert error.value.response.status_code == 403
         with connect(f"wss://{host}:{port}{api.path}/chat?room=1", ssl=tls_of(ANNA), open_timeout=30) as talking:
             talking.send("hello")
             assert talking.recv(timeout=20) == "/base/chat?room=1 hello"
@@ -96,10 +96,10 @@ def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: H
         holdfast.let_call(api, ANNA.pem)
         assert lasting.get(api.path).is_success
         answers: list[httpx2.Response] = []
-        ended = threading.Event()
+        end = threading.Event()
 
         def call() -> None:
-            while not ended.is_set():
+            while not end.is_set():
                 with holdfast.tls_caller(tls_of(ANNA)) as client:
                     answers.extend(client.get(api.path) for _ in range(3))
 
@@ -110,13 +110,13 @@ def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: H
             for _ in range(3):
                 new = issue(V4, by=GATEWAYS)
                 renew(holdfast, directory, new)
-                wait_until(lambda new=new: presented(holdfast) == new.certificate.serial_number)
+                wait_until(lambda new=new: serial_number(holdfast) == new.certificate.serial_number)
             count = len(answers)
             wait_until(lambda: len(answers) > count + 5)
         finally:
-            ended.set()
+            end.set()
             thread.join()
-        assert {each.status_code for each in answers} == {200}
+        assert {answer.status_code for answer in answers} == {200}
         assert lasting.get(api.path).is_success
 
 
@@ -124,17 +124,17 @@ def test_a_renewed_certificate_is_presented_without_a_failed_request(holdfast: H
 def test_unusable_files_never_replace_the_presented_certificate(holdfast: Holdfast, directory: Path, bad: str):
     good = issue(V4, by=GATEWAYS)
     renew(holdfast, directory, good)
-    wait_until(lambda: presented(holdfast) == good.certificate.serial_number)
-    logged = holdfast.output.read_text().count("gateway certificate has a problem")
+    wait_until(lambda: serial_number(holdfast) == good.certificate.serial_number)
+    count = holdfast.output.read_text().count("gateway certificate has a problem")
     certificate, key = write_identity(directory, issue(V4, by=GATEWAYS, start=-2 * DAY, end=-DAY))
     if bad == "another key":
         certificate.write_bytes(issue(V4, by=GATEWAYS).chain_pem)
     if bad == "no certificate":
         certificate.write_bytes(b"nothing")
     os.kill(holdfast.pid, signal.SIGHUP)
-    said = "gateway certificate has a problem"
-    wait_until(lambda: holdfast.output.read_text().count(said) > logged)
-    assert presented(holdfast) == good.certificate.serial_number
+    problem = "gateway certificate has a problem"
+    wait_until(lambda: holdfast.output.read_text().count(problem) > count)
+    assert serial_number(holdfast) == good.certificate.serial_number
     assert key.read_text() not in holdfast.output.read_text()
 
 
@@ -142,17 +142,17 @@ def test_a_gateway_whose_tls_is_named_in_part_does_not_start(tmp_path: Path):
     certificate, key = map(str, write_identity(tmp_path, issue(V4, start=-2 * DAY, end=-DAY)))
     (address,) = free_addresses(1)
     own = Holdfast(tmp_path)
-    every = {"gateway-tls": address, "gateway-tls-cert": certificate, "gateway-tls-key": key}
-    for missing in every:
-        given = {name: value for name, value in every.items() if name != missing}
-        assert "belong together" in own.refuse_to_start(**given)
+    options = {"gateway-tls": address, "gateway-tls-cert": certificate, "gateway-tls-key": key}
+    for missing in options:
+        part = {name: value for name, value in options.items() if name != missing}
+        assert "belong together" in own.refuse_to_start(**part)
 
 
 def test_without_tls_caller_certificates_are_refused(tmp_path: Path):
     with Holdfast(tmp_path) as own, mutual(own) as (_, api):
         form, files = {"alias": "anna", "tier": "Gold"}, {"certificate": ("anna.crt", ANNA.pem)}
-        refused = own.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
-        assert (refused.status_code, "--gateway-tls" in refused.json()["description"]) == (400, True)
+        response = own.rest.post(f"/apis/{api.id}/client-certificates", data=form, files=files)
+        assert (response.status_code, "--gateway-tls" in response.json()["description"]) == (400, True)
         assert own.rest.put(f"/apis/{api.id}", json={"securityScheme": ["mutualssl"]}).status_code == 400
         assert own.call(api.path).is_success
 

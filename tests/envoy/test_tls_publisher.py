@@ -39,7 +39,7 @@ def address(holdfast):
     return parts.hostname, parts.port
 
 
-def presented(holdfast):
+def serial_number(holdfast):
     """The serial number of the certificate that a new connection sees."""
     context = ssl.create_default_context(cadata=ROOT.pem.decode())
     with (
@@ -78,9 +78,9 @@ def test_the_session_cookie_is_limited_to_this_host(holdfast):
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
         assert client.get("/apis").status_code == 200
         token = client.cookies["__Host-holdfast_session"]
-        ended = client.post("/sign-out").headers["set-cookie"]
-        assert ended.startswith('__Host-holdfast_session=""')
-        assert "Secure" in ended.split("; ")
+        response = client.post("/sign-out").headers["set-cookie"]
+        assert response.startswith('__Host-holdfast_session=""')
+        assert "Secure" in response.split("; ")
         assert client.get("/apis").status_code == 303
     assert token
 
@@ -96,12 +96,12 @@ def test_a_cookie_that_another_host_could_have_set_is_not_accepted(holdfast):
 
 
 def test_a_new_certificate_is_presented_after_a_signal_and_open_connections_stay(holdfast, files):
-    renewed = issue("127.0.0.1", by=ROOT)
+    identity = issue("127.0.0.1", by=ROOT)
     with holdfast.browser() as open_before:
         assert open_before.get("/sign-in").status_code == 200
-        write_identity(files[0].parent, renewed)
+        write_identity(files[0].parent, identity)
         os.kill(holdfast.pid, signal.SIGHUP)
-        wait_until(lambda: presented(holdfast) == renewed.certificate.serial_number)
+        wait_until(lambda: serial_number(holdfast) == identity.certificate.serial_number)
         assert open_before.get("/sign-in").status_code == 200
 
 
@@ -117,18 +117,18 @@ def test_a_join_token_pins_the_key_that_is_presented_when_it_is_created(holdfast
 
 
 def test_a_new_certificate_that_cannot_be_used_does_not_replace_the_old_one(holdfast, files):
-    before = presented(holdfast)
+    before = serial_number(holdfast)
     write_identity(files[0].parent, issue("127.0.0.1", by=ROOT, start=-2 * DAY, end=-DAY))
     os.kill(holdfast.pid, signal.SIGHUP)
     wait_until(lambda: "publisher certificate has a problem" in holdfast.output.read_text())
-    assert presented(holdfast) == before
+    assert serial_number(holdfast) == before
 
 
 def test_http_beyond_this_machine_is_refused_unless_allowed_explicitly(tmp_path):
-    (port,) = (each.partition(":")[2] for each in free_addresses(1))
+    (port,) = (free_address.partition(":")[2] for free_address in free_addresses(1))
     plain = Holdfast(tmp_path)
-    said = plain.refuse_to_start(publisher=f"0.0.0.0:{port}")
-    assert said == (
+    message = plain.refuse_to_start(publisher=f"0.0.0.0:{port}")
+    assert message == (
         f"holdfast: http://0.0.0.0:{port} is reachable from other machines, and passwords would be sent unencrypted. "
         "Use --tls-cert and --tls-key, or --insecure-http if there is a TLS proxy in front of it."
     )

@@ -63,11 +63,11 @@ def signed_in(holdfast: Holdfast, tokens: TokenServer, backend: str, api: Publis
 
 def causes(holdfast: Holdfast, api: PublishedApi) -> list[str]:
     holdfast.call(api.path)
-    return [each["code"] for each in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
+    return [failure["code"] for failure in holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]]
 
 
 def missing_tokens(holdfast: Holdfast, api: PublishedApi) -> list[dict[str, Any]]:
-    return [each for each in wait_until(lambda: report(holdfast))["missingTokens"] if api.id in each["backend"]]
+    return [token for token in wait_until(lambda: report(holdfast))["missingTokens"] if api.id in token["backend"]]
 
 
 def report(holdfast: Holdfast) -> dict[str, Any] | None:
@@ -96,8 +96,8 @@ def test_tokens_are_requested_only_from_a_trusted_endpoint(
     )
     assert tokens.forms == [{"grant_type": ["client_credentials"], "scope": ["read"]}]
     assert not {name.lower() for name in tokens.headers[0]} & {"x-forwarded-for", "x-holdfast-probe", "x-request-id"}
-    used = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
-    assert [each["id"] for each in used["list"]] == [api.id]
+    body = holdfast.rest.get(f"/endpoint-certificates/{alias}/usage").json()
+    assert [entry["id"] for entry in body["list"]] == [api.id]
 
 
 def test_tokens_are_renewed_without_a_failed_request(
@@ -157,7 +157,7 @@ def test_a_valid_token_is_used_while_its_endpoint_is_down(
     assert "missing-tokens" in [item["kind"] for item in attention]
     wait_until(lambda: "token_endpoint_unreachable" in causes(holdfast, signed_in), within=40)
     assert refusal(holdfast.call(signed_in.path)) == "503 backend_sign_in_failed"
-    wait_until(lambda: [each["validUntil"] for each in missing_tokens(holdfast, signed_in)] == [None])
+    wait_until(lambda: [token["validUntil"] for token in missing_tokens(holdfast, signed_in)] == [None])
     tokens.start()
     wait_until(lambda: holdfast.call(signed_in.path).is_success, within=40)
     wait_until(lambda: missing_tokens(holdfast, signed_in) == [])
@@ -199,21 +199,21 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
     right: dict[str, str],
     why: str,
 ):
-    changed = secure(holdfast, api, backend, oauth(tokens) | wrong)
+    response = secure(holdfast, api, backend, oauth(tokens) | wrong)
     holdfast.import_certificate(tokens.url, TOKENS.pem)
     wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=40)
-    failed = holdfast.rest.get(f"/apis/{api.id}/failures")
-    assert why in failed.text
+    response = holdfast.rest.get(f"/apis/{api.id}/failures")
+    assert why in response.text
     # A secret that is left out stays.
-    kept = {"clientSecret": ""} if right else {}
-    fixed = secure(holdfast, api, backend, oauth(tokens) | right | kept)
+    unchanged_secret = {"clientSecret": ""} if right else {}
+    response = secure(holdfast, api, backend, oauth(tokens) | right | unchanged_secret)
     wait_until(lambda: holdfast.call(api.path).is_success, within=40)
     user = {name: [right[name]] for name in ("username", "password") if right}
     assert tokens.forms == [{"grant_type": ["password" if right else "client_credentials"], "scope": ["read"], **user}]
-    described = holdfast.rest.get(f"/apis/{api.id}")
-    security = described.json()["endpointConfig"]["endpoint_security"]["production"]
+    response = holdfast.rest.get(f"/apis/{api.id}")
+    security = response.json()["endpointConfig"]["endpoint_security"]["production"]
     assert security == oauth(tokens, "") | right | ({"password": ""} if right else {})
-    assert holdfast.rest.put(f"/apis/{api.id}", json=described.json()).is_success
+    assert holdfast.rest.put(f"/apis/{api.id}", json=response.json()).is_success
     audit = holdfast.rest.get("/audit-events", params={"limit": 20})
     assert "secretId" in audit.text
     export = holdfast.rest.get("/apis/export", params={"apiId": api.id})
@@ -224,7 +224,7 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "token/" in dumps[0].text
     assert "token-request/" not in dumps[0].text
-    parts = [answer.content for answer in (changed, failed, fixed, described, audit, export, *dumps)]
+    parts = [answer.content for answer in (response, response, response, response, audit, export, *dumps)]
     for file in holdfast.data.parent.rglob("*"):
         with suppress(FileNotFoundError):  # some are replaced meanwhile
             parts += [file.read_bytes()] if file.is_file() else []
@@ -236,10 +236,10 @@ def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
     holdfast: Holdfast, backend: str, signed_in: PublishedApi
 ):
     with TokenServer(TOKENS) as stranger:
-        moved = secure(holdfast, signed_in, backend, oauth(stranger, ""))
-        assert moved.status_code == 400
-        assert "clientSecret" in moved.text
-        assert "Enter the secret again" in moved.text
+        response = secure(holdfast, signed_in, backend, oauth(stranger, ""))
+        assert response.status_code == 400
+        assert "clientSecret" in response.text
+        assert "Enter the secret again" in response.text
         assert secure(holdfast, signed_in, backend, oauth(stranger)).is_success
         holdfast.import_certificate(stranger.url, TOKENS.pem)
         wait_until(stranger.list_issued)
@@ -252,8 +252,8 @@ def test_a_stored_client_secret_is_sent_to_no_other_token_endpoint(
 
 
 def test_a_prototype_needs_no_token(holdfast: Holdfast, tokens: TokenServer, signed_in: PublishedApi):
-    mocked = {"endpointImplementationType": "MOCKED_OAS"}
-    assert holdfast.rest.put(f"/apis/{signed_in.id}", json=mocked).is_success
+    members = {"endpointImplementationType": "MOCKED_OAS"}
+    assert holdfast.rest.put(f"/apis/{signed_in.id}", json=members).is_success
     wait_until(lambda: "token" not in holdfast.call(signed_in.path).text)
     tokens.stop()
     wait_until(lambda: missing_tokens(holdfast, signed_in) == [])

@@ -53,9 +53,9 @@ def api(tracing: Holdfast) -> Iterator[PublishedApi]:
 
 def spans_of(receiver: OtlpReceiver, path: str) -> list[Span]:
     """Return the spans of requests to *path*, those of callers first."""
-    of_path = [each for each in receiver.spans if each.attributes.get("http.url") == path]
-    traces = {each.trace_id for each in of_path}
-    return of_path + [each for each in receiver.spans if each.trace_id in traces and each not in of_path]
+    of_path = [span for span in receiver.spans if span.attributes.get("http.url") == path]
+    traces = {span.trace_id for span in of_path}
+    return of_path + [span for span in receiver.spans if span.trace_id in traces and span not in of_path]
 
 
 def test_a_trace_continues_the_callers_and_the_backend_continues_it(
@@ -63,22 +63,22 @@ def test_a_trace_continues_the_callers_and_the_backend_continues_it(
 ) -> None:
     path = f"{api.path}/orders"
     answer = tracing.call(f"{path}?token=s3cret", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
-    spans = wait_until(lambda: len(found := spans_of(receiver, path)) >= 2 and found, EXPORTED_WITHIN)
-    (of_caller,) = (each for each in spans if each.parent_id == PARENT)
+    spans = wait_until(lambda: len(spans_so_far := spans_of(receiver, path)) >= 2 and spans_so_far, EXPORTED_WITHIN)
+    (of_caller,) = (span for span in spans if span.parent_id == PARENT)
     assert of_caller.trace_id == TRACE
     assert of_caller.attributes["holdfast.api"] == api.name
     assert of_caller.attributes["http.status_code"] == "200"
     assert of_caller.name == f"GET {api.name}"
     assert of_caller.resource["service.name"] == "holdfast-gateway"
     assert of_caller.resource["service.instance.id"] == "local"
-    assert not any("s3cret" in value for each in spans for value in each.attributes.values())
+    assert not any("s3cret" in value for span in spans for value in span.attributes.values())
     _, trace, sender, flags = {name.lower(): value for name, value in answer.json()["headers"].items()}[
         "traceparent"
     ].split("-")
     assert (trace, flags) == (TRACE, "01")
-    assert sender in {each.span_id for each in spans}
-    logged = wait_until(lambda: TRACE in (directory / "access.log").read_text(), EXPORTED_WITHIN)
-    assert logged
+    assert sender in {span.span_id for span in spans}
+    is_logged = wait_until(lambda: TRACE in (directory / "access.log").read_text(), EXPORTED_WITHIN)
+    assert is_logged
 
 
 def test_a_request_without_one_begins_a_trace_which_has_the_code_of_its_failure(
@@ -89,45 +89,45 @@ def test_a_request_without_one_begins_a_trace_which_has_the_code_of_its_failure(
     (span,) = wait_until(lambda: spans_of(receiver, "/nothing/here"), EXPORTED_WITHIN)
     assert (span.parent_id, span.attributes["holdfast.failure"]) == ("", "not_found")
 
-    def logged() -> set[str]:
+    def find_traces() -> set[str]:
         lines = (directory / "access.log").read_text().splitlines()
         return {json.loads(line).get("trace_id") for line in lines}
 
-    wait_until(lambda: span.trace_id in logged(), EXPORTED_WITHIN)
+    wait_until(lambda: span.trace_id in find_traces(), EXPORTED_WITHIN)
 
 
 def test_a_failed_request_has_the_trace_on_the_page_and_in_rest(tracing: Holdfast, receiver: OtlpReceiver) -> None:
-    with Backend(issue(V4)) as untrusted:
-        failing = tracing.publish_api(untrusted.url())
+    with Backend(issue(V4)) as backend:
+        failing = tracing.publish_api(backend.url())
         tracing.wait_until_served(failing)
         answer = tracing.call(f"{failing.path}/failing", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
     request_id = answer.json()["request_id"]
 
     def traces(path: str) -> set[str | None]:
-        said = tracing.rest.get(path)
-        entries = said.json().get("list", [said.json()]) if said.is_success else []
-        return {each["traceId"] for each in entries}
+        response = tracing.rest.get(path)
+        entries = response.json().get("list", [response.json()]) if response.is_success else []
+        return {entry["traceId"] for entry in entries}
 
     wait_until(lambda: traces(f"/failures/{request_id}") == {TRACE})
     assert traces(f"/apis/{failing.id}/failures") == traces(f"/failures?apiId={failing.id}") == {TRACE}
     assert spans_of(receiver, f"{failing.path}/failing") or wait_until(
         lambda: spans_of(receiver, f"{failing.path}/failing"), EXPORTED_WITHIN
     )
-    rejected = tracing.call("/nothing/there").json()["request_id"]
-    (trace,) = wait_until(lambda: traces(f"/failures/{rejected}"))
+    missing_id = tracing.call("/nothing/there").json()["request_id"]
+    (trace,) = wait_until(lambda: traces(f"/failures/{missing_id}"))
     (span,) = wait_until(lambda: spans_of(receiver, "/nothing/there"), EXPORTED_WITHIN)
     assert span.trace_id == trace
 
 
 def test_no_span_has_the_query_of_an_endpoint(tracing: Holdfast, receiver: OtlpReceiver) -> None:
     with Backend(None) as backend:
-        queried = tracing.publish_api(f"{backend.url('/base')}?key=f1xed")
-        assert tracing.call(f"{queried.path}/q?a=b").json()["path"] == "/base/q?key=f1xed&a=b"
-        spans = wait_until(lambda: len(s := spans_of(receiver, f"{queried.path}/q")) >= 2 and s, EXPORTED_WITHIN)
+        api_with_query = tracing.publish_api(f"{backend.url('/base')}?key=f1xed")
+        assert tracing.call(f"{api_with_query.path}/q?a=b").json()["path"] == "/base/q?key=f1xed&a=b"
+        spans = wait_until(lambda: len(s := spans_of(receiver, f"{api_with_query.path}/q")) >= 2 and s, EXPORTED_WITHIN)
     assert not any(
         secret in value
-        for each in spans
-        for value in (each.name, *each.attributes.values())
+        for span in spans
+        for value in (span.name, *span.attributes.values())
         for secret in ("f1x", "a=b")
     )
 
@@ -147,14 +147,14 @@ def test_without_a_collector_or_with_an_untrusted_one_requests_continue(
     receiver.stop()
     with tracing.caller() as client:
         assert {client.get(f"{api.path}/lost").status_code for _ in range(200)} == {200}
-    with OtlpReceiver(issue(V4), receiver.port) as untrusted, tracing.caller() as client:
+    with OtlpReceiver(issue(V4), receiver.port) as impostor, tracing.caller() as client:
 
         def passes() -> bool:
             assert client.get(f"{api.path}/untrusted").status_code == 200
             return _failed_handshakes(tracing) > 0
 
         wait_until(passes, EXPORTED_WITHIN)
-        assert not untrusted.spans
+        assert not impostor.spans
     receiver.start()
 
     def arrives() -> bool:
@@ -170,7 +170,7 @@ def test_over_http_from_the_next_start_on(tracing: Holdfast, api: PublishedApi) 
         tracing.stop()
         tracing.start()
         tracing.call(f"{api.path}/http")
-        wait_until(lambda: f"{api.path}/http" in {each.attributes["http.url"] for each in spans}, EXPORTED_WITHIN)
+        wait_until(lambda: f"{api.path}/http" in {span.attributes["http.url"] for span in spans}, EXPORTED_WITHIN)
 
 
 def test_metrics_of_the_gateway_have_the_requests_of_each_api(
@@ -179,19 +179,19 @@ def test_metrics_of_the_gateway_have_the_requests_of_each_api(
     def values(name: str, **attributes: str | int) -> list[int]:
         metric = receiver.metrics.get(name)
         points = [*metric.gauge.data_points, *metric.sum.data_points] if metric else []
-        named = [
-            (each.as_int, {one.key: one.value.string_value or one.value.int_value for one in each.attributes})
-            for each in points
+        values_by_attributes = [
+            (point.as_int, {one.key: one.value.string_value or one.value.int_value for one in point.attributes})
+            for point in points
         ]
-        return [value for value, known in named if known.items() >= attributes.items()]
+        return [value for value, labels in values_by_attributes if labels.items() >= attributes.items()]
 
-    def answered(status: int) -> int:
-        wanted = {"holdfast.api.id": api.id, "holdfast.environment": "production", "http.response.status_code": status}
-        return sum(values("holdfast.gateway.api.requests", **wanted))
+    def count_requests(status: int) -> int:
+        labels = {"holdfast.api.id": api.id, "holdfast.environment": "production", "http.response.status_code": status}
+        return sum(values("holdfast.gateway.api.requests", **labels))
 
     for _ in range(3):
         tracing.call(f"{api.path}/status/418")
-    wait_until(lambda: answered(418) == 3, EXPORTED_WITHIN * 2)
+    wait_until(lambda: count_requests(418) == 3, EXPORTED_WITHIN * 2)
     wait_until(lambda: values("holdfast.gateway.ready") == [1], EXPORTED_WITHIN)
     assert sum(values("holdfast.gateway.requests", environment="production")) >= 3
     assert receiver.metrics["holdfast.gateway.api.requests"].sum.is_monotonic

@@ -24,7 +24,7 @@ WANTED = {"200": 7, "204": 2, "404": 3, "418": 1, "500": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CalledApi:
     """An API, its endpoint, and the fingerprint of the certificate that its backend presented last."""
 
     api: PublishedApi
@@ -39,7 +39,7 @@ def backend() -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="module")
-def counted(holdfast: Holdfast) -> Iterator[Called]:
+def counted_api(holdfast: Holdfast) -> Iterator[CalledApi]:
     """An API whose backend answered with WANTED."""
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
@@ -47,21 +47,21 @@ def counted(holdfast: Holdfast) -> Iterator[Called]:
             for _ in range(count):
                 assert holdfast.call(f"{api.path}/status/{status}").status_code == int(status)
         assert holdfast.call(api.path, sandbox=True).status_code == 404  # no API there
-        yield Called(api, backend.url(), _fingerprint(PRESENTED))
+        yield CalledApi(api, backend.url(), _fingerprint(PRESENTED))
 
 
 @pytest.fixture(scope="module")
-def failed(holdfast: Holdfast) -> Iterator[Called]:
+def failing_api(holdfast: Holdfast) -> Iterator[CalledApi]:
     """An API whose backend isn't trusted, called four times."""
     with Backend(PRESENTED) as backend:
         api = holdfast.publish_api(backend.url())
         for _ in range(4):
             assert holdfast.call(f"{api.path}/x").status_code == 503
-        yield Called(api, backend.url(), "")
+        yield CalledApi(api, backend.url(), "")
 
 
 @pytest.fixture(scope="module")
-def renewed(holdfast: Holdfast) -> Iterator[Called]:
+def renewed_api(holdfast: Holdfast) -> Iterator[CalledApi]:
     """An API whose backend presented eight certificates, one for each connection."""
     root = issue(ca=True)
     certificates = [issue(V4, by=root) for _ in range(8)]
@@ -71,20 +71,20 @@ def renewed(holdfast: Holdfast) -> Iterator[Called]:
             backend.present(certificate)
             backend.hang_up()
             assert holdfast.call(f"{api.path}/x").status_code == 200
-        yield Called(api, backend.url(), _fingerprint(certificates[-1]))
+        yield CalledApi(api, backend.url(), _fingerprint(certificates[-1]))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _all_called(counted: Called, failed: Called, renewed: Called) -> None:
+def _all_called(counted_api: CalledApi, failing_api: CalledApi, renewed_api: CalledApi) -> None:
     """Call all before the first test, so that the others don't wait for another report."""
 
 
-def test_every_request_is_counted_by_its_status(holdfast: Holdfast, counted: Called) -> None:
-    wait_until(lambda: _statuses(holdfast, counted.api, WANTED) == WANTED, REPORTED_WITHIN)
-    traffic = _traffic(holdfast, counted.api)
+def test_every_request_is_counted_by_its_status(holdfast: Holdfast, counted_api: CalledApi) -> None:
+    wait_until(lambda: _statuses(holdfast, counted_api.api, WANTED) == WANTED, REPORTED_WITHIN)
+    traffic = _traffic(holdfast, counted_api.api)
     (share,) = traffic["backends"]
-    assert (share["environment"], share["endpoint"]) == ("production", counted.endpoint)
-    assert share["lastCertificate"] == counted.last
+    assert (share["environment"], share["endpoint"]) == ("production", counted_api.endpoint)
+    assert share["lastCertificate"] == counted_api.last
     assert share["total"]["tlsVersions"]["TLSv1.3"] == sum(WANTED.values())
     assert traffic["total"]["latency"]["p99"] > 0
     assert traffic["total"]["bytesSent"] > traffic["total"]["bytesReceived"] > 0
@@ -92,15 +92,15 @@ def test_every_request_is_counted_by_its_status(holdfast: Holdfast, counted: Cal
     assert whole["total"]["statuses"]["418"] >= 1
 
 
-def test_failures_are_counted_by_cause(holdfast: Holdfast, failed: Called) -> None:
+def test_failures_are_counted_by_cause(holdfast: Holdfast, failing_api: CalledApi) -> None:
     def agrees() -> bool:
-        traffic = _traffic(holdfast, failed.api)
+        traffic = _traffic(holdfast, failing_api.api)
         return traffic["total"]["failed"] >= 4 and traffic["total"]["failed"] == sum(
             cause["requests"] for cause in traffic["causes"]
         )
 
     wait_until(agrees, REPORTED_WITHIN)
-    traffic = _traffic(holdfast, failed.api)
+    traffic = _traffic(holdfast, failing_api.api)
     assert list(traffic["total"]["statuses"]) == ["503"]
     codes = {cause["code"] for cause in traffic["causes"]}
     assert codes - {"backend_not_ready"} == {"self_signed_not_trusted"}  # calls while the API was being published
@@ -108,13 +108,15 @@ def test_failures_are_counted_by_cause(holdfast: Holdfast, failed: Called) -> No
 
 
 def test_a_backend_with_a_new_certificate_for_each_connection_adds_no_statistics(
-    holdfast: Holdfast, renewed: Called
+    holdfast: Holdfast, renewed_api: CalledApi
 ) -> None:
     wait_until(
-        lambda: renewed.last in [each["lastCertificate"] for each in _traffic(holdfast, renewed.api)["backends"]],
+        lambda: (
+            renewed_api.last in [entry["lastCertificate"] for entry in _traffic(holdfast, renewed_api.api)["backends"]]
+        ),
         REPORTED_WITHIN,
     )
-    names = ask(holdfast.sockets / "admin", f"/stats?filter=^traffic\\.sampled.*{renewed.api.id}").splitlines()
+    names = ask(holdfast.sockets / "admin", f"/stats?filter=^traffic\\.sampled.*{renewed_api.api.id}").splitlines()
     assert len(names) <= 2, names  # with TLS, and without, from before the backend was trusted
 
 
@@ -150,14 +152,14 @@ def _serves(holdfast: Holdfast, api: PublishedApi) -> bool:
         return False
 
 
-def _fingerprint(issued: Issued) -> str:
-    return hashlib.sha256(issued.der).hexdigest()
+def _fingerprint(identity: Issued) -> str:
+    return hashlib.sha256(identity.der).hexdigest()
 
 
 def _traffic(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
     return holdfast.rest.get(f"/apis/{api.id}/traffic", params={"range": "1h"}).raise_for_status().json()
 
 
-def _statuses(holdfast: Holdfast, api: PublishedApi, wanted: Collection[str] = ("200",)) -> dict[str, int]:
-    counted = _traffic(holdfast, api)["total"]["statuses"]
-    return {status: counted.get(status, 0) for status in wanted}
+def _statuses(holdfast: Holdfast, api: PublishedApi, statuses: Collection[str] = ("200",)) -> dict[str, int]:
+    counts = _traffic(holdfast, api)["total"]["statuses"]
+    return {status: counts.get(status, 0) for status in statuses}

@@ -22,53 +22,55 @@ NOT_TRUSTED = "backend_not_trusted"
 def settings(holdfast: Holdfast, url: str, **values: Any) -> dict[str, Any]:
     answer = holdfast.rest.put("/endpoints/trust-settings", params={"endpoint": url}, json=values)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    settings_now: dict[str, Any] = answer.json()
+    return settings_now
 
 
 def becomes(holdfast: Holdfast, api: PublishedApi, expected: str) -> bool:
     """Call until the gateway answers as is expected: nothing else says when it has followed."""
 
     def answer() -> str:
-        got = holdfast.call(api.path)
-        return "accepted" if got.status_code == 200 else str(got.json()["code"])
+        response = holdfast.call(api.path)
+        return "accepted" if response.status_code == 200 else str(response.json()["code"])
 
     return bool(wait_until(lambda: answer() == expected))
 
 
-def fingerprints(issued: Issued) -> tuple[str, str]:
-    certificate = read_certificate(issued.der)
+def fingerprints(identity: Issued) -> tuple[str, str]:
+    certificate = read_certificate(identity.der)
     return certificate.fingerprint, certificate.spki_fingerprint
 
 
 def test_a_pin_is_checked_in_addition_to_the_chain(holdfast: Holdfast):
     root = issue(ca=True)
-    presented, other = issue(HOST, by=root), issue(HOST, by=root)
-    with Backend(presented) as backend:
+    identity, other = issue(HOST, by=root), issue(HOST, by=root)
+    with Backend(identity) as backend:
         api = holdfast.publish_trusted_api(backend.url(), root.pem)
         assert becomes(holdfast, api, "accepted")
         for number, field in enumerate(("certificatePins", "spkiPins")):
             settings(holdfast, backend.url(), **{field: [fingerprints(other)[number]]})
             assert becomes(holdfast, api, NOT_TRUSTED)
-            settings(holdfast, backend.url(), **{field: [fingerprints(each)[number] for each in (other, presented)]})
+            settings(
+                holdfast, backend.url(), **{field: [fingerprints(identity)[number] for identity in (other, identity)]}
+            )
             assert becomes(holdfast, api, "accepted")
 
 
 def test_a_pin_without_a_trusted_chain_is_not_enough(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
+    identity = issue(HOST)
+    with Backend(identity) as backend:
         api = holdfast.publish_trusted_api(backend.url(), issue(HOST).pem)
-        settings(holdfast, backend.url(), certificatePins=[fingerprints(presented)[0]])
+        settings(holdfast, backend.url(), certificatePins=[fingerprints(identity)[0]])
         holdfast.wait_until_trust_is_enforced(backend.url())
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
 def test_a_certificate_without_a_usable_name_is_accepted_by_its_pin(holdfast: Holdfast):
-    presented, other = issue(common_name="no name"), issue(common_name="another")
-    with Backend(presented) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    identity, other = issue(common_name="no name"), issue(common_name="another")
+    with Backend(identity) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         assert becomes(holdfast, api, NOT_TRUSTED)
-        settings(holdfast, backend.url(), anyName=True, certificatePins=[fingerprints(presented)[0]])
+        settings(holdfast, backend.url(), anyName=True, certificatePins=[fingerprints(identity)[0]])
         assert becomes(holdfast, api, "accepted")
         backend.present(other)
         settings(holdfast, backend.url(), anyName=True, certificatePins=[fingerprints(other)[0]])
@@ -76,9 +78,9 @@ def test_a_certificate_without_a_usable_name_is_accepted_by_its_pin(holdfast: Ho
 
 
 def test_configured_names_replace_the_host(holdfast: Holdfast):
-    presented = issue("backend.internal")
-    with Backend(presented) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    identity = issue("backend.internal")
+    with Backend(identity) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         assert becomes(holdfast, api, NOT_TRUSTED)
         settings(holdfast, backend.url(), names=["other.internal", "backend.internal"])
         assert becomes(holdfast, api, "accepted")
@@ -87,9 +89,9 @@ def test_configured_names_replace_the_host(holdfast: Holdfast):
 
 
 def test_public_roots_are_trusted_only_if_configured(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    identity = issue(HOST)
+    with Backend(identity) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         assert becomes(holdfast, api, "accepted")
         settings(holdfast, backend.url(), anchors="public")
         assert becomes(holdfast, api, NOT_TRUSTED)
@@ -98,9 +100,9 @@ def test_public_roots_are_trusted_only_if_configured(holdfast: Holdfast):
 
 
 def test_the_server_name_is_the_one_that_was_given(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    identity = issue(HOST)
+    with Backend(identity) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         assert becomes(holdfast, api, "accepted")
         assert backend.server_names == [None]
         settings(holdfast, backend.url(), sni="asked.internal")
@@ -109,13 +111,13 @@ def test_the_server_name_is_the_one_that_was_given(holdfast: Holdfast):
 
 def test_a_revoked_certificate_is_refused(holdfast: Holdfast):
     root = issue(ca=True)
-    presented = issue(HOST, by=root)
-    with Backend(presented) as backend:
+    identity = issue(HOST, by=root)
+    with Backend(identity) as backend:
         api = holdfast.publish_trusted_api(backend.url(), root.pem)
         settings(holdfast, backend.url(), crls=revoke(root).decode())
         holdfast.wait_until_trust_is_enforced(backend.url())
         assert becomes(holdfast, api, "accepted")
-        settings(holdfast, backend.url(), crls=revoke(root, presented).decode())
+        settings(holdfast, backend.url(), crls=revoke(root, identity).decode())
         assert becomes(holdfast, api, NOT_TRUSTED)
         settings(holdfast, backend.url(), crls="")
         assert becomes(holdfast, api, "accepted")
@@ -124,21 +126,21 @@ def test_a_revoked_certificate_is_refused(holdfast: Holdfast):
 def test_the_crl_of_the_issuer_is_enough_if_configured(holdfast: Holdfast):
     root = issue(ca=True)
     intermediate = issue(by=root, ca=True, common_name="intermediate")
-    presented = issue(HOST, by=intermediate)
-    with Backend(presented) as backend:
+    identity = issue(HOST, by=intermediate)
+    with Backend(identity) as backend:
         api = holdfast.publish_trusted_api(backend.url(), root.pem)
         settings(holdfast, backend.url(), crls=revoke(intermediate).decode())
         assert becomes(holdfast, api, NOT_TRUSTED)
         settings(holdfast, backend.url(), revocationOfPath=False)
         assert becomes(holdfast, api, "accepted")
-        settings(holdfast, backend.url(), crls=revoke(intermediate, presented).decode(), revocationOfPath=False)
+        settings(holdfast, backend.url(), crls=revoke(intermediate, identity).decode(), revocationOfPath=False)
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 
 def test_tls_versions_are_those_that_were_chosen(holdfast: Holdfast):
-    presented = issue(HOST)
-    with Backend(presented) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), presented.pem)
+    identity = issue(HOST)
+    with Backend(identity) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), identity.pem)
         settings(holdfast, backend.url(), tlsMaximum="1.2")
         assert wait_until(lambda: holdfast.call(api.path).is_success and backend.tls_versions[-1] == "TLSv1.2")
         settings(holdfast, backend.url(), tlsMinimum="1.3")
@@ -152,14 +154,14 @@ def test_an_exception_switches_verification_off_until_it_ends(holdfast: Holdfast
         grant(holdfast, backend.url(), timedelta(hours=1))
         assert becomes(holdfast, api, "accepted")
         assert wait_until(lambda: progress(holdfast, backend.url()) == "unverified")
-        (listed,) = [
-            each
-            for each in holdfast.rest.get("/endpoints/trust-exceptions").json()["list"]
-            if each["origin"] == backend.url()
+        (exception,) = [
+            entry
+            for entry in holdfast.rest.get("/endpoints/trust-exceptions").json()["list"]
+            if entry["origin"] == backend.url()
         ]
-        assert listed["owner"] == "admin"
-        ended = holdfast.rest.delete("/endpoints/trust-exception", params={"endpoint": backend.url()})
-        assert ended.json()["exception"] is None
+        assert exception["owner"] == "admin"
+        response = holdfast.rest.delete("/endpoints/trust-exception", params={"endpoint": backend.url()})
+        assert response.json()["exception"] is None
         assert becomes(holdfast, api, NOT_TRUSTED)
 
 

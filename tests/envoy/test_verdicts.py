@@ -49,7 +49,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """The trust of a kind, the findings of its file, and the verdicts before import, after import and of a call."""
 
     description: str
@@ -69,7 +69,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 
 @pytest.fixture(scope="module")
-def measured() -> Iterator[dict[str, str]]:
+def table_rows() -> Iterator[dict[str, str]]:
     """The rows by kind; written down in the end if that was asked for and nothing is missing."""
     rows: dict[str, str] = {}
     yield rows
@@ -82,12 +82,12 @@ def page(rows: dict[str, str]) -> str:
     return HEAD + "".join(f"{rows[name]}\n" for name in EVERY)
 
 
-def documented() -> dict[str, str]:
+def read_page() -> dict[str, str]:
     lines = PAGE.read_text().splitlines()
     return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
 
 
-def asked(holdfast: Holdfast, url: str, file: bytes = b"", password: str = "") -> Verdict:
+def ask(holdfast: Holdfast, url: str, file: bytes = b"", password: str = "") -> Verdict:
     """Ask whether the gateway would accept what is trusted, and *file*."""
     form = {"endpoint": (None, url), "password": (None, password)}
     upload = {"certificate": ("backend.crt", file)} if file else {}
@@ -98,13 +98,13 @@ def asked(holdfast: Holdfast, url: str, file: bytes = b"", password: str = "") -
     return Verdict(verdict["accepted"], codes_of(verdict))
 
 
-def codes_of(said: dict[str, Any]) -> tuple[str, ...]:
-    codes = tuple(str(each["code"]) for each in said["causes"])
-    assert codes[:1] == ((said["code"],) if said["code"] else ())
+def codes_of(verdict: dict[str, Any]) -> tuple[str, ...]:
+    codes = tuple(str(cause["code"]) for cause in verdict["causes"])
+    assert codes[:1] == ((verdict["code"],) if verdict["code"] else ())
     return codes
 
 
-def called(holdfast: Holdfast, api: PublishedApi, expected: tuple[str, ...]) -> Verdict:
+def call(holdfast: Holdfast, api: PublishedApi, expected: tuple[str, ...]) -> Verdict:
     """Call through the gateway, and ask why it failed until that has the *expected* codes, or for some seconds."""
     answer = holdfast.call(api.path)
     if answer.is_success:
@@ -112,8 +112,8 @@ def called(holdfast: Holdfast, api: PublishedApi, expected: tuple[str, ...]) -> 
     refusal(answer)
 
     def codes() -> tuple[str, ...]:
-        found = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
-        return next((codes_of(each) for each in found if each["requestId"] == answer.json()["request_id"]), ())
+        entries = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
+        return next((codes_of(entry) for entry in entries if entry["requestId"] == answer.json()["request_id"]), ())
 
     try:
         wait_until(lambda: codes() == expected)
@@ -130,17 +130,17 @@ def findings(holdfast: Holdfast, url: str, kind: Kind) -> list[str]:
         "/endpoint-certificates/inspect", data=fields, files={"certificate": ("backend.crt", kind.file)}
     )
     assert answer.status_code == 200, answer.text
-    return sorted({str(each["code"]) for each in answer.json()["findings"]})
+    return sorted({str(finding["code"]) for finding in answer.json()["findings"]})
 
 
 def verdicts(holdfast: Holdfast, url: str, kind: Kind, api: PublishedApi) -> tuple[Verdict, Verdict, Verdict, set[str]]:
     """The verdicts before the file is saved, after it, and of a request; responses when nothing is imported."""
-    before = asked(holdfast, url, kind.file, kind.password)
+    before = ask(holdfast, url, kind.file, kind.password)
     if not kind.file:
-        return before, before, called(holdfast, api, before.codes), set()
+        return before, before, call(holdfast, api, before.codes), set()
     without = {response(holdfast, api)}
     alias = holdfast.import_certificate(url, kind.file, password=kind.password)
-    after, through = asked(holdfast, url), called(holdfast, api, before.codes)
+    after, through = ask(holdfast, url), call(holdfast, api, before.codes)
     holdfast.delete_certificate(alias)
     wait_until(lambda: response(holdfast, api) != "200")
     return before, after, through, without | {response(holdfast, api)}
@@ -151,7 +151,7 @@ def response(holdfast: Holdfast, api: PublishedApi) -> str:
     return "200" if answer.is_success else refusal(answer)
 
 
-def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
+def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measurement:
     """Run a backend of a kind, publish an API of it, and see what becomes of it."""
     kind = make()
     with kind.serve() as (url, backend):
@@ -165,11 +165,11 @@ def measure(holdfast: Holdfast, make: Callable[[], Kind]) -> Measured:
             holdfast.decide(url)
         holdfast.delete_api(api)
         was_reached = backend is not None and backend.requests > 0
-    return Measured(kind.description, codes, before, after, through, without, was_reached)
+    return Measurement(kind.description, codes, before, after, through, without, was_reached)
 
 
 @pytest.fixture(scope="module")
-def begun(holdfast: Holdfast, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Measured]]]:
+def measurements(holdfast: Holdfast, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Measurement]]]:
     """Those of WAITING that are asked for, which are measured while the others are."""
     names = {
         item.callspec.params.get("name")
@@ -182,24 +182,24 @@ def begun(holdfast: Holdfast, request: pytest.FixtureRequest) -> Iterator[dict[s
 
 @pytest.mark.parametrize("name", sorted(EVERY, key=lambda name: name in WAITING))
 def test_the_gateway_does_what_it_said_it_would(
-    holdfast: Holdfast, begun: dict[str, Future[Measured]], measured: dict[str, str], name: str
+    holdfast: Holdfast, measurements: dict[str, Future[Measurement]], table_rows: dict[str, str], name: str
 ):
-    kind = begun[name].result() if name in begun else measure(holdfast, EVERY[name])
+    kind = measurements[name].result() if name in measurements else measure(holdfast, EVERY[name])
     before, after, through = kind.before, kind.after, kind.through
     codes = ", ".join(f"`{code}`" for code in through.codes)
     cells = [name, kind.description, str(before), str(through), codes, ", ".join(f"`{code}`" for code in kind.findings)]
-    measured[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+    table_rows[name] = f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
     assert before == after == through
     assert through.accepted or name not in ACCEPTED
     assert not through.accepted or name not in REJECTED
     assert kind.was_reached == through.accepted
     assert kind.without == {NOT_TRUSTED} or name not in ACCEPTED | REJECTED
     if "HOLDFAST_TABLES" not in os.environ:
-        assert documented().get(name) == measured[name], DIFFERENT
+        assert read_page().get(name) == table_rows[name], DIFFERENT
 
 
 @pytest.mark.skipif("HOLDFAST_TABLES" in os.environ, reason="the table is being written")
 def test_the_table_has_every_kind_and_nothing_else():
-    rows = documented()
+    rows = read_page()
     assert len(EVERY) >= 40
     assert PAGE.read_text() == page(dict.fromkeys(EVERY, "") | rows), DIFFERENT

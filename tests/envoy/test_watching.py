@@ -21,7 +21,7 @@ def watching(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[
         yield running
 
 
-def watched(holdfast: Holdfast, backend: Backend, **members: object) -> dict:
+def wait_for_endpoint(holdfast: Holdfast, backend: Backend, **members: object) -> dict:
     """Wait until the watched endpoint of *backend* has these members, and return it."""
 
     def matching():
@@ -35,22 +35,22 @@ def test_a_gateway_says_whether_a_backend_that_changes_its_certificate_is_still_
     root, old = issue(ca=True, common_name="our CA"), issue(HOST)
     with Backend(old) as backend:
         api = watching.publish_api(backend.url())
-        watched(watching, backend, status="not_trusted", cause="self_signed_not_trusted", decidedBy="gateway")
+        wait_for_endpoint(watching, backend, status="not_trusted", cause="self_signed_not_trusted", decidedBy="gateway")
         alias = watching.import_certificate(backend.url(), old.pem)
-        first = watched(watching, backend, status="trusted", decidedBy="gateway")
+        first = wait_for_endpoint(watching, backend, status="trusted", decidedBy="gateway")
         assert first["changed"] == {"any": None, "key": None, "issuer": None, "names": None}
         assert first["trustedUntil"] == old.certificate.not_valid_after_utc.isoformat()
-        assert [each["id"] for each in first["apis"]] == [api.id]
+        assert [api["id"] for api in first["apis"]] == [api.id]
 
         backend.present(issue(HOST, "also.test", by=root))
-        changed = watched(watching, backend, status="changed", trusted=False, decidedBy="gateway")
-        assert None not in changed["changed"].values()
-        assert changed["cause"] == "unknown_issuer"
+        endpoint = wait_for_endpoint(watching, backend, status="changed", trusted=False, decidedBy="gateway")
+        assert None not in endpoint["changed"].values()
+        assert endpoint["cause"] == "unknown_issuer"
         watching.replace_certificate(alias, root.pem)
-        watched(watching, backend, status="changed", trusted=True, decidedBy="gateway")
-        history = watching.rest.get(f"/watched-endpoints/{changed['id']}/history").json()["list"]
-        assert [each["changes"] for each in history] == [["key", "issuer", "names"], []]
-        assert [len(each["certificates"]) for each in history] == [1, 1]
+        wait_for_endpoint(watching, backend, status="changed", trusted=True, decidedBy="gateway")
+        history = watching.rest.get(f"/watched-endpoints/{endpoint['id']}/history").json()["list"]
+        assert [entry["changes"] for entry in history] == [["key", "issuer", "names"], []]
+        assert [len(entry["certificates"]) for entry in history] == [1, 1]
 
 
 def test_a_backend_that_requires_a_client_certificate_is_judged_by_its_own(watching: Holdfast):
@@ -58,30 +58,30 @@ def test_a_backend_that_requires_a_client_certificate_is_judged_by_its_own(watch
     with Backend(identity, client_ca=callers) as backend:
         watching.publish_api(backend.url())
         watching.import_certificate(backend.url(), identity.pem)
-        watched(watching, backend, trusted=True, decidedBy="gateway")
+        wait_for_endpoint(watching, backend, trusted=True, decidedBy="gateway")
 
 
 def test_a_backend_that_ends_is_not_reachable_and_keeps_what_it_presented(watching: Holdfast):
     with Backend(issue(HOST)) as backend:
         watching.create_api(backend.url())
-        presented = watched(watching, backend, status="not_trusted")["presented"]
+        chain = wait_for_endpoint(watching, backend, status="not_trusted")["presented"]
 
-    def refused():  # after a handshake that the end of the backend may have interrupted
-        silent = watched(watching, backend, status="unreachable")
+    def find_refusal():  # after a handshake that the end of the backend may have interrupted
+        silent = wait_for_endpoint(watching, backend, status="unreachable")
         return silent if silent["unreachable"]["cause"] == "connection_refused" else None
 
-    assert wait_until(refused)["presented"] == presented
+    assert wait_until(find_refusal)["presented"] == chain
 
 
 def test_after_a_restart_only_backends_that_are_due_are_checked(watching: Holdfast):
     with Backend(issue(HOST)) as first, Backend(issue(HOST)) as second:
         watching.create_api(first.url())
-        watched(watching, first, status="not_trusted")
+        wait_for_endpoint(watching, first, status="not_trusted")
         watching.stop()
         watching.environment["HOLDFAST_WATCH_INTERVAL"] = RARELY
         wait_until(lambda: first.open_connections == 0)
         before = first.connections
         watching.start()
         watching.create_api(second.url())
-        watched(watching, second, status="not_trusted")
+        wait_for_endpoint(watching, second, status="not_trusted")
         assert first.connections == before

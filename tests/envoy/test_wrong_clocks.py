@@ -66,7 +66,7 @@ def gateway(
 
 
 @contextmanager
-def paused(process: int) -> Iterator[None]:
+def pause(process: int) -> Iterator[None]:
     os.kill(process, signal.SIGSTOP)
     try:
         yield
@@ -82,8 +82,8 @@ def is_known(holdfast: Holdfast, offset: timedelta) -> bool:
 
 def answers(holdfast: Holdfast, gateway: RemoteGateway, api: PublishedApi) -> list[str]:
     """Return what callers of each gateway get: the status, and the code of a refusal."""
-    each = [holdfast.call(api.path), gateway.call(api.path)]
-    return ["200" if answer.is_success else refusal(answer) for answer in each]
+    responses = [holdfast.call(api.path), gateway.call(api.path)]
+    return ["200" if answer.is_success else refusal(answer) for answer in responses]
 
 
 def progress(holdfast: Holdfast, endpoint: str) -> tuple[str, int, list[str]]:
@@ -96,24 +96,24 @@ def progress(holdfast: Holdfast, endpoint: str) -> tuple[str, int, list[str]]:
 def test_trust_is_enforced_and_no_request_fails_while_a_clock_jumps(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock], whose: str
 ):
-    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed, Backend(PRESENTED) as rotated:
-        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
-        api = holdfast.publish_api(changed.url())
-        holdfast.publish_api(rotated.url())
+    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend, Backend(PRESENTED) as rotating_backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+        api = holdfast.publish_api(backend.url())
+        holdfast.publish_api(rotating_backend.url())
         wait_until(lambda: answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2)
         with (
             Load(holdfast, stable.path, reconnects=True) as here,
             Load(gateway, stable.path, reconnects=True) as there,
-            Rotation(holdfast, rotated.url()) as rotation,
+            Rotation(holdfast, rotating_backend.url()) as rotation,
         ):
             for ahead in (DAY, -DAY, NONE):
                 clocks[whose].set(ahead)
                 assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2  # what was removed stays removed
-                alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
-                wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE)  # while others change
+                alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+                wait_until(lambda: progress(holdfast, backend.url()) == EVERYWHERE)  # while others change
                 assert answers(holdfast, gateway, api) == ["200"] * 2
                 holdfast.delete_certificate(alias)
-                wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE)
+                wait_until(lambda: progress(holdfast, backend.url()) == EVERYWHERE)
                 assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2
                 rotation.go_on()
                 if ahead == -DAY:
@@ -122,8 +122,10 @@ def test_trust_is_enforced_and_no_request_fails_while_a_clock_jumps(
             there.go_on()
         assert set(here.answers) == set(there.answers) == {"200"}
         wait_until(rotation.is_kept, NOTICED_WITHIN)
-        stored = holdfast.rest.get("/endpoint-certificates", params={"endpoint": rotated.url()}).json()["certificates"]
-        assert {each["alias"] for each in stored} - rotation.uncertain == {rotation.last}
+        entries = holdfast.rest.get("/endpoint-certificates", params={"endpoint": rotating_backend.url()}).json()[
+            "certificates"
+        ]
+        assert {entry["alias"] for entry in entries} - rotation.uncertain == {rotation.last}
 
 
 def wake(holdfast: Holdfast) -> None:
@@ -142,7 +144,7 @@ def test_an_exception_lasts_no_longer_although_a_clock_is_set_back(
         grant_until(lambda: answers(holdfast, gateway, api) == both, holdfast, backend.url(), timedelta(seconds=10))
         clocks[whose].set(-DAY)
         # Gateways end it themselves: the publisher would do it too late, or can't.
-        with paused(holdfast.pid) if whose == GATEWAY else nullcontext():
+        with pause(holdfast.pid) if whose == GATEWAY else nullcontext():
             wait_until(lambda: "200" not in answers(holdfast, gateway, api), NOTICED_WITHIN)
         clocks[whose].set(NONE)
         wake(holdfast)
@@ -169,16 +171,16 @@ def test_an_exception_ends_early_for_good_if_the_clock_of_the_publisher_jumps_bu
 
 def is_kept_out(gateway: RemoteGateway) -> bool:
     """Return whether it isn't accepted, or doesn't accept the publisher's certificate, which is new."""
-    return any(NOT_ACCEPTED in each or NOT_YET_VALID in each for each in gateway.reasons)
+    return any(NOT_ACCEPTED in reason or NOT_YET_VALID in reason for reason in gateway.reasons)
 
 
 def test_a_gateway_whose_certificate_has_expired_serves_without_changes_and_connects_once_clocks_are_right(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock]
 ):
-    with Backend(PRESENTED) as kept, Backend(PRESENTED) as changed:
-        stable = holdfast.publish_trusted_api(kept.url(), PRESENTED.pem)
-        api = holdfast.publish_api(changed.url())
-        alias = holdfast.import_certificate(changed.url(), PRESENTED.pem)
+    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+        api = holdfast.publish_api(backend.url())
+        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
         gateway.kill()
         for clock in clocks.values():
             clock.set(31 * DAY)
@@ -187,9 +189,9 @@ def test_a_gateway_whose_certificate_has_expired_serves_without_changes_and_conn
         wait_until(lambda: is_kept_out(gateway))
         assert "the gateway's certificate has expired" in gateway.log.read_text()
         holdfast.delete_certificate(alias)
-        wait_until(lambda: progress(holdfast, changed.url()) == ("enforced", 1, [NAME]))
+        wait_until(lambda: progress(holdfast, backend.url()) == ("enforced", 1, [NAME]))
         assert answers(holdfast, gateway, api) == [NOT_TRUSTED, "200"]
         for clock in clocks.values():
             clock.set(NONE)
-        wait_until(lambda: progress(holdfast, changed.url()) == EVERYWHERE, CONNECTS_AGAIN_WITHIN)
+        wait_until(lambda: progress(holdfast, backend.url()) == EVERYWHERE, CONNECTS_AGAIN_WITHIN)
         assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2

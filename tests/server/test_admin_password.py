@@ -36,10 +36,10 @@ def accounts(store):
     return Accounts(store, Sealing(lambda: ()))
 
 
-@pytest.mark.parametrize("left", ["", "\n"])
-def test_an_empty_file_of_a_killed_process_is_not_a_password(accounts, tmp_path, left):
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_file_of_a_killed_process_is_not_a_password(accounts, tmp_path, content):
     file = tmp_path / PASSWORD_FILE
-    file.write_text(left)
+    file.write_text(content)
     password = ensure_admin(accounts, Settings(), tmp_path)
     assert password == file.read_text().strip()
     assert accounts.authenticate(ADMIN, password, "192.0.2.1", utc_now()).name == ADMIN

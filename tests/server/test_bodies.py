@@ -43,7 +43,7 @@ class Door:
 
     async def ask(self, messages, **headers):
         """Send a request and give the start of its answer, None without one; *messages* are taken from the front."""
-        answered = []
+        sent_messages = []
 
         async def receive():
             if not messages:
@@ -51,17 +51,17 @@ class Door:
             return messages.pop(0)
 
         async def send(message):
-            answered.append(message)
+            sent_messages.append(message)
 
         fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": fields}
         await self.limited(scope, receive, send)
-        return answered[0] if answered else None
+        return sent_messages[0] if sent_messages else None
 
     def status(self, messages, **headers):
         """Send a request and give the status of its answer."""
-        started = asyncio.run(self.ask(messages, **headers))
-        return started and started["status"]
+        start = asyncio.run(self.ask(messages, **headers))
+        return start and start["status"]
 
 
 def test_pieces_become_one_body():
@@ -87,21 +87,21 @@ def test_a_slow_body_is_rejected():
     assert (door.status(parts(b"1", b"")[:1], content_length="2"), door.came) == (408, [])
 
 
-@pytest.mark.parametrize("declared", [{}, {"content_length": str(len(LARGE) * 3)}])
-def test_a_large_body_is_read_only_from_a_user(declared):
+@pytest.mark.parametrize("headers", [{}, {"content_length": str(len(LARGE) * 3)}])
+def test_a_large_body_is_read_only_from_a_user(headers):
     door = Door(anna)
-    assert door.status(parts(LARGE, LARGE, LARGE), **declared) == 200
+    assert door.status(parts(LARGE, LARGE, LARGE), **headers) == 200
     assert door.came == parts(LARGE * 3)
-    stranger, sent = Door(nobody), parts(LARGE, LARGE, LARGE)
-    assert (stranger.status(sent, **declared), stranger.came) == (401, [])
-    assert sent == []  # the body was read, so that the client reads the response
+    stranger, messages = Door(nobody), parts(LARGE, LARGE, LARGE)
+    assert (stranger.status(messages, **headers), stranger.came) == (401, [])
+    assert messages == []  # the body was read, so that the client reads the response
 
 
 def test_a_client_that_expects_100_continue_is_rejected_without_its_body():
     door = Door(nobody)
-    started = asyncio.run(door.ask([], content_length=str(MAX_BODY), expect="100-continue"))
-    assert (started["status"], door.came) == (401, [])
-    assert (b"connection", b"close") in started["headers"]
+    start = asyncio.run(door.ask([], content_length=str(MAX_BODY), expect="100-continue"))
+    assert (start["status"], door.came) == (401, [])
+    assert (b"connection", b"close") in start["headers"]
 
 
 def test_the_number_of_large_bodies_is_limited_and_freed_again():
@@ -125,23 +125,23 @@ def test_shares_are_limited_for_each_holder_and_in_total():
 @pytest.mark.parametrize("path", [APIS, CERTIFICATES, "/oauth2/token", "/client-registration/v0.17/register"])
 def test_rest_responds_401_to_a_large_body_without_credentials(connect, shared_runtime, path):
     stranger = connect(shared_runtime)
-    refused = stranger.post(path, content=bytes(MAX_BODY))
-    assert_problem(refused, 401)
-    assert "Basic" in refused.headers["www-authenticate"]
+    response = stranger.post(path, content=bytes(MAX_BODY))
+    assert_problem(response, 401)
+    assert "Basic" in response.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/apis", "/account/password"])
 def test_pages_redirect_a_large_body_without_a_session_to_the_sign_in(connect, shared_runtime, path):
     stranger = connect(shared_runtime)
-    for sent in ({"content": bytes(MAX_BODY)}, {"files": {"certificate": ("a.pem", bytes(SMALL_BODY))}}):
-        refused = stranger.post(path, **sent)
-        assert (refused.status_code, refused.headers["location"].split("?")[0]) == (303, "/sign-in")
+    for content in ({"content": bytes(MAX_BODY)}, {"files": {"certificate": ("a.pem", bytes(SMALL_BODY))}}):
+        response = stranger.post(path, **content)
+        assert (response.status_code, response.headers["location"].split("?")[0]) == (303, "/sign-in")
 
 
 def test_users_send_large_bodies_by_session_and_by_password(client, connect, shared_runtime, berta, password):
     body = api_body(unknown="x" * SMALL_BODY)
     assert client.post(APIS, json=body).status_code == 201
-    scripted = connect(shared_runtime)
-    padded = LARGE + b"\n" + issue("pizza.test").pem
-    assert upload(scripted, padded, auth=(berta.name, password)).status_code == 201
-    assert_problem(upload(scripted, padded, auth=(berta.name, "wrong")), 401)
+    script = connect(shared_runtime)
+    file = LARGE + b"\n" + issue("pizza.test").pem
+    assert upload(script, file, auth=(berta.name, password)).status_code == 201
+    assert_problem(upload(script, file, auth=(berta.name, "wrong")), 401)

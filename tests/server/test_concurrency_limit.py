@@ -35,13 +35,13 @@ class Door:
 
     def ask(self, path="/", client="192.0.2.1", **headers):
         async def send(message):
-            said.append((message.get("status"), dict(message.get("headers", []))))
+            responses.append((message.get("status"), dict(message.get("headers", []))))
 
         async def request():
             await self.limit(scope, None, send)
-            return said[0]
+            return responses[0]
 
-        said = []
+        responses = []
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": "GET", "path": path, "scheme": "http", "headers": raw, "client": (client, 1)}
         return asyncio.create_task(request())
@@ -116,12 +116,12 @@ def test_new_credentials_count_for_their_user_after_authentication():
 
 def test_requests_wait_for_their_turn_in_order_of_arrival():
     async def story(door):
-        begun = [door.ask(authorization="Bearer one") for _ in range(5)]
+        requests = [door.ask(authorization="Bearer one") for _ in range(5)]
         await settle()
         assert door.working["/"] == 2
         assert (await door.ask(authorization="Bearer one"))[0] == 503
         door.ends.set()
-        assert [status for status, _ in await asyncio.gather(*begun)] == [200] * 5
+        assert [status for status, _ in await asyncio.gather(*requests)] == [200] * 5
 
     play(story, waiting=3)
 

@@ -29,8 +29,8 @@ def test_the_soft_limit_is_raised_to_the_hard_one():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-        allowed = allowed_files()
-        assert raise_file_limit() == allowed > 200
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, hard)
+        limit = allowed_files()
+        assert raise_file_limit() == limit > 200
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (limit, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -49,16 +49,16 @@ def test_the_password_can_be_in_a_variable_or_a_file(tmp_path):
     ],
 )
 def test_settings_that_contradict_each_other_or_cannot_be_read_are_explained(tmp_path, options, says):
-    with pytest.raises(CannotStart, match=says) as raised:
+    with pytest.raises(CannotStart, match=says) as error:
         database_location(Settings(**{"database": URL, **options}), tmp_path)
-    assert "secret" not in str(raised.value)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize("url", ["postgresql://a:hunter2@db.example/b", "postgresql://a@db.example/b?password=hunter2"])
 def test_an_option_with_a_password_is_refused_without_repeating_it(url):
-    with pytest.raises(BadParameter, match="Set HOLDFAST_DATABASE_PASSWORD") as raised:
+    with pytest.raises(BadParameter, match="Set HOLDFAST_DATABASE_PASSWORD") as error:
         parse_database(url)
-    assert "hunter2" not in str(raised.value)
+    assert "hunter2" not in str(error.value)
     assert parse_database(URL.get_secret_value()) == URL.get_secret_value()
 
 

@@ -65,18 +65,18 @@ def make_old(path):
 
 
 def refusal(run, *arguments, **options):
-    with pytest.raises(CommandFailed) as refused:
+    with pytest.raises(CommandFailed) as error:
         run(*arguments, **options)
-    return str(refused.value)
+    return str(error.value)
 
 
 def check(capsys, *arguments):
     """Return the outcomes and texts of `holdfast database check` by name."""
     with suppress(typer.Exit):
         databases.check(*arguments, as_json=True)
-    written = capsys.readouterr().out
-    checks = json.loads(written[written.index("{\n") :])["list"]  # after log lines
-    return {each["name"]: each["outcome"] for each in checks}, {each["name"]: each["text"] for each in checks}
+    output = capsys.readouterr().out
+    checks = json.loads(output[output.index("{\n") :])["list"]  # after log lines
+    return {row["name"]: row["outcome"] for row in checks}, {row["name"]: row["text"] for row in checks}
 
 
 def test_migrate_says_what_it_did(data, database, tmp_path, capsys):
@@ -175,22 +175,22 @@ def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
         with store.write() as session:
             accounts.insert_organization(session, "later", NOW)
         register(store, new_key())
-        changed = without_events(read_all(location))
+        content = without_events(read_all(location))
         assert "These control planes are running: one. Nothing" in refusal(backups.restore, file, data, replace=True)
-        assert without_events(read_all(location)) == changed
+        assert without_events(read_all(location)) == content
         with store.write() as session:
             control_planes.remove(session, "1")
-    changed = without_events(read_all(location))
+    content = without_events(read_all(location))
     capsys.readouterr()
     backups.restore(file, data, replace=True)
     assert without_events(read_all(location)) == before
-    (kept,) = data.glob("*.before-restore-*")
-    assert f"kept as {kept}." in capsys.readouterr().out
-    assert kept.stat().st_mode & 0o777 == 0o600
+    (backup,) = data.glob("*.before-restore-*")
+    assert f"kept as {backup}." in capsys.readouterr().out
+    assert backup.stat().st_mode & 0o777 == 0o600
     with psycopg.connect(database.url) as connection:
         connection.execute("LOCK TABLE audit_event IN SHARE UPDATE EXCLUSIVE MODE")  # like VACUUM
-        backups.restore(kept, data, replace=True)
-    assert without_events(read_all(location)) == changed
+        backups.restore(backup, data, replace=True)
+    assert without_events(read_all(location)) == content
 
 
 def test_a_connection_that_is_lost_when_a_restore_is_committed_leaves_a_backup_and_all_keys(
@@ -217,12 +217,12 @@ def test_a_connection_that_is_lost_when_a_restore_is_committed_leaves_a_backup_a
     event.listen(Engine, "before_cursor_execute", note)
     event.listen(Engine, "commit", lose)
     try:
-        said = refusal(backups.restore, file, data, replace=True)
+        problem = refusal(backups.restore, file, data, replace=True)
     finally:
         event.remove(Engine, "commit", lose)
         event.remove(Engine, "before_cursor_execute", note)
-    (kept,) = data.glob("*.before-restore-*")
-    assert f"may have been replaced; {kept} is a backup of the earlier one" in said
+    (backup,) = data.glob("*.before-restore-*")
+    assert f"may have been replaced; {backup} is a backup of the earlier one" in problem
     assert KeyFile(key_file).read() == (in_backup, other)
 
 
@@ -240,8 +240,8 @@ def test_doctor_checks_the_same(data, database, capsys):
     outcomes, _ = check(capsys, data, database.url)
     with suppress(typer.Exit):
         up.doctor(data, database.url, as_json=True)
-    written = capsys.readouterr().out
-    of_doctor = {each["name"]: each["outcome"] for each in json.loads(written[written.index("{\n") :])["list"]}
+    output = capsys.readouterr().out
+    of_doctor = {row["name"]: row["outcome"] for row in json.loads(output[output.index("{\n") :])["list"]}
     assert outcomes.items() <= of_doctor.items()
 
 
@@ -262,13 +262,13 @@ def test_check_finds_what_is_wrong_with_a_server(data, database, capsys):
     outcomes, texts = check(capsys, data, database.url)
     assert (outcomes["database"], "isn't complete" in texts["database"]) == ("failed", True)
     assert check(capsys, data, "postgresql://nobody@127.0.0.1:1/x")[0] == {"database": "failed"}
-    unverified = replace(parse_location(shared_server().create_database().url), weak_tls="require")
-    checks = check_postgresql(unverified, Settings(), data, utc_now(), running=False)
-    assert {each.name: each.outcome for each in checks}["database connection"] == "warning"
+    location = replace(parse_location(shared_server().create_database().url), weak_tls="require")
+    checks = check_postgresql(location, Settings(), data, utc_now(), running=False)
+    assert {row.name: row.outcome for row in checks}["database connection"] == "warning"
 
 
 @pytest.fixture
-def shared(data, database):
+def shared_store(data, database):
     """A copied database, opened."""
     databases.copy(data, database.url)
     store = Store(parse_location(database.url))
@@ -278,10 +278,12 @@ def shared(data, database):
 
 def register(store, *keys):
     """Register a control plane with these keys that stays live, however slowly a test runs."""
-    seen = utc_now() + timedelta(minutes=5)
+    last_seen = utc_now() + timedelta(minutes=5)
     digest = {SEALING_KEY: digest_sealing(Sealing(lambda: keys))}
     with store.write() as session:
-        control_planes.save(session, ControlPlane("1", "one", "1", utc_now(), seen, settings=digest), "", seen)
+        control_planes.save(
+            session, ControlPlane("1", "one", "1", utc_now(), last_seen, settings=digest), "", last_seen
+        )
 
 
 def can_open(store, key):
@@ -289,7 +291,7 @@ def can_open(store, key):
     try:
         with store.read() as session:
             return all(
-                sealing.open(sealed, owner, row) for owner, row, _, sealed in inspection.list_sealed_secrets(session)
+                sealing.open(secret, owner, row) for owner, row, _, secret in inspection.list_sealed_secrets(session)
             )
     except CannotUnseal:
         return False
@@ -300,27 +302,27 @@ def settings_for(data, database, *keys):
     return Settings(data=data, database=database.url, **({"sealing_key": texts} if keys else {}))
 
 
-def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(data, database, shared):
+def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(data, database, shared_store):
     (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
     for keys in ((old,), (new,)):
-        register(shared, *keys)
+        register(shared_store, *keys)
         for own in ((), (new, old)):
             with pytest.raises(ControlPlanesRun, match=r"running: one\. Nothing was changed"):
                 rotate_sealing_key(settings_for(data, database, *own))
     assert KeyFile(data / KEY_FILE).read() == (old,)
-    assert can_open(shared, old)
+    assert can_open(shared_store, old)
 
 
-def test_the_sealing_key_is_rotated_while_control_planes_that_have_both_keys_run(data, database, shared):
+def test_the_sealing_key_is_rotated_while_control_planes_that_have_both_keys_run(data, database, shared_store):
     (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
-    register(shared, old, new)
+    register(shared_store, old, new)
     with data_directory(data):  # one of them uses it
         assert rotate_sealing_key(settings_for(data, database, new, old)) == (1, 0)
-    assert (can_open(shared, new), can_open(shared, old)) == (True, False)
+    assert (can_open(shared_store, new), can_open(shared_store, old)) == (True, False)
 
 
-def test_the_sealing_key_in_the_data_directory_is_rotated_while_no_control_plane_runs(data, database, shared):
+def test_the_sealing_key_in_the_data_directory_is_rotated_while_no_control_plane_runs(data, database, shared_store):
     (old,) = KeyFile(data / KEY_FILE).read()
     assert rotate_sealing_key(settings_for(data, database)) == (1, 0)
     (new,) = KeyFile(data / KEY_FILE).read()
-    assert (can_open(shared, new), can_open(shared, old)) == (True, False)
+    assert (can_open(shared_store, new), can_open(shared_store, old)) == (True, False)

@@ -34,10 +34,10 @@ def mode(path):
 @pytest.fixture
 def data(tmp_path):
     """An empty directory that other users can access."""
-    made = tmp_path / "data"
-    made.mkdir()
-    made.chmod(0o755)
-    return made
+    directory = tmp_path / "data"
+    directory.mkdir()
+    directory.chmod(0o755)
+    return directory
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def logged(monkeypatch):
+def read_events(monkeypatch):
     """The log; other tests record only errors."""
     log = CapturingLogger()
     for module in (directories, private_directories):
@@ -56,7 +56,7 @@ def logged(monkeypatch):
     return lambda: [call.args[0] for call in log.calls]
 
 
-def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(data, logged):
+def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(data, read_events):
     files = [data / name for name in ("holdfast.sqlite", "holdfast.sqlite-wal", "envoy.log", "lock")]
     for file in files:
         file.touch(0o644)
@@ -65,7 +65,7 @@ def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(d
     with data_directory(data):
         assert mode(data) == 0o700
         assert {mode(file) for file in files} == {0o600}
-    assert logged() == ["data directory closed to others"] + ["file closed to others"] * 4
+    assert read_events() == ["data directory closed to others"] + ["file closed to others"] * 4
     assert mode(Path("/etc/passwd")) == before
 
 
@@ -75,14 +75,14 @@ def test_permissions_of_others_on_an_empty_directory_are_removed(data):
         assert mode(data) == 0o700
 
 
-@pytest.mark.parametrize(("name", "given"), [("letters.txt", 0o755), ("holdfast.sqlite", 0o1777)])
-def test_a_directory_that_others_may_need_is_rejected_and_left_unchanged(data, name, given):
+@pytest.mark.parametrize(("name", "mode_before"), [("letters.txt", 0o755), ("holdfast.sqlite", 0o1777)])
+def test_a_directory_that_others_may_need_is_rejected_and_left_unchanged(data, name, mode_before):
     (data / name).touch(0o644)
-    data.chmod(given)
+    data.chmod(mode_before)
     with pytest.raises(CannotStart, match=f"Other users can access {data}"), data_directory(data):
         pass
-    assert (mode(data), mode(data / name)) == (given, 0o644)
-    assert {each.name for each in data.iterdir()} == {name}
+    assert (mode(data), mode(data / name)) == (mode_before, 0o644)
+    assert {path.name for path in data.iterdir()} == {name}
 
 
 @pytest.mark.parametrize("use", [data_directory, gateway_directory])
@@ -111,20 +111,20 @@ def test_files_that_another_user_put_into_a_data_directory_are_not_used(data, us
 def test_the_directory_of_a_gateway_is_closed_to_others_or_rejected(data, tmp_path):
     with gateway_directory(data):
         assert mode(data) == 0o700
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o1777)
-    with pytest.raises(CannotStart, match=f"Other users can access {shared}"), gateway_directory(shared):
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(0o1777)
+    with pytest.raises(CannotStart, match=f"Other users can access {directory}"), gateway_directory(directory):
         pass
-    assert list(shared.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_a_closed_directory_with_foreign_files_is_used(data, logged):
+def test_a_closed_directory_with_foreign_files_is_used(data, read_events):
     (data / "publisher.pem").touch(0o600)
     data.chmod(0o700)
     with data_directory(data):
         pass
-    assert logged() == []
+    assert read_events() == []
 
 
 def test_files_are_private_whatever_the_umask(tmp_path):
@@ -155,14 +155,14 @@ def test_directories_of_killed_processes_are_removed_but_not_those_of_running_on
         )
         return process, Path(process.stdout.readline().strip())
 
-    (living, kept), (killed, left) = hold(), hold()
-    killed.send_signal(signal.SIGKILL)
-    killed.wait(60)
-    killed.stdin.close()
-    killed.stdout.close()
+    (living, living_directory), (dead, dead_directory) = hold(), hold()
+    dead.send_signal(signal.SIGKILL)
+    dead.wait(60)
+    dead.stdin.close()
+    dead.stdout.close()
     with temporary_directory() as own, temporary_directory() as another:
-        assert not left.exists()
-        assert all(path.is_dir() for path in (kept, own, another))
+        assert not dead_directory.exists()
+        assert all(path.is_dir() for path in (living_directory, own, another))
     living.communicate("\n", timeout=60)
     assert list(temporary.glob("holdfast-*")) == []
 
@@ -177,7 +177,7 @@ def test_other_directories_are_not_removed(temporary):
     with temporary_directory():
         pass
     assert (elsewhere / "lock").exists()
-    assert {each.name for each in temporary.glob("holdfast-*")} == {
+    assert {path.name for path in temporary.glob("holdfast-*")} == {
         "holdfast-link",
         "holdfast-file",
         "holdfast-other-program",
@@ -194,7 +194,7 @@ def test_a_directory_of_an_earlier_version_is_removed_if_nothing_listens_in_it(t
             dead.bind(str(temporary / "holdfast-dead" / "ads"))
         with temporary_directory():
             pass
-    assert [each.name for each in temporary.glob("holdfast-*")] == ["holdfast-alive"]
+    assert [path.name for path in temporary.glob("holdfast-*")] == ["holdfast-alive"]
 
 
 def test_a_path_that_is_too_long_for_sockets_is_refused_and_nothing_is_left(temporary, monkeypatch):

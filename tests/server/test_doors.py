@@ -62,16 +62,16 @@ def assert_page(response, status, title, text):
 def test_too_many_concurrent_requests_get_a_page_with_retry_after(client, monkeypatch):
     refuse_all(monkeypatch)
     assert_problem(client.get(APIS), 503, says="Too many.")
-    refused = client.get("/apis")
-    assert_page(refused, 503, "Service Unavailable", "Too many.")
-    assert refused.headers["retry-after"] == "2"
+    response = client.get("/apis")
+    assert_page(response, 503, "Service Unavailable", "Too many.")
+    assert response.headers["retry-after"] == "2"
 
 
 def test_an_unexpected_error_is_a_page_with_the_request_id(client, monkeypatch):
     fail_all(monkeypatch)
-    failed = client.get("/apis")
-    assert_page(failed, 500, "Unexpected error", failed.headers["x-request-id"])
-    assert "secret" not in failed.text
+    response = client.get("/apis")
+    assert_page(response, 500, "Unexpected error", response.headers["x-request-id"])
+    assert "secret" not in response.text
     problem = client.get(APIS)
     assert problem.json()["request_id"] == problem.headers["x-request-id"]
 
@@ -81,14 +81,14 @@ def test_an_unexpected_error_is_a_page_with_the_request_id(client, monkeypatch):
     [("form", ".dialog-body"), ("div#inspection", None), ("dialog#dialog", None)],
 )
 def test_a_dialog_shows_the_error_and_keeps_the_input(client, target, retarget):
-    refused = send_too_much(client, UPLOAD, HTMX | {"hx-target": target})
-    assert (refused.status_code, refused.headers.get("hx-retarget")) == (413, retarget)
-    assert "<html" not in refused.text
-    assert 'role="alert"' in refused.text
-    assert ("dialog-title" in refused.text) == (target == "dialog#dialog")
+    response = send_too_much(client, UPLOAD, HTMX | {"hx-target": target})
+    assert (response.status_code, response.headers.get("hx-retarget")) == (413, retarget)
+    assert "<html" not in response.text
+    assert 'role="alert"' in response.text
+    assert ("dialog-title" in response.text) == (target == "dialog#dialog")
 
 
 def test_a_polled_part_of_a_page_is_kept_after_an_error(client, monkeypatch):
     refuse_all(monkeypatch)
-    refused = client.get("/apis", headers=HTMX | {"hx-target": "span"})
-    assert (refused.status_code, refused.headers["hx-reswap"], refused.text) == (503, "none", "")
+    response = client.get("/apis", headers=HTMX | {"hx-target": "span"})
+    assert (response.status_code, response.headers["hx-reswap"], response.text) == (503, "none", "")

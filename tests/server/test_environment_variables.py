@@ -25,16 +25,16 @@ def test_unknown_variables_come_with_suggestions():
 
 
 def test_settings_and_variables_of_commands_are_known_whatever_their_case():
-    known = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
-    assert unknown_variables([*known, *(name.lower() for name in known)]) == {}
+    names = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
+    assert unknown_variables([*names, *(name.lower() for name in names)]) == {}
 
 
 def test_every_variable_that_sources_and_documents_name_is_known():
     root = Path(__file__).parents[2]
     files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/**/*.md"), root / "README.md"]
-    named = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
-    assert len(named) > 40
-    assert unknown_variables(named).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
+    names = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
+    assert len(names) > 40
+    assert unknown_variables(names).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
 
 
 def test_doctor_names_unknown_variables(monkeypatch):
@@ -50,8 +50,8 @@ def test_doctor_names_unknown_variables(monkeypatch):
 def test_a_start_logs_unknown_variables_without_their_values(tmp_path):
     holdfast = Holdfast(tmp_path, HOLDFAST_GATWAY="secret", HOLDFAST_ADMIN_PASSWORD="short")
     command = [COMMAND, "up", *holdfast.options()]
-    done = subprocess.run(command, env=holdfast.environment, capture_output=True, timeout=60, check=False)
-    warning, refusal = done.stderr.decode().splitlines()
+    process = subprocess.run(command, env=holdfast.environment, capture_output=True, timeout=60, check=False)
+    warning, refusal = process.stderr.decode().splitlines()
     assert json.loads(warning)["variable"] == "HOLDFAST_GATWAY"
     assert json.loads(warning)["advice"] == "Did you mean HOLDFAST_GATEWAY?"
     assert "secret" not in warning

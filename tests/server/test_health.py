@@ -12,13 +12,13 @@ async def behind(_scope, _receive, _send):
 
 
 def test_a_process_is_ready_unless_a_condition_fails_or_it_is_draining():
-    connected = [True]
-    readiness = Readiness({"gateway": lambda: bool(connected)})
+    connections = [True]
+    readiness = Readiness({"gateway": lambda: bool(connections)})
     client = TestClient(Health(behind, readiness))
     assert (client.get("/readyz").status_code, client.get("/readyz").json()) == (200, {"status": "ok"})
-    connected.clear()
-    answered = client.get("/readyz")
-    assert (answered.status_code, answered.json()) == (503, {"status": "unavailable", "failing": ["gateway"]})
+    connections.clear()
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable", "failing": ["gateway"]})
     readiness.draining = True
     assert client.get("/readyz").json()["failing"] == ["draining", "gateway"]
     assert client.get("/livez").json() == {"status": "ok"}
@@ -27,8 +27,8 @@ def test_a_process_is_ready_unless_a_condition_fails_or_it_is_draining():
 
 def test_a_ready_process_names_what_needs_attention():
     client = TestClient(Health(behind, Readiness(degraded=lambda: ["gateway certificate"])))
-    answered = client.get("/readyz")
-    assert (answered.status_code, answered.json()) == (200, {"status": "ok", "degraded": ["gateway certificate"]})
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok", "degraded": ["gateway certificate"]})
     assert client.get("/livez").json() == {"status": "ok"}
 
 

@@ -32,7 +32,7 @@ async def nothing(_scope, _receive, _send):
     pass
 
 
-async def presented(address, context):
+async def fetch_certificate(address, context):
     """Connect and return the certificate that the server presents."""
     _, writer = await asyncio.open_connection(*address, ssl=context, server_hostname="127.0.0.1")
     der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -40,7 +40,7 @@ async def presented(address, context):
     return der
 
 
-def refused(certificate, key):
+def fail_to_load(certificate, key):
     with pytest.raises(UnusableCertificate) as refusal:
         load(certificate, key)
     return str(refusal.value)
@@ -49,27 +49,27 @@ def refused(certificate, key):
 def test_a_key_of_another_certificate_is_refused(tmp_path):
     certificate, key = write_identity(tmp_path, issue("localhost"))
     key.write_bytes(issue("localhost").key_pem)
-    said = f"The private key in {key} doesn't match the first certificate in {certificate}."
-    assert refused(certificate, key).startswith(said)
+    problem = f"The private key in {key} doesn't match the first certificate in {certificate}."
+    assert fail_to_load(certificate, key).startswith(problem)
 
 
 def test_an_encrypted_key_is_rejected_without_a_prompt(tmp_path):
-    issued = issue("localhost")
-    certificate, key = write_identity(tmp_path, issued)
-    locked = BestAvailableEncryption(b"secret")
-    key.write_bytes(issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
-    assert "is encrypted" in refused(certificate, key)
+    identity = issue("localhost")
+    certificate, key = write_identity(tmp_path, identity)
+    encryption = BestAvailableEncryption(b"secret")
+    key.write_bytes(identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    assert "is encrypted" in fail_to_load(certificate, key)
 
 
 def test_missing_files_and_files_with_other_content_are_named(tmp_path):
     certificate, key = write_identity(tmp_path, issue("localhost"))
-    assert refused(tmp_path / "nothing", key).startswith(f"File not found: {tmp_path / 'nothing'}.")
-    assert refused(tmp_path, key).startswith(f"File not found: {tmp_path}.")
-    assert "doesn't contain certificates in PEM" in refused(key, key)
-    assert "doesn't contain a private key in PEM" in refused(certificate, certificate)
+    assert fail_to_load(tmp_path / "nothing", key).startswith(f"File not found: {tmp_path / 'nothing'}.")
+    assert fail_to_load(tmp_path, key).startswith(f"File not found: {tmp_path}.")
+    assert "doesn't contain certificates in PEM" in fail_to_load(key, key)
+    assert "doesn't contain a private key in PEM" in fail_to_load(certificate, certificate)
     for content in (b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", bytes(64)):
         certificate.write_bytes(content)
-        assert "doesn't contain certificates in PEM" in refused(certificate, key)
+        assert "doesn't contain certificates in PEM" in fail_to_load(certificate, key)
     files = PublisherCertificate(certificate, key, utc_now)
     assert (files.current, files.presented(now()).not_after) == (None, None)
     assert "doesn't contain certificates in PEM" in files.presented(now()).problem
@@ -78,7 +78,7 @@ def test_missing_files_and_files_with_other_content_are_named(tmp_path):
 def test_a_damaged_key_is_refused(tmp_path):
     certificate, key = write_identity(tmp_path, issue("localhost"))
     key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
-    assert refused(certificate, key).startswith(f"{certificate} and {key} can't be used: ")
+    assert fail_to_load(certificate, key).startswith(f"{certificate} and {key} can't be used: ")
 
 
 def test_files_that_change_are_noticed_without_a_signal(tmp_path):
@@ -92,10 +92,10 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
             address = listening.getsockname()
             async with serve(nothing, [listening], certificate.context, connection_limits(1024)):
                 watching = asyncio.create_task(certificate.watch(every=0.01))
-                before = await presented(address, context)
+                before = await fetch_certificate(address, context)
                 write_identity(tmp_path, second)
                 async with asyncio.timeout(60):
-                    while await presented(address, context) != second.der:
+                    while await fetch_certificate(address, context) != second.der:
                         pass
                 watching.cancel()
                 return before
@@ -106,12 +106,12 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
 def test_a_gateway_presents_its_chain_in_order_with_its_key(tmp_path):
     root = issue(ca=True, common_name="root")
     between = issue(ca=True, common_name="between", by=root)
-    issued = issue("127.0.0.1", by=between)
-    certificate, key = write_identity(tmp_path, issued)
-    certificate.write_bytes(root.pem + between.pem + issued.pem)
-    found = load_for_gateway(certificate, key, PUBLISHERS_OPTIONS).content
-    assert [each.der for each in found.chain] == [issued.der, between.der]
-    assert "PRIVATE" not in repr(found)
+    identity = issue("127.0.0.1", by=between)
+    certificate, key = write_identity(tmp_path, identity)
+    certificate.write_bytes(root.pem + between.pem + identity.pem)
+    content = load_for_gateway(certificate, key, PUBLISHERS_OPTIONS).content
+    assert [member.der for member in content.chain] == [identity.der, between.der]
+    assert "PRIVATE" not in repr(content)
 
 
 def test_files_that_a_gateway_cannot_present_are_rejected_by_name(tmp_path):
@@ -131,15 +131,15 @@ def test_files_that_a_gateway_cannot_present_are_rejected_by_name(tmp_path):
 
 def test_changed_files_of_a_gateway_are_passed_on_only_if_they_are_valid(tmp_path):
     first, second = issue("127.0.0.1"), issue("127.0.0.1")
-    found = GatewayCertificate(*write_identity(tmp_path, first), utc_now)
-    given = []
-    found.on_change = given.append
+    files = GatewayCertificate(*write_identity(tmp_path, first), utc_now)
+    contents = []
+    files.on_change = contents.append
     write_identity(tmp_path, second)
-    found.read_again()
+    files.read_again()
     (tmp_path / "publisher.pem").write_bytes(b"nothing")
-    found.read_again()
-    assert [each.chain[0].der for each in given] == [second.der]
-    assert found.current is given[0]
+    files.read_again()
+    assert [content.chain[0].der for content in contents] == [second.der]
+    assert files.current is contents[0]
 
 
 EXPIRED, FUTURE = {"start": -2 * DAY, "end": -DAY}, {"start": DAY}
@@ -176,11 +176,11 @@ def test_a_valid_certificate_is_replaced_only_by_a_valid_one(tmp_path, kind):
 
 def test_unreadable_files_are_reported_until_they_are_readable(tmp_path, monkeypatch):
     certificate, key = write_identity(tmp_path, issue("127.0.0.1"))
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", refuse)
+    with monkeypatch.context() as context:
+        context.setattr(Path, "open", refuse)
         files = PublisherCertificate(certificate, key, utc_now)
-    said = f"Can't read {certificate}: Permission denied. Make it readable for the user that runs Holdfast."
-    assert (files.current, files.presented(now()).problem) == (None, said)
+    problem = f"Can't read {certificate}: Permission denied. Make it readable for the user that runs Holdfast."
+    assert (files.current, files.presented(now()).problem) == (None, problem)
     files.read_again()
     assert files.presented(now()).problem == ""
 
@@ -197,7 +197,7 @@ def test_the_expiry_is_logged_once_each_at_30_7_and_1_days(tmp_path, monkeypatch
     begin = now()
     for day in (0, 5, 11, 20, 32, 34, 38.9, 39.5, 40.5, 41):
         files.tell(begin + timedelta(days=day))
-    assert [(each["log_level"], each["event"], each.get("days")) for each in logs.entries] == [
+    assert [(entry["log_level"], entry["event"], entry.get("days")) for entry in logs.entries] == [
         ("warning", "publisher certificate expires soon", 28),
         ("warning", "publisher certificate expires soon", 5),
         ("error", "publisher certificate expires soon", 0),
@@ -208,8 +208,8 @@ def test_the_expiry_is_logged_once_each_at_30_7_and_1_days(tmp_path, monkeypatch
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain_http(tmp_path, version):
     root = issue(ca=True, common_name="root")
-    issued = issue("127.0.0.1", by=root)
-    certificate, key = write_identity(tmp_path, issued)
+    identity = issue("127.0.0.1", by=root)
+    certificate, key = write_identity(tmp_path, identity)
     key.write_bytes(b"nothing")
     files = PublisherCertificate(certificate, key, utc_now)
     context = ssl.create_default_context(cadata=root.pem.decode())
@@ -221,15 +221,15 @@ def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain
             address = listening.getsockname()
             async with serve(nothing, [listening], files.context, connection_limits(1024)):
                 with pytest.raises(OSError):  # noqa: PT011 - asyncio closes the connection before it sends the alert
-                    await presented(address, context)
+                    await fetch_certificate(address, context)
                 reader, writer = await asyncio.open_connection(*address)
                 writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 clear = await reader.read()
                 writer.close()
-                write_identity(tmp_path, issued)
+                write_identity(tmp_path, identity)
                 files.read_again()
-                return clear, await presented(address, context)
+                return clear, await fetch_certificate(address, context)
 
     clear, der = asyncio.run(story())
     assert b"HTTP" not in clear
-    assert der == issued.der
+    assert der == identity.der

@@ -30,8 +30,8 @@ def resolver(monkeypatch):
 
 
 def resolve(**settings):
-    found = listen_addresses(Settings(**settings))
-    return {"publisher": found.publisher} | {each.option: each.addresses for each in found.gateway}
+    addresses = listen_addresses(Settings(**settings))
+    return {"publisher": addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
 
 
 RESOLVED = {
@@ -48,22 +48,22 @@ RESOLVED = {
 
 
 @pytest.mark.parametrize("option", ["publisher", "gateway", "sandbox", "gateway_tls", "sandbox_tls"])
-@pytest.mark.parametrize(("given", "addresses"), RESOLVED.items(), ids=RESOLVED)
-def test_addresses_and_names_are_resolved(option, given, addresses):
-    assert resolve(**{option: given})[option.replace("_", "-")] == tuple(addresses)
+@pytest.mark.parametrize(("value", "addresses"), RESOLVED.items(), ids=RESOLVED)
+def test_addresses_and_names_are_resolved(option, value, addresses):
+    assert resolve(**{option: value})[option.replace("_", "-")] == tuple(addresses)
 
 
 def test_the_advice_follows_from_why_an_address_cannot_be_used():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as server:
         advice = {
-            taken.getsockname(): "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
+            server.getsockname(): "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
             ("192.0.2.1", 80): "Assign the address to this machine, or choose another with --gateway HOST:PORT.",
         }
         for address, expected in advice.items():
-            text, said = listen_problem(address, "gateway") or ("", "")
+            text, sentence = listen_problem(address, "gateway") or ("", "")
             assert text.startswith(f"Can't listen on {address[0]}:{address[1]}: ")
-            assert said == expected
-            with pytest.raises(CannotStart, match=re.escape(f"{text} {said}")):
+            assert sentence == expected
+            with pytest.raises(CannotStart, match=re.escape(f"{text} {sentence}")):
                 check_free(address, "gateway")
 
 
@@ -75,9 +75,9 @@ def test_an_option_that_is_repeated_means_all_of_its_addresses():
 
 
 def test_urls_for_callers_have_the_first_address_as_written():
-    found = listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
-    assert found.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
-    assert found.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
+    addresses = listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
+    assert addresses.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
+    assert addresses.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
 
 
 CLASHES = {
@@ -129,19 +129,19 @@ def test_loopback_is_loopback_in_every_form(host, expected):
     assert is_loopback(host) is expected
 
 
-@pytest.mark.parametrize("given", ["[::ffff:127.0.0.1]:80", "loopback.test:80", "127.0.0.1:80,[::1]:80"])
-def test_http_needs_no_permission_on_this_machine(given):
-    refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
+@pytest.mark.parametrize("value", ["[::ffff:127.0.0.1]:80", "loopback.test:80", "127.0.0.1:80,[::1]:80"])
+def test_http_needs_no_permission_on_this_machine(value):
+    refuse_open_http(resolve(publisher=value)["publisher"], allowed=False)
 
 
-@pytest.mark.parametrize("given", ["[::]:80", "both.test:80", "127.0.0.1:80,192.0.2.1:80", "[::ffff:192.0.2.1]:80"])
-def test_http_is_rejected_if_other_machines_can_reach_any_address(given):
+@pytest.mark.parametrize("value", ["[::]:80", "both.test:80", "127.0.0.1:80,192.0.2.1:80", "[::ffff:192.0.2.1]:80"])
+def test_http_is_rejected_if_other_machines_can_reach_any_address(value):
     with pytest.raises(CannotStart, match="passwords would be sent unencrypted"):
-        refuse_open_http(resolve(publisher=given)["publisher"], allowed=False)
+        refuse_open_http(resolve(publisher=value)["publisher"], allowed=False)
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("value", "network"),
     [
         ("::ffff:127.0.0.1", "127.0.0.1/32"),
         ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
@@ -150,7 +150,7 @@ def test_http_is_rejected_if_other_machines_can_reach_any_address(given):
         ("fd00::/8", "fd00::/8"),
     ],
 )
-def test_networks_of_mapped_addresses_are_ipv4_networks(written, meant):
-    assert str(read_network(written)) == meant
-    assert str(Settings(trusted_proxies=written).trusted_proxies[0]) == meant
-    assert str(Settings(probe_networks=written).probe_networks[0]) == meant
+def test_networks_of_mapped_addresses_are_ipv4_networks(value, network):
+    assert str(read_network(value)) == network
+    assert str(Settings(trusted_proxies=value).trusted_proxies[0]) == network
+    assert str(Settings(probe_networks=value).probe_networks[0]) == network

@@ -22,8 +22,8 @@ def test_without_an_issuer_there_is_no_single_sign_on():
 
 
 def test_roles_are_read_from_the_right_so_that_groups_may_be_names_of_a_directory():
-    given = " cn=platform,ou=teams,dc=test = admin ;api=creator; api=publisher;*=viewer;"
-    assert Settings(oidc_roles=given).oidc_roles == (
+    value = " cn=platform,ou=teams,dc=test = admin ;api=creator; api=publisher;*=viewer;"
+    assert Settings(oidc_roles=value).oidc_roles == (
         ("cn=platform,ou=teams,dc=test", Role.ADMIN),
         ("api", Role.CREATOR),
         ("api", Role.PUBLISHER),
@@ -31,16 +31,16 @@ def test_roles_are_read_from_the_right_so_that_groups_may_be_names_of_a_director
     )
 
 
-@pytest.mark.parametrize("given", ["admin", "=admin", "platform=", "platform=root", "platform=admin,api=creator=x"])
-def test_invalid_roles_are_reported(given):
+@pytest.mark.parametrize("value", ["admin", "=admin", "platform=", "platform=root", "platform=admin,api=creator=x"])
+def test_invalid_roles_are_reported(value):
     with pytest.raises(
         ValidationError, match="is not GROUP=ROLE, where ROLE is one of admin, creator, publisher, viewer"
     ):
-        Settings(oidc_roles=given)
+        Settings(oidc_roles=value)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "problem"),
     [
         ({"oidc_issuer": "http://id.test"}, "isn't an https URL"),
         ({"oidc_issuer": "id.test"}, "isn't an https URL"),
@@ -55,29 +55,29 @@ def test_invalid_roles_are_reported(given):
         ({"oidc_ca_file": "/dev/null"}, "/dev/null can't be read or contains no certificates"),
     ],
 )
-def test_incomplete_settings_prevent_the_start(change, said):
-    with pytest.raises(CannotStart, match=said):
+def test_incomplete_settings_prevent_the_start(change, problem):
+    with pytest.raises(CannotStart, match=problem):
         open_single_sign_on(Settings(**COMPLETE | change))
 
 
 def test_the_secret_can_be_in_a_file_and_is_in_no_representation(tmp_path):
     file = tmp_path / "secret"
     file.write_text("in a file\n")
-    made = open_single_sign_on(Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file}))
-    assert made
-    made.provider.close()
-    assert "in a file" not in repr(made) + repr(Settings(**COMPLETE))
+    sso = open_single_sign_on(Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file}))
+    assert sso
+    sso.provider.close()
+    assert "in a file" not in repr(sso) + repr(Settings(**COMPLETE))
 
 
 def test_a_secret_in_a_file_is_reloaded_unless_it_is_unusable(tmp_path):
     file = tmp_path / "secret"
     file.write_text("first")
     settings = Settings(**COMPLETE | {"oidc_client_secret": None, "oidc_client_secret_file": file})
-    opened = open_single_sign_on(settings)
-    assert opened
-    reload = Reload(settings, [], opened)
-    for content, used in (("second", "second"), ("", "second"), ("third", "third")):
+    sso = open_single_sign_on(settings)
+    assert sso
+    reload = Reload(settings, [], sso)
+    for content, secret in (("second", "second"), ("", "second"), ("third", "third")):
         file.write_text(content)
         reload.run()
-        assert opened.provider.client_secret == used
-    opened.provider.close()
+        assert sso.provider.client_secret == secret
+    sso.provider.close()

@@ -28,23 +28,23 @@ UNSUPPORTED = [
 ]
 
 
-@pytest.mark.parametrize("seen", SUPPORTED)
-def test_supported_platforms_have_no_problem(seen):
-    assert platform_problem(Platform(*seen)) is None
+@pytest.mark.parametrize("platform", SUPPORTED)
+def test_supported_platforms_have_no_problem(platform):
+    assert platform_problem(Platform(*platform)) is None
 
 
-@pytest.mark.parametrize(("system", "machine", "version", "described"), UNSUPPORTED)
-def test_other_platforms_are_refused_in_a_sentence(system, machine, version, described):
+@pytest.mark.parametrize(("system", "machine", "version", "description"), UNSUPPORTED)
+def test_other_platforms_are_refused_in_a_sentence(system, machine, version, description):
     assert platform_problem(Platform(system, machine, version)) == (
-        f"Holdfast doesn't run on {described}. It needs Linux with glibc 2.31 or newer on x86_64 or aarch64, "
+        f"Holdfast doesn't run on {description}. It needs Linux with glibc 2.31 or newer on x86_64 or aarch64, "
         "and macOS 15 or newer on arm64."
     )
 
 
 def test_an_own_envoy_suffices_only_on_linux_and_macos():
-    allowed = [row[:3] for row in UNSUPPORTED if platform_problem(Platform(*row[:3]), own_envoy=True) is None]
-    assert {system for system, *_ in allowed} == {"Linux", "Darwin"}
-    assert len(allowed) == 8
+    rows = [row[:3] for row in UNSUPPORTED if platform_problem(Platform(*row[:3]), own_envoy=True) is None]
+    assert {system for system, *_ in rows} == {"Linux", "Darwin"}
+    assert len(rows) == 8
 
 
 def test_the_machine_of_the_tests_is_supported():

@@ -28,7 +28,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver) -> Iterator[Holdfast]:
+def publisher(tmp_path_factory: pytest.TempPathFactory, receiver: OtlpReceiver) -> Iterator[Holdfast]:
     directory = tmp_path_factory.mktemp("observed")
     (directory / "ca.pem").write_bytes(ROOT.pem)
     settings = dict.fromkeys(("HOLDFAST_TRACES", "HOLDFAST_METRICS", "HOLDFAST_LOGS"), receiver.url)
@@ -42,22 +42,22 @@ def call(holdfast: Holdfast, path: str, trace: str = TRACE, flags: str = "01") -
 
 
 def spans_of(receiver: OtlpReceiver, trace: str) -> list[Span]:
-    return [each for each in receiver.spans if each.trace_id == trace]
+    return [span for span in receiver.spans if span.trace_id == trace]
 
 
 @pytest.fixture(scope="module")
-def sent(observed: Holdfast) -> httpx2.Response:
+def response(publisher: Holdfast) -> httpx2.Response:
     """Send all requests that collectors hear of, so that tests wait for one delivery; return the first response."""
-    answer = call(observed, "/apis/s3cret?query=s3cret")
-    call(observed, "/apis", "ab" * 16, "00")
+    answer = call(publisher, "/apis/s3cret?query=s3cret")
+    call(publisher, "/apis", "ab" * 16, "00")
     for _ in range(3):
-        observed.rest.get("/settings")
-    call(observed, "/apis", "cd" * 16)
+        publisher.rest.get("/settings")
+    call(publisher, "/apis", "cd" * 16)
     return answer
 
 
 def test_a_span_continues_the_callers_trace_without_path_and_query(
-    sent: httpx2.Response, receiver: OtlpReceiver
+    response: httpx2.Response, receiver: OtlpReceiver
 ) -> None:
     (span,) = wait_until(lambda: spans_of(receiver, TRACE), DELIVERED_WITHIN)
     assert (span.parent_id, span.resource["service.name"]) == (PARENT, "holdfast")
@@ -66,21 +66,21 @@ def test_a_span_continues_the_callers_trace_without_path_and_query(
         "http.route": "/api/am/publisher/v4/apis/{api_id}",
         "http.response.status_code": "400",
         "url.scheme": "http",
-        "holdfast.request_id": sent.headers["x-request-id"],
+        "holdfast.request_id": response.headers["x-request-id"],
     }
     assert span.name == "GET /api/am/publisher/v4/apis/{api_id}"
 
 
-@pytest.mark.usefixtures("sent")
+@pytest.mark.usefixtures("response")
 def test_only_traces_that_the_caller_or_the_share_samples_are_sent(receiver: OtlpReceiver) -> None:
     wait_until(lambda: spans_of(receiver, "cd" * 16), DELIVERED_WITHIN)
     assert not spans_of(receiver, "ab" * 16)
-    assert {each.trace_id for each in receiver.spans} <= {TRACE, "cd" * 16}
+    assert {span.trace_id for span in receiver.spans} <= {TRACE, "cd" * 16}
 
 
-@pytest.mark.usefixtures("sent")
+@pytest.mark.usefixtures("response")
 def test_metrics_count_all_requests(receiver: OtlpReceiver) -> None:
-    def counted() -> int:
+    def count_requests() -> int:
         durations = receiver.metrics.get("http.server.request.duration")
         return sum(
             point.count
@@ -88,44 +88,45 @@ def test_metrics_count_all_requests(receiver: OtlpReceiver) -> None:
             if "/settings" in str(point.attributes)
         )
 
-    wait_until(lambda: counted() == 3, DELIVERED_WITHIN)
+    wait_until(lambda: count_requests() == 3, DELIVERED_WITHIN)
     assert receiver.metrics["holdfast.background_tasks.failing"].gauge.data_points[0].as_int == 0
 
 
 def test_without_a_collector_or_with_an_untrusted_one_requests_continue(
-    observed: Holdfast, receiver: OtlpReceiver
+    publisher: Holdfast, receiver: OtlpReceiver
 ) -> None:
     receiver.stop()
-    call(observed, "/apis", "01" * 16)
-    wait_until(lambda: "can't be delivered" in str(observed.log_lines()), DELIVERED_WITHIN)
+    call(publisher, "/apis", "01" * 16)
+    wait_until(lambda: "can't be delivered" in str(publisher.log_lines()), DELIVERED_WITHIN)
     began = time.monotonic()
-    assert {call(observed, "/settings", "02" * 16).status_code for _ in range(50)} == {200}
+    assert {call(publisher, "/settings", "02" * 16).status_code for _ in range(50)} == {200}
     assert time.monotonic() - began < DELIVERED_WITHIN
-    with OtlpReceiver(issue(V4), receiver.port) as untrusted:
+    with OtlpReceiver(issue(V4), receiver.port) as impostor:
         wait_until(
-            lambda: re.search(r"CERTIFICATE_VERIFY_FAILED|unavailable", str(observed.log_lines()), re.IGNORECASE)
+            lambda: re.search(r"CERTIFICATE_VERIFY_FAILED|unavailable", str(publisher.log_lines()), re.IGNORECASE)
         )
-        assert [untrusted.spans, untrusted.records, untrusted.metrics] == [[], [], {}]
+        assert [impostor.spans, impostor.records, impostor.metrics] == [[], [], {}]
     receiver.start()
 
     def arrives() -> bool:
-        call(observed, "/apis", "03" * 16)
+        call(publisher, "/apis", "03" * 16)
         return bool(spans_of(receiver, "03" * 16))
 
     wait_until(arrives, DELIVERED_WITHIN * 2)
     (record, *_) = wait_until(
-        lambda: [each for each in receiver.records if "can't be delivered" in each.body.string_value], DELIVERED_WITHIN
+        lambda: [record for record in receiver.records if "can't be delivered" in record.body.string_value],
+        DELIVERED_WITHIN,
     )
     assert record.severity_text == "warning"
 
 
-def test_over_http_from_the_next_start_on(observed: Holdfast) -> None:
+def test_over_http_from_the_next_start_on(publisher: Holdfast) -> None:
     with http_receiver() as (url, spans):
-        observed.environment["HOLDFAST_TRACES"] = url
-        observed.stop()
-        observed.start()
-        call(observed, "/apis", "04" * 16)
-        wait_until(lambda: "04" * 16 in {each.trace_id for each in spans}, DELIVERED_WITHIN)
+        publisher.environment["HOLDFAST_TRACES"] = url
+        publisher.stop()
+        publisher.start()
+        call(publisher, "/apis", "04" * 16)
+        wait_until(lambda: "04" * 16 in {span.trace_id for span in spans}, DELIVERED_WITHIN)
 
 
 @pytest.mark.parametrize(

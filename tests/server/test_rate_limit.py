@@ -25,19 +25,19 @@ class Time:
 
 def ask(limit, client="192.0.2.1", **headers):
     """Send a request and return the status and Retry-After of the response."""
-    said = {}
+    response = {}
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message):
         if message["type"] == "http.response.start":
-            said.update(status=message["status"], **{k.decode(): v.decode() for k, v in message["headers"]})
+            response.update(status=message["status"], **{k.decode(): v.decode() for k, v in message["headers"]})
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": raw, "client": (client, 1)}
     asyncio.run(limit(scope, receive, send))
-    return said["status"], said.get("retry-after")
+    return response["status"], response.get("retry-after")
 
 
 def make(clock):
@@ -104,10 +104,10 @@ def test_the_number_of_buckets_is_limited(monkeypatch):
 def test_a_rate_limit_error_has_the_format_of_all_errors(runtime, connect):
     client = connect(runtime, requests_per_second=0.001)  # the first request takes all that there is for minutes
     assert client.get("/sign-in").status_code == 200
-    refused = client.get(APIS)
-    assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
-    assert int(refused.headers["retry-after"]) > 1
-    assert refused.headers["cache-control"] == "no-store"
+    response = client.get(APIS)
+    assert (response.status_code, response.json()["type"]) == (429, "/problems/too-many-requests")
+    assert int(response.headers["retry-after"]) > 1
+    assert response.headers["cache-control"] == "no-store"
     page = client.get("/sign-in")
     assert (page.status_code, "<h1>Too Many Requests</h1>" in page.text) == (429, True)
     assert int(page.headers["retry-after"]) > 1

@@ -59,9 +59,9 @@ def data(tmp_path):
 @pytest.fixture
 def refusal():
     def refusal(run, *arguments, **options):
-        with pytest.raises(CommandFailed) as refused:
+        with pytest.raises(CommandFailed) as error:
             run(*arguments, **options)
-        return str(refused.value)
+        return str(error.value)
 
     return refusal
 
@@ -73,9 +73,9 @@ def names(directory):
 def api_names(database):
     store = Store(database)
     with store.read() as session:
-        found = [api.name for api in apis.list_of_organization(session, "default")]
+        result = [api.name for api in apis.list_of_organization(session, "default")]
     store.close()
-    return found
+    return result
 
 
 def test_a_backup_is_one_private_file_and_its_content_is_printed(data, tmp_path, capsys):
@@ -86,10 +86,10 @@ def test_a_backup_is_one_private_file_and_its_content_is_printed(data, tmp_path,
         os.umask(before)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert names(tmp_path) == ["backup.sqlite", "data"]
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     size = file.stat().st_size
-    assert told.err == f"Backup written to {file}: 1 API, tables of revision {get_newest_revision()}, {size} bytes.\n"
-    assert told.out == ""
+    assert output.err == f"Backup written to {file}: 1 API, tables of revision {get_newest_revision()}, {size} bytes.\n"
+    assert output.out == ""
     assert api_names(file) == ["Pizza"]
 
 
@@ -117,12 +117,12 @@ def test_a_backup_overwrites_nothing(data, tmp_path, refusal):
 
 def test_a_backup_needs_the_name_of_a_new_file_in_a_directory_that_exists(data, tmp_path, refusal):
     missing = tmp_path / "missing"
-    said = {
+    problems = {
         tmp_path: f"{tmp_path} is a directory. Name a new file in it.",
         missing / "backup.sqlite": f"{missing} isn't a directory. Create it, or choose another one.",
         data / DATABASE_FILE / "backup.sqlite": f"{data / DATABASE_FILE} isn't a directory. ",
     }
-    for target, sentence in said.items():
+    for target, sentence in problems.items():
         assert refusal(backups.backup, str(target), data).startswith(sentence)
     assert names(tmp_path) == ["data"]
 
@@ -134,8 +134,8 @@ def test_foreign_and_empty_databases_are_not_backed_up(data, tmp_path, refusal, 
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(script)
     database.touch()
-    said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
-    assert said.startswith(f"{database} isn't a Holdfast database, or has no tables yet. ")
+    problem = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert problem.startswith(f"{database} isn't a Holdfast database, or has no tables yet. ")
     assert names(tmp_path) == ["data"]
 
 
@@ -148,7 +148,7 @@ def test_a_directory_may_have_any_name(data, tmp_path, name, capsys):
 
 
 @pytest.fixture
-def linked(data, tmp_path):
+def database_file(data, tmp_path):
     """Move the database to another directory, and leave a symbolic link to it in the data directory."""
     elsewhere = tmp_path / "elsewhere" / "apis.sqlite"
     elsewhere.parent.mkdir()
@@ -157,45 +157,47 @@ def linked(data, tmp_path):
     return elsewhere
 
 
-def test_a_backup_through_a_symbolic_link_includes_the_write_ahead_log(data, linked, tmp_path):
+def test_a_backup_through_a_symbolic_link_includes_the_write_ahead_log(data, database_file, tmp_path):
     file = tmp_path / "backup.sqlite"
     store = Store(database_in(data))
     with store.write() as session:
         apis.insert(session, make_api("Pasta"))
-    assert linked.with_name("apis.sqlite-wal").stat().st_size > 0
+    assert database_file.with_name("apis.sqlite-wal").stat().st_size > 0
     backups.backup(str(file), data)
     store.close()
     assert api_names(file) == ["Pizza", "Pasta"]
 
 
-def test_a_log_of_another_database_is_noticed_behind_a_symbolic_link(data, linked, tmp_path, refusal):
-    file, left = tmp_path / "backup.sqlite", tmp_path / "left"
+def test_a_log_of_another_database_is_noticed_behind_a_symbolic_link(data, database_file, tmp_path, refusal):
+    file, directory = tmp_path / "backup.sqlite", tmp_path / "left"
     backups.backup(str(file), data)
     store = Store(database_in(data))
     write(store, "one")
-    begin_new_log(linked)
+    begin_new_log(database_file)
     write(store, "two")
-    log = log_of(kill(linked, left))
+    log = log_of(kill(database_file, directory))
     store.close()
-    shutil.copyfile(file, linked)
-    shutil.copyfile(log, log_of(linked))
-    assert f"{log_of(linked)} is not the write-ahead log of" in refusal(backups.backup, str(tmp_path / "new"), data)
+    shutil.copyfile(file, database_file)
+    shutil.copyfile(log, log_of(database_file))
+    assert f"{log_of(database_file)} is not the write-ahead log of" in refusal(
+        backups.backup, str(tmp_path / "new"), data
+    )
 
 
-def test_a_restore_through_a_symbolic_link_replaces_what_it_names(data, linked, tmp_path, capsys):
+def test_a_restore_through_a_symbolic_link_replaces_what_it_names(data, database_file, tmp_path, capsys):
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
     backups.restore(file, data)
-    kept = next(linked.parent.glob("*.before-restore-*"))
-    assert f"is kept as {kept}." in capsys.readouterr().out
-    assert (data / DATABASE_FILE).readlink() == linked
-    assert api_names(linked) == ["Pizza"]
+    old_database = next(database_file.parent.glob("*.before-restore-*"))
+    assert f"is kept as {old_database}." in capsys.readouterr().out
+    assert (data / DATABASE_FILE).readlink() == database_file
+    assert api_names(database_file) == ["Pizza"]
 
 
 def test_a_backup_on_a_full_disk_leaves_nothing(data, tmp_path, refusal):
     with largest_file(40_000):
-        said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
-    assert said.startswith("There is no space to write ")
+        problem = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert problem.startswith("There is no space to write ")
     assert names(tmp_path) == ["data"]
 
 
@@ -204,14 +206,14 @@ def test_a_damaged_database_is_not_backed_up(data, tmp_path, refusal):
     content = bytearray(database.read_bytes())
     content[4096:12288] = bytes(8192)
     database.write_bytes(content)
-    said = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
-    assert said.startswith(f"{database} is damaged: ")
+    problem = refusal(backups.backup, str(tmp_path / "backup.sqlite"), data)
+    assert problem.startswith(f"{database} is damaged: ")
     assert names(tmp_path) == ["data"]
 
 
 def test_a_directory_without_a_database_cannot_be_backed_up(tmp_path, refusal):
-    said = f"There is no Holdfast database in {tmp_path}. Choose its directory with --data."
-    assert refusal(backups.backup, str(tmp_path / "backup.sqlite"), tmp_path) == said
+    problem = f"There is no Holdfast database in {tmp_path}. Choose its directory with --data."
+    assert refusal(backups.backup, str(tmp_path / "backup.sqlite"), tmp_path) == problem
 
 
 def test_a_restore_reports_its_content_and_the_old_database(data, tmp_path, capsys):
@@ -223,12 +225,12 @@ def test_a_restore_reports_its_content_and_the_old_database(data, tmp_path, caps
         apis.insert(session, make_api("Pasta"))
     store.close()
     backups.restore(file, data)
-    said, kept = capsys.readouterr().out, next(data.glob("*.before-restore-*"))
-    assert f"Restored {file}: 1 API, tables of revision {get_newest_revision()}." in said
-    assert f"The previous database is kept as {kept}." in said
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    output, old_database = capsys.readouterr().out, next(data.glob("*.before-restore-*"))
+    assert f"Restored {file}: 1 API, tables of revision {get_newest_revision()}." in output
+    assert f"The previous database is kept as {old_database}." in output
+    assert stat.S_IMODE(old_database.stat().st_mode) == 0o600
     assert api_names(data / DATABASE_FILE) == ["Pizza"]
-    assert api_names(kept) == ["Pizza", "Pasta"]
+    assert api_names(old_database) == ["Pizza", "Pasta"]
 
 
 def test_a_backup_can_be_restored_into_a_new_directory(data, tmp_path):
@@ -244,9 +246,10 @@ def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
     with data_directory(data):
-        said = refusal(backups.restore, file, data)
+        problem = refusal(backups.restore, file, data)
     assert (
-        said == f"Holdfast is already running with the data directory {data}. Stop it, or choose another with --data."
+        problem
+        == f"Holdfast is already running with the data directory {data}. Stop it, or choose another with --data."
     )
 
 
@@ -256,12 +259,12 @@ def make_old(path, revision):
 
 
 def spoil(how):
-    def made(path):
+    def spoil_file(path):
         make_old(path, get_newest_revision())
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(how)
 
-    return made
+    return spoil_file
 
 
 UNUSABLE = {
@@ -287,12 +290,12 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.parametrize(("make", "said"), UNUSABLE.values(), ids=UNUSABLE)
-def test_a_file_that_is_not_a_backup_is_rejected_and_changes_nothing(data, tmp_path, refusal, make, said):
+@pytest.mark.parametrize(("make", "problem"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_file_that_is_not_a_backup_is_rejected_and_changes_nothing(data, tmp_path, refusal, make, problem):
     file = tmp_path / "backup.sqlite"
     make(file)
     before = (data / DATABASE_FILE).read_bytes()
-    assert said in refusal(backups.restore, file, data)
+    assert problem in refusal(backups.restore, file, data)
     assert (data / DATABASE_FILE).read_bytes() == before
     assert names(data) == [DATABASE_FILE, "lock"]
 
@@ -336,20 +339,20 @@ def test_a_restored_backup_of_any_earlier_revision_is_brought_up_to_date(data, t
 
 
 @pytest.fixture
-def sealed(data):
+def sealed_identity(data):
     """Store a gateway identity's private key in the database."""
     sealing = open_sealing(Settings(data=data), data)
-    issued, row = issue("gateway.test"), "row"
-    key = sealing.seal(issued.key_pem, "default", row)
-    entry = GatewayIdentity(row, "default", ORIGIN, ORIGIN, (read(issued),), key, None, NOW, NOW)
+    identity, row = issue("gateway.test"), "row"
+    key = sealing.seal(identity.key_pem, "default", row)
+    entry = GatewayIdentity(row, "default", ORIGIN, ORIGIN, (read(identity),), key, None, NOW, NOW)
     store = Store(data / DATABASE_FILE)
     with store.write() as session:
         gateway_identities.save(session, entry)
     store.close()
 
 
-def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed, tmp_path, capsys):
-    del sealed
+def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed_identity, tmp_path, capsys):
+    del sealed_identity
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
     assert "doesn't include the sealing key, which is needed to decrypt its 1 secret" in capsys.readouterr().err
@@ -365,8 +368,10 @@ def events(database):
     return last.user, last.action, last.subject, last.details
 
 
-def test_a_backup_with_the_sealing_key_is_enough_to_restore_everything(data, sealed, tmp_path, capsys, monkeypatch):
-    del sealed
+def test_a_backup_with_the_sealing_key_is_enough_to_restore_everything(
+    data, sealed_identity, tmp_path, capsys, monkeypatch
+):
+    del sealed_identity
     file, before = tmp_path / "backup.tar", (data / KEY_FILE).read_bytes()
     backups.backup(str(file), data, with_sealing_key=True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -394,27 +399,29 @@ def test_a_backup_with_the_sealing_key_is_enough_to_restore_everything(data, sea
 
 
 @pytest.mark.parametrize("name", ["sealing-key", DATABASE_FILE, ""])
-def test_an_incomplete_archive_is_rejected_and_changes_nothing(data, sealed, tmp_path, refusal, name):
-    del sealed
+def test_an_incomplete_archive_is_rejected_and_changes_nothing(data, sealed_identity, tmp_path, refusal, name):
+    del sealed_identity
     backups.backup(str(tmp_path / "whole.tar"), data, with_sealing_key=True)
     with tarfile.open(tmp_path / "whole.tar") as whole, tarfile.open(tmp_path / "part.tar", "w") as part:
         for member in whole:
             if member.name != name:
                 part.addfile(member, whole.extractfile(member))
     if not name:
-        cut = (tmp_path / "part.tar").read_bytes()[:9000]
-        (tmp_path / "part.tar").write_bytes(cut)
-    said = refusal(backups.restore, tmp_path / "part.tar", tmp_path / "another")
-    assert "it is not a complete archive of a backup. Nothing was changed." in said
+        beginning = (tmp_path / "part.tar").read_bytes()[:9000]
+        (tmp_path / "part.tar").write_bytes(beginning)
+    problem = refusal(backups.restore, tmp_path / "part.tar", tmp_path / "another")
+    assert "it is not a complete archive of a backup. Nothing was changed." in problem
     assert not (tmp_path / "another").exists()
 
 
-def test_secrets_that_cannot_be_decrypted_are_restored_only_on_request(data, sealed, tmp_path, refusal, capsys):
-    del sealed
+def test_secrets_that_cannot_be_decrypted_are_restored_only_on_request(
+    data, sealed_identity, tmp_path, refusal, capsys
+):
+    del sealed_identity
     file, elsewhere = tmp_path / "backup.sqlite", tmp_path / "another"
     backups.backup(str(file), data)
-    said = refusal(backups.restore, file, elsewhere)
-    assert said.startswith(
+    problem = refusal(backups.restore, file, elsewhere)
+    assert problem.startswith(
         f"1 secret in {file} can't be decrypted: the sealing key that it was sealed with is missing."
     )
     assert DATABASE_FILE not in names(elsewhere)
@@ -428,16 +435,16 @@ def test_secrets_that_cannot_be_decrypted_are_restored_only_on_request(data, sea
 
 def test_the_commands_of_the_documentation_work(data, tmp_path, monkeypatch, capfdbinary):
     docs = Path(__file__).parents[2] / "docs/how-to"
-    embedded = (docs / "backup.md").read_text().partition("\n## PostgreSQL\n")[0]
-    page = embedded + (docs / "upgrade.md").read_text()
-    written = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
-    assert len(written) == 5
+    backup_page = (docs / "backup.md").read_text().partition("\n## PostgreSQL\n")[0]
+    page = backup_page + (docs / "upgrade.md").read_text()
+    commands = [line.partition(" | ")[0] for line in page.splitlines() if re.match("holdfast (backup|restore) ", line)]
+    assert len(commands) == 5
     copy_before_migration(data / DATABASE_FILE, "0012", datetime(2026, 11, 28, 12, tzinfo=UTC))
     (tmp_path / "backups").mkdir()
-    for line in written:
+    for line in commands:
         here = line.replace("/var/lib/holdfast", str(data), 2).replace(" /backups", f" {tmp_path}/backups")
         monkeypatch.setattr(sys, "argv", here.split())
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as error:
             cli.main()
-        assert ended.value.code == 0, capfdbinary.readouterr().err
+        assert error.value.code == 0, capfdbinary.readouterr().err
     assert api_names(data / DATABASE_FILE) == ["Pizza"]

@@ -29,23 +29,23 @@ def broken(runtime, connect, berta, storage):
 def test_an_error_in_rest_has_the_id_of_its_log_line_in_header_and_body(broken):
     client, logs = broken
     answer = client.get(f"{PREFIX}/apis?query={SECRET}", headers={"x-request-id": "forged"})
-    (logged,) = [each for each in logs if each["log_level"] == "error"]
+    (entry,) = [record for record in logs if record["log_level"] == "error"]
     assert (answer.status_code, answer.json()["code"]) == (500, 500)
     request_id = answer.headers["x-request-id"]
-    assert request_id == answer.json()["request_id"] == logged["request_id"] != "forged"
+    assert request_id == answer.json()["request_id"] == entry["request_id"] != "forged"
     assert request_id in answer.json()["description"]
-    assert (logged["event"], logged["method"], logged["path"]) == ("request failed", "GET", f"{PREFIX}/apis")
+    assert (entry["event"], entry["method"], entry["path"]) == ("request failed", "GET", f"{PREFIX}/apis")
     assert "no such table" not in answer.text
-    assert SECRET not in str({name: value for name, value in logged.items() if name != "exc_info"})
+    assert SECRET not in str({name: value for name, value in entry.items() if name != "exc_info"})
 
 
 def test_an_error_on_a_page_has_the_id_of_its_log_line_and_the_menu_of_the_user(broken, berta):
     client, logs = broken
     answer = client.get("/apis")
-    (logged,) = [each for each in logs if each["log_level"] == "error"]
+    (entry,) = [record for record in logs if record["log_level"] == "error"]
     assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
-    assert answer.headers["x-request-id"] == logged["request_id"]
-    assert f"Request ID: <code>{logged['request_id']}</code>" in answer.text
+    assert answer.headers["x-request-id"] == entry["request_id"]
+    assert f"Request ID: <code>{entry['request_id']}</code>" in answer.text
     assert f"{berta.name}</span></a>" in answer.text
     assert "no such table" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -104,13 +104,13 @@ def test_a_failure_outside_rest_and_pages_is_logged_once(app, status, ours, of_s
             return await server.ask(CLOSING)
 
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
-        answered = asyncio.run(run())
-    assert answered[:12] == status
-    assert b"forged" not in answered
-    assert SECRET.encode() not in answered
-    assert [each["event"] for each in logs] == ours
+        response = asyncio.run(run())
+    assert response[:12] == status
+    assert b"forged" not in response
+    assert SECRET.encode() not in response
+    assert [entry["event"] for entry in logs] == ours
     assert len(caplog.records) == of_server
-    assert all(each["request_id"].encode() in answered for each in logs)
+    assert all(entry["request_id"].encode() in response for entry in logs)
 
 
 def test_a_client_that_goes_away_is_not_an_error(caplog):

@@ -34,13 +34,13 @@ class Gate:
         await say_ok(scope, receive, send)
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-def test_a_connection_without_a_request_is_closed(monkeypatch, begun):
+@pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_connection_without_a_request_is_closed(monkeypatch, beginning):
     monkeypatch.setattr(http_server, "HEAD_WITHIN", 0.05)
 
     async def run():
         async with publisher() as server:
-            return await server.ask(begun)
+            return await server.ask(beginning)
 
     assert asyncio.run(run()) == b""
 
@@ -90,15 +90,15 @@ def test_headers_that_are_too_long_are_refused(end):
 
 
 def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
-    async def run(trusted):
-        async with publisher(total=8, share=2, trusted_proxies=trusted) as server:
-            held = [await server.connect() for _ in range(6)]
-            await until(lambda: len(server.server.acceptor.open) == (6 if trusted else 2))
-            refused = [await end_of(reader) for reader, _ in held[2:]] if not trusted else []
-            for _, writer in held:
+    async def run(trusted_proxies):
+        async with publisher(total=8, share=2, trusted_proxies=trusted_proxies) as server:
+            clients = [await server.connect() for _ in range(6)]
+            await until(lambda: len(server.server.acceptor.open) == (6 if trusted_proxies else 2))
+            ends = [await end_of(reader) for reader, _ in clients[2:]] if not trusted_proxies else []
+            for _, writer in clients:
                 writer.close()
             await until(lambda: not server.server.acceptor.open)
-            return refused, (await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))[:12]
+            return ends, (await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))[:12]
 
     assert asyncio.run(run(())) == ([b""] * 4, b"HTTP/1.1 200")
     assert asyncio.run(run(LOOPBACK)) == ([], b"HTTP/1.1 200")
@@ -107,19 +107,19 @@ def test_an_address_gets_its_share_of_the_connections_and_a_trusted_proxy_all():
 def test_connections_beyond_the_limit_are_closed_trusted_or_not():
     async def run():
         async with publisher(total=2, share=2, trusted_proxies=LOOPBACK) as server:
-            held = [await server.connect() for _ in range(3)]
-            return await end_of(held[2][0])
+            clients = [await server.connect() for _ in range(3)]
+            return await end_of(clients[2][0])
 
     assert asyncio.run(run()) == b""
 
 
 def test_a_connection_counts_before_its_handshake_which_must_end_in_time(monkeypatch):
     monkeypatch.setattr(connections, "HANDSHAKE_WITHIN", 30)
-    issued = issue("127.0.0.1")
-    client = ssl.create_default_context(cadata=issued.pem.decode())
+    identity = issue("127.0.0.1")
+    client = ssl.create_default_context(cadata=identity.pem.decode())
 
     async def run():
-        async with publisher(total=3, share=2, tls=server_context(issued)) as server:
+        async with publisher(total=3, share=2, tls=server_context(identity)) as server:
             silent = [await server.connect() for _ in range(2)]
             with pytest.raises(OSError):  # noqa: PT011 - one of several kinds
                 await server.connect(client)
@@ -134,8 +134,8 @@ def test_a_connection_counts_before_its_handshake_which_must_end_in_time(monkeyp
             writer.write(GET)
             return ends, await reader.readuntil(b"ok")
 
-    ends, answered = asyncio.run(run())
-    assert (ends, answered[:12]) == ([b"", b""], b"HTTP/1.1 200")
+    ends, response = asyncio.run(run())
+    assert (ends, response[:12]) == ([b"", b""], b"HTTP/1.1 200")
 
 
 def test_connections_without_a_handshake_cost_little_memory():
@@ -145,10 +145,10 @@ def test_connections_without_a_handshake_cost_little_memory():
 
     async def run():
         async with publisher(total=400, share=400, tls=server_context(issue("127.0.0.1"))) as server:
-            held = [await server.connect() for _ in range(100)]  # so that one-time allocations are done
+            clients = [await server.connect() for _ in range(100)]  # so that one-time allocations are done
             before = resident()
-            held += [await server.connect() for _ in range(300)]
-            await until(lambda: len(server.server.acceptor.open) == len(held))
+            clients += [await server.connect() for _ in range(300)]
+            await until(lambda: len(server.server.acceptor.open) == len(clients))
             return (resident() - before) / 300
 
     assert asyncio.run(run()) < 150  # KiB each, including this client's
@@ -194,14 +194,14 @@ def test_a_draining_server_finishes_requests_in_flight_and_accepts_no_others():
                 await server.connect()
             assert not draining.done()
             app.open.set()
-            answered = await end_of(reader)
+            response = await end_of(reader)
             await draining
-            return answered
+            return response
 
-    answered = asyncio.run(run())
-    assert answered.startswith(b"HTTP/1.1 200")
-    assert b"connection: close" in answered
-    assert answered.endswith(b"ok")
+    response = asyncio.run(run())
+    assert response.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in response
+    assert response.endswith(b"ok")
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -245,9 +245,9 @@ def test_draining_ends_at_its_timeout():
             app.open.set()
             return took, await reader.readline()
 
-    took, answered = asyncio.run(run())
+    took, response = asyncio.run(run())
     assert took >= 0.1
-    assert answered.startswith(b"HTTP/1.1 200")
+    assert response.startswith(b"HTTP/1.1 200")
 
 
 def test_requests_that_are_cut_off_leave_no_traceback(monkeypatch, caplog):

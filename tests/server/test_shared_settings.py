@@ -60,7 +60,7 @@ def test_every_setting_is_either_compared_or_a_control_planes_own():
 
 
 @pytest.mark.parametrize(
-    ("variable", "changed"),
+    ("variable", "settings"),
     [
         ("HOLDFAST_GATEWAY", {"gateway": "127.0.0.1:8290"}),
         ("HOLDFAST_TRUSTED_PROXIES", {"trusted_proxies": "10.0.0.0/8"}),
@@ -68,7 +68,7 @@ def test_every_setting_is_either_compared_or_a_control_planes_own():
         ("HOLDFAST_BACKEND_IDLE", {"backend_idle": 9}),
     ],
 )
-def test_a_changed_setting_has_another_digest(variable, changed):
-    before, after = digest_settings(Settings()), digest_settings(Settings(**changed))
+def test_a_changed_setting_has_another_digest(variable, settings):
+    before, after = digest_settings(Settings()), digest_settings(Settings(**settings))
     assert {name for name in before if before[name] != after[name]} == {variable}
     assert digest_settings(Settings()) == before

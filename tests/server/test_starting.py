@@ -41,11 +41,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "said"), CASES, ids=["damaged", "another file", "newer", "not to be opened"])
+@pytest.mark.parametrize(("spoil", "problem"), CASES, ids=["damaged", "another file", "newer", "not to be opened"])
 @pytest.mark.sqlite(reason="about kinds of files")
-def test_kinds_of_unusable_databases_are_distinguished(database, spoil, said):
+def test_kinds_of_unusable_databases_are_distinguished(database, spoil, problem):
     spoil(database)
-    with pytest.raises(StoreFailure, match="^" + re.escape(said.format(database))):
+    with pytest.raises(StoreFailure, match="^" + re.escape(problem.format(database))):
         Store(database)
 
 
@@ -70,6 +70,6 @@ def test_a_full_disk_is_distinguished_from_other_errors(tmp_path, size):
 
 def test_a_full_disk_ends_the_command_with_one_sentence(tmp_path):
     with largest_file(512):
-        said = Holdfast(tmp_path, forks=False).refuse_to_start()
-    assert said.startswith("holdfast: There is no space to write ")
-    assert said.endswith("Free disk space or raise the quota, then try again.")
+        problem = Holdfast(tmp_path, forks=False).refuse_to_start()
+    assert problem.startswith("holdfast: There is no space to write ")
+    assert problem.endswith("Free disk space or raise the quota, then try again.")

@@ -51,12 +51,12 @@ raise ExceptionGroup("uncaught", [ValueError("one"), ValueError("two")])
 
 
 def test_output_of_libraries_threads_and_python_is_json_too():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    events = [json.loads(line) for line in done.stderr.splitlines()]
-    written = sum(each["event"] == "written to standard error" for each in events)
-    assert "ValueError: in a\nthread" in [each.get("text") for each in events]
-    assert [each["event"].splitlines()[0].rpartition("/")[2] for each in events] == [
+    process = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    assert (process.returncode, process.stdout) == (1, "")
+    events = [json.loads(line) for line in process.stderr.splitlines()]
+    count = sum(event["event"] == "written to standard error" for event in events)
+    assert "ValueError: in a\nthread" in [event.get("text") for event in events]
+    assert [event["event"].splitlines()[0].rpartition("/")[2] for event in events] == [
         "own",
         "<string>:9: UserWarning: a warning",
         "of a library",
@@ -66,13 +66,13 @@ def test_output_of_libraries_threads_and_python_is_json_too():
         "exception ignored in",
         "Exception in callback fail() at <string>:15",
         "Task exception was never retrieved",
-        *["written to standard error"] * written,
+        *["written to standard error"] * count,
         "of our own within",
         "caught",
         "process ended by an unexpected error",
     ]
-    assert all(each["level"] and each["timestamp"] for each in events)
-    assert {each["logger"] for each in events if "logger" in each} == {
+    assert all(event["level"] and event["timestamp"] for event in events)
+    assert {event["logger"] for event in events if "logger" in event} == {
         "py.warnings", "alembic.runtime", "library", "asyncio"
     }  # fmt: skip
-    assert [each["event"] for each in events[5:] if not {"exception", "text"} & each.keys()] == ["of our own within"]
+    assert [event["event"] for event in events[5:] if not {"exception", "text"} & event.keys()] == ["of our own within"]

@@ -53,9 +53,9 @@ class Balancer(socketserver.ThreadingTCPServer):
         """Close all connections, and each new one at once."""
         self._is_cut = True
         self.passes.set()
-        for each in list(self._open):
+        for connection in list(self._open):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def silence(self) -> None:
         """Let nothing pass, and close nothing, as a network does that drops packets."""
@@ -97,6 +97,6 @@ class _Passing(socketserver.BaseRequestHandler):
             while data := source.recv(65536):
                 self.server.passes.wait()
                 target.sendall(data)
-        for each in (source, target):
+        for end in (source, target):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)

@@ -3,7 +3,7 @@ An installation as in production: PostgreSQL, two control planes that share it, 
 
     with Installation(directory) as installation:
         gateway = installation.gateways[0]
-        followed = installation.followed_by(gateway)
+        followed = installation.control_plane_of(gateway)
         followed.kill_publisher()
         gateway.wait_until_connected(installation.other(followed))
 
@@ -38,8 +38,10 @@ KEY = b64encode(bytes(range(32))).decode()
 class ControlPlane(Holdfast):
     """A control plane with its own data directory and TLS key; what it publishes is called at `nearest`."""
 
-    def __init__(self, directory: Path, name: str, database: str, shared: dict[str, str], **environment: str) -> None:
-        """*database* is a URL; *shared* are the options that all control planes have."""
+    def __init__(
+        self, directory: Path, name: str, database: str, addresses: dict[str, str], **environment: str
+    ) -> None:
+        """*database* is a URL; *addresses* are the options that all control planes have."""
         own, identity = directory / name, issue("127.0.0.1")
         own.mkdir()
         settings = {"HOLDFAST_SEALING_KEY": KEY, "HOLDFAST_WITHOUT_GATEWAY": "1", "HOLDFAST_LOG_LEVEL": "info"}
@@ -48,7 +50,7 @@ class ControlPlane(Holdfast):
         settings |= zip(("HOLDFAST_TLS_CERT", "HOLDFAST_TLS_KEY"), map(str, write_identity(own, identity)), strict=True)
         super().__init__(own, identity.pem, **(settings | environment))
         (self.discovery,) = free_addresses(1)
-        self._addresses |= shared | {"discovery": self.discovery}
+        self._addresses |= addresses | {"discovery": self.discovery}
         self.name = name
         self.nearest: Gateway | None = None
 
@@ -95,16 +97,16 @@ class Gateway(RemoteGateway):
     @property
     def control_plane(self) -> str:
         """The address (HOST:PORT) of the control plane that it follows, by its log; empty if there is none."""
-        chosen = connected = ""
+        candidate = current = ""
         for entry in self.events:
             match entry["event"]:
                 case "chose a control plane":
-                    chosen, connected = entry["address"], ""
+                    candidate, current = entry["address"], ""
                 case "connected to the control plane":
-                    connected = chosen
+                    current = candidate
                 case "lost the control plane":
-                    connected = ""
-        return connected
+                    current = ""
+        return current
 
     def wait_until_connected(self, control_plane: ControlPlane, within: float = STARTS_WITHIN) -> float:
         """Wait until it follows *control_plane*, and return how many seconds that took."""
@@ -140,7 +142,7 @@ class Installation:
         with ExitStack() as stack:
             stack.enter_context(self.postgres)
             self.database = self.postgres.create_database()
-            shared = dict(zip(("gateway", "sandbox"), free_addresses(2), strict=True))
+            addresses = dict(zip(("gateway", "sandbox"), free_addresses(2), strict=True))
             self.control_planes = []
             for name in "ab":
                 url, environment = self.database.url, self._environment
@@ -150,7 +152,7 @@ class Installation:
                     self.networks.append(network)
                     url = self.database.tcp_url.replace(str(address), str(network.port))
                     environment = environment | {"HOLDFAST_DATABASE_PASSWORD": self.database.password}
-                self.control_planes.append(ControlPlane(self._directory, name, url, shared, **environment))
+                self.control_planes.append(ControlPlane(self._directory, name, url, addresses, **environment))
             for control_plane in self.control_planes:
                 control_plane.command = self._command
                 stack.callback(self._stop, control_plane)
@@ -192,17 +194,24 @@ class Installation:
     def wait_until_complete(self) -> None:
         """Wait until each gateway follows a control plane."""
         for gateway in self.gateways:
-            wait_until(partial(self.followed_by, gateway), STARTS_WITHIN)
+            wait_until(partial(self.control_plane_of, gateway), STARTS_WITHIN)
 
-    def followed_by(self, gateway: Gateway) -> ControlPlane | None:
+    def control_plane_of(self, gateway: Gateway) -> ControlPlane | None:
         """Return the control plane that *gateway* follows, None if it follows none."""
-        return next((each for each in self.control_planes if each.discovery == gateway.control_plane), None)
+        return next(
+            (
+                control_plane
+                for control_plane in self.control_planes
+                if control_plane.discovery == gateway.control_plane
+            ),
+            None,
+        )
 
     def sides_of(self, gateway: Gateway) -> tuple[ControlPlane, ControlPlane]:
         """Return the control plane that *gateway* follows, and the other one."""
-        followed = self.followed_by(gateway)
-        assert followed
-        return followed, self.other(followed)
+        own = self.control_plane_of(gateway)
+        assert own
+        return own, self.other(own)
 
     def other(self, control_plane: ControlPlane) -> ControlPlane:
         """Return the control plane that isn't *control_plane*."""

@@ -78,7 +78,7 @@ class Upgrade:
 
     def replace_gateway(self, gateway: Gateway, command: Path) -> None:
         """Stop one and start *command* instead, while the other one is called."""
-        with self._calls(*(each for each in self._installation.gateways if each is not gateway)):
+        with self._calls(*(other for other in self._installation.gateways if other is not gateway)):
             gateway.stop()
             gateway.command = command
             gateway.run(self._installation.control_planes[0].discovery)
@@ -92,8 +92,8 @@ class Upgrade:
             wait_until(rotation.is_kept, WITHIN)
             for control_plane in self._installation.control_planes:
                 answer = control_plane.rest.get("/endpoint-certificates", params={"endpoint": rotation.endpoint})
-                stored = {each["alias"] for each in answer.json()["certificates"]}
-                assert stored - rotation.uncertain == {rotation.last} - rotation.uncertain, stored
+                aliases = {entry["alias"] for entry in answer.json()["certificates"]}
+                assert aliases - rotation.uncertain == {rotation.last} - rotation.uncertain, aliases
 
     def _rotate(self) -> None:
         self._installation.wait_until_complete()
@@ -108,7 +108,7 @@ class Upgrade:
             for load in loads:
                 load.go_on()
         answers = [load.answers for load in loads]
-        assert all(set(each) == {"200"} for each in answers), answers
+        assert all(set(statuses) == {"200"} for statuses in answers), answers
 
 
 def run(ref: str) -> None:

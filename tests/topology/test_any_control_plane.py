@@ -57,17 +57,17 @@ def address_of(control_plane: ControlPlane) -> Address:
 
 def test_a_machine_joins_through_a_load_balancer_whichever_control_plane_answers(installation: Installation):
     a, b = installation.control_planes
-    targets = [parse_addresses([each.publisher_url.removeprefix("https://")])[0] for each in (a, b)]
-    discovery = {address_of(each) for each in (a, b)}
-    for each in (a, b):
-        wait_until(lambda each=each: with_pins(enroll(each), 2))
+    targets = [parse_addresses([control_plane.publisher_url.removeprefix("https://")])[0] for control_plane in (a, b)]
+    discovery = {address_of(control_plane) for control_plane in (a, b)}
+    for side in (a, b):
+        wait_until(lambda side=side: with_pins(enroll(side), 2))
     with Balancer(targets) as balancer:
         for control_plane in (a, b, b, a):
             token = enroll(control_plane)
             membership = join(balancer.url("https"), token)
             assert set(membership.control_planes) == discovery
-            connected = [asyncio.run(connect(membership, address)) for address in discovery]
-            assert connected == ["connected"] * 2
+            outcomes = [asyncio.run(connect(membership, address)) for address in discovery]
+            assert outcomes == ["connected"] * 2
 
 
 def with_pins(token: JoinToken, number: int) -> JoinToken | None:
@@ -93,7 +93,7 @@ def test_a_token_that_is_used_at_both_control_planes_at_once_works_once(installa
     with ThreadPoolExecutor(4) as threads:
         for _ in range(5):
             token = wait_until(lambda: with_pins(enroll(a), 2))
-            urls = [each.publisher_url for each in (a, b, a, b)]
+            urls = [control_plane.publisher_url for control_plane in (a, b, a, b)]
             answers = list(threads.map(lambda url, token=token: attempt(url, token), urls))
             assert sorted(answers) == ["", "rejected", "rejected", "rejected"]
 
@@ -121,9 +121,9 @@ def test_revoking_at_one_control_plane_ends_the_stream_at_the_other_at_once(inst
                 code, text = await edge.end()
             return f"{code.name}: {text}"
 
-    rejected = f"PERMISSION_DENIED: {NOT_ACCEPTED}"
-    assert asyncio.run(story()) == rejected
-    assert [asyncio.run(connect(membership, address_of(each))) for each in (a, b)] == [rejected] * 2
+    rejection = f"PERMISSION_DENIED: {NOT_ACCEPTED}"
+    assert asyncio.run(story()) == rejection
+    assert [asyncio.run(connect(membership, address_of(control_plane))) for control_plane in (a, b)] == [rejection] * 2
 
 
 def test_a_certificate_of_one_control_plane_is_renewed_by_the_other(installation: Installation):
@@ -136,9 +136,11 @@ def test_a_certificate_of_one_control_plane_is_renewed_by_the_other(installation
         async with open_remote_channel(membership, address_of(b)) as channel:
             return membership.renewed(request.key, await request_renewal(channel, request.csr))
 
-    renewed = asyncio.run(renew())
-    for each in (membership, renewed):
-        assert [asyncio.run(connect(each, address_of(control_plane))) for control_plane in (a, b)] == ["connected"] * 2
+    successor = asyncio.run(renew())
+    for member in (membership, successor):
+        assert [asyncio.run(connect(member, address_of(control_plane))) for control_plane in (a, b)] == [
+            "connected"
+        ] * 2
 
 
 async def receive_everything(membership: Membership, address: Address) -> dict[tuple[str, str], tuple[str, bytes]]:
@@ -150,34 +152,38 @@ async def receive_everything(membership: Membership, address: Address) -> dict[t
     async with open_remote_channel(membership, address) as channel:
         assert await upstream.fill(channel)
     resources = [(kind, cache.resources(kind) | callers_tls.waiting(kind)) for kind in ORDER]
-    return {(kind, name): (each.version, each.body) for kind, every in resources for name, each in every.items()}
+    return {
+        (kind, name): (resource.version, resource.body) for kind, group in resources for name, resource in group.items()
+    }
 
 
 def configure(a: ControlPlane, b: ControlPlane) -> None:
     """Use what gateways are sent something about, in turn at both control planes."""
     urls = [f"https://127.0.0.1:{port}" for port in (1, 2, 3)]
     listen = {"production": ["127.0.0.5:8280"], "productionTls": ["127.0.0.5:8243"]}
-    _done(a.rest.post("/gateways/groups", json={"name": "Europe", "listen": listen}))
-    apis = [each.create_api(url, url + "/sandbox") for each, url in zip((a, b, a), urls, strict=True)]
-    for each, api in zip((b, a, b), apis, strict=True):
-        each.change_lifecycle(api, "Publish")
-        _done(each.rest.put(f"/apis/{api.id}", json={"gatewayEnvironments": ["Default", "Europe"]}))
-    for each, url in zip((a, b), urls, strict=False):
-        each.import_certificate(url, issue(V4).pem, alias=f"{url[-1]}-at-{each.name}")
+    _require_success(a.rest.post("/gateways/groups", json={"name": "Europe", "listen": listen}))
+    apis = [control_plane.create_api(url, url + "/sandbox") for control_plane, url in zip((a, b, a), urls, strict=True)]
+    for control_plane, api in zip((b, a, b), apis, strict=True):
+        control_plane.change_lifecycle(api, "Publish")
+        _require_success(control_plane.rest.put(f"/apis/{api.id}", json={"gatewayEnvironments": ["Default", "Europe"]}))
+    for control_plane, url in zip((a, b), urls, strict=False):
+        control_plane.import_certificate(url, issue(V4).pem, alias=f"{url[-1]}-at-{control_plane.name}")
     files = {"certificate": ("certificate.pem", issue(V4).pem)}
-    _done(b.rest.put("/endpoint-certificates/1-at-a?keepPrevious=true", files=files))
-    _done(b.rest.put("/endpoints/trust-settings", params={"endpoint": urls[1]}, json={"spkiPins": ["ab" * 32]}))
+    _require_success(b.rest.put("/endpoint-certificates/1-at-a?keepPrevious=true", files=files))
+    _require_success(
+        b.rest.put("/endpoints/trust-settings", params={"endpoint": urls[1]}, json={"spkiPins": ["ab" * 32]})
+    )
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     exception = {"reason": "the certificate is renewed", "until": until}
-    _done(a.rest.put("/endpoints/trust-exception", params={"endpoint": urls[2]}, json=exception))
+    _require_success(a.rest.put("/endpoints/trust-exception", params={"endpoint": urls[2]}, json=exception))
     client = issue("client")
     identity = {"certificate": ("client.pem", client.chain_pem + client.key_pem)}
-    _done(b.rest.put("/endpoints/client-certificate", params={"endpoint": urls[0]}, files=identity))
+    _require_success(b.rest.put("/endpoints/client-certificate", params={"endpoint": urls[0]}, files=identity))
     a.let_call(apis[1], issue("anna").pem)
     b.delete_api(a.create_api(urls[2]))
 
 
-def _done(answer: Any) -> None:
+def _require_success(answer: Any) -> None:
     assert answer.is_success, answer.text
 
 
@@ -211,26 +217,26 @@ def test_a_session_works_and_ends_everywhere(installation: Installation):
         form = {"name": "admin", "password": a.admin_password}
         assert at_a.post("/sign-in", data=form).status_code == 303
         at_b.cookies = at_a.cookies
-        assert [each.get("/apis").status_code for each in (at_a, at_b)] == [200, 200]
+        assert [browser.get("/apis").status_code for browser in (at_a, at_b)] == [200, 200]
         assert at_b.post("/sign-out").status_code == 303
         at_b.cookies = at_a.cookies
-        assert [each.get("/apis").status_code for each in (at_a, at_b)] == [303, 303]
+        assert [browser.get("/apis").status_code for browser in (at_a, at_b)] == [303, 303]
 
 
 def test_wrong_passwords_delay_further_attempts_everywhere(installation: Installation):
     a, b = installation.control_planes
     name = f"user-{secrets.token_hex(4)}"
-    _done(a.rest.post("/users", json={"name": name, "password": PASSPHRASE, "roles": ["viewer"]}))
+    _require_success(a.rest.post("/users", json={"name": name, "password": PASSPHRASE, "roles": ["viewer"]}))
 
     def attempt(control_plane: ControlPlane, password: str) -> int:
         with control_plane.browser(REST, auth=(name, password)) as client:
             return client.get("/apis").status_code
 
     # Two free ones at each, and the fifth, which is stored before it is verified.
-    assert [attempt(each, "wrong") for each in (a, b, a, b, a)] == [401] * 5
+    assert [attempt(control_plane, "wrong") for control_plane in (a, b, a, b, a)] == [401] * 5
     with installation.database.connect() as connection:  # a wait of a second may be over on a busy machine
         connection.execute("UPDATE failed_attempt SET last_at = last_at + interval '5 minutes'")
-        assert [attempt(each, PASSPHRASE) for each in (b, a)] == [429] * 2
+        assert [attempt(control_plane, PASSPHRASE) for control_plane in (b, a)] == [429] * 2
         connection.execute("UPDATE failed_attempt SET last_at = last_at - interval '10 minutes'")
     assert attempt(b, PASSPHRASE) == 200
     assert attempt(a, "wrong") == 401  # what failed before is forgotten

@@ -26,29 +26,29 @@ MOVING = ["lost the control plane", "chose a control plane", "connected to the c
 
 
 def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(installation: Installation):
-    presented = issue(V4)
-    with Backend(presented) as backend:
+    identity = issue(V4)
+    with Backend(identity) as backend:
         for gateway in installation.gateways:
-            followed, other = installation.sides_of(gateway)
+            own, other = installation.sides_of(gateway)
             api = other.publish_api(backend.url())
             wait_until(lambda gateway=gateway, api=api: gateway.status_of(api) == 503)
-            alias = other.import_certificate(backend.url(), presented.pem)
+            alias = other.import_certificate(backend.url(), identity.pem)
             # REST reported that every gateway enforces it.
-            assert [each.status_of(api) for each in installation.gateways] == [200, 200]
-            for each in (followed, other):
-                wait_until(lambda each=each, alias=alias: progress_of(each, alias) == ("enforced", 2))
-            followed.delete_certificate(alias)
-            for each in installation.gateways:
-                wait_until(lambda each=each, api=api: each.status_of(api) == 503)
+            assert [gateway.status_of(api) for gateway in installation.gateways] == [200, 200]
+            for control_plane in (own, other):
+                wait_until(lambda at=control_plane, alias=alias: progress_of(at, alias) == ("enforced", 2))
+            own.delete_certificate(alias)
+            for reader in installation.gateways:
+                wait_until(lambda reader=reader, api=api: reader.status_of(api) == 503)
 
 
 class Rotation(threading.Thread):
     """Uploads and rotations, one after the other, at whichever control plane answers."""
 
-    def __init__(self, installation: Installation, endpoint: str, presented: bytes) -> None:
+    def __init__(self, installation: Installation, endpoint: str, certificate: bytes) -> None:
         super().__init__()
         self._control_planes = installation.control_planes
-        self._endpoint, self._presented = endpoint, presented
+        self._endpoint, self._presented = endpoint, certificate
         self._numbers = itertools.count(1)
         self.ended = threading.Event()
         self.uploaded: list[str] = []  # aliases whose upload was acknowledged
@@ -79,8 +79,8 @@ class Rotation(threading.Thread):
 
 
 @contextmanager
-def rotating(installation: Installation, backend: Backend, presented: bytes) -> Iterator[Rotation]:
-    rotation = Rotation(installation, backend.url(), presented)
+def rotating(installation: Installation, backend: Backend, certificate: bytes) -> Iterator[Rotation]:
+    rotation = Rotation(installation, backend.url(), certificate)
     rotation.start()
     try:
         yield rotation
@@ -91,24 +91,24 @@ def rotating(installation: Installation, backend: Backend, presented: bytes) -> 
 
 def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowledged(installation: Installation):
     gateway = installation.gateways[0]
-    killed, other = installation.sides_of(gateway)
-    presented = issue(V4)
-    with Backend(presented) as backend:
-        api = killed.publish_api(backend.url())
-        mine = killed.import_certificate(backend.url(), presented.pem)
-        for each in installation.gateways:
-            wait_until(lambda each=each: each.status_of(api) == 200)
+    own, other = installation.sides_of(gateway)
+    identity = issue(V4)
+    with Backend(identity) as backend:
+        api = own.publish_api(backend.url())
+        mine = own.import_certificate(backend.url(), identity.pem)
+        for reader in installation.gateways:
+            wait_until(lambda reader=reader: reader.status_of(api) == 200)
         with (
             Load(gateway, api.path) as load,
             Load(installation.gateways[1], api.path) as elsewhere,
-            rotating(installation, backend, presented.pem) as rotation,
-            Deployments([killed, other], backend.url()) as deployments,
+            rotating(installation, backend, identity.pem) as rotation,
+            Deployments([own, other], backend.url()) as deployments,
         ):
             wait_until(lambda: rotation.rotated > 2)
             before = len(gateway.events)
-            killed.kill_publisher()
+            own.kill_publisher()
             took = gateway.wait_until_connected(other)
-            moves = [each["event"] for each in gateway.events[before:] if each["event"] in MOVING]
+            moves = [event["event"] for event in gateway.events[before:] if event["event"] in MOVING]
             installation.gateways[1].wait_until_connected(other)
             after = rotation.rotated
             theirs = issue(V4)
@@ -117,18 +117,18 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
                 alias = other.import_certificate(another.url(), theirs.pem)
                 wait_until(lambda: rotation.rotated > after + 2)
                 deployments.go_on()
-                assert [each.status_of(second) for each in installation.gateways] == [200, 200]
+                assert [gateway.status_of(second) for gateway in installation.gateways] == [200, 200]
             load.go_on()
             elsewhere.go_on()
         assert took < WITHIN + SLACK
         assert moves == MOVING  # at the first attempt
         assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
-        listed = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
-        assert {mine, alias, *rotation.uploaded} <= {each["alias"] for each in listed}
-        killed.start()
-        assert (deployments.lost(killed), deployments.lost(other), deployments.refusals) == ([], [], set())
-        for each in (killed, other):
-            wait_until(lambda each=each: progress_of(each, rotation.uploaded[-1]) == ("enforced", 2))
+        entries = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
+        assert {mine, alias, *rotation.uploaded} <= {entry["alias"] for entry in entries}
+        own.start()
+        assert (deployments.find_lost(own), deployments.find_lost(other), deployments.refusals) == ([], [], set())
+        for reader in (own, other):
+            wait_until(lambda reader=reader: progress_of(reader, rotation.uploaded[-1]) == ("enforced", 2))
 
 
 def progress_of(control_plane: ControlPlane, alias: str) -> tuple[str, int]:
@@ -155,9 +155,9 @@ def test_a_rolling_restart_after_a_migration_fails_no_request_and_gateways_move_
 ):
     with Backend(None) as backend:
         api = installation.control_planes[0].publish_api(backend.url())
-        for each in installation.gateways:
-            wait_until(lambda each=each: each.status_of(api) == 200)
-        losses = [event_count(each, "lost the control plane") for each in installation.gateways]
+        for gateway in installation.gateways:
+            wait_until(lambda gateway=gateway: gateway.status_of(api) == 200)
+        losses = [event_count(gateway, "lost the control plane") for gateway in installation.gateways]
         with (
             Load(installation.gateways[0], api.path) as load,
             Load(installation.gateways[1], api.path) as elsewhere,
@@ -166,37 +166,37 @@ def test_a_rolling_restart_after_a_migration_fails_no_request_and_gateways_move_
             for control_plane in installation.control_planes:
                 other = installation.other(control_plane)
                 control_plane.stop()
-                for each in installation.gateways:
-                    each.wait_until_connected(other)
-                created = other.publish_api(backend.url())
-                for each in installation.gateways:
-                    wait_until(lambda each=each, created=created: each.status_of(created) == 200)
+                for gateway in installation.gateways:
+                    gateway.wait_until_connected(other)
+                new_api = other.publish_api(backend.url())
+                for gateway in installation.gateways:
+                    wait_until(lambda gateway=gateway, new_api=new_api: gateway.status_of(new_api) == 200)
                 control_plane.start()
             load.go_on()
             elsewhere.go_on()
         assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
-        assert [event_count(each, "lost the control plane") for each in installation.gateways] == losses
+        assert [event_count(gateway, "lost the control plane") for gateway in installation.gateways] == losses
 
 
 def event_count(gateway: Gateway, event: str) -> int:
-    return sum(each["event"] == event for each in gateway.events)
+    return sum(entry["event"] == event for entry in gateway.events)
 
 
 def test_a_control_plane_that_hangs_is_left_and_causes_no_harm_when_it_continues(installation: Installation):
     gateway = installation.gateways[0]
-    paused, other = installation.sides_of(gateway)
+    own, other = installation.sides_of(gateway)
     with Backend(None) as backend:
         api = other.publish_api(backend.url())
         wait_until(lambda: gateway.status_of(api) == 200)
         with Load(gateway, api.path) as load:
-            paused.pause()
+            own.pause()
             assert gateway.wait_until_connected(other) < SILENT_FOR + SLACK
             # It asked the silent one; no limit of a request or of TCP ended the connection.
             assert "ping timeout" in gateway.reasons[-1]
             other.delete_api(api)
             wait_until(lambda: gateway.status_of(api) == 404)
-            paused.resume()
-            created = paused.publish_api(backend.url())
-            wait_until(lambda: gateway.status_of(created) == 200)
+            own.resume()
+            new_api = own.publish_api(backend.url())
+            wait_until(lambda: gateway.status_of(new_api) == 200)
         assert set(load.answers) <= {"200", "404 not_found"}
         assert gateway.status_of(api) == 404

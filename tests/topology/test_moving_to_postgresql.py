@@ -31,8 +31,8 @@ def test_gateways_keep_serving_and_follow_the_copied_database(short_path):
         control_plane.stop()
 
         copy = [COMMAND, "database", "copy", f"--data={control_plane.data}", f"--database={url}"]
-        copied = subprocess.run(copy, env=control_plane.environment, capture_output=True, text=True, check=True)
-        assert "and compared each" in copied.stdout
+        process = subprocess.run(copy, env=control_plane.environment, capture_output=True, text=True, check=True)
+        assert "and compared each" in process.stdout
         assert gateway.status_of(api) not in {0, UNKNOWN}
 
         control_plane.environment["HOLDFAST_DATABASE"] = url

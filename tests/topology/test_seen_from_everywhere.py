@@ -28,16 +28,16 @@ def probe(control_plane: ControlPlane, endpoint: str, gateway: Gateway) -> dict:
 def test_a_backend_is_tested_at_the_gateway_of_another_control_plane(installation: Installation):
     gateway = installation.gateways[1]
     with Backend(PRESENTED) as backend:
-        directly, relayed = (
+        directly, at_gateway = (
             probe(control_plane, backend.url(), gateway) for control_plane in installation.sides_of(gateway)
         )
-    assert relayed == directly
-    assert (relayed["verdict"]["accepted"], relayed["verdict"]["code"]) == (False, "self_signed_not_trusted")
+    assert at_gateway == directly
+    assert (at_gateway["verdict"]["accepted"], at_gateway["verdict"]["code"]) == (False, "self_signed_not_trusted")
 
 
 def test_a_failure_is_the_same_at_every_control_plane(installation: Installation):
     gateway = installation.gateways[1]
-    followed, other = installation.sides_of(gateway)
+    own, other = installation.sides_of(gateway)
     with Backend(PRESENTED) as backend:
         api = other.publish_api(backend.url())
         other.wait_until_served(api)
@@ -49,28 +49,28 @@ def test_a_failure_is_the_same_at_every_control_plane(installation: Installation
             assert gateway.status_of(api) == 503
             # The client's time limit ends the wait.
             assert next(line for line in lines if "self_signed_not_trusted" in line)
-        wait_until(lambda: [each for each in failures(followed, api, gateway) if each["examinedTime"]])
-        wait_until(lambda: failures(other, api, gateway) == failures(followed, api, gateway))
+        wait_until(lambda: [failure for failure in failures(own, api, gateway) if failure["examinedTime"]])
+        wait_until(lambda: failures(other, api, gateway) == failures(own, api, gateway))
         (failure,) = failures(other, api, gateway)
         assert (failure["code"], len(failure["presented"])) == ("self_signed_not_trusted", 1)
         single = f"/failures/{failure['requestId']}"
-        assert other.rest.get(single).json() == followed.rest.get(single).json()
+        assert other.rest.get(single).json() == own.rest.get(single).json()
         assert other.rest.get("/failures/unknown").status_code == 404
         for path in ("/failures", f"/failures?request_id={failure['requestId']}"):
             # Relative times, such as "10 s ago", may have changed between the two.
-            wait_until(lambda path=path: page(other, path) == page(followed, path))
+            wait_until(lambda path=path: page(other, path) == page(own, path))
             assert "self-signed" in page(other, path)
         live = f"/apis/{api.id}/enforcement"
-        assert json.loads(page(other, live))["failures"] == json.loads(page(followed, live))["failures"] != {}
+        assert json.loads(page(other, live))["failures"] == json.loads(page(own, live))["failures"] != {}
         other.import_certificate(backend.url(), PRESENTED.pem)
-        for control_plane in (other, followed):
+        for control_plane in (other, own):
             wait_until(lambda control_plane=control_plane: not failures(control_plane, api, gateway))
 
 
 def failures(control_plane: ControlPlane, api, gateway: Gateway) -> list[dict]:
     """Return the failures of an API at a gateway."""
-    listed = control_plane.rest.get("/failures").raise_for_status().json()["list"]
-    return [each for each in listed if (each["apiId"], each["gateway"]) == (api.id, gateway.name)]
+    entries = control_plane.rest.get("/failures").raise_for_status().json()["list"]
+    return [entry for entry in entries if (entry["apiId"], entry["gateway"]) == (api.id, gateway.name)]
 
 
 def page(control_plane: ControlPlane, path: str) -> str:
@@ -91,16 +91,16 @@ def signed_in(control_plane: ControlPlane) -> Iterator[httpx2.Client]:
 
 def test_failures_outlive_the_control_plane_that_knew_them(installation: Installation):
     gateway = installation.gateways[1]
-    killed, other = installation.sides_of(gateway)
+    own, other = installation.sides_of(gateway)
     with Backend(PRESENTED) as backend:
         api = other.publish_api(backend.url())
         # Until the gateway has the backend, it answers 503 as well, without a failure.
         wait_until(lambda: gateway.status_of(api) == 503 and failures(other, api, gateway))
-        killed.kill_publisher()
+        own.kill_publisher()
         assert failures(other, api, gateway)
         gateway.wait_until_connected(other)
         (before,) = failures(other, api, gateway)
         gateway.status_of(api)
         wait_until(lambda: failures(other, api, gateway)[0]["times"] > before["times"])
-        killed.start()
-        wait_until(lambda: failures(killed, api, gateway) == failures(other, api, gateway))
+        own.start()
+        wait_until(lambda: failures(own, api, gateway) == failures(other, api, gateway))

@@ -43,10 +43,14 @@ def test_of_those_who_write_the_same_at_once_exactly_one_succeeds(installation: 
             uploads = race(installation, partial(upload, backend.url(), alias, issue(V4).pem))
             assert uploads == {201: 1, 409: 3}
             assert race(
-                installation, lambda each, alias=alias: each.rest.delete(f"/endpoint-certificates/{alias}")
+                installation,
+                lambda control_plane, alias=alias: control_plane.rest.delete(f"/endpoint-certificates/{alias}"),
             ) == {200: 1, 404: 3}
             name = {"name": f"Same{number}", "context": f"/same{number}", "version": "1"}
-            assert race(installation, lambda each, name=name: each.rest.post("/apis", json=name)) == {201: 1, 409: 3}
+            assert race(installation, lambda control_plane, name=name: control_plane.rest.post("/apis", json=name)) == {
+                201: 1,
+                409: 3,
+            }
     assert one.rest.get("/apis").json() == other.rest.get("/apis").json()
 
 
@@ -78,9 +82,9 @@ def test_kill_9_of_the_database_loses_nothing_that_either_control_plane_acknowle
         ends = [rotation.last for rotation in rotations]
         assert all(ends)
     assert [set(load.answers) for load in loads] == [{"200"}] * 2
-    assert (deployments.lost(one), deployments.lost(other)) == ([], [])
+    assert (deployments.find_lost(one), deployments.find_lost(other)) == ([], [])
     for rotation, backend in zip(rotations, backends[1:], strict=True):
         for control_plane in (one, other):
             query = {"endpoint": backend.url(), "limit": 100}
-            found = control_plane.rest.get("/endpoint-certificates", params=query).json()["certificates"]
-            assert {each["alias"] for each in found} - rotation.uncertain == {rotation.last}
+            entries = control_plane.rest.get("/endpoint-certificates", params=query).json()["certificates"]
+            assert {entry["alias"] for entry in entries} - rotation.uncertain == {rotation.last}

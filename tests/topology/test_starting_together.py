@@ -26,14 +26,14 @@ def database():
 def control_plane(tmp_path_factory, database):
     """Make a control plane on the database, which the test starts."""
     directory = tmp_path_factory.mktemp("both")  # short, because the paths of unix sockets are
-    shared = dict(zip(("gateway", "sandbox"), free_addresses(2), strict=True))
+    addresses = dict(zip(("gateway", "sandbox"), free_addresses(2), strict=True))
     with ExitStack() as stack:
 
         def make(name: str, **environment: str) -> ControlPlane:
-            made = ControlPlane(directory, name, database.url, shared, **environment)
-            stack.callback(lambda: made.is_started and made.kill_publisher())
-            stack.callback(made.rest.close)
-            return made
+            instance = ControlPlane(directory, name, database.url, addresses, **environment)
+            stack.callback(lambda: instance.is_started and instance.kill_publisher())
+            stack.callback(instance.rest.close)
+            return instance
 
         yield make
 
@@ -45,37 +45,39 @@ def generate_password(control_plane: ControlPlane) -> None:
 
 def test_two_that_start_together_make_one_of_everything(control_plane, database):
     both = [control_plane("a"), control_plane("b", HOLDFAST_HEADER_KIB="64")]
-    for each in both:
-        generate_password(each)
-        each.begin()
-    for each in both:
-        each.wait_until_ready()
-    printed = [line for each in both for line in each.output.read_text().splitlines() if "Password of admin: " in line]
-    assert len(printed) == 1
-    password = printed[0].split("Password of admin: ")[1].split()[0]
-    files = [each.data / "admin-password" for each in both if (each.data / "admin-password").exists()]
+    for holdfast in both:
+        generate_password(holdfast)
+        holdfast.begin()
+    for holdfast in both:
+        holdfast.wait_until_ready()
+    lines = [
+        line for holdfast in both for line in holdfast.output.read_text().splitlines() if "Password of admin: " in line
+    ]
+    assert len(lines) == 1
+    password = lines[0].split("Password of admin: ")[1].split()[0]
+    files = [holdfast.data / "admin-password" for holdfast in both if (holdfast.data / "admin-password").exists()]
     assert [file.read_text().strip() for file in files] == [password]
     tables = ("organization", "user_account", "gateway_authority", "gateway_group", "sealed_value", "alembic_version")
     with database.connect() as connection:
         counts = {table: len(connection.execute(f"TABLE {table}").fetchall()) for table in tables}
     assert counts == dict.fromkeys(tables, 1)
 
-    rest = {each.name: each.browser(REST, auth=("admin", password)) for each in both}
+    rest = {holdfast.name: holdfast.browser(REST, auth=("admin", password)) for holdfast in both}
 
     def states(seen_by: str) -> dict[str, tuple[bool, bool]]:
         """Return whether each control plane is live, and whether it does what is done once."""
-        every = rest[seen_by].get("/control-planes").json()["list"]
-        return {each["name"]: (each["live"], each["doesTasks"]) for each in every}
+        entries = rest[seen_by].get("/control-planes").json()["list"]
+        return {entry["name"]: (entry["live"], entry["doesTasks"]) for entry in entries}
 
     wait_until(lambda: sorted(states("a").values()) == [(True, False), (True, True)] and states("a") == states("b"))
-    holder, other = sorted(both, key=lambda each: states("a")[each.name], reverse=True)
+    holder, other = sorted(both, key=lambda holdfast: states("a")[holdfast.name], reverse=True)
     holder.stop()
     # At once, so much sooner than the lease would end.
     wait_until(lambda: states(other.name) == {other.name: (True, True)}, 7)
 
     holder.start()
     # The one that has run for longer is right.
-    deviating = [each["deviatingSettings"] for each in rest[other.name].get("/control-planes").json()["list"]]
+    deviating = [entry["deviatingSettings"] for entry in rest[other.name].get("/control-planes").json()["list"]]
     assert sorted(deviating) == [[], ["HOLDFAST_HEADER_KIB"]]
     with holder.browser() as browser:
         # Without a gateway, it is ready, because gateways must be able to join.
@@ -93,8 +95,8 @@ def test_a_control_plane_with_another_sealing_key_or_without_one_says_what_to_do
     wrong = control_plane("wrong", HOLDFAST_SEALING_KEY=OTHER_KEY)
     missing = control_plane("missing")
     del missing.environment["HOLDFAST_SEALING_KEY"]
-    for each in (wrong, missing):
-        line = each.refuse_to_start()
+    for holdfast in (wrong, missing):
+        line = holdfast.refuse_to_start()
         assert "can't decrypt what the database contains" in line
         assert "Set HOLDFAST_SEALING_KEY" in line
     assert not Path(missing.data / "sealing-key").exists()
@@ -128,7 +130,7 @@ def test_the_gateway_next_to_a_control_plane_is_named_after_it(control_plane):
     del holdfast.environment["HOLDFAST_WITHOUT_GATEWAY"]
     holdfast.start()
     try:
-        gateways = {each["name"]: each["state"] for each in holdfast.rest.get("/gateways").json()["list"]}
+        gateways = {gateway["name"]: gateway["state"] for gateway in holdfast.rest.get("/gateways").json()["list"]}
         assert gateways == {"local@a": "LOCAL"}
         assert holdfast.rest.get("/gateways/local@a").status_code == 200
     finally:

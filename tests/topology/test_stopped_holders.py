@@ -27,18 +27,18 @@ WITHIN = 60.0  # seconds, on a busy machine
 
 @pytest.fixture
 def database():
-    made = shared_server().create_database()
-    Store(parse_location(made.url)).close()  # with its tables
-    with made.connect() as connection:
+    scratch = shared_server().create_database()
+    Store(parse_location(scratch.url)).close()  # with its tables
+    with scratch.connect() as connection:
         connection.execute(
             "CREATE TABLE act (number bigserial PRIMARY KEY, holder text, term integer, "
             "at timestamptz DEFAULT clock_timestamp())"
         )
-        yield made, connection
+        yield scratch, connection
 
 
 def test_a_holder_that_was_stopped_never_acts_after_its_successor(database):
-    made, connection = database
+    scratch, connection = database
 
     def last_holder():
         row = connection.execute("SELECT holder FROM act ORDER BY number DESC LIMIT 1").fetchone()
@@ -55,14 +55,14 @@ def test_a_holder_that_was_stopped_never_acts_after_its_successor(database):
     with ExitStack() as stack:
         processes = {}
         for name in ("one", "two"):
-            processes[name] = subprocess.Popen([sys.executable, PROGRAM, made.url, name])
+            processes[name] = subprocess.Popen([sys.executable, PROGRAM, scratch.url, name])
             stack.callback(processes[name].wait)
             stack.callback(processes[name].kill)
         for _ in range(TIMES):
-            stopped = wait_until(last_holder, WITHIN)
-            (other,) = processes.keys() - {stopped}
-            replace_holder(stopped, other)
-            replace_holder(other, stopped)
+            holder = wait_until(last_holder, WITHIN)
+            (other,) = processes.keys() - {holder}
+            replace_holder(holder, other)
+            replace_holder(other, holder)
     rows = connection.execute("SELECT holder, term FROM act ORDER BY number").fetchall()
     terms = [term for _, term in rows]
     assert terms == sorted(terms)

@@ -27,11 +27,11 @@ Files = dict[str, bytes]  # by path
 def zip_project(root: str, files: Files) -> bytes:
     """Zip a project like apictl, with entries for its folders."""
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in ("", "Client-certificates/", "Docs/", "Image/", "Interceptors/", "Policies/", "libs/"):
-            packed.writestr(f"{root}/{folder}", b"")
+            archive.writestr(f"{root}/{folder}", b"")
         for name, content in files.items():
-            packed.writestr(f"{root}/{name}", content)
+            archive.writestr(f"{root}/{name}", content)
     return output.getvalue()
 
 
@@ -46,9 +46,9 @@ def zip_with_params(root: str, files: Files, parameters: bytes, certificates: Fi
         outer["Deployment/params.yaml"] = b"environments: []"
         outer["Deployment/api_meta.yaml"] = b"name: Pizza"
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in outer.items():
-            packed.writestr(f"{root}/{name}", content)
+            archive.writestr(f"{root}/{name}", content)
     return output.getvalue()
 
 
@@ -70,14 +70,14 @@ class Apictl:
             "owner": "admin",
             "tokenScope": "Production",
         }
-        registered = self._client.post("/client-registration/v0.17/register", json=body, auth=user)
-        assert registered.status_code == 200, registered.text
-        self._application = (registered.json()["clientId"], registered.json()["clientSecret"])
+        response = self._client.post("/client-registration/v0.17/register", json=body, auth=user)
+        assert response.status_code == 200, response.text
+        self._application = (response.json()["clientId"], response.json()["clientSecret"])
         return self
 
     def __exit__(self, *exception: object) -> None:
-        revoked = self._client.post("/oauth2/revoke", data={"token": self._token()}, auth=self._application)
-        assert revoked.status_code == 200, revoked.text
+        response = self._client.post("/oauth2/revoke", data={"token": self._token()}, auth=self._application)
+        assert response.status_code == 200, response.text
         self._client.close()
 
     def request(self, method: str, path: str, **more: Any) -> httpx2.Response:

@@ -47,16 +47,16 @@ def project(name: str, url: str, **more: object) -> dict[str, bytes]:
     deployments = [{"displayOnDevportal": True, "deploymentEnvironment": "Default"}]
     return {
         "README.md": b"A project.",
-        "api.yaml": wrapped("api", api),
+        "api.yaml": wrap("api", api),
         "api_meta.yaml": b"name: Pizza\nversion: 1.0.0\n",
-        "deployment_environments.yaml": wrapped("deployment_environments", deployments),
+        "deployment_environments.yaml": wrap("deployment_environments", deployments),
         "Definitions/swagger.yaml": SWAGGER,
-        "Endpoint-certificates/endpoint_certificates.yaml": wrapped("endpoint_certificates", certificates),
+        "Endpoint-certificates/endpoint_certificates.yaml": wrap("endpoint_certificates", certificates),
         "Endpoint-certificates/dev.crt": DEV.pem,
     }
 
 
-def wrapped(kind: str, data: object) -> bytes:
+def wrap(kind: str, data: object) -> bytes:
     return json.dumps({"type": kind, "version": "v4.7.0", "data": data}).encode()
 
 
@@ -75,20 +75,20 @@ def call(holdfast: Holdfast, path: str, tmp_path: Path | None = None) -> int:
 
 def test_an_api_goes_from_one_environment_to_the_next(holdfast: Holdfast):
     with Backend(DEV) as backend, Apictl(holdfast) as apictl:
-        imported = apictl.import_api(zip_project("Travel", project("Travel", backend.url())))
-        assert imported["lifeCycleStatus"] == "PUBLISHED"
-        assert "notImported" not in imported
-        assert apictl.find("Travel", "1.0.0") == imported["id"]
+        api = apictl.import_api(zip_project("Travel", project("Travel", backend.url())))
+        assert api["lifeCycleStatus"] == "PUBLISHED"
+        assert "notImported" not in api
+        assert apictl.find("Travel", "1.0.0") == api["id"]
         wait_until(lambda: call(holdfast, "/Travel/1.0.0/menu") == 200)
 
-        exported = apictl.export_api("Travel", "1.0.0")
+        exported_archive = apictl.export_api("Travel", "1.0.0")
         with zipfile.ZipFile(io.BytesIO(apictl.export_api("Travel", "1.0.0", "json"))) as archive:
             assert "Travel-1.0.0/api.json" in archive.namelist()
-        assert apictl.request("DELETE", f"/apis/{imported['id']}").status_code == 200
+        assert apictl.request("DELETE", f"/apis/{api['id']}").status_code == 200
         wait_until(lambda: call(holdfast, "/Travel/1.0.0/menu") == 404)
 
-        again = apictl.import_api(exported)
-        assert again["id"] != imported["id"]
+        again = apictl.import_api(exported_archive)
+        assert again["id"] != api["id"]
         wait_until(lambda: call(holdfast, "/Travel/1.0.0/menu") == 200)
         for action in ("Deprecate", "Retire"):
             apictl.change_status(again["id"], action)
@@ -115,32 +115,32 @@ def test_a_deployment_directory_has_the_endpoint_and_the_certificates_of_an_envi
         assert apictl.import_api(data, dry_run=True)["compliance-check"]["result"] == "pass"
         assert holdfast.rest.get("/apis", params={"query": "name:Directory"}).json()["count"] == 0
 
-        imported = apictl.import_api(data)
-        assert "notImported" not in imported
-        config = imported["endpointConfig"]
+        api = apictl.import_api(data)
+        assert "notImported" not in api
+        config = api["endpointConfig"]
         assert config["production_endpoints"]["url"] == backend.url()
         assert config["endpoint_security"]["production"]["password"] == ""
-        assert (imported["policies"], imported["securityScheme"]) == (["Gold"], ["mutualssl"])
+        assert (api["policies"], api["securityScheme"]) == (["Gold"], ["mutualssl"])
         wait_until(lambda: call(holdfast, "/Directory/1.0.0/menu", tmp_path) == 200)
         assert call(holdfast, "/Directory/1.0.0/menu") != 200
         # The certificate of the other environment isn't trusted in this one.
         assert holdfast.rest.get("/endpoint-certificates/Directory-dev").status_code == 404
-        apictl.request("DELETE", f"/apis/{imported['id']}")
+        apictl.request("DELETE", f"/apis/{api['id']}")
 
 
 def test_a_file_of_parameters_has_the_endpoints_of_an_environment(holdfast: Holdfast):
     with Backend(DEV) as backend, Apictl(holdfast) as apictl:
         parameters = json.dumps({"endpoints": {"production": {"url": backend.url("/base")}}}).encode()
         files = project("File", backend.url()) | {"Policies/log.j2": b"<log/>"}
-        imported = apictl.import_api(zip_with_params("File", files, parameters))
-        assert imported["endpointConfig"]["production_endpoints"]["url"] == backend.url("/base")
-        assert [part["what"] for part in imported["notImported"]] == ["Policies"]
+        api = apictl.import_api(zip_with_params("File", files, parameters))
+        assert api["endpointConfig"]["production_endpoints"]["url"] == backend.url("/base")
+        assert [part["what"] for part in api["notImported"]] == ["Policies"]
         wait_until(lambda: call(holdfast, "/File/1.0.0/menu") == 200)
 
         check = apictl.import_api(zip_with_params("File", files, parameters), update=True, dry_run=True)
         (policy,) = check["compliance-check"]["violations"]
-        assert [each["path"] for each in policy["rulesets"][0]["rule-violations"]] == ["Policies"]
-        apictl.request("DELETE", f"/apis/{imported['id']}")
+        assert [violation["path"] for violation in policy["rulesets"][0]["rule-violations"]] == ["Policies"]
+        apictl.request("DELETE", f"/apis/{api['id']}")
 
 
 @pytest.mark.parametrize("routing", ["load_balanced", "failover"])
@@ -158,27 +158,27 @@ def test_parameters_have_the_members_of_a_group_with_their_certificates(holdfast
         parameters = json.dumps({"endpointRoutingPolicy": routing, "certs": certificates} | place).encode()
         files = project(f"Group-{routing}", "https://dev.invalid")
         pems = {"dev.crt": DEV.pem, "prod.crt": PROD.pem}
-        imported = apictl.import_api(zip_with_params("Group", files, parameters, pems))
+        api = apictl.import_api(zip_with_params("Group", files, parameters, pems))
         path = f"/Group-{routing}/1.0.0/menu"
         wait_until(lambda: {call(holdfast, path) for _ in range(4)} == {200})  # both members are trusted
-        apictl.request("DELETE", f"/apis/{imported['id']}")
+        apictl.request("DELETE", f"/apis/{api['id']}")
 
 
 def test_an_import_can_be_listed_and_undeployed_as_a_revision(holdfast: Holdfast):
     with Backend(DEV) as backend, Apictl(holdfast) as apictl:
-        imported = apictl.import_api(zip_project("Revised", project("Revised", backend.url())), rotate=True)
-        path, served = f"/apis/{imported['id']}", "/Revised/1.0.0/menu"
-        wait_until(lambda: call(holdfast, served) == 200)
+        api = apictl.import_api(zip_project("Revised", project("Revised", backend.url())), rotate=True)
+        path, target = f"/apis/{api['id']}", "/Revised/1.0.0/menu"
+        wait_until(lambda: call(holdfast, target) == 200)
         # What `get api-revisions` and `export apis` ask for.
         (revision,) = apictl.request("GET", f"{path}/revisions", params={"query": "deployed:true"}).json()["list"]
-        assert (revision["id"], revision["displayName"]) == (imported["revision"], "Revision 1")
+        assert (revision["id"], revision["displayName"]) == (api["revision"], "Revision 1")
         assert [place["name"] for place in revision["deploymentInfo"]] == ["Default"]
         with zipfile.ZipFile(io.BytesIO(apictl.export_api("Revised", "1.0.0", revisionNumber="1"))) as archive:
             assert "Revised-1.0.0/deployment_environments.yaml" in archive.namelist()
         query = {"revisionNumber": "1", "allEnvironments": "true"}
-        undeployed = apictl.request("POST", f"{path}/undeploy-revision", params=query, json=None)
-        assert undeployed.status_code in {200, 201}, undeployed.text
-        wait_until(lambda: call(holdfast, served) == 404)
+        response = apictl.request("POST", f"{path}/undeploy-revision", params=query, json=None)
+        assert response.status_code in {200, 201}, response.text
+        wait_until(lambda: call(holdfast, target) == 404)
         apictl.request("DELETE", path)
 
 

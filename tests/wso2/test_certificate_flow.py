@@ -28,24 +28,24 @@ def upload(client: httpx2.Client, method: str, path: str, content: bytes, **fiel
 def test_an_endpoint_certificate_is_added_found_replaced_and_deleted(holdfast: Holdfast, backend: Backend):
     client, endpoint = holdfast.rest, backend.url()
     api = holdfast.publish_api(endpoint)
-    added = upload(client, "POST", "/endpoint-certificates", OLD.pem, alias="flow", endpoint=endpoint)
-    assert (added.status_code, added.json()["alias"], added.json()["endpoint"]) == (201, "flow", endpoint)
-    taken = upload(client, "POST", "/endpoint-certificates", NEW.pem, alias="flow", endpoint=endpoint)
-    assert taken.status_code == 409
-    assert "already exists" in taken.text
+    response = upload(client, "POST", "/endpoint-certificates", OLD.pem, alias="flow", endpoint=endpoint)
+    assert (response.status_code, response.json()["alias"], response.json()["endpoint"]) == (201, "flow", endpoint)
+    conflict = upload(client, "POST", "/endpoint-certificates", NEW.pem, alias="flow", endpoint=endpoint)
+    assert conflict.status_code == 409
+    assert "already exists" in conflict.text
     wait_until(lambda: holdfast.call(api.path).status_code == 200)
 
     for query in ({"alias": "flow"}, {"endpoint": endpoint}):
-        listed = client.get("/endpoint-certificates", params=query | {"limit": "25", "offset": "0"}).json()
-        assert [each["alias"] for each in listed["certificates"]] == ["flow"]
-        assert set(listed["pagination"]) == {"offset", "limit", "total", "next", "previous"}
+        body = client.get("/endpoint-certificates", params=query | {"limit": "25", "offset": "0"}).json()
+        assert [entry["alias"] for entry in body["certificates"]] == ["flow"]
+        assert set(body["pagination"]) == {"offset", "limit", "total", "next", "previous"}
     details = client.get("/endpoint-certificates/flow").json()
     assert (details["status"], details["version"]) == ("Active", "3")
     assert {"from", "to"} <= details["validity"].keys()
     content = client.get("/endpoint-certificates/flow/content")
     assert (content.content, content.headers["content-type"]) == (OLD.der, "application/octet-stream")
     usage = client.get("/endpoint-certificates/flow/usage").json()
-    assert [(each["id"], each["name"]) for each in usage["list"]] == [(api.id, api.name)]
+    assert [(api["id"], api["name"]) for api in usage["list"]] == [(api.id, api.name)]
 
     assert upload(client, "PUT", "/endpoint-certificates/flow", NEW.pem).status_code == 200
     wait_until(lambda: holdfast.call(api.path).status_code == 503)
@@ -70,8 +70,8 @@ def test_a_client_certificate_is_added_and_deleted(holdfast: Holdfast, backend: 
     client, api = holdfast.rest, holdfast.create_api(backend.url())
     path = f"/apis/{api.id}/client-certificates"
     assert upload(client, "POST", path, CALLER.pem, alias="partner", tier="Unlimited").status_code == 201
-    (listed,) = client.get(path).json()["certificates"]
-    assert (listed["alias"], listed["tier"], listed["apiId"]) == ("partner", "Unlimited", api.id)
+    (entry,) = client.get(path).json()["certificates"]
+    assert (entry["alias"], entry["tier"], entry["apiId"]) == ("partner", "Unlimited", api.id)
     assert client.get(f"{path}/partner/content").content == CALLER.der
     assert client.get(f"/apis/{api.id}").json()["securityScheme"] == ["mutualssl"]
     assert client.delete(f"{path}/partner").status_code == 200

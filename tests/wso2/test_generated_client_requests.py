@@ -61,18 +61,18 @@ def assert_typed(value: Any, members: dict[str, type]) -> None:
 @pytest.mark.parametrize("version", ["v2", "v3", "v4"])
 def test_an_api_is_created_read_changed_and_deleted(holdfast: Holdfast, version: str):
     with holdfast.browser(f"/api/am/publisher/{version}", auth=("admin", holdfast.admin_password)) as client:
-        created = client.post("/apis", json=BODY, params={"openAPIVersion": "v3"})
-        assert created.status_code == 201, created.text
-        path = f"/apis/{created.json()['id']}"
-        assert created.headers["location"].endswith(path)
+        response = client.post("/apis", json=BODY, params={"openAPIVersion": "v3"})
+        assert response.status_code == 201, response.text
+        path = f"/apis/{response.json()['id']}"
+        assert response.headers["location"].endswith(path)
         api = client.get(path).json()
         assert_typed(api, API)
         assert api["additionalProperties"] == BODY["additionalProperties"]
-        listed = client.get("/apis", params={"limit": "10", "offset": "0", "query": "name:Generated"}).json()
-        assert_typed(listed, LIST)
+        body = client.get("/apis", params={"limit": "10", "offset": "0", "query": "name:Generated"}).json()
+        assert_typed(body, LIST)
         # A client sends back what it has read.
-        changed = client.put(path, json=api | {"description": "changed"})
-        assert changed.status_code == 200, changed.text
+        response = client.put(path, json=api | {"description": "changed"})
+        assert response.status_code == 200, response.text
         assert client.get(path).json()["description"] == "changed"
         assert client.post("/apis/validate", params={"query": "name:Generated"}).status_code == 200
         assert client.get(f"{path}/swagger").status_code == 200
@@ -85,6 +85,6 @@ def test_an_api_is_created_read_changed_and_deleted(holdfast: Holdfast, version:
 def test_settings_and_empty_lists_have_the_expected_types(holdfast: Holdfast):
     settings = holdfast.rest.get("/settings").json()
     assert_typed(settings["environment"][0], ENVIRONMENT)
-    assert "Default" in {each["name"] for each in settings["environment"]}
+    assert "Default" in {environment["name"] for environment in settings["environment"]}
     for path in ("/key-managers", "/throttling-policies/api", "/subscriptions", "/operation-policies"):
         assert_typed(holdfast.rest.get(path).json(), {"count": int, "list": list})
