@@ -136,7 +136,7 @@ def traefik(directory: Path, ports: Ports) -> list[str]:
 
 def tuned_envoy(directory: Path, ports: Ports) -> list[str]:
     """Return the command of an Envoy with the least that this takes: no statistics, no request ids, one route."""
-    router = _typed("envoy.filters.http.router", "filters.http.router.v3.Router", {"dynamic_stats": False})
+    router = _pack("envoy.filters.http.router", "filters.http.router.v3.Router", {"dynamic_stats": False})
     route = {"match": {"prefix": f"{PATH}/"}, "route": {"cluster": "backend", "prefix_rewrite": "/"}}
     manager = {
         "stat_prefix": "in",
@@ -145,7 +145,7 @@ def tuned_envoy(directory: Path, ports: Ports) -> list[str]:
         "http_filters": [router],
     }
     network = "envoy.filters.network.http_connection_manager"
-    chain = {"filters": [_typed(network, "filters.network.http_connection_manager.v3.HttpConnectionManager", manager)]}
+    chain = {"filters": [_pack(network, "filters.network.http_connection_manager.v3.HttpConnectionManager", manager)]}
     name = {"san_type": "IP_ADDRESS", "matcher": {"exact": HOST}}
     validation = {
         "trusted_ca": {"filename": str(directory / "backend.pem")},
@@ -162,7 +162,7 @@ def tuned_envoy(directory: Path, ports: Ports) -> list[str]:
         "name": "backend",
         "type": "STATIC",
         "load_assignment": {"cluster_name": "backend", "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "transport_socket": _typed("tls", "transport_sockets.tls.v3.UpstreamTlsContext", tls),
+        "transport_socket": _pack("tls", "transport_sockets.tls.v3.UpstreamTlsContext", tls),
     }
     bootstrap = {
         "stats_config": {"stats_matcher": {"reject_all": True}},
@@ -175,7 +175,7 @@ def tuned_envoy(directory: Path, ports: Ports) -> list[str]:
     return [str(find_envoy()), "--config-yaml", json.dumps(bootstrap), *options]
 
 
-def _typed(name: str, kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _pack(name: str, kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "typed_config": {"@type": f"type.googleapis.com/envoy.extensions.{kind}", **members},

@@ -41,15 +41,15 @@ URLS = st.builds(
 
 def read_by_httpx(text: str) -> tuple[str, str, int]:
     url = httpx2.URL(text)
-    return url.scheme, compared(url.raw_host.decode()), url.port or DEFAULT_PORTS[url.scheme]
+    return url.scheme, normalize(url.raw_host.decode()), url.port or DEFAULT_PORTS[url.scheme]
 
 
 def read_by_urllib3(text: str) -> tuple[str, str, int]:
     url = parse_by_urllib3(text)
-    return str(url.scheme), compared(str(url.host)), url.port or DEFAULT_PORTS[str(url.scheme)]
+    return str(url.scheme), normalize(str(url.host)), url.port or DEFAULT_PORTS[str(url.scheme)]
 
 
-def compared(host: str) -> str:
+def normalize(host: str) -> str:
     with contextlib.suppress(ValueError):
         return str(ip_address(host.strip("[]")))
     return host.lower().removesuffix(".")

@@ -62,7 +62,7 @@ def test_following_issuers_stops_at_cas_that_issued_each_other():
 
 
 def test_each_choice_explains_renewals_and_what_an_attacker_would_need():
-    chain = [read_certificate(issued.der) for issued in (LEAF, LOWER, UPPER, ROOT)]
+    chain = [read_certificate(leaf.der) for leaf in (LEAF, LOWER, UPPER, ROOT)]
     sentences = {choice.sentence for choice in list_choices(chain)}
     sentences |= {choice.sentence for choice in list_choices([read_certificate(issue(HOST).der)])}
     assert len(sentences) == 4
@@ -73,7 +73,7 @@ def test_each_choice_explains_renewals_and_what_an_attacker_would_need():
 
 
 def test_each_certificate_has_a_role():
-    chain = [read_certificate(issued.der) for issued in (LEAF, LOWER, ROOT)]
+    chain = [read_certificate(leaf.der) for leaf in (LEAF, LOWER, ROOT)]
     assert [role_of(chain, position) for position in range(3)] == [
         ChainRole.LEAF,
         ChainRole.INTERMEDIATE,

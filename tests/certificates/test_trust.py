@@ -54,12 +54,12 @@ def test_a_ca_renewed_with_its_key_does_not_collide_but_a_leaf_does():
 def test_intermediates_of_one_subject_collide_unless_both_have_key_identifiers():
     root = issue(ca=True)
 
-    def intermediate(*, identified: bool) -> Issued:
-        return issue(by=root, ca=True, common_name="intermediate", identified=identified)
+    def intermediate(*, with_key_identifiers: bool) -> Issued:
+        return issue(by=root, ca=True, common_name="intermediate", identified=with_key_identifiers)
 
-    assert collide(intermediate(identified=False), intermediate(identified=False))
-    assert collide(intermediate(identified=True), intermediate(identified=False))
-    assert not collide(intermediate(identified=True), intermediate(identified=True))
+    assert collide(intermediate(with_key_identifiers=False), intermediate(with_key_identifiers=False))
+    assert collide(intermediate(with_key_identifiers=True), intermediate(with_key_identifiers=False))
+    assert not collide(intermediate(with_key_identifiers=True), intermediate(with_key_identifiers=True))
 
 
 def test_the_order_of_anchors_does_not_matter_and_duplicates_are_dropped():

@@ -59,11 +59,11 @@ def test_json_of_a_rejection_has_the_result_of_each_change(creator, file):
 
 
 def test_ctrl_c_finishes_the_current_change_and_lists_applied_changes(command, holdfast, tmp_path):
-    count, finished = 60, 25
+    count, limit = 60, 25
     pause, go_on = threading.Event(), threading.Event()
 
     def decide(number):
-        if number == finished:
+        if number == limit:
             pause.set()
             go_on.wait(60)
 
@@ -81,10 +81,10 @@ def test_ctrl_c_finishes_the_current_change_and_lists_applied_changes(command, h
         output, errors = applying.communicate(timeout=120)
     assert applying.returncode == 130, errors
     results = [change["result"] for change in json.loads(output)["changes"]]
-    assert results == ["applied"] * finished + ["not tried"] * (count - finished)
-    assert f"Interrupted.\n{finished} of {count} changes applied:\n  create api n0:1\n" in errors
-    assert f"  and {finished - 20} more\n" in errors
-    assert holdfast.rest.get("/apis").json()["pagination"]["total"] == finished
+    assert results == ["applied"] * limit + ["not tried"] * (count - limit)
+    assert f"Interrupted.\n{limit} of {count} changes applied:\n  create api n0:1\n" in errors
+    assert f"  and {limit - 20} more\n" in errors
+    assert holdfast.rest.get("/apis").json()["pagination"]["total"] == limit
 
 
 def change_description(command):

@@ -41,7 +41,7 @@ class Files:
         changes = self.command("diff", "-f", self.path, *arguments, "--json").json["changes"]
         return [f"{change['action']} {change['kind']}" for change in changes]
 
-    def trusted(self) -> tuple[set[str], set[str]]:
+    def list_trusted(self) -> tuple[set[str], set[str]]:
         """The fingerprints of what is trusted under the alias: current and previous."""
         entry = self.command.run("certificate", "show", "pizza", "--json").json
         current, previous = entry["certificates"], entry["previous"]
@@ -83,7 +83,7 @@ def test_a_rotation_under_traffic_fails_no_call(holdfast, files, backend, old, n
         backend.present(new)
         load.go_on(100)
     assert set(load.answers) == {"200"}, load.answers
-    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+    assert files.list_trusted() == ({print_of(new)}, {print_of(old)})
 
 
 def test_the_next_apply_retires_certificates_that_the_backend_no_longer_uses(holdfast, files, backend, old, new):
@@ -98,7 +98,7 @@ def test_the_next_apply_retires_certificates_that_the_backend_no_longer_uses(hol
         result.output,
     )
     files.apply(new)
-    assert files.trusted() == ({print_of(new)}, set())
+    assert files.list_trusted() == ({print_of(new)}, set())
     backend.present(old)
     assert refusal(holdfast.call(PATH)) == NOT_TRUSTED
     assert files.steps() == []
@@ -113,7 +113,7 @@ def test_a_second_rotation_keeps_certificates_that_the_backend_still_uses(holdfa
         files.apply(third)
         load.go_on(50)
     assert set(load.answers) == {"200"}, load.answers
-    assert files.trusted() == ({print_of(third)}, {print_of(old), print_of(new)})
+    assert files.list_trusted() == ({print_of(third)}, {print_of(old), print_of(new)})
 
 
 def test_without_keep_previous_the_old_certificate_is_rejected_immediately(holdfast, files, old, new):
@@ -122,10 +122,10 @@ def test_without_keep_previous_the_old_certificate_is_rejected_immediately(holdf
     files.write(new, keepPrevious=False)
     assert files.steps() == ["change certificate"]
     files.apply(new, keepPrevious=False)
-    assert files.trusted() == ({print_of(new)}, set())
+    assert files.list_trusted() == ({print_of(new)}, set())
     assert refusal(holdfast.call(PATH)) == NOT_TRUSTED
     files.apply(old, keepPrevious=False)
-    assert files.trusted() == ({print_of(old)}, set())
+    assert files.list_trusted() == ({print_of(old)}, set())
     wait_until(lambda: holdfast.call(PATH).status_code == 200)
 
 
@@ -138,7 +138,7 @@ def test_an_overlap_that_a_gateway_would_confuse_is_rejected_with_its_line(files
     assert f"{files.path}:{line}: certificates[0].pem: pizza would have a current and a previous certificate" in message
     assert "Set keepPrevious: false" in message
     files.apply(second, keepPrevious=False)
-    assert files.trusted() == ({print_of(second)}, set())
+    assert files.list_trusted() == ({print_of(second)}, set())
 
 
 @pytest.mark.parametrize("target", ["out", "out.yaml"])
@@ -152,7 +152,7 @@ def test_an_export_during_a_rotation_recreates_the_same_trust_elsewhere(
     files.command.run("api", "delete", "pizza", "--yes")
     files.command.run("certificate", "delete", "pizza", "--yes")
     files.command.run("apply", "-f", tmp_path / target, "--yes", "--wait")
-    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+    assert files.list_trusted() == ({print_of(new)}, {print_of(old)})
     for leaf in (old, new):
         backend.present(leaf)
         wait_until(lambda: holdfast.call(PATH).status_code == 200)
@@ -166,13 +166,13 @@ def test_previous_certificates_in_a_file_stay_even_if_unused(files, backend, old
     note = "! The backend of pizza no longer uses the previous certificates."
     wait_until(lambda: note in files.command.run("diff", "-f", files.path).output, within=150)
     files.apply(new, **fields)
-    assert files.trusted() == ({print_of(new)}, {print_of(old)})
+    assert files.list_trusted() == ({print_of(new)}, {print_of(old)})
 
 
 def test_expired_previous_certificates_are_skipped(files, old):
     old_leaf = issue(HOST, common_name="expired", start=-10 * DAY, end=-DAY)
     files.apply(old, previousPem=old_leaf.pem.decode())
-    assert files.trusted() == ({print_of(old)}, set())
+    assert files.list_trusted() == ({print_of(old)}, set())
     assert files.steps() == []
 
 

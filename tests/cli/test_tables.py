@@ -16,12 +16,12 @@ REASON = "the backend is moved to another data center today, and its new certifi
 def render(monkeypatch, capsys):
     """Return the lines that are printed on a terminal of some columns."""
 
-    def written(columns, write, *arguments):
+    def render(columns, write, *arguments):
         monkeypatch.setenv("COLUMNS", str(columns))
         write(*arguments)
         return capsys.readouterr().out.splitlines()
 
-    return written
+    return render
 
 
 def test_a_table_that_fits_is_a_table(render):

@@ -173,12 +173,12 @@ def run(story: Any) -> None:
         if str(problem.get("exception")) != "Event loop is closed":
             problems.append(problem)
 
-    async def limited() -> None:
+    async def run_story() -> None:
         asyncio.get_running_loop().set_exception_handler(note)
         async with asyncio.timeout(60), serving() as port:
             await story(port)
         gc.collect()
         await asyncio.sleep(0)
 
-    asyncio.run(limited())
+    asyncio.run(run_story())
     assert problems == []

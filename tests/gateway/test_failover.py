@@ -165,18 +165,25 @@ def candidates(control_planes: KnownControlPlanes, **more) -> Addresses:
 
 
 def test_given_addresses_come_before_learned_ones_and_the_lost_one_comes_last(tmp_path: Path):
-    configured, announced, joined_at = (("192.0.2.1", 1), ("192.0.2.2", 1)), (("192.0.2.3", 1),), ("192.0.2.4", 1)
-    control_planes = KnownControlPlanes(tmp_path, joined_at, configured)
-    asyncio.run(control_planes.learn(announced))
+    first_addresses, new_addresses, joined_at = (
+        (("192.0.2.1", 1), ("192.0.2.2", 1)),
+        (("192.0.2.3", 1),),
+        ("192.0.2.4", 1),
+    )
+    control_planes = KnownControlPlanes(tmp_path, joined_at, first_addresses)
+    asyncio.run(control_planes.learn(new_addresses))
     orders = {candidates(control_planes) for _ in range(50)}
-    assert orders == {(*configured, *announced, joined_at), (*reversed(configured), *announced, joined_at)}
-    assert candidates(KnownControlPlanes(tmp_path, joined_at)) == (*announced, joined_at)
+    assert orders == {
+        (*first_addresses, *new_addresses, joined_at),
+        (*reversed(first_addresses), *new_addresses, joined_at),
+    }
+    assert candidates(KnownControlPlanes(tmp_path, joined_at)) == (*new_addresses, joined_at)
     assert candidates(control_planes, first=(joined_at,))[0] == joined_at
     asyncio.run(control_planes.learn((("192.0.2.5", 1),)))
-    assert candidates(control_planes)[2:] == (("192.0.2.5", 1), joined_at, *announced)
-    asyncio.run(control_planes.learn(announced))
-    one, two = configured
-    assert candidates(control_planes, last=one) == (two, *announced, joined_at, ("192.0.2.5", 1), one)
+    assert candidates(control_planes)[2:] == (("192.0.2.5", 1), joined_at, *new_addresses)
+    asyncio.run(control_planes.learn(new_addresses))
+    one, two = first_addresses
+    assert candidates(control_planes, last=one) == (two, *new_addresses, joined_at, ("192.0.2.5", 1), one)
 
 
 def test_each_address_of_a_name_counts_and_a_name_without_any_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

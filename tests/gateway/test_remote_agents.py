@@ -122,8 +122,8 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
         publisher = RemoteControlPlane(tmp_path, membership, lambda: now[0])
         async with await publisher.connect() as channel:
             waiting = asyncio.create_task(publisher.until_outdated(channel))
-            finished, _ = await asyncio.wait((waiting,), timeout=0.05)
-            assert not finished
+            done_tasks, _ = await asyncio.wait((waiting,), timeout=0.05)
+            assert not done_tasks
             waiting.cancel()
             now[0] += CERTIFICATE_LASTS * 0.06
             async with asyncio.timeout(PATIENCE):

@@ -48,6 +48,6 @@ def assert_consistent(resources):
     assert secrets_named_by(resources, names(resources, CLUSTER)) - {""} <= names(resources, SECRET)
 
 
-def changed(before, after):
+def find_changes(before, after):
     """Return the keys of the resources that differ."""
     return {key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

@@ -107,8 +107,8 @@ def test_work_runs_at_the_holder_only_and_ends_with_its_lease(store):
 
         one, two = lease(store, "one"), lease(store, "two")
         async with Background() as running:
-            for leased, name in ((one, "one"), (two, "two")):
-                running.start("work", partial(leased.run, partial(work, name)))
+            for store_of_lease, name in ((one, "one"), (two, "two")):
+                running.start("work", partial(store_of_lease.run, partial(work, name)))
             async with following(one):
                 await until(lambda: ran == ["one"])
                 running.start("lease", two.follow)

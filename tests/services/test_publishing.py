@@ -26,7 +26,7 @@ from holdfast.store.old_rows import KEEP_CHANGES
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
-from services.published import assert_consistent, changed, clusters_of, names, paths, secrets_named_by
+from services.published import assert_consistent, clusters_of, find_changes, names, paths, secrets_named_by
 
 PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
 
@@ -61,7 +61,7 @@ def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna,
 
     before, after = play(story())
     new = names(after, SECRET) - names(before, SECRET)
-    assert changed(before, after) == clusters_of(pizza) | new
+    assert find_changes(before, after) == clusters_of(pizza) | new
     assert len(new) == 1
     assert secrets_named_by(after, clusters_of(pizza)) == new
     assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are closed
@@ -80,7 +80,7 @@ def test_a_new_api_changes_only_the_routes_of_its_scope(store, anna, publish):
             return pasta, before, await plane.published()
 
     pasta, before, after = play(story())
-    assert changed(before, after) == clusters_of(pasta) | {"production/pasta"}
+    assert find_changes(before, after) == clusters_of(pasta) | {"production/pasta"}
     assert paths(after) == {"/pizza/1", "/pasta/1"}
 
 
@@ -138,7 +138,7 @@ def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_aff
         of_pizza = {name for name in names(resources, CLUSTER) if pizza.id in name}
         assert rejecting == (set() if resources is at_last else of_pizza)
         assert_consistent(resources)
-    assert changed(at_first, after) >= clusters_of(good)
+    assert find_changes(at_first, after) >= clusters_of(good)
     assert str(broken_trust) == (
         "Gateways refuse this backend. The certificate stored under broken can't be read. Replace it, or delete it."
     )

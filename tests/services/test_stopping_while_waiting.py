@@ -29,8 +29,8 @@ def test_a_stop_is_not_lost_if_a_gateway_responds_in_the_same_turn(turns):
         for _ in range(turns):
             await asyncio.sleep(0)
         waiting.cancel()
-        finished, _ = await asyncio.wait([waiting], timeout=20)
-        assert finished
+        done_tasks, _ = await asyncio.wait([waiting], timeout=20)
+        assert done_tasks
         assert waiting.cancelled()
 
     asyncio.run(story())

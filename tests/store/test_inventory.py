@@ -182,8 +182,8 @@ def test_certificates_that_expire_are_listed_one_by_one(store, four):
 
 
 def test_rows_that_an_old_version_changed_or_inserted_are_described_before_they_are_listed(store, anna):
-    missing, outdated = make_entry("kept"), make_entry("changed")
-    insert(store, missing, outdated)
+    missing, second = make_entry("kept"), make_entry("changed")
+    insert(store, missing, second)
     der = make_entry("x", issue("new.test", common_name="New", end=3 * DAY)).certificates[0].der
     event = AuditEvent("default", NOW, "otto", Action.IMPORT_CERTIFICATE, "changed", "", None)
     with store.write() as session:
@@ -193,9 +193,9 @@ def test_rows_that_an_old_version_changed_or_inserted_are_described_before_they_
         )
         session.execute(
             text("UPDATE certificate SET der = :der WHERE endpoint_certificate_id = :id"),
-            {"id": outdated.id, "der": der},
+            {"id": second.id, "der": der},
         )
-        entry = {"id": outdated.id, "at": NOW.replace(tzinfo=None) + DAY}
+        entry = {"id": second.id, "at": NOW.replace(tzinfo=None) + DAY}
         session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), entry)
     context = context_of(store, anna, NOW)
     assert "changed" in [expiration.alias for expiration in find_expiring(context, NOW + 365 * DAY * 10)]
@@ -217,10 +217,10 @@ def test_long_and_odd_names_can_be_stored(store):
 
 
 def test_a_row_with_a_certificate_that_cannot_be_read_is_left_out(store, anna):
-    damaged = make_entry("damaged")
-    insert(store, make_entry("kept"), damaged)
+    broken_entry = make_entry("damaged")
+    insert(store, make_entry("kept"), broken_entry)
     with store.write() as session:
-        values = {"id": damaged.id, "der": b"damaged", "at": NOW.replace(tzinfo=None) + DAY}
+        values = {"id": broken_entry.id, "der": b"damaged", "at": NOW.replace(tzinfo=None) + DAY}
         session.execute(
             text("UPDATE certificate SET der = :der, not_after = NULL WHERE endpoint_certificate_id = :id"), values
         )

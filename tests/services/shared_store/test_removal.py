@@ -38,14 +38,14 @@ def restore(store, anna, a):
 def reject(store, anna, restore):
     """Check that restoring raises *error* and changes nothing."""
 
-    def refused(error, match, **options):
+    def check(error, match, **options):
         before = contents(store, anna.organization)
         with pytest.raises(error, match=match) as refusal:
             restore(**options)
         assert contents(store, anna.organization) == before
         return refusal.value
 
-    return refused
+    return check
 
 
 def delete(a, alias="a"):

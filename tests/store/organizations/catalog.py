@@ -144,11 +144,14 @@ READS = {
     revisions.find_deployed: lambda session, org, pair: [
         own.name
         for own in pair
-        for deployed in revisions.find_deployed(session, org, [own.api])[own.api.id]
-        if deployed.revision
+        for deployment in revisions.find_deployed(session, org, [own.api])[own.api.id]
+        if deployment.revision
     ],
     revisions.list_deployed: lambda session, org, pair: [
-        own.name for own in pair for deployed in revisions.list_deployed(session, org, [own.api]) if deployed.revision
+        own.name
+        for own in pair
+        for deployment in revisions.list_deployed(session, org, [own.api])
+        if deployment.revision
     ],
 }
 WRITES = {
